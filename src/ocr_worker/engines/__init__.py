@@ -1,0 +1,28 @@
+"""The engines, chosen by name and never by accident."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ocr_worker.engines.base import Engine
+from ocr_worker.errors import SettingsInvalid
+from ocr_worker.settings import Settings
+
+_FACTORIES = {
+    "paddleocr-vl": "ocr_worker.engines.paddleocr_vl:create",
+    "embedded": "ocr_worker.engines.embedded:create",
+}
+
+
+def create_engine(settings: Settings) -> Engine:
+    """The engine that `settings.engine` names: one of ours, or `module:factory` of one that was installed beside us.
+
+    The factory takes the settings. Raises SettingsInvalid for an unknown name; what the factory raises goes through.
+    """
+    target = _FACTORIES.get(settings.engine, settings.engine)
+    module, colon, factory = target.partition(":")
+    if not colon:
+        known = ", ".join(sorted(_FACTORIES))
+        raise SettingsInvalid(f"OCR_ENGINE={settings.engine!r} is unknown; choose one of: {known}")
+    engine: Engine = getattr(import_module(module), factory)(settings)
+    return engine

@@ -1,0 +1,87 @@
+"""What an engine is: pages in, parsed pages out.
+
+An engine lives on one thread of its own, from construction to its last page; nobody else calls it. It may raise: the
+worker then tries the pages of the batch one by one, so that a fault costs the page it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_worker.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of a born-digital page's own text; `bbox` as floats in pixels of the page's raster."""
+
+    text: str
+    bbox: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """One rendered page.
+
+    pixels: uint8 [height, width, 3], BGR. dpi: of the rendering; None for images that do not say.
+    text_lines: the page's own text layer, when it has one and it was asked for.
+    """
+
+    number: int
+    pixels: Pixels
+    dpi: float | None = None
+    warnings: tuple[PageWarning, ...] = ()
+    text_lines: tuple[TextLine, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPage:
+    """What an engine read on one page. `width`, `height`: pixels of the page as it was processed (after turning it).
+
+    Figures carry base64 only where `options.figures` is "inline". Markdown names them by `Figure.name`.
+    """
+
+    width: int
+    height: int
+    markdown: str
+    blocks: list[Block]
+    figures: list[Figure] = field(default_factory=list)
+    warnings: list[PageWarning] = field(default_factory=list)
+
+
+class Engine(Protocol):
+    """The adapter of one model; see CONTRIBUTING for how to add one."""
+
+    info: EngineInfo
+    preferred_dpi: int
+    batch_size: int
+
+    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
+        """Parses the pages, one result for each, in their order.
+
+        `options` is an instance of this engine's own options model. Raises anything; `EngineUnavailable` says that
+        the engine cannot go on, and the worker then drains and asks for a replacement.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees what the engine holds; called on its thread, once."""
+        ...
+
+
+def figure_name(page: int, index: int) -> str:
+    """The name of the page's figure number `index` (from 1): unique in its document."""
+    return f"page-{page}-figure-{index}.jpg"
+
+
+def options_of(options: ParseOptions) -> dict[str, Any]:
+    """The engine's own options that were given, without the common ones."""
+    common = ParseOptions.model_fields
+    return {name: value for name, value in options.model_dump(exclude_unset=True).items() if name not in common}

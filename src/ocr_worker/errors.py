@@ -1,0 +1,229 @@
+"""Everything that can go wrong, once: each error has a stable code, says whether trying again can help, and says what to do.
+
+    OcrWorkerError
+    ├ SettingsInvalid
+    ├ InvalidRequest
+    ├ SourceError
+    │   ├ SourceRejected
+    │   ├ SourceTooLarge
+    │   ├ SourceUnavailable            (retryable)
+    │   └ SourceTimedOut               (retryable)
+    ├ DocumentError
+    │   ├ UnsupportedType
+    │   ├ Encrypted
+    │   ├ Corrupt
+    │   ├ PageOutOfRange
+    │   ├ TooManyPages
+    │   ├ PageTooLarge
+    │   ├ RasterizerCrashed
+    │   ├ RasterizerTimedOut
+    │   └ RasterizerOutOfMemory
+    ├ EngineError
+    │   ├ EngineUnavailable            (retryable)
+    │   │   └ WeightsMissing
+    │   ├ EngineOutOfMemory            (retryable)
+    │   ├ EngineTimedOut               (retryable)
+    │   └ PageFailed
+    ├ ResponseTooLarge
+    ├ Cancelled
+    ├ DeadlineExceeded
+    └ Internal
+
+Messages are shown to callers: they never hold document text, credentials or the query of a URL.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OcrWorkerError(Exception):
+    """Base class; `str(error)` is the message for people, `code` the one for programs."""
+
+    code: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
+
+
+class SettingsInvalid(OcrWorkerError):
+    """The environment does not make valid settings; the worker cannot start."""
+
+    code = "SETTINGS_INVALID"
+
+
+class InvalidRequest(OcrWorkerError):
+    """The job's input is wrong; the message lists every fault with its path."""
+
+    code = "INVALID_REQUEST"
+
+
+class SourceError(OcrWorkerError):
+    """The document's bytes could not be had."""
+
+    code = "SOURCE_FAILED"
+
+
+class SourceRejected(SourceError):
+    """The source is not allowed or can never work: address, scheme, bad base64, 4xx."""
+
+    code = "SOURCE_REJECTED"
+
+
+class SourceTooLarge(SourceError):
+    """The source has more bytes than the limit."""
+
+    code = "SOURCE_TOO_LARGE"
+
+
+class SourceUnavailable(SourceError):
+    """The host does not answer or answers 429 or 5xx."""
+
+    code = "SOURCE_UNAVAILABLE"
+    retryable = True
+
+
+class SourceTimedOut(SourceError):
+    """The download did not end within the total deadline."""
+
+    code = "SOURCE_TIMED_OUT"
+    retryable = True
+
+
+class DocumentError(OcrWorkerError):
+    """The bytes are here but cannot be turned into pages."""
+
+    code = "DOCUMENT_FAILED"
+
+
+class UnsupportedType(DocumentError):
+    """The bytes are neither a PDF nor one of the image types."""
+
+    code = "DOCUMENT_UNSUPPORTED_TYPE"
+
+
+class Encrypted(DocumentError):
+    """The PDF wants a password, or another one than was given."""
+
+    code = "DOCUMENT_ENCRYPTED"
+
+
+class Corrupt(DocumentError):
+    """The file is damaged, empty, or has no pages."""
+
+    code = "DOCUMENT_CORRUPT"
+
+
+class PageOutOfRange(DocumentError):
+    """None of the pages asked for exists."""
+
+    code = "DOCUMENT_PAGE_OUT_OF_RANGE"
+
+
+class TooManyPages(DocumentError):
+    """More pages were asked for than the limit allows."""
+
+    code = "DOCUMENT_TOO_MANY_PAGES"
+
+
+class PageTooLarge(DocumentError):
+    """The page has more pixels than the limit, even at the lowest resolution."""
+
+    code = "DOCUMENT_PAGE_TOO_LARGE"
+
+
+class RasterizerCrashed(DocumentError):
+    """The child process that renders the document died on it."""
+
+    code = "DOCUMENT_RASTERIZER_CRASHED"
+
+
+class RasterizerTimedOut(DocumentError):
+    """A page took longer to render than the limit."""
+
+    code = "DOCUMENT_RASTERIZER_TIMED_OUT"
+
+
+class RasterizerOutOfMemory(DocumentError):
+    """Rendering the document needs more memory than a child process may have."""
+
+    code = "DOCUMENT_RASTERIZER_OUT_OF_MEMORY"
+
+
+class EngineError(OcrWorkerError):
+    """The engine could not parse."""
+
+    code = "ENGINE_FAILED"
+
+
+class EngineUnavailable(EngineError):
+    """The engine is gone: it never started, died, or poisoned its process."""
+
+    code = "ENGINE_UNAVAILABLE"
+    retryable = True
+
+
+class WeightsMissing(EngineUnavailable):
+    """Model weights are absent or incomplete; the worker cannot start."""
+
+    code = "WEIGHTS_MISSING"
+    retryable = False
+
+
+class EngineOutOfMemory(EngineError):
+    """The device had too little memory for the page, even with fewer pixels."""
+
+    code = "ENGINE_OUT_OF_MEMORY"
+    retryable = True
+
+
+class EngineTimedOut(EngineError):
+    """The engine did not answer within its deadline."""
+
+    code = "ENGINE_TIMED_OUT"
+    retryable = True
+
+
+class PageFailed(EngineError):
+    """The engine failed on this one page, or answered something that is no page."""
+
+    code = "PAGE_FAILED"
+
+
+class ResponseTooLarge(OcrWorkerError):
+    """Even the Markdown alone does not fit into an answer."""
+
+    code = "RESPONSE_TOO_LARGE"
+
+
+class Cancelled(OcrWorkerError):
+    """The job was cancelled before the page was parsed."""
+
+    code = "CANCELLED"
+
+
+class DeadlineExceeded(OcrWorkerError):
+    """The job's time was up before the page was parsed."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class Internal(OcrWorkerError):
+    """Stands for an exception that nobody foresaw; its traceback is in the log only."""
+
+    code = "INTERNAL"
+
+
+INTERNAL_MESSAGE = "the worker met an unexpected error; its log has the details under this job's id"
+
+
+def typed(error: BaseException) -> OcrWorkerError:
+    """`error` itself when it is one of ours, else an `Internal` with a fixed text."""
+    return error if isinstance(error, OcrWorkerError) else Internal(INTERNAL_MESSAGE)
+
+
+def every_error() -> list[type[OcrWorkerError]]:
+    """All classes of the tree, depth first; documentation and tests are held against it."""
+
+    def below(cls: type[OcrWorkerError]) -> list[type[OcrWorkerError]]:
+        return [cls, *(found for sub in cls.__subclasses__() for found in below(sub))]
+
+    return below(OcrWorkerError)

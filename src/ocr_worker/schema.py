@@ -1,0 +1,196 @@
+"""The wire: what a job brings and what it gets back, defined once for every door of the worker.
+
+Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page as it was processed, whose `width` and
+`height` stand beside it. A block's place in the list is its place in the reading order.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from ocr_worker.page_ranges import parse_page_ranges
+
+MAX_DOCUMENTS = 64
+
+Status = Literal["succeeded", "partial", "failed"]
+BBox = tuple[int, int, int, int]
+
+
+class WireModel(BaseModel):
+    """Strict about names and types, so that a misspelt field is an error and never ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+# --------------------------------------------------------------------------- request
+
+
+def _checked_page_ranges(text: str) -> str:
+    parse_page_ranges(text)
+    return text
+
+
+PageRanges = Annotated[str, AfterValidator(_checked_page_ranges)]
+NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+class DocumentRequest(WireModel):
+    """One document: exactly one of `url` and `base64`."""
+
+    url: NonEmpty | None = Field(None, description="http(s) URL, or a data: URI")
+    base64: NonEmpty | None = Field(
+        None, repr=False, description="the file's bytes; white space and missing padding are tolerated"
+    )
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="comes back in the answer; unique in the job; default: `document-<n>`"
+    )
+    pages: PageRanges | None = Field(None, description="1-based pages to parse; default: all", examples=["1-3,8", "5-"])
+    password: str | None = Field(None, repr=False, description="opens an encrypted PDF")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DocumentRequest:
+        if (self.url is None) == (self.base64 is None):
+            raise ValueError("a document has exactly one of `url` and `base64`")
+        return self
+
+
+class ParseOptions(WireModel):
+    """The options every engine honours; each engine adds its own (see `engines.options`)."""
+
+    formats: list[Literal["markdown", "blocks"]] = Field(
+        ["markdown", "blocks"], min_length=1, description="what the answer's pages hold"
+    )
+    figures: Literal["none", "inline"] = Field(
+        "none", description="`inline`: crops of figures as base64 in the answer; names and boxes are always there"
+    )
+    dpi: int | None = Field(None, ge=36, le=600, description="resolution PDFs are rendered at; default: the engine's")
+    timeout_s: float | None = Field(
+        None, gt=0, description="after this many seconds the pages that are done come back, the rest as DEADLINE_EXCEEDED"
+    )
+
+
+class ParseRequest(WireModel):
+    """A job's `input`."""
+
+    documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+    options: ParseOptions = Field(default_factory=ParseOptions)
+
+    @field_validator("documents")
+    @classmethod
+    def _ids_unique(cls, documents: list[DocumentRequest]) -> list[DocumentRequest]:
+        ids = [document.id for document in documents if document.id is not None]
+        twice = sorted({one for one in ids if ids.count(one) > 1})
+        if twice:
+            raise ValueError(f"ids must be unique in a job; used twice: {', '.join(twice)}")
+        return documents
+
+
+# --------------------------------------------------------------------------- answer
+
+
+class ErrorInfo(WireModel):
+    """A failure as callers see it."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class PageWarning(WireModel):
+    """Something a reader of the result should know; the result stands all the same."""
+
+    code: str
+    message: str
+
+
+class Block(WireModel):
+    """One region of a page. `label` is one of PaddleOCR-VL's words; a table's `content` is HTML, a formula's LaTeX."""
+
+    label: str
+    content: str
+    bbox: BBox
+
+
+class Figure(WireModel):
+    """A picture on the page; Markdown refers to it by `name`, which is unique in the document."""
+
+    name: str
+    bbox: BBox
+    media_type: str = "image/jpeg"
+    base64: str | None = None
+
+
+class PageResult(WireModel):
+    """One page. `width`, `height` (pixels) and `dpi` are those of the page as it was processed."""
+
+    page: int
+    status: Literal["succeeded", "failed"]
+    width: int | None = None
+    height: int | None = None
+    dpi: float | None = None
+    markdown: str | None = None
+    blocks: list[Block] | None = None
+    figures: list[Figure] = []
+    seconds: float = Field(0.0, description="engine time of this page; a batch's time is shared equally")
+    warnings: list[PageWarning] = []
+    error: ErrorInfo | None = None
+
+
+class DocumentResult(WireModel):
+    """One document: `failed` when no page of it was parsed, `partial` when some were."""
+
+    id: str
+    status: Status
+    page_count: int | None = Field(None, description="pages the file has; null when it could not be opened")
+    markdown: str | None = None
+    pages: list[PageResult] = []
+    warnings: list[PageWarning] = []
+    error: ErrorInfo | None = None
+
+
+class Coverage(WireModel):
+    """The account of a job; each number can be counted again from `documents`."""
+
+    documents_expected: int
+    documents_failed: int
+    pages_expected: int
+    pages_parsed: int
+    pages_failed: int
+
+
+class EngineInfo(WireModel):
+    """What really parsed the pages."""
+
+    name: str
+    version: str
+    backend: str
+
+
+class Timing(WireModel):
+    """Seconds by stage, summed over documents and pages (stages overlap, so they may add up to more than `total`)."""
+
+    fetch: float = 0.0
+    rasterize: float = 0.0
+    wait: float = 0.0
+    engine: float = 0.0
+    total: float = 0.0
+
+
+class ParseResponse(WireModel):
+    """What a job returns."""
+
+    status: Status
+    engine: EngineInfo
+    documents: list[DocumentResult]
+    coverage: Coverage
+    timing: Timing
+    degraded: list[str] = Field(
+        [], description="what was left out so that the answer fits inline: `figures`, then `blocks`"
+    )
+
+
+def error_info(code: str, message: str, retryable: bool) -> dict[str, Any]:
+    """The three fields of an `ErrorInfo` as JSON."""
+    return ErrorInfo(code=code, message=message, retryable=retryable).model_dump()
