@@ -1,4 +1,4 @@
-"""Everything that can go wrong, once: each error has a stable code, says whether trying again can help, and says what to do.
+"""Everything that can go wrong, once: each error has a stable code and says what to do, and whether to try again.
 
     OcrWorkerError
     ├ SettingsInvalid

@@ -6,7 +6,7 @@ Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -39,7 +39,7 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 class DocumentRequest(WireModel):
     """One document: exactly one of `url` and `base64`."""
 
-    url: NonEmpty | None = Field(None, description="http(s) URL, or a data: URI")
+    url: NonEmpty | None = Field(None, repr=False, description="http(s) URL, or a data: URI")
     base64: NonEmpty | None = Field(
         None, repr=False, description="the file's bytes; white space and missing padding are tolerated"
     )
@@ -56,6 +56,11 @@ class DocumentRequest(WireModel):
         return self
 
 
+def default_id(number: int) -> str:
+    """The id of the job's document number `number` (from 1) that came without one."""
+    return f"document-{number}"
+
+
 class ParseOptions(WireModel):
     """The options every engine honours; each engine adds its own (see `engines.options`)."""
 
@@ -67,7 +72,9 @@ class ParseOptions(WireModel):
     )
     dpi: int | None = Field(None, ge=36, le=600, description="resolution PDFs are rendered at; default: the engine's")
     timeout_s: float | None = Field(
-        None, gt=0, description="after this many seconds the pages that are done come back, the rest as DEADLINE_EXCEEDED"
+        None,
+        gt=0,
+        description="after this many seconds the pages that are done come back, the rest as DEADLINE_EXCEEDED",
     )
 
 
@@ -189,8 +196,3 @@ class ParseResponse(WireModel):
     degraded: list[str] = Field(
         [], description="what was left out so that the answer fits inline: `figures`, then `blocks`"
     )
-
-
-def error_info(code: str, message: str, retryable: bool) -> dict[str, Any]:
-    """The three fields of an `ErrorInfo` as JSON."""
-    return ErrorInfo(code=code, message=message, retryable=retryable).model_dump()

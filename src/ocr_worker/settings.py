@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ocr_worker.errors import SettingsInvalid
@@ -15,7 +18,9 @@ MEGABYTE = 1_000_000
 class Settings(BaseSettings):
     """What an operator may choose. Sizes are decimal megabytes (10^6 bytes), times seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="OCR_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="OCR_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
 
     engine: str = Field("paddleocr-vl", description="`paddleocr-vl`, `embedded`, or `module:factory` of your own")
     concurrency: int = Field(2, ge=1, le=64, description="jobs admitted at once; more than one hides their downloads")
@@ -23,10 +28,14 @@ class Settings(BaseSettings):
     max_source_mb: float = Field(200, gt=0, description="largest document")
     fetch_timeout_s: float = Field(60, gt=0, description="total time of a download, retries included")
     fetch_concurrency: int = Field(4, ge=1, description="downloads at once in a job")
-    allowed_hosts: list[str] = Field([], description='hosts that URLs may name, as JSON: `["files.example.com"]`; none: all')
+    allowed_hosts: list[str] = Field(
+        [], description='hosts that URLs may name, as JSON: `["files.example.com"]`; none: all'
+    )
 
     max_pages: int = Field(2000, ge=1, description="pages of one document that one job may ask for")
-    max_page_mpx: float = Field(50, gt=0, description="pixel budget of a page, in megapixels; above it the dpi is lowered")
+    max_page_mpx: float = Field(
+        50, gt=0, description="pixel budget of a page, in megapixels; above it the dpi is lowered"
+    )
     raster_workers: int = Field(2, ge=1, description="child processes that render documents")
     raster_page_timeout_s: float = Field(30, gt=0, description="longest a page may take to render")
     raster_memory_mb: float = Field(2000, gt=0, description="address space a rendering child may use beyond its start")
@@ -37,7 +46,31 @@ class Settings(BaseSettings):
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    vl_version: Literal["v1", "v1.5", "v1.6"] = Field("v1.6", description="PaddleOCR-VL's version")
+    device: str = Field("gpu", pattern=r"^(cpu|gpu(:\d+)?)$", description="`gpu`, `gpu:1`, `cpu`")
+    layout_weights_dir: Path | None = Field(None, description="directory of the layout model; none: it is looked for")
+    vl_weights_dir: Path | None = Field(
+        None, description="directory of the vision-language model; none: it is looked for"
+    )
+    volume_dir: Path = Field(Path("/runpod-volume"), description="where the platform mounts volumes and cached models")
+    weights_home: Path = Field(
+        Path("~/.paddlex"),
+        validation_alias=AliasChoices("OCR_WEIGHTS_HOME", "PADDLE_PDX_CACHE_HOME"),
+        description="cache that weights are fetched into",
+    )
+    download_weights: bool = Field(False, description="fetch missing weights at start; else the worker stops")
+    weights_source: Literal["huggingface", "modelscope", "aistudio", "bos"] = Field(
+        "huggingface", description="the model hub that is asked first"
+    )
+    use_doc_orientation_classify: bool = Field(False, description="load the model that turns pages upright")
+    use_doc_unwarping: bool = Field(False, description="load the model that flattens photographed pages")
+    warmup_check: bool = Field(True, description="the warm-up page must read right; off for test weights only")
+    retry_repetition: bool = Field(True, description="read a block that ran into repetition once more")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the worker's own log")
+    sdk_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] | None = Field(
+        None, validation_alias="RUNPOD_LOG_LEVEL", description="of the SDK's log; at DEBUG it holds document text"
+    )
 
 
 def load_settings() -> Settings:
@@ -51,7 +84,19 @@ def load_settings() -> Settings:
         raise SettingsInvalid(f"the environment is not valid: {error}") from None
 
 
+def on_platform() -> bool:
+    """Whether jobs come from an endpoint, by the rule of the SDK; else `handler.py` makes a dry run."""
+    dry = any(argument.startswith("--test_input") for argument in sys.argv)
+    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not dry
+
+
 def _variable(path: tuple[int | str, ...]) -> str:
     return "OCR_" + str(path[0]).upper() if path else "OCR_*"
 
 
+def tell_paddle(settings: Settings) -> None:
+    """Hands PaddleX the settings it knows only as variables of the environment, read once when it is imported."""
+    os.environ["PADDLE_PDX_CACHE_HOME"] = str(settings.weights_home.expanduser())
+    os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
+    # Else a GPU that was asked for and is not there quietly becomes the CPU.
+    os.environ["PADDLE_PDX_DISABLE_DEVICE_FALLBACK"] = "True"

@@ -45,6 +45,7 @@ class PageImage:
 class ParsedPage:
     """What an engine read on one page. `width`, `height`: pixels of the page as it was processed (after turning it).
 
+    raw: JSON that the engine's own `merge_pages` reads, opaque to everybody else.
     Figures carry base64 only where `options.figures` is "inline". Markdown names them by `Figure.name`.
     """
 
@@ -54,6 +55,7 @@ class ParsedPage:
     blocks: list[Block]
     figures: list[Figure] = field(default_factory=list)
     warnings: list[PageWarning] = field(default_factory=list)
+    raw: dict[str, Any] | None = None
 
 
 class Engine(Protocol):
@@ -62,6 +64,13 @@ class Engine(Protocol):
     info: EngineInfo
     preferred_dpi: int
     batch_size: int
+
+    def warm_up(self) -> None:
+        """Parses a page of its own, so that the first job finds everything loaded.
+
+        Raises EngineUnavailable when the known text of that page does not come back.
+        """
+        ...
 
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
         """Parses the pages, one result for each, in their order.

@@ -3,7 +3,19 @@ JSON Schema is written, without Paddle."""
 
 from __future__ import annotations
 
-from ocr_worker.schema import ParseOptions
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ocr_worker.errors import InvalidRequest
+from ocr_worker.schema import NonEmpty, ParseOptions
+from ocr_worker.settings import Settings
+
+# Pixels of a crop as the vision-language model sees it: the smallest is one 28 x 28 patch, the defaults are PaddleX's.
+MIN_PIXELS = 28 * 28
+MAX_PIXELS = 4096 * 4096
+DEFAULT_MIN_PIXELS = 112_896
+DEFAULT_MAX_PIXELS = 1_003_520
 
 
 class EmbeddedOptions(ParseOptions):
@@ -11,7 +23,40 @@ class EmbeddedOptions(ParseOptions):
 
 
 class PaddleOcrVlOptions(ParseOptions):
-    """Options of PaddleOCR-VL, in the engine's own names."""
+    """Options of PaddleOCR-VL, in the engine's own names; what is not given is as the pipeline has it."""
+
+    use_chart_recognition: bool | None = Field(None, description="read charts as tables; default: they are figures")
+    use_seal_recognition: bool | None = Field(None, description="read the text of seals")
+    use_doc_orientation_classify: bool | None = Field(
+        None, description="turn pages upright, where the worker loaded it"
+    )
+    use_doc_unwarping: bool | None = Field(None, description="flatten photographed pages, where the worker loaded it")
+    use_layout_detection: bool | None = Field(
+        None, description="false: the page is read as one block of `prompt_label`"
+    )
+    prompt_label: Literal["ocr", "formula", "table", "chart", "seal"] | None = Field(
+        None, description="what the page is, with `use_layout_detection: false`; default: `ocr`"
+    )
+    layout_threshold: float | None = Field(None, ge=0, le=1, description="lowest score of a layout box")
+    merge_layout_blocks: bool | None = Field(None, description="read text that goes on in the next column as one block")
+    markdown_ignore_labels: list[NonEmpty] | None = Field(
+        None, max_length=64, description="labels left out of the Markdown; they stay in `blocks`"
+    )
+    min_pixels: int | None = Field(None, ge=MIN_PIXELS, le=MAX_PIXELS, description="smaller crops are enlarged to this")
+    max_pixels: int | None = Field(None, ge=MIN_PIXELS, le=MAX_PIXELS, description="larger crops are reduced to this")
+    max_new_tokens: int | None = Field(None, ge=1, le=32768, description="longest text of a block, in tokens")
+    temperature: float | None = Field(None, ge=0, le=2, description="sampling; by a model server only")
+    top_p: float | None = Field(None, gt=0, le=1, description="sampling; by a model server only")
+    repetition_penalty: float | None = Field(None, gt=0, le=2, description="sampling; by a model server only")
+    merge_pages: bool = Field(False, description="join tables over page breaks and level titles over the document")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PaddleOcrVlOptions:
+        if self.prompt_label is not None and self.use_layout_detection is not False:
+            raise ValueError("`prompt_label` needs `use_layout_detection: false`")
+        if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
+            raise ValueError("`min_pixels` is above `max_pixels`")
+        return self
 
 
 ENGINE_OPTIONS: dict[str, type[ParseOptions]] = {
@@ -23,3 +68,21 @@ ENGINE_OPTIONS: dict[str, type[ParseOptions]] = {
 def options_model(engine: str) -> type[ParseOptions]:
     """The options model of the engine of this name; engines from outside have the common options only."""
     return ENGINE_OPTIONS.get(engine, ParseOptions)
+
+
+def check_options(options: ParseOptions, settings: Settings) -> None:
+    """Raises InvalidRequest for options that are right in themselves but that this worker would have to ignore."""
+    if not isinstance(options, PaddleOcrVlOptions):
+        return
+    faults = [
+        f"`{name}` needs a model server: this worker's backend is native"
+        for name in ("temperature", "top_p", "repetition_penalty")
+        if getattr(options, name) is not None
+    ]
+    faults += [
+        f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"
+        for name in ("use_doc_orientation_classify", "use_doc_unwarping")
+        if getattr(options, name) and not getattr(settings, name)
+    ]
+    if faults:
+        raise InvalidRequest("; ".join(f"options: {fault}" for fault in faults))

@@ -1,0 +1,51 @@
+# `make run`: a real document through handler.py, with nothing but git, make and Python on the machine.
+# `make test`: everything that must hold. `make schema`: docs/*.json from the models. `make lock`: new pins.
+
+PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
+  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+# --no-deps throughout: the locks are complete, and a resolver would bring a second build of OpenCV's cv2/.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
+COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --python-version 3.11 pyproject.toml
+
+.PHONY: run test lint schema lock clean
+
+run: .venv/light
+	@OCR_ENGINE=embedded $(BIN)/python handler.py
+
+test: .venv/full lint
+	@tests/system_libraries.sh
+	$(BIN)/python -m pytest
+
+lint: .venv/full
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+schema: .venv/light
+	$(BIN)/ocr-worker schema docs
+
+.venv/made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed."; exit 1; }
+	@$(PYTHON) -m venv .venv && touch $@
+
+# Where the full set is installed, it serves for both.
+.venv/light: requirements/light.txt pyproject.toml .venv/made
+	@if [ -e .venv/full ]; then $(MAKE) --no-print-directory .venv/full; else \
+	  echo "Installing the light set (no Paddle) into .venv; once, about a minute ..."; \
+	  $(INSTALL) --requirement requirements/light.txt --editable .; fi
+	@touch $@
+
+.venv/full: requirements/full.txt pyproject.toml .venv/made
+	@echo "Installing the full set (Paddle for CPU, test tools) into .venv; once, a few minutes ..."
+	@$(BIN)/python -m pip --quiet uninstall --yes opencv-python-headless 2>/dev/null
+	@$(INSTALL) --requirement requirements/full.txt --editable .
+	@touch $@
+
+lock: .venv/made
+	@$(INSTALL) uv==0.13.9
+	$(COMPILE) --override requirements/opencv-contrib.txt --extra paddle --group dev --output-file requirements/full.txt
+	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --output-file requirements/light.txt
+
+clean:
+	rm -rf .venv

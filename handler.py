@@ -1,0 +1,93 @@
+"""The RunPod worker. Read this first, then `ocr_worker/pipeline.py`: together they are the whole way a job goes.
+
+At import the engine is loaded, once, and warmed; jobs then find it ready. `python handler.py` serves the endpoint whose
+environment it finds itself in; anywhere else it is a dry run of `test_input.json` (or `--test_input '{...}'`).
+Nothing but the worker process imports this file: children start as modules of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ocr_worker.start_up import StartUp, fail
+
+start_up = StartUp()
+
+import runpod  # noqa: E402  (after the clock has started: it takes over a second, which the start-up line shows)
+
+from ocr_worker import dry_run, log, response, threads  # noqa: E402
+from ocr_worker.drain import Drain  # noqa: E402
+from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
+from ocr_worker.pipeline import ParseJob, Pipeline  # noqa: E402
+from ocr_worker.request import parse_request  # noqa: E402
+from ocr_worker.results import error_info, job_error  # noqa: E402
+from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
+
+logger = logging.getLogger("ocr_worker.handler")
+drain = Drain()
+
+
+def load() -> Pipeline:
+    """The pipeline with its engine, warm. Raises OcrWorkerError when the worker cannot start."""
+    start_up.phase("imports")
+    settings = load_settings()
+    log.configure(settings.log_level)
+    log.configure_sdk(settings.sdk_log_level or ("INFO" if on_platform() else "WARN"))
+    loaded = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
+    for phase, seconds in loaded.start().items():
+        start_up.phase(phase, seconds)
+    start_up.ready()
+    return loaded
+
+
+try:
+    pipeline = load()
+except Exception as error:
+    fail(error)
+
+
+async def handler(job: dict[str, Any]) -> response.Answer:
+    """One job: its answer, whatever happens; the last one before a replacement asks for it."""
+    try:
+        answer = await parse(job)
+    finally:
+        last = await drain.asks_for_replacement()
+    return {**answer, "refresh_worker": True} if last else answer
+
+
+async def parse(job: dict[str, Any]) -> response.Answer:
+    """Parsed, or failed with a code. The work is done on a thread, since the event loop must stay free."""
+    try:
+        under_way = pipeline.job(parse_request(job["input"], pipeline.settings.engine), job["id"])
+        try:
+            return await asyncio.wrap_future(threads.start(lambda: run(under_way), f"job-{job['id']}"))
+        except asyncio.CancelledError:
+            under_way.stop(Cancelled("the job was cancelled"))
+            raise
+    except Exception as error:
+        if not isinstance(error, OcrWorkerError):
+            logger.exception("unexpected error job=%s", job["id"])
+        log.event(logger, "job", job=job["id"], status="failed", error=typed(error).code)
+        return response.failure(error_info(typed(error)))
+
+
+def run(under_way: ParseJob) -> response.Answer:
+    """The answer of one job, small enough to be sent."""
+    limit = int(pipeline.settings.inline_limit_mb * MEGABYTE)
+    parsed = under_way.run()
+    failed = job_error(parsed)
+    return response.failure(failed, parsed, limit) if failed else response.success(parsed, limit)
+
+
+if __name__ == "__main__":
+    drain.install()
+    runpod.serverless.start(
+        {
+            "handler": handler if on_platform() else dry_run.shown(handler),
+            # Constant: the SDK applies a change only when no job runs.
+            "concurrency_modifier": lambda current: pipeline.settings.concurrency,
+        }
+    )
+    pipeline.close()

@@ -1,0 +1,226 @@
+"""The one place that talks to Paddle: builds the pipeline, calls it, and turns its errors into ours."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # of ccache, of tensor copies
+
+import paddle  # noqa: E402
+from paddleocr import PaddleOCRVL  # noqa: E402
+from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
+
+from ocr_worker.engines.base import PageImage, ParsedPage  # noqa: E402
+from ocr_worker.engines.options import (  # noqa: E402
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_MIN_PIXELS,
+    PaddleOcrVlOptions,
+    check_options,
+)
+from ocr_worker.engines.paddleocr_vl import warmup  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.repetition import Recognizer  # noqa: E402
+from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, SettingsInvalid  # noqa: E402
+from ocr_worker.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
+from ocr_worker.settings import Settings  # noqa: E402
+
+log = logging.getLogger(__name__)
+logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
+
+REPETITION = PageWarning(
+    code="REPETITION",
+    message="a block ran into repetition or into `max_new_tokens`; its text may be cut or wrong",
+)
+FEWER_PIXELS = PageWarning(code="FEWER_PIXELS", message="memory was short: blocks were read with half the pixels")
+
+
+class PaddleOcrVl:
+    """PaddleOCR-VL on one thread.
+
+    batch_size is 1: the native model reads crops one at a time, so that pages gain nothing from each other (measured:
+    0.31, 0.30, 0.30 s a page at 1, 2, 4 pages a call), and pages of one call share the pipeline's names of figures.
+    """
+
+    batch_size = 1
+    preferred_dpi = 144  # PaddleX's own for PDFs: 2.0 times 72
+
+    def __init__(self, pipeline: Any, settings: Settings) -> None:
+        """pipeline: a PaddleOCRVL, or what behaves like one."""
+        self._pipeline = pipeline
+        self._settings = settings
+        self._recognizer = _watch(pipeline, settings.retry_repetition)
+        self.info = EngineInfo(
+            name="paddleocr-vl",
+            version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, paddle {paddle.version.full_version})",
+            backend="native",
+        )
+
+    def warm_up(self) -> None:
+        """Parses a page with known text. Raises EngineUnavailable when it does not come back."""
+        warmup.run(self, self._settings)
+
+    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage]:
+        """See `Engine.parse`; `options` are `PaddleOcrVlOptions`.
+
+        Raises InvalidRequest, EngineOutOfMemory, EngineUnavailable, and whatever else Paddle raises on a page.
+        """
+        check_options(options, self._settings)
+        if not isinstance(options, PaddleOcrVlOptions):
+            options = PaddleOcrVlOptions(**options.model_dump(exclude_unset=True))
+        return [self._parse(page, options) for page in pages]
+
+    def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
+        """A document's pages, parsed with `merge_pages`, with tables joined over page breaks and titles levelled.
+
+        None stands for a page that failed: nothing is joined over it. Touches no model, so that any thread may call it.
+        """
+        empty = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
+        documents = [{"res": dict(page.raw or empty) if page else dict(empty)} for page in pages]
+        results = self._pipeline.restructure_pages(documents, merge_tables=True, relevel_titles=True)
+        return [page and restructured(page, result) for page, result in zip(pages, results, strict=True)]
+
+    def close(self) -> None:
+        """Ends the pipeline and gives its memory on the device back."""
+        self._pipeline.close()
+        _free_cache()
+
+    def _parse(self, page: PageImage, options: PaddleOcrVlOptions) -> ParsedPage:
+        arguments = _arguments(options, self._settings)
+        self._recognizer.repeated = 0
+        notes = []
+        result = self._predict(page, arguments)
+        if result is None:
+            _free_cache()
+            notes.append(FEWER_PIXELS)
+            result = self._predict(page, arguments | _half_the_pixels(arguments))
+        if result is None:
+            raise EngineOutOfMemory(
+                f"page {page.number} needs more memory than the device has, even with half the pixels;"
+                " lower `max_pixels` or `dpi`, or use a larger device"
+            )
+        if self._recognizer.repeated:
+            notes.append(REPETITION)
+        return parsed_page(
+            result,
+            page.number,
+            inline_figures=options.figures == "inline",
+            keep_raw=options.merge_pages,
+            warnings=notes,
+        )
+
+    def _predict(self, page: PageImage, arguments: Mapping[str, Any]) -> Any | None:
+        """The pipeline's result, or None when memory ran out. Raises EngineUnavailable for a poisoned process."""
+        try:
+            # Queues cost half a second a call and three threads, and hide the error's type.
+            (result,) = self._pipeline.predict([page.pixels], use_queues=False, **arguments)
+            return result
+        except Exception as error:
+            fault, words = diagnose(error)
+            if fault is Fault.POISONED:
+                raise EngineUnavailable(f"the device's context is broken ({words}); the worker is replaced") from error
+            if fault is Fault.PAGE:
+                raise
+            log.warning("page %d ran out of memory (%s)", page.number, words)
+            return None
+
+
+def load(settings: Settings, directories: Mapping[str, Path]) -> PaddleOcrVl:
+    """The engine on `directories` (see `weights.models`). Raises SettingsInvalid and EngineUnavailable."""
+    _check_device(settings.device)
+    parts = {part: str(directory) for part, directory in directories.items()}
+    try:
+        pipeline = PaddleOCRVL(
+            pipeline_version=settings.vl_version,
+            layout_detection_model_dir=parts["layout"],
+            vl_rec_model_dir=parts["vl"],
+            doc_orientation_classify_model_dir=parts.get("doc_orientation_classify"),
+            doc_unwarping_model_dir=parts.get("doc_unwarping"),
+            use_doc_orientation_classify=settings.use_doc_orientation_classify,
+            use_doc_unwarping=settings.use_doc_unwarping,
+            device=settings.device,
+        )
+    except Exception as error:
+        log.debug("PaddleOCRVL could not be built", exc_info=error)
+        raise EngineUnavailable(
+            f"PaddleOCR-VL {settings.vl_version} could not be built from {parts['layout']} and {parts['vl']}:"
+            f" {type(error).__name__}\n"
+            f"check the weights: ocr-worker weights verify --version {settings.vl_version}"
+            " (OCR_LOG_LEVEL=DEBUG shows the error)"
+        ) from error
+    return PaddleOcrVl(pipeline, settings)
+
+
+def _check_device(device: str) -> None:
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return
+    if not paddle.device.is_compiled_with_cuda():
+        raise SettingsInvalid(
+            f"OCR_DEVICE={device}, but the installed Paddle is the one for CPUs\n"
+            "install paddlepaddle-gpu, or set OCR_DEVICE=cpu"
+        )
+    count = paddle.device.cuda.device_count()
+    if int(index or 0) >= count:
+        raise SettingsInvalid(f"OCR_DEVICE={device}, but Paddle sees {count} GPUs\nset it to one of them, or to cpu")
+
+
+def _watch(pipeline: Any, retry: bool) -> Recognizer:
+    """Puts a `Recognizer` in the place of the pipeline's model (paddlex 3.7.2; a test holds the names in place)."""
+    inner = pipeline.paddlex_pipeline._pipeline
+    tokenizer = inner.vl_rec_model.processor.tokenizer
+    inner.vl_rec_model = Recognizer(
+        inner.vl_rec_model,
+        cut=truncate_repetitive_content,
+        count_tokens=lambda text: len(tokenizer(text)["input_ids"]),
+        retry=retry,
+    )
+    watched: Recognizer = inner.vl_rec_model
+    return watched
+
+
+def _arguments(options: PaddleOcrVlOptions, settings: Settings) -> dict[str, Any]:
+    """The pipeline's keyword arguments of one call.
+
+    Orientation and unwarping are always said outright: left out, one of them switches the other on.
+    """
+    return {
+        "use_doc_orientation_classify": _first(
+            options.use_doc_orientation_classify, settings.use_doc_orientation_classify
+        ),
+        "use_doc_unwarping": _first(options.use_doc_unwarping, settings.use_doc_unwarping),
+        **{name: getattr(options, name) for name in _PASSED_ON},
+    }
+
+
+_PASSED_ON = (
+    "use_chart_recognition",
+    "use_seal_recognition",
+    "use_layout_detection",
+    "prompt_label",
+    "layout_threshold",
+    "merge_layout_blocks",
+    "markdown_ignore_labels",
+    "min_pixels",
+    "max_pixels",
+    "max_new_tokens",
+)
+
+
+def _first(asked: bool | None, otherwise: bool) -> bool:
+    return otherwise if asked is None else asked
+
+
+def _half_the_pixels(arguments: Mapping[str, Any]) -> dict[str, int]:
+    largest = (arguments["max_pixels"] or DEFAULT_MAX_PIXELS) // 2
+    return {"max_pixels": largest, "min_pixels": min(arguments["min_pixels"] or DEFAULT_MIN_PIXELS, largest)}
+
+
+def _free_cache() -> None:
+    if paddle.device.is_compiled_with_cuda():
+        paddle.device.cuda.empty_cache()

@@ -1,0 +1,239 @@
+"""One job, start to end: fetch each document, rasterise it, have its pages parsed, put the answer together.
+
+Faults become entries: a page's on the page, a document's on the document. Threads are plain; the engine is reached
+through the scheduler, together with the pages of every other job.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+from ocr_worker import results, threads
+from ocr_worker.engines import create_engine
+from ocr_worker.engines.base import PageImage
+from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
+from ocr_worker.fetch import Fetcher
+from ocr_worker.log import event
+from ocr_worker.page_ranges import parse_page_ranges
+from ocr_worker.raster import PageFault, RasterDocument, RasterPool, RasterRequest
+from ocr_worker.results import DocumentFacts
+from ocr_worker.scheduler import Scheduler
+from ocr_worker.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
+from ocr_worker.settings import MEGABYTE, Settings
+
+log = logging.getLogger(__name__)
+
+OnPage = Callable[[str, int, PageResult], None]
+PendingPage = Callable[[], PageResult]
+
+
+class Pipeline:
+    """What all jobs of a worker share: the fetcher, the rendering children, the scheduler with its engine."""
+
+    def __init__(
+        self, settings: Settings, on_engine_lost: Callable[[OcrWorkerError], None] = lambda error: None
+    ) -> None:
+        self.settings = settings
+        self.fetcher = Fetcher(
+            max_bytes=int(settings.max_source_mb * MEGABYTE),
+            timeout_s=settings.fetch_timeout_s,
+            allowed_hosts=settings.allowed_hosts,
+        )
+        self.scheduler = Scheduler(
+            [lambda: create_engine(settings)],
+            memory_bytes=int(settings.page_memory_mb * MEGABYTE),
+            call_timeout_s=settings.engine_timeout_s,
+            on_engine_lost=on_engine_lost,
+        )
+        # Rendering is shared out so that no job can hold every child: a short job need not wait for a long document.
+        self.documents_rendered_per_job = max(1, settings.raster_workers // settings.concurrency)
+        self.rasters = RasterPool(
+            workers=self.documents_rendered_per_job * settings.concurrency,
+            memory_bytes=int(settings.raster_memory_mb * MEGABYTE),
+            page_timeout_s=settings.raster_page_timeout_s,
+        )
+
+    def start(self) -> dict[str, float]:
+        """Loads and warms the engine; seconds by phase. Raises what the engine raises."""
+        return self.scheduler.start()
+
+    def job(self, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> ParseJob:
+        """A job to run. `on_page(document id, pages expected, page)` is told of each page, in its document's order."""
+        return ParseJob(self, request, job_id, on_page)
+
+    def close(self) -> None:
+        """Ends the children and lets the engine's thread go."""
+        self.scheduler.close()
+        self.rasters.close()
+
+
+class ParseJob:
+    """One request under way. `run` blocks until the answer is there; `stop` may be called meanwhile from any thread."""
+
+    def __init__(self, pipeline: Pipeline, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> None:
+        self.id = job_id
+        self._pipeline = pipeline
+        self._request = request
+        self._on_page = on_page or (lambda name, expected, page: None)
+        self._stopwatch = Stopwatch()
+        self._place = pipeline.scheduler.admit()
+        self._rendering = threading.Semaphore(pipeline.documents_rendered_per_job)
+
+    def stop(self, error: OcrWorkerError) -> None:
+        """Ends the job soon: pages without a result get `error`."""
+        self._place.stop(error)
+
+    def run(self) -> ParseResponse:
+        """The answer, with an entry for every document and page. Raises Cancelled when the job was cancelled."""
+        started = time.monotonic()
+        with self._place, self._deadline():
+            numbered = list(enumerate(self._request.documents, start=1))
+            limit = self._pipeline.settings.fetch_concurrency
+            documents = threads.map_bounded(self._document, numbered, limit, f"job-{self.id}")
+            if isinstance(self._place.stopped, Cancelled):
+                raise self._place.stopped
+        seconds = {**self._stopwatch.seconds, "total": time.monotonic() - started}
+        response = results.response(self._pipeline.scheduler.engine_info, documents, seconds)
+        event(log, "job", job=self.id, status=response.status, **response.coverage.model_dump(), **seconds)
+        return response
+
+    @contextmanager
+    def _deadline(self) -> Iterator[None]:
+        limits = (self._request.options.timeout_s, self._pipeline.settings.job_timeout_s)
+        seconds = min((limit for limit in limits if limit is not None), default=None)
+        if seconds is None:
+            yield
+            return
+        told = f"the job's {seconds:g} s were up before this page was parsed; send these pages again"
+        timer = threading.Timer(seconds, self.stop, [DeadlineExceeded(told)])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    # ----------------------------------------------------------------- one document
+
+    def _document(self, numbered: tuple[int, DocumentRequest]) -> DocumentResult:
+        number, source = numbered
+        name = source.id or default_id(number)
+        try:
+            result = self._parsed(name, source)
+        except Exception as error:
+            result = results.failed_document(name, self._reason(error))
+        code = result.error.code if result.error else None
+        event(log, "document", job=self.id, document=number, status=result.status, pages=len(result.pages), error=code)
+        return result
+
+    def _parsed(self, name: str, source: DocumentRequest) -> DocumentResult:
+        """Waits for the pages in their order, while another thread fetches, renders and submits them."""
+        pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
+        feeding = threads.start(lambda: self._feed(source, pending), f"feed-{self.id}")
+        pages: dict[int, PageResult] = {}
+        while (entry := pending.get()) is not None:
+            facts, wait_for_page = entry
+            page = wait_for_page()
+            pages[page.page] = page
+            self._on_page(name, len(facts.numbers), page)
+        facts, fault = feeding.result()
+        return results.document(name, facts, pages, fault, self._request.options)
+
+    def _feed(
+        self, source: DocumentRequest, pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
+    ) -> tuple[DocumentFacts, OcrWorkerError | None]:
+        """Puts every page that can be rendered into `pending`; returns the reason when the document ended early."""
+        try:
+            data = self._fetched(source)
+            with self._rendering, self._opened(data, source) as document:
+                del data  # the child has it now
+                facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
+                try:
+                    for rendered in self._rendered(document):
+                        pending.put((facts, self._submitted(rendered)))
+                except Exception as error:
+                    return facts, self._reason(error)
+                return facts, None
+        finally:
+            pending.put(None)
+
+    def _fetched(self, source: DocumentRequest) -> bytes:
+        with self._stopwatch.measure("fetch"):
+            return self._pipeline.fetcher.fetch(source, self._is_stopped)
+
+    def _opened(self, data: bytes, source: DocumentRequest) -> RasterDocument:
+        settings, options = self._pipeline.settings, self._request.options
+        request = RasterRequest(
+            pages=parse_page_ranges(source.pages) if source.pages else None,
+            password=source.password,
+            dpi=options.dpi or self._pipeline.scheduler.preferred_dpi,
+            max_pixels=int(settings.max_page_mpx * 1_000_000),
+            max_pages=settings.max_pages,
+            text_layer=getattr(options, "text_layer", "never") == "auto",
+        )
+        with self._stopwatch.measure("rasterize"):
+            return self._pipeline.rasters.open(data, request, self._is_stopped)
+
+    def _rendered(self, document: RasterDocument) -> Iterator[PageImage | PageFault]:
+        pages = iter(document)
+        while True:
+            with self._stopwatch.measure("rasterize"):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def _submitted(self, page: PageImage | PageFault) -> PendingPage:
+        if isinstance(page, PageFault):
+            failed = results.failed_page(page.number, page.error)
+            return lambda: failed
+        future = self._place.submit(page, self._request.options)
+        number, dpi, warnings = page.number, page.dpi, page.warnings  # and not its pixels, which may go
+
+        def wait() -> PageResult:
+            outcome = future.result()
+            self._stopwatch.add("wait", outcome.waited)
+            self._stopwatch.add("engine", outcome.engine)
+            if isinstance(outcome.result, OcrWorkerError):
+                return results.failed_page(number, outcome.result)
+            return results.parsed_page(number, dpi, warnings, outcome.result, outcome.engine, self._request.options)
+
+        return wait
+
+    def _is_stopped(self) -> bool:
+        return self._place.stopped is not None
+
+    def _reason(self, error: Exception) -> OcrWorkerError:
+        """Why a document ended early: the job's own reason first, since every stage gives up when a job is stopped."""
+        if self._place.stopped:
+            return self._place.stopped
+        if not isinstance(error, OcrWorkerError):
+            log.exception("unexpected error job=%s", self.id)
+        return typed(error)
+
+
+class Stopwatch:
+    """Seconds by stage, added up from several threads."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(("fetch", "rasterize", "wait", "engine"), 0.0)
+        self._lock = threading.Lock()
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Adds to one stage."""
+        with self._lock:
+            self.seconds[stage] += seconds
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Adds the time of the block to one stage."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.add(stage, time.monotonic() - started)

@@ -1,0 +1,181 @@
+"""From what a job brings to a `ParseRequest`: pure, and every fault of the input is found at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ocr_worker.engines.options import ENGINE_OPTIONS, options_model
+from ocr_worker.errors import InvalidRequest
+from ocr_worker.schema import DocumentRequest, ParseOptions, ParseRequest
+
+# Short forms that people send, and what a string in them is: "any" is told by its look.
+SHORT_FORMS: dict[str, str] = {
+    "image": "any",
+    "images": "any",
+    "image_url": "url",
+    "image_urls": "url",
+    "image_base64": "base64",
+    "url": "url",
+    "document": "any",
+    "file": "any",
+}
+_MANY = {"images", "image_urls"}
+
+EXAMPLES: dict[str, str] = {
+    "documents": '[{"url": "https://example.com/a.pdf", "pages": "1-3"}]',
+    "options": '{"formats": ["markdown"]}',
+    "url": '"https://example.com/a.pdf"',
+    "base64": '"JVBERi0xLjcK..."',
+    "id": '"invoice-17"',
+    "pages": '"1-3,8"',
+    "password": '"secret"',
+    "formats": '["markdown", "blocks"]',
+    "figures": '"inline"',
+    "dpi": "200",
+    "timeout_s": "120",
+}
+
+_MAX_FAULTS = 20
+_URL = re.compile(r"\s*(?:data:|[A-Za-z][A-Za-z0-9+.-]*://)")
+
+Path = tuple[str | int, ...]
+Fault = tuple[Path, str]
+
+
+def parse_request(job_input: Any, engine: str) -> ParseRequest:
+    """The request in a job's `input`, checked against the options of `engine`.
+
+    Raises InvalidRequest, whose message lists every fault with its path and an example of the right form.
+    """
+    if not isinstance(job_input, Mapping):
+        raise _invalid([((), f"should be an object that holds documents, not {_kind(job_input)}")])
+    faults = list(_unknown_names(job_input))
+    paths, documents = _documents(job_input, faults)
+    options = _options(job_input.get("options", {}), engine, faults)
+    if not faults and options is not None:
+        try:
+            return ParseRequest(documents=documents, options=options)
+        except ValidationError as error:
+            faults += _faults_of(error, (), ParseRequest, paths)
+    raise _invalid(faults)
+
+
+def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
+    known = [*ParseRequest.model_fields, *SHORT_FORMS]
+    return [((name,), _unknown(name, known)) for name in job_input if name not in known]
+
+
+# --------------------------------------------------------------------------- documents
+
+
+def _documents(job_input: Mapping[str, Any], faults: list[Fault]) -> tuple[list[Path], list[DocumentRequest]]:
+    """The documents, whichever form they came in, each with the path it was written at."""
+    forms = [name for name in ("documents", *SHORT_FORMS) if name in job_input]
+    if len(forms) != 1:
+        told = f"has {', '.join(forms)}: give exactly one of them" if forms else "holds no document"
+        faults.append(((), f'{told}; for example "documents": {EXAMPLES["documents"]}'))
+        return [], []
+    form = forms[0]
+    value = job_input[form]
+    if form == "documents" or form in _MANY:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            faults.append(((form,), f"should be a list, not {_kind(value)}{_example(form)}"))
+            return [], []
+        written: list[tuple[Path, Any]] = [((form, index), item) for index, item in enumerate(value)]
+    else:
+        written = [((form,), value)]
+    means = SHORT_FORMS.get(form, "any")
+    found = [(path, document) for path, item in written if (document := _document(item, means, path, faults))]
+    return [path for path, _ in written], [document for _, document in found]
+
+
+def _document(item: Any, means: str, path: Path, faults: list[Fault]) -> DocumentRequest | None:
+    if isinstance(item, str):
+        item = {_field_of(item) if means == "any" else means: item}
+    if not isinstance(item, Mapping):
+        faults.append((path, f"should be a string or an object, not {_kind(item)}; for example {EXAMPLES['url']}"))
+        return None
+    try:
+        return DocumentRequest.model_validate(dict(item))
+    except ValidationError as error:
+        faults += _faults_of(error, path, DocumentRequest, [])
+        return None
+
+
+def _field_of(text: str) -> str:
+    return "url" if _URL.match(text) else "base64"
+
+
+# --------------------------------------------------------------------------- options
+
+
+def _options(value: Any, engine: str, faults: list[Fault]) -> ParseOptions | None:
+    model = options_model(engine)
+    if not isinstance(value, Mapping):
+        faults.append((("options",), f"should be an object, not {_kind(value)}{_example('options')}"))
+        return None
+    try:
+        return model.model_validate(dict(value))
+    except ValidationError as error:
+        faults += [
+            (path, _foreign_option(str(path[-1]), engine) or told)
+            for path, told in _faults_of(error, ("options",), model, [])
+        ]
+        return None
+
+
+def _foreign_option(name: str, engine: str) -> str | None:
+    if name in options_model(engine).model_fields:
+        return None
+    owners = [other for other, model in ENGINE_OPTIONS.items() if other != engine and name in model.model_fields]
+    return f"is an option of the engine {owners[0]}; this worker runs {engine}" if owners else None
+
+
+# --------------------------------------------------------------------------- faults
+
+
+def _faults_of(error: ValidationError, at: Path, model: type[BaseModel], documents: list[Path]) -> list[Fault]:
+    """pydantic's findings under `at`; `documents` maps an index of `documents` to the path it was written at."""
+    faults: list[Fault] = []
+    for found in error.errors(include_url=False, include_input=False):
+        path = at + tuple(found["loc"])
+        if documents and path[:1] == ("documents",) and len(path) > 1 and isinstance(path[1], int):
+            path = documents[path[1]] + path[2:]
+        name = str(path[-1]) if path else ""
+        if found["type"] == "extra_forbidden":
+            faults.append((path, _unknown(name, list(model.model_fields))))
+        else:
+            told = found["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            faults.append((path, told[:1].lower() + told[1:] + _example(name)))
+    return faults
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    meant = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+    return f"is unknown; {meant}"
+
+
+def _example(name: str) -> str:
+    return f"; for example {EXAMPLES[name]}" if name in EXAMPLES else ""
+
+
+def _invalid(faults: list[Fault]) -> InvalidRequest:
+    lines = [f"{_written(path)}: {told}" for path, told in faults[:_MAX_FAULTS]]
+    if len(faults) > _MAX_FAULTS:
+        lines.append(f"and {len(faults) - _MAX_FAULTS} more")
+    return InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(faults)} faults:", *lines]))
+
+
+def _written(path: Path) -> str:
+    return "input" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return "null" if value is None else names.get(type(value), type(value).__name__)

@@ -1,0 +1,33 @@
+"""Fixtures: real workers in real processes, each with a control plane of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from control_plane import ControlPlane
+from worker_process import HANDLER, StartWorker, Worker, start_worker
+
+# The engine doubles are imported by name in the worker, and by the tests that draw pages for them.
+sys.path.insert(0, str(Path(__file__).parent / "engines"))
+
+
+@pytest.fixture(scope="module")
+def worker_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWorker]:
+    """Starts workers: `worker_of(handler, answer_limit=..., hold_s=..., OCR_ENGINE=...)`; the end kills them."""
+    with ExitStack() as stack:
+
+        def start(
+            handler: Path = HANDLER, answer_limit: int = 10_000_000, hold_s: float = 1.0, **settings: str
+        ) -> Worker:
+            plane = stack.enter_context(ControlPlane(hold_s=hold_s, answer_limit=answer_limit))
+            log_file = tmp_path_factory.mktemp("worker") / "worker.log"
+            worker = start_worker(plane, log_file, handler, **settings)
+            stack.callback(worker.kill)
+            return worker
+
+        yield start

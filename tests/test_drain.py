@@ -1,0 +1,74 @@
+"""Leaving in order, against the real loop at concurrency 2: take no more, answer every admitted job, ask last."""
+
+from __future__ import annotations
+
+import doubles
+import pytest
+
+from control_plane import Result
+from drawing import WHITE, png, request, tiff
+from worker_process import StartWorker, Worker
+
+DEATHS = {"the engine dies": doubles.ENGINE_DIES, "the engine hangs": doubles.HANGS}
+
+
+@pytest.fixture(params=DEATHS)
+def worker_and_death(worker_of: StartWorker, request: pytest.FixtureRequest) -> tuple[Worker, doubles.Colour]:
+    worker = worker_of(OCR_ENGINE="doubles:by_colour", OCR_ENGINE_TIMEOUT_S="3")
+    return worker.wait_ready(), DEATHS[request.param]
+
+
+def answers(worker: Worker) -> list[Result]:
+    """All answers so far, in the order they came."""
+    found = [result for record in worker.plane.jobs.values() for result in record.results]
+    return sorted(found, key=lambda result: result.at)
+
+
+def test_an_engine_that_is_gone_drains_the_worker(worker_and_death: tuple[Worker, doubles.Colour]) -> None:
+    """The engine is lost under two jobs while more are queued: both are answered, the last asks for a replacement, the
+    pages that were done are in it, no other job is ever taken, and the process still ends in order."""
+    worker, death = worker_and_death
+    plane = worker.plane
+    # One batch holds pages of both, so the deadly page comes in a later one than the first of either.
+    deadly = plane.submit(request(tiff([WHITE] * 8 + [death] + [WHITE] * 4)))
+    neighbour = plane.submit(request(tiff([doubles.SLOW] * 12)))
+    queued = [plane.submit(request(png(WHITE))) for _ in range(3)]
+    both = [plane.wait(deadly), plane.wait(neighbour)]
+
+    assert [result.stop_pod for result in answers(worker)] == [False, True]
+    assert both[0].error is not None
+    assert both[0].error.startswith("ENGINE_")
+    assert both[0].output["retryable"] is True
+    for result in both:
+        coverage = result.output["coverage"]
+        assert coverage["pages_parsed"] > 0
+        assert coverage["pages_failed"] > 0
+        codes = {page["error"]["code"] for page in result.output["documents"][0]["pages"] if "error" in page}
+        assert codes <= {"ENGINE_UNAVAILABLE", "ENGINE_TIMED_OUT"}
+    assert not any(plane.taken(job) for job in queued)
+    assert not plane.taken(queued[0], 3)
+    plane.assert_each_answered_once()
+    worker.terminate()
+    assert worker.exit_code() == 0, worker.log()
+
+
+def test_a_job_that_arrives_in_the_open_poll_is_answered(worker_of: StartWorker) -> None:
+    """A poll is open while the engine is lost: the job that it brings is answered, too, to be sent again elsewhere, and
+    whatever happens the last answer asks for the replacement."""
+    worker = worker_of(OCR_ENGINE="doubles:by_colour", hold_s=5.0).wait_ready()
+    plane = worker.plane
+    plane.submit(request(tiff([doubles.SLOW, doubles.SLOW, doubles.SLOW, doubles.SLOW, doubles.ENGINE_DIES])))
+    assert plane.wait_until(lambda: plane.polls >= 2, 10)  # the second poll waits beside the running job
+    assert plane.wait_until(lambda: "event=drain" in worker.log() or bool(answers(worker)), 20)
+    late = plane.submit(request(png(WHITE)))
+    assert plane.wait_until(lambda: any(result.stop_pod for result in answers(worker)), 20), worker.log()
+    assert [result.stop_pod for result in answers(worker)].index(True) == len(answers(worker)) - 1
+    if plane.taken(late):
+        result = plane.wait(late)
+        assert result.error is not None
+        assert result.error.startswith("ENGINE_UNAVAILABLE")
+        assert result.output["retryable"] is True
+    assert not plane.taken(plane.submit(request(png(WHITE))), 3)
+    plane.assert_each_answered_once()
+    worker.terminate()
+    assert worker.exit_code() == 0, worker.log()

@@ -1,0 +1,37 @@
+"""Page ranges, as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_worker.page_ranges import asks_beyond, parse_page_ranges, select_pages
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [("1-3,8", [1, 2, 3, 8]), ("5-", [5, 6, 7, 8, 9]), (" 2 , 2-3 ", [2, 3]), ("9-12", [9]), ("10", [])],
+)
+def test_ranges_select_pages_once_in_order(text: str, pages: list[int]) -> None:
+    """Ranges may overlap, come with spaces and pass the end; the pages come ascending, each once."""
+    assert select_pages(parse_page_ranges(text), 9) == pages
+
+
+@pytest.mark.parametrize("text", ["", "0", "3-1", "a", "1,,2", "-3", "1-2-3"])
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
+    """What is no range raises ValueError and shows how one looks."""
+    with pytest.raises(ValueError, match=r"as in|like"):
+        parse_page_ranges(text)
+
+
+def test_no_ranges_are_all_pages() -> None:
+    """Without ranges every page is selected and none lies beyond the end."""
+    assert select_pages(None, 3) == [1, 2, 3]
+    assert not asks_beyond(None, 3)
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_a_range_beyond_the_end_is_noticed(last: int, page_count: int) -> None:
+    """`asks_beyond` is true exactly when a page is named that does not exist."""
+    assert asks_beyond(parse_page_ranges(f"1-{last}"), page_count) is (last > page_count)

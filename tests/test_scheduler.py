@@ -1,0 +1,262 @@
+"""The scheduler: every page leaves exactly once, jobs take turns, nothing waits for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr_worker import threads
+from ocr_worker.engines.base import PageImage, ParsedPage
+from ocr_worker.errors import Cancelled, EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.scheduler import PageOutcome, Scheduler
+from ocr_worker.schema import EngineInfo, ParseOptions
+
+OPTIONS = ParseOptions()
+PAGE_BYTES = 300
+
+
+def page(number: int) -> PageImage:
+    return PageImage(number, np.zeros((10, 10, 3), np.uint8))
+
+
+class Scripted:
+    """An engine that does to a page what the script says; it writes down the order pages came in."""
+
+    info = EngineInfo(name="scripted", version="1", backend="double")
+    preferred_dpi = 100
+
+    def __init__(self, act: Callable[[PageImage], None] = lambda page: None, batch_size: int = 1) -> None:
+        self.act = act
+        self.batch_size = batch_size
+        self.seen: list[int] = []
+        self.closed = False
+
+    def warm_up(self) -> None: ...
+
+    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
+        for one in pages:
+            self.act(one)
+        self.seen += [one.number for one in pages]
+        return [ParsedPage(10, 10, str(one.number), []) for one in pages]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait()
+
+
+def _acquire(gate: threading.Semaphore, wanted: bool = True) -> None:
+    if wanted:
+        gate.acquire()
+
+
+@contextmanager
+def running(*engines: Scripted, memory: int = 10**9, timeout: float = 60) -> Iterator[Scheduler]:
+    factories = [lambda engine=engine: engine for engine in engines]
+    scheduler = Scheduler(factories, memory_bytes=memory, call_timeout_s=timeout)
+    scheduler.start()
+    try:
+        yield scheduler
+    finally:
+        scheduler.close()
+
+
+def text_of(outcome: PageOutcome) -> str:
+    assert isinstance(outcome.result, ParsedPage)
+    return outcome.result.markdown
+
+
+def test_a_short_job_does_not_wait_for_a_long_one() -> None:
+    """A one-page job that arrives while a long one is under way is served within two more pages."""
+    gate = threading.Semaphore(0)
+    engine = Scripted(lambda page: _acquire(gate))
+    with running(engine) as scheduler, scheduler.admit() as long, scheduler.admit() as short:
+        futures = [long.submit(page(number), OPTIONS) for number in range(1, 101)]
+        late = short.submit(page(1000), OPTIONS)
+        gate.release(100 + 1)
+        late.result(timeout=5)
+        assert engine.seen.index(1000) <= 2
+        assert [text_of(future.result(timeout=5)) for future in futures] == [str(number) for number in range(1, 101)]
+
+
+def test_room_goes_to_the_job_that_holds_least() -> None:
+    """With memory full of a long job's pages, a short job's page enters as soon as one page leaves."""
+    gate = threading.Semaphore(0)
+    engine = Scripted(lambda page: _acquire(gate))
+    with running(engine, memory=3 * PAGE_BYTES) as scheduler, scheduler.admit() as long, scheduler.admit() as short:
+        feeding = threads.start(lambda: [long.submit(page(number), OPTIONS) for number in range(20)], "feed")
+        while scheduler._held_bytes < 3 * PAGE_BYTES or not scheduler._entering:
+            time.sleep(0.001)
+        late = threads.start(lambda: short.submit(page(1000), OPTIONS).result(), "late")
+        while len(scheduler._entering) < 2:
+            time.sleep(0.001)
+        gate.release(21)
+        late.result(timeout=5)
+        feeding.result(timeout=5)
+        assert engine.seen.index(1000) <= 4
+
+
+def test_a_page_larger_than_the_memory_budget_is_still_parsed() -> None:
+    """The budget holds pages back, it never refuses one: alone, any page may enter."""
+    with running(Scripted(), memory=1) as scheduler, scheduler.admit() as job:
+        assert [text_of(job.submit(page(n), OPTIONS).result(timeout=5)) for n in (1, 2, 3)] == ["1", "2", "3"]
+
+
+def test_one_bad_page_costs_one_page() -> None:
+    """A batch that fails is tried page by page; the neighbours of the bad page keep their results."""
+
+    def act(one: PageImage) -> None:
+        if one.number == 2:
+            raise RuntimeError("a fault that nobody foresaw")
+
+    with running(Scripted(act, batch_size=4)) as scheduler, scheduler.admit() as job:
+        outcomes = [job.submit(page(number), OPTIONS).result(timeout=5) for number in (1, 2, 3)]
+    assert isinstance(outcomes[1].result, PageFailed)
+    assert [text_of(outcomes[0]), text_of(outcomes[2])] == ["1", "3"]
+
+
+def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
+    """A stopped job's pages end at once with its error, the one in the engine too; another job's pages are parsed."""
+    gate = threading.Semaphore(0)
+    with running(Scripted(lambda page: _acquire(gate))) as scheduler:
+        with scheduler.admit() as job, scheduler.admit() as other:
+            futures = [job.submit(page(number), OPTIONS) for number in range(5)]
+            kept = other.submit(page(9), OPTIONS)
+            job.stop(Cancelled("the job was cancelled"))
+            assert all(isinstance(future.result(timeout=1).result, Cancelled) for future in futures)
+            with pytest.raises(Cancelled):
+                job.submit(page(6), OPTIONS)
+            gate.release(2)
+            assert text_of(kept.result(timeout=5)) == "9"
+        assert scheduler._held_bytes == 0
+
+
+def test_an_engine_that_hangs_is_given_up() -> None:
+    """Past its deadline a call's page gets ENGINE_TIMED_OUT, waiting pages ENGINE_UNAVAILABLE, and submitting is refused."""
+    hang = threading.Event()
+    lost: list[OcrWorkerError] = []
+    engine = Scripted(lambda page: _wait(hang))
+    scheduler = Scheduler([lambda: engine], memory_bytes=10**9, call_timeout_s=0.2, on_engine_lost=lost.append)
+    scheduler.start()
+    with scheduler.admit() as job:
+        first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
+        assert isinstance(first.result(timeout=5).result, EngineTimedOut)
+        assert isinstance(second.result(timeout=5).result, EngineUnavailable)
+        with pytest.raises(EngineUnavailable):
+            job.submit(page(3), OPTIONS)
+    assert [error.code for error in lost] == ["ENGINE_TIMED_OUT"]
+    hang.set()
+    scheduler.close()
+
+
+def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
+    """EngineUnavailable in the midst of a batch costs that page and the rest; what was parsed before stands."""
+
+    gate = threading.Semaphore(0)
+
+    class Fussy(Scripted):
+        def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
+            if pages[0].number == 0:
+                gate.acquire()
+            if len(pages) > 1:
+                raise RuntimeError("no batches today")
+            if pages[0].number == 2:
+                raise EngineUnavailable("poisoned")
+            return super().parse(pages, options)
+
+    blocker = Fussy(batch_size=3)
+    with running(blocker) as scheduler, scheduler.admit() as job:
+        futures = [job.submit(page(number), OPTIONS) for number in (0, 1, 2, 3)]
+        gate.release(2)  # page 0 may come in a batch and then alone
+        outcomes = [future.result(timeout=5).result for future in futures]
+    assert [type(outcome) for outcome in outcomes] == [ParsedPage, ParsedPage, EngineUnavailable, EngineUnavailable]
+
+
+def test_pages_with_other_options_go_into_another_batch() -> None:
+    """A batch holds pages of equal options only."""
+    batches: list[tuple[list[int], ParseOptions]] = []
+
+    class Noting(Scripted):
+        def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
+            batches.append(([one.number for one in pages], options))
+            return super().parse(pages, options)
+
+    gate = threading.Semaphore(0)
+    engine = Noting(lambda one: _acquire(gate, one.number == 0), batch_size=8)
+    other = ParseOptions(dpi=300)
+    with running(engine) as scheduler, scheduler.admit() as first, scheduler.admit() as second:
+        futures = [first.submit(page(0), OPTIONS)]
+        while not first.in_engine:
+            time.sleep(0.001)
+        futures += [first.submit(page(number), OPTIONS) for number in (1, 2)]
+        futures += [second.submit(page(number), other) for number in (11, 12)]
+        gate.release()
+        for future in futures:
+            future.result(timeout=5)
+    assert sorted(batches[1:], key=lambda batch: batch[0]) == [([1, 2], OPTIONS), ([11, 12], other)]
+
+
+job_plans = st.lists(
+    st.tuples(
+        st.integers(1, 8),  # pages
+        st.sampled_from(["run", "cancel", "leave"]),
+        st.lists(st.sampled_from(["read", "fail", "die"]), min_size=8, max_size=8).map(
+            lambda acts: [act if act != "die" else "read" for act in acts[:-1]] + acts[-1:]
+        ),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(job_plans, st.integers(1, 3), st.integers(1, 4), st.integers(1, 6))
+def test_every_page_is_accounted_for_exactly_once(
+    plans: list[tuple[int, str, list[str]]], replicas: int, batch_size: int, budget_pages: int
+) -> None:
+    """Whatever arrives, fails, dies or is cancelled: each page has one outcome, memory returns to zero, nothing hangs."""
+
+    def act(one: PageImage) -> None:
+        job, index = divmod(one.number, 100)
+        wish = plans[job][2][index]
+        if wish == "fail":
+            raise RuntimeError("told to fail")
+        if wish == "die":
+            raise EngineUnavailable("told to die")
+
+    engines = [Scripted(act, batch_size) for _ in range(replicas)]
+    with running(*engines, memory=budget_pages * PAGE_BYTES) as scheduler:
+
+        def run(item: tuple[int, tuple[int, str, list[str]]]) -> int:
+            index, (count, wish, _) = item
+            futures = []
+            refused = 0
+            with scheduler.admit() as job:
+                for number in range(count):
+                    if wish == "cancel" and number == count // 2:
+                        job.stop(Cancelled("told to"))
+                    try:
+                        futures.append(job.submit(page(index * 100 + number), OPTIONS))
+                    except OcrWorkerError:
+                        refused += 1
+                if wish != "leave":
+                    [future.result(timeout=20) for future in futures]
+            assert all(future.done() for future in futures)
+            return len(futures) + refused
+
+        counts = threads.map_bounded(run, list(enumerate(plans)), len(plans), "job")
+        assert counts == [count for count, _, _ in plans]
+        deadline = time.monotonic() + 10
+        while scheduler._held_bytes and time.monotonic() < deadline:
+            time.sleep(0.002)
+        assert scheduler._held_bytes == 0
+        assert not scheduler._turns
