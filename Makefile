@@ -46,6 +46,8 @@ lock: .venv/made
 	@$(INSTALL) uv==0.13.9
 	$(COMPILE) --override requirements/opencv-contrib.txt --extra paddle --group dev --output-file requirements/full.txt
 	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --output-file requirements/light.txt
+	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --output-file .venv/gpu.txt
+	cat requirements/gpu-header.txt .venv/gpu.txt > requirements.txt
 
 clean:
 	rm -rf .venv

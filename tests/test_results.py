@@ -1,0 +1,83 @@
+"""Outcomes to entries: every page asked for has one, and the account can be counted again."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_worker import results
+from ocr_worker.engines.base import ParsedPage
+from ocr_worker.errors import Corrupt, PageFailed, RasterizerCrashed, SourceUnavailable
+from ocr_worker.results import DocumentFacts
+from ocr_worker.schema import Block, DocumentResult, EngineInfo, PageResult, ParseOptions
+
+OPTIONS = ParseOptions()
+ENGINE = EngineInfo(name="double", version="1", backend="none")
+
+
+def read(number: int, options: ParseOptions = OPTIONS) -> PageResult:
+    page = ParsedPage(10, 20, f"text {number}", [Block(label="text", content=f"text {number}", bbox=(0, 0, 5, 5))])
+    return results.parsed_page(number, 150, (), page, 0.5, options)
+
+
+def document(pages: dict[int, PageResult], numbers: list[int], fault: Corrupt | None = None) -> DocumentResult:
+    return results.document("a", DocumentFacts(9, numbers), pages, fault, OPTIONS)
+
+
+def test_a_page_that_was_never_reached_has_an_entry_with_the_reason() -> None:
+    """When a document ends early, the pages after it fail with the reason, and what was read stays."""
+    crash = RasterizerCrashed("the child died")
+    entry = results.document("a", DocumentFacts(3, [1, 2, 3]), {1: read(1)}, crash, OPTIONS)
+    assert [page.status for page in entry.pages] == ["succeeded", "failed", "failed"]
+    assert entry.status == "partial"
+    assert entry.pages[2].error == entry.error == results.error_info(crash)
+
+
+def test_markdown_shows_where_a_page_is_missing() -> None:
+    """A failed page leaves a comment in the document's Markdown; a reader can see the hole."""
+    entry = document({1: read(1), 2: results.failed_page(2, PageFailed("no")), 3: read(3)}, [1, 2, 3])
+    assert entry.markdown == "text 1\n\n<!-- page 2: PAGE_FAILED -->\n\ntext 3"
+
+
+def test_formats_choose_what_a_page_holds() -> None:
+    """Without "blocks" there are none, without "markdown" there is none."""
+    assert read(1, ParseOptions(formats=["markdown"])).blocks is None
+    assert read(1, ParseOptions(formats=["blocks"])).markdown is None
+
+
+def test_a_job_of_nothing_but_failures_fails_with_the_first_code() -> None:
+    """The job's error carries the first document's code and is worth another try when any document is."""
+    failed = [
+        results.failed_document("a", Corrupt("broken")),
+        results.failed_document("b", SourceUnavailable("come back later")),
+    ]
+    error = results.job_error(results.response(ENGINE, failed, {"total": 1.0}))
+    assert error is not None
+    assert (error.code, error.retryable) == ("DOCUMENT_CORRUPT", True)
+    assert "a: broken" in error.message
+
+
+def test_one_good_document_keeps_the_job_from_failing() -> None:
+    """A job with something parsed is partial, never failed."""
+    response = results.response(
+        ENGINE, [document({1: read(1)}, [1]), results.failed_document("b", Corrupt("broken"))], {"total": 1.0}
+    )
+    assert response.status == "partial"
+    assert results.job_error(response) is None
+
+
+outcomes = st.lists(st.lists(st.booleans(), max_size=5), min_size=1, max_size=5)
+
+
+@given(outcomes)
+def test_coverage_is_what_the_entries_say(plan: list[list[bool]]) -> None:
+    """Expected is parsed plus failed, and each number is found again by counting the answer's pages."""
+    documents = []
+    for pages in plan:
+        entries = {n: read(n) if good else results.failed_page(n, PageFailed("no")) for n, good in enumerate(pages, 1)}
+        broken = results.failed_document("a", Corrupt("broken"))
+        documents.append(document(entries, list(entries)) if entries else broken)
+    counts = results.coverage(documents)
+    assert counts.pages_parsed + counts.pages_failed == counts.pages_expected == sum(map(len, plan))
+    assert counts.pages_parsed == sum(map(sum, plan))
+    assert counts.documents_failed == sum(not any(pages) for pages in plan)
