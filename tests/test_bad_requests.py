@@ -86,12 +86,12 @@ def test_an_option_of_another_engine_is_refused_by_its_name(worker: Worker) -> N
     from ocr_worker.engines.options import PaddleOcrVlOptions
     from ocr_worker.schema import ParseOptions
 
-    foreign = sorted(PaddleOcrVlOptions.model_fields.keys() - ParseOptions.model_fields.keys())
-    for name in foreign:
-        result = worker.answer({"url": URL, "options": {name: True}})
-        assert result.error is not None
-        assert f"input.options.{name}" in result.error
-        assert "paddleocr-vl" in result.error
+    # No more than a message holds.
+    foreign = sorted(PaddleOcrVlOptions.model_fields.keys() - ParseOptions.model_fields.keys())[:10]
+    error = worker.answer({"url": URL, "options": dict.fromkeys(foreign, True)}).error or ""
+    assert [
+        name for name in foreign if f"input.options.{name}: is an option of the engine paddleocr-vl" not in error
+    ] == []
 
 
 def test_a_fault_in_a_short_form_is_told_where_it_was_written(worker: Worker) -> None:

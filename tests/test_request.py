@@ -70,10 +70,16 @@ def test_every_short_form_is_tried_above() -> None:
         ({"documents": []}, "input.documents: list should have at least 1 item"),
         ({"documents": [URL], "optons": {}}, "input.optons: is unknown; did you mean 'options'?"),
         ({"documents": [URL], "options": 1}, "input.options: should be an object, not a number"),
-        ({"documents": [URL], "options": {"dpi": "200"}}, "input.options.dpi: should be a valid integer; for example 200"),
+        (
+            {"documents": [URL], "options": {"dpi": "200"}},
+            "input.options.dpi: should be a valid integer; for example 200",
+        ),
         ({"documents": [URL], "options": {"dpi": True}}, "input.options.dpi: should be a valid integer"),
         ({"documents": [URL], "options": {"formats": ["html"]}}, "input.options.formats[0]: should be 'markdown' or"),
-        ({"documents": [URL], "options": {"max_new_tokens": 9}}, "is an option of the engine paddleocr-vl; this worker runs"),
+        (
+            {"documents": [URL], "options": {"max_new_tokens": 9}},
+            "is an option of the engine paddleocr-vl; this worker runs",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_path(job_input: Any, told: str) -> None:

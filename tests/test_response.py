@@ -30,9 +30,7 @@ def answer_of(markdown: int = 1_000, blocks: int = 10_000, figures: int = 100_00
     return results.response(EngineInfo(name="x", version="1", backend="y"), [document], {"total": 1.0})
 
 
-@pytest.mark.parametrize(
-    ("limit", "degraded"), [(200_000, []), (50_000, ["figures"]), (8_000, ["figures", "blocks"])]
-)
+@pytest.mark.parametrize(("limit", "degraded"), [(200_000, []), (50_000, ["figures"]), (8_000, ["figures", "blocks"])])
 def test_figures_go_first_then_blocks(limit: int, degraded: list[str]) -> None:
     """What does not fit is left out in the stated order, the answer says so, and then it fits."""
     answer = response.success(answer_of(), limit)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ocr_worker import threads
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import Cancelled, EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.replicas import Replicas
 from ocr_worker.scheduler import PageOutcome, Scheduler
 from ocr_worker.schema import EngineInfo, ParseOptions
 
@@ -60,14 +61,18 @@ def _acquire(gate: threading.Semaphore, wanted: bool = True) -> None:
 
 
 @contextmanager
-def running(*engines: Scripted, memory: int = 10**9, timeout: float = 60) -> Iterator[Scheduler]:
+def running(
+    *engines: Scripted, memory: int = 10**9, timeout: float = 60, lost: list[OcrWorkerError] | None = None
+) -> Iterator[Scheduler]:
+    lost = [] if lost is None else lost
+    scheduler = Scheduler(memory)
     factories = [lambda engine=engine: engine for engine in engines]
-    scheduler = Scheduler(factories, memory_bytes=memory, call_timeout_s=timeout)
-    scheduler.start()
+    replicas = Replicas(scheduler, factories, call_timeout_s=timeout, on_lost=lost.append)
+    replicas.start()
     try:
         yield scheduler
     finally:
-        scheduler.close()
+        replicas.close()
 
 
 def text_of(outcome: PageOutcome) -> str:
@@ -145,9 +150,7 @@ def test_an_engine_that_hangs_is_given_up() -> None:
     hang = threading.Event()
     lost: list[OcrWorkerError] = []
     engine = Scripted(lambda page: _wait(hang))
-    scheduler = Scheduler([lambda: engine], memory_bytes=10**9, call_timeout_s=0.2, on_engine_lost=lost.append)
-    scheduler.start()
-    with scheduler.admit() as job:
+    with running(engine, timeout=0.2, lost=lost) as scheduler, scheduler.admit() as job:
         first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
         assert isinstance(first.result(timeout=5).result, EngineTimedOut)
         assert isinstance(second.result(timeout=5).result, EngineUnavailable)
@@ -155,7 +158,6 @@ def test_an_engine_that_hangs_is_given_up() -> None:
             job.submit(page(3), OPTIONS)
     assert [error.code for error in lost] == ["ENGINE_TIMED_OUT"]
     hang.set()
-    scheduler.close()
 
 
 def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:

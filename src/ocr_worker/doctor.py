@@ -21,7 +21,7 @@ _IN_URL = re.compile(r"(?<=://)[^/@\s]+@|\?\S+")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """ok: the worker could start. lines: for people; what stands in the way begins with `not ready`, with the remedy."""
+    """ok: the worker could start. lines: for people; what stands in the way begins with `not ready`."""
 
     lines: list[str]
     ok: bool
@@ -35,12 +35,10 @@ def examine(settings: Settings) -> Report:
         lines += [f"PaddleOCR-VL {settings.vl_version}, backend native", _packages(remedies)]
         lines += _weights(settings, remedies)
         lines.append(_device(settings.device, remedies))
-    else:
-        lines.append(f"onnxruntime {_version('onnxruntime') or 'not installed'}")
     lines.append("limits: " + ", ".join(f"{name} {_shown(settings, name)}" for name in _LIMITS))
     lines += [f"  OCR_{name.upper()}={_shown(settings, name)}" for name in sorted(settings.model_fields_set)]
-    lines += [f"not ready: {remedy}" for remedy in remedies]
-    return Report(lines or ["ready"], ok=not remedies) if remedies else Report([*lines, "ready"], ok=True)
+    lines += [f"not ready: {remedy}".replace("\n", "\n  ") for remedy in remedies] or ["ready"]
+    return Report(lines, ok=not remedies)
 
 
 def _packages(remedies: list[str]) -> str:

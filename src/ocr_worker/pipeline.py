@@ -21,6 +21,7 @@ from ocr_worker.fetch import Fetcher
 from ocr_worker.log import event
 from ocr_worker.page_ranges import parse_page_ranges
 from ocr_worker.raster import PageFault, RasterDocument, RasterPool, RasterRequest
+from ocr_worker.replicas import Replicas
 from ocr_worker.results import DocumentFacts
 from ocr_worker.scheduler import Scheduler
 from ocr_worker.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
@@ -44,11 +45,12 @@ class Pipeline:
             timeout_s=settings.fetch_timeout_s,
             allowed_hosts=settings.allowed_hosts,
         )
-        self.scheduler = Scheduler(
+        self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
+        self.engine = Replicas(
+            self.scheduler,
             [lambda: create_engine(settings)],
-            memory_bytes=int(settings.page_memory_mb * MEGABYTE),
             call_timeout_s=settings.engine_timeout_s,
-            on_engine_lost=on_engine_lost,
+            on_lost=on_engine_lost,
         )
         # Rendering is shared out so that no job can hold every child: a short job need not wait for a long document.
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.concurrency)
@@ -60,7 +62,7 @@ class Pipeline:
 
     def start(self) -> dict[str, float]:
         """Loads and warms the engine; seconds by phase. Raises what the engine raises."""
-        return self.scheduler.start()
+        return self.engine.start()
 
     def job(self, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> ParseJob:
         """A job to run. `on_page(document id, pages expected, page)` is told of each page, in its document's order."""
@@ -68,7 +70,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Ends the children and lets the engine's thread go."""
-        self.scheduler.close()
+        self.engine.close()
         self.rasters.close()
 
 
@@ -98,7 +100,7 @@ class ParseJob:
             if isinstance(self._place.stopped, Cancelled):
                 raise self._place.stopped
         seconds = {**self._stopwatch.seconds, "total": time.monotonic() - started}
-        response = results.response(self._pipeline.scheduler.engine_info, documents, seconds)
+        response = results.response(self._pipeline.engine.info, documents, seconds)
         event(log, "job", job=self.id, status=response.status, **response.coverage.model_dump(), **seconds)
         return response
 
@@ -171,7 +173,7 @@ class ParseJob:
         request = RasterRequest(
             pages=parse_page_ranges(source.pages) if source.pages else None,
             password=source.password,
-            dpi=options.dpi or self._pipeline.scheduler.preferred_dpi,
+            dpi=options.dpi or self._pipeline.engine.preferred_dpi,
             max_pixels=int(settings.max_page_mpx * 1_000_000),
             max_pages=settings.max_pages,
             text_layer=getattr(options, "text_layer", "never") == "auto",

@@ -12,6 +12,7 @@ from ocr_worker.schema import NonEmpty, ParseOptions
 from ocr_worker.settings import Settings
 
 # Pixels of a crop as the vision-language model sees it: the smallest is one 28 x 28 patch, the defaults are PaddleX's.
+# A limit below the default minimum would shrink long lines to nothing.
 MIN_PIXELS = 28 * 28
 MAX_PIXELS = 4096 * 4096
 DEFAULT_MIN_PIXELS = 112_896
@@ -43,7 +44,9 @@ class PaddleOcrVlOptions(ParseOptions):
         None, max_length=64, description="labels left out of the Markdown; they stay in `blocks`"
     )
     min_pixels: int | None = Field(None, ge=MIN_PIXELS, le=MAX_PIXELS, description="smaller crops are enlarged to this")
-    max_pixels: int | None = Field(None, ge=MIN_PIXELS, le=MAX_PIXELS, description="larger crops are reduced to this")
+    max_pixels: int | None = Field(
+        None, ge=DEFAULT_MIN_PIXELS, le=MAX_PIXELS, description="larger crops are reduced to this"
+    )
     max_new_tokens: int | None = Field(None, ge=1, le=32768, description="longest text of a block, in tokens")
     temperature: float | None = Field(None, ge=0, le=2, description="sampling; by a model server only")
     top_p: float | None = Field(None, gt=0, le=1, description="sampling; by a model server only")

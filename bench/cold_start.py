@@ -1,0 +1,92 @@
+"""How long until the first page, by phase: our worker's start against a bare script that does the same with Paddle.
+
+`python bench/cold_start.py [--rounds 5]`; each start is a process of its own, the two sides in turn, on the test weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import tinyvl
+
+WANTED = 0.5
+
+BARE = f"""
+import json, time
+marks = [time.perf_counter()]
+import runpod
+marks.append(time.perf_counter())
+from paddleocr import PaddleOCRVL
+marks.append(time.perf_counter())
+PaddleOCRVL(layout_detection_model_dir={str(tinyvl.LAYOUT)!r}, vl_rec_model_dir={str(tinyvl.VL)!r}, device="cpu")
+marks.append(time.perf_counter())
+phases = ["import runpod", "import paddleocr", "construct"]
+print("PHASES " + json.dumps(dict(zip(phases, [b - a for a, b in zip(marks, marks[1:])]))))
+"""
+
+OURS = """
+import json, time
+marks = [time.perf_counter()]
+import runpod
+marks.append(time.perf_counter())
+from ocr_worker import pipeline, request, response
+from ocr_worker.settings import load_settings
+from ocr_worker.engines import create_engine
+settings = load_settings()
+marks.append(time.perf_counter())
+engine = create_engine(settings)
+marks.append(time.perf_counter())
+phases = ["import runpod", "import ocr_worker, settings", "weights, import paddleocr, construct"]
+engine.warm_up()
+marks.append(time.perf_counter())
+phases.append("(warm-up page, not compared)")
+print("PHASES " + json.dumps(dict(zip(phases, [b - a for a, b in zip(marks, marks[1:])]))))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+
+    scripts = {"bare": BARE, "ours": OURS}
+    phases: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
+    for index in range(rounds + 1):
+        for name, script in scripts.items():
+            measured = start(script)
+            if index:  # the first round fills the disk cache
+                phases[name].append(measured)
+    totals = {name: report(name, measured) for name, measured in phases.items()}
+    extra = totals["ours"] - totals["bare"]
+    print(f"ours / bare: {totals['ours'] / totals['bare']:.2f}; ours - bare: {extra:+.2f} s, wanted <= +{WANTED} s")
+
+
+def start(script: str) -> dict[str, float]:
+    environment = os.environ | tinyvl.environment()
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=300
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("PHASES ")]
+    measured: dict[str, float] = json.loads(line.removeprefix("PHASES "))
+    return measured
+
+
+def report(name: str, measured: list[dict[str, float]]) -> float:
+    """Prints the median of each phase; the median of what is compared."""
+    for phase in measured[0]:
+        print(f"{name}: {phase}: {statistics.median(one[phase] for one in measured):.2f} s")
+    total = statistics.median(sum(s for phase, s in one.items() if not phase.startswith("(")) for one in measured)
+    print(f"{name}: total {total:.2f} s (median of {len(measured)})")
+    return total
+
+
+if __name__ == "__main__":
+    main()

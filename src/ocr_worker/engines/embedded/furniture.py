@@ -1,0 +1,92 @@
+"""What a region is by its size and place: titles, and what repeats on every page - headers, footers, page numbers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import line_height
+from ocr_worker.engines.embedded.regions import Region
+
+FURNITURE = ("header", "footer", "number", "footnote")
+_NUMBER = re.compile(r"[-–—\s|.]*(?:page|p\.|seite|s\.)?\s*(\d{1,4}|[ivxlc]{1,7}|\d{1,3}\s*-\s*\d{1,3})"
+                     r"(\s*(?:of|/|von|sur|de)\s*\d{1,4})?[-–—\s|.]*", re.IGNORECASE)  # fmt: skip
+_MARGIN = 0.09  # of the page's height, at its top and at its bottom
+_TITLE_SIZE = 1.3  # of the body's line height
+_MIN_BODY = 8  # lines; below it a page is too sparse to tell its furniture by place
+
+
+def label_by_place(regions: Sequence[Region], width: int, height: int) -> list[Region]:
+    """The regions with what their size and place tell about them. width, height: of the page, in pixels."""
+    body = _body_height(regions)
+    placed = [_furniture(region, regions, height, body) for region in regions]
+    sized = [_sized(region, body) for region in placed]
+    title = _document_title(sized, height, body)
+    return [replace(region, label="doc_title") if region is title else region for region in sized]
+
+
+def _body_height(regions: Sequence[Region]) -> float:
+    """The line height of most of the text."""
+    heights = [
+        line.box.height
+        for region in regions
+        if region.label in ("text", "reference_content")
+        for line in region.lines
+        for _ in range(max(1, len(line.text) // 10))
+    ]
+    return median(heights) if heights else 0.0
+
+
+def _furniture(region: Region, others: Sequence[Region], height: int, body: float) -> Region:
+    if region.label not in ("text", "header", "footer", "paragraph_title", "reference_content") or not region.lines:
+        return region
+    top, bottom = region.box.y1 < _MARGIN * height, region.box.y0 > (1 - _MARGIN) * height
+    far = region.label in ("header", "footer")
+    edge = _outermost(region.box, [other.box for other in others if other is not region], body)
+    text = " ".join(line.text for line in region.lines)
+    if (top or bottom) and edge and _NUMBER.fullmatch(text):
+        return replace(region, label="number")
+    if far:
+        near = region.box.y1 < 0.2 * height if region.label == "header" else region.box.y0 > 0.8 * height
+        return region if near else replace(region, label="text")
+    enough = sum(len(other.lines) for other in others) >= _MIN_BODY
+    small = len(region.lines) <= 2 and line_height(region.lines) < 1.2 * body
+    if (top or bottom) and edge and enough and small:
+        return replace(region, label="header" if top else "footer")
+    return region
+
+
+def _outermost(box: Box, others: Sequence[Box], body: float) -> bool:
+    """Whether all other regions lie on one side, above or below, with some white between, or beside it."""
+    below = all(other.y0 - box.y1 > 0.8 * body for other in others if not _level(box, other))
+    above = all(box.y0 - other.y1 > 0.8 * body for other in others if not _level(box, other))
+    return below or above
+
+
+def _level(a: Box, b: Box) -> bool:
+    """Whether two boxes stand beside one another, as the two ends of a page's header do."""
+    return max(a.height, b.height) < 3 * min(a.height, b.height) and min(a.y1, b.y1) > max(a.y0, b.y0)
+
+
+def _sized(region: Region, body: float) -> Region:
+    """Short text in large letters is a title."""
+    if region.label != "text" or not body or len(region.lines) > 3:
+        return region
+    large = line_height(region.lines) > _TITLE_SIZE * body
+    words = any(len(line.text) > 2 and any(map(str.isalpha, line.text)) for line in region.lines)
+    return replace(region, label="paragraph_title") if large and words else region
+
+
+def _document_title(regions: Sequence[Region], height: int, body: float) -> Region | None:
+    """The title in the largest letters, when it stands in the upper part and is larger than the others."""
+    titles = [region for region in regions if region.label == "paragraph_title"]
+    if not titles:
+        return None
+    largest = max(titles, key=lambda region: line_height(region.lines))
+    size = line_height(largest.lines)
+    others = [line_height(region.lines) for region in titles if region is not largest]
+    first = largest.box.y0 < 0.4 * height and size > 1.15 * body
+    return largest if first and size > 1.15 * max(others, default=0.0) else None

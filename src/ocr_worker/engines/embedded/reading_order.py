@@ -1,0 +1,72 @@
+"""The order people read regions in: bands from top to bottom, columns inside them. Pure.
+
+An XY-cut (Nagy and Seth, 1984) that looks for columns first: horizontal bands are joined as long as one gutter runs
+through them, so that white lines which happen to lie side by side in two columns do not cut across them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ocr_worker.engines.embedded.geometry import Box
+
+# Boxes of neighbours may touch or lie over one another by this share of the smaller side.
+TOLERANCE = 0.15
+
+
+def reading_order(boxes: Sequence[Box], right_to_left: bool = False) -> list[int]:
+    """The boxes' indices in reading order; `right_to_left`: of columns, as in Arabic and Hebrew."""
+    shrunk = [_shrunk(box) for box in boxes]
+    return _ordered(list(range(len(boxes))), shrunk, right_to_left)
+
+
+def _ordered(indices: list[int], boxes: Sequence[Box], right_to_left: bool) -> list[int]:
+    if len(indices) < 2:
+        return indices
+    columns = _parts(indices, boxes, axis=0)
+    if len(columns) > 1:
+        if right_to_left:
+            columns.reverse()
+        return [i for column in columns for i in _ordered(column, boxes, right_to_left)]
+    runs = _runs(_parts(indices, boxes, axis=1), boxes)
+    if len(runs) > 1:
+        return [i for run in runs for i in _ordered(run, boxes, right_to_left)]
+    side = -1 if right_to_left else 1
+    return sorted(indices, key=lambda i: (boxes[i].y0, side * boxes[i].x0))
+
+
+def _parts(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list[int]]:
+    """The boxes, cut wherever a straight line passes between them; axis 0: side by side, 1: one above the other."""
+    parts: list[list[int]] = []
+    edge = float("-inf")
+    for i in sorted(indices, key=lambda i: boxes[i][axis]):
+        if boxes[i][axis] >= edge:
+            parts.append([])
+        parts[-1].append(i)
+        edge = max(edge, boxes[i][axis + 2])
+    return parts
+
+
+def _runs(bands: Sequence[list[int]], boxes: Sequence[Box]) -> list[list[int]]:
+    """Bands that follow one another and share a gutter, joined; a run of one column's bands stays apart."""
+    runs: list[list[int]] = []
+    for band in bands:
+        if runs and _share_gutter(runs[-1], band, boxes):
+            runs[-1] = runs[-1] + band
+        else:
+            runs.append(band)
+    return runs
+
+
+def _share_gutter(above: Sequence[int], below: Sequence[int], boxes: Sequence[Box]) -> bool:
+    """Whether both together fall into columns, and at least one of them does so by itself."""
+    together = _parts([*above, *below], boxes, axis=0)
+    if len(together) < 2:
+        return False
+    # Else it is a box on the left and another further right below it: steps, not columns.
+    return max(len(_parts(above, boxes, axis=0)), len(_parts(below, boxes, axis=0))) > 1
+
+
+def _shrunk(box: Box) -> Box:
+    dx, dy = TOLERANCE * min(box.width, 40), TOLERANCE * min(box.height, 40)
+    return Box(box.x0 + dx, box.y0 + dy, box.x1 - dx, box.y1 - dy)

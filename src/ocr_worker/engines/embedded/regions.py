@@ -1,0 +1,139 @@
+"""Regions: what the layout model saw, filled with the lines that were read. Every line ends in exactly one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
+from ocr_worker.engines.embedded.lines import Line, line_height
+
+# The layout model's words (CDLA's) in PaddleOCR-VL's. A table's title is a figure's title there.
+LABELS = {
+    "text": "text",
+    "title": "paragraph_title",
+    "figure": "image",
+    "figure_caption": "figure_title",
+    "table": "table",
+    "table_caption": "figure_title",
+    "header": "header",
+    "footer": "footer",
+    "reference": "reference_content",
+    "equation": "display_formula",
+}
+# What counts as picture with some words in it, not as text that the model took for a picture.
+MAX_TEXT_IN_FIGURE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A region as the layout model sees it; `label` is one of PaddleOCR-VL's words."""
+
+    label: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the page that is read as one; `label` is one of PaddleOCR-VL's words."""
+
+    label: str
+    box: Box
+    lines: tuple[Line, ...] = ()
+
+
+def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list[Region]:
+    """Regions that hold each line once: the detections with the lines they cover, and what is left over by itself.
+
+    Of detections that lie over one another the more certain counts. A figure that is mostly text is no figure.
+    """
+    kept = _without_doubles(detections)
+    kept = [seen for seen in kept if seen.label != "image" or _text_share(seen.box, lines) <= MAX_TEXT_IN_FIGURE]
+    members: list[list[Line]] = [[] for _ in kept]
+    left: list[Line] = []
+    for line in lines:
+        shares = [covered(line.box, seen.box) for seen in kept]
+        best = max(range(len(kept)), key=lambda i: (round(shares[i], 1), -kept[i].box.area), default=None)
+        (left if best is None or shares[best] < 0.5 else members[best]).append(line)
+    left = _adopt(left, kept, members)
+    regions = [_region(seen, own) for seen, own in zip(kept, members, strict=True) if own or seen.label == "image"]
+    columns = [part for region in regions for part in split_columns(region)]
+    loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(left)]
+    return columns + [part for region in loose for part in split_columns(region)]
+
+
+def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines that stand close under one another in one size, together."""
+    groups: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.box.y0):
+        near = [group for group in groups if any(_continues(other, line) for other in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([member for group in near for member in group] + [line])
+    return groups
+
+
+def split_columns(region: Region) -> list[Region]:
+    """The region's columns, when a gutter of white runs down through it all; else the region itself."""
+    if region.label != "text" or len(region.lines) < 6:
+        return [region]
+    height = line_height(region.lines)
+    edge, cuts = -1.0, []
+    for line in sorted(region.lines, key=lambda line: line.box.x0):
+        if edge >= 0 and line.box.x0 - edge > height:
+            cuts.append((edge + line.box.x0) / 2)
+        edge = max(edge, line.box.x1)
+    parts = [[line for line in region.lines if sum(line.box.x0 > cut for cut in cuts) == i] for i in range(len(cuts) + 1)]
+    if min(map(len, parts)) < 3:
+        return [region]
+    return [replace(region, box=bounds(line.box for line in part), lines=tuple(part)) for part in parts]
+
+
+def _without_doubles(detections: Iterable[Detection]) -> list[Detection]:
+    kept: list[Detection] = []
+    for seen in sorted(detections, key=lambda seen: -seen.score):
+        if all(max(covered(seen.box, other.box), covered(other.box, seen.box)) < 0.7 for other in kept):
+            kept.append(seen)
+        else:
+            kept = _settle(kept, seen)
+    return kept
+
+
+def _settle(kept: list[Detection], seen: Detection) -> list[Detection]:
+    """A detection that holds smaller ones of its own kind takes their place; any other double is dropped."""
+    inside = [other for other in kept if covered(other.box, seen.box) >= 0.7]
+    if inside and all(other.label == seen.label == "table" for other in inside):
+        return [other for other in kept if other not in inside] + [seen]
+    return kept
+
+
+def _text_share(box: Box, lines: Sequence[Line]) -> float:
+    inside = sum(line.box.area for line in lines if covered(line.box, box) > 0.5)
+    return inside / box.area if box.area else 0.0
+
+
+def _adopt(left: Sequence[Line], seen: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
+    """Gives lines at the edge of a text to that text, whose box is often a little tight; returns the others."""
+    alone = []
+    for line in sorted(left, key=lambda line: line.box.y0):
+        near = [
+            own
+            for detection, own in zip(seen, members, strict=True)
+            if detection.label == "text" and any(_continues(other, line) for other in own)
+        ]
+        (near[0] if near else alone).append(line)
+    return alone
+
+
+def _continues(a: Line, b: Line) -> bool:
+    """Whether two lines look like neighbours in one paragraph: close, one above the other, of about one size."""
+    low, high = sorted((a.box.height, b.box.height))
+    if high > 1.5 * low or -y_overlap(a.box, b.box) > 0.7 * low:
+        return False
+    return x_overlap(a.box, b.box) > 0.5 * min(a.box.width, b.box.width) and y_overlap(a.box, b.box) < 0.5 * low
+
+
+def _region(seen: Detection, lines: Sequence[Line]) -> Region:
+    own = bounds(line.box for line in lines) if lines else seen.box
+    box = bounds((own, seen.box)) if seen.label in ("image", "table") else own
+    return Region(seen.label, box, tuple(lines))

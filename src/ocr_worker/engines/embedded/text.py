@@ -1,0 +1,73 @@
+"""Paragraphs from lines: where one ends, what a hyphen at a line's end was, which way a line runs. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from ocr_worker.engines.embedded.geometry import bounds
+from ocr_worker.engines.embedded.lines import Line, line_height, rows
+
+_LIST_ITEM = re.compile(r"([•●▪■◦‣·*–—-]|\(?(\d{1,3}|[a-zA-Z])[.)])\s+\S")
+_BULLET = re.compile(r"[•●▪■◦‣·]\s*")
+_SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
+
+
+def paragraphs(lines: Sequence[Line]) -> list[str]:
+    """The lines' text as paragraphs and list items, in reading order, lines joined and hyphenation undone."""
+    if not lines:
+        return []
+    whole, height = bounds(line.box for line in lines), line_height(lines)
+    found: list[str] = []
+    above: list[Line] | None = None
+    for row in rows(lines):
+        text = row_text(row)
+        if above is None or _LIST_ITEM.match(text) or _begins(above, row, whole.x0, whole.x1, height):
+            found.append(text)
+        else:
+            found[-1] = joined(found[-1], text)
+        above = row
+    return [_BULLET.sub("- ", text, count=1) if _BULLET.match(text) else text for text in found]
+
+
+def row_text(row: Sequence[Line]) -> str:
+    """The text of lines that stand beside one another; those of right-to-left scripts from the right."""
+    texts = [line.text for line in row]
+    if is_right_to_left("".join(texts)):
+        texts.reverse()
+    text = texts[0]
+    for more in texts[1:]:
+        text = f"{text} {more}"
+    return text
+
+
+def joined(above: str, below: str) -> str:
+    """Two lines of a paragraph as one: a hyphen that only broke the word is gone, and Chinese gets no space."""
+    if len(above) > 1 and above[-1] in "-\u2010\u00ad" and above[-2].isalpha() and below[:1].islower():
+        return above[:-1] + below
+    if above and below and _is_wide(above[-1]) and _is_wide(below[0]):
+        return above + below
+    return f"{above} {below}"
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether most of its letters are of a script that runs from right to left."""
+    kinds = [unicodedata.bidirectional(character) for character in text]
+    return sum(kind in ("R", "AL") for kind in kinds) > sum(kind == "L" for kind in kinds)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in ("W", "F") and not "\uac00" <= character <= "\ud7a3"
+
+
+def _begins(above: Sequence[Line], row: Sequence[Line], left: float, right: float, height: float) -> bool:
+    """Whether a paragraph begins with `row`: more white above it, an indent, or a line above that ended early."""
+    upper, lower = bounds(line.box for line in above), bounds(line.box for line in row)
+    if lower.y0 - upper.y1 > 0.9 * height:
+        return True
+    ended = above[-1].text.endswith(_SENTENCE_END)
+    indented = lower.x0 - max(left, upper.x0) > 0.8 * height and right - lower.x1 < 0.3 * (right - left)
+    if indented and upper.x0 - left < 0.5 * height:
+        return True
+    return ended and right - upper.x1 > max(3 * height, 0.12 * (right - left)) and lower.x0 - left < 0.5 * height

@@ -1,0 +1,163 @@
+"""The threads that parse: each replica of the engine lives on one of its own, from its construction to its last page.
+
+A replica ends in three ways: the scheduler closes, the engine says that it cannot go on, or a call passes its deadline.
+A thread that hangs is left behind: it is a daemon, and what it may still return no longer counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from ocr_worker import threads
+from ocr_worker.engines.base import Engine
+from ocr_worker.engines.isolation import parse_isolated
+from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
+from ocr_worker.scheduler import Scheduler, Task
+from ocr_worker.schema import EngineInfo
+
+log = logging.getLogger(__name__)
+
+
+class Replicas:
+    """Engines, each built by one of `factories`, fed by `scheduler`.
+
+    call_timeout_s: longest an engine call may take, per page in it. on_lost: told, on some thread, of each replica that
+    was lost, with the reason. When the last one is lost the scheduler is closed.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        factories: Sequence[Callable[[], Engine]],
+        *,
+        call_timeout_s: float,
+        on_lost: Callable[[OcrWorkerError], None] = lambda error: None,
+    ) -> None:
+        self._scheduler = scheduler
+        self._call_timeout_s = call_timeout_s
+        self._on_lost = on_lost
+        self._replicas = [_Replica(factory) for factory in factories]
+        self._closed = threading.Event()
+
+    def start(self) -> dict[str, float]:
+        """Builds and warms all engines at once; the seconds of the slowest, by phase. Raises what an engine raises."""
+        ready = [self._start(replica) for replica in self._replicas]
+        phases = [future.result() for future in ready]
+        threads.start(self._watch, "engine-watchdog")
+        return max(phases, key=lambda seconds: sum(seconds.values()))
+
+    @property
+    def info(self) -> EngineInfo:
+        """Of the first engine; all are alike."""
+        return self._replicas[0].loaded.info
+
+    @property
+    def preferred_dpi(self) -> int:
+        """The resolution the engine reads best."""
+        return self._replicas[0].loaded.preferred_dpi
+
+    def close(self) -> None:
+        """Lets each thread end after its call."""
+        self._closed.set()
+        self._scheduler.close(EngineUnavailable("the worker is stopping; send the job again"))
+
+    def _start(self, replica: _Replica) -> Future[dict[str, float]]:
+        ready: Future[dict[str, float]] = Future()
+
+        def live() -> None:
+            try:
+                phases = replica.load()
+            except BaseException as error:  # whatever it is belongs to the one who waits for `start`
+                ready.set_exception(error)
+                return
+            ready.set_result(phases)
+            self._serve(replica)
+
+        threads.start(live, "engine")
+        return ready
+
+    def _serve(self, replica: _Replica) -> None:
+        engine = replica.loaded
+        while not replica.lost and (batch := self._scheduler.take(engine.batch_size)):
+            replica.begin(batch, self._call_timeout_s)
+            pages, options = [task.page for task in batch], batch[0].options
+            try:
+                for task, (result, seconds) in zip(batch, parse_isolated(engine, pages, options), strict=True):
+                    replica.finish(task, self._call_timeout_s)
+                    self._scheduler.settle(task, result, seconds)
+            except EngineUnavailable as error:
+                self._lose(replica, error)
+        engine.close()
+
+    def _watch(self) -> None:
+        told = f"the engine did not answer within {self._call_timeout_s:g} s a page; send the page again"
+        while not self._closed.wait(min(0.25, self._call_timeout_s / 4)):
+            for replica in self._replicas:
+                if replica.is_late():
+                    self._lose(replica, EngineTimedOut(told))
+
+    def _lose(self, replica: _Replica, error: OcrWorkerError) -> None:
+        for task in replica.lose():
+            self._scheduler.settle(task, error)
+        if all(other.lost for other in self._replicas):
+            self._scheduler.close(EngineUnavailable("the engine is gone, a fresh worker is asked for; send this again"))
+        log.error("engine lost code=%s", error.code)
+        self._on_lost(error)
+
+
+class _Replica:
+    """One engine with the pages it has in hand; the watchdog looks at it from another thread."""
+
+    def __init__(self, factory: Callable[[], Engine]) -> None:
+        self._factory = factory
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+        self._in_hand: list[Task] = []
+        self._deadline = float("inf")
+        self.lost = False
+
+    def load(self) -> dict[str, float]:
+        """Builds and warms the engine; seconds by phase."""
+        started = time.monotonic()
+        self._engine = self._factory()
+        built = time.monotonic()
+        self._engine.warm_up()
+        return {"engine": built - started, "warm_up": time.monotonic() - built}
+
+    @property
+    def loaded(self) -> Engine:
+        """The engine. Raises EngineUnavailable before it was loaded."""
+        if self._engine is None:
+            raise EngineUnavailable("the engine was not loaded")
+        return self._engine
+
+    def begin(self, batch: list[Task], timeout_s: float) -> None:
+        """A call begins."""
+        with self._lock:
+            self._in_hand = list(batch)
+            self._deadline = time.monotonic() + timeout_s * len(batch)
+
+    def finish(self, task: Task, timeout_s: float) -> None:
+        """A page is done; the rest of the batch has its time from now."""
+        with self._lock:
+            if task in self._in_hand:
+                self._in_hand.remove(task)
+            left = len(self._in_hand)
+            self._deadline = time.monotonic() + timeout_s * left if left else float("inf")
+
+    def is_late(self) -> bool:
+        """Whether a call has passed its deadline."""
+        with self._lock:
+            return not self.lost and time.monotonic() > self._deadline
+
+    def lose(self) -> list[Task]:
+        """Gives the engine up; the pages it had in hand."""
+        with self._lock:
+            self.lost = True
+            in_hand, self._in_hand = self._in_hand, []
+            self._deadline = float("inf")
+            return in_hand

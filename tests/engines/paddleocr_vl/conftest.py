@@ -1,0 +1,18 @@
+"""One real engine on the test weights for all modules here: building it takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import tinyvl
+from ocr_worker.engines.base import Engine
+from ocr_worker.engines.paddleocr_vl import create
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    engine = create(tinyvl.settings())
+    yield engine
+    engine.close()

@@ -1,0 +1,64 @@
+"""A pipeline that answers and fails by plan, with the real result classes of PaddleX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLBlock, PaddleOCRVLResult
+from PIL import Image
+
+IGNORED = ["number", "footnote", "header", "header_image", "footer", "footer_image", "aside_text"]
+
+
+def block(
+    label: str, bbox: Sequence[int], content: str = "", group: int | None = None, crop: Image.Image | None = None
+) -> PaddleOCRVLBlock:
+    """A block as the pipeline makes it; crop: of a figure."""
+    made = PaddleOCRVLBlock(label=label, bbox=list(bbox), content=content, group_id=group)
+    if crop is not None:
+        made.image = {"path": f"imgs/img_in_{label}_box_{'_'.join(map(str, bbox))}.jpg", "img": crop}
+    return made
+
+
+def result(*blocks: PaddleOCRVLBlock, in_tables: Sequence[dict[str, Any]] = ()) -> PaddleOCRVLResult:
+    """A page of 1000 x 800; in_tables: figures that only a table's HTML refers to."""
+    model_settings = {
+        "use_doc_preprocessor": False,
+        "use_layout_detection": True,
+        "use_chart_recognition": False,
+        "use_seal_recognition": False,
+        "use_ocr_for_image_block": False,
+        "format_block_content": False,
+        "markdown_ignore_labels": IGNORED,
+    }
+    return PaddleOCRVLResult(
+        {
+            "input_path": None,
+            "page_index": None,
+            "page_count": None,
+            "width": 1000,
+            "height": 800,
+            "parsing_res_list": list(blocks),
+            "imgs_in_doc": list(in_tables),
+            "model_settings": model_settings,
+        }
+    )
+
+
+class PlannedPipeline:
+    """Each call takes the next of `plan`: an exception is raised, anything else is the page's result."""
+
+    def __init__(self, *plan: Any) -> None:
+        self.plan = list(plan)
+        self.calls: list[dict[str, Any]] = []
+        model = SimpleNamespace(processor=SimpleNamespace(tokenizer=lambda text: {"input_ids": list(text)}))
+        self.paddlex_pipeline = SimpleNamespace(_pipeline=SimpleNamespace(vl_rec_model=model))
+
+    def predict(self, pages: Sequence[Any], **arguments: Any) -> list[Any]:
+        self.calls.append(arguments)
+        outcome = self.plan.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return [outcome for _ in pages]

@@ -1,0 +1,142 @@
+"""From PaddleX's own result objects to ours."""
+
+from __future__ import annotations
+
+from PIL import Image
+from planned import block, result
+
+from ocr_worker.engines.base import Engine, ParsedPage
+from ocr_worker.engines.paddleocr_vl.convert import parsed_page
+from ocr_worker.schema import Block
+
+CROP = Image.new("RGB", (40, 30), (200, 0, 0))
+HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"
+
+
+def convert(*blocks: object, number: int = 1, **arguments: object) -> ParsedPage:
+    return parsed_page(result(*blocks, **arguments), number, inline_figures=False, keep_raw=True)  # type: ignore[arg-type]
+
+
+def table(*rows: str) -> str:
+    return f"<table>{HEAD}{''.join(rows)}</table>"
+
+
+def row(name: str, value: str) -> str:
+    return f"<tr><td>{name}</td><td>{value}</td></tr>"
+
+
+def test_merged_blocks_become_one() -> None:
+    """The empty block that merging leaves is dropped, and its box united with the block that took its text."""
+    parsed = convert(
+        block("text", (10, 10, 200, 300), "left and right", group=0),
+        block("text", (220, 20, 400, 310), "", group=0),
+        block("text", (10, 400, 400, 500), "below", group=2),
+    )
+    assert parsed.blocks == [
+        Block(label="text", content="left and right", bbox=(10, 10, 400, 310)),
+        Block(label="text", content="below", bbox=(10, 400, 400, 500)),
+    ]
+    assert parsed.markdown == "left and right\n\nbelow"
+
+
+def test_an_empty_block_of_its_own_stays() -> None:
+    """A region that was found but in which nothing was read is kept: it was not merged into another."""
+    parsed = convert(block("text", (0, 0, 50, 20), "", group=0), block("text", (0, 40, 50, 60), "", group=1))
+    assert len(parsed.blocks) == 2
+
+
+def test_tables_and_formulas() -> None:
+    """A table's content is HTML and a formula's LaTeX, as the pipeline wrote them."""
+    html, latex = table(row("Mill", "0.65")), " $$ E = mc^2 $$ "
+    parsed = convert(block("table", (0, 0, 100, 100), html), block("display_formula", (0, 120, 100, 140), latex))
+    assert [one.content for one in parsed.blocks] == [html, latex]
+    assert "0.65" in parsed.markdown
+    assert "E = mc^2" in parsed.markdown
+
+
+def test_ignored_labels() -> None:
+    """Page furniture stays in the blocks and is left out of the Markdown, its pictures included."""
+    parsed = convert(
+        block("header", (0, 0, 100, 20), "River Council"),
+        block("header_image", (200, 0, 240, 30), crop=CROP),
+        block("text", (0, 40, 100, 60), "body"),
+        block("number", (0, 700, 20, 720), "17"),
+    )
+    assert parsed.markdown == "body"
+    assert [one.label for one in parsed.blocks] == ["header", "header_image", "text", "number"]
+    assert parsed.figures == []
+
+
+def test_figures_inside_tables() -> None:
+    """A picture in a table's cell is a figure under the same name in the table's HTML and in the Markdown."""
+    path = "imgs/img_in_image_box_5_5_45_35.jpg"
+    html = table(row("Mill", f'<img src="{path}" />'))
+    inside = {"path": path, "img": CROP, "coordinate": (5, 5, 45, 35)}
+    parsed = convert(block("table", (0, 0, 100, 100), html), in_tables=[inside], number=7)
+    (figure,) = parsed.figures
+    assert (figure.name, figure.bbox) == ("page-7-figure-1.jpg", (5, 5, 45, 35))
+    assert "page-7-figure-1.jpg" in parsed.blocks[0].content
+    assert "page-7-figure-1.jpg" in parsed.markdown
+    assert "imgs/" not in parsed.markdown + parsed.blocks[0].content
+
+
+def test_figures_are_numbered_as_they_appear() -> None:
+    """Figures are numbered in the order the Markdown shows them."""
+    parsed = convert(
+        block("image", (500, 400, 540, 430), crop=CROP),
+        block("image", (0, 0, 40, 30), crop=CROP),
+    )
+    assert [figure.bbox for figure in parsed.figures] == [(500, 400, 540, 430), (0, 0, 40, 30)]
+    assert parsed.markdown.index("figure-1") < parsed.markdown.index("figure-2")
+
+
+def test_boxes_are_cut_at_the_page() -> None:
+    """A box that reaches beyond the page ends at its edge."""
+    assert convert(block("text", (-5, -1, 1004, 900), "all")).blocks[0].bbox == (0, 0, 1000, 800)
+
+
+# --------------------------------------------------------------------------- a document's pages together
+
+
+def test_tables_are_joined_over_a_page_break(engine: Engine) -> None:
+    """A table that goes on at the top of the next page is joined, by the pipeline's own rules, and the page says so."""
+    first = convert(
+        block("text", (0, 0, 900, 40), "before"), block("table", (0, 500, 900, 780), table(row("Mill", "0.65")))
+    )
+    second = convert(block("table", (0, 0, 900, 200), table(row("Weir", "0.91"))), number=2)
+    one, two = engine.merge_pages([first, second])
+    assert one.blocks[1].content.count("<tr>") == 3
+    assert "0.91" in one.markdown
+    assert two.blocks[0].content == ""
+    assert "0.91" not in two.markdown
+    assert [warning.code for warning in two.warnings] == ["TABLE_CONTINUED"]
+    assert (one.raw, two.raw) == (None, None)
+
+
+def test_nothing_is_joined_over_a_failed_page(engine: Engine) -> None:
+    """Tables before and after a page that failed stay apart."""
+    first = convert(block("table", (0, 500, 900, 780), table(row("Mill", "0.65"))))
+    third = convert(block("table", (0, 0, 900, 200), table(row("Weir", "0.91"))), number=3)
+    one, failed, three = engine.merge_pages([first, None, third])
+    assert failed is None
+    assert [page.blocks for page in (one, three)] == [first.blocks, third.blocks]
+
+
+def test_titles_are_levelled_over_the_document(engine: Engine) -> None:
+    """Titles get their level from the whole document: the larger type stands higher."""
+    first = convert(block("paragraph_title", (0, 0, 400, 60), "Basin"), block("text", (0, 80, 400, 100), "text"))
+    second = convert(block("paragraph_title", (0, 0, 400, 30), "Gauges"), number=2)
+    one, two = engine.merge_pages([first, second])
+    assert (one.markdown, two.markdown) == ("## Basin\n\ntext", "### Gauges")
+    assert second.markdown == "## Gauges"
+
+
+def test_figures_keep_their_names_when_pages_are_merged(engine: Engine) -> None:
+    """Merging writes the Markdown anew, with the same names of figures and the same pictures left out."""
+    page = convert(
+        block("header_image", (200, 0, 240, 30), crop=CROP), block("image", (0, 0, 40, 30), crop=CROP), number=3
+    )
+    (merged,) = engine.merge_pages([page])
+    assert merged.markdown == page.markdown
+    assert "page-3-figure-1.jpg" in merged.markdown
+    assert merged.figures == page.figures

@@ -1,0 +1,66 @@
+"""The doctor: what would run here, and the remedy when nothing would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr
+
+import tinyvl
+from ocr_worker import doctor
+from ocr_worker.settings import Settings
+
+
+class WithSecrets(Settings):
+    """Settings as they will grow: a key, and a URL with credentials."""
+
+    server_api_key: str = Field("")
+    bucket_password: SecretStr = SecretStr("")
+    server_url: str = Field("")
+
+
+def test_ready() -> None:
+    """On whole weights and a device that is there the worker could start; versions, weights and limits are told."""
+    report = doctor.examine(tinyvl.settings())
+    text = "\n".join(report.lines)
+    assert report.ok
+    assert report.lines[-1] == "ready"
+    for told in ("v1.6", "paddleocr 3.7.0", str(tinyvl.VL), "device: cpu", "max_pages 2000"):
+        assert told in text
+
+
+def test_missing_weights(tmp_path: Path) -> None:
+    """Without weights it could not, and the command that gets them is told."""
+    report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path))
+    assert not report.ok
+    assert "ocr-worker weights fetch --version v1.6" in "\n".join(report.lines)
+
+
+def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
+    """With downloads allowed, missing weights do not stand in the way."""
+    report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path, download_weights=True))
+    assert report.ok
+    assert any("would be fetched" in line for line in report.lines)
+
+
+def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that was asked for and that Paddle or the driver lacks stands in the way, with the way out."""
+    monkeypatch.setattr(doctor, "_graphics_cards", list)
+    report = doctor.examine(tinyvl.settings(device="gpu"))
+    assert not report.ok
+    assert any(line.startswith("not ready:") and "OCR_DEVICE=cpu" in line for line in report.lines)
+
+
+def test_secrets_are_masked() -> None:
+    """Settings are shown without keys, passwords, and the credentials and queries of URLs."""
+    settings = WithSecrets(
+        engine="embedded",
+        server_api_key="sk-1",
+        bucket_password=SecretStr("hush"),
+        server_url="http://me:hush@host:8000/v1?sig=abc",
+    )
+    text = "\n".join(doctor.examine(settings).lines)
+    assert "OCR_SERVER_URL=http://***host:8000/v1***" in text
+    for secret in ("sk-1", "hush", "abc"):
+        assert secret not in text
