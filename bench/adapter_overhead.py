@@ -52,9 +52,8 @@ def report(seconds: dict[str, list[float]]) -> None:
     for name, values in seconds.items():
         print(f"{name}: {statistics.median(values):.3f} s CPU a page (median of {len(values)} rounds)")
     ratios = [ours / bare for bare, ours in zip(seconds["bare predict"], seconds["our parse"], strict=True)]
-    print(
-        f"ratio: {statistics.median(ratios):.3f} (of the rounds: {min(ratios):.3f} to {max(ratios):.3f}), wanted <= {WANTED}"
-    )
+    spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
+    print(f"ratio: {statistics.median(ratios):.3f} (of the rounds: {spread}), wanted <= {WANTED}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long until the first page, by phase: our worker's start against a bare script that does the same with Paddle.
 
-`python bench/cold_start.py [--rounds 5]`; each start is a process of its own, the two sides in turn, on the test weights.
+`python bench/cold_start.py [--rounds 5]`; each start is a process of its own, the sides in turn, on the test weights.
 """
 
 from __future__ import annotations

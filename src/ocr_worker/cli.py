@@ -45,6 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     parse.add_argument("--engine", help="instead of OCR_ENGINE")
     parse.set_defaults(command=_parse)
 
+    weights = commands.add_parser("weights", help="fetch, verify or find the weights of PaddleOCR-VL")
+    weights.add_argument("action", choices=["fetch", "verify", "path"])
+    weights.add_argument("--version", choices=["v1", "v1.5", "v1.6"], help="instead of OCR_VL_VERSION")
+    weights.add_argument(
+        "--source", choices=["huggingface", "modelscope", "aistudio", "bos"], help="the hub to ask first"
+    )
+    weights.set_defaults(command=_weights)
+
+    doctor = commands.add_parser("doctor", help="what would run here; exit code 1 when the worker could not start")
+    doctor.set_defaults(command=_doctor)
+
     schema = commands.add_parser("schema", help="write the JSON Schema of request and answer")
     schema.add_argument("folder", type=Path)
     schema.set_defaults(command=_schema)
@@ -121,7 +132,27 @@ class _Progress:
         self.display.update(self._tasks[name], total=expected, advance=1)
 
 
-# --------------------------------------------------------------------------- schema
+# --------------------------------------------------------------------------- for operators
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from ocr_worker import weights
+
+    given = {"vl_version": options.version, "weights_source": options.source}
+    settings = load_settings().model_copy(update={name: value for name, value in given.items() if value})
+    log.configure("INFO")
+    found = weights.fetch(settings) if options.action == "fetch" else weights.locate(settings)
+    for part, directory in found.items():
+        print(directory if options.action == "path" else f"{part}: whole, in {directory}")
+    return OK
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from ocr_worker import doctor
+
+    report = doctor.examine(load_settings())
+    print("\n".join(report.lines))
+    return OK if report.ok else FAILED
 
 
 def _schema(options: argparse.Namespace) -> int:

@@ -186,11 +186,10 @@ def _download(settings: Settings, model: Model) -> None:
     log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
     started = time.monotonic()
     tell_paddle(settings)
-    from paddlex.inference.utils.official_models import official_models  # 3 s, and it reads the environment
+    from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
 
-    logging.getLogger("paddlex").setLevel(logging.CRITICAL)  # it logs what it then raises
     try:
-        official_models[model.name]
+        download(model.name)
     except Exception as error:  # the downloader raises bare exceptions
         log.debug("the downloader's error", exc_info=error)
         raise WeightsMissing(

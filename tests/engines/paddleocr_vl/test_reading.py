@@ -169,3 +169,12 @@ def test_warm_up_refuses_weights_that_do_not_read(engine: Engine, monkeypatch: p
         engine.warm_up()
     monkeypatch.setattr(engine, "_settings", tinyvl.settings(warmup_check=False))
     engine.warm_up()
+
+
+def test_nothing_is_printed(
+    engine: Engine, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Parsing writes nothing, neither to the terminal nor to the log: what is read belongs to the caller."""
+    parse(engine, tinyvl.page(THREE, bar=True), merge_pages=True)
+    assert tuple(capfd.readouterr()) == ("", "")
+    assert caplog.text == ""

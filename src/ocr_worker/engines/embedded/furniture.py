@@ -12,6 +12,7 @@ from ocr_worker.engines.embedded.lines import line_height
 from ocr_worker.engines.embedded.regions import Region
 
 FURNITURE = ("header", "footer", "number", "footnote")
+TITLES = ("doc_title", "paragraph_title")
 _NUMBER = re.compile(r"[-–—\s|.]*(?:page|p\.|seite|s\.)?\s*(\d{1,4}|[ivxlc]{1,7}|\d{1,3}\s*-\s*\d{1,3})"
                      r"(\s*(?:of|/|von|sur|de)\s*\d{1,4})?[-–—\s|.]*", re.IGNORECASE)  # fmt: skip
 _MARGIN = 0.09  # of the page's height, at its top and at its bottom
@@ -73,7 +74,7 @@ def _level(a: Box, b: Box) -> bool:
 
 def _sized(region: Region, body: float) -> Region:
     """Short text in large letters is a title."""
-    if region.label != "text" or not body or len(region.lines) > 3:
+    if region.label not in ("text", "figure_title") or not body or len(region.lines) > 3:
         return region
     large = line_height(region.lines) > _TITLE_SIZE * body
     words = any(len(line.text) > 2 and any(map(str.isalpha, line.text)) for line in region.lines)

@@ -23,12 +23,14 @@ Quads = NDArray[np.float32]
 # Lines are found on a picture no larger than this, and read from the page itself: on pages at 150 to 300 dpi the same
 # lines were found at 960 to 2000 pixels, at a sixth of the cost.
 DETECTION_SIDE = 1280
-_NOISY_LOGGERS = (
-    "RapidLayout",
-    "RapidOCR",
-    "rapid_layout.inference_engine.base",
-    "rapid_layout.inference_engine.onnxruntime.main",
-    "rapid_layout.inference_engine.onnxruntime.provider_config",
+_NOISY_MODULES = (
+    "inference_engine.base",
+    "inference_engine.onnxruntime.main",
+    "inference_engine.onnxruntime.provider_config",
+    "model_handler.main",
+    "model_handler.utils",
+    "utils.download_file",
+    "utils.typings",
 )
 
 
@@ -115,6 +117,6 @@ def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
 
 def _silence() -> None:
     """Keeps the packages' notes at INFO out of the log: they set their loggers' levels themselves, so filters it is."""
-    for name in _NOISY_LOGGERS:
-        logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
+    for module in _NOISY_MODULES:
+        logging.getLogger(f"rapid_layout.{module}").addFilter(lambda record: record.levelno >= logging.WARNING)
     cv2.setNumThreads(len(os.sched_getaffinity(0)))

@@ -6,7 +6,7 @@ through them, so that white lines which happen to lie side by side in two column
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from ocr_worker.engines.embedded.geometry import Box
 
@@ -14,23 +14,26 @@ from ocr_worker.engines.embedded.geometry import Box
 TOLERANCE = 0.15
 
 
-def reading_order(boxes: Sequence[Box], right_to_left: bool = False) -> list[int]:
-    """The boxes' indices in reading order; `right_to_left`: of columns, as in Arabic and Hebrew."""
+def reading_order(boxes: Sequence[Box], heads: Set[int] = frozenset(), right_to_left: bool = False) -> list[int]:
+    """The boxes' indices in reading order.
+
+    heads: those that belong to what comes after them, as titles do. right_to_left: of columns, as in Arabic.
+    """
     shrunk = [_shrunk(box) for box in boxes]
-    return _ordered(list(range(len(boxes))), shrunk, right_to_left)
+    return _ordered(list(range(len(boxes))), shrunk, heads, right_to_left)
 
 
-def _ordered(indices: list[int], boxes: Sequence[Box], right_to_left: bool) -> list[int]:
+def _ordered(indices: list[int], boxes: Sequence[Box], heads: Set[int], right_to_left: bool) -> list[int]:
     if len(indices) < 2:
         return indices
     columns = _parts(indices, boxes, axis=0)
     if len(columns) > 1:
         if right_to_left:
             columns.reverse()
-        return [i for column in columns for i in _ordered(column, boxes, right_to_left)]
-    runs = _runs(_parts(indices, boxes, axis=1), boxes)
+        return [i for column in columns for i in _ordered(column, boxes, heads, right_to_left)]
+    runs = _runs(_parts(indices, boxes, axis=1), boxes, heads)
     if len(runs) > 1:
-        return [i for run in runs for i in _ordered(run, boxes, right_to_left)]
+        return [i for run in runs for i in _ordered(run, boxes, heads, right_to_left)]
     side = -1 if right_to_left else 1
     return sorted(indices, key=lambda i: (boxes[i].y0, side * boxes[i].x0))
 
@@ -47,15 +50,17 @@ def _parts(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list
     return parts
 
 
-def _runs(bands: Sequence[list[int]], boxes: Sequence[Box]) -> list[list[int]]:
+def _runs(bands: Sequence[list[int]], boxes: Sequence[Box], heads: Set[int]) -> list[list[int]]:
     """Bands that follow one another and share a gutter, joined; a run of one column's bands stays apart."""
-    runs: list[list[int]] = []
+    runs: list[list[list[int]]] = []
     for band in bands:
-        if runs and _share_gutter(runs[-1], band, boxes):
-            runs[-1] = runs[-1] + band
+        if runs and _share_gutter([i for above in runs[-1] for i in above], band, boxes):
+            runs[-1].append(band)
         else:
-            runs.append(band)
-    return runs
+            # A title at the foot of columns heads what comes below them.
+            led = [runs[-1].pop()] if runs and len(runs[-1]) > 1 and heads.issuperset(runs[-1][-1]) else []
+            runs.append([*led, band])
+    return [[i for band in run for i in band] for run in runs]
 
 
 def _share_gutter(above: Sequence[int], below: Sequence[int], boxes: Sequence[Box]) -> bool:

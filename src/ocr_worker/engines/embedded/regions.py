@@ -21,6 +21,7 @@ LABELS = {
     "reference": "reference_content",
     "equation": "display_formula",
 }
+CAPTIONED = ("image", "table")
 # What counts as picture with some words in it, not as text that the model took for a picture.
 MAX_TEXT_IN_FIGURE = 0.3
 
@@ -87,6 +88,32 @@ def split_columns(region: Region) -> list[Region]:
     if min(map(len, parts)) < 3:
         return [region]
     return [replace(region, box=bounds(line.box for line in part), lines=tuple(part)) for part in parts]
+
+
+def with_captions(regions: Sequence[Region]) -> list[list[Region]]:
+    """Each region by itself, but figures and tables together with the captions next to them, from top to bottom."""
+    units = [[region] for region in regions if region.label != "figure_title"]
+    for caption in (region for region in regions if region.label == "figure_title"):
+        near = min(
+            (unit for unit in units if any(_captioned(region, caption) for region in unit)),
+            key=lambda unit: min(-y_overlap(region.box, caption.box) for region in unit if region.label in CAPTIONED),
+            default=None,
+        )
+        if near is None:
+            units.append([caption])
+        else:
+            near.append(caption)
+    return [sorted(unit, key=lambda region: region.box.y0) for unit in units]
+
+
+def _captioned(region: Region, caption: Region) -> bool:
+    """Whether the caption stands close above or below the figure or table."""
+    height = line_height(caption.lines)
+    return (
+        region.label in CAPTIONED
+        and x_overlap(region.box, caption.box) > 0.5 * min(region.box.width, caption.box.width)
+        and -y_overlap(region.box, caption.box) < 2.5 * height
+    )
 
 
 def _without_doubles(detections: Iterable[Detection]) -> list[Detection]:

@@ -66,8 +66,11 @@ def _begins(above: Sequence[Line], row: Sequence[Line], left: float, right: floa
     upper, lower = bounds(line.box for line in above), bounds(line.box for line in row)
     if lower.y0 - upper.y1 > 0.9 * height:
         return True
-    ended = above[-1].text.endswith(_SENTENCE_END)
     indented = lower.x0 - max(left, upper.x0) > 0.8 * height and right - lower.x1 < 0.3 * (right - left)
     if indented and upper.x0 - left < 0.5 * height:
         return True
-    return ended and right - upper.x1 > max(3 * height, 0.12 * (right - left)) and lower.x0 - left < 0.5 * height
+    # The word would have fitted into the line above, had it been of the same paragraph.
+    words = row[0].words
+    first = words[0].box.width if words else lower.width * len(row[0].text.split()[0]) / len(row[0].text)
+    ended = above[-1].text.endswith(_SENTENCE_END)
+    return ended and right - upper.x1 > max(2 * first, 0.2 * (right - left)) and lower.x0 - left < 0.5 * height

@@ -1,4 +1,4 @@
-"""The PaddleOCR-VL engine: `adapter` is the only module that imports Paddle; what can fail before that fails here."""
+"""The PaddleOCR-VL engine: `adapter` alone (and `download`) imports Paddle; what can fail before that fails here."""
 
 from __future__ import annotations
 

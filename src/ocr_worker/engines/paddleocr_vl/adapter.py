@@ -1,4 +1,4 @@
-"""The one place that talks to Paddle: builds the pipeline, calls it, and turns its errors into ours."""
+"""The one place that runs Paddle: builds the pipeline, calls it, and turns its errors into ours."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Recognizer:
         shortest = _SHORTEST_CUT_OF_TABLE if crop["query"] == "Table Recognition:" else _SHORTEST_CUT
         if self._cut(text, min_count=shortest) != text:
             return True
-        limit = arguments["max_new_tokens"]
+        limit: int = arguments["max_new_tokens"]
         limit -= limit // 50  # a text may come back from its tokens as a few tokens less
         # A token is at least one byte, so most texts need no tokenizer.
         return len(text.encode()) >= limit and self._count_tokens(text) >= limit

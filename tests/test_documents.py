@@ -1,0 +1,69 @@
+"""What is written agrees with what is built: schemas, README's examples and tables, test_input.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ocr_worker.errors import every_error
+from ocr_worker.json_schema import wire_schemas
+from ocr_worker.request import parse_request
+from ocr_worker.schema import ParseResponse
+from ocr_worker.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def example(name: str) -> str:
+    """The code block after README's marker of this name."""
+    found = re.search(rf"<!-- {name} -->\n```json\n(.*?)```", README, re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+@pytest.mark.parametrize("name", wire_schemas())
+def test_docs_hold_the_schemas_of_the_models(name: str) -> None:
+    """docs/ is what `make schema` writes."""
+    assert json.loads((ROOT / "docs" / name).read_text(encoding="utf-8")) == wire_schemas()[name]
+
+
+def test_the_request_in_the_readme_is_valid() -> None:
+    """README's request is one the worker takes, whichever engine runs."""
+    for engine in ("embedded", "paddleocr-vl"):
+        assert len(parse_request(json.loads(example("request")), engine).documents) == 3
+
+
+def test_the_answer_in_the_readme_is_valid() -> None:
+    """README's answer is one the worker could give."""
+    ParseResponse.model_validate_json(example("answer"))
+
+
+def test_the_test_input_is_valid() -> None:
+    """test_input.json is in the platform's form and holds its document inside."""
+    job = json.loads((ROOT / "test_input.json").read_text(encoding="utf-8"))
+    documents = parse_request(job["input"], "embedded").documents
+    assert [bool(document.base64) for document in documents] == [True]
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """README's table names every environment variable, and none that does not exist."""
+    settings = {f"OCR_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias or name == "weights_home"}
+    told = set(re.findall(r"^\| `(OCR_\w+)`", README, re.MULTILINE))
+    assert told == settings
+
+
+def test_every_error_code_is_in_the_readme() -> None:
+    """README's table names every code that can reach a caller, and whether it is worth another try."""
+    parents = {parent for error in every_error() for parent in error.__bases__}
+    codes = {(error.code, "yes" if error.retryable else "no") for error in every_error() if error not in parents}
+    codes |= {
+        (error.code, "yes" if error.retryable else "no")
+        for error in every_error()
+        if error.code == "ENGINE_UNAVAILABLE"
+    }
+    told = set(re.findall(r"^\| `([A-Z_]+)` \| (yes|no) \|", README, re.MULTILINE))
+    assert told == codes
