@@ -65,9 +65,12 @@ def test_every_short_form_is_tried_above() -> None:
         ({"documents": [{"url": URL, "pags": "1"}]}, "input.documents[0].pags: is unknown; did you mean 'pages'?"),
         ({"images": [{"url": URL, "pages": "0"}]}, 'input.images[0].pages: pages count from 1, as in "1-3,8"'),
         ({"documents": [{"url": URL, "pages": 3}]}, "input.documents[0].pages: should be a valid string"),
-        ({"documents": [{"url": URL, "id": "a"}, {"url": URL, "id": "a"}]}, "used twice: a"),
-        ({"documents": [URL] * 65}, "input.documents: list should have at most 64 items"),
-        ({"documents": []}, "input.documents: list should have at least 1 item"),
+        (
+            {"documents": [{"url": URL, "id": "a"}, {"url": URL, "id": "a"}]},
+            "input.documents[1].id: is already the id of input.documents[0]",
+        ),
+        ({"documents": [URL] * 65}, "input.documents: should hold 1 to 64 documents, not 65"),
+        ({"documents": []}, "input.documents: should hold 1 to 64 documents, not 0"),
         ({"documents": [URL], "optons": {}}, "input.optons: is unknown; did you mean 'options'?"),
         ({"documents": [URL], "options": 1}, "input.options: should be an object, not a number"),
         (

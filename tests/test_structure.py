@@ -22,7 +22,10 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("the worker process", {"handler"}),
     ("doors", {"app", "cli", "doctor", "drain", "dry_run", "json_schema", "start_up"}),
     ("the pipeline", {"pipeline"}),
-    ("its stages", {"request", "fetch", "raster", "scheduler", "results", "response", "engines", "weights"}),
+    (
+        "its stages",
+        {"request", "fetch", "raster", "replicas", "scheduler", "results", "response", "engines", "weights"},
+    ),
     ("the core", {"errors", "log", "page_ranges", "schema", "settings", "threads", "ocr_worker"}),
 ]
 

@@ -79,6 +79,7 @@ class SourceUnavailable(SourceError):
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
+    retry_after: float | None = None  # seconds the host asked us to wait
 
 
 class SourceTimedOut(SourceError):

@@ -20,7 +20,7 @@ from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
 from ocr_worker.fetch import Fetcher
 from ocr_worker.log import event
 from ocr_worker.page_ranges import parse_page_ranges
-from ocr_worker.raster import PageFault, RasterDocument, RasterPool, RasterRequest
+from ocr_worker.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.replicas import Replicas
 from ocr_worker.results import DocumentFacts
 from ocr_worker.scheduler import Scheduler

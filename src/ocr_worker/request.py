@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ocr_worker.engines.options import ENGINE_OPTIONS, options_model
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.schema import DocumentRequest, ParseOptions, ParseRequest
+from ocr_worker.schema import MAX_DOCUMENTS, DocumentRequest, ParseOptions, ParseRequest
 
 # Short forms that people send, and what a string in them is: "any" is told by its look.
 SHORT_FORMS: dict[str, str] = {
@@ -55,14 +55,11 @@ def parse_request(job_input: Any, engine: str) -> ParseRequest:
     if not isinstance(job_input, Mapping):
         raise _invalid([((), f"should be an object that holds documents, not {_kind(job_input)}")])
     faults = list(_unknown_names(job_input))
-    paths, documents = _documents(job_input, faults)
+    documents = _documents(job_input, faults)
     options = _options(job_input.get("options", {}), engine, faults)
-    if not faults and options is not None:
-        try:
-            return ParseRequest(documents=documents, options=options)
-        except ValidationError as error:
-            faults += _faults_of(error, (), ParseRequest, paths)
-    raise _invalid(faults)
+    if faults or options is None:
+        raise _invalid(faults)
+    return ParseRequest(documents=documents, options=options)
 
 
 def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
@@ -73,25 +70,34 @@ def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
 # --------------------------------------------------------------------------- documents
 
 
-def _documents(job_input: Mapping[str, Any], faults: list[Fault]) -> tuple[list[Path], list[DocumentRequest]]:
-    """The documents, whichever form they came in, each with the path it was written at."""
+def _documents(job_input: Mapping[str, Any], faults: list[Fault]) -> list[DocumentRequest]:
+    """The documents, whichever form they came in."""
     forms = [name for name in ("documents", *SHORT_FORMS) if name in job_input]
     if len(forms) != 1:
         told = f"has {', '.join(forms)}: give exactly one of them" if forms else "holds no document"
         faults.append(((), f'{told}; for example "documents": {EXAMPLES["documents"]}'))
-        return [], []
-    form = forms[0]
-    value = job_input[form]
-    if form == "documents" or form in _MANY:
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            faults.append(((form,), f"should be a list, not {_kind(value)}{_example(form)}"))
-            return [], []
-        written: list[tuple[Path, Any]] = [((form, index), item) for index, item in enumerate(value)]
-    else:
-        written = [((form,), value)]
-    means = SHORT_FORMS.get(form, "any")
-    found = [(path, document) for path, item in written if (document := _document(item, means, path, faults))]
-    return [path for path, _ in written], [document for _, document in found]
+        return []
+    form, value = forms[0], job_input[forms[0]]
+    if form != "documents" and form not in _MANY:
+        return _read({(form,): value}, SHORT_FORMS[form], faults)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        faults.append(((form,), f"should be a list, not {_kind(value)}{_example('documents')}"))
+        return []
+    if not 1 <= len(value) <= MAX_DOCUMENTS:
+        faults.append(((form,), f"should hold 1 to {MAX_DOCUMENTS} documents, not {len(value)}"))
+    return _read({(form, index): item for index, item in enumerate(value)}, SHORT_FORMS.get(form, "any"), faults)
+
+
+def _read(written: Mapping[Path, Any], means: str, faults: list[Fault]) -> list[DocumentRequest]:
+    """The documents, by the path they were written at."""
+    found = {path: document for path, item in written.items() if (document := _document(item, means, path, faults))}
+    first_of: dict[str, Path] = {}
+    for path, document in found.items():
+        if document.id is not None and first_of.setdefault(document.id, path) != path:
+            faults.append(
+                ((*path, "id"), f"is already the id of {_written(first_of[document.id])}; ids are unique in a job")
+            )
+    return list(found.values())
 
 
 def _document(item: Any, means: str, path: Path, faults: list[Fault]) -> DocumentRequest | None:
@@ -103,7 +109,7 @@ def _document(item: Any, means: str, path: Path, faults: list[Fault]) -> Documen
     try:
         return DocumentRequest.model_validate(dict(item))
     except ValidationError as error:
-        faults += _faults_of(error, path, DocumentRequest, [])
+        faults += _faults_of(error, path, DocumentRequest)
         return None
 
 
@@ -124,7 +130,7 @@ def _options(value: Any, engine: str, faults: list[Fault]) -> ParseOptions | Non
     except ValidationError as error:
         faults += [
             (path, _foreign_option(str(path[-1]), engine) or told)
-            for path, told in _faults_of(error, ("options",), model, [])
+            for path, told in _faults_of(error, ("options",), model)
         ]
         return None
 
@@ -139,13 +145,11 @@ def _foreign_option(name: str, engine: str) -> str | None:
 # --------------------------------------------------------------------------- faults
 
 
-def _faults_of(error: ValidationError, at: Path, model: type[BaseModel], documents: list[Path]) -> list[Fault]:
-    """pydantic's findings under `at`; `documents` maps an index of `documents` to the path it was written at."""
+def _faults_of(error: ValidationError, at: Path, model: type[BaseModel]) -> list[Fault]:
+    """pydantic's findings under `at`."""
     faults: list[Fault] = []
     for found in error.errors(include_url=False, include_input=False):
         path = at + tuple(found["loc"])
-        if documents and path[:1] == ("documents",) and len(path) > 1 and isinstance(path[1], int):
-            path = documents[path[1]] + path[2:]
         name = str(path[-1]) if path else ""
         if found["type"] == "extra_forbidden":
             faults.append((path, _unknown(name, list(model.model_fields))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ocr_worker.page_ranges import parse_page_ranges
 
@@ -83,15 +83,6 @@ class ParseRequest(WireModel):
 
     documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_DOCUMENTS)
     options: ParseOptions = Field(default_factory=ParseOptions)
-
-    @field_validator("documents")
-    @classmethod
-    def _ids_unique(cls, documents: list[DocumentRequest]) -> list[DocumentRequest]:
-        ids = [document.id for document in documents if document.id is not None]
-        twice = sorted({one for one in ids if ids.count(one) > 1})
-        if twice:
-            raise ValueError(f"ids must be unique in a job; used twice: {', '.join(twice)}")
-        return documents
 
 
 # --------------------------------------------------------------------------- answer

@@ -24,5 +24,9 @@ def create_engine(settings: Settings) -> Engine:
     if not colon:
         known = ", ".join(sorted(_FACTORIES))
         raise SettingsInvalid(f"OCR_ENGINE={settings.engine!r} is unknown; choose one of: {known}")
-    engine: Engine = getattr(import_module(module), factory)(settings)
+    try:
+        create = getattr(import_module(module), factory)
+    except (ImportError, AttributeError) as error:
+        raise SettingsInvalid(f"OCR_ENGINE={settings.engine!r} cannot be imported: {error}") from None
+    engine: Engine = create(settings)
     return engine

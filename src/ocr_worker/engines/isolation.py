@@ -15,7 +15,6 @@ from ocr_worker.schema import Block, Figure, PageWarning, ParseOptions
 
 log = logging.getLogger(__name__)
 
-_LISTS = [TypeAdapter(list[model]) for model in (Block, Figure, PageWarning)]
 _TEXT = TypeAdapter(str)
 
 
@@ -72,9 +71,11 @@ def _checked(result: Any) -> ParsedPage:
         if type(result.width) is not int or type(result.height) is not int:
             raise TypeError("width or height")
         _TEXT.validate_python(result.markdown, strict=True)
-        for adapter, values in zip(_LISTS, (result.blocks, result.figures, result.warnings), strict=True):
-            adapter.validate_python(values, strict=True)
-    except (TypeError, ValidationError) as error:
+        for model, values in ((Block, result.blocks), (Figure, result.figures), (PageWarning, result.warnings)):
+            for value in values:
+                # Dumped and read again: `model_construct` and numpy's numbers get past a model's own checks.
+                model.model_validate(model.model_dump(value, warnings=False), strict=True)
+    except (TypeError, AttributeError, ValidationError) as error:
         log.error("the engine answered something that is no page: %s", type(error).__name__)
         raise PageFailed("the engine answered something that is no page") from None
     return result

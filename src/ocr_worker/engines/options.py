@@ -20,7 +20,11 @@ DEFAULT_MAX_PIXELS = 1_003_520
 
 
 class EmbeddedOptions(ParseOptions):
-    """Options of the embedded CPU engine: the common ones."""
+    """Options of the embedded CPU engine."""
+
+    text_layer: Literal["auto", "never"] = Field(
+        "auto", description="`auto`: a PDF page's own text is used where the picture does not contradict it"
+    )
 
 
 class PaddleOcrVlOptions(ParseOptions):

@@ -1,4 +1,8 @@
-"""What a reader should be warned of: text that was read without confidence, scripts that cannot be read. Pure."""
+"""What a reader should be warned of: text read without confidence, scripts that cannot be read. Pure.
+
+The recogniser answers scripts it does not know with blanks: a long line of Russian comes back as its commas. So what
+tells is not its confidence, but how little text came from how much line.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,36 @@ from collections.abc import Sequence
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.schema import PageWarning
 
-MIN_CONFIDENCE = 0.85
+MIN_CONFIDENCE = 0.85  # mean over characters
+MIN_LEGIBLE = 0.7  # share of the lines' length
+MIN_DENSITY = 0.7  # characters on a stretch as long as the line is high; Chinese has about 1, Latin scripts 2
 
 
 def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
-    """The warnings these lines call for."""
-    letters = sum(len(line.text) for line in lines)
-    if not letters:
+    """The warnings these lines call for; lines in which nothing could be read count, too."""
+    length = sum(_length(line) for line in lines)
+    if not length:
         return []
-    mean = sum(line.score * len(line.text) for line in lines) / letters
+    legible = sum(_length(line) for line in lines if is_legible(line)) / length
+    if legible < MIN_LEGIBLE:
+        message = f"only {legible:.0%} of the text is legible: it may be in a script that this engine does not read"
+        return [PageWarning(code="UNSUPPORTED_SCRIPT", message=message)]
+    characters = sum(len(line.text) for line in lines)
+    mean = sum(line.score * len(line.text) for line in lines) / characters
     if mean >= MIN_CONFIDENCE:
         return []
-    message = f"mean confidence is {mean:.2f}: the scan is poor, or its script is one this engine does not read"
+    message = f"mean confidence is {mean:.2f}: check the text against the page, or scan it at a higher resolution"
     return [PageWarning(code="LOW_CONFIDENCE", message=message)]
+
+
+def is_legible(line: Line) -> bool:
+    """Whether about as many characters came from the line as fit on it, and not one and the same again and again."""
+    text = line.text.replace(" ", "")
+    if len(text) > 8 and len(set(text)) < 3:
+        return set(text) <= set(".-_=*·…")
+    height = min(line.box.width, line.box.height)
+    return bool(height) and len(text) >= MIN_DENSITY * (_length(line) / height - 1)
+
+
+def _length(line: Line) -> float:
+    return max(line.box.width, line.box.height)

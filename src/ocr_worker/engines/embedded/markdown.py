@@ -63,7 +63,7 @@ def _passage(region: Region, rules: Rules, name: str) -> Passage:
         title = " ".join(texts)
         return Passage(region, title, _HEADS[region.label] + title)
     content = "\n\n".join(texts)
-    return Passage(region, content, "" if region.label in FURNITURE[:3] else content)
+    return Passage(region, content, "" if region.label in FURNITURE else content)
 
 
 _NO_BRACKETS = str.maketrans({"[": "(", "]": ")"})

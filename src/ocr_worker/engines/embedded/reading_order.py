@@ -1,6 +1,6 @@
 """The order people read regions in: bands from top to bottom, columns inside them. Pure.
 
-An XY-cut (Nagy and Seth, 1984) that looks for columns first: horizontal bands are joined as long as one gutter runs
+An XY-cut (Nagy and Seth, 1984) that keeps columns whole: horizontal bands are joined as long as one gutter runs
 through them, so that white lines which happen to lie side by side in two columns do not cut across them.
 """
 
@@ -26,14 +26,14 @@ def reading_order(boxes: Sequence[Box], heads: Set[int] = frozenset(), right_to_
 def _ordered(indices: list[int], boxes: Sequence[Box], heads: Set[int], right_to_left: bool) -> list[int]:
     if len(indices) < 2:
         return indices
+    runs = _runs(_parts(indices, boxes, axis=1), boxes, heads)
+    if len(runs) > 1:
+        return [i for run in runs for i in _ordered(run, boxes, heads, right_to_left)]
     columns = _parts(indices, boxes, axis=0)
     if len(columns) > 1:
         if right_to_left:
             columns.reverse()
         return [i for column in columns for i in _ordered(column, boxes, heads, right_to_left)]
-    runs = _runs(_parts(indices, boxes, axis=1), boxes, heads)
-    if len(runs) > 1:
-        return [i for run in runs for i in _ordered(run, boxes, heads, right_to_left)]
     side = -1 if right_to_left else 1
     return sorted(indices, key=lambda i: (boxes[i].y0, side * boxes[i].x0))
 
@@ -54,13 +54,24 @@ def _runs(bands: Sequence[list[int]], boxes: Sequence[Box], heads: Set[int]) -> 
     """Bands that follow one another and share a gutter, joined; a run of one column's bands stays apart."""
     runs: list[list[list[int]]] = []
     for band in bands:
-        if runs and _share_gutter([i for above in runs[-1] for i in above], band, boxes):
+        after_row = bool(runs) and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes)
+        alone = after_row or _is_row(band, boxes)
+        if runs and not alone and _share_gutter([i for above in runs[-1] for i in above], band, boxes):
             runs[-1].append(band)
         else:
             # A title at the foot of columns heads what comes below them.
-            led = [runs[-1].pop()] if runs and len(runs[-1]) > 1 and heads.issuperset(runs[-1][-1]) else []
+            led = [runs[-1].pop()] if runs and len(runs[-1]) > 1 and heads >= set(runs[-1][-1]) else []
             runs.append([*led, band])
     return [[i for band in run for i in band] for run in runs]
+
+
+def _is_row(band: Sequence[int], boxes: Sequence[Box]) -> bool:
+    """Whether the band is a few wide and low boxes in a line, like authors under a title: no columns that go on."""
+    tops, bottoms = [boxes[i].y0 for i in band], [boxes[i].y1 for i in band]
+    height = max(bottoms) - min(tops)
+    slack = 0.15 * height
+    level = max(tops) - min(tops) < slack and max(bottoms) - min(bottoms) < slack
+    return len(band) > 1 and level and height < 0.08 * (max(box.y1 for box in boxes) - min(box.y0 for box in boxes))
 
 
 def _share_gutter(above: Sequence[int], below: Sequence[int], boxes: Sequence[Box]) -> bool:

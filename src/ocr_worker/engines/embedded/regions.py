@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
-from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
 # The layout model's words (CDLA's) in PaddleOCR-VL's. A table's title is a figure's title there.
 LABELS = {
@@ -21,6 +22,8 @@ LABELS = {
     "reference": "reference_content",
     "equation": "display_formula",
 }
+# A title begins with a capital, perhaps after its number, has few words, and ends without a stop.
+TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
 CAPTIONED = ("image", "table")
 # What counts as picture with some words in it, not as text that the model took for a picture.
 MAX_TEXT_IN_FIGURE = 0.3
@@ -59,9 +62,9 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
         (left if best is None or shares[best] < 0.5 else members[best]).append(line)
     left = _adopt(left, kept, members)
     regions = [_region(seen, own) for seen, own in zip(kept, members, strict=True) if own or seen.label == "image"]
-    columns = [part for region in regions for part in split_columns(region)]
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(left)]
-    return columns + [part for region in loose for part in split_columns(region)]
+    columns = [part for region in [*regions, *loose] for part in split_columns(region)]
+    return [part for region in columns for part in split_title(region)]
 
 
 def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
@@ -84,7 +87,9 @@ def split_columns(region: Region) -> list[Region]:
         if edge >= 0 and line.box.x0 - edge > height:
             cuts.append((edge + line.box.x0) / 2)
         edge = max(edge, line.box.x1)
-    parts = [[line for line in region.lines if sum(line.box.x0 > cut for cut in cuts) == i] for i in range(len(cuts) + 1)]
+    parts = [
+        [line for line in region.lines if sum(line.box.x0 > cut for cut in cuts) == i] for i in range(len(cuts) + 1)
+    ]
     if min(map(len, parts)) < 3:
         return [region]
     return [replace(region, box=bounds(line.box for line in part), lines=tuple(part)) for part in parts]
@@ -116,6 +121,24 @@ def _captioned(region: Region, caption: Region) -> bool:
     )
 
 
+def split_title(region: Region) -> list[Region]:
+    """The region's first line by itself, where it is a title over a paragraph: short, without a full stop."""
+    stacked = rows(region.lines)
+    if region.label != "text" or len(stacked) < 2 or len(stacked[0]) > 1:
+        return [region]
+    (first,), second = stacked[0], stacked[1]
+    capitals = first.text.isupper() and len(first.text) > 3
+    short = first.box.x1 < region.box.x1 - 0.4 * region.box.width
+    full = bounds(line.box for line in second).x1 > region.box.x1 - 0.12 * region.box.width
+    if not short or not full or not (capitals or len(stacked) > 2) or not TITLE.fullmatch(first.text):
+        return [region]
+    rest = tuple(line for row in stacked[1:] for line in row)
+    return [
+        Region("paragraph_title", first.box, (first,)),
+        replace(region, box=bounds(line.box for line in rest), lines=rest),
+    ]
+
+
 def _without_doubles(detections: Iterable[Detection]) -> list[Detection]:
     kept: list[Detection] = []
     for seen in sorted(detections, key=lambda seen: -seen.score):
@@ -141,7 +164,7 @@ def _text_share(box: Box, lines: Sequence[Line]) -> float:
 
 def _adopt(left: Sequence[Line], seen: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
     """Gives lines at the edge of a text to that text, whose box is often a little tight; returns the others."""
-    alone = []
+    alone: list[Line] = []
     for line in sorted(left, key=lambda line: line.box.y0):
         near = [
             own

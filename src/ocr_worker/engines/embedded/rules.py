@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.engines.base import Pixels
@@ -46,9 +46,10 @@ def grids(rules: Rules, margin: float) -> list[Box]:
     for group in _touching(boxes, margin):
         across = [box for box in group if box.width >= box.height]
         down = [box for box in group if box.width < box.height]
-        if len(levels([box.center[1] for box in across], margin)) > 2 and len(
-            levels([box.center[0] for box in down], margin)
-        ) > 2:
+        if (
+            len(levels([box.center[1] for box in across], margin)) > 2
+            and len(levels([box.center[0] for box in down], margin)) > 2
+        ):
             found.append(bounds(group))
     return found
 
@@ -78,7 +79,7 @@ def _meet(a: Box, b: Box) -> bool:
     return a.x0 <= b.x1 and b.x0 <= a.x1 and a.y0 <= b.y1 and b.y0 <= a.y1
 
 
-def _straight(ink: NDArray[np.uint8], mask: tuple[int, int], thickness: int) -> tuple[Box, ...]:
+def _straight(ink: NDArray[Any], mask: tuple[int, int], thickness: int) -> tuple[Box, ...]:
     """Boxes of the ink's lines along the mask (width, height), no thicker than `thickness` pixels."""
     lines = cv2.morphologyEx(ink, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_RECT, mask))
     _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)

@@ -46,6 +46,8 @@ def joined(above: str, below: str) -> str:
     """Two lines of a paragraph as one: a hyphen that only broke the word is gone, and Chinese gets no space."""
     if len(above) > 1 and above[-1] in "-\u2010\u00ad" and above[-2].isalpha() and below[:1].islower():
         return above[:-1] + below
+    if len(above) > 1 and above[-1] == "-" and above[-2].isalnum() and below[:1].isalnum():
+        return above + below
     if above and below and _is_wide(above[-1]) and _is_wide(below[0]):
         return above + below
     return f"{above} {below}"
@@ -73,4 +75,5 @@ def _begins(above: Sequence[Line], row: Sequence[Line], left: float, right: floa
     words = row[0].words
     first = words[0].box.width if words else lower.width * len(row[0].text.split()[0]) / len(row[0].text)
     ended = above[-1].text.endswith(_SENTENCE_END)
-    return ended and right - upper.x1 > max(2 * first, 0.2 * (right - left)) and lower.x0 - left < 0.5 * height
+    room = max(2 * first, (0.2 if ended else 0.4) * (right - left))
+    return right - upper.x1 > room and lower.x0 - left < 0.5 * height

@@ -6,24 +6,32 @@ import cv2
 import numpy as np
 
 from ocr_worker.engines.base import Pixels
-from ocr_worker.engines.embedded.models import Models, Quads
+from ocr_worker.engines.embedded.models import Models, Quads, turned
 
 SAMPLE = 5  # lines that are read to tell which side is up
 SURE = 0.9  # mean confidence of lines that stand upright
 MIN_SKEW, MAX_SKEW = 0.4, 15.0  # degrees; less does no harm, more is no skew
 
 
-def upright(models: Models, pixels: Pixels) -> tuple[Pixels, Quads]:
-    """The page turned and levelled so that its lines run straight, and the corners of those lines on it."""
-    quads = models.find_lines(pixels)
+def upright(models: Models, pixels: Pixels, side: int, others: Quads) -> tuple[Pixels, Quads, Quads]:
+    """The page turned and levelled so that its lines run straight, and the corners of its lines and of others on it.
+
+    side: pixels of the picture that lines are looked for on.
+    """
+    quads = models.find_lines(pixels, side)
     if not len(quads):
-        return pixels, quads
+        return pixels, quads, others
     quarters = _quarters(models, pixels, quads)
     if quarters:
-        quads = turn_quads(quads, quarters, pixels.shape[1], pixels.shape[0])
-        pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
+        others = turn_quads(others, quarters, pixels.shape[1], pixels.shape[0])
+        pixels = turned(pixels, quarters)
+        # Lines are outlined less tightly on pages that are not upright.
+        quads = models.find_lines(pixels, side)
     angle = skew(quads)
-    return level(pixels, quads, angle) if MIN_SKEW <= abs(angle) <= MAX_SKEW else (pixels, quads)
+    if MIN_SKEW <= abs(angle) <= MAX_SKEW:
+        pixels, both = level(pixels, np.concatenate((quads, others)), angle)
+        quads, others = both[: len(quads)], both[len(quads) :]
+    return pixels, quads, others
 
 
 def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:
@@ -54,8 +62,8 @@ def _score(models: Models, pixels: Pixels, quads: Quads, quarters: int) -> float
     """Mean confidence of a few long lines, read with the page turned so."""
     length = np.maximum(np.ptp(quads[:, :, 0], axis=1), np.ptp(quads[:, :, 1], axis=1))
     longest = quads[np.argsort(-length)[:SAMPLE]]
-    turned = turn_quads(longest, quarters, pixels.shape[1], pixels.shape[0])
-    lines = models.read_lines(np.ascontiguousarray(np.rot90(pixels, quarters)), turned)
+    corners = turn_quads(longest, quarters, pixels.shape[1], pixels.shape[0])
+    lines = models.read_lines(turned(pixels, quarters), corners)
     return float(np.mean([line.score for line in lines])) if lines else 0.0
 
 
@@ -68,9 +76,13 @@ def turn_quads(quads: Quads, quarters: int, width: int, height: int) -> Quads:
         x, y = quads[:, :, 0], quads[:, :, 1]
         quads = np.stack((y, width - x), axis=2)
         width, height = height, width
+    if not len(quads):
+        return quads
     # The corner that was the top left is another now; all lie clockwise, so the list is only begun elsewhere.
     start = np.argmin(quads.sum(axis=2), axis=1)
-    return np.stack([np.roll(quad, -first, axis=0) for quad, first in zip(quads, start, strict=True)]).astype(np.float32)
+    return np.stack([np.roll(quad, -first, axis=0) for quad, first in zip(quads, start, strict=True)]).astype(
+        np.float32
+    )
 
 
 def skew(quads: Quads) -> float:
@@ -86,5 +98,6 @@ def level(pixels: Pixels, quads: Quads, angle: float) -> tuple[Pixels, Quads]:
     """The page and the corners on it, turned counter-clockwise by `angle` degrees about the middle; white comes in."""
     height, width = pixels.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    straight = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderValue=(255, 255, 255))
-    return straight, np.asarray(quads @ matrix[:, :2].T + matrix[:, 2], np.float32)
+    white = (255, 255, 255)
+    straight = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderValue=white)
+    return np.asarray(straight, np.uint8), np.asarray(quads @ matrix[:, :2].T + matrix[:, 2], np.float32)

@@ -1,0 +1,101 @@
+"""A born-digital page's own text: exact in every script, unless it lies. Checked against the picture, then used."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from ocr_worker.engines.base import Pixels, TextLine
+from ocr_worker.engines.embedded.confidence import is_legible
+from ocr_worker.engines.embedded.geometry import Box, covered
+from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.models import Models, Quads
+
+SAMPLE = 5  # lines that are read to check the layer
+MIN_LENGTH = 6  # characters of a line that can be checked
+ALIKE = 0.8  # median similarity of what is read and what the layer says; honest layers reach 0.95
+MIN_INK = 12.0  # standard deviation of grey values below which nothing is drawn there
+
+
+def quads_of(lines: Sequence[TextLine]) -> Quads:
+    """The corners of the layer's lines, float32 [n, 4, 2], clockwise from the top left."""
+    corners = [((x0, y0), (x1, y0), (x1, y1), (x0, y1)) for x0, y0, x1, y1 in (line.bbox for line in lines)]
+    return np.asarray(corners, np.float32).reshape(-1, 4, 2)
+
+
+def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list[Line]:
+    """The layer's lines at these corners, without those that are not drawn on the page: hidden, white, or outside."""
+    found = []
+    for line, quad in zip(lines, quads, strict=True):
+        (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
+        ink = pixels[max(0, int(y0)) : max(0, int(y1) + 1), max(0, int(x0)) : max(0, int(x1) + 1)]
+        text = " ".join(line.text.split())
+        if text and ink.size and float(ink.std()) > MIN_INK:
+            found.append(Line(text, Box(float(x0), float(y0), float(x1), float(y1))))
+    return found
+
+
+def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
+    """Whether the picture says what the layer says, on a few lines from all over the page.
+
+    Lines in scripts that cannot be read count as honest when the picture is indeed not legible there.
+    """
+    long = [line for line in layer if len(_letters(line.text)) >= MIN_LENGTH] or list(layer)
+    if not long or _is_broken("".join(line.text for line in layer)):
+        return False
+    picked = [long[i] for i in np.unique(np.linspace(0, len(long) - 1, SAMPLE).round().astype(int))]
+    alike = []
+    for line in picked:
+        corners = quads_of([TextLine(line.text, line.box.grown(0.1 * line.box.height))])
+        alike.append(_likeness(line, models.read_lines(pixels, corners)))
+    return float(np.median(alike)) >= ALIKE
+
+
+def not_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
+    """The lines seen on the picture that the layer does not have: parts that are pictures, forms filled in."""
+    missing = [quad for quad in quads if sum(covered(_bounds(quad), line.box) for line in layer) < 0.4]
+    return np.asarray(missing, np.float32).reshape(-1, 4, 2)
+
+
+def _likeness(line: Line, read: Sequence[Line]) -> float:
+    """0 to 1; 1 also where the layer's script cannot be read, and indeed was not."""
+    if _foreign_share(line.text) > 0.5:
+        return float(not all(is_legible(other) and _letters(other.text) for other in read) or not read)
+    return SequenceMatcher(None, _letters(line.text), _letters("".join(r.text for r in read)), autojunk=False).ratio()
+
+
+def _letters(text: str) -> str:
+    """What of the text can be compared: letters and digits in their plain forms."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+
+
+def _foreign_share(text: str) -> float:
+    """The share of letters in scripts the recogniser does not know."""
+    letters = [c for c in text if c.isalpha()]
+    known = (
+        "LATIN",
+        "CJK",
+        "HIRAGANA",
+        "KATAKANA",
+        "GREEK",
+        "FULLWIDTH",
+        "HALFWIDTH",
+        "MICRO",
+        "FEMININE",
+        "MASCULINE",
+    )
+    return sum(not unicodedata.name(c, "").startswith(known) for c in letters) / len(letters) if letters else 0.0
+
+
+def _is_broken(text: str) -> bool:
+    """Whether characters without meaning show that the fonts have no mapping to Unicode."""
+    bad = sum(unicodedata.category(c) in ("Co", "Cn", "Cc") or c == "\ufffd" for c in text)
+    return bad > 0.05 * len(text)
+
+
+def _bounds(quad: Quads) -> Box:
+    (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
+    return Box(float(x0), float(y0), float(x1), float(y1))

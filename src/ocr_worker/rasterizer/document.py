@@ -1,0 +1,85 @@
+"""An open document as the worker sees it: an iterator of pages that a child renders, one page ahead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from ocr_worker.engines.base import PageImage, TextLine
+from ocr_worker.errors import OcrWorkerError, RasterizerCrashed, every_error
+from ocr_worker.rasterizer.process import Bytes, ChildProcess
+from ocr_worker.rasterizer.protocol import Header
+from ocr_worker.rasterizer.types import PageFault, RasterRequest
+from ocr_worker.schema import PageWarning
+
+_ERRORS = {error.code: error for error in every_error()}
+
+
+def told_error(header: Header) -> OcrWorkerError | None:
+    """The error a child tells of, if it does."""
+    return _ERRORS[header["code"]](header["message"]) if "code" in header else None
+
+
+class RasterDocument:
+    """page_count: pages of the file. numbers: those that come out. A context manager; leaving it frees the child."""
+
+    def __init__(
+        self,
+        child: ChildProcess,
+        opened: Header,
+        request: RasterRequest,
+        page_timeout_s: float,
+        cancelled: Callable[[], bool],
+        release: Callable[[ChildProcess, bool], None],
+    ) -> None:
+        self.page_count: int = opened["page_count"]
+        self.numbers: list[int] = opened["numbers"]
+        self.warnings = [PageWarning(**warning) for warning in opened["warnings"]]
+        self._child = child
+        self._max_payload = request.max_pixels * 3
+        self._page_timeout_s = page_timeout_s
+        self._cancelled = cancelled
+        self._release = release
+        self._reusable = False
+
+    def __iter__(self) -> Iterator[PageImage | PageFault]:
+        """The pages in order. Raises RasterizerCrashed, RasterizerTimedOut, RasterizerOutOfMemory, Cancelled."""
+        self._ask(0)
+        for index in range(len(self.numbers)):
+            deadline = time.monotonic() + self._page_timeout_s
+            header, pixels = self._child.receive(deadline, self._page_timeout_s, self._max_payload, self._cancelled)
+            self._ask(index + 1)  # it renders the next page while this one is parsed
+            yield self._page(header, pixels)
+        deadline = time.monotonic() + self._page_timeout_s
+        closed, _ = self._child.receive(deadline, self._page_timeout_s, 0, self._cancelled)
+        self._reusable = not closed["swollen"]
+
+    def __enter__(self) -> RasterDocument:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release(self._child, self._reusable)
+
+    def _ask(self, index: int) -> None:
+        last = index == len(self.numbers)
+        header: Header = {"do": "close"} if last else {"do": "page", "number": self.numbers[index]}
+        self._child.send(header, b"", self._page_timeout_s, self._cancelled)
+
+    def _page(self, header: Header, pixels: Bytes) -> PageImage | PageFault:
+        number: int = header["number"]
+        if error := told_error(header):
+            return PageFault(number, error)
+        height, width = header["height"], header["width"]
+        if pixels.size != height * width * 3:
+            raise RasterizerCrashed("the rendering process answered garbage; the document was given up")
+        lines = header["text_lines"]
+        return PageImage(
+            number=number,
+            pixels=pixels.reshape(height, width, 3),
+            dpi=header["dpi"],
+            warnings=tuple(PageWarning(**warning) for warning in header["warnings"]),
+            text_lines=None if lines is None else tuple(TextLine(text, tuple(bbox)) for text, bbox in lines),
+        )

@@ -1,0 +1,45 @@
+"""What a file is, by its first bytes; names and declared types are not believed."""
+
+from __future__ import annotations
+
+import re
+
+from ocr_worker.errors import Corrupt, UnsupportedType
+
+PDF = "application/pdf"
+PDF_HEADER_WITHIN = 1024  # readers accept junk before the header up to here
+
+_SIGNATURES = [
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"II+\0", "image/tiff"),
+    (b"MM\0+", "image/tiff"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+]
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "image/heic"),
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+}
+_HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
+
+
+def media_type(data: bytes) -> str:
+    """The media type of the file. Raises Corrupt for no bytes and UnsupportedType for what cannot be read."""
+    if not data:
+        raise Corrupt("the document is empty: it has 0 bytes")
+    for signature, name in _SIGNATURES:
+        if data.startswith(signature):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp" and data[8:12] in _BRANDS:
+        return _BRANDS[data[8:12]]
+    if b"%PDF-" in data[: PDF_HEADER_WITHIN + 5]:
+        return PDF
+    if _HTML.match(data[:4096]):
+        raise UnsupportedType("the document is an HTML page, often a log-in or error page: send the file's own URL")
+    raise UnsupportedType("the document is none of PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC, AVIF: convert it first")

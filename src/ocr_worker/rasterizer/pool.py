@@ -1,0 +1,119 @@
+"""The rendering children: a few warm ones, each with one document at a time, replaced when they die or swell."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from queue import Empty, SimpleQueue
+from threading import Lock
+
+from ocr_worker import threads
+from ocr_worker.errors import Cancelled, DocumentError, RasterizerCrashed
+from ocr_worker.rasterizer.document import RasterDocument, told_error
+from ocr_worker.rasterizer.media_type import media_type
+from ocr_worker.rasterizer.process import POLL_S, ChildProcess
+from ocr_worker.rasterizer.types import RasterRequest
+
+log = logging.getLogger(__name__)
+
+START_S = 60.0  # a cold disk and a busy machine
+
+
+class RasterPool:
+    """`workers` children that render documents; thread-safe.
+
+    memory_bytes: address space a child may take beyond what it needs to start. page_timeout_s: for opening a
+    document, and for each page. The children start in the background and die with this process.
+    """
+
+    def __init__(
+        self, *, workers: int, memory_bytes: int, page_timeout_s: float, _command: Sequence[str] | None = None
+    ) -> None:
+        command = [sys.executable, "-m", "ocr_worker.rasterizer.child"] if _command is None else _command
+        self._command = [*command, str(memory_bytes)]
+        self._page_timeout_s = page_timeout_s
+        self._idle: SimpleQueue[ChildProcess | DocumentError] = SimpleQueue()
+        self._children: set[ChildProcess] = set()
+        self._closed = False
+        self._lock = Lock()
+        for _ in range(workers):
+            self._start_another()
+
+    def open(
+        self, data: bytes, request: RasterRequest, cancelled: Callable[[], bool] = lambda: False
+    ) -> RasterDocument:
+        """The document, in a child of its own; waits for a free one.
+
+        Raises DocumentError for what cannot be opened, Cancelled.
+        """
+        kind = media_type(data)
+        child = self._free_child(cancelled)
+        try:
+            header = {"do": "open", "media_type": kind, "request": asdict(request)}
+            child.send(header, data, self._page_timeout_s, cancelled)
+            deadline = time.monotonic() + self._page_timeout_s
+            opened, _ = child.receive(deadline, self._page_timeout_s, 0, cancelled)
+        except BaseException:
+            self._release(child, False)
+            raise
+        if error := told_error(opened):
+            self._release(child, True)
+            raise error
+        return RasterDocument(child, opened, request, self._page_timeout_s, cancelled, self._release)
+
+    def close(self) -> None:
+        """Ends all children, also those at work."""
+        with self._lock:
+            self._closed = True
+            children = list(self._children)
+        for child in children:
+            self._discard(child)
+
+    def _free_child(self, cancelled: Callable[[], bool]) -> ChildProcess:
+        while True:
+            if cancelled():
+                raise Cancelled("the job was cancelled")
+            if self._closed:
+                raise RasterizerCrashed("the worker is closing; send the document again")
+            with suppress(Empty):
+                child = self._idle.get(timeout=POLL_S)
+                if isinstance(child, ChildProcess):
+                    return child
+                self._start_another()
+                raise child
+
+    def _start_another(self) -> None:
+        threads.start(self._start_child, "rasterizer-start")
+
+    def _start_child(self) -> None:
+        child = ChildProcess(self._command)
+        with self._lock:
+            self._children.add(child)
+        try:
+            child.receive(time.monotonic() + START_S, START_S, 0, lambda: self._closed)
+        except (DocumentError, Cancelled) as error:
+            self._discard(child)
+            if self._closed:
+                return
+            log.error("a rendering child did not start code=%s", error.code)
+            self._idle.put(RasterizerCrashed("no rendering process could be started; send the document again"))
+            return
+        self._idle.put(child)
+
+    def _discard(self, child: ChildProcess) -> None:
+        with self._lock:
+            self._children.discard(child)
+        child.kill()
+
+    def _release(self, child: ChildProcess, lives: bool) -> None:
+        """Takes a child back from its document; one that died, hangs or has swollen is replaced."""
+        if lives and not self._closed:
+            self._idle.put(child)
+            return
+        self._discard(child)
+        if not self._closed:
+            self._start_another()

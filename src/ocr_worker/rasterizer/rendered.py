@@ -1,0 +1,60 @@
+"""A page as a child hands it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_worker.errors import PageTooLarge
+
+MIN_DPI = 36
+_POINTS_PER_INCH = 72
+
+
+@dataclass(slots=True)
+class Rendered:
+    """pixels: uint8 [height, width, 3], BGR. dpi: the true one; None when an image does not say."""
+
+    pixels: NDArray[np.uint8]
+    dpi: float | None
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    text_lines: list[tuple[str, tuple[float, float, float, float]]] | None = None
+
+    def __post_init__(self) -> None:
+        self.pixels = np.ascontiguousarray(self.pixels)
+
+    def header(self) -> dict[str, Any]:
+        """All but the pixels."""
+        height, width = self.pixels.shape[:2]
+        return {
+            "height": height,
+            "width": width,
+            "dpi": self.dpi,
+            "warnings": self.warnings,
+            "text_lines": self.text_lines,
+        }
+
+
+def warning(code: str, message: str) -> dict[str, str]:
+    """A `PageWarning` as it crosses the pipe."""
+    return {"code": code, "message": message}
+
+
+def dpi_within(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -> float:
+    """The resolution, at most `dpi`, at which a page of this size in points has at most `max_pixels`.
+
+    Raises PageTooLarge when that is under 36 dpi.
+    """
+    inches = (width_pt / _POINTS_PER_INCH) * (height_pt / _POINTS_PER_INCH)
+    fitting = (max_pixels / inches) ** 0.5
+    if fitting >= dpi:
+        return dpi
+    if fitting < MIN_DPI:
+        size = f"{width_pt / _POINTS_PER_INCH:,.0f} x {height_pt / _POINTS_PER_INCH:,.0f} inches"
+        raise PageTooLarge(
+            f"the page is {size}: more than {max_pixels:,} pixels even at {MIN_DPI} dpi; crop it or scale it down"
+        )
+    return float(int(fitting * 0.999))  # rounding up to whole pixels must not pass the budget

@@ -1,0 +1,28 @@
+"""The engine with its real models, loaded once, and the repository's own page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ocr_worker.engines.base import Pixels
+from ocr_worker.engines.embedded import EmbeddedEngine, create
+from ocr_worker.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "resources"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> EmbeddedEngine:
+    return create(Settings(engine="embedded"))
+
+
+@pytest.fixture(scope="session")
+def own_page() -> Pixels:
+    from make_page import page_png
+
+    return np.asarray(cv2.imdecode(np.frombuffer(page_png(), np.uint8), cv2.IMREAD_COLOR), np.uint8)

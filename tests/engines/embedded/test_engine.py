@@ -1,0 +1,183 @@
+"""The engine with its real models."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from make_page import FOOTER, HEADING, INTRO, LEFT, PAGE_NUMBER, RIGHT, TABLE, TITLE, page_png
+from PIL import Image, ImageDraw, ImageFont
+
+from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
+from ocr_worker.engines.embedded import EmbeddedEngine
+from ocr_worker.engines.options import EmbeddedOptions
+
+MARKDOWN_TABLE = "\n".join(f"| {' | '.join(row)} |" for row in (TABLE[0], ["---"] * 4, *TABLE[1:]))
+MARKDOWN = "\n\n".join([f"# {TITLE}", INTRO, *LEFT, *RIGHT, f"## {HEADING}", MARKDOWN_TABLE])
+RUSSIAN = (
+    "Все счастливые семьи похожи друг на друга, каждая",
+    "несчастливая семья несчастлива по-своему. Все",
+    "смешалось в доме Облонских.",
+)
+
+
+def parse(engine: EmbeddedEngine, pixels: Pixels, **fields: object) -> ParsedPage:
+    (page,) = engine.parse([PageImage(1, pixels, text_lines=fields.pop("text_lines", None))], EmbeddedOptions(**fields))
+    return page
+
+
+def drawn(lines: tuple[str, ...], size: int = 32) -> tuple[Pixels, tuple[TextLine, ...]]:
+    """A page with these lines, and the text layer it would have as a PDF."""
+    image = Image.new("RGB", (1000, 400), "white")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.truetype("DejaVuSerif.ttf", size)
+    layer = []
+    for number, line in enumerate(lines):
+        at = (60, 60 + 56 * number)
+        draw.text(at, line, "black", font)
+        layer.append(TextLine(line, tuple(map(float, draw.textbbox(at, line, font)))))
+    return np.ascontiguousarray(np.asarray(image)[:, :, ::-1]), tuple(layer)
+
+
+def codes(page: ParsedPage) -> list[str]:
+    return [warning.code for warning in page.warnings]
+
+
+def test_the_own_page_reads_exactly(engine: EmbeddedEngine, own_page: Pixels) -> None:
+    """Title, both columns in order, and the table's numbers come back to the letter, the page's furniture apart."""
+    page = parse(engine, own_page)
+    assert page.markdown == MARKDOWN
+    assert {(b.label, b.content) for b in page.blocks} >= {("footer", FOOTER), ("number", PAGE_NUMBER)}
+    assert page.warnings == []
+
+
+def test_the_tables_block_is_html(engine: EmbeddedEngine, own_page: Pixels) -> None:
+    """The ruled table's block holds every cell of it as HTML."""
+    (table,) = [block for block in parse(engine, own_page).blocks if block.label == "table"]
+    assert (
+        table.content
+        == "<table>"
+        + "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in TABLE)
+        + "</table>"
+    )
+
+
+def test_the_dry_runs_document_is_the_page_drawn_here() -> None:
+    """`test_input.json` holds the page that `make_page.py` draws, in the platform's form."""
+    job = json.loads((Path(__file__).parents[3] / "test_input.json").read_text())
+    (document,) = job["input"]["documents"]
+    stored = cv2.imdecode(np.frombuffer(base64.b64decode(document["base64"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+    again = cv2.imdecode(np.frombuffer(page_png(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.array_equal(stored, again)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_turned_pages_read_like_upright_ones(engine: EmbeddedEngine, own_page: Pixels, quarters: int) -> None:
+    """A page on its side or on its head gives the same Markdown, and its size as it was turned."""
+    page = parse(engine, np.ascontiguousarray(np.rot90(own_page, quarters)))
+    assert page.markdown == MARKDOWN
+    assert (page.height, page.width) == own_page.shape[:2]
+
+
+def test_a_page_that_leans_is_levelled(engine: EmbeddedEngine, own_page: Pixels) -> None:
+    """Two degrees of skew change neither the order nor the table."""
+    height, width = own_page.shape[:2]
+    lean = cv2.getRotationMatrix2D((width / 2, height / 2), 2, 1)
+    leaning = cv2.warpAffine(own_page, lean, (width, height), borderValue=(255, 255, 255))
+    page = parse(engine, np.asarray(leaning, np.uint8))
+    assert MARKDOWN_TABLE in page.markdown
+    assert [page.markdown.index(text[:20]) for text in (*LEFT, *RIGHT)] == sorted(
+        page.markdown.index(text[:20]) for text in (*LEFT, *RIGHT)
+    )
+
+
+def test_a_blank_page_is_empty(engine: EmbeddedEngine) -> None:
+    """A blank page succeeds, with no text, no blocks and no warnings."""
+    page = parse(engine, np.full((800, 600, 3), 255, np.uint8))
+    assert (page.markdown, page.blocks, page.figures, page.warnings) == ("", [], [], [])
+
+
+def test_a_poor_scan_is_not_clean_success(engine: EmbeddedEngine) -> None:
+    """Text that was read without confidence carries a warning."""
+    pixels, _ = drawn(("Nobody can tell what stands here", "and nobody should pretend to know"), 14)
+    blurred = cv2.GaussianBlur(pixels, (0, 0), 3.2)
+    noise = np.random.default_rng(1).normal(0, 12, pixels.shape)
+    page = parse(engine, np.clip(blurred + noise, 0, 255).astype(np.uint8))
+    assert not page.blocks or codes(page)
+
+
+def test_a_script_that_cannot_be_read_is_told(engine: EmbeddedEngine) -> None:
+    """A scan in Russian never looks like success."""
+    assert codes(parse(engine, drawn(RUSSIAN)[0])) == ["UNSUPPORTED_SCRIPT"]
+
+
+def test_a_text_layer_is_exact_in_every_script(engine: EmbeddedEngine) -> None:
+    """The same page with its text layer comes out to the letter, without a warning."""
+    pixels, layer = drawn(RUSSIAN)
+    page = parse(engine, pixels, text_lines=layer)
+    assert page.markdown == " ".join(RUSSIAN)
+    assert page.warnings == []
+
+
+ENGLISH = ("The gauges rose in February instead of April,", "and the meadows stood under water for nine days.")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        pytest.param(lambda text: "".join(chr(ord(c) + 3) if c.isalpha() else c for c in text), id="shifted"),
+        pytest.param(lambda text: "Buy the very best shoes in our shop today"[: len(text)], id="other-text"),
+        pytest.param(lambda text: "".join(chr(0xE000 + ord(c)) for c in text), id="private-use"),
+        pytest.param(lambda text: "".join(chr(0x430 + ord(c) % 32) for c in text), id="wrong-script"),
+    ],
+)
+def test_a_text_layer_that_lies_is_not_believed(engine: EmbeddedEngine, lie: object) -> None:
+    """Where the layer says other than the picture, the picture counts."""
+    pixels, layer = drawn(ENGLISH)
+    false = tuple(TextLine(lie(line.text), line.bbox) for line in layer)  # type: ignore[operator]
+    assert parse(engine, pixels, text_lines=false).markdown == " ".join(ENGLISH)
+
+
+def test_what_the_layer_lacks_is_read(engine: EmbeddedEngine) -> None:
+    """A line that is only in the picture, as a field filled in, comes from the picture."""
+    pixels, layer = drawn(ENGLISH)
+    assert parse(engine, pixels, text_lines=layer[:1]).markdown == " ".join(ENGLISH)
+
+
+def test_the_layer_is_not_used_when_told_so(engine: EmbeddedEngine) -> None:
+    """With `text_layer: never` the picture alone is read."""
+    pixels, layer = drawn(RUSSIAN)
+    assert codes(parse(engine, pixels, text_lines=layer, text_layer="never")) == ["UNSUPPORTED_SCRIPT"]
+
+
+def test_figures_are_crops(engine: EmbeddedEngine, own_page: Pixels) -> None:
+    """A picture on the page is a figure with a name the Markdown refers to; its bytes come only when asked for."""
+    pixels = own_page.copy()
+    pixels[1150:1550, 300:900] = np.linspace(0, 255, 600)[None, :, None]
+    cv2.circle(pixels, (500, 1350), 120, (40, 90, 200), -1)
+    cv2.rectangle(pixels, (560, 1410), (860, 1530), (30, 160, 60), -1)
+    page = parse(engine, pixels, figures="inline")
+    (figure,) = page.figures
+    crop = cv2.imdecode(np.frombuffer(base64.b64decode(figure.base64 or ""), np.uint8), cv2.IMREAD_COLOR)
+    assert f"]({figure.name})" in page.markdown
+    assert crop.shape[:2] == (figure.bbox[3] - figure.bbox[1], figure.bbox[2] - figure.bbox[0])
+    assert parse(engine, pixels).figures[0].base64 is None
+
+
+def test_the_models_packages_are_quiet(engine: EmbeddedEngine, capfd: pytest.CaptureFixture[str]) -> None:
+    """Loading and running the models writes nothing below WARNING to the terminal."""
+    from ocr_worker.engines.embedded.models import Models
+
+    Models()
+    logging.getLogger("rapid_layout.inference_engine.base").info("a note")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_warming_up_reads_a_word(engine: EmbeddedEngine) -> None:
+    """The warm-up passes with the real models."""
+    engine.warm_up()

@@ -1,0 +1,56 @@
+"""Reading order: columns, what runs over them, and that nothing is lost or doubled."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.reading_order import reading_order
+
+LEFT, RIGHT, FULL = (0, 100), (120, 220), (0, 220)
+
+
+def box(column: tuple[int, int], top: int, bottom: int) -> Box:
+    return Box(column[0], top, column[1], bottom)
+
+
+def test_columns_are_read_one_after_the_other() -> None:
+    """Two columns whose paragraphs happen to end level are read down, then down again."""
+    boxes = [box(LEFT, 0, 100), box(RIGHT, 0, 100), box(LEFT, 120, 200), box(RIGHT, 120, 200)]
+    assert reading_order(boxes) == [0, 2, 1, 3]
+
+
+def test_a_full_width_part_divides_the_columns() -> None:
+    """What stands above a full-width figure is read before it, in both columns."""
+    boxes = [box(RIGHT, 200, 300), box(FULL, 120, 180), box(LEFT, 200, 300), box(RIGHT, 0, 100), box(LEFT, 0, 100)]
+    assert reading_order(boxes) == [4, 3, 1, 2, 0]
+
+
+def test_a_title_under_columns_heads_what_follows() -> None:
+    """A title in the left column's width, under both columns, is read after the right column."""
+    boxes = [box(LEFT, 0, 100), box(RIGHT, 0, 90), Box(0, 120, 80, 135), box(FULL, 150, 250)]
+    assert reading_order(boxes, heads={2}) == [0, 1, 2, 3]
+
+
+def test_authors_in_a_row_are_read_before_the_columns_below() -> None:
+    """A row of low boxes is no beginning of the columns under it."""
+    row = [Box(10, 0, 90, 20), Box(130, 0, 210, 20)]
+    assert reading_order([*row, box(LEFT, 40, 400), box(RIGHT, 40, 400)]) == [0, 1, 2, 3]
+
+
+def test_columns_of_right_to_left_scripts_begin_on_the_right() -> None:
+    """In Arabic the right column comes first."""
+    assert reading_order([box(LEFT, 0, 300), box(RIGHT, 0, 300)], right_to_left=True) == [1, 0]
+
+
+coordinate = st.floats(0, 1000)
+any_box = st.builds(
+    lambda x, y, w, h: Box(x, y, x + w, y + h), coordinate, coordinate, st.floats(1, 500), st.floats(1, 500)
+)
+
+
+@given(st.lists(any_box, max_size=25), st.booleans())
+def test_the_order_is_a_permutation(boxes: list[Box], right_to_left: bool) -> None:
+    """Whatever lies over whatever, each box has exactly one place."""
+    assert sorted(reading_order(boxes, right_to_left=right_to_left)) == list(range(len(boxes)))

@@ -1,0 +1,72 @@
+"""Paragraphs from lines."""
+
+from __future__ import annotations
+
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at
+from ocr_worker.engines.embedded.text import joined, paragraphs, row_text
+
+
+def stacked(*texts: str, x0: float = 0, width: float = 400) -> list[Line]:
+    """Full lines under one another, 20 pixels high, 30 apart."""
+    return [Line(text, Box(x0, 30 * i, x0 + width, 30 * i + 20)) for i, text in enumerate(texts)]
+
+
+def test_a_broken_word_is_whole_again() -> None:
+    """A hyphen at the end of a line goes when the next line begins in lower case."""
+    assert paragraphs(stacked("a broken sen-", "tence goes on")) == ["a broken sentence goes on"]
+
+
+def test_a_hyphen_between_names_stays() -> None:
+    """A hyphen before a capital is part of the name, and no space comes after it."""
+    assert joined("the Document-", "Layout Analysis") == "the Document-Layout Analysis"
+
+
+def test_chinese_lines_join_without_a_space() -> None:
+    """Scripts without spaces get none where a line ends."""
+    assert joined("水位在二月", "上升") == "水位在二月上升"
+
+
+def test_an_indent_begins_a_paragraph() -> None:
+    """A line that is set in begins a new paragraph."""
+    lines = stacked("first paragraph runs on", "and on until here", "and ends somewhere")
+    indented = Line("Second paragraph", Box(30, 90, 400, 110))
+    assert paragraphs([*lines, indented]) == [
+        "first paragraph runs on and on until here and ends somewhere",
+        "Second paragraph",
+    ]
+
+
+def test_list_items_stand_by_themselves() -> None:
+    """Bullets begin items, in Markdown's form, and their second lines belong to them."""
+    assert paragraphs(stacked("• one", "and more", "• two")) == ["- one and more", "- two"]
+
+
+def test_a_line_that_ended_early_ended_its_paragraph() -> None:
+    """Where the next word would have had room, a new paragraph begins."""
+    lines = [Line("It ended.", Box(0, 0, 150, 20)), Line("Next one runs over all the width", Box(0, 30, 400, 50))]
+    assert paragraphs(lines) == ["It ended.", "Next one runs over all the width"]
+
+
+def test_right_to_left_fragments_join_from_the_right() -> None:
+    """Of two fragments in one row of Arabic or Hebrew the right one is read first."""
+    assert row_text([Line("עולם", Box(0, 0, 40, 20)), Line("שלום", Box(50, 0, 90, 20))]) == "שלום עולם"
+
+
+def test_rows_hold_what_stands_side_by_side() -> None:
+    """Lines at one height are one row from left to right, though one lies a little lower."""
+    a, b, c = Line("a", Box(50, 2, 90, 22)), Line("b", Box(0, 0, 40, 20)), Line("c", Box(0, 30, 40, 50))
+    assert rows([a, b, c]) == [[b, a], [c]]
+
+
+def test_a_line_splits_between_its_words() -> None:
+    """A line over two cells is cut where the cells meet, and keeps every character."""
+    words = (Word("Old", Box(0, 0, 30, 20)), Word("Mill", Box(40, 0, 80, 20)), Word("0.65", Box(120, 0, 160, 20)))
+    parts = split_at(Line("Old Mill 0.65", Box(0, 0, 160, 20), words=words), [100])
+    assert [part.text for part in parts] == ["Old Mill", "0.65"]
+
+
+def test_a_line_without_word_boxes_splits_at_a_space() -> None:
+    """A text layer's line has no words; its characters are taken as equally wide."""
+    parts = split_at(Line("abcd    efgh", Box(0, 0, 120, 20)), [60])
+    assert [part.text for part in parts] == ["abcd", "efgh"]
