@@ -51,7 +51,11 @@ def test_the_test_input_is_valid() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     """README's table names every environment variable, and none that does not exist."""
-    settings = {f"OCR_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias or name == "weights_home"}
+    settings = {
+        f"OCR_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if not field.validation_alias or name == "weights_home"
+    }
     told = set(re.findall(r"^\| `(OCR_\w+)`", README, re.MULTILINE))
     assert told == settings
 

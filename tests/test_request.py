@@ -117,7 +117,6 @@ def test_whatever_comes_is_a_request_or_a_fault(job_input: dict[str, Any]) -> No
     """No input makes the normaliser raise anything but InvalidRequest."""
     try:
         request = parse_request(job_input, "embedded")
-    except InvalidRequest as error:
-        assert "input" in str(error)
-    else:
-        assert request.documents
+    except InvalidRequest:
+        return
+    assert request.documents

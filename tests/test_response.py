@@ -10,7 +10,7 @@ import pytest
 from ocr_worker import response, results
 from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import ResponseTooLarge
-from ocr_worker.results import DocumentFacts
+from ocr_worker.results import DocumentFacts, PageOutcome
 from ocr_worker.schema import Block, EngineInfo, Figure, ParseOptions, ParseResponse
 
 OPTIONS = ParseOptions()
@@ -25,7 +25,7 @@ def answer_of(markdown: int = 1_000, blocks: int = 10_000, figures: int = 100_00
         [Block(label="text", content="b" * blocks, bbox=(0, 0, 5, 5))],
         [Figure(name="page-1-figure-1.jpg", bbox=(0, 0, 5, 5), base64="f" * figures)],
     )
-    pages = {1: results.parsed_page(1, 150, (), page, 0.5, OPTIONS)}
+    pages = {1: PageOutcome(1, page, 150, (), 0.5)}
     document = results.document("a", DocumentFacts(1, [1]), pages, None, OPTIONS)
     return results.response(EngineInfo(name="x", version="1", backend="y"), [document], {"total": 1.0})
 

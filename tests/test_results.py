@@ -8,20 +8,24 @@ from hypothesis import strategies as st
 from ocr_worker import results
 from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import Corrupt, PageFailed, RasterizerCrashed, SourceUnavailable
-from ocr_worker.results import DocumentFacts
-from ocr_worker.schema import Block, DocumentResult, EngineInfo, PageResult, ParseOptions
+from ocr_worker.results import DocumentFacts, PageOutcome
+from ocr_worker.schema import Block, DocumentResult, EngineInfo, ParseOptions
 
 OPTIONS = ParseOptions()
 ENGINE = EngineInfo(name="double", version="1", backend="none")
 
 
-def read(number: int, options: ParseOptions = OPTIONS) -> PageResult:
+def read(number: int) -> PageOutcome:
     page = ParsedPage(10, 20, f"text {number}", [Block(label="text", content=f"text {number}", bbox=(0, 0, 5, 5))])
-    return results.parsed_page(number, 150, (), page, 0.5, options)
+    return PageOutcome(number, page, 150, (), 0.5)
 
 
-def document(pages: dict[int, PageResult], numbers: list[int], fault: Corrupt | None = None) -> DocumentResult:
-    return results.document("a", DocumentFacts(9, numbers), pages, fault, OPTIONS)
+def failed(number: int) -> PageOutcome:
+    return PageOutcome(number, PageFailed("no"))
+
+
+def document(outcomes: dict[int, PageOutcome], numbers: list[int]) -> DocumentResult:
+    return results.document("a", DocumentFacts(9, numbers), outcomes, None, OPTIONS)
 
 
 def test_a_page_that_was_never_reached_has_an_entry_with_the_reason() -> None:
@@ -35,23 +39,23 @@ def test_a_page_that_was_never_reached_has_an_entry_with_the_reason() -> None:
 
 def test_markdown_shows_where_a_page_is_missing() -> None:
     """A failed page leaves a comment in the document's Markdown; a reader can see the hole."""
-    entry = document({1: read(1), 2: results.failed_page(2, PageFailed("no")), 3: read(3)}, [1, 2, 3])
+    entry = document({1: read(1), 2: failed(2), 3: read(3)}, [1, 2, 3])
     assert entry.markdown == "text 1\n\n<!-- page 2: PAGE_FAILED -->\n\ntext 3"
 
 
 def test_formats_choose_what_a_page_holds() -> None:
     """Without "blocks" there are none, without "markdown" there is none."""
-    assert read(1, ParseOptions(formats=["markdown"])).blocks is None
-    assert read(1, ParseOptions(formats=["blocks"])).markdown is None
+    assert results.page(read(1), ParseOptions(formats=["markdown"])).blocks is None
+    assert results.page(read(1), ParseOptions(formats=["blocks"])).markdown is None
 
 
 def test_a_job_of_nothing_but_failures_fails_with_the_first_code() -> None:
     """The job's error carries the first document's code and is worth another try when any document is."""
-    failed = [
+    documents = [
         results.failed_document("a", Corrupt("broken")),
         results.failed_document("b", SourceUnavailable("come back later")),
     ]
-    error = results.job_error(results.response(ENGINE, failed, {"total": 1.0}))
+    error = results.job_error(results.response(ENGINE, documents, {"total": 1.0}))
     assert error is not None
     assert (error.code, error.retryable) == ("DOCUMENT_CORRUPT", True)
     assert "a: broken" in error.message
@@ -74,7 +78,7 @@ def test_coverage_is_what_the_entries_say(plan: list[list[bool]]) -> None:
     """Expected is parsed plus failed, and each number is found again by counting the answer's pages."""
     documents = []
     for pages in plan:
-        entries = {n: read(n) if good else results.failed_page(n, PageFailed("no")) for n, good in enumerate(pages, 1)}
+        entries = {n: read(n) if good else failed(n) for n, good in enumerate(pages, 1)}
         broken = results.failed_document("a", Corrupt("broken"))
         documents.append(document(entries, list(entries)) if entries else broken)
     counts = results.coverage(documents)

@@ -16,7 +16,7 @@ from ocr_worker import threads
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import Cancelled, EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
 from ocr_worker.replicas import Replicas
-from ocr_worker.scheduler import PageOutcome, Scheduler
+from ocr_worker.scheduler import Scheduler, Settled
 from ocr_worker.schema import EngineInfo, ParseOptions
 
 OPTIONS = ParseOptions()
@@ -75,7 +75,7 @@ def running(
         replicas.close()
 
 
-def text_of(outcome: PageOutcome) -> str:
+def text_of(outcome: Settled) -> str:
     assert isinstance(outcome.result, ParsedPage)
     return outcome.result.markdown
 
@@ -146,7 +146,7 @@ def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
 
 
 def test_an_engine_that_hangs_is_given_up() -> None:
-    """Past its deadline a call's page gets ENGINE_TIMED_OUT, waiting pages ENGINE_UNAVAILABLE, and submitting is refused."""
+    """Past its deadline a call's page gets ENGINE_TIMED_OUT; waiting pages, and new ones, ENGINE_UNAVAILABLE."""
     hang = threading.Event()
     lost: list[OcrWorkerError] = []
     engine = Scripted(lambda page: _wait(hang))
@@ -225,7 +225,7 @@ job_plans = st.lists(
 def test_every_page_is_accounted_for_exactly_once(
     plans: list[tuple[int, str, list[str]]], replicas: int, batch_size: int, budget_pages: int
 ) -> None:
-    """Whatever arrives, fails, dies or is cancelled: each page has one outcome, memory returns to zero, nothing hangs."""
+    """Whatever arrives, fails, dies or is cancelled: each page has one outcome, memory is freed, nothing hangs."""
 
     def act(one: PageImage) -> None:
         job, index = divmod(one.number, 100)

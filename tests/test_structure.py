@@ -24,7 +24,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("the pipeline", {"pipeline"}),
     (
         "its stages",
-        {"request", "fetch", "raster", "replicas", "scheduler", "results", "response", "engines", "weights"},
+        {"request", "fetch", "rasterizer", "replicas", "scheduler", "results", "response", "engines", "weights"},
     ),
     ("the core", {"errors", "log", "page_ranges", "schema", "settings", "threads", "ocr_worker"}),
 ]

@@ -11,18 +11,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from queue import SimpleQueue
 
 from ocr_worker import results, threads
 from ocr_worker.engines import create_engine
-from ocr_worker.engines.base import PageImage
+from ocr_worker.engines.base import PageImage, ParsedPage
+from ocr_worker.engines.options import check_options
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
 from ocr_worker.fetch import Fetcher
 from ocr_worker.log import event
 from ocr_worker.page_ranges import parse_page_ranges
 from ocr_worker.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.replicas import Replicas
-from ocr_worker.results import DocumentFacts
+from ocr_worker.results import DocumentFacts, PageOutcome
 from ocr_worker.scheduler import Scheduler
 from ocr_worker.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
 from ocr_worker.settings import MEGABYTE, Settings
@@ -30,7 +32,7 @@ from ocr_worker.settings import MEGABYTE, Settings
 log = logging.getLogger(__name__)
 
 OnPage = Callable[[str, int, PageResult], None]
-PendingPage = Callable[[], PageResult]
+PendingPage = Callable[[], PageOutcome]
 
 
 class Pipeline:
@@ -65,7 +67,11 @@ class Pipeline:
         return self.engine.start()
 
     def job(self, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> ParseJob:
-        """A job to run. `on_page(document id, pages expected, page)` is told of each page, in its document's order."""
+        """A job to run. `on_page(document id, pages expected, page)` is told of each page, in its document's order.
+
+        Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
+        """
+        check_options(request.options, self.settings)
         return ParseJob(self, request, job_id, on_page)
 
     def close(self) -> None:
@@ -137,14 +143,25 @@ class ParseJob:
         """Waits for the pages in their order, while another thread fetches, renders and submits them."""
         pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
         feeding = threads.start(lambda: self._feed(source, pending), f"feed-{self.id}")
-        pages: dict[int, PageResult] = {}
+        outcomes: dict[int, PageOutcome] = {}
         while (entry := pending.get()) is not None:
             facts, wait_for_page = entry
-            page = wait_for_page()
-            pages[page.page] = page
-            self._on_page(name, len(facts.numbers), page)
+            outcome = wait_for_page()
+            outcomes[outcome.number] = outcome
+            self._on_page(name, len(facts.numbers), results.page(outcome, self._request.options))
         facts, fault = feeding.result()
-        return results.document(name, facts, pages, fault, self._request.options)
+        if getattr(self._request.options, "merge_pages", False):
+            outcomes = self._merged(facts, outcomes)
+        return results.document(name, facts, outcomes, fault, self._request.options)
+
+    def _merged(self, facts: DocumentFacts, outcomes: dict[int, PageOutcome]) -> dict[int, PageOutcome]:
+        """The outcomes after the engine has looked over the document as a whole."""
+        found = [outcomes.get(number) for number in facts.numbers]
+        parsed = [one.result if one and isinstance(one.result, ParsedPage) else None for one in found]
+        with self._stopwatch.measure("engine"):
+            merged = self._pipeline.engine.merge_pages(parsed)
+        pairs = zip(found, merged, strict=True)
+        return outcomes | {one.number: replace(one, result=page) for one, page in pairs if one and page}
 
     def _feed(
         self, source: DocumentRequest, pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
@@ -192,18 +209,16 @@ class ParseJob:
 
     def _submitted(self, page: PageImage | PageFault) -> PendingPage:
         if isinstance(page, PageFault):
-            failed = results.failed_page(page.number, page.error)
+            failed = PageOutcome(page.number, page.error)
             return lambda: failed
         future = self._place.submit(page, self._request.options)
         number, dpi, warnings = page.number, page.dpi, page.warnings  # and not its pixels, which may go
 
-        def wait() -> PageResult:
-            outcome = future.result()
-            self._stopwatch.add("wait", outcome.waited)
-            self._stopwatch.add("engine", outcome.engine)
-            if isinstance(outcome.result, OcrWorkerError):
-                return results.failed_page(number, outcome.result)
-            return results.parsed_page(number, dpi, warnings, outcome.result, outcome.engine, self._request.options)
+        def wait() -> PageOutcome:
+            settled = future.result()
+            self._stopwatch.add("wait", settled.waited)
+            self._stopwatch.add("engine", settled.engine)
+            return PageOutcome(number, settled.result, dpi, warnings, settled.engine)
 
         return wait
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from ocr_worker import threads
-from ocr_worker.engines.base import Engine
+from ocr_worker.engines.base import Engine, MergesPages, ParsedPage
 from ocr_worker.engines.isolation import parse_isolated
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.scheduler import Scheduler, Task
@@ -59,6 +59,11 @@ class Replicas:
     def preferred_dpi(self) -> int:
         """The resolution the engine reads best."""
         return self._replicas[0].loaded.preferred_dpi
+
+    def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
+        """A document's pages, looked over as a whole by an engine that can; else as they are."""
+        engine = self._replicas[0].loaded
+        return engine.merge_pages(pages) if isinstance(engine, MergesPages) else pages
 
     def close(self) -> None:
         """Lets each thread end after its call."""

@@ -35,32 +35,34 @@ def error_info(error: OcrWorkerError) -> ErrorInfo:
     return ErrorInfo(code=error.code, message=str(error), retryable=error.retryable)
 
 
-def parsed_page(
-    number: int,
-    dpi: float | None,
-    warnings: Sequence[PageWarning],
-    parsed: ParsedPage,
-    seconds: float,
-    options: ParseOptions,
-) -> PageResult:
-    """The entry of a page that was read; it holds what `options.formats` asks for."""
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """What became of a page. warnings: from rendering; seconds: of the engine."""
+
+    number: int
+    result: ParsedPage | OcrWorkerError
+    dpi: float | None = None
+    warnings: Sequence[PageWarning] = ()
+    seconds: float = 0.0
+
+
+def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
+    """The entry of a page; it holds what `options.formats` asks for."""
+    parsed = outcome.result
+    if isinstance(parsed, OcrWorkerError):
+        return PageResult(page=outcome.number, status="failed", error=error_info(parsed))
     return PageResult(
-        page=number,
+        page=outcome.number,
         status="succeeded",
         width=parsed.width,
         height=parsed.height,
-        dpi=dpi,
+        dpi=outcome.dpi,
         markdown=parsed.markdown if "markdown" in options.formats else None,
         blocks=parsed.blocks if "blocks" in options.formats else None,
         figures=parsed.figures,
-        seconds=round(seconds, 4),
-        warnings=[*warnings, *parsed.warnings],
+        seconds=round(outcome.seconds, 4),
+        warnings=[*outcome.warnings, *parsed.warnings],
     )
-
-
-def failed_page(number: int, error: OcrWorkerError) -> PageResult:
-    """The entry of a page that was not read."""
-    return PageResult(page=number, status="failed", error=error_info(error))
 
 
 def failed_document(name: str, error: OcrWorkerError) -> DocumentResult:
@@ -71,7 +73,7 @@ def failed_document(name: str, error: OcrWorkerError) -> DocumentResult:
 def document(
     name: str,
     facts: DocumentFacts,
-    pages: Mapping[int, PageResult],
+    outcomes: Mapping[int, PageOutcome],
     fault: OcrWorkerError | None,
     options: ParseOptions,
 ) -> DocumentResult:
@@ -80,9 +82,9 @@ def document(
     Pages that were never reached get `fault`, the reason the document ended early.
     """
     lost = fault or PageFailed("the page was not reached")
-    entries = [pages.get(number) or failed_page(number, lost) for number in facts.numbers]
-    parsed = sum(page.status == "succeeded" for page in entries)
-    first_error = next((page.error for page in entries if page.error), None)
+    entries = [page(outcomes.get(number) or PageOutcome(number, lost), options) for number in facts.numbers]
+    parsed = sum(entry.status == "succeeded" for entry in entries)
+    first_error = next((entry.error for entry in entries if entry.error), None)
     return DocumentResult(
         id=name,
         status=_status(parsed, len(entries)),

@@ -21,8 +21,8 @@ from ocr_worker.schema import ParseOptions
 
 
 @dataclass(frozen=True, slots=True)
-class PageOutcome:
-    """What became of a page, with the seconds it waited for an engine and its share of the engine's call."""
+class Settled:
+    """The word on a page, with the seconds it waited for an engine and its share of the engine's call."""
 
     result: ParsedPage | OcrWorkerError
     waited: float
@@ -36,7 +36,7 @@ class Task:
     job: Job
     page: PageImage
     options: ParseOptions
-    future: Future[PageOutcome] = field(default_factory=Future)
+    future: Future[Settled] = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
 
     @property
@@ -48,7 +48,7 @@ class Task:
         """Under the scheduler's lock; the first word counts: a page given up may still come out of the engine."""
         if not self.future.done():
             waited = max(0.0, time.monotonic() - self.since - engine_seconds)
-            self.future.set_result(PageOutcome(result, waited, engine_seconds))
+            self.future.set_result(Settled(result, waited, engine_seconds))
 
 
 class Job:
@@ -61,7 +61,7 @@ class Job:
         self.held_bytes = 0
         self.stopped: OcrWorkerError | None = None
 
-    def submit(self, page: PageImage, options: ParseOptions) -> Future[PageOutcome]:
+    def submit(self, page: PageImage, options: ParseOptions) -> Future[Settled]:
         """Hands the page over as soon as there is room for it; the future never raises.
 
         Raises the error the job was stopped with, or the one the scheduler was closed with.
@@ -106,7 +106,7 @@ class Scheduler:
 
     # ----------------------------------------------------------------- for jobs
 
-    def _submit(self, task: Task) -> Future[PageOutcome]:
+    def _submit(self, task: Task) -> Future[Settled]:
         with self._changed:
             self._entering.append(task)
             try:

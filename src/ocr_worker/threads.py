@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -43,5 +44,5 @@ def map_bounded(function: Callable[[Item], Value], items: Sequence[Item], limit:
     futures = []
     for item in items:
         gate.acquire()
-        futures.append(start(lambda item=item: run(item), name))
+        futures.append(start(partial(run, item), name))
     return [future.result() for future in futures]

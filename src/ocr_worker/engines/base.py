@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees what the engine holds; called on its thread, once."""
+        ...
+
+
+@runtime_checkable
+class MergesPages(Protocol):
+    """An engine that can look over a whole document again: tables over a page break joined, titles levelled anew."""
+
+    def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
+        """The document's pages in order, None for one that failed; the same number comes back. On any thread."""
         ...
 
 

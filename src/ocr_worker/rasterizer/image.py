@@ -88,10 +88,9 @@ class ImageDocument:
 
 def _dpi(image: Image.Image) -> float | None:
     """What the file says, when that can be true of a page."""
-    told = image.info.get("dpi")
     try:
-        dpi = float(told[0])
-    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        dpi = float(image.info["dpi"][0])
+    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
         return None
     return round(dpi, 2) if 50 <= dpi <= 2400 else None
 

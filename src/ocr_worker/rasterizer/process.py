@@ -89,7 +89,7 @@ class ChildProcess:
 
     def _read(self, count: int, deadline: float, cancelled: Callable[[], bool]) -> Bytes:
         data = np.empty(count, np.uint8)
-        rest = memoryview(data)
+        rest = memoryview(data)  # type: ignore[arg-type]  # numpy's arrays are buffers
         while rest:
             try:
                 got = os.readv(self._stdout, [rest])

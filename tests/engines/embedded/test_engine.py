@@ -158,8 +158,10 @@ def test_the_layer_is_not_used_when_told_so(engine: EmbeddedEngine) -> None:
 def test_figures_are_crops(engine: EmbeddedEngine, own_page: Pixels) -> None:
     """A picture on the page is a figure with a name the Markdown refers to; its bytes come only when asked for."""
     pixels = own_page.copy()
-    pixels[1150:1550, 300:900] = np.linspace(0, 255, 600)[None, :, None]
+    y, x = np.mgrid[:400, :600]
+    pixels[1150:1550, 300:900] = np.stack((x * 255 / 600, y * 255 / 400, (x + y) * 0.2), axis=2).astype(np.uint8)
     cv2.circle(pixels, (500, 1350), 120, (40, 90, 200), -1)
+    cv2.circle(pixels, (720, 1310), 90, (200, 60, 60), -1)
     cv2.rectangle(pixels, (560, 1410), (860, 1530), (30, 160, 60), -1)
     page = parse(engine, pixels, figures="inline")
     (figure,) = page.figures

@@ -16,6 +16,7 @@ TITLES = ("doc_title", "paragraph_title")
 _NUMBER = re.compile(r"[-–—\s|.]*(?:page|p\.|seite|s\.)?\s*(\d{1,4}|[ivxlc]{1,7}|\d{1,3}\s*-\s*\d{1,3})"
                      r"(\s*(?:of|/|von|sur|de)\s*\d{1,4})?[-–—\s|.]*", re.IGNORECASE)  # fmt: skip
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
+_FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
 _MARGIN = 0.09  # of the page's height, at its top and at its bottom
 _LONGEST_TITLE = 60  # characters, of one that ends like a sentence
 _TITLE_SIZE = 1.3  # of the body's line height
@@ -44,13 +45,15 @@ def _body_height(regions: Sequence[Region]) -> float:
 
 
 def _kind(region: Region, width: int) -> Region:
-    """Text that runs up a margin stands aside; references without numbers, titles that are sentences, are text."""
+    """Text that runs up a margin stands aside; what the model mistook for more than text is text."""
     tall = region.box.height > 3 * region.box.width and line_height(region.lines) * 2 > region.box.width
     if tall and not 0.1 * width < region.box.center[0] < 0.9 * width:
         return replace(region, label="aside_text")
     if region.label == "reference_content" and not any(_REFERENCE.match(line.text) for line in region.lines):
         return replace(region, label="text")
     text = " ".join(line.text for line in region.lines)
+    if region.label == "display_formula" and not _FORMULA.search(text):
+        return replace(region, label="text")
     if region.label == "paragraph_title" and len(text) > _LONGEST_TITLE and text.endswith("."):
         return replace(region, label="text")
     return region
