@@ -57,7 +57,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     (
         "a value, two ids and an option at once",
         {"documents": [{"url": URL, "id": "a"}, {"url": URL, "id": "a"}], "options": {"dpi": 10}},
-        ["used twice", "input.options.dpi"],
+        ["is already the id of", "input.options.dpi"],
     ),
 ]
 

@@ -119,12 +119,12 @@ def test_jobs_at_once_are_not_mixed_up(worker: Worker) -> None:
 
 def test_two_jobs_share_the_engine(worker: Worker) -> None:
     """A short job that came later is answered while a long one is still parsed."""
-    long = worker.plane.submit(request(tiff([doubles.SLOW] * 8)))
+    long = worker.plane.submit(request(tiff([doubles.SLOW] * 16)))
     assert worker.started(long)
     short = worker.plane.submit(request(png(WHITE)))
     worker.plane.wait(short)
     assert worker.plane.jobs[long].results == []
-    assert worker.plane.wait(long).output["coverage"]["pages_parsed"] == 8
+    assert worker.plane.wait(long).output["coverage"]["pages_parsed"] == 16
 
 
 def test_a_cancelled_job_leaves_its_neighbour_alone(worker: Worker) -> None:

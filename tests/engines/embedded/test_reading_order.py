@@ -39,6 +39,13 @@ def test_authors_in_a_row_are_read_before_the_columns_below() -> None:
     assert reading_order([*row, box(LEFT, 40, 400), box(RIGHT, 40, 400)]) == [0, 1, 2, 3]
 
 
+def test_titles_side_by_side_stay_in_their_columns() -> None:
+    """Two columns whose titles happen to stand level are still read one after the other."""
+    boxes = [box(LEFT, 0, 200), box(RIGHT, 0, 200), box(LEFT, 220, 232), box(RIGHT, 220, 232)]
+    boxes += [box(LEFT, 240, 400), box(RIGHT, 240, 400)]
+    assert reading_order(boxes, heads={2, 3}) == [0, 2, 4, 1, 3, 5]
+
+
 def test_columns_of_right_to_left_scripts_begin_on_the_right() -> None:
     """In Arabic the right column comes first."""
     assert reading_order([box(LEFT, 0, 300), box(RIGHT, 0, 300)], right_to_left=True) == [1, 0]

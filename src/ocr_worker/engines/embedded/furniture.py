@@ -115,12 +115,11 @@ def _headed(region: Region, others: Sequence[Region], body: float) -> Region:
 
 
 def _document_title(regions: Sequence[Region], height: int, body: float) -> Region | None:
-    """The title in the largest letters, when it stands in the upper part and is larger than the others."""
-    titles = [region for region in regions if region.label == "paragraph_title"]
+    """The title in the largest letters of those in the upper part, when it is clearly larger than the others."""
+    titles = [region for region in regions if region.label == "paragraph_title" and region.box.y0 < 0.4 * height]
     if not titles:
         return None
     largest = max(titles, key=lambda region: line_height(region.lines))
     size = line_height(largest.lines)
     others = [line_height(region.lines) for region in titles if region is not largest]
-    first = largest.box.y0 < 0.4 * height and size > 1.15 * body
-    return largest if first and size > 1.15 * max(others, default=0.0) else None
+    return largest if size > 1.15 * max([body, *others]) else None

@@ -54,8 +54,8 @@ def _runs(bands: Sequence[list[int]], boxes: Sequence[Box], heads: Set[int]) -> 
     """Bands that follow one another and share a gutter, joined; a run of one column's bands stays apart."""
     runs: list[list[list[int]]] = []
     for band in bands:
-        after_row = bool(runs) and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes)
-        alone = after_row or _is_row(band, boxes)
+        after_row = bool(runs) and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
+        alone = after_row or _is_row(band, boxes, heads)
         if runs and not alone and _share_gutter([i for above in runs[-1] for i in above], band, boxes):
             runs[-1].append(band)
         else:
@@ -65,13 +65,15 @@ def _runs(bands: Sequence[list[int]], boxes: Sequence[Box], heads: Set[int]) -> 
     return [[i for band in run for i in band] for run in runs]
 
 
-def _is_row(band: Sequence[int], boxes: Sequence[Box]) -> bool:
+def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:
     """Whether the band is a few wide and low boxes in a line, like authors under a title: no columns that go on."""
     tops, bottoms = [boxes[i].y0 for i in band], [boxes[i].y1 for i in band]
     height = max(bottoms) - min(tops)
     slack = 0.15 * height
     level = max(tops) - min(tops) < slack and max(bottoms) - min(bottoms) < slack
-    return len(band) > 1 and level and height < 0.08 * (max(box.y1 for box in boxes) - min(box.y0 for box in boxes))
+    if len(band) < 2 or not heads.isdisjoint(band):
+        return False
+    return level and height < 0.08 * (max(box.y1 for box in boxes) - min(box.y0 for box in boxes))
 
 
 def _share_gutter(above: Sequence[int], below: Sequence[int], boxes: Sequence[Box]) -> bool:
