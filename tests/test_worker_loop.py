@@ -139,7 +139,7 @@ def test_a_cancelled_job_leaves_its_neighbour_alone(worker: Worker) -> None:
     assert worker.plane.wait(neighbour).output["coverage"]["pages_parsed"] == 6
     assert worker.answer(request(png(WHITE))).output["status"] == "succeeded"
     assert worker.plane.jobs[cancelled].results == []
-    assert re.search(rf"event=document job={cancelled} .*error=CANCELLED", worker.log())
+    assert worker.logged(rf"event=document job={cancelled} .*error=CANCELLED")
 
 
 # --------------------------------------------------------------------------- what engines do

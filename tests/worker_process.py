@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,13 @@ class Worker:
         """Whether the SDK calls the handler for the job within the timeout; until then a cancellation is lost on it."""
         deadline = time.monotonic() + timeout
         while (found := f"{job_id} | Started." in self.log()) is False and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
+    def logged(self, pattern: str, timeout: float = 20) -> bool:
+        """Whether a line of this pattern comes within the timeout."""
+        deadline = time.monotonic() + timeout
+        while (found := re.search(pattern, self.log()) is not None) is False and time.monotonic() < deadline:
             time.sleep(0.05)
         return found
 

@@ -85,20 +85,27 @@ class Fetcher:
         self._check_url(url)
         deadline = time.monotonic() + self._timeout_s
 
-        def wait_before_retry(error: Exception) -> bool | float:
-            if not isinstance(error, SourceUnavailable) or cancelled():
-                return False
-            after = getattr(error, "retry_after", None)
-            if after is None:
-                return True
-            return after if time.monotonic() + after < deadline else False
+        failures: list[SourceUnavailable] = []
 
-        for attempt in stamina.retry_context(
-            on=wait_before_retry, attempts=_ATTEMPTS, timeout=self._timeout_s, wait_initial=0.3, wait_max=5.0
-        ):
-            with attempt:
+        def wait_before_retry(error: Exception) -> bool | float:
+            now = time.monotonic()
+            if not isinstance(error, SourceUnavailable) or now >= deadline or cancelled():
+                return False
+            after = error.retry_after
+            return True if after is None else after if now + after < deadline else False
+
+        def attempt() -> bytes:
+            try:
                 return self._attempt(url, deadline, cancelled)
-        raise SourceTimedOut(self._late(url))  # not reached: the last attempt raises its own error
+            except SourceUnavailable as error:
+                failures.append(error)
+                raise
+            except SourceTimedOut:
+                # The time went into tries that failed: their reason says more than the clock.
+                raise (failures[-1] if failures else SourceTimedOut(self._late(url))) from None
+
+        retrying = stamina.RetryingCaller(attempts=_ATTEMPTS, timeout=self._timeout_s, wait_initial=0.3, wait_max=5.0)
+        return retrying(wait_before_retry, attempt)
 
     def _attempt(self, url: str, deadline: float, cancelled: Callable[[], bool]) -> bytes:
         """One try on a thread of its own, left behind at the deadline: a server that drips holds no job."""

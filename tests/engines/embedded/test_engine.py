@@ -183,3 +183,13 @@ def test_the_models_packages_are_quiet(engine: EmbeddedEngine, capfd: pytest.Cap
 def test_warming_up_reads_a_word(engine: EmbeddedEngine) -> None:
     """The warm-up passes with the real models."""
     engine.warm_up()
+
+
+def test_a_line_is_not_read_twice(engine: EmbeddedEngine, own_page: Pixels) -> None:
+    """What the layer has is not read from the picture again, though its outline there is larger."""
+    page = parse(engine, own_page)
+    number = next(block for block in page.blocks if block.label == "number")
+    x0, y0, x1, y1 = map(float, number.bbox)
+    layer = [TextLine(block.content, tuple(map(float, block.bbox))) for block in page.blocks if block.label == "text"]
+    again = parse(engine, own_page, text_lines=(*layer, TextLine(PAGE_NUMBER, (x0 + 4, y0 + 4, x1 - 4, y1 - 4))))
+    assert [block.content for block in again.blocks].count(PAGE_NUMBER) == 1

@@ -35,7 +35,7 @@ def test_a_title_under_columns_heads_what_follows() -> None:
 
 def test_authors_in_a_row_are_read_before_the_columns_below() -> None:
     """A row of low boxes is no beginning of the columns under it."""
-    row = [Box(10, 0, 90, 20), Box(130, 0, 210, 20)]
+    row = [Box(20, 0, 80, 20), Box(140, 0, 200, 20)]
     assert reading_order([*row, box(LEFT, 40, 400), box(RIGHT, 40, 400)]) == [0, 1, 2, 3]
 
 

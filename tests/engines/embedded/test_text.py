@@ -53,6 +53,13 @@ def test_right_to_left_fragments_join_from_the_right() -> None:
     assert row_text([Line("עולם", Box(0, 0, 40, 20)), Line("שלום", Box(50, 0, 90, 20))]) == "שלום עולם"
 
 
+def test_right_to_left_paragraphs_end_on_the_left() -> None:
+    """A line of Hebrew that stops far from the left margin ends its paragraph; one that fills its width does not."""
+    full, short = Box(0, 0, 400, 20), Box(250, 30, 400, 50)
+    lines = [Line("שלום עולם רחב", full), Line("סוף.", short), Line("פסקה חדשה כאן", Box(0, 60, 400, 80))]
+    assert paragraphs(lines) == ["שלום עולם רחב סוף.", "פסקה חדשה כאן"]
+
+
 def test_rows_hold_what_stands_side_by_side() -> None:
     """Lines at one height are one row from left to right, though one lies a little lower."""
     a, b, c = Line("a", Box(50, 2, 90, 22)), Line("b", Box(0, 0, 40, 20)), Line("c", Box(0, 30, 40, 50))

@@ -7,11 +7,14 @@ through them, so that white lines which happen to lie side by side in two column
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from itertools import pairwise
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, bounds
 
 # Boxes of neighbours may touch or lie over one another by this share of the smaller side.
 TOLERANCE = 0.15
+# Boxes in a row, unlike columns, are low and far apart; shares of the height and width of all text.
+ROW_HEIGHT, ROW_GAP = 0.08, 0.08
 
 
 def reading_order(boxes: Sequence[Box], heads: Set[int] = frozenset(), right_to_left: bool = False) -> list[int]:
@@ -66,14 +69,15 @@ def _runs(bands: Sequence[list[int]], boxes: Sequence[Box], heads: Set[int]) -> 
 
 
 def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:
-    """Whether the band is a few wide and low boxes in a line, like authors under a title: no columns that go on."""
-    tops, bottoms = [boxes[i].y0 for i in band], [boxes[i].y1 for i in band]
-    height = max(bottoms) - min(tops)
-    slack = 0.15 * height
-    level = max(tops) - min(tops) < slack and max(bottoms) - min(bottoms) < slack
+    """Whether the band is a few low boxes in a line, far apart, like authors under a title: no columns that go on."""
     if len(band) < 2 or not heads.isdisjoint(band):
         return False
-    return level and height < 0.08 * (max(box.y1 for box in boxes) - min(box.y0 for box in boxes))
+    page = bounds(boxes)
+    row = sorted((boxes[i] for i in band), key=lambda box: box.x0)
+    height = max(box.height for box in row)
+    level = all(abs(box.y0 - row[0].y0) + abs(box.y1 - row[0].y1) < 0.3 * height for box in row)
+    apart = all(right.x0 - left.x1 > ROW_GAP * page.width for left, right in pairwise(row))
+    return level and apart and height < ROW_HEIGHT * page.height
 
 
 def _share_gutter(above: Sequence[int], below: Sequence[int], boxes: Sequence[Box]) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ocr_worker.engines.embedded.geometry import bounds
+from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
 _LIST_ITEM = re.compile(r"([•●▪■◦‣·*–—-]|\(?(\d{1,3}|[a-zA-Z])[.)])\s+\S")
@@ -18,11 +19,14 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
     """The lines' text as paragraphs and list items, in reading order, lines joined and hyphenation undone."""
     if not lines:
         return []
+    if is_right_to_left("".join(line.text for line in lines)):
+        # Seen in a mirror such text has its margins and its first words where ours has.
+        lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
     whole, height = bounds(line.box for line in lines), line_height(lines)
     found: list[str] = []
     above: list[Line] | None = None
     for row in rows(lines):
-        text = row_text(row)
+        text = " ".join(line.text for line in row)
         if above is None or _LIST_ITEM.match(text) or _begins(above, row, whole.x0, whole.x1, height):
             found.append(text)
         else:
@@ -36,10 +40,11 @@ def row_text(row: Sequence[Line]) -> str:
     texts = [line.text for line in row]
     if is_right_to_left("".join(texts)):
         texts.reverse()
-    text = texts[0]
-    for more in texts[1:]:
-        text = f"{text} {more}"
-    return text
+    return " ".join(texts)
+
+
+def _mirrored(box: Box) -> Box:
+    return Box(-box.x1, box.y0, -box.x0, box.y1)
 
 
 def joined(above: str, below: str) -> str:

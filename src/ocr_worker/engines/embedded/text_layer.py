@@ -10,7 +10,7 @@ import numpy as np
 
 from ocr_worker.engines.base import Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import is_legible
-from ocr_worker.engines.embedded.geometry import Box, covered
+from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.models import Models, Quads
 
@@ -43,7 +43,8 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
 
     Lines in scripts that cannot be read count as honest when the picture is indeed not legible there.
     """
-    long = [line for line in layer if len(_letters(line.text)) >= MIN_LENGTH] or list(layer)
+    known = [line for line in layer if len(_letters(line.text)) >= MIN_LENGTH and _foreign_share(line.text) < 0.1]
+    long = known or [line for line in layer if len(line.text) >= MIN_LENGTH] or list(layer)
     if not long or _is_broken("".join(line.text for line in layer)):
         return False
     picked = [long[i] for i in np.unique(np.linspace(0, len(long) - 1, SAMPLE).round().astype(int))]
@@ -56,8 +57,14 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
 
 def not_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
     """The lines seen on the picture that the layer does not have: parts that are pictures, forms filled in."""
-    missing = [quad for quad in quads if sum(covered(_bounds(quad), line.box) for line in layer) < 0.4]
+    missing = [quad for quad in quads if _covered_width(_bounds(quad), layer) < 0.5]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
+
+
+def _covered_width(box: Box, layer: Sequence[Line]) -> float:
+    """The share of the box's width over which the layer has text; outlines on the picture are higher than the text."""
+    level = [line.box for line in layer if y_overlap(line.box, box) > 0.4 * min(line.box.height, box.height)]
+    return sum(max(0.0, x_overlap(other, box)) for other in level) / max(1.0, box.width)
 
 
 def _likeness(line: Line, read: Sequence[Line]) -> float:

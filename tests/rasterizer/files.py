@@ -1,0 +1,134 @@
+"""Files to render, made here: ordinary ones, odd ones, and ones made to do harm."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from ocr_worker.rasterizer import RasterRequest
+
+RED = (220, 0, 0)
+
+
+def request(
+    pages: str | None = None, password: str | None = None, dpi: int = 72, max_pixels: int = 4_000_000, **more: int
+) -> RasterRequest:
+    from ocr_worker.page_ranges import parse_page_ranges
+
+    ranges = parse_page_ranges(pages) if pages else None
+    return RasterRequest(ranges, password, dpi, max_pixels, more.get("max_pages", 20_000), bool(more.get("text_layer")))
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+# --------------------------------------------------------------------------- PDF, written by hand
+
+
+def pdf(objects: Sequence[str | bytes], trailer: str = "") -> bytes:
+    """A PDF of these objects (the first is the catalog), with a right cross-reference table."""
+    out = bytearray(b"%PDF-1.7\n")
+    offsets = []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(out))
+        out += f"{number} 0 obj\n".encode() + (body if isinstance(body, bytes) else body.encode()) + b"\nendobj\n"
+    start = len(out)
+    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
+    out += b"".join(f"{offset:010d} 00000 n \n".encode() for offset in offsets)
+    out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF\n".encode()
+    return bytes(out)
+
+
+def stream(content: str) -> bytes:
+    data = content.encode()
+    return f"<< /Length {len(data)} >>\nstream\n".encode() + data + b"\nendstream"
+
+
+def pages(contents: Sequence[str], box: str = "0 0 200 100", extra: str = "") -> bytes:
+    """A PDF with one page for each content stream; the font is /F."""
+    count = len(contents)
+    kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(count))
+    objects: list[str | bytes] = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for index, content in enumerate(contents):
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [{box}] /Contents {5 + 2 * index} 0 R {extra} "
+            "/Resources << /Font << /F 3 0 R >> >> >>"
+        )
+        objects.append(stream(content))
+    return pdf(objects)
+
+
+def filled(colour: tuple[int, int, int]) -> str:
+    """A content stream that paints the whole page."""
+    return " ".join(f"{value / 255:.3f}" for value in colour) + " rg 0 0 5000 5000 re f"
+
+
+def text_page(text: str, x: int = 20, y: int = 50) -> str:
+    return f"BT /F 12 Tf {x} {y} Td ({text}) Tj ET"
+
+
+def form_pdf(value: str) -> bytes:
+    """A form whose one field holds `value`; the page itself is empty, and the field has no appearance of its own."""
+    return pdf(
+        [
+            "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] /NeedAppearances true "
+            "/DR << /Font << /F 5 0 R >> >> /DA (/F 24 Tf 0 g) >> >>",
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Annots [4 0 R] >>",
+            "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /F 4 /Rect [10 10 190 90] "
+            f"/DA (/F 24 Tf 0 g) /V ({value}) /P 3 0 R >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        ]
+    )
+
+
+def encrypted_pdf(password: str) -> bytes:
+    """A PDF that `password` opens: RC4 with 128 bits, revision 3 of the standard handler (ISO 32000-1, 7.6.3)."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(PdfReader(io.BytesIO(pages([filled(RED)]))))
+    writer.encrypt(password, algorithm="RC4-128")
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+# --------------------------------------------------------------------------- images made to do harm
+
+
+def huge_png(side: int) -> bytes:
+    """A few bytes that claim `side` x `side` pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    )
+
+
+def huge_fax(side: int) -> bytes:
+    """A TIFF of fax bytes that claims `side` x `side` pixels."""
+    entries = [(256, 4, side), (257, 4, side), (258, 3, 1), (259, 3, 4), (262, 3, 0), (273, 4, 122), (277, 3, 1)]
+    entries += [(278, 4, side), (279, 4, 8)]
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    body = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return head + body + struct.pack("<I", 0) + b"\0" * 8
+
+
+def noise(width: int, height: int) -> Image.Image:
+    values = np.random.default_rng(1).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)
