@@ -104,6 +104,7 @@ class ParseJob:
             limit = self._pipeline.settings.fetch_concurrency
             documents = threads.map_bounded(self._document, numbered, limit, f"job-{self.id}")
             if isinstance(self._place.stopped, Cancelled):
+                event(log, "job", job=self.id, status="cancelled")
                 raise self._place.stopped
         seconds = {**self._stopwatch.seconds, "total": time.monotonic() - started}
         response = results.response(self._pipeline.engine.info, documents, seconds)
@@ -135,8 +136,16 @@ class ParseJob:
             result = self._parsed(name, source)
         except Exception as error:
             result = results.failed_document(name, self._reason(error))
-        code = result.error.code if result.error else None
-        event(log, "document", job=self.id, document=number, status=result.status, pages=len(result.pages), error=code)
+        faults = (fault.code for fault in (result.error, *(page.error for page in result.pages)) if fault)
+        event(
+            log,
+            "document",
+            job=self.id,
+            document=number,
+            status=result.status,
+            pages=len(result.pages),
+            error=next(faults, None),
+        )
         return result
 
     def _parsed(self, name: str, source: DocumentRequest) -> DocumentResult:

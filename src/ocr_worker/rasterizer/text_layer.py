@@ -28,7 +28,7 @@ class _Line:
     open: bool = field(default=True)
 
     def takes(self, box: Box) -> bool:
-        """Whether a character there goes on with this line, which runs across the page or, on a turned one, along it."""
+        """Whether a character there goes on with this line, across the page or, where the page is turned, along it."""
         across = _goes_on(self.box, self.last, box)
         return across or (self._runs_along() and _goes_on(*(_swapped(one) for one in (self.box, self.last, box))))
 
