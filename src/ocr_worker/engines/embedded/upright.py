@@ -9,6 +9,7 @@ from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded.models import Models, Quads, turned
 
 SAMPLE = 5  # lines that are read to tell which side is up
+LEGIBLE = 0.75  # below it no side reads: a script that the models do not know tells nothing, and the page stays
 SURE = 0.9  # mean confidence of lines that stand upright
 MIN_SKEW, MAX_SKEW = 0.4, 15.0  # degrees; less does no harm, more is no skew
 
@@ -49,6 +50,8 @@ def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:
     scores = [_score(models, pixels, quads, quarters) for quarters in likely]
     if tall and max(scores) < SURE:
         likely, scores = [*likely, 0], [*scores, _score(models, pixels, quads, 0)]
+    if not tall and max(scores) < LEGIBLE:
+        return 0
     return likely[int(np.argmax(scores))]
 
 

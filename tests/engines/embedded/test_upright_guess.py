@@ -1,0 +1,39 @@
+"""Which side of a page is up, when the models disagree or cannot tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ocr_worker.engines.embedded import upright
+
+LINES = np.array([[[10, y], [90, y], [90, y + 8], [10, y + 8]] for y in (10, 30, 50)], np.float32)
+
+
+class Guessing:
+    """Stands for the models: the page is upside down, they say, and it reads with this confidence upright and turned."""
+
+    def __init__(self, confidence: tuple[float, float]) -> None:
+        self.confidence = confidence
+        self.tried: list[int] = []
+
+    def orientation(self, pixels: Any) -> int:
+        return 180
+
+    def read_lines(self, pixels: Any, corners: Any) -> list[Any]:
+        turned = pixels[0, 0, 0] == 0  # the mark in the corner has gone to the other one
+        return [type("Line", (), {"score": self.confidence[int(turned)]})]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "quarters"),
+    [((0.4, 0.95), 2), ((0.97, 0.5), 0), ((0.21, 0.22), 0)],
+    ids=["reads turned", "reads as it is", "reads neither way"],
+)
+def test_a_page_is_turned_only_when_it_then_reads(confidence: tuple[float, float], quarters: int) -> None:
+    """The model's guess alone turns nothing: a script that nobody here reads stays as it came."""
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    pixels[0, 0] = 255
+    assert upright._quarters(Guessing(confidence), pixels, LINES) == quarters  # type: ignore[arg-type]
