@@ -161,3 +161,7 @@ def _schema(options: argparse.Namespace) -> int:
         (options.folder / name).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         print(options.folder / name)
     return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ LINES = np.array([[[10, y], [90, y], [90, y + 8], [10, y + 8]] for y in (10, 30,
 
 
 class Guessing:
-    """Stands for the models: the page is upside down, they say, and it reads with this confidence upright and turned."""
+    """Stands for the models: the page is upside down, they say; it reads with these confidences as it is and turned."""
 
     def __init__(self, confidence: tuple[float, float]) -> None:
         self.confidence = confidence
