@@ -1,6 +1,7 @@
 """PDFs of our own, mutated, through one RasterPool: what comes of each, and whether anything survives that should not.
 
 `python bench/fuzz_pdfs.py [N] [--seed 1]`; exits 1 when an error has no type of ours, or a document outlives its time.
+The same damages each time for a seed; the encrypted file alone is salted afresh.
 """
 
 from __future__ import annotations

@@ -128,6 +128,8 @@ class Fetcher:
             response = safe_get(url, timeout=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
         except SSRFError as error:
             raise self._refusal(url, error) from None
+        except ValueError:  # a host or port that cannot be; requests' own errors of this kind are ValueErrors, too
+            raise SourceRejected(f"{where}, or what it redirects to, is no URL that can be fetched: check it") from None
         except requests.RequestException as error:
             raise SourceUnavailable(f"{where} does not answer ({type(error).__name__}); try again later") from None
         open_responses.append(response)

@@ -106,12 +106,13 @@ class Replicas:
                     self._lose(replica, EngineTimedOut(told))
 
     def _lose(self, replica: _Replica, error: OcrWorkerError) -> None:
-        for task in replica.lose():
+        in_hand = replica.lose()
+        self._on_lost(error)  # before any page is answered: the worker must know that it drains when its jobs answer
+        for task in in_hand:
             self._scheduler.settle(task, error)
         if all(other.lost for other in self._replicas):
             self._scheduler.close(EngineUnavailable("the engine is gone, a fresh worker is asked for; send this again"))
         log.error("engine lost code=%s", error.code)
-        self._on_lost(error)
 
 
 class _Replica:

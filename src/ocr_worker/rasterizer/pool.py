@@ -81,10 +81,12 @@ class RasterPool:
                 raise RasterizerCrashed("the worker is closing; send the document again")
             with suppress(Empty):
                 child = self._idle.get(timeout=POLL_S)
-                if isinstance(child, ChildProcess):
+                if isinstance(child, ChildProcess) and child.is_alive():
                     return child
                 self._start_another()
-                raise child
+                if isinstance(child, DocumentError):
+                    raise child
+                self._discard(child)  # it was killed while it had nothing to do, which is no document's fault
 
     def _start_another(self) -> None:
         threads.start(self._start_child, "rasterizer-start")

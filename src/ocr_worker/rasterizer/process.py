@@ -79,6 +79,10 @@ class ChildProcess:
         except ValueError:
             raise RasterizerCrashed("the rendering process answered garbage; the document was given up") from None
 
+    def is_alive(self) -> bool:
+        """Whether the child still runs."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """Ends the child, whatever it does, and frees its pipes; may be called again."""
         self._process.kill()
