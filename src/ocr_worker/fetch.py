@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatch
-from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
@@ -31,6 +31,8 @@ _SOCKET_TIMEOUT_S = 20
 _CHUNK_BYTES = 64 * 1024
 _POLL_S = 0.2
 _TRANSIENT = {408, 425, 429}
+stamina.instrumentation.set_on_retry_hooks(())  # they would log arguments, and a URL holds secrets
+
 _SPACE = re.compile(r"\s+")
 
 
@@ -128,15 +130,15 @@ class Fetcher:
             response = safe_get(url, timeout=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
         except SSRFError as error:
             raise self._refusal(url, error) from None
-        except ValueError:  # a host or port that cannot be; requests' own errors of this kind are ValueErrors, too
-            raise SourceRejected(f"{where}, or what it redirects to, is no URL that can be fetched: check it") from None
         except requests.RequestException as error:
             raise SourceUnavailable(f"{where} does not answer ({type(error).__name__}); try again later") from None
+        except ValueError:  # a host or port that cannot be, as in a redirect to port 99999
+            raise SourceRejected(f"{where}, or what it redirects to, is no URL that can be fetched: check it") from None
         open_responses.append(response)
         try:
             with response:
+                self._check_host(response.url)  # first, so that nothing is told of a host that is not allowed
                 _check_status(response, where)
-                self._check_host(response.url)
                 return b"".join(iter_content_capped(response, _CHUNK_BYTES, self._max_bytes))
         except SSRFError:
             raise self._too_large() from None
@@ -220,8 +222,7 @@ def _result_by(download: Future[bytes], deadline: float, cancelled: Callable[[],
                 raise Cancelled("the job was cancelled") from None
 
 
-def _hang_up(response: Any) -> None:
+def _hang_up(response: requests.Response) -> None:
     """Wakes a thread that reads from the response; closing alone does not."""
-    connection = getattr(response.raw, "connection", None)
-    if connection is not None and connection.sock is not None:
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    with suppress(ValueError, RuntimeError, OSError):  # it has ended by itself, or there is nothing left to shut
+        response.raw.shutdown()

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     raster_workers: int = Field(2, ge=1, description="child processes that render documents")
     raster_page_timeout_s: float = Field(30, gt=0, description="longest a page may take to render")
     raster_memory_mb: float = Field(2000, gt=0, description="address space a rendering child may use beyond its start")
-    page_memory_mb: float = Field(1000, gt=0, description="rendered pages in memory at once, over all jobs")
+    page_memory_mb: float = Field(100, gt=0, description="rendered pages in memory at once, over all jobs")
 
     engine_timeout_s: float = Field(120, gt=0, description="longest an engine call may take, per page in it")
     job_timeout_s: float | None = Field(None, gt=0, description="answer with what is there after this long")

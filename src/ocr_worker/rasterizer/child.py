@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,13 +41,24 @@ class Document(Protocol):
 
 def main() -> None:
     """Serves documents, one after the other, until stdin ends."""
+    threading.Thread(target=die_with_worker, daemon=True).start()
     limit_memory(int(sys.argv[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the document
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not end up between the answers
     start = resident_bytes()
     send(answers, {"ready": True})
     for header, payload in commands():
         answers_of_document(answers, header, payload, start)
+
+
+def die_with_worker() -> None:
+    """Leaves when the other end of stdin is gone, also in the midst of a page that hangs (PDFium runs without the
+    interpreter's lock)."""
+    hang_up = select.poll()
+    hang_up.register(0, 0)  # nothing but the hang-up, which is always told
+    hang_up.poll()
+    os._exit(0)
 
 
 def limit_memory(extra_bytes: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from ocr_worker.engines.base import PageImage, TextLine
-from ocr_worker.errors import OcrWorkerError, RasterizerCrashed, every_error
+from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, every_error
 from ocr_worker.rasterizer.process import Bytes, ChildProcess
 from ocr_worker.rasterizer.protocol import Header
 from ocr_worker.rasterizer.types import PageFault, RasterRequest
@@ -49,8 +49,13 @@ class RasterDocument:
         for index in range(len(self.numbers)):
             deadline = time.monotonic() + self._page_timeout_s
             header, pixels = self._child.receive(deadline, self._page_timeout_s, self._max_payload, self._cancelled)
-            self._ask(index + 1)  # it renders the next page while this one is parsed
-            yield self._page(header, pixels)
+            page = self._page(header, pixels)
+            try:
+                self._ask(index + 1)  # it renders the next page while this one is parsed
+            except DocumentError:
+                yield page  # it came whole before the child died
+                raise
+            yield page
         deadline = time.monotonic() + self._page_timeout_s
         closed, _ = self._child.receive(deadline, self._page_timeout_s, 0, self._cancelled)
         self._reusable = not closed["swollen"]

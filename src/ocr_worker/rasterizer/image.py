@@ -42,11 +42,14 @@ class ImageDocument:
         warnings: list[dict[str, str]] = []
         try:
             self._image.seek(number - 1)
+            full_width = self._image.width
             self._check_size()
             image = self._decoded(warnings)
         except (OSError, SyntaxError, ValueError, EOFError):
             raise Corrupt("the image is damaged: save it again and send that") from None
         dpi = _dpi(self._image)
+        if dpi and self._image.width < full_width and self._image.format in ("JPEG", "MPO"):
+            dpi = dpi * self._image.width / full_width
         upright = ImageOps.exif_transpose(image)
         flat = _flat(upright if upright is not None else image)
         scale = (self._max_pixels / (flat.width * flat.height)) ** 0.5
@@ -66,10 +69,11 @@ class ImageDocument:
     def _check_size(self) -> None:
         width, height = self._image.size
         limit = self._max_pixels * DECODED_PER_BUDGET
-        if width * height > limit:
-            # A JPEG can be decoded at a half, a quarter or an eighth.
-            self._image.draft("RGB", (int(width * (limit / (width * height)) ** 0.5), 1))
-            width, height = self._image.size
+        # A JPEG can be decoded at a half, a quarter or an eighth; other kinds take no notice.
+        factor = next((f for f in (1, 2, 4, 8) if (width // f) * (height // f) <= limit), 8)
+        if factor > 1:
+            self._image.draft("RGB", (width // factor, height // factor))
+        width, height = self._image.size
         if width * height > limit:
             raise PageTooLarge(f"the image has {width:,} x {height:,} pixels, the limit is {limit:,}: scale it down")
 
@@ -112,5 +116,5 @@ def _eight_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     if values.dtype.kind == "f":
         top = 1.0 if grey.max(initial=0) <= 1 else 255.0
     else:
-        top = 65535.0 if grey.max(initial=0) > 255 or values.dtype == np.uint16 else 255.0
+        top = 65535.0 if grey.max(initial=0) > 255 or values.dtype.newbyteorder("=") == np.uint16 else 255.0
     return np.asarray((grey.clip(0, top) * (255.0 / top)).round(), np.uint8)

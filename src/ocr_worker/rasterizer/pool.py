@@ -92,7 +92,12 @@ class RasterPool:
         threads.start(self._start_child, "rasterizer-start")
 
     def _start_child(self) -> None:
-        child = ChildProcess(self._command)
+        try:
+            child = ChildProcess(self._command)
+        except OSError as error:  # no memory, no process table entry: the next caller of `open` hears of it
+            log.error("a rendering child could not be started error=%s", type(error).__name__)
+            self._idle.put(RasterizerCrashed("no rendering process could be started; send the document again"))
+            return
         with self._lock:
             self._children.add(child)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,13 +49,19 @@ def dpi_within(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -
 
     Raises PageTooLarge when that is under 36 dpi.
     """
-    inches = (width_pt / _POINTS_PER_INCH) * (height_pt / _POINTS_PER_INCH)
-    fitting = (max_pixels / inches) ** 0.5
-    if fitting >= dpi:
-        return dpi
-    if fitting < MIN_DPI:
+
+    def pixels(at: float) -> int:  # as pypdfium2 counts them; rounding up decides on slivers and small budgets
+        return math.ceil(width_pt * at / _POINTS_PER_INCH) * math.ceil(height_pt * at / _POINTS_PER_INCH)
+
+    chosen = dpi
+    if pixels(chosen) > max_pixels:
+        inches = (width_pt / _POINTS_PER_INCH) * (height_pt / _POINTS_PER_INCH)
+        chosen = float(int(min(dpi, (max_pixels / inches) ** 0.5)))
+    while chosen >= MIN_DPI and pixels(chosen) > max_pixels:
+        chosen -= 1
+    if chosen < MIN_DPI:
         size = f"{width_pt / _POINTS_PER_INCH:,.0f} x {height_pt / _POINTS_PER_INCH:,.0f} inches"
         raise PageTooLarge(
             f"the page is {size}: more than {max_pixels:,} pixels even at {MIN_DPI} dpi; crop it or scale it down"
         )
-    return float(int(fitting * 0.999))  # rounding up to whole pixels must not pass the budget
+    return chosen
