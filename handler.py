@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from typing import Any
 
 from ocr_worker.start_up import StartUp, fail
@@ -90,4 +91,5 @@ if __name__ == "__main__":
             "concurrency_modifier": lambda current: pipeline.settings.concurrency,
         }
     )
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order
     pipeline.close()

@@ -1,0 +1,202 @@
+"""What it costs to render in children: pages a second through them against the same pages in this process.
+
+`python bench/rasterizer.py [--pages 60] [--dpi 144] [--rounds 7]`; the sides in turn, in the same run; writes
+results/rasterizer.json. With it, what a page's pixels cost from process to process: on a plain pipe, as they travel,
+against shared memory, which a page must be copied out of before the segment can serve the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import shared_memory
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
+
+import files
+
+from ocr_worker.engines.base import PageImage
+from ocr_worker.rasterizer import RasterPool, RasterRequest
+from ocr_worker.rasterizer.pdf import PdfDocument
+from ocr_worker.rasterizer.process import PIPE_BYTES
+
+RESULTS = Path(__file__).parent / "results" / "rasterizer.json"
+TRANSFERS = 60
+# The other process of the transport: for each line on stdin it sends one page, by the pipe or into the segment.
+SENDER = """
+import os, sys
+from multiprocessing import resource_tracker, shared_memory
+import numpy as np
+size, name = int(sys.argv[1]), sys.argv[2]
+page = np.full(size, 200, np.uint8)
+if name:
+    segment = shared_memory.SharedMemory(name)
+    resource_tracker.unregister(segment._name, "shared_memory")  # it belongs to the one who made it
+    shared = np.ndarray(size, np.uint8, segment.buf)
+for line in iter(sys.stdin.buffer.readline, b""):
+    if name:
+        shared[:] = page
+        os.write(1, b".")
+    else:
+        rest = memoryview(page)
+        while rest:
+            rest = rest[os.write(1, rest):]
+"""
+
+
+def text_pdf(pages: int) -> bytes:
+    """A4 pages, full of text."""
+    lines = " ".join(
+        f"1 0 0 1 50 {800 - 14 * n} Tm (Line {n}: the quick brown fox jumps over the lazy dog) Tj" for n in range(54)
+    )
+    return files.pages([f"BT /F 11 Tf {lines} ET"] * pages, box="0 0 595 842")
+
+
+# --------------------------------------------------------------------------- rendering
+
+
+def in_process(data: bytes, request: RasterRequest) -> None:
+    """Renders and drops every page."""
+    document = PdfDocument(data, request)
+    for number in range(1, document.page_count + 1):
+        document.render(number)
+    document.close()
+
+
+def through_children(pool: RasterPool, data: bytes, request: RasterRequest, documents: int) -> None:
+    """Renders as many documents at once, each in a child, and drops the pages."""
+
+    def read() -> None:
+        with pool.open(data, request) as document:
+            assert all(isinstance(page, PageImage) for page in document)
+
+    readers = [threading.Thread(target=read) for _ in range(documents)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+
+def rendering(pages: int, dpi: int, rounds: int) -> dict[str, Any]:
+    """Prints and returns pages a second of each side, and what isolation costs a page."""
+    request = RasterRequest(None, None, dpi, 50_000_000, 2000)
+    data = text_pdf(pages)
+    pool = RasterPool(workers=2, memory_bytes=2_000_000_000, page_timeout_s=60)
+    sides: dict[str, Callable[[], None]] = {
+        "in process": lambda: in_process(data, request),
+        "one child": lambda: through_children(pool, data, request, 1),
+        "two children": lambda: through_children(pool, data, request, 2),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for index in range(rounds + 1):
+        for name, side in sides.items():
+            spent = timed(side)
+            if index:  # the first round warms
+                seconds[name].append(spent / (2 if name == "two children" else 1))
+    pool.close()
+    found = {}
+    for name, times in seconds.items():
+        pairs = list(zip(seconds["in process"], times, strict=True))  # of one round: the machine's mood is the same
+        rate = pages / statistics.median(times)
+        ratio = statistics.median(base / spent for base, spent in pairs)
+        cost = statistics.median(1000 * (spent - base) / pages for base, spent in pairs)
+        print(f"{name:14} {rate:6.1f} pages/s, ratio {ratio:.2f}, {cost:+.2f} ms a page")
+        found[name] = {"pages_per_s": round(rate, 1), "ratio": round(ratio, 3), "cost_ms_a_page": round(cost, 2)}
+    return found
+
+
+# --------------------------------------------------------------------------- transport
+
+
+@contextmanager
+def sender(size: int, segment: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """The other process."""
+    command = [sys.executable, "-c", SENDER, str(size), segment]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        yield process
+        process.kill()
+
+
+def ask(process: subprocess.Popen[bytes]) -> int:
+    """Asks for a page; the descriptor to read from."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"\n")
+    return process.stdout.fileno()
+
+
+def by_pipe(size: int) -> list[float]:
+    """Seconds of each transfer of one page."""
+    with sender(size) as process:
+
+        def carry() -> None:
+            source = ask(process)
+            rest = memoryview(np.empty(size, np.uint8))
+            while rest:
+                rest = rest[os.readv(source, [rest]) :]
+
+        return [timed(carry) for _ in range(TRANSFERS)][5:]
+
+
+def by_shared_memory(size: int) -> list[float]:
+    """Seconds of each transfer of one page."""
+    segment = shared_memory.SharedMemory(create=True, size=size)
+    with sender(size, segment.name) as process:
+
+        def carry() -> None:
+            os.read(ask(process), 1)
+            np.frombuffer(segment.buf, np.uint8, size).copy()
+
+        seconds = [timed(carry) for _ in range(TRANSFERS)][5:]
+    segment.close()
+    segment.unlink()
+    return seconds
+
+
+def transport() -> dict[str, Any]:
+    """Prints and returns milliseconds a page on both ways."""
+    found = {}
+    for dpi in (72, 144, 200, 300):
+        size = round(8.27 * dpi) * round(11.69 * dpi) * 3
+        pipe, shared = (1000 * statistics.median(side(size)) for side in (by_pipe, by_shared_memory))
+        print(
+            f"{size / 1e6:5.1f} MB ({dpi} dpi): pipe {pipe:.2f} ms, shared memory {shared:.2f} ms, {pipe / shared:.2f}"
+        )
+        found[f"{dpi} dpi"] = {"mb": round(size / 1e6, 1), "pipe_ms": round(pipe, 2), "shared_ms": round(shared, 2)}
+    return found
+
+
+def timed(function: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=60)
+    parser.add_argument("--dpi", type=int, default=144)
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
+    found = {"rendering": rendering(given.pages, given.dpi, given.rounds), "transport": transport()}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
