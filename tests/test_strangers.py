@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import io
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import unquote
 
 import psutil
 import pytest
@@ -21,17 +17,15 @@ from PIL import Image
 
 from control_plane import Json, Result
 from drawing import document, request
+from stranger_server import GOOD, MAX_SOURCE_MB, Server
 from worker_process import HANDLER, StartWorker, Worker
 
 sys.path.insert(0, str(Path(__file__).parent / "rasterizer"))
 import files
-from files import RED, saved
+from files import RED
 
 SECRET = "s3cr3t"
 DOCUMENTS = 64
-MAX_SOURCE_MB = 80
-GOOD = files.pages([files.filled(RED)])
-JPEG = saved(files.noise(400, 400), "JPEG")
 HANDLER_WITH_NAMES = """
 import runpy, socket
 from runpod.serverless.utils import rp_ssrf
@@ -49,71 +43,9 @@ runpy.run_path({handler!r}, run_name="__main__")
 """
 
 
-class Server(BaseHTTPRequestHandler):
-    """A stranger's server: `FILES` by path, one behaviour for each other path."""
-
-    protocol_version = "HTTP/1.1"
-    hits: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        path, _, query = self.path.partition("?")
-        self.hits.append(path)
-        if path in FILES:
-            self.answer(FILES[path])
-        elif path == "/redirect":
-            self.answer(b"", 302, Location=unquote(query.partition("&to=")[2]))
-        else:
-            getattr(self, "serve_" + path.strip("/").replace("-", "_"), self.serve_missing)()
-
-    def log_message(self, *args: Any) -> None: ...
-
-    def answer(self, body: bytes, status: int = 200, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def serve_missing(self) -> None:
-        self.answer(b"not here", 404)
-
-    def serve_down(self) -> None:
-        self.answer(b"not now", 500)
-
-    def serve_down_three_times(self) -> None:
-        self.answer(b"not yet", 500) if self.hits.count("/down-three-times") <= 3 else self.answer(GOOD)
-
-    def serve_busy_once(self) -> None:
-        self.answer(b"", 429, Retry_After="1") if self.hits.count("/busy-once") == 1 else self.answer(GOOD)
-
-    def serve_short(self) -> None:
-        self.answer(GOOD[:100], Content_Length=str(len(GOOD)))
-        self.close_connection = True
-
-    def serve_bomb(self) -> None:
-        self.answer(gzip.compress(bytes(2 * MAX_SOURCE_MB * 1_000_000), 1), Content_Encoding="gzip")
-
-    def serve_endless(self) -> None:
-        self.send_parts(b"x" * 1_000_000, 0)
-
-    def serve_drip(self) -> None:
-        self.send_parts(b"x", 0.05)
-
-    def send_parts(self, part: bytes, pause: float) -> None:
-        self.send_response(200)
-        self.send_header("Connection", "close")
-        self.end_headers()
-        try:
-            while True:
-                self.wfile.write(part)
-                time.sleep(pause)
-        except OSError:
-            return
-
-
 @dataclass(frozen=True)
 class Row:
-    """A document, as a path or URL (`{server}` is filled in) and fields beside it, and what it gets."""
+    """A document, as a URL with fields beside it, and what it gets."""
 
     url: str
     code: str | None = None
@@ -122,21 +54,10 @@ class Row:
     warnings: list[str] = field(default_factory=list)
     fields: Json = field(default_factory=dict)
 
+    def url_at(self, server: str) -> str:
+        return f"{self.url.format(server=server)}{'&' if '?' in self.url else '?'}token={SECRET}"
 
-FILES = {
-    "/letter.pdf": b"Dear Sir or Madam, this is no PDF.",
-    "/scan.png": b"<!doctype html><html><body>403 Forbidden</body></html>",
-    "/truncated.pdf": GOOD[:100],
-    "/encrypted.pdf": files.encrypted_pdf("sesame"),
-    "/no-pages.pdf": files.pages([]),
-    "/empty.pdf": b"",
-    "/corrupt.png": saved(files.noise(50, 50), "PNG")[:40] + b"x" * 500,
-    "/half.jpeg": JPEG[: len(JPEG) // 2],
-    "/huge.png": files.huge_png(50_000),
-    "/long.pdf": files.pages([files.filled(RED)], box="0 0 595 2147483648"),
-    "/fax.tiff": files.huge_fax(35_000),
-    "/10000.pdf": files.pages([""] * 10_000),
-}
+
 ROWS = {
     "dead host": Row("http://127.0.0.1:9/a", "SOURCE_UNAVAILABLE", True),
     "unresolvable name": Row("http://no-such-host.invalid/a", "SOURCE_UNAVAILABLE", True),
@@ -146,8 +67,8 @@ ROWS = {
     "500 three times": Row("{server}/down-three-times"),
     "429 with Retry-After": Row("{server}/busy-once"),
     "file:": Row("file:///etc/passwd", "SOURCE_REJECTED"),
-    "redirect to file:": Row(f"{{server}}/redirect?token={SECRET}&to=file:///etc/passwd", "SOURCE_REJECTED"),
-    "redirect to nowhere": Row(f"{{server}}/redirect?token={SECRET}&to=http://a:99999/", "SOURCE_REJECTED"),
+    "redirect to file:": Row("{server}/redirect?to=file:///etc/passwd", "SOURCE_REJECTED"),
+    "redirect to nowhere": Row("{server}/redirect?to=http://a:99999/", "SOURCE_REJECTED"),
     "slow drip": Row("{server}/drip", "SOURCE_TIMED_OUT", True),
     "endless body": Row("{server}/endless", "SOURCE_TOO_LARGE"),
     "wrong length": Row("{server}/short", "SOURCE_UNAVAILABLE", True),
@@ -204,8 +125,8 @@ def entries_of(result: Result) -> dict[str, Json]:
 
 @pytest.fixture(scope="module")
 def answer(worker: Worker, server: str) -> Result:
-    """The answer to one job of 64 documents: every row, and good documents between them."""
-    documents = [{"id": name, "url": row.url.format(server=server), **row.fields} for name, row in ROWS.items()]
+    """The answer to one job of 64 documents: every row, with a secret in its query, and good documents between them."""
+    documents = [{"id": name, "url": row.url_at(server), **row.fields} for name, row in ROWS.items()]
     for number in range(DOCUMENTS - len(ROWS)):
         documents.insert(2 * number, document(GOOD, id=f"good {number}"))
     return worker.answer({"documents": documents})

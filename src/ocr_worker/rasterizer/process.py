@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from ocr_worker.rasterizer.protocol import Header
 
 POLL_S = 0.1  # how soon a cancelled job is noticed
 MAX_HEADER_BYTES = 64_000_000
+PIPE_BYTES = 1 << 20  # what Linux gives to everyone; at its default, 64 kB, a page costs a hundred switches of process
 
 Bytes = NDArray[np.uint8]
 
@@ -44,6 +47,8 @@ class ChildProcess:
         self.pid = self._process.pid
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
+        with suppress(OSError):  # where a user's pipes are used up the small one stays, and does
+            fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
 
