@@ -75,6 +75,7 @@ class ControlPlane:
         self.hold_s = hold_s
         self.answer_limit = answer_limit
         self.jobs: dict[str, JobRecord] = {}
+        self.slow_posts: dict[str, float] = {}  # seconds until a job's result is taken down
         self.pings: list[Ping] = []
         self.polls = 0
         self._queue: list[str] = []
@@ -239,6 +240,7 @@ class ControlPlane:
         if answer.get("status") == "IN_PROGRESS":
             record.progress.append(answer)
         else:
+            await asyncio.sleep(self.slow_posts.get(request.match_info["job"], 0))
             stop_pod = bool(answer.get("stopPod"))
             record.results.append(
                 Result(answer.get("output"), answer.get("error"), stop_pod, answer, len(body), time.monotonic())

@@ -34,6 +34,7 @@ def test_an_engine_that_is_gone_drains_the_worker(worker_and_death: tuple[Worker
     neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
     assert worker.started(neighbour)
     time.sleep(2)  # so that pages of it are done
+    plane.slow_posts[neighbour] = 2  # the last to answer must wait until its neighbour's answer has arrived
     deadly = plane.submit(request(png(death)))
     queued = [plane.submit(request(png(WHITE))) for _ in range(3)]
 
@@ -67,13 +68,24 @@ def test_a_job_that_arrives_in_the_open_poll_is_answered(worker_of: StartWorker)
     assert plane.wait_until(lambda: "event=drain" in worker.log() or bool(answers(worker)), 20)
     late = plane.submit(request(png(WHITE)))
     assert plane.wait_until(lambda: any(result.stop_pod for result in answers(worker)), 20), worker.log()
-    assert [result.stop_pod for result in answers(worker)].index(True) == len(answers(worker)) - 1
     if plane.taken(late):
         result = plane.wait(late)
         assert result.error is not None
         assert result.error.startswith("ENGINE_UNAVAILABLE")
         assert result.output["retryable"] is True
     assert not plane.taken(plane.submit(request(png(WHITE))), 3)
+    assert [result.stop_pod for result in answers(worker)].index(True) == len(answers(worker)) - 1
     plane.assert_each_answered_once()
     worker.terminate()
     assert worker.exit_code() == 0, worker.log()
+
+
+def test_a_worker_with_nobody_left_to_ask_ends_by_itself(worker_of: StartWorker) -> None:
+    """The only job loses the engine while a poll is open: its answer cannot be the last word, since the poll may bring
+    a job; when the poll comes back empty the worker ends, and the platform starts it again."""
+    worker = worker_of(OCR_ENGINE="doubles:by_colour", hold_s=3.0).wait_ready()
+    plane = worker.plane
+    job = plane.submit(request(tiff([doubles.SLOW, doubles.SLOW, doubles.ENGINE_DIES])))
+    assert plane.wait_until(lambda: plane.polls >= 2, 10)
+    assert not plane.wait(job).stop_pod
+    assert worker.exit_code(30) == 0, worker.log()

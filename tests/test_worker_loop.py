@@ -164,6 +164,8 @@ def test_a_fault_of_the_engine_costs_one_page_of_three(worker: Worker, colour: C
     pages = pages_of(result)
     assert [page["status"] for page in pages] == ["succeeded", "failed", "succeeded"]
     assert pages[1]["error"]["code"] == code
+    assert result.output["documents"][0]["status"] == "partial"
+    assert f"<!-- page 2: {code} -->" in result.output["documents"][0]["markdown"]
     assert pages[1]["error"]["message"]
     assert pages[0]["markdown"] == pages[2]["markdown"] == f"{READING} #ffffff"
 

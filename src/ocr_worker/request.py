@@ -73,6 +73,8 @@ def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
 def _documents(job_input: Mapping[str, Any], faults: list[Fault]) -> list[DocumentRequest]:
     """The documents, whichever form they came in."""
     forms = [name for name in ("documents", *SHORT_FORMS) if name in job_input]
+    if not forms and faults:  # a misspelt name is the reason, and is told already
+        return []
     if len(forms) != 1:
         told = f"has {', '.join(forms)}: give exactly one of them" if forms else "holds no document"
         faults.append(((), f'{told}; for example "documents": {EXAMPLES["documents"]}'))

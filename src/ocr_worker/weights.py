@@ -174,7 +174,7 @@ def _remedy(settings: Settings, missing: dict[str, str]) -> str:
     return (
         f"weights of PaddleOCR-VL {version} are missing: {'; '.join(missing.values())}\n"
         f"looked in the directories that OCR_*_WEIGHTS_DIR name, {settings.volume_dir}, {_cache(settings)}\n"
-        f"{get} (or start with OCR_DOWNLOAD_WEIGHTS=true)"
+        f"{get} (or start with OCR_DOWNLOAD_WEIGHTS=true; without weights: OCR_ENGINE=embedded)"
     )
 
 

@@ -140,12 +140,15 @@ class Double:
 
     def __init__(self, behaviour_of: Callable[[Colour], Behaviour]) -> None:
         self._behaviour_of = behaviour_of
+        self._thread = threading.get_ident()
 
     def warm_up(self) -> None:
         """Is warm."""
 
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[Any]:
-        """One result for each page, save those that a behaviour leaves out."""
+        """One result for each page, save those that a behaviour leaves out; on its own thread only."""
+        if threading.get_ident() != self._thread:
+            raise EngineUnavailable("the engine was called on another thread than it was built on")
         results = [self._behaviour_of(nearest(colour_of(page)))(page, options) for page in pages]
         return [result for result in results if result is not None]
 

@@ -255,6 +255,13 @@ def test_the_text_layer_lies_on_the_ink(pool: RasterPool, rotate: int) -> None:
     assert page.text_lines[0].bbox == pytest.approx((left, top, right, bottom), abs=8)
 
 
+def test_invisible_text_is_not_the_pages_text(pool: RasterPool) -> None:
+    """What a scanner hid behind the picture (render mode 3) is no text layer; what is drawn beside it is."""
+    content = files.text_page("Drawn", y=20) + " BT 3 Tr /F 12 Tf 20 80 Td (garbage of a scanner) Tj ET"
+    page = picture(pool, files.pages([content]), request(text_layer=True))
+    assert [line.text for line in page.text_lines or ()] == ["Drawn"]
+
+
 def test_without_being_asked_no_text_layer_is_handed_out(pool: RasterPool) -> None:
     """The text layer costs nothing where nobody wants it."""
     assert picture(pool, files.pages([files.text_page("hello")])).text_lines is None

@@ -83,10 +83,21 @@ def _characters(page: Any, text_page: Any, width: int, height: int) -> Iterator[
         character = "-" if code in _HYPHENS else chr(code)
         if code in _LINE_ENDS:
             yield "", None
+        elif _is_invisible(text_page, index):
+            continue
         elif character.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(text_page.raw, index, rect):
             yield " ", None
         else:
             yield character, _on_bitmap(page, rect, width, height)
+
+
+def _is_invisible(text_page: Any, index: int) -> bool:
+    """Whether the character is not drawn: old scanners hid what they had read, right or wrong, behind the picture."""
+    text_object = pdfium_c.FPDFText_GetTextObject(text_page.raw, index)
+    return (
+        bool(text_object)
+        and pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
+    )
 
 
 def _on_bitmap(page: Any, rect: Any, width: int, height: int) -> Box:
