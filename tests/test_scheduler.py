@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 
 import numpy as np
@@ -158,6 +159,33 @@ def test_an_engine_that_hangs_is_given_up() -> None:
             job.submit(page(3), OPTIONS)
     assert [error.code for error in lost] == ["ENGINE_TIMED_OUT"]
     hang.set()
+
+
+def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
+    """Whoever drains the worker must know before the first job answers; else no answer asks for a new worker."""
+    futures: list[Future[Settled]] = []
+    answered_when_told: list[bool] = []
+    gate = threading.Semaphore(0)
+
+    class Dying(Scripted):
+        def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
+            gate.acquire()
+            raise EngineUnavailable("poisoned")
+
+    scheduler = Scheduler(10**9)
+    replicas = Replicas(
+        scheduler,
+        [Dying],
+        call_timeout_s=60,
+        on_lost=lambda error: answered_when_told.append(futures[0].done()),
+    )
+    replicas.start()
+    with scheduler.admit() as job:
+        futures.append(job.submit(page(1), OPTIONS))
+        gate.release()
+        futures[0].result(timeout=5)
+    replicas.close()
+    assert answered_when_told == [False]
 
 
 def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
