@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pypdfium2.raw as pdfium_c
 import pytest
 from PIL import Image, ImageDraw
+from pypdfium2 import PdfiumError
 
 from ocr_worker.engines.base import PageImage, Pixels
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
+from ocr_worker.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest, pdf
 
 sys.path.insert(0, str(Path(__file__).parent))
 import files
@@ -210,6 +212,13 @@ def test_a_truncated_pdf_is_read_or_corrupt_never_encrypted(pool: RasterPool) ->
     for share in (0.2, 0.4, 0.6, 0.8, 0.95):
         assert code_of(pool, files.encrypted_pdf("sesame")) == "DOCUMENT_ENCRYPTED"
         assert code_of(pool, whole[: int(len(whole) * share)]) in {"read", "DOCUMENT_CORRUPT"}
+
+
+def test_a_stale_password_error_is_not_believed() -> None:
+    """PDFium's last error may be an earlier file's: only a file that says it is encrypted is called so."""
+    stale = PdfiumError("Incorrect password error", err_code=pdfium_c.FPDF_ERR_PASSWORD)
+    assert pdf._reason(stale, b"%PDF-1.7 broken", None).code == "DOCUMENT_CORRUPT"
+    assert pdf._reason(stale, b"%PDF-1.7 /Encrypt 5 0 R", None).code == "DOCUMENT_ENCRYPTED"
 
 
 def test_a_password_opens_and_a_wrong_one_does_not(pool: RasterPool) -> None:
