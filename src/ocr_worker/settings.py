@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ocr_worker.errors import SettingsInvalid
@@ -46,6 +46,16 @@ class Settings(BaseSettings):
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")
 
+    backend: Literal[
+        "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
+    ] = Field("native", description="what reads the crops: Paddle in this process, or a model server of this kind")
+    server_url: str | None = Field(
+        None, pattern=r"^https?://[^/]+.*$", description="of the model server, up to and with `/v1`"
+    )
+    server_api_key: SecretStr | None = Field(None, description="key of the model server, where it wants one")
+    server_model: str | None = Field(None, description="name the server gives the model; none: PaddleOCR-VL's own")
+    server_wait_s: float = Field(300, gt=0, description="longest wait for the model server at start")
+    replicas: int = Field(2, ge=1, le=16, description="pipelines that feed a model server; the native backend has one")
     vl_version: Literal["v1", "v1.5", "v1.6"] = Field("v1.6", description="PaddleOCR-VL's version")
     device: str = Field("gpu", pattern=r"^(cpu|gpu(:\d+)?)$", description="`gpu`, `gpu:1`, `cpu`")
     layout_weights_dir: Path | None = Field(None, description="directory of the layout model; none: it is looked for")
@@ -71,6 +81,12 @@ class Settings(BaseSettings):
     sdk_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] | None = Field(
         None, validation_alias="RUNPOD_LOG_LEVEL", description="of the SDK's log; at DEBUG it holds document text"
     )
+
+    @model_validator(mode="after")
+    def _server_has_an_address(self) -> Settings:
+        if self.backend != "native" and not self.server_url:
+            raise ValueError(f"OCR_BACKEND={self.backend} needs OCR_SERVER_URL, such as http://127.0.0.1:8000/v1")
+        return self
 
 
 def load_settings() -> Settings:

@@ -49,8 +49,9 @@ def models(settings: Settings) -> dict[str, Model]:
     version = settings.vl_version
     needed = {
         "layout": Model(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
-        "vl": Model(_VL_NAMES[version], VL_FILES, settings.vl_weights_dir),
     }
+    if settings.backend == "native":  # else the model server has them
+        needed["vl"] = Model(_VL_NAMES[version], VL_FILES, settings.vl_weights_dir)
     if settings.use_doc_orientation_classify:
         needed["doc_orientation_classify"] = Model("PP-LCNet_x1_0_doc_ori", STATIC_FILES)
     if settings.use_doc_unwarping:

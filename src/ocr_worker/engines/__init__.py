@@ -14,6 +14,11 @@ _FACTORIES = {
 }
 
 
+def engine_replicas(settings: Settings) -> int:
+    """How many engines run side by side: several only where a model server does the reading."""
+    return settings.replicas if settings.engine == "paddleocr-vl" and settings.backend != "native" else 1
+
+
 def create_engine(settings: Settings) -> Engine:
     """The engine that `settings.engine` names: one of ours, or `module:factory` of one that was installed beside us.
 

@@ -81,10 +81,11 @@ def check_options(options: ParseOptions, settings: Settings) -> None:
     """Raises InvalidRequest for options that are right in themselves but that this worker would have to ignore."""
     if not isinstance(options, PaddleOcrVlOptions):
         return
+    native = settings.backend == "native"
     faults = [
         f"`{name}` needs a model server: this worker's backend is native"
         for name in ("temperature", "top_p", "repetition_penalty")
-        if getattr(options, name) is not None
+        if native and getattr(options, name) is not None
     ]
     faults += [
         f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"

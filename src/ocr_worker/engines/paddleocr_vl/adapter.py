@@ -25,8 +25,9 @@ from ocr_worker.engines.options import (  # noqa: E402
 from ocr_worker.engines.paddleocr_vl import warmup  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.repetition import Recognizer  # noqa: E402
-from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, SettingsInvalid  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.server import Server, place  # noqa: E402
+from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, SettingsInvalid  # noqa: E402
 from ocr_worker.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
 
@@ -50,15 +51,16 @@ class PaddleOcrVl:
     batch_size = 1
     preferred_dpi = 144  # PaddleX's own for PDFs: 2.0 times 72
 
-    def __init__(self, pipeline: Any, settings: Settings) -> None:
-        """pipeline: a PaddleOCRVL, or what behaves like one."""
+    def __init__(self, pipeline: Any, settings: Settings, server: Server | None = None) -> None:
+        """pipeline: a PaddleOCRVL, or what behaves like one. server: what reads its crops; None: Paddle itself."""
         self._pipeline = pipeline
         self._settings = settings
-        self._recognizer = _watch(pipeline, settings.retry_repetition)
+        self._server = server
+        self._recognizer = _watch(pipeline, settings.retry_repetition, server is not None)
         self.info = EngineInfo(
             name="paddleocr-vl",
             version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, paddle {paddle.version.full_version})",
-            backend="native",
+            backend=settings.backend,
         )
 
     def warm_up(self) -> None:
@@ -73,6 +75,8 @@ class PaddleOcrVl:
         check_options(options, self._settings)
         if not isinstance(options, PaddleOcrVlOptions):
             options = PaddleOcrVlOptions(**options.model_dump(exclude_unset=True))
+        if self._server and not self._server.takes_pixel_limits and (options.min_pixels or options.max_pixels):
+            raise InvalidRequest("options: the model server has pixel limits of its own; leave `*_pixels` out")
         return [self._parse(page, options) for page in pages]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
@@ -91,7 +95,7 @@ class PaddleOcrVl:
         _free_cache()
 
     def _parse(self, page: PageImage, options: PaddleOcrVlOptions) -> ParsedPage:
-        arguments = _arguments(options, self._settings)
+        arguments = _arguments(options, self._settings) | _server_arguments(options, self._server)
         self._recognizer.repeated = 0
         notes = []
         result = self._predict(page, arguments)
@@ -123,6 +127,10 @@ class PaddleOcrVl:
         except Exception as error:
             fault, words = diagnose(error)
             if fault is Fault.POISONED:
+                if self._server:
+                    raise EngineUnavailable(
+                        f"the model server at {place(self._server.url)} is gone ({words}); the worker is replaced"
+                    ) from error
                 raise EngineUnavailable(f"the device's context is broken ({words}); the worker is replaced") from error
             if fault is Fault.PAGE:
                 raise
@@ -130,7 +138,7 @@ class PaddleOcrVl:
             return None
 
 
-def load(settings: Settings, directories: Mapping[str, Path]) -> PaddleOcrVl:
+def load(settings: Settings, directories: Mapping[str, Path], server: Server | None = None) -> PaddleOcrVl:
     """The engine on `directories` (see `weights.models`). Raises SettingsInvalid and EngineUnavailable."""
     _check_device(settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
@@ -138,7 +146,8 @@ def load(settings: Settings, directories: Mapping[str, Path]) -> PaddleOcrVl:
         pipeline = PaddleOCRVL(
             pipeline_version=settings.vl_version,
             layout_detection_model_dir=parts["layout"],
-            vl_rec_model_dir=parts["vl"],
+            vl_rec_model_dir=parts.get("vl"),
+            **(_server_parts(settings, server) if server else {}),
             doc_orientation_classify_model_dir=parts.get("doc_orientation_classify"),
             doc_unwarping_model_dir=parts.get("doc_unwarping"),
             use_doc_orientation_classify=settings.use_doc_orientation_classify,
@@ -148,12 +157,12 @@ def load(settings: Settings, directories: Mapping[str, Path]) -> PaddleOcrVl:
     except Exception as error:
         log.debug("PaddleOCRVL could not be built", exc_info=error)
         raise EngineUnavailable(
-            f"PaddleOCR-VL {settings.vl_version} could not be built from {parts['layout']} and {parts['vl']}:"
+            f"PaddleOCR-VL {settings.vl_version} could not be built from {' and '.join(parts.values())}:"
             f" {type(error).__name__}\n"
             f"check the weights: ocr-worker weights verify --version {settings.vl_version}"
             " (OCR_LOG_LEVEL=DEBUG shows the error)"
         ) from error
-    return PaddleOcrVl(pipeline, settings)
+    return PaddleOcrVl(pipeline, settings, server)
 
 
 def _check_device(device: str) -> None:
@@ -170,15 +179,17 @@ def _check_device(device: str) -> None:
         raise SettingsInvalid(f"OCR_DEVICE={device}, but Paddle sees {count} GPUs\nset it to one of them, or to cpu")
 
 
-def _watch(pipeline: Any, retry: bool) -> Recognizer:
+def _watch(pipeline: Any, retry: bool, served: bool) -> Recognizer:
     """Puts a `Recognizer` in the place of the pipeline's model (paddlex 3.7.2; a test holds the names in place)."""
     inner = pipeline.paddlex_pipeline._pipeline
-    tokenizer = inner.vl_rec_model.processor.tokenizer
+    # A server keeps the tokenizer and the client drops why an answer ended: only repetition is seen then.
+    tokenizer = None if served else inner.vl_rec_model.processor.tokenizer
     inner.vl_rec_model = Recognizer(
         inner.vl_rec_model,
         cut=truncate_repetitive_content,
-        count_tokens=lambda text: len(tokenizer(text)["input_ids"]),
+        count_tokens=lambda text: len(tokenizer(text)["input_ids"]) if tokenizer else 0,
         retry=retry,
+        again=sampled if served else other_limits,
     )
     watched: Recognizer = inner.vl_rec_model
     return watched
@@ -195,6 +206,27 @@ def _arguments(options: PaddleOcrVlOptions, settings: Settings) -> dict[str, Any
         ),
         "use_doc_unwarping": _first(options.use_doc_unwarping, settings.use_doc_unwarping),
         **{name: getattr(options, name) for name in _PASSED_ON},
+    }
+
+
+def _server_arguments(options: PaddleOcrVlOptions, server: Server | None) -> dict[str, Any]:
+    """What only a model server honours; a server with pixel limits of its own is sent none."""
+    if server is None:
+        return {}
+    sampling = {name: getattr(options, name) for name in ("temperature", "top_p", "repetition_penalty")}
+    kinds = () if server.takes_pixel_limits else ("ocr", "table", "chart", "formula", "seal")
+    return sampling | {
+        "vlm_extra_args": {f"{kind}_{end}_pixels": None for kind in kinds for end in ("min", "max")},
+    }
+
+
+def _server_parts(settings: Settings, server: Server) -> dict[str, Any]:
+    key = settings.server_api_key
+    return {
+        "vl_rec_backend": settings.backend,
+        "vl_rec_server_url": server.url,
+        "vl_rec_api_model_name": server.model,
+        "vl_rec_api_key": key.get_secret_value() if key else None,
     }
 
 

@@ -37,6 +37,8 @@ _POISONED = re.compile(
     r"|CUDNN error\(\d+\), CUDNN_STATUS_(?:NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION_FAILED)\w*"
     r"|CUBLAS error\((?:1|13|14)\)"  # NOT_INITIALIZED, EXECUTION_FAILED, INTERNAL_ERROR
 )
+# The model server cannot be reached, by the client's class; its timeouts are left to the worker's own deadline.
+_GONE = ("APIConnectionError", "ConnectError")
 _OUT_OF_MEMORY = re.compile(
     r"Out of memory error on GPU|\(ResourceExhausted\)|ResourceExhaustedError|CUDA error\(2\)"
     r"|CUDNN_STATUS_ALLOC_FAILED|CUBLAS error\(3\)"
@@ -57,6 +59,9 @@ def diagnose(error: BaseException) -> tuple[Fault, str]:
     for _, text in texts:
         if found := _POISONED.search(text):
             return Fault.POISONED, found[0]
+    for one, _ in texts:
+        if type(one).__name__ in _GONE:
+            return Fault.POISONED, type(one).__name__
     for one, text in texts:
         if found := _OUT_OF_MEMORY.search(text):
             return Fault.OUT_OF_MEMORY, found[0]

@@ -15,6 +15,9 @@ _SHORTEST_CUT = 50
 _SHORTEST_CUT_OF_TABLE = 5000
 
 
+Again = Callable[[dict[str, Any]], dict[str, Any]]
+
+
 class Model(Protocol):
     """The pipeline's vision-language model, as far as the pipeline uses it."""
 
@@ -29,13 +32,22 @@ class Recognizer:
     """A model that reads crops which ran into repetition once more and counts those that did so again.
 
     cut: PaddleX's `truncate_repetitive_content`. count_tokens: of a text, by the model's tokenizer.
+    again: from a call's arguments, those to change when a crop is read once more; pixel limits when not given.
     """
 
-    def __init__(self, model: Model, cut: Callable[..., str], count_tokens: Callable[[str], int], retry: bool) -> None:
+    def __init__(
+        self,
+        model: Model,
+        cut: Callable[..., str],
+        count_tokens: Callable[[str], int],
+        retry: bool,
+        again: Again | None = None,
+    ) -> None:
         self._model = model
         self._cut = cut
         self._count_tokens = count_tokens
         self._retry = retry
+        self._again = again or other_limits
         self.repeated = 0
         self.retried = 0
 
@@ -45,7 +57,7 @@ class Recognizer:
         bad = [i for i, answer in enumerate(answers) if self._runs_away(crops[i], answer, arguments)]
         if bad and self._retry:
             self.retried += len(bad)
-            again = self._model.predict([crops[i] for i in bad], **arguments | _other_limits(arguments))
+            again = self._model.predict([crops[i] for i in bad], **arguments | self._again(arguments))
             for i, answer in zip(list(bad), again, strict=True):
                 if answer.get("result") and not self._runs_away(crops[i], answer, arguments):
                     answers[i] = answer
@@ -69,7 +81,12 @@ class Recognizer:
         return len(text.encode()) >= limit and self._count_tokens(text) >= limit
 
 
-def _other_limits(arguments: dict[str, Any]) -> dict[str, int]:
+def sampled(arguments: dict[str, Any]) -> dict[str, float]:
+    """A little sampling, for model servers, which can."""
+    return {"temperature": 0.2, "repetition_penalty": 1.1}
+
+
+def other_limits(arguments: dict[str, Any]) -> dict[str, int]:
     """Pixel limits that change the size of small and of large crops, within the memory the old ones needed."""
     smallest, largest = arguments["min_pixels"], arguments["max_pixels"]
     return {"min_pixels": min(2 * smallest, largest), "max_pixels": max(largest * 3 // 4, min(2 * smallest, largest))}

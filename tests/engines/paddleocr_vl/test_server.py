@@ -1,0 +1,131 @@
+"""A model server is proven at start, used, and its loss has a name; the server is a double, the pipeline is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import tinyvl
+from model_server import TEXT, ModelServer
+from ocr_worker.engines.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl import create, server
+from ocr_worker.errors import (
+    EngineTimedOut,
+    EngineUnavailable,
+    InvalidRequest,
+    OcrWorkerError,
+    SettingsInvalid,
+)
+from ocr_worker.settings import Settings, load_settings
+
+StartServer = Callable[..., ModelServer]
+
+
+@pytest.fixture
+def start() -> Iterator[StartServer]:
+    """Starts doubles and ends them after the test."""
+    started: list[ModelServer] = []
+
+    def start(mode: str = "fine", **fields: Any) -> ModelServer:
+        started.append(ModelServer(mode, **fields))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.die()
+
+
+def settings(double: ModelServer, **fields: Any) -> Settings:
+    chosen = {"backend": "vllm-server", "server_url": double.url, "server_wait_s": 1.5, "warmup_check": False}
+    return tinyvl.settings(**chosen | fields)
+
+
+@pytest.mark.parametrize(("mode", "limits"), [("fine", True), ("slow", True), ("refuses-limits", False)])
+def test_a_server_that_reads_is_connected(start: StartServer, mode: str, limits: bool) -> None:
+    """A server that reads a crop is taken, and whether it takes pixel limits is found out."""
+    assert server.connect(settings(start(mode))).takes_pixel_limits is limits
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "error", "told"),
+    [
+        ("fine", "other", EngineUnavailable, "does not serve 'PaddleOCR-VL-1.6-0.9B', but: other"),
+        ("hangs", None, EngineTimedOut, "lists its models but read no crop within 1 s"),
+        ("garbage", None, EngineUnavailable, "does not answer a crop with text (KeyError)"),
+        ("refuses-all", None, EngineUnavailable, "refuses a plain crop"),
+    ],
+)
+def test_a_server_that_is_not_right_stops_the_worker(
+    start: StartServer, mode: str, model: str | None, error: type[OcrWorkerError], told: str
+) -> None:
+    """Another model, silence, nonsense and refusal are each an error that says so."""
+    double = start(mode, model=model) if model else start(mode)
+    with pytest.raises(error) as caught:
+        server.connect(settings(double, engine_timeout_s=1))
+    assert told in str(caught.value)
+
+
+def test_no_server_is_told_within_the_time(start: StartServer) -> None:
+    """Where nothing listens the worker says where it looked, without the credentials in the URL."""
+    double = start()
+    double.die()
+    url = double.url.replace("http://", "http://user:secret@")
+    with pytest.raises(EngineUnavailable, match=r"no model server at 127\.0\.0\.1:\d+ within 1\.5 s") as caught:
+        server.connect(settings(double, server_url=url))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_is_sent_and_not_shown(start: StartServer) -> None:
+    """The key goes into the header, and nowhere into what the settings print."""
+    double = start()
+    chosen = settings(double, server_api_key="sesame")
+    server.connect(chosen)
+    assert double.keys == {"Bearer sesame"}
+    assert "sesame" not in repr(chosen)
+
+
+def test_a_server_backend_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OCR_SERVER_URL the settings are invalid, and say so."""
+    monkeypatch.setenv("OCR_BACKEND", "vllm-server")
+    with pytest.raises(SettingsInvalid, match="needs OCR_SERVER_URL"):
+        load_settings()
+
+
+def test_the_server_reads_the_page(start: StartServer) -> None:
+    """One crop a line goes to the server with its sampling options, and `backend` says who read."""
+    double = start()
+    chosen = settings(double)
+    options = PaddleOcrVlOptions(temperature=0.5, top_p=0.9, repetition_penalty=1.2)
+    check_options(options, chosen)
+    engine = create(chosen)
+    before = len(double.asked)
+    parsed = engine.parse([tinyvl.page(tinyvl.LINES[:3])], options)[0]
+    asked = double.asked[before:]
+    assert [block.content for block in parsed.blocks] == [TEXT] * 3
+    assert len(asked) == 3
+    assert {(one["temperature"], one["top_p"], one["repetition_penalty"]) for one in asked} == {(0.5, 0.9, 1.2)}
+    assert engine.info.backend == "vllm-server"
+    engine.close()
+
+
+def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
+    """Pages are read without pixel limits where they are refused; asking for some is then an invalid request."""
+    double = start("refuses-limits")
+    engine = create(settings(double))
+    before = len(double.asked)
+    assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
+    assert not any("mm_processor_kwargs" in one for one in double.asked[before:])
+    with pytest.raises(InvalidRequest, match="pixel limits of its own"):
+        engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions(max_pixels=500_000))
+    engine.close()
+
+
+def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:
+    """A server that dies between two pages is ENGINE_UNAVAILABLE, told with its place."""
+    double = start()
+    engine = create(settings(double))
+    double.die()
+    with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ is gone"):
+        engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())

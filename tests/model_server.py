@@ -1,0 +1,69 @@
+"""A double of an OpenAI-compatible model server on loopback, no real one: it reads nothing, and misbehaves as told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MODEL = "PaddleOCR-VL-1.6-0.9B"
+TEXT = "read by the double"
+
+
+class ModelServer:
+    """Answers each crop with TEXT. mode: fine, refuses-limits, refuses-all, hangs, slow, garbage; may change."""
+
+    def __init__(self, mode: str = "fine", model: str = MODEL) -> None:
+        self.mode = mode
+        self.model = model
+        self.asked: list[dict[str, Any]] = []
+        self.keys: set[str | None] = set()
+        self.released = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.keys.add(self.headers["Authorization"])
+                self._send(200, {"data": [{"id": outer.model}]})
+
+            def do_POST(self) -> None:
+                question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(question)
+                self._send(*outer.reply(question))
+
+            def _send(self, status: int, body: dict[str, Any]) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *arguments: Any) -> None:
+                """Says nothing."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def reply(self, question: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body for one crop, by the mode of the moment."""
+        if self.mode == "hangs":
+            self.released.wait()
+        if self.mode == "slow":
+            self.released.wait(0.5)
+        if self.mode == "refuses-all" or (self.mode == "refuses-limits" and "mm_processor_kwargs" in question):
+            return 400, {"error": {"message": "not taken", "type": "BadRequestError"}}
+        if self.mode == "garbage":
+            return 200, {"surprise": []}
+        message = {"role": "assistant", "content": TEXT}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        return 200, {"id": "1", "object": "chat.completion", "created": 1, "model": self.model, "choices": [choice]}
+
+    def die(self) -> None:
+        """Stops listening: connections are refused from now on."""
+        self.released.set()
+        self._http.shutdown()
+        self._http.server_close()
