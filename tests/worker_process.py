@@ -126,7 +126,7 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
     }
     return {
         **inherited,
-        "PYTHONPATH": str(ROOT / "tests" / "engines"),
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests" / "engines"))),
         "PYTHONUNBUFFERED": "1",
         # The SDK's own checks want free memory, the internet and CUDA; they are not what is tested.
         "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
