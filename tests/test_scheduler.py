@@ -4,87 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_worker import threads
 from ocr_worker.engines.base import PageImage, ParsedPage
-from ocr_worker.errors import Cancelled, EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
-from ocr_worker.replicas import Replicas
-from ocr_worker.scheduler import Scheduler, Settled
-from ocr_worker.schema import EngineInfo, ParseOptions
-
-OPTIONS = ParseOptions()
-PAGE_BYTES = 300
-
-
-def page(number: int) -> PageImage:
-    return PageImage(number, np.zeros((10, 10, 3), np.uint8))
-
-
-class Scripted:
-    """An engine that does to a page what the script says; it writes down the order pages came in."""
-
-    info = EngineInfo(name="scripted", version="1", backend="double")
-    preferred_dpi = 100
-
-    def __init__(self, act: Callable[[PageImage], None] = lambda page: None, batch_size: int = 1) -> None:
-        self.act = act
-        self.batch_size = batch_size
-        self.seen: list[int] = []
-        self.closed = False
-
-    def warm_up(self) -> None: ...
-
-    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-        for one in pages:
-            self.act(one)
-        self.seen += [one.number for one in pages]
-        return [ParsedPage(10, 10, str(one.number), []) for one in pages]
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def _wait(event: threading.Event) -> None:
-    event.wait()
-
-
-def _acquire(gate: threading.Semaphore, wanted: bool = True) -> None:
-    if wanted:
-        gate.acquire()
-
-
-@contextmanager
-def running(
-    *engines: Scripted, memory: int = 10**9, timeout: float = 60, lost: list[OcrWorkerError] | None = None
-) -> Iterator[Scheduler]:
-    lost = [] if lost is None else lost
-    scheduler = Scheduler(memory)
-    factories = [lambda engine=engine: engine for engine in engines]
-    replicas = Replicas(scheduler, factories, call_timeout_s=timeout, on_lost=lost.append)
-    replicas.start()
-    try:
-        yield scheduler
-    finally:
-        replicas.close()
-
-
-def text_of(outcome: Settled) -> str:
-    assert isinstance(outcome.result, ParsedPage)
-    return outcome.result.markdown
+from ocr_worker.errors import Cancelled, EngineUnavailable, OcrWorkerError
+from ocr_worker.schema import ParseOptions
+from scripted import OPTIONS, PAGE_BYTES, Scripted, acquire, page, running, text_of
 
 
 def test_a_short_job_does_not_wait_for_a_long_one() -> None:
     """A one-page job that arrives while a long one is under way is served within two more pages."""
     gate = threading.Semaphore(0)
-    engine = Scripted(lambda page: _acquire(gate))
+    engine = Scripted(lambda page: acquire(gate))
     with running(engine) as scheduler, scheduler.admit() as long, scheduler.admit() as short:
         futures = [long.submit(page(number), OPTIONS) for number in range(1, 101)]
         late = short.submit(page(1000), OPTIONS)
@@ -97,7 +33,7 @@ def test_a_short_job_does_not_wait_for_a_long_one() -> None:
 def test_room_goes_to_the_job_that_holds_least() -> None:
     """With memory full of a long job's pages, a short job's page enters as soon as one page leaves."""
     gate = threading.Semaphore(0)
-    engine = Scripted(lambda page: _acquire(gate))
+    engine = Scripted(lambda page: acquire(gate))
     with running(engine, memory=3 * PAGE_BYTES) as scheduler, scheduler.admit() as long, scheduler.admit() as short:
         feeding = threads.start(lambda: [long.submit(page(number), OPTIONS) for number in range(20)], "feed")
         while scheduler._held_bytes < 3 * PAGE_BYTES or not scheduler._entering:
@@ -117,23 +53,10 @@ def test_a_page_larger_than_the_memory_budget_is_still_parsed() -> None:
         assert [text_of(job.submit(page(n), OPTIONS).result(timeout=5)) for n in (1, 2, 3)] == ["1", "2", "3"]
 
 
-def test_one_bad_page_costs_one_page() -> None:
-    """A batch that fails is tried page by page; the neighbours of the bad page keep their results."""
-
-    def act(one: PageImage) -> None:
-        if one.number == 2:
-            raise RuntimeError("a fault that nobody foresaw")
-
-    with running(Scripted(act, batch_size=4)) as scheduler, scheduler.admit() as job:
-        outcomes = [job.submit(page(number), OPTIONS).result(timeout=5) for number in (1, 2, 3)]
-    assert isinstance(outcomes[1].result, PageFailed)
-    assert [text_of(outcomes[0]), text_of(outcomes[2])] == ["1", "3"]
-
-
 def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
     """A stopped job's pages end at once with its error, the one in the engine too; another job's pages are parsed."""
     gate = threading.Semaphore(0)
-    with running(Scripted(lambda page: _acquire(gate))) as scheduler:
+    with running(Scripted(lambda page: acquire(gate))) as scheduler:
         with scheduler.admit() as job, scheduler.admit() as other:
             futures = [job.submit(page(number), OPTIONS) for number in range(5)]
             kept = other.submit(page(9), OPTIONS)
@@ -146,71 +69,6 @@ def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
         assert scheduler._held_bytes == 0
 
 
-def test_an_engine_that_hangs_is_given_up() -> None:
-    """Past its deadline a call's page gets ENGINE_TIMED_OUT; waiting pages, and new ones, ENGINE_UNAVAILABLE."""
-    hang = threading.Event()
-    lost: list[OcrWorkerError] = []
-    engine = Scripted(lambda page: _wait(hang))
-    with running(engine, timeout=0.2, lost=lost) as scheduler, scheduler.admit() as job:
-        first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
-        assert isinstance(first.result(timeout=5).result, EngineTimedOut)
-        assert isinstance(second.result(timeout=5).result, EngineUnavailable)
-        with pytest.raises(EngineUnavailable):
-            job.submit(page(3), OPTIONS)
-    assert [error.code for error in lost] == ["ENGINE_TIMED_OUT"]
-    hang.set()
-
-
-def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
-    """Whoever drains the worker must know before the first job answers; else no answer asks for a new worker."""
-    futures: list[Future[Settled]] = []
-    answered_when_told: list[bool] = []
-    gate = threading.Semaphore(0)
-
-    class Dying(Scripted):
-        def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-            gate.acquire()
-            raise EngineUnavailable("poisoned")
-
-    scheduler = Scheduler(10**9)
-    replicas = Replicas(
-        scheduler,
-        [Dying],
-        call_timeout_s=60,
-        on_lost=lambda error: answered_when_told.append(futures[0].done()),
-    )
-    replicas.start()
-    with scheduler.admit() as job:
-        futures.append(job.submit(page(1), OPTIONS))
-        gate.release()
-        futures[0].result(timeout=5)
-    replicas.close()
-    assert answered_when_told == [False]
-
-
-def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
-    """EngineUnavailable in the midst of a batch costs that page and the rest; what was parsed before stands."""
-
-    gate = threading.Semaphore(0)
-
-    class Fussy(Scripted):
-        def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-            if pages[0].number == 0:
-                gate.acquire()
-            if len(pages) > 1:
-                raise RuntimeError("no batches today")
-            if pages[0].number == 2:
-                raise EngineUnavailable("poisoned")
-            return super().parse(pages, options)
-
-    blocker = Fussy(batch_size=3)
-    with running(blocker) as scheduler, scheduler.admit() as job:
-        futures = [job.submit(page(number), OPTIONS) for number in (0, 1, 2, 3)]
-        gate.release(2)  # page 0 may come in a batch and then alone
-        outcomes = [future.result(timeout=5).result for future in futures]
-    assert [type(outcome) for outcome in outcomes] == [ParsedPage, ParsedPage, EngineUnavailable, EngineUnavailable]
-
-
 def test_pages_with_other_options_go_into_another_batch() -> None:
     """A batch holds pages of equal options only."""
     batches: list[tuple[list[int], ParseOptions]] = []
@@ -221,7 +79,7 @@ def test_pages_with_other_options_go_into_another_batch() -> None:
             return super().parse(pages, options)
 
     gate = threading.Semaphore(0)
-    engine = Noting(lambda one: _acquire(gate, one.number == 0), batch_size=8)
+    engine = Noting(lambda one: acquire(gate, one.number == 0), batch_size=8)
     other = ParseOptions(dpi=300)
     with running(engine) as scheduler, scheduler.admit() as first, scheduler.admit() as second:
         futures = [first.submit(page(0), OPTIONS)]

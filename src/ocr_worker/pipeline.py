@@ -52,6 +52,7 @@ class Pipeline:
             self.scheduler,
             [lambda: create_engine(settings)] * engine_replicas(settings),
             call_timeout_s=settings.engine_timeout_s,
+            start_timeout_s=settings.start_timeout_s,
             on_lost=on_engine_lost,
         )
         # Rendering is shared out so that no job can hold every child: a short job need not wait for a long document.

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 
 from ocr_worker import threads
 from ocr_worker.engines.base import Engine, MergesPages, ParsedPage
@@ -25,7 +26,8 @@ log = logging.getLogger(__name__)
 class Replicas:
     """Engines, each built by one of `factories`, fed by `scheduler`.
 
-    call_timeout_s: longest an engine call may take, per page in it. on_lost: told, on some thread, of each replica that
+    call_timeout_s: longest an engine call may take, per page in it. start_timeout_s: longest the engines may take to be
+    built and warmed. on_lost: told, on some thread, of each replica that
     was lost, with the reason. When the last one is lost the scheduler is closed.
     """
 
@@ -35,18 +37,28 @@ class Replicas:
         factories: Sequence[Callable[[], Engine]],
         *,
         call_timeout_s: float,
+        start_timeout_s: float = 400,
         on_lost: Callable[[OcrWorkerError], None] = lambda error: None,
     ) -> None:
         self._scheduler = scheduler
         self._call_timeout_s = call_timeout_s
+        self._start_timeout_s = start_timeout_s
         self._on_lost = on_lost
         self._replicas = [_Replica(factory) for factory in factories]
         self._closed = threading.Event()
 
     def start(self) -> dict[str, float]:
-        """Builds and warms all engines at once; the seconds of the slowest, by phase. Raises what an engine raises."""
+        """Builds and warms all engines at once; the seconds of the slowest, by phase.
+
+        Raises what an engine raises, and EngineTimedOut.
+        """
         ready = [self._start(replica) for replica in self._replicas]
-        phases = [future.result() for future in ready]
+        deadline = time.monotonic() + self._start_timeout_s
+        try:
+            phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in ready]
+        except NotYet:
+            told = f"the engine was not ready within {self._start_timeout_s:g} s; OCR_START_TIMEOUT_S gives it more"
+            raise EngineTimedOut(told) from None
         threads.start(self._watch, "engine-watchdog")
         return max(phases, key=lambda seconds: sum(seconds.values()))
 

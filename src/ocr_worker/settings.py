@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     page_memory_mb: float = Field(100, gt=0, description="rendered pages in memory at once, over all jobs")
 
     engine_timeout_s: float = Field(120, gt=0, description="longest an engine call may take, per page in it")
+    start_timeout_s: float = Field(
+        400, gt=0, description="longest the engine may take to load and warm up; the platform waits 7 minutes in all"
+    )
     job_timeout_s: float | None = Field(None, gt=0, description="answer with what is there after this long")
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")

@@ -1,0 +1,75 @@
+"""An engine that does as it is told, and a scheduler that feeds it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from ocr_worker.engines.base import PageImage, ParsedPage
+from ocr_worker.errors import OcrWorkerError
+from ocr_worker.replicas import Replicas
+from ocr_worker.scheduler import Scheduler, Settled
+from ocr_worker.schema import EngineInfo, ParseOptions
+
+OPTIONS = ParseOptions()
+PAGE_BYTES = 300
+
+
+def page(number: int) -> PageImage:
+    return PageImage(number, np.zeros((10, 10, 3), np.uint8))
+
+
+class Scripted:
+    """An engine that does to a page what the script says; it writes down the order pages came in."""
+
+    info = EngineInfo(name="scripted", version="1", backend="double")
+    preferred_dpi = 100
+
+    def __init__(self, act: Callable[[PageImage], None] = lambda page: None, batch_size: int = 1) -> None:
+        self.act = act
+        self.batch_size = batch_size
+        self.seen: list[int] = []
+        self.closed = False
+
+    def warm_up(self) -> None: ...
+
+    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
+        for one in pages:
+            self.act(one)
+        self.seen += [one.number for one in pages]
+        return [ParsedPage(10, 10, str(one.number), []) for one in pages]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def wait(event: threading.Event) -> None:
+    event.wait()
+
+
+def acquire(gate: threading.Semaphore, wanted: bool = True) -> None:
+    if wanted:
+        gate.acquire()
+
+
+@contextmanager
+def running(
+    *engines: Scripted, memory: int = 10**9, timeout: float = 60, lost: list[OcrWorkerError] | None = None
+) -> Iterator[Scheduler]:
+    lost = [] if lost is None else lost
+    scheduler = Scheduler(memory)
+    factories = [lambda engine=engine: engine for engine in engines]
+    replicas = Replicas(scheduler, factories, call_timeout_s=timeout, on_lost=lost.append)
+    replicas.start()
+    try:
+        yield scheduler
+    finally:
+        replicas.close()
+
+
+def text_of(outcome: Settled) -> str:
+    assert isinstance(outcome.result, ParsedPage)
+    return outcome.result.markdown
