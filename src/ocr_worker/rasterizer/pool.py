@@ -89,9 +89,11 @@ class RasterPool:
                 self._discard(child)  # it was killed while it had nothing to do, which is no document's fault
 
     def _start_another(self) -> None:
-        threads.start(self._start_child, "rasterizer-start")
+        """Starts a child at once and awaits it in the background.
 
-    def _start_child(self) -> None:
+        Not on a thread of its own: the SDK forks a process when its loop starts, and a fork beside a half-started child
+        keeps that child's pipes open, so that whoever starts it waits for ever.
+        """
         try:
             child = ChildProcess(self._command)
         except OSError as error:  # no memory, no process table entry: the next caller of `open` hears of it
@@ -100,6 +102,9 @@ class RasterPool:
             return
         with self._lock:
             self._children.add(child)
+        threads.start(lambda: self._await(child), "rasterizer-start")
+
+    def _await(self, child: ChildProcess) -> None:
         try:
             child.receive(time.monotonic() + START_S, START_S, 0, lambda: self._closed)
         except (DocumentError, Cancelled) as error:
