@@ -104,7 +104,9 @@ class Fetcher:
                 raise
             except SourceTimedOut:
                 # The time went into tries that failed: their reason says more than the clock.
-                raise (failures[-1] if failures else SourceTimedOut(self._late(url))) from None
+                if failures:
+                    raise failures[-1] from None
+                raise
 
         retrying = stamina.RetryingCaller(attempts=_ATTEMPTS, timeout=self._timeout_s, wait_initial=0.3, wait_max=5.0)
         return retrying(wait_before_retry, attempt)

@@ -96,9 +96,8 @@ class RasterPool:
         """
         try:
             child = ChildProcess(self._command)
-        except OSError as error:  # no memory, no process table entry: the next caller of `open` hears of it
-            log.error("a rendering child could not be started error=%s", type(error).__name__)
-            self._idle.put(RasterizerCrashed("no rendering process could be started; send the document again"))
+        except OSError as error:  # no memory, no process table entry
+            self._tell_no_start(type(error).__name__)
             return
         with self._lock:
             self._children.add(child)
@@ -109,12 +108,15 @@ class RasterPool:
             child.receive(time.monotonic() + START_S, START_S, 0, lambda: self._closed)
         except (DocumentError, Cancelled) as error:
             self._discard(child)
-            if self._closed:
-                return
-            log.error("a rendering child did not start code=%s", error.code)
-            self._idle.put(RasterizerCrashed("no rendering process could be started; send the document again"))
+            if not self._closed:
+                self._tell_no_start(error.code)
             return
         self._idle.put(child)
+
+    def _tell_no_start(self, why: str) -> None:
+        """The next caller of `open` hears of it, in the place of the child."""
+        log.error("a rendering child did not start reason=%s", why)
+        self._idle.put(RasterizerCrashed("no rendering process could be started; send the document again"))
 
     def _discard(self, child: ChildProcess) -> None:
         with self._lock:
