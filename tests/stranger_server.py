@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import sys
 import time
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote
+
+from answering import Answering
 
 sys.path.insert(0, str(Path(__file__).parent / "rasterizer"))
 import files
@@ -33,10 +34,9 @@ FILES = {
 }
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Answering):
     """A stranger's server: `FILES` by path, one behaviour for each other path."""
 
-    protocol_version = "HTTP/1.1"
     hits: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
@@ -48,15 +48,6 @@ class Server(BaseHTTPRequestHandler):
             self.answer(b"", 302, Location=unquote(query.partition("to=")[2]))
         else:
             getattr(self, "serve_" + path.strip("/").replace("-", "_"), self.serve_missing)()
-
-    def log_message(self, *args: Any) -> None: ...
-
-    def answer(self, body: bytes, status: int = 200, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
 
     def serve_missing(self) -> None:
         self.answer(b"not here", 404)

@@ -9,12 +9,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
 from runpod.serverless.utils import rp_ssrf
 
+from answering import Answering
 from ocr_worker.errors import Cancelled, OcrWorkerError
 from ocr_worker.fetch import Fetcher, shown
 from ocr_worker.schema import DocumentRequest
@@ -23,25 +24,15 @@ DATA = bytes(range(256)) * 40
 SECRET = "s3cr3t"
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Answering):
     """Each path is one behaviour; `hits` counts the requests for each."""
 
-    protocol_version = "HTTP/1.1"
     hits: ClassVar[dict[str, int]] = {}
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         self.hits[path] = self.hits.get(path, 0) + 1
         getattr(self, "serve_" + path.strip("/").replace("-", "_"))()
-
-    def log_message(self, *args: Any) -> None: ...
-
-    def answer(self, body: bytes, status: int = 200, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
 
     def serve_good(self) -> None:
         self.answer(DATA)

@@ -1,0 +1,22 @@
+"""What the test servers have in common: whole answers with the headers a test wants, and no log."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A handler whose subclasses answer with `answer`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: Any) -> None: ...
+
+    def answer(self, body: bytes, status: int = 200, **headers: str) -> None:
+        """Headers are given with underscores; a Content_Length among them may lie."""
+        self.send_response(status)
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
