@@ -10,12 +10,14 @@ from typing import Any
 
 MODEL = "PaddleOCR-VL-1.6-0.9B"
 TEXT = "read by the double"
+PROBE_TOKENS = 8  # what the worker asks for when it only wants to know whether the server reads
 
 
 class ModelServer:
-    """Answers each crop with TEXT. mode: fine, refuses-limits, refuses-all, hangs, slow, garbage; may change."""
+    """Answers each crop with TEXT. mode: fine, refuses-limits, refuses-all, hangs, slow, garbage, dying (500 for every
+    crop), bad-crop (500 for the pipeline's crops only); may change."""
 
-    def __init__(self, mode: str = "fine", model: str = MODEL) -> None:
+    def __init__(self, mode: str = "fine", model: str = MODEL, port: int = 0) -> None:
         self.mode = mode
         self.model = model
         self.asked: list[dict[str, Any]] = []
@@ -45,7 +47,7 @@ class ModelServer:
             def log_message(self, *arguments: Any) -> None:
                 """Says nothing."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
@@ -58,6 +60,8 @@ class ModelServer:
             self.released.wait(0.5)
         if self.mode == "refuses-all" or (self.mode == "refuses-limits" and "mm_processor_kwargs" in question):
             return 400, {"error": {"message": "not taken", "type": "BadRequestError"}}
+        if self.mode == "dying" or (self.mode == "bad-crop" and question.get("max_tokens") != PROBE_TOKENS):
+            return 500, {"error": {"message": "EngineDeadError", "type": "InternalServerError"}}
         if self.mode == "garbage":
             return 200, {"surprise": []}
         message = {"role": "assistant", "content": TEXT}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 
 import pytest
@@ -106,3 +108,112 @@ def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
         gate.release(2)  # page 0 may come in a batch and then alone
         outcomes = [future.result(timeout=5).result for future in futures]
     assert [type(outcome) for outcome in outcomes] == [ParsedPage, ParsedPage, EngineUnavailable, EngineUnavailable]
+
+
+# --------------------------------------------------------------------------- engines that can be revived
+
+
+class Served(Scripted):
+    """An engine whose work is done by a process that may die, as many times as `lives` says."""
+
+    def __init__(self, act: Callable[[PageImage], None] = lambda page: None, lives: int = 2) -> None:
+        super().__init__(act)
+        self.lives = lives
+        self.revivable = threading.Event()
+        self.revivable.set()
+        self.hang = threading.Event()
+
+    def revive(self) -> None:
+        self.revivable.wait()
+        if reason := self.lost():
+            raise reason
+
+    def abandon(self) -> OcrWorkerError | None:
+        self.lives -= 1
+        self.hang.set()
+        return self.lost()
+
+    def lost(self) -> EngineUnavailable | None:
+        return None if self.lives > 0 else EngineUnavailable("died once too often")
+
+
+def test_a_process_that_dies_costs_the_page_it_had() -> None:
+    """The page in hand gets the error, the pages that wait are read once the process is there again."""
+    lost: list[OcrWorkerError] = []
+
+    def act(one: PageImage) -> None:
+        if one.number == 1:
+            engine.revivable.clear()
+            raise EngineUnavailable("the process died")
+
+    engine = Served(act)
+    with running(engine, lost=lost) as scheduler, scheduler.admit() as job:
+        first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
+        assert isinstance(first.result(timeout=5).result, EngineUnavailable)
+        assert not second.done()
+        engine.revivable.set()
+        assert text_of(second.result(timeout=5)) == "2"
+    assert lost == []
+
+
+def test_the_time_of_a_revival_is_not_the_pages() -> None:
+    """A page may wait for the process far longer than a call may take."""
+    engine = Served()
+    engine.revivable.clear()
+    with running(engine, timeout=0.2) as scheduler, scheduler.admit() as job:
+        future = job.submit(page(1), OPTIONS)
+        assert not wait_for(future, 0.6)
+        engine.revivable.set()
+        assert text_of(future.result(timeout=5)) == "1"
+
+
+def test_a_process_that_freezes_costs_the_page_it_had() -> None:
+    """A call past its deadline: ENGINE_TIMED_OUT for its page, and the next one is read."""
+    lost: list[OcrWorkerError] = []
+
+    def act(one: PageImage) -> None:
+        if one.number == 1:
+            engine.hang.wait()
+            raise EngineUnavailable("ended while it read")
+
+    engine = Served(act, lives=3)
+    with running(engine, timeout=0.2, lost=lost) as scheduler, scheduler.admit() as job:
+        first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
+        assert isinstance(first.result(timeout=5).result, EngineTimedOut)
+        assert text_of(second.result(timeout=5)) == "2"
+    assert lost == []
+
+
+def test_a_process_that_is_not_back_is_a_lost_engine() -> None:
+    """Once it has no life left: told before its page is answered, and nothing more is taken."""
+    lost: list[OcrWorkerError] = []
+
+    def act(one: PageImage) -> None:
+        raise EngineUnavailable("the process died")
+
+    with running(Served(act), lost=lost) as scheduler, scheduler.admit() as job:
+        job.submit(page(1), OPTIONS).result(timeout=5)
+        assert lost == []
+        assert isinstance(job.submit(page(2), OPTIONS).result(timeout=5).result, EngineUnavailable)
+        assert [error.code for error in lost] == ["ENGINE_UNAVAILABLE"]
+        with pytest.raises(EngineUnavailable):
+            job.submit(page(3), OPTIONS)
+
+
+def test_a_process_that_dies_while_nothing_waits_is_noticed() -> None:
+    """A process that will not be back is told without a page that finds it so."""
+    lost: list[OcrWorkerError] = []
+    engine = Served()
+    with running(engine, timeout=0.2, lost=lost) as scheduler:
+        engine.lives = 0
+        deadline = time.monotonic() + 5
+        while not lost and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with pytest.raises(EngineUnavailable), scheduler.admit() as job:
+            job.submit(page(1), OPTIONS)
+    assert [str(error) for error in lost] == ["died once too often"]
+
+
+def wait_for(future: Future[Settled], seconds: float) -> bool:
+    """Whether there is a word on the page within these seconds."""
+    return bool(futures.wait([future], seconds).done)

@@ -26,7 +26,7 @@ ROOMS: list[tuple[str, set[str]]] = [
         "its stages",
         {"request", "fetch", "rasterizer", "replicas", "scheduler", "results", "response", "engines", "weights"},
     ),
-    ("the core", {"errors", "log", "page_ranges", "schema", "settings", "threads", "ocr_worker"}),
+    ("the core", {"errors", "guard", "log", "page_ranges", "schema", "settings", "threads", "ocr_worker"}),
 ]
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 
 from ocr_worker import results, threads
-from ocr_worker.engines import create_engine, engine_replicas
+from ocr_worker.engines import engine_builders
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import check_options
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
@@ -50,7 +50,7 @@ class Pipeline:
         self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
-            [lambda: create_engine(settings)] * engine_replicas(settings),
+            engine_builders(settings),
             call_timeout_s=settings.engine_timeout_s,
             start_timeout_s=settings.start_timeout_s,
             on_lost=on_engine_lost,

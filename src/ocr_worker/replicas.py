@@ -1,6 +1,7 @@
 """The threads that parse: each replica of the engine lives on one of its own, from its construction to its last page.
 
 A replica ends in three ways: the scheduler closes, the engine says that it cannot go on, or a call passes its deadline.
+The last two cost an engine that can be revived (`Revives`) its pages in hand only.
 A thread that hangs is left behind: it is a daemon, and what it may still return no longer counts.
 """
 
@@ -14,7 +15,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
 from ocr_worker import threads
-from ocr_worker.engines.base import Engine, MergesPages, ParsedPage
+from ocr_worker.engines.base import Engine, MergesPages, ParsedPage, Revives
 from ocr_worker.engines.isolation import parse_isolated
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.scheduler import Scheduler, Task
@@ -100,26 +101,45 @@ class Replicas:
     def _serve(self, replica: _Replica) -> None:
         engine = replica.loaded
         while not replica.lost and (batch := self._scheduler.take(engine.batch_size)):
-            replica.begin(batch, self._call_timeout_s)
-            pages, options = [task.page for task in batch], batch[0].options
+            replica.hold(batch)
             try:
-                for task, (result, seconds) in zip(batch, parse_isolated(engine, pages, options), strict=True):
-                    replica.finish(task, self._call_timeout_s)
-                    self._scheduler.settle(task, result, seconds)
+                if isinstance(engine, Revives):
+                    engine.revive()  # may take minutes, which are not the pages' time
+                self._parse(replica, batch)
             except EngineUnavailable as error:
-                self._lose(replica, error)
+                self._give_up(replica, error)
         engine.close()
+
+    def _parse(self, replica: _Replica, batch: list[Task]) -> None:
+        replica.begin(self._call_timeout_s)
+        pages, options = [task.page for task in batch], batch[0].options
+        for task, (result, seconds) in zip(batch, parse_isolated(replica.loaded, pages, options), strict=True):
+            replica.finish(task, self._call_timeout_s)
+            self._scheduler.settle(task, result, seconds)
 
     def _watch(self) -> None:
         told = f"the engine did not answer within {self._call_timeout_s:g} s a page; send the page again"
         while not self._closed.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
                 if replica.is_late():
-                    self._lose(replica, EngineTimedOut(told))
+                    self._give_up(replica, EngineTimedOut(told))
+                elif reason := replica.died():
+                    self._lose(replica, reason)
+
+    def _give_up(self, replica: _Replica, error: OcrWorkerError) -> None:
+        """The call failed and cost its pages; the engine, too, unless it can be revived."""
+        if replica.abandon() is not None:
+            self._lose(replica, error)
+            return
+        log.warning("engine call given up code=%s", error.code)
+        for task in replica.let_go():
+            self._scheduler.settle(task, error)
 
     def _lose(self, replica: _Replica, error: OcrWorkerError) -> None:
+        known = replica.lost
         in_hand = replica.lose()
-        self._on_lost(error)  # before any page is answered: the worker must know that it drains when its jobs answer
+        if not known:  # before any page is answered: the worker must know that it drains when its jobs answer
+            self._on_lost(error)
         for task in in_hand:
             self._scheduler.settle(task, error)
         if all(other.lost for other in self._replicas):
@@ -153,11 +173,15 @@ class _Replica:
             raise EngineUnavailable("the engine was not loaded")
         return self._engine
 
-    def begin(self, batch: list[Task], timeout_s: float) -> None:
-        """A call begins."""
+    def hold(self, batch: list[Task]) -> None:
+        """Pages are in hand; no call has begun."""
         with self._lock:
             self._in_hand = list(batch)
-            self._deadline = time.monotonic() + timeout_s * len(batch)
+
+    def begin(self, timeout_s: float) -> None:
+        """A call on the pages in hand begins."""
+        with self._lock:
+            self._deadline = time.monotonic() + timeout_s * len(self._in_hand)
 
     def finish(self, task: Task, timeout_s: float) -> None:
         """A page is done; the rest of the batch has its time from now."""
@@ -172,10 +196,24 @@ class _Replica:
         with self._lock:
             return not self.lost and time.monotonic() > self._deadline
 
+    def died(self) -> OcrWorkerError | None:
+        """Why the engine will not be back, where it can tell without a call."""
+        return self._engine.lost() if isinstance(self._engine, Revives) and not self.lost else None
+
+    def abandon(self) -> OcrWorkerError | None:
+        """After a call that failed or hangs: why the engine cannot go on; None when it can be revived."""
+        if isinstance(self._engine, Revives):
+            return self._engine.abandon()
+        return EngineUnavailable("the engine cannot be revived")
+
     def lose(self) -> list[Task]:
         """Gives the engine up; the pages it had in hand."""
+        self.lost = True
+        return self.let_go()
+
+    def let_go(self) -> list[Task]:
+        """Gives the call up; the pages it had in hand."""
         with self._lock:
-            self.lost = True
             in_hand, self._in_hand = self._in_hand, []
             self._deadline = float("inf")
             return in_hand

@@ -52,12 +52,19 @@ class Settings(BaseSettings):
     backend: Literal[
         "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
     ] = Field("native", description="what reads the crops: Paddle in this process, or a model server of this kind")
+    server: Literal["external", "managed"] = Field(
+        "external", description="the model server is started elsewhere, or by the worker (`vllm-server` only)"
+    )
     server_url: str | None = Field(
-        None, pattern=r"^https?://[^/]+.*$", description="of the model server, up to and with `/v1`"
+        None, pattern=r"^https?://[^/]+.*$", description="of an external model server, up to and with `/v1`"
     )
     server_api_key: SecretStr | None = Field(None, description="key of the model server, where it wants one")
     server_model: str | None = Field(None, description="name the server gives the model; none: PaddleOCR-VL's own")
     server_wait_s: float = Field(300, gt=0, description="longest wait for the model server at start")
+    server_args: list[str] = Field(
+        [], description='more arguments for a managed `vllm serve`, as JSON: `["--gpu-memory-utilization", "0.7"]`'
+    )
+    vllm: str = Field("vllm", description="the command of a managed server, in an environment of its own")
     replicas: int = Field(2, ge=1, le=16, description="pipelines that feed a model server; the native backend has one")
     vl_version: Literal["v1", "v1.5", "v1.6"] = Field("v1.6", description="PaddleOCR-VL's version")
     device: str = Field("gpu", pattern=r"^(cpu|gpu(:\d+)?)$", description="`gpu`, `gpu:1`, `cpu`")
@@ -86,9 +93,16 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _server_has_an_address(self) -> Settings:
-        if self.backend != "native" and not self.server_url:
-            raise ValueError(f"OCR_BACKEND={self.backend} needs OCR_SERVER_URL, such as http://127.0.0.1:8000/v1")
+    def _server_can_be_had(self) -> Settings:
+        if self.server == "managed" and self.backend != "vllm-server":
+            raise ValueError(f"OCR_SERVER=managed starts vLLM: it needs OCR_BACKEND=vllm-server, not {self.backend}")
+        if self.server == "managed" and self.server_url:
+            raise ValueError("OCR_SERVER=managed chooses the server's address itself: leave OCR_SERVER_URL out")
+        if self.backend != "native" and self.server == "external" and not self.server_url:
+            raise ValueError(
+                f"OCR_BACKEND={self.backend} needs OCR_SERVER_URL, such as http://127.0.0.1:8000/v1"
+                " (or OCR_SERVER=managed: the worker starts vLLM itself)"
+            )
         return self
 
 
@@ -119,3 +133,16 @@ def tell_paddle(settings: Settings) -> None:
     os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
     # Else a GPU that was asked for and is not there quietly becomes the CPU.
     os.environ["PADDLE_PDX_DISABLE_DEVICE_FALLBACK"] = "True"
+
+
+def model_server_environment() -> dict[str, str]:
+    """The environment of a model server of ours: without what is for this worker only, and without the network."""
+    ours = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -29,6 +29,14 @@ VL_FILES = (
     "tokenizer.model",
     "tokenizer_config.json",
 )
+VLLM_FILES = (
+    "config.json",
+    "model.safetensors",
+    "preprocessor_config.json",
+    "chat_template.jinja",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
 _VL_NAMES = {"v1": "PaddleOCR-VL", "v1.5": "PaddleOCR-VL-1.5", "v1.6": "PaddleOCR-VL-1.6"}
 _LAYOUT_NAMES = {"v1": "PP-DocLayoutV2", "v1.5": "PP-DocLayoutV3", "v1.6": "PP-DocLayoutV3"}
 _CACHED_MODELS = "huggingface-cache/hub/models--PaddlePaddle--{name}"
@@ -50,8 +58,9 @@ def models(settings: Settings) -> dict[str, Model]:
     needed = {
         "layout": Model(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
     }
-    if settings.backend == "native":  # else the model server has them
-        needed["vl"] = Model(_VL_NAMES[version], VL_FILES, settings.vl_weights_dir)
+    if settings.backend == "native" or settings.server == "managed":  # else the model server has them
+        files = VL_FILES if settings.backend == "native" else VLLM_FILES
+        needed["vl"] = Model(_VL_NAMES[version], files, settings.vl_weights_dir)
     if settings.use_doc_orientation_classify:
         needed["doc_orientation_classify"] = Model("PP-LCNet_x1_0_doc_ori", STATIC_FILES)
     if settings.use_doc_unwarping:

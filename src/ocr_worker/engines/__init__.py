@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 
 from ocr_worker.engines.base import Engine
@@ -14,9 +15,13 @@ _FACTORIES = {
 }
 
 
-def engine_replicas(settings: Settings) -> int:
-    """How many engines run side by side: several only where a model server does the reading."""
-    return settings.replicas if settings.engine == "paddleocr-vl" and settings.backend != "native" else 1
+def engine_builders(settings: Settings) -> list[Callable[[], Engine]]:
+    """What builds each engine of this worker; several run side by side only where a model server does the reading."""
+    if settings.engine == "paddleocr-vl":
+        from ocr_worker.engines.paddleocr_vl import Builder
+
+        return [Builder(settings)] * (1 if settings.backend == "native" else settings.replicas)
+    return [lambda: create_engine(settings)]
 
 
 def create_engine(settings: Settings) -> Engine:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_worker.errors import OcrWorkerError
 from ocr_worker.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions
 
 Pixels = NDArray[np.uint8]
@@ -82,6 +83,27 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Frees what the engine holds; called on its thread, once."""
+        ...
+
+
+@runtime_checkable
+class Revives(Protocol):
+    """An engine part of whose work is done by another process, which may die, freeze, and be started again."""
+
+    def revive(self) -> None:
+        """Returns as soon as that process can be used. On the engine's thread, before each call.
+
+        Raises EngineUnavailable when it will not be back.
+        """
+        ...
+
+    def abandon(self) -> OcrWorkerError | None:
+        """Ends that process, which failed or hangs in this engine's call; why it will not be back, if so. From any
+        thread, and more than once for one call."""
+        ...
+
+    def lost(self) -> OcrWorkerError | None:
+        """Why that process will not be back, if so. From any thread."""
         ...
 
 

@@ -10,7 +10,8 @@ import pytest
 import tinyvl
 from model_server import TEXT, ModelServer
 from ocr_worker.engines.options import PaddleOcrVlOptions, check_options
-from ocr_worker.engines.paddleocr_vl import create, server
+from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.server import ExternalServer
 from ocr_worker.errors import (
     EngineTimedOut,
     EngineUnavailable,
@@ -45,7 +46,7 @@ def settings(double: ModelServer, **fields: Any) -> Settings:
 @pytest.mark.parametrize(("mode", "limits"), [("fine", True), ("slow", True), ("refuses-limits", False)])
 def test_a_server_that_reads_is_connected(start: StartServer, mode: str, limits: bool) -> None:
     """A server that reads a crop is taken, and whether it takes pixel limits is found out."""
-    assert server.connect(settings(start(mode))).takes_pixel_limits is limits
+    assert ExternalServer(settings(start(mode))).wait()[0].takes_pixel_limits is limits
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_server_that_is_not_right_stops_the_worker(
     """Another model, silence, nonsense and refusal are each an error that says so."""
     double = start(mode, model=model) if model else start(mode)
     with pytest.raises(error) as caught:
-        server.connect(settings(double, engine_timeout_s=1))
+        ExternalServer(settings(double, engine_timeout_s=1))
     assert told in str(caught.value)
 
 
@@ -73,7 +74,7 @@ def test_no_server_is_told_within_the_time(start: StartServer) -> None:
     double.die()
     url = double.url.replace("http://", "http://user:secret@")
     with pytest.raises(EngineUnavailable, match=r"no model server at 127\.0\.0\.1:\d+ within 1\.5 s") as caught:
-        server.connect(settings(double, server_url=url))
+        ExternalServer(settings(double, server_url=url))
     assert "secret" not in str(caught.value)
 
 
@@ -81,7 +82,7 @@ def test_a_key_is_sent_and_not_shown(start: StartServer) -> None:
     """The key goes into the header, and nowhere into what the settings print."""
     double = start()
     chosen = settings(double, server_api_key="sesame")
-    server.connect(chosen)
+    ExternalServer(chosen)
     assert double.keys == {"Bearer sesame"}
     assert "sesame" not in repr(chosen)
 
@@ -120,6 +121,25 @@ def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
     with pytest.raises(InvalidRequest, match="pixel limits of its own"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions(max_pixels=500_000))
     engine.close()
+
+
+def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer) -> None:
+    """500 for a page and for a plain crop: the server is at fault, as when its engine died behind it."""
+    double = start()
+    engine = create(settings(double))
+    double.mode = "dying"
+    with pytest.raises(EngineUnavailable, match=r"is gone \(InternalServerError\)"):
+        engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
+
+
+def test_a_server_that_fails_on_this_crop_is_not_gone(start: StartServer) -> None:
+    """500 for a page, and a plain crop is read: the page is at fault."""
+    double = start()
+    engine = create(settings(double))
+    double.mode = "bad-crop"
+    with pytest.raises(Exception, match="500") as caught:
+        engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
+    assert not isinstance(caught.value, EngineUnavailable)
 
 
 def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:

@@ -3,35 +3,63 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from ocr_worker import weights
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import server
+from ocr_worker.engines.paddleocr_vl.managed import ManagedServer
+from ocr_worker.engines.paddleocr_vl.server import ExternalServer, ModelServer
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.settings import Settings, tell_paddle
 
-_building = threading.Lock()  # replicas start at once; Paddle is imported and built by one thread at a time
+
+class Builder:
+    """Builds the engines of one worker: Paddle by one thread at a time, and one model server for all of them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._building = threading.Lock()  # replicas start at once
+        self._managed: ManagedServer | None = None
+
+    def __call__(self) -> Engine:
+        """An engine, loaded from whole local weights.
+
+        Raises WeightsMissing, SettingsInvalid (a device or a program that is not there), EngineUnavailable (Paddle
+        does not load, the model server is not what it should be) and EngineTimedOut (that server is frozen).
+        """
+        with self._building:
+            try:
+                return self._build()
+            except BaseException:
+                if self._managed:
+                    self._managed.close()  # before the worker ends: it may end without a word
+                raise
+
+    def _build(self) -> Engine:
+        settings = self._settings
+        directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
+        model_server = self._model_server(directories)
+        tell_paddle(settings)
+        try:
+            from ocr_worker.engines.paddleocr_vl import adapter  # 3 s: only once the weights are there
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"Paddle does not load: {error}\n"
+                "install `ocr-worker[paddle]` and paddlepaddle-gpu (for the CPU: paddlepaddle),"
+                " or set OCR_ENGINE=embedded"
+            ) from error
+        return adapter.load(settings, directories, model_server)
+
+    def _model_server(self, directories: dict[str, Path]) -> ModelServer | None:
+        settings = self._settings
+        if settings.backend == "native":
+            return None
+        if settings.server == "external":
+            return ExternalServer(settings)
+        self._managed = self._managed or ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
+        return self._managed
 
 
 def create(settings: Settings) -> Engine:
-    """The engine, loaded from whole local weights.
-
-    Raises WeightsMissing, SettingsInvalid (a device that is not there), EngineUnavailable (Paddle does not load, the
-    model server is not what it should be) and EngineTimedOut (the server is frozen).
-    """
-    with _building:
-        return _create(settings)
-
-
-def _create(settings: Settings) -> Engine:
-    directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
-    connected = server.connect(settings) if settings.backend != "native" else None
-    tell_paddle(settings)
-    try:
-        from ocr_worker.engines.paddleocr_vl import adapter  # 3 s: only once the weights are there
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"Paddle does not load: {error}\n"
-            "install `ocr-worker[paddle]` and paddlepaddle-gpu (for the CPU: paddlepaddle), or set OCR_ENGINE=embedded"
-        ) from error
-    return adapter.load(settings, directories, connected)
+    """One engine of its own. Raises what `Builder` raises."""
+    return Builder(settings)()

@@ -26,13 +26,14 @@ from ocr_worker.engines.paddleocr_vl import warmup  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.server import Server, place  # noqa: E402
-from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, SettingsInvalid  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.server import ModelServer, Server, model_name, place, still_reads  # noqa: E402
+from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each crop that a model server reads
 
 REPETITION = PageWarning(
     code="REPETITION",
@@ -51,12 +52,20 @@ class PaddleOcrVl:
     batch_size = 1
     preferred_dpi = 144  # PaddleX's own for PDFs: 2.0 times 72
 
-    def __init__(self, pipeline: Any, settings: Settings, server: Server | None = None) -> None:
-        """pipeline: a PaddleOCRVL, or what behaves like one. server: what reads its crops; None: Paddle itself."""
+    def __init__(self, pipeline: Any, settings: Settings, model_server: ModelServer | None = None) -> None:
+        """pipeline: a PaddleOCRVL, or what behaves like one. model_server: what reads its crops; None: Paddle itself.
+
+        Raises EngineUnavailable or EngineTimedOut when the model server is not what it should be.
+        """
         self._pipeline = pipeline
         self._settings = settings
-        self._server = server
-        self._recognizer = _watch(pipeline, settings.retry_repetition, server is not None)
+        self._model_server = model_server
+        self._server: Server | None = None
+        self._start = 0
+        self._recognizer = _watch(pipeline, settings.retry_repetition, model_server is not None)
+        if model_server:
+            model_server.join()
+            self.revive()
         self.info = EngineInfo(
             name="paddleocr-vl",
             version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, paddle {paddle.version.full_version})",
@@ -89,8 +98,25 @@ class PaddleOcrVl:
         results = self._pipeline.restructure_pages(documents, merge_tables=True, relevel_titles=True)
         return [page and restructured(page, result) for page, result in zip(pages, results, strict=True)]
 
+    def revive(self) -> None:
+        """See `Revives`: waits while a model server of ours is started again."""
+        if self._model_server:
+            self._server, self._start = self._model_server.wait()
+
+    def abandon(self) -> OcrWorkerError | None:
+        """See `Revives`: without a model server there is only this process, which cannot be revived."""
+        if self._model_server:
+            return self._model_server.abandon(self._start)
+        return EngineUnavailable("the engine is gone; the worker is replaced")
+
+    def lost(self) -> OcrWorkerError | None:
+        """See `Revives`."""
+        return self._model_server.lost() if self._model_server else None
+
     def close(self) -> None:
-        """Ends the pipeline and gives its memory on the device back."""
+        """Ends the pipeline and gives its memory on the device back; the last engine ends a model server of ours."""
+        if self._model_server:
+            self._model_server.leave()
         self._pipeline.close()
         _free_cache()
 
@@ -126,19 +152,26 @@ class PaddleOcrVl:
             return result
         except Exception as error:
             fault, words = diagnose(error)
-            if fault is Fault.POISONED:
-                if self._server:
-                    raise EngineUnavailable(
-                        f"the model server at {place(self._server.url)} is gone ({words}); the worker is replaced"
-                    ) from error
-                raise EngineUnavailable(f"the device's context is broken ({words}); the worker is replaced") from error
-            if fault is Fault.PAGE:
+            if self._is_gone(fault):
+                what = (
+                    f"the model server at {place(self._server.url)} is gone"
+                    if self._server
+                    else "the device's context is broken"
+                )
+                raise EngineUnavailable(f"{what} ({words}); send the page again") from error
+            if fault is not Fault.OUT_OF_MEMORY:
                 raise
             log.warning("page %d ran out of memory (%s)", page.number, words)
             return None
 
+    def _is_gone(self, fault: Fault) -> bool:
+        """Whether no page can be read any more, not just this one."""
+        if fault is Fault.SERVER_FAILED and self._server:
+            return not still_reads(self._settings, self._server)
+        return fault is Fault.POISONED
 
-def load(settings: Settings, directories: Mapping[str, Path], server: Server | None = None) -> PaddleOcrVl:
+
+def load(settings: Settings, directories: Mapping[str, Path], model_server: ModelServer | None = None) -> PaddleOcrVl:
     """The engine on `directories` (see `weights.models`). Raises SettingsInvalid and EngineUnavailable."""
     _check_device(settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
@@ -146,8 +179,7 @@ def load(settings: Settings, directories: Mapping[str, Path], server: Server | N
         pipeline = PaddleOCRVL(
             pipeline_version=settings.vl_version,
             layout_detection_model_dir=parts["layout"],
-            vl_rec_model_dir=parts.get("vl"),
-            **(_server_parts(settings, server) if server else {}),
+            **(_server_parts(settings, model_server) if model_server else {"vl_rec_model_dir": parts["vl"]}),
             doc_orientation_classify_model_dir=parts.get("doc_orientation_classify"),
             doc_unwarping_model_dir=parts.get("doc_unwarping"),
             use_doc_orientation_classify=settings.use_doc_orientation_classify,
@@ -162,7 +194,7 @@ def load(settings: Settings, directories: Mapping[str, Path], server: Server | N
             f"check the weights: ocr-worker weights verify --version {settings.vl_version}"
             " (OCR_LOG_LEVEL=DEBUG shows the error)"
         ) from error
-    return PaddleOcrVl(pipeline, settings, server)
+    return PaddleOcrVl(pipeline, settings, model_server)
 
 
 def _check_device(device: str) -> None:
@@ -220,12 +252,12 @@ def _server_arguments(options: PaddleOcrVlOptions, server: Server | None) -> dic
     }
 
 
-def _server_parts(settings: Settings, server: Server) -> dict[str, Any]:
+def _server_parts(settings: Settings, model_server: ModelServer) -> dict[str, Any]:
     key = settings.server_api_key
     return {
         "vl_rec_backend": settings.backend,
-        "vl_rec_server_url": server.url,
-        "vl_rec_api_model_name": server.model,
+        "vl_rec_server_url": model_server.url,
+        "vl_rec_api_model_name": model_name(settings),
         "vl_rec_api_key": key.get_secret_value() if key else None,
     }
 

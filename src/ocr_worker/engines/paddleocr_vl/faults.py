@@ -39,6 +39,8 @@ _POISONED = re.compile(
 )
 # The model server cannot be reached, by the client's class; its timeouts are left to the worker's own deadline.
 _GONE = ("APIConnectionError", "ConnectError")
+# The model server answers, but not with what was asked for: for this crop or for every one.
+_REFUSED = ("InternalServerError", "NotFoundError", "AuthenticationError", "PermissionDeniedError")
 _OUT_OF_MEMORY = re.compile(
     r"Out of memory error on GPU|\(ResourceExhausted\)|ResourceExhaustedError|CUDA error\(2\)"
     r"|CUDNN_STATUS_ALLOC_FAILED|CUBLAS error\(3\)"
@@ -51,6 +53,7 @@ class Fault(Enum):
     PAGE = auto()
     OUT_OF_MEMORY = auto()
     POISONED = auto()
+    SERVER_FAILED = auto()  # whose fault it is the server must be asked
 
 
 def diagnose(error: BaseException) -> tuple[Fault, str]:
@@ -62,6 +65,8 @@ def diagnose(error: BaseException) -> tuple[Fault, str]:
     for one, _ in texts:
         if type(one).__name__ in _GONE:
             return Fault.POISONED, type(one).__name__
+        if type(one).__name__ in _REFUSED:
+            return Fault.SERVER_FAILED, type(one).__name__
     for one, text in texts:
         if found := _OUT_OF_MEMORY.search(text):
             return Fault.OUT_OF_MEMORY, found[0]

@@ -1,0 +1,149 @@
+"""A model server that the worker starts itself: used, watched, started again, and never left behind; vLLM is a double,
+its processes are real, and so is the pipeline."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import tinyvl
+import vllm_command
+from model_server import TEXT
+from ocr_worker.engines.base import Engine
+from ocr_worker.engines.options import PaddleOcrVlOptions
+from ocr_worker.engines.paddleocr_vl import Builder, create
+from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, WeightsMissing
+from ocr_worker.settings import load_settings
+
+SOON_S = 20
+
+
+def built(folder: Path, **fields: Any) -> PaddleOcrVl:
+    engine = create(tinyvl.settings(**vllm_command.fields(folder, **fields)))
+    assert isinstance(engine, PaddleOcrVl)
+    return engine
+
+
+def read(engine: Engine) -> str:
+    (block,) = engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks
+    return block.content
+
+
+def comes_true(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SOON_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_a_managed_server_reads_and_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is started on the weights with pixel limits allowed, reads the page, says so in our log without a document,
+    and all its processes end with the last engine."""
+    caplog.set_level(logging.INFO, "ocr_worker")
+    build = Builder(tinyvl.settings(**vllm_command.fields(tmp_path, server_args=["--seed", "7"])))
+    first, second = build(), build()
+    assert (read(first), read(second)) == (TEXT, TEXT)
+    assert first.info.backend == "vllm-server"
+    assert {"--trust-request-mm-kwargs", "--seed"} <= set(vllm_command.server(tmp_path).cmdline())
+    assert "--trust-remote-code" not in vllm_command.server(tmp_path).cmdline()
+    assert "vllm: arguments:" in caplog.text
+    assert "c2VjcmV0" not in caplog.text
+    first.close()
+    assert read(second) == TEXT
+    second.close()
+    assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
+
+
+def test_a_dead_server_is_started_again_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call in its midst fails, the next one waits for the new server; a second death is the last."""
+    monkeypatch.setenv("DOUBLE_VLLM_SECONDS", "4")  # longer than the client tries again
+    engine = built(tmp_path)
+    for restarted in (True, False):
+        vllm_command.server(tmp_path).kill()
+        with pytest.raises(EngineUnavailable, match="is gone"):
+            read(engine)
+        assert (engine.abandon() is None) is restarted
+        if restarted:
+            engine.revive()
+            assert read(engine) == TEXT
+    with pytest.raises(EngineUnavailable, match="died a second time"):
+        engine.revive()
+    assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
+
+
+def test_a_server_that_dies_idle_is_started_again(tmp_path: Path) -> None:
+    """Nobody calls: the server is back all the same, and after its second death the engine says that it is lost."""
+    engine = built(tmp_path)
+    first = vllm_command.server(tmp_path)
+    first.kill()
+    assert comes_true(lambda: vllm_command.servers(tmp_path) not in ([], [first]))
+    engine.revive()
+    assert read(engine) == TEXT
+    assert engine.lost() is None
+    vllm_command.server(tmp_path).kill()
+    assert comes_true(lambda: engine.lost() is not None)
+
+
+def test_a_frozen_server_can_be_abandoned(tmp_path: Path) -> None:
+    """A stopped process takes no signal but the kill: it gets that, and a new one is there."""
+    engine = built(tmp_path)
+    frozen = vllm_command.server(tmp_path)
+    frozen.suspend()
+    assert engine.abandon() is None
+    assert engine.abandon() is None  # told twice, by the watchdog and by the engine's thread: one death
+    engine.revive()
+    assert read(engine) == TEXT
+    assert not psutil.pid_exists(frozen.pid)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "fields", "error", "told"),
+    [
+        ("fails", {}, EngineUnavailable, "ended with code 1 before it could be used: ValueError: No available memory"),
+        ("silent", {"server_wait_s": 2}, EngineUnavailable, r"no model server at 127\.0\.0\.1:\d+ within 2 s"),
+        ("fine", {"vllm": "/nowhere/vllm"}, SettingsInvalid, "no command '/nowhere/vllm'\ninstall vLLM into"),
+        ("fine", {"vl_weights_dir": tinyvl.VL}, WeightsMissing, "tokenizer.json is missing"),
+    ],
+)
+def test_a_managed_server_that_does_not_come_up_says_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    fields: dict[str, Any],
+    error: type[OcrWorkerError],
+    told: str,
+) -> None:
+    """A crash, silence, no command and no weights are each an error that says so, and no process is left."""
+    monkeypatch.setenv("DOUBLE_VLLM", mode)
+    with pytest.raises(error, match=told):
+        built(tmp_path, **fields)
+    assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"OCR_SERVER": "managed"}, "it needs OCR_BACKEND=vllm-server, not native"),
+        ({"OCR_SERVER": "managed", "OCR_BACKEND": "sglang-server"}, "not sglang-server"),
+        (
+            {"OCR_SERVER": "managed", "OCR_BACKEND": "vllm-server", "OCR_SERVER_URL": "http://127.0.0.1:1/v1"},
+            "leave OCR_SERVER_URL out",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    """A managed server of another kind, or at an address of its own, is no valid setting."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsInvalid, match=told):
+        load_settings()
