@@ -8,6 +8,7 @@ import pytest
 from pydantic import Field, SecretStr
 
 import tinyvl
+import vllm_command
 from ocr_worker import doctor
 from ocr_worker.settings import Settings
 
@@ -28,6 +29,20 @@ def test_ready() -> None:
     assert report.lines[-1] == "ready"
     for told in ("v1.6", "paddleocr 3.7.0", str(tinyvl.VL), "device: cpu", "max_pages 2000"):
         assert told in text
+
+
+def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
+    """An external server by host and port alone; a managed one by its command, which must be there."""
+    external = doctor.examine(
+        tinyvl.settings(backend="vllm-server", server_url="http://me:secret@127.0.0.1:8000/v1?key=secret")
+    )
+    assert "model server: 127.0.0.1:8000, asked at start only" in external.lines
+    assert "secret" not in "\n".join(external.lines)
+    managed = doctor.examine(tinyvl.settings(**vllm_command.fields(tmp_path)))
+    assert managed.ok
+    assert f"model server: started by the worker, {tmp_path / 'vllm'}" in managed.lines
+    missing = doctor.examine(tinyvl.settings(**vllm_command.fields(tmp_path, vllm="/nowhere/vllm")))
+    assert not missing.ok
 
 
 def test_missing_weights(tmp_path: Path) -> None:

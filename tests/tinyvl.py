@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,14 @@ def draw(lines: Sequence[str], bar: bool = False) -> Image.Image:
 def page(lines: Sequence[str], number: int = 1, bar: bool = False) -> PageImage:
     """The drawn page as engines take it."""
     return PageImage(number=number, pixels=pixels(draw(lines, bar)))
+
+
+def tiff(pages: Sequence[Sequence[str]]) -> bytes:
+    """A TIFF of drawn pages, one for each list of lines."""
+    first, *others = [draw(lines) for lines in pages]
+    buffer = io.BytesIO()
+    first.save(buffer, "TIFF", compression="tiff_deflate", save_all=True, append_images=others)
+    return buffer.getvalue()
 
 
 def pixels(image: Image.Image) -> Pixels:

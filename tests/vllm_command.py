@@ -50,10 +50,25 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
     return tinyvl.environment(**named | variables)
 
 
+def real_environment(home: Path, **variables: str) -> dict[str, str]:
+    """Variables of a worker that starts the real vLLM in the virtual environment `home` (see vllm_environment.sh)."""
+    small = ["--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "4096", "--max-num-seqs", "8"]
+    chosen = {
+        "OCR_BACKEND": "vllm-server",
+        "OCR_SERVER": "managed",
+        "OCR_VLLM": str(home / "bin" / "vllm"),
+        "OCR_SERVER_ARGS": json.dumps(small),
+        "OCR_VL_WEIGHTS_DIR": str(home / "tinyvl"),
+        "OCR_WARMUP_CHECK": "false",
+        "VLLM_CPU_KVCACHE_SPACE": "1",  # GB; without it vLLM takes a share of the machine's memory
+    }
+    return tinyvl.environment(**chosen | variables)
+
+
 def processes(within: Path | str) -> list[psutil.Process]:
     """Everything alive that a managed server brings: its guard, itself and its engine; known by its weights' folder."""
-    named = [one for one in psutil.process_iter() if _runs(one) and any(str(within) in part for part in _command(one))]
-    below = [child for one in named for child in one.children(recursive=True) if _runs(child)]
+    named = [one for one in psutil.process_iter() if runs(one) and any(str(within) in part for part in _command(one))]
+    below = [child for one in named for child in one.children(recursive=True) if runs(child)]
     return list({one.pid: one for one in [*named, *below]}.values())
 
 
@@ -68,6 +83,13 @@ def server(within: Path | str) -> psutil.Process:
     return found
 
 
+def freeze(within: Path | str) -> None:
+    """Stops the server and its engine, so that they take connections and answer nothing; not their guard."""
+    one = server(within)
+    for process in [one, *one.children(recursive=True)]:
+        process.suspend()
+
+
 def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else _path(value)
 
@@ -76,7 +98,8 @@ def _path(value: Any) -> str:
     return str(value) if isinstance(value, Path) else json.dumps(value)
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Whether it is alive; a zombie is not."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

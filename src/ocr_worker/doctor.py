@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pydantic import SecretStr
 
 from ocr_worker import __version__, weights
+from ocr_worker.engines.paddleocr_vl.server import place
 from ocr_worker.errors import WeightsMissing
 from ocr_worker.settings import Settings
 
@@ -32,7 +33,9 @@ def examine(settings: Settings) -> Report:
     lines = [f"ocr-worker {__version__}, engine {settings.engine}"]
     remedies: list[str] = []
     if settings.engine == "paddleocr-vl":
-        lines += [f"PaddleOCR-VL {settings.vl_version}, backend native", _packages(remedies)]
+        lines += [f"PaddleOCR-VL {settings.vl_version}, backend {settings.backend}", _packages(remedies)]
+        if settings.backend != "native":
+            lines.append(_model_server(settings, remedies))
         lines += _weights(settings, remedies)
         lines.append(_device(settings.device, remedies))
     lines.append("limits: " + ", ".join(f"{name} {_shown(settings, name)}" for name in _LIMITS))
@@ -48,6 +51,15 @@ def _packages(remedies: list[str]) -> str:
     if not (found["paddlepaddle-gpu"] or found["paddlepaddle"]):
         remedies.append("Paddle is not installed: paddlepaddle-gpu from Paddle's index, or paddlepaddle for the CPU")
     return ", ".join(f"{name} {number}" for name, number in found.items() if number) or "no Paddle packages"
+
+
+def _model_server(settings: Settings, remedies: list[str]) -> str:
+    if settings.server == "external":
+        return f"model server: {place(settings.server_url or '')}, asked at start only"
+    command = shutil.which(settings.vllm)
+    if command is None:
+        remedies.append(f"there is no command {settings.vllm!r} for OCR_SERVER=managed; set OCR_VLLM to vLLM's `vllm`")
+    return f"model server: started by the worker, {command or 'missing'}"
 
 
 def _weights(settings: Settings, remedies: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ from ocr_worker.settings import Settings  # noqa: E402
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
-logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each crop that a model server reads
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # of the openai client: a line for each crop that is read
 
 REPETITION = PageWarning(
     code="REPETITION",
