@@ -128,6 +128,17 @@ def test_a_managed_server_that_does_not_come_up_says_why(
     assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
 
 
+def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second replica of a worker that cannot start gets the first one's error at once."""
+    monkeypatch.setenv("DOUBLE_VLLM", "fails")
+    build = Builder(tinyvl.settings(**vllm_command.fields(tmp_path)))
+    with pytest.raises(EngineUnavailable) as first:
+        build()
+    with pytest.raises(EngineUnavailable) as second:
+        build()
+    assert second.value is first.value
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [

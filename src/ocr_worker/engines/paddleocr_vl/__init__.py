@@ -20,6 +20,7 @@ class Builder:
         self._settings = settings
         self._building = threading.Lock()  # replicas start at once
         self._managed: ManagedServer | None = None
+        self._failed: Exception | None = None
 
     def __call__(self) -> Engine:
         """An engine, loaded from whole local weights.
@@ -28,9 +29,12 @@ class Builder:
         does not load, the model server is not what it should be) and EngineTimedOut (that server is frozen).
         """
         with self._building:
+            if self._failed:
+                raise self._failed  # the worker is ending: nothing more may be built meanwhile
             try:
                 return self._build()
-            except BaseException:
+            except Exception as error:
+                self._failed = error
                 if self._managed:
                     self._managed.close()  # before the worker ends: it may end without a word
                 raise
