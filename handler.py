@@ -12,13 +12,13 @@ import logging
 import signal
 from typing import Any
 
-from ocr_worker.start_up import StartUp, fail
+from ocr_worker.start_up import StartUp, fail, import_sdk
 
 start_up = StartUp()
+runpod = import_sdk()
+start_up.phase("sdk")
 
-import runpod  # noqa: E402  (after the clock has started: it takes over a second, which the start-up line shows)
-
-from ocr_worker import dry_run, log, response, threads  # noqa: E402
+from ocr_worker import dry_run, log, response, threads  # noqa: E402  (after the clock has started)
 from ocr_worker.drain import Drain  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
 from ocr_worker.pipeline import ParseJob, Pipeline  # noqa: E402
@@ -39,7 +39,7 @@ def load() -> Pipeline:
     loaded = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
     for phase, seconds in loaded.start().items():
         start_up.phase(phase, seconds)
-    start_up.ready()
+    start_up.ready(settings.init_timeout_s)
     return loaded
 
 

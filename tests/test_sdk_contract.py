@@ -10,6 +10,7 @@ import pytest
 from runpod.serverless.modules import rp_job, rp_scale
 from runpod.serverless.modules.rp_logger import RunPodLogger
 from runpod.serverless.modules.worker_state import JobsProgress
+from runpod.serverless.utils import rp_debugger
 
 from ocr_worker.drain import Drain
 
@@ -19,6 +20,13 @@ def test_the_loop_fetches_jobs_by_the_name_the_gate_replaces() -> None:
     assert rp_scale.get_job is rp_job.get_job
     assert "self.jobs_fetcher = get_job" in inspect.getsource(rp_scale.JobScaler.__init__)
     assert "self.jobs_fetcher(session, jobs_needed)" in inspect.getsource(rp_scale.JobScaler.get_jobs)
+
+
+def test_the_sdk_does_without_the_processors_name() -> None:
+    """Its import asks py-cpuinfo for one field of a debug log, and takes no answer for an answer."""
+    source = inspect.getsource(rp_debugger)
+    assert source.count("cpuinfo.") == 1
+    assert 'PROCESSOR = cpuinfo.get_cpu_info()["brand_raw"]\nexcept KeyError:' in source
 
 
 def test_installing_the_gate_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     start_timeout_s: float = Field(
         400, gt=0, description="longest the engine may take to load and warm up; the platform waits 7 minutes in all"
     )
+    init_timeout_s: float = Field(
+        420, gt=0, validation_alias="RUNPOD_INIT_TIMEOUT", description="what the platform allows for the whole start"
+    )
     job_timeout_s: float | None = Field(None, gt=0, description="answer with what is there after this long")
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")

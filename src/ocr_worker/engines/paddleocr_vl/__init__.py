@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from pathlib import Path
 
 from ocr_worker import weights
@@ -10,7 +12,10 @@ from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl.managed import ManagedServer
 from ocr_worker.engines.paddleocr_vl.server import ExternalServer, ModelServer
 from ocr_worker.errors import EngineUnavailable
+from ocr_worker.log import event
 from ocr_worker.settings import Settings, tell_paddle
+
+log = logging.getLogger(__name__)
 
 
 class Builder:
@@ -41,8 +46,11 @@ class Builder:
 
     def _build(self) -> Engine:
         settings = self._settings
+        began = time.monotonic()
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
+        weights.read_ahead(directories.values())
         model_server = self._model_server(directories)
+        found = time.monotonic()
         tell_paddle(settings)
         try:
             from ocr_worker.engines.paddleocr_vl import adapter  # 3 s: only once the weights are there
@@ -52,7 +60,11 @@ class Builder:
                 "install `ocr-worker[paddle]` and paddlepaddle-gpu (for the CPU: paddlepaddle),"
                 " or set OCR_ENGINE=embedded"
             ) from error
-        return adapter.load(settings, directories, model_server)
+        imported = time.monotonic()
+        engine = adapter.load(settings, directories, model_server)
+        built = time.monotonic()
+        event(log, "engine", weights=found - began, paddle=imported - found, construct=built - imported)
+        return engine
 
     def _model_server(self, directories: dict[str, Path]) -> ModelServer | None:
         settings = self._settings
