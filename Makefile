@@ -1,5 +1,6 @@
 # `make run`: a real document through handler.py, with nothing but git, make and Python on the machine.
 # `make test`: everything that must hold. `make schema`: docs/*.json from the models. `make lock`: new pins.
+# `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
 
 PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -9,7 +10,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --python-version 3.11 pyproject.toml
 
-.PHONY: run test test-vllm lint schema lock clean
+.PHONY: run test test-vllm image-check lint schema lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -21,6 +22,12 @@ test: .venv/full lint
 test-vllm: .venv/full
 	@tests/vllm_environment.sh $(PYTHON) .venv-vllm
 	VLLM_UNDER_TEST=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest -v -rP tests/test_managed_worker.py tests/real_vllm.py
+
+image-check: export STORAGE_DRIVER = vfs
+image-check: export BUILDAH_ISOLATION = chroot
+image-check: .venv/full
+	@tests/image_base.sh
+	$(BIN)/python -m pytest -v -rP tests/image_check.py
 
 lint: .venv/full
 	$(BIN)/ruff check .

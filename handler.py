@@ -35,7 +35,8 @@ def load() -> Pipeline:
     start_up.phase("imports")
     settings = load_settings()
     log.configure(settings.log_level)
-    log.configure_sdk(settings.sdk_log_level or ("INFO" if on_platform() else "WARN"))
+    # In a dry run the SDK would print the whole answer beside our summary of it.
+    log.configure_sdk((settings.sdk_log_level or "INFO") if on_platform() else "WARN")
     loaded = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
     for phase, seconds in loaded.start().items():
         start_up.phase(phase, seconds)

@@ -1,0 +1,70 @@
+# The worker's image. Targets: `native` (the default) and `vllm` (with a model server of its own).
+#   docker build --platform linux/amd64 -t paddleocr-vl-worker .
+#   docker build --platform linux/amd64 -t paddleocr-vl-worker:vllm --target vllm .
+# CUDA: Paddle's index, cu126, or cu129 for Blackwell; its wheels bring CUDA as pip dependencies, so a slim base is enough.
+# PADDLE: for the CPU, paddlepaddle==3.3.1. WEIGHTS: v1, v1.5, v1.6, or none (then from a volume or the platform's cache).
+ARG BASE=python:3.11-slim-bookworm
+ARG WEIGHTS=v1.6
+
+# What changes least comes first: libraries, weights, code.
+FROM ${BASE} AS libraries
+ARG CUDA=cu126
+ARG PADDLE=paddlepaddle-gpu==3.3.1
+# libgomp1: Paddle. libgl1, libglib2.0-0: OpenCV. The font: PaddleX's pictures and the warm-up page.
+# Not root: it needs to write nowhere but into its home, /app and /weights; volumes are only read.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libgomp1 libgl1 libglib2.0-0 fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 worker \
+    && install --directory --owner worker --group worker /app /weights \
+    && printf '#!/bin/sh\nexec python -m ocr_worker.cli "$@"\n' > /usr/local/bin/ocr-worker \
+    && chmod +x /usr/local/bin/ocr-worker
+COPY requirements.txt /tmp/requirements.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-deps -r /tmp/requirements.txt \
+    && case "$PADDLE" in \
+         paddlepaddle-gpu*) index="--extra-index-url https://www.paddlepaddle.org.cn/packages/stable/$CUDA/" ;; \
+         *) index= ;; \
+       esac \
+    && pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore -c /tmp/requirements.txt $index "$PADDLE"
+# RUNPOD_LOG_LEVEL: the SDK's default, DEBUG, logs answers.
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/app/src \
+    RUNPOD_LOG_LEVEL=INFO \
+    OCR_WEIGHTS_HOME=/weights \
+    PADDLE_PDX_LOCAL_FONT_FILE_PATH=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+WORKDIR /app
+USER worker
+
+# The few files that weights are fetched and verified with, so that other code does not fetch them again. Their times are
+# set to nought: the same weights are the same layer, which registries and hosts then have already.
+FROM libraries AS weights
+ARG WEIGHTS
+COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/settings.py src/ocr_worker/threads.py \
+     src/ocr_worker/weights.py /app/src/ocr_worker/
+COPY src/ocr_worker/engines/paddleocr_vl/download.py /app/src/ocr_worker/engines/paddleocr_vl/
+RUN if [ "$WEIGHTS" != none ]; then \
+      OCR_VL_VERSION=$WEIGHTS python -c 'from ocr_worker import settings, weights; weights.fetch(settings.load_settings())' ; \
+    fi \
+    && find /weights -exec touch --no-dereference --date=@0 {} +
+
+# vLLM in an environment of its own: its libraries and Paddle's do not agree. Triton compiles with a C compiler at run time.
+FROM libraries AS vllm
+ARG VLLM=vllm==0.32.0
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/* \
+    && python -m venv /opt/vllm \
+    && /opt/vllm/bin/pip install --no-cache-dir --disable-pip-version-check "$VLLM"
+USER worker
+ENV OCR_BACKEND=vllm-server OCR_SERVER=managed OCR_VLLM=/opt/vllm/bin/vllm
+COPY --from=weights --chown=worker:worker /weights /weights
+COPY --chown=worker:worker . /app
+RUN python -m compileall -q /app
+CMD ["python", "-u", "handler.py"]
+
+FROM libraries AS native
+COPY --from=weights --chown=worker:worker /weights /weights
+COPY --chown=worker:worker . /app
+RUN python -m compileall -q /app
+CMD ["python", "-u", "handler.py"]
