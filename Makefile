@@ -61,5 +61,9 @@ lock: .venv/made
 	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --output-file .venv/gpu.txt
 	cat requirements/gpu-header.txt .venv/gpu.txt > requirements.txt
 
+# The Hub builds its Dockerfile's last stage: the image with vLLM, which serves both of its presets.
+.runpod/Dockerfile: Dockerfile
+	(cat Dockerfile; printf '\n# Written by `make .runpod/Dockerfile`: for the Hub.\nFROM vllm\n') > $@
+
 clean:
 	rm -rf .venv

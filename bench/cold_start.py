@@ -1,6 +1,7 @@
 """How long until the first page, by phase: our worker's start against a bare script that does the same with Paddle.
 
-`python bench/cold_start.py [--rounds 5]`; each start is a process of its own, the sides in turn, on the test weights.
+`python bench/cold_start.py [--rounds 5] [--before CHECKOUT]`; each start is a process of its own, the sides in turn, on
+the test weights. --before: times the whole `handler.py` of another checkout against this one's, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -35,7 +37,8 @@ print("PHASES " + json.dumps(dict(zip(phases, [b - a for a, b in zip(marks, mark
 OURS = """
 import json, time
 marks = [time.perf_counter()]
-import runpod
+from ocr_worker.start_up import import_sdk
+import_sdk()
 marks.append(time.perf_counter())
 from ocr_worker import pipeline, request, response
 from ocr_worker.settings import load_settings
@@ -44,7 +47,7 @@ settings = load_settings()
 marks.append(time.perf_counter())
 engine = create_engine(settings)
 marks.append(time.perf_counter())
-phases = ["import runpod", "import ocr_worker, settings", "weights, import paddleocr, construct"]
+phases = ["import the SDK", "import ocr_worker, settings", "weights, import paddleocr, construct"]
 engine.warm_up()
 marks.append(time.perf_counter())
 phases.append("(warm-up page, not compared)")
@@ -55,7 +58,9 @@ print("PHASES " + json.dumps(dict(zip(phases, [b - a for a, b in zip(marks, mark
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--before", type=Path)
+    options = parser.parse_args()
+    rounds = options.rounds
 
     scripts = {"bare": BARE, "ours": OURS}
     phases: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
@@ -67,6 +72,25 @@ def main() -> None:
     totals = {name: report(name, measured) for name, measured in phases.items()}
     extra = totals["ours"] - totals["bare"]
     print(f"ours / bare: {totals['ours'] / totals['bare']:.2f}; ours - bare: {extra:+.2f} s, wanted <= +{WANTED} s")
+    if options.before:
+        compare_handlers(options.before, Path(__file__).parents[1], rounds)
+
+
+def compare_handlers(before: Path, after: Path, rounds: int) -> None:
+    """Whole processes, in turn: each loads and warms the engine, refuses an empty job, and ends."""
+    seconds: dict[Path, list[float]] = {before: [], after: []}
+    for index in range(rounds + 1):
+        for checkout in seconds:
+            environment = os.environ | tinyvl.environment(PYTHONPATH=str(checkout / "src"))
+            command = [sys.executable, str(checkout / "handler.py"), "--test_input", '{"input": {}}']
+            began = time.perf_counter()
+            subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)
+            if index:
+                seconds[checkout].append(time.perf_counter() - began)
+    ratios = sorted(new / old for old, new in zip(seconds[before], seconds[after], strict=True))
+    for name, checkout in (("before", before), ("after", after)):
+        print(f"handler.py, {name}: {statistics.median(seconds[checkout]):.2f} s")
+    print(f"after / before: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 
 def start(script: str) -> dict[str, float]:
