@@ -2,7 +2,8 @@
 #   docker build --platform linux/amd64 -t paddleocr-vl-worker .
 #   docker build --platform linux/amd64 -t paddleocr-vl-worker:vllm --target vllm .
 # CUDA: Paddle's index, cu126, or cu129 for Blackwell; its wheels bring CUDA as pip dependencies, so a slim base is enough.
-# PADDLE: for the CPU, paddlepaddle==3.3.1. WEIGHTS: v1, v1.5, v1.6, or none (then from a volume or the platform's cache).
+# PADDLE: for the CPU, paddlepaddle==3.3.1. WEIGHTS: v1.6, v1.5, v1 (run the older ones with OCR_VL_VERSION), or none: then
+# they come from a volume or the platform's cache.
 ARG BASE=python:3.11-slim-bookworm
 ARG WEIGHTS=v1.6
 
@@ -48,6 +49,7 @@ RUN if [ "$WEIGHTS" != none ]; then \
     && find /weights -exec touch --no-dereference --date=@0 {} +
 
 # vLLM in an environment of its own: its libraries and Paddle's do not agree. Triton compiles with a C compiler at run time.
+# PyPI's wheels are built for CUDA 13: the endpoint's machines must have it.
 FROM libraries AS vllm
 ARG VLLM=vllm==0.32.0
 USER root
@@ -58,9 +60,11 @@ RUN apt-get update \
     && /opt/vllm/bin/pip install --no-cache-dir --disable-pip-version-check "$VLLM"
 USER worker
 ENV OCR_BACKEND=vllm-server OCR_SERVER=managed OCR_VLLM=/opt/vllm/bin/vllm
+ARG WEIGHTS
 COPY --from=weights --chown=worker:worker /weights /weights
 COPY --chown=worker:worker . /app
-RUN python -m compileall -q /app
+# vLLM reads other files of the weights than Paddle does.
+RUN python -m compileall -q /app && { [ "$WEIGHTS" = none ] || OCR_VL_VERSION=$WEIGHTS ocr-worker weights verify; }
 CMD ["python", "-u", "handler.py"]
 
 FROM libraries AS native
