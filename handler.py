@@ -22,6 +22,7 @@ from ocr_worker import dry_run, log, response, threads  # noqa: E402  (after the
 from ocr_worker.drain import Drain  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
 from ocr_worker.pipeline import ParseJob, Pipeline  # noqa: E402
+from ocr_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.request import parse_request  # noqa: E402
 from ocr_worker.results import error_info, job_error  # noqa: E402
 from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
@@ -41,6 +42,8 @@ def load() -> Pipeline:
     for phase, seconds in loaded.start().items():
         start_up.phase(phase, seconds)
     start_up.ready(settings.init_timeout_s)
+    if on_platform():
+        Recycling(settings, lambda: loaded.engine.pages_read, drain.request).start()
     return loaded
 
 
@@ -89,7 +92,7 @@ if __name__ == "__main__":
         {
             "handler": handler if on_platform() else dry_run.shown(handler),
             # Constant: the SDK applies a change only when no job runs.
-            "concurrency_modifier": lambda current: pipeline.settings.concurrency,
+            "concurrency_modifier": lambda current: pipeline.settings.jobs_at_once,
         }
     )
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,6 +23,7 @@ class ModelServer:
         self.model = model
         self.asked: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
+        self.text_of: Callable[[dict[str, Any]], str] = lambda question: TEXT
         self.released = threading.Event()
         outer = self
 
@@ -64,7 +66,7 @@ class ModelServer:
             return 500, {"error": {"message": "EngineDeadError", "type": "InternalServerError"}}
         if self.mode == "garbage":
             return 200, {"surprise": []}
-        message = {"role": "assistant", "content": TEXT}
+        message = {"role": "assistant", "content": self.text_of(question)}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         return 200, {"id": "1", "object": "chat.completion", "created": 1, "model": self.model, "choices": [choice]}
 

@@ -64,7 +64,7 @@ def test_a_killed_server_costs_the_pages_it_read(worker_of: StartWorker, environ
     vllm_command.server(weights(environment)).kill()
     answer = worker.plane.wait(job, ANSWER_S)
     found = codes(answer.output)
-    assert found["ENGINE_UNAVAILABLE"] in (1, 2), worker.log()  # at most one for each replica
+    assert 1 <= found["ENGINE_UNAVAILABLE"] <= 8, worker.log()  # at most two replicas' calls of four pages
     assert found["ok"] == PAGES - found["ENGINE_UNAVAILABLE"]
     assert answer.output["engine"]["backend"] == "vllm-server"
 

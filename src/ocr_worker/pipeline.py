@@ -52,13 +52,14 @@ class Pipeline:
             self.scheduler,
             engine_builders(settings),
             call_timeout_s=settings.engine_timeout_s,
+            page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
             on_lost=on_engine_lost,
         )
         # Rendering is shared out so that no job can hold every child: a short job need not wait for a long document.
-        self.documents_rendered_per_job = max(1, settings.raster_workers // settings.concurrency)
+        self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
-            workers=self.documents_rendered_per_job * settings.concurrency,
+            workers=self.documents_rendered_per_job * settings.jobs_at_once,
             memory_bytes=int(settings.raster_memory_mb * MEGABYTE),
             page_timeout_s=settings.raster_page_timeout_s,
         )

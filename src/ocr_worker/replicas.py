@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 class Replicas:
     """Engines, each built by one of `factories`, fed by `scheduler`.
 
-    call_timeout_s: longest an engine call may take, per page in it. start_timeout_s: longest the engines may take to be
-    built and warmed. on_lost: told, on some thread, of each replica that
-    was lost, with the reason. When the last one is lost the scheduler is closed.
+    call_timeout_s: longest an engine call may take, and page_timeout_s for each further page in it. start_timeout_s:
+    longest the engines may take to be built and warmed. on_lost: told, on some thread, of each replica that was lost,
+    with the reason. When the last one is lost the scheduler is closed.
     """
 
     def __init__(
@@ -38,15 +38,18 @@ class Replicas:
         factories: Sequence[Callable[[], Engine]],
         *,
         call_timeout_s: float,
+        page_timeout_s: float = 0,
         start_timeout_s: float = 400,
         on_lost: Callable[[OcrWorkerError], None] = lambda error: None,
     ) -> None:
         self._scheduler = scheduler
         self._call_timeout_s = call_timeout_s
+        self._page_timeout_s = page_timeout_s
         self._start_timeout_s = start_timeout_s
         self._on_lost = on_lost
         self._replicas = [_Replica(factory) for factory in factories]
         self._closed = threading.Event()
+        self.pages_read = 0  # by all engines; a page more or less, where two of them count at once, does not matter
 
     def start(self) -> dict[str, float]:
         """Builds and warms all engines at once; the seconds of the slowest, by phase.
@@ -111,14 +114,21 @@ class Replicas:
         engine.close()
 
     def _parse(self, replica: _Replica, batch: list[Task]) -> None:
-        replica.begin(self._call_timeout_s)
+        replica.extend(self._time_of(len(batch)))
         pages, options = [task.page for task in batch], batch[0].options
+        left = len(batch)
         for task, (result, seconds) in zip(batch, parse_isolated(replica.loaded, pages, options), strict=True):
-            replica.finish(task, self._call_timeout_s)
+            left -= 1
+            self.pages_read += 1
+            replica.finish(task, self._time_of(left))
             self._scheduler.settle(task, result, seconds)
 
+    def _time_of(self, pages: int) -> float:
+        """Seconds that a call on so many pages may take; for ever where there is none."""
+        return self._call_timeout_s + (pages - 1) * self._page_timeout_s if pages else float("inf")
+
     def _watch(self) -> None:
-        told = f"the engine did not answer within {self._call_timeout_s:g} s a page; send the page again"
+        told = f"the engine did not answer within {self._call_timeout_s:g} s; send the page again"
         while not self._closed.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
                 if replica.is_late():
@@ -178,18 +188,17 @@ class _Replica:
         with self._lock:
             self._in_hand = list(batch)
 
-    def begin(self, timeout_s: float) -> None:
-        """A call on the pages in hand begins."""
+    def extend(self, seconds: float) -> None:
+        """A call on the pages in hand begins, or goes on: it has so long from now."""
         with self._lock:
-            self._deadline = time.monotonic() + timeout_s * len(self._in_hand)
+            self._deadline = time.monotonic() + seconds
 
-    def finish(self, task: Task, timeout_s: float) -> None:
-        """A page is done; the rest of the batch has its time from now."""
+    def finish(self, task: Task, seconds: float) -> None:
+        """A page is done; the rest of the batch has so long from now."""
         with self._lock:
             if task in self._in_hand:
                 self._in_hand.remove(task)
-            left = len(self._in_hand)
-            self._deadline = time.monotonic() + timeout_s * left if left else float("inf")
+                self._deadline = time.monotonic() + seconds
 
     def is_late(self) -> bool:
         """Whether a call has passed its deadline."""

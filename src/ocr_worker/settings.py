@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     )
 
     engine: str = Field("paddleocr-vl", description="`paddleocr-vl`, `embedded`, or `module:factory` of your own")
-    concurrency: int = Field(2, ge=1, le=64, description="jobs admitted at once; more than one hides their downloads")
+    concurrency: int | None = Field(
+        None, ge=1, le=64, description="jobs admitted at once; none: 2, or 8 where a model server reads"
+    )
 
     max_source_mb: float = Field(200, gt=0, description="largest document")
     fetch_timeout_s: float = Field(60, gt=0, description="total time of a download, retries included")
@@ -41,7 +43,8 @@ class Settings(BaseSettings):
     raster_memory_mb: float = Field(2000, gt=0, description="address space a rendering child may use beyond its start")
     page_memory_mb: float = Field(100, gt=0, description="rendered pages in memory at once, over all jobs")
 
-    engine_timeout_s: float = Field(120, gt=0, description="longest an engine call may take, per page in it")
+    engine_timeout_s: float = Field(120, gt=0, description="longest an engine call may take")
+    engine_page_timeout_s: float = Field(30, ge=0, description="and how much longer for each further page in it")
     start_timeout_s: float = Field(
         400, gt=0, description="longest the engine may take to load and warm up; the platform waits 7 minutes in all"
     )
@@ -49,6 +52,11 @@ class Settings(BaseSettings):
         420, gt=0, validation_alias="RUNPOD_INIT_TIMEOUT", description="what the platform allows for the whole start"
     )
     job_timeout_s: float | None = Field(None, gt=0, description="answer with what is there after this long")
+
+    recycle_pages: int | None = Field(None, ge=1, description="pages after which the worker asks to be replaced")
+    recycle_memory_mb: float | None = Field(
+        None, gt=0, description="resident memory towards which it does; none: nine tenths of the container's"
+    )
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")
 
@@ -94,6 +102,11 @@ class Settings(BaseSettings):
     sdk_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] | None = Field(
         None, validation_alias="RUNPOD_LOG_LEVEL", description="of the SDK's log; at DEBUG it holds document text"
     )
+
+    @property
+    def jobs_at_once(self) -> int:
+        """Jobs admitted at once: enough to hide their downloads, and to fill a model server with short ones."""
+        return self.concurrency or (2 if self.backend == "native" else 8)
 
     @model_validator(mode="after")
     def _server_can_be_had(self) -> Settings:

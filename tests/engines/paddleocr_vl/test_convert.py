@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PIL import Image
 from planned import block, result
 
 from ocr_worker.engines.base import Engine, ParsedPage
-from ocr_worker.engines.paddleocr_vl.convert import parsed_page
+from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
 from ocr_worker.schema import Block
 
 CROP = Image.new("RGB", (40, 30), (200, 0, 0))
@@ -140,3 +142,16 @@ def test_figures_keep_their_names_when_pages_are_merged(engine: Engine) -> None:
     assert merged.markdown == page.markdown
     assert "page-3-figure-1.jpg" in merged.markdown
     assert merged.figures == page.figures
+
+
+def layout(*boxes: tuple[str, int]) -> dict[str, Any]:
+    """A result whose layout has boxes of these labels, 100 pixels wide, from these places."""
+    found = [{"label": label, "coordinate": [place, place, place + 100.4, place + 100.4]} for label, place in boxes]
+    return {"layout_det_res": {"boxes": found}}
+
+
+def test_figures_of_two_pages_share_a_place() -> None:
+    """Only where pages have a figure in the very same place, and a table there, are they in each other's way."""
+    assert share_figures([layout(("image", 0), ("table", 50)), layout(("image", 0))])
+    assert not share_figures([layout(("image", 0), ("table", 500)), layout(("image", 0))])
+    assert not share_figures([layout(("image", 0), ("table", 50)), layout(("image", 1))])

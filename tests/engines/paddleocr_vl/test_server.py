@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import tinyvl
 from model_server import TEXT, ModelServer
@@ -108,6 +112,37 @@ def test_the_server_reads_the_page(start: StartServer) -> None:
     assert len(asked) == 3
     assert {(one["temperature"], one["top_p"], one["repetition_penalty"]) for one in asked} == {(0.5, 0.9, 1.2)}
     assert engine.info.backend == "vllm-server"
+    engine.close()
+
+
+def darkness(question: dict[str, Any]) -> float:
+    """Of the crop that was sent: 0 is white."""
+    data = question["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2]
+    return 255 - float(np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L")).mean())
+
+
+def test_pages_of_one_call_keep_their_own_text(start: StartServer) -> None:
+    """The crops of four pages are read in one call, and each page gets its own."""
+    double = start()
+    double.text_of = lambda question: f"{darkness(question):.3f}"
+    engine = create(settings(double))
+    pages = [tinyvl.page(tinyvl.LINES[number : number + 2], number) for number in range(1, 5)]
+    together = engine.parse(pages, PaddleOcrVlOptions())
+    alone = [engine.parse([page], PaddleOcrVlOptions())[0] for page in pages]
+    assert together == alone
+    assert len({page.markdown for page in together}) == 4
+    engine.close()
+
+
+def test_a_repetition_is_told_of_its_page_only(start: StartServer) -> None:
+    """One page of a call runs into repetition: its neighbours carry no warning, and are read all the same."""
+    double = start()
+    double.text_of = lambda question: "la " * 100 if darkness(question) > 5 else TEXT
+    engine = create(settings(double))
+    pages = [tinyvl.page(["a word"], 1), tinyvl.page([tinyvl.LINES[2]], 2), tinyvl.page(["a word"], 3)]
+    parsed = engine.parse(pages, PaddleOcrVlOptions())
+    assert [[warning.code for warning in page.warnings] for page in parsed] == [[], ["REPETITION"], []]
+    assert parsed[0].blocks[0].content == TEXT
     engine.close()
 
 

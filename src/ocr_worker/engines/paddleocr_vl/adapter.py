@@ -17,16 +17,14 @@ from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_c
 
 from ocr_worker.engines.base import PageImage, ParsedPage  # noqa: E402
 from ocr_worker.engines.options import (  # noqa: E402
-    DEFAULT_MAX_PIXELS,
-    DEFAULT_MIN_PIXELS,
     PaddleOcrVlOptions,
     check_options,
 )
-from ocr_worker.engines.paddleocr_vl import warmup  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured  # noqa: E402
+from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured, share_figures  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.server import ModelServer, Server, model_name, place, still_reads  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.server import ModelServer, Server, place, still_reads  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
@@ -34,6 +32,9 @@ from ocr_worker.settings import Settings  # noqa: E402
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # of the openai client: a line for each crop that is read
+
+# Two replicas of four pages a call fill a model server best (bench/model_server.py); more only delays other jobs.
+_PAGES_A_CALL = 4
 
 REPETITION = PageWarning(
     code="REPETITION",
@@ -45,11 +46,10 @@ FEWER_PIXELS = PageWarning(code="FEWER_PIXELS", message="memory was short: block
 class PaddleOcrVl:
     """PaddleOCR-VL on one thread.
 
-    batch_size is 1: the native model reads crops one at a time, so that pages gain nothing from each other (measured:
-    0.31, 0.30, 0.30 s a page at 1, 2, 4 pages a call), and pages of one call share the pipeline's names of figures.
+    The native model reads crops one at a time, so that pages gain nothing from each other (measured: 0.31, 0.30, 0.30 s
+    a page at 1, 2, 4 pages a call); a model server reads the crops of all pages of a call at once.
     """
 
-    batch_size = 1
     preferred_dpi = 144  # PaddleX's own for PDFs: 2.0 times 72
 
     def __init__(self, pipeline: Any, settings: Settings, model_server: ModelServer | None = None) -> None:
@@ -60,6 +60,7 @@ class PaddleOcrVl:
         self._pipeline = pipeline
         self._settings = settings
         self._model_server = model_server
+        self.batch_size = _PAGES_A_CALL if model_server else 1
         self._server: Server | None = None
         self._start = 0
         self._recognizer = _watch(pipeline, settings.retry_repetition, model_server is not None)
@@ -86,6 +87,8 @@ class PaddleOcrVl:
             options = PaddleOcrVlOptions(**options.model_dump(exclude_unset=True))
         if self._server and not self._server.takes_pixel_limits and (options.min_pixels or options.max_pixels):
             raise InvalidRequest("options: the model server has pixel limits of its own; leave `*_pixels` out")
+        if len(pages) > 1 and (parsed := self._parse_together(pages, options)):
+            return parsed
         return [self._parse(page, options) for page in pages]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
@@ -120,48 +123,47 @@ class PaddleOcrVl:
         self._pipeline.close()
         _free_cache()
 
+    def _parse_together(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage] | None:
+        """The pages of one call; None when they must be read one by one: something is to be said of one of them, and
+        the call does not tell of which, or their figures get in each other's way."""
+        self._recognizer.repeated = 0
+        results = self._predict(pages, arguments.of_call(options, self._settings, self._server))
+        if results is None or self._recognizer.repeated or share_figures(results):
+            return None
+        return [_converted(result, page, options) for result, page in zip(results, pages, strict=True)]
+
     def _parse(self, page: PageImage, options: PaddleOcrVlOptions) -> ParsedPage:
-        arguments = _arguments(options, self._settings) | _server_arguments(options, self._server)
+        given = arguments.of_call(options, self._settings, self._server)
         self._recognizer.repeated = 0
         notes = []
-        result = self._predict(page, arguments)
-        if result is None:
+        results = self._predict([page], given)
+        if results is None:
             _free_cache()
             notes.append(FEWER_PIXELS)
-            result = self._predict(page, arguments | _half_the_pixels(arguments))
-        if result is None:
+            results = self._predict([page], given | arguments.half_the_pixels(given))
+        if results is None:
             raise EngineOutOfMemory(
                 f"page {page.number} needs more memory than the device has, even with half the pixels;"
                 " lower `max_pixels` or `dpi`, or use a larger device"
             )
         if self._recognizer.repeated:
             notes.append(REPETITION)
-        return parsed_page(
-            result,
-            page.number,
-            inline_figures=options.figures == "inline",
-            keep_raw=options.merge_pages,
-            warnings=notes,
-        )
+        return _converted(results[0], page, options, notes)
 
-    def _predict(self, page: PageImage, arguments: Mapping[str, Any]) -> Any | None:
-        """The pipeline's result, or None when memory ran out. Raises EngineUnavailable for a poisoned process."""
+    def _predict(self, pages: Sequence[PageImage], given: Mapping[str, Any]) -> list[Any] | None:
+        """The pipeline's results, or None when memory ran out. Raises EngineUnavailable for a poisoned process."""
         try:
             # Queues cost half a second a call and three threads, and hide the error's type.
-            (result,) = self._pipeline.predict([page.pixels], use_queues=False, **arguments)
-            return result
+            return list(self._pipeline.predict([page.pixels for page in pages], use_queues=False, **given))
         except Exception as error:
             fault, words = diagnose(error)
             if self._is_gone(fault):
-                what = (
-                    f"the model server at {place(self._server.url)} is gone"
-                    if self._server
-                    else "the device's context is broken"
-                )
+                server = self._server and f"the model server at {place(self._server.url)} is gone"
+                what = server or "the device's context is broken"
                 raise EngineUnavailable(f"{what} ({words}); send the page again") from error
             if fault is not Fault.OUT_OF_MEMORY:
                 raise
-            log.warning("page %d ran out of memory (%s)", page.number, words)
+            log.warning("page %d ran out of memory (%s)", pages[0].number, words)
             return None
 
     def _is_gone(self, fault: Fault) -> bool:
@@ -171,15 +173,28 @@ class PaddleOcrVl:
         return fault is Fault.POISONED
 
 
+def _converted(
+    result: Any, page: PageImage, options: PaddleOcrVlOptions, notes: Sequence[PageWarning] = ()
+) -> ParsedPage:
+    return parsed_page(
+        result,
+        page.number,
+        inline_figures=options.figures == "inline",
+        keep_raw=options.merge_pages,
+        warnings=notes,
+    )
+
+
 def load(settings: Settings, directories: Mapping[str, Path], model_server: ModelServer | None = None) -> PaddleOcrVl:
     """The engine on `directories` (see `weights.models`). Raises SettingsInvalid and EngineUnavailable."""
     _check_device(settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
+    reader = arguments.of_server_pipeline(settings, model_server) if model_server else {"vl_rec_model_dir": parts["vl"]}
     try:
         pipeline = PaddleOCRVL(
             pipeline_version=settings.vl_version,
             layout_detection_model_dir=parts["layout"],
-            **(_server_parts(settings, model_server) if model_server else {"vl_rec_model_dir": parts["vl"]}),
+            **reader,
             doc_orientation_classify_model_dir=parts.get("doc_orientation_classify"),
             doc_unwarping_model_dir=parts.get("doc_unwarping"),
             use_doc_orientation_classify=settings.use_doc_orientation_classify,
@@ -225,64 +240,6 @@ def _watch(pipeline: Any, retry: bool, served: bool) -> Recognizer:
     )
     watched: Recognizer = inner.vl_rec_model
     return watched
-
-
-def _arguments(options: PaddleOcrVlOptions, settings: Settings) -> dict[str, Any]:
-    """The pipeline's keyword arguments of one call.
-
-    Orientation and unwarping are always said outright: left out, one of them switches the other on.
-    """
-    return {
-        "use_doc_orientation_classify": _first(
-            options.use_doc_orientation_classify, settings.use_doc_orientation_classify
-        ),
-        "use_doc_unwarping": _first(options.use_doc_unwarping, settings.use_doc_unwarping),
-        **{name: getattr(options, name) for name in _PASSED_ON},
-    }
-
-
-def _server_arguments(options: PaddleOcrVlOptions, server: Server | None) -> dict[str, Any]:
-    """What only a model server honours; a server with pixel limits of its own is sent none."""
-    if server is None:
-        return {}
-    sampling = {name: getattr(options, name) for name in ("temperature", "top_p", "repetition_penalty")}
-    kinds = () if server.takes_pixel_limits else ("ocr", "table", "chart", "formula", "seal")
-    return sampling | {
-        "vlm_extra_args": {f"{kind}_{end}_pixels": None for kind in kinds for end in ("min", "max")},
-    }
-
-
-def _server_parts(settings: Settings, model_server: ModelServer) -> dict[str, Any]:
-    key = settings.server_api_key
-    return {
-        "vl_rec_backend": settings.backend,
-        "vl_rec_server_url": model_server.url,
-        "vl_rec_api_model_name": model_name(settings),
-        "vl_rec_api_key": key.get_secret_value() if key else None,
-    }
-
-
-_PASSED_ON = (
-    "use_chart_recognition",
-    "use_seal_recognition",
-    "use_layout_detection",
-    "prompt_label",
-    "layout_threshold",
-    "merge_layout_blocks",
-    "markdown_ignore_labels",
-    "min_pixels",
-    "max_pixels",
-    "max_new_tokens",
-)
-
-
-def _first(asked: bool | None, otherwise: bool) -> bool:
-    return otherwise if asked is None else asked
-
-
-def _half_the_pixels(arguments: Mapping[str, Any]) -> dict[str, int]:
-    largest = (arguments["max_pixels"] or DEFAULT_MAX_PIXELS) // 2
-    return {"max_pixels": largest, "min_pixels": min(arguments["min_pixels"] or DEFAULT_MIN_PIXELS, largest)}
 
 
 def _free_cache() -> None:

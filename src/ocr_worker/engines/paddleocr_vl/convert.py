@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,6 +63,23 @@ def without_merged_away(regions: Sequence[Any]) -> list[Any]:
             first.setdefault(region.group_id, region)
         kept.append(region)
     return kept
+
+
+def share_figures(results: Sequence[Any]) -> bool:
+    """Whether pages of one call have a figure in the very same place, and one of them has a table there.
+
+    The pipeline names figures by label and place, and drops those inside tables from all pages of a call.
+    """
+    pages = [result["layout_det_res"]["boxes"] for result in results]
+    tables = [box["coordinate"] for boxes in pages for box in boxes if box["label"] == "table"]
+    places = Counter(
+        (box["label"], *map(int, box["coordinate"])) for boxes in pages for box in boxes if box["label"] != "table"
+    )
+    return any(count > 1 and any(_overlap(place, table) for table in tables) for (_, *place), count in places.items())
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _crops(result: Any, written: str) -> dict[str, tuple[Image, Sequence[float]]]:
