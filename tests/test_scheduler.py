@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from ocr_worker import threads
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import Cancelled, EngineUnavailable, OcrWorkerError
+from ocr_worker.scheduler import Scheduler
 from ocr_worker.schema import ParseOptions
 from scripted import OPTIONS, PAGE_BYTES, Scripted, acquire, page, running, text_of
 
@@ -106,7 +109,11 @@ job_plans = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+# `SCHEDULER_EXAMPLES=2000 pytest tests/test_scheduler.py` looks harder than every run of `make test` can.
+EXAMPLES = int(os.environ.get("SCHEDULER_EXAMPLES", "60"))
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(job_plans, st.integers(1, 3), st.integers(1, 4), st.integers(1, 6))
 def test_every_page_is_accounted_for_exactly_once(
     plans: list[tuple[int, str, list[str]]], replicas: int, batch_size: int, budget_pages: int
@@ -148,3 +155,96 @@ def test_every_page_is_accounted_for_exactly_once(
             time.sleep(0.002)
         assert scheduler._held_bytes == 0
         assert not scheduler._turns
+
+
+class Mortal(Scripted):
+    """An engine that may be revived so many times, as one with a model server of ours."""
+
+    def __init__(self, act: Callable[[PageImage], None], batch_size: int, lives: int) -> None:
+        super().__init__(act, batch_size)
+        self.lives = lives
+
+    def revive(self) -> None:
+        if reason := self.lost():
+            raise reason
+
+    def abandon(self) -> OcrWorkerError | None:
+        self.lives -= 1
+        return self.lost()
+
+    def lost(self) -> OcrWorkerError | None:
+        return None if self.lives > 0 else EngineUnavailable("no life left")
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(
+    st.lists(st.lists(st.sampled_from(["read", "fail", "die"]), min_size=1, max_size=8), min_size=1, max_size=4),
+    st.lists(st.integers(1, 4), min_size=1, max_size=3),  # lives of each replica
+    st.integers(1, 4),
+    st.integers(0, 30),  # milliseconds until one job is cancelled
+)
+def test_every_page_is_accounted_for_when_replicas_die_and_come_back(
+    plans: list[list[str]], lives: list[int], batch_size: int, cancel_after_ms: int
+) -> None:
+    """Random deaths, revivals and a cancellation in the midst: each page has one outcome, or its submission raised."""
+
+    def act(one: PageImage) -> None:
+        job, index = divmod(one.number, 100)
+        wish = plans[job][index]
+        if wish == "fail":
+            raise RuntimeError("told to fail")
+        if wish == "die":
+            raise EngineUnavailable("told to die")
+
+    engines = [Mortal(act, batch_size, count) for count in lives]
+    with running(*engines, memory=4 * PAGE_BYTES) as scheduler:
+        jobs = [scheduler.admit() for _ in plans]
+
+        def run(item: tuple[int, list[str]]) -> tuple[int, int]:
+            index, plan = item
+            futures = []
+            with suppress(OcrWorkerError):
+                for number in range(len(plan)):
+                    futures.append(jobs[index].submit(page(index * 100 + number), OPTIONS))
+            outcomes = [future.result(timeout=20) for future in futures]
+            return len(outcomes), len(plan) - len(futures)
+
+        def cancel() -> None:
+            time.sleep(cancel_after_ms / 1000)
+            jobs[0].stop(Cancelled("told to"))
+
+        cancelling = threads.start(cancel, "cancel")
+        counts = threads.map_bounded(run, list(enumerate(plans)), len(plans), "job")
+        cancelling.result(timeout=5)
+        assert [settled + refused for settled, refused in counts] == [len(plan) for plan in plans]
+        deadline = time.monotonic() + 10
+        while scheduler._held_bytes and time.monotonic() < deadline:
+            time.sleep(0.002)
+        assert scheduler._held_bytes == 0
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(
+    st.lists(st.one_of(st.integers(0, 4), st.just("take"), st.just("stop")), min_size=1, max_size=80),
+    st.integers(1, 4),
+)
+def test_turns_are_fair(moves: list[int | str], size: int) -> None:
+    """Between two pages of one job every other job that waits all the while gets one, whatever comes and goes."""
+    scheduler = Scheduler(10**9)
+    jobs = [scheduler.admit() for _ in range(5)]
+    passed: dict[tuple[int, int], int] = {}  # pages of one job taken since another, which waits, had its last
+    for number, move in enumerate(moves):
+        if move == "stop":
+            jobs[number % 5].stop(Cancelled("told to"))
+            jobs[number % 5] = scheduler.admit()
+            passed = {pair: count for pair, count in passed.items() if number % 5 not in pair}
+        elif move == "take":
+            for task in scheduler.take(size) if any(job.waiting for job in jobs) else []:
+                taken = jobs.index(task.job)
+                for waiting in (i for i, job in enumerate(jobs) if job.waiting and i != taken):
+                    passed[taken, waiting] = passed.get((taken, waiting), 0) + 1
+                passed = {pair: count for pair, count in passed.items() if pair[1] != taken}
+        elif isinstance(move, int):
+            jobs[move].submit(page(number), OPTIONS)
+        assert max(passed.values(), default=0) <= 1
+        passed = {pair: count for pair, count in passed.items() if jobs[pair[1]].waiting}

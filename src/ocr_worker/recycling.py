@@ -88,7 +88,7 @@ def resident_bytes() -> int:
 
 def container_memory() -> int:
     """Bytes that this container may use, or that the machine has."""
-    limits = [psutil.virtual_memory().total]
+    limits = [int(psutil.virtual_memory().total)]
     for path in _CGROUP_LIMITS:
         if path.is_file() and (text := path.read_text(encoding="ascii").strip()).isdigit():
             limits.append(int(text))

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
 
     engine: str = Field("paddleocr-vl", description="`paddleocr-vl`, `embedded`, or `module:factory` of your own")
     concurrency: int | None = Field(
-        None, ge=1, le=64, description="jobs admitted at once; none: 2, or 8 where a model server reads"
+        None, ge=1, le=64, description="jobs admitted at once; none: 2, or 16 where a model server reads"
     )
 
     max_source_mb: float = Field(200, gt=0, description="largest document")
@@ -105,8 +105,8 @@ class Settings(BaseSettings):
 
     @property
     def jobs_at_once(self) -> int:
-        """Jobs admitted at once: enough to hide their downloads, and to fill a model server with short ones."""
-        return self.concurrency or (2 if self.backend == "native" else 8)
+        """Jobs admitted at once: one hides another's downloads; a model server takes eight pages, eight more wait."""
+        return self.concurrency or (2 if self.backend == "native" else 16)
 
     @model_validator(mode="after")
     def _server_can_be_had(self) -> Settings:

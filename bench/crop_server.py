@@ -1,0 +1,52 @@
+"""A double of a model server for benches: `python crop_server.py PORT`; 400 ms a crop, room for 64 at once.
+
+A process of its own, that reads nothing; `GET /read` says how many crops it has answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from aiohttp import web
+
+SECONDS = 0.4
+ROOM = 64
+MODEL = "PaddleOCR-VL-1.6-0.9B"
+
+
+def app() -> web.Application:
+    room = asyncio.Semaphore(ROOM)
+    read = 0
+
+    async def completion(request: web.Request) -> web.Response:
+        nonlocal read
+        await request.read()
+        async with room:
+            await asyncio.sleep(SECONDS)
+        read += 1
+        message = {"role": "assistant", "content": "read by the double"}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        return web.json_response(
+            {"id": "1", "object": "chat.completion", "created": 1, "model": MODEL, "choices": [choice]}
+        )
+
+    async def models(request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+
+    async def count(request: web.Request) -> web.Response:
+        return web.json_response({"read": read})
+
+    made = web.Application(client_max_size=2**28)
+    made.add_routes(
+        [
+            web.post("/v1/chat/completions", completion),
+            web.get("/v1/models", models),
+            web.get("/read", count),
+        ]
+    )
+    return made
+
+
+if __name__ == "__main__":
+    web.run_app(app(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
