@@ -115,15 +115,24 @@ def test_a_job_is_taken_answered_and_the_worker_stopped(container: str, tmp_path
         environment = plane.environment("worker-1") | checks | REAL_ENGINE
         own = json.loads(buildah("inspect", "--type", "image", TAG))["OCIv1"]["config"]["Cmd"]
         process = subprocess.Popen(command(container, own, environment), stdout=log, stderr=subprocess.STDOUT)
-        answer = plane.wait(plane.submit(page()), 90)
-        assert is_read(answer.output["documents"][0]["markdown"])
-        running = psutil.Process(process.pid).children(recursive=True)
-        worker = next(one for one in running if Path(one.exe()).name.startswith("python"))
-        assert worker.uids().real == 1000
-        told = time.monotonic()
-        worker.terminate()
-        assert process.wait(30) == 0, (tmp_path / "log").read_text()
+        try:
+            answer = plane.wait(plane.submit(page()), 90)
+            assert is_read(answer.output["documents"][0]["markdown"])
+            running = psutil.Process(process.pid).children(recursive=True)
+            worker = next(one for one in running if Path(one.exe()).name.startswith("python"))
+            assert worker.uids().real == 1000
+            told = time.monotonic()
+            worker.terminate()
+            assert process.wait(30) == 0, (tmp_path / "log").read_text()
+        finally:
+            for one in running_below(process):
+                one.kill()
         print(f"answered {answer.output['coverage']}; ended {time.monotonic() - told:.1f} s after SIGTERM, exit code 0")
+
+
+def running_below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """What a container's command has started and not ended."""
+    return psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
 
 
 def test_the_command_line_is_there(container: str) -> None:

@@ -17,7 +17,8 @@
     │   ├ PageTooLarge
     │   ├ RasterizerCrashed
     │   ├ RasterizerTimedOut
-    │   └ RasterizerOutOfMemory
+    │   ├ RasterizerOutOfMemory
+    │   └ RasterizerUnavailable        (retryable)
     ├ EngineError
     │   ├ EngineUnavailable            (retryable)
     │   │   └ WeightsMissing
@@ -147,6 +148,13 @@ class RasterizerOutOfMemory(DocumentError):
     """Rendering the document needs more memory than a child process may have."""
 
     code = "DOCUMENT_RASTERIZER_OUT_OF_MEMORY"
+
+
+class RasterizerUnavailable(DocumentError):
+    """No child process could be started to render the document."""
+
+    code = "DOCUMENT_RASTERIZER_UNAVAILABLE"
+    retryable = True
 
 
 class EngineError(OcrWorkerError):

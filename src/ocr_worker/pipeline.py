@@ -161,6 +161,8 @@ class ParseJob:
             outcomes[outcome.number] = outcome
             self._on_page(name, len(facts.numbers), results.page(outcome, self._request.options))
         facts, fault = feeding.result()
+        if len(outcomes) == len(facts.numbers):
+            fault = None  # a child that dies after its last page costs nothing
         if getattr(self._request.options, "merge_pages", False):
             outcomes = self._merged(facts, outcomes)
         return results.document(name, facts, outcomes, fault, self._request.options)

@@ -1,13 +1,15 @@
 """The pages of all jobs, brought fairly to the engine: one page is one unit of work.
 
 Jobs put pages in (`Job.submit`), engine replicas take *what waits* when they get free (`take`): natural batching, no
-timers. Jobs take turns, page by page. Rendered pages are bounded by bytes: `submit` waits for room; room goes to the
-job that holds least. A page leaves in exactly one way: parsed, failed with its error, or given up with the error that
+timers. Jobs take turns, page by page: the one that was served longest ago comes next. Rendered pages are bounded by
+bytes: `submit` waits for room; room goes to the job that holds least, and the last page's room to one that holds none.
+A page leaves in exactly one way: parsed, failed with its error, or given up with the error that
 stopped its job. Nothing here knows of threads that parse, of the platform, or of HTTP.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -51,11 +53,15 @@ class Task:
             self.future.set_result(Settled(result, waited, engine_seconds))
 
 
+Turn = tuple[float, int]  # on the scheduler's count of pages taken; then, of jobs that came between two of them
+
+
 class Job:
     """One job's place in the scheduler; a context manager. Made by `Scheduler.admit`."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, turn: Turn) -> None:
         self._scheduler = scheduler
+        self.turn = turn  # when it was served last
         self.waiting: deque[Task] = deque()
         self.in_engine: set[Task] = set()
         self.held_bytes = 0
@@ -87,20 +93,22 @@ class Scheduler:
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
         self._changed = threading.Condition()
-        self._turns: deque[Job] = deque()  # jobs with waiting pages, the next one first
+        self._waiting: set[Job] = set()  # jobs with pages that wait
+        self._taken = 0
+        self._came = itertools.count()
         self._entering: list[Task] = []  # pages whose `submit` waits for room
         self._held_bytes = 0
         self._closed: OcrWorkerError | None = None
 
     def admit(self) -> Job:
-        """A new job's place."""
-        return Job(self)
+        """A new job's place: right before the job that is being served, behind all that wait longer."""
+        return Job(self, (self._taken - 0.5, next(self._came)))
 
     def close(self, error: OcrWorkerError) -> None:
         """No more pages: those that wait, and those still to come, get `error`; `take` returns nothing any more."""
         with self._changed:
             self._closed = self._closed or error
-            for job in list(self._turns):
+            for job in list(self._waiting):
                 self._give_up_waiting(job, error)
             self._changed.notify_all()
 
@@ -119,14 +127,15 @@ class Scheduler:
             self._hold(task, task.size)
             task.since = time.monotonic()
             task.job.waiting.append(task)
-            if len(task.job.waiting) == 1:
-                self._turns.append(task.job)
+            self._waiting.add(task.job)
             return task.future
 
     def _has_room(self, task: Task) -> bool:
-        """The fairness rule of memory: the job that holds least comes first; a long one cannot keep a short one out."""
+        """The fairness rule of memory: the job that holds least comes first, and one that holds pages leaves room for
+        another; so a long one never keeps a short one out, not even for the time of a page."""
         first = min(self._entering, key=lambda entering: entering.job.held_bytes)
-        fits = self._held_bytes + task.size <= self._memory_bytes
+        spared = task.size if task.job.held_bytes else 0
+        fits = self._held_bytes + task.size + spared <= self._memory_bytes
         return first is task and (fits or self._held_bytes == 0)
 
     def _hold(self, task: Task, size: int) -> None:
@@ -145,7 +154,7 @@ class Scheduler:
             self._changed.notify_all()
 
     def _give_up_waiting(self, job: Job, error: OcrWorkerError) -> None:
-        self._turns.remove(job)
+        self._waiting.remove(job)
         for task in job.waiting:
             task.answer(error)
             self._hold(task, -task.size)
@@ -156,24 +165,26 @@ class Scheduler:
     def take(self, size: int) -> list[Task]:
         """Waits for pages; at most `size` of them, all with equal options. Empty once the scheduler is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._turns)
+            self._changed.wait_for(lambda: self._closed or self._waiting)
             batch: list[Task] = []
             while len(batch) < size and (job := self._next_job(batch)):
                 batch.append(self._next_page(job))
             return batch
 
     def _next_job(self, batch: list[Task]) -> Job | None:
-        """The fairness rule of turns: the job whose turn it is, of those whose next page fits into the batch."""
-        fitting = (job for job in self._turns if not batch or job.waiting[0].options == batch[0].options)
-        return next(fitting, None)
+        """The fairness rule of turns: the job that was served longest ago, of those whose next page fits into the
+        batch."""
+        fitting = (job for job in self._waiting if not batch or job.waiting[0].options == batch[0].options)
+        return min(fitting, key=lambda job: job.turn, default=None)
 
     def _next_page(self, job: Job) -> Task:
-        """Takes the job's next page; the job goes to the end of the turns."""
-        self._turns.remove(job)
+        """Takes the job's next page, which is its turn."""
+        self._taken += 1
+        job.turn = (self._taken, 0)
         task = job.waiting.popleft()
         job.in_engine.add(task)
-        if job.waiting:
-            self._turns.append(job)
+        if not job.waiting:
+            self._waiting.remove(job)
         return task
 
     def settle(self, task: Task, result: ParsedPage | OcrWorkerError, engine_seconds: float = 0.0) -> None:

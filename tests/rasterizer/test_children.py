@@ -21,6 +21,7 @@ from ocr_worker.errors import (
     RasterizerCrashed,
     RasterizerOutOfMemory,
     RasterizerTimedOut,
+    RasterizerUnavailable,
 )
 from ocr_worker.rasterizer import RasterPool
 
@@ -146,3 +147,36 @@ def test_no_child_outlives_the_worker() -> None:
     killed.wait()
     until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
     assert subprocess.run([sys.executable, "-c", program, "0.5"], timeout=20, check=False).returncode == 0
+
+
+def stillborn(folder: Path, times: int) -> list[str]:
+    """A command that ends at once so many times, and then is the child."""
+    script = folder / "child.sh"
+    script.write_text(
+        f'echo x >> "{folder}/starts"\n'
+        f'[ "$(wc -l < "{folder}/starts")" -le {times} ] && exit 1\n'
+        f'exec "{sys.executable}" -m ocr_worker.rasterizer.child "$@"\n'
+    )
+    return ["sh", str(script)]
+
+
+def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None:
+    """Another one is started; the document that waits for it never knows."""
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=20, _command=stillborn(tmp_path, times=2))
+    try:
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_children_that_never_start_are_told(tmp_path: Path) -> None:
+    """Where none will start documents do not wait for ever: a code of its own, worth sending again elsewhere."""
+    pool = RasterPool(
+        workers=1, memory_bytes=1_000_000_000, page_timeout_s=20, _command=stillborn(tmp_path, times=1000)
+    )
+    try:
+        with pytest.raises(RasterizerUnavailable) as caught:
+            read(pool)
+        assert caught.value.retryable
+    finally:
+        pool.close()

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 
 from ocr_worker import threads
-from ocr_worker.errors import Cancelled, DocumentError, RasterizerCrashed
+from ocr_worker.errors import Cancelled, DocumentError, RasterizerCrashed, RasterizerUnavailable
 from ocr_worker.rasterizer.document import RasterDocument, told_error
 from ocr_worker.rasterizer.media_type import media_type
 from ocr_worker.rasterizer.process import POLL_S, ChildProcess
@@ -21,6 +21,7 @@ from ocr_worker.rasterizer.types import RasterRequest
 log = logging.getLogger(__name__)
 
 START_S = 60.0  # a cold disk and a busy machine
+FAILED_STARTS = 3  # in a row: then it is no accident, and documents are told
 
 
 class RasterPool:
@@ -39,6 +40,7 @@ class RasterPool:
         self._idle: SimpleQueue[ChildProcess | DocumentError] = SimpleQueue()
         self._children: set[ChildProcess] = set()
         self._closed = False
+        self._failed_starts = 0
         self._lock = Lock()
         for _ in range(workers):
             self._start_another()
@@ -85,7 +87,9 @@ class RasterPool:
                     return child
                 self._start_another()
                 if isinstance(child, DocumentError):
-                    raise child
+                    if self._failed_starts >= FAILED_STARTS:
+                        raise child
+                    continue
                 self._discard(child)  # it was killed while it had nothing to do, which is no document's fault
 
     def _start_another(self) -> None:
@@ -111,12 +115,14 @@ class RasterPool:
             if not self._closed:
                 self._tell_no_start(error.code)
             return
+        self._failed_starts = 0
         self._idle.put(child)
 
     def _tell_no_start(self, why: str) -> None:
         """The next caller of `open` hears of it, in the place of the child."""
         log.error("a rendering child did not start reason=%s", why)
-        self._idle.put(RasterizerCrashed("no rendering process could be started; send the document again"))
+        self._failed_starts += 1
+        self._idle.put(RasterizerUnavailable("no rendering process could be started; send the document again"))
 
     def _discard(self, child: ChildProcess) -> None:
         with self._lock:

@@ -1,0 +1,93 @@
+"""For bench/busy_share.py: an engine whose calls are timed, and a bare loop over ready pages, the limit of an engine.
+
+`OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free, and appends
+the start and end of each call (monotonic) to the file BENCH_CALLS.
+`python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment, renders the document, and for each
+line on stdin parses all its pages and prints the seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocr_worker.engines import create_engine
+from ocr_worker.engines.base import PageImage, ParsedPage, TextLine
+from ocr_worker.engines.options import options_model
+from ocr_worker.rasterizer import RasterRequest, child
+from ocr_worker.rasterizer.media_type import media_type
+from ocr_worker.schema import Block, EngineInfo, ParseOptions
+from ocr_worker.settings import Settings, load_settings
+
+TOLD = "seconds: "
+
+
+class Timed:
+    """Reads every page as the same short text."""
+
+    info = EngineInfo(name="timed", version="1", backend="none")
+    preferred_dpi = 144
+    batch_size = 1
+
+    def __init__(self, page_s: float, calls: Path) -> None:
+        self._page_s = page_s
+        self._calls = calls
+
+    def warm_up(self) -> None:
+        """Is warm."""
+
+    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage]:
+        """One result for each page."""
+        started = time.monotonic()
+        time.sleep(self._page_s * len(pages))
+        parsed = [self._read(page) for page in pages]
+        with self._calls.open("a") as calls:
+            calls.write(f"{started} {time.monotonic()}\n")
+        return parsed
+
+    def _read(self, page: PageImage) -> ParsedPage:
+        height, width = page.pixels.shape[:2]
+        return ParsedPage(width, height, "text", [Block(label="text", content="text", bbox=(0, 0, width, height))])
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+
+def timed(settings: Settings) -> Timed:
+    """The factory."""
+    return Timed(float(os.environ["BENCH_PAGE_S"]), Path(os.environ["BENCH_CALLS"]))
+
+
+def ready_pages(data: bytes, options: ParseOptions, settings: Settings) -> list[PageImage]:
+    """The document's pages, rendered in this process by what renders them in the worker's children."""
+    layer = getattr(options, "text_layer", "never") == "auto"
+    request = RasterRequest(None, None, options.dpi or 144, int(settings.max_page_mpx * 1e6), settings.max_pages, layer)
+    document = child.opened(media_type(data), data, request)
+    pages = []
+    for number in range(1, document.page_count + 1):
+        page = document.render(number)
+        lines = None if page.text_lines is None else tuple(TextLine(text, box) for text, box in page.text_lines)
+        pages.append(PageImage(number, page.pixels, page.dpi, text_lines=lines))
+    return pages
+
+
+def main() -> None:
+    settings = load_settings()
+    options = options_model(settings.engine).model_validate(json.loads(sys.argv[2]))
+    engine = create_engine(settings)
+    engine.warm_up()
+    pages = ready_pages(Path(sys.argv[1]).read_bytes(), options, settings)
+    print(TOLD + "0", flush=True)
+    for _ in sys.stdin:
+        started = time.monotonic()
+        for page in pages:
+            engine.parse([page], options)
+        print(f"{TOLD}{time.monotonic() - started}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
