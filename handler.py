@@ -19,7 +19,7 @@ runpod = import_sdk()
 start_up.phase("sdk")
 
 from ocr_worker import dry_run, log, response, threads  # noqa: E402  (after the clock has started)
-from ocr_worker.drain import Drain  # noqa: E402
+from ocr_worker.drain import Drain, told_concurrency  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
 from ocr_worker.pipeline import ParseJob, Pipeline  # noqa: E402
 from ocr_worker.recycling import Recycling  # noqa: E402
@@ -87,12 +87,12 @@ def run(under_way: ParseJob) -> response.Answer:
 
 
 if __name__ == "__main__":
-    drain.install()
+    drain.install(lambda: pipeline.settings.jobs_at_once)
     runpod.serverless.start(
         {
             "handler": handler if on_platform() else dry_run.shown(handler),
-            # Constant: the SDK applies a change only when no job runs.
-            "concurrency_modifier": lambda current: pipeline.settings.jobs_at_once,
+            # Constant, since the SDK applies a change only when no job runs; the gate holds the true number.
+            "concurrency_modifier": lambda current: told_concurrency(pipeline.settings.jobs_at_once),
         }
     )
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order

@@ -16,7 +16,7 @@ DEATHS = {"the engine dies": doubles.ENGINE_DIES, "the engine hangs": doubles.HA
 
 @pytest.fixture(params=DEATHS)
 def worker_and_death(worker_of: StartWorker, request: pytest.FixtureRequest) -> tuple[Worker, doubles.Colour]:
-    worker = worker_of(OCR_ENGINE="doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1.5")
+    worker = worker_of(OCR_ENGINE="doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1.5", OCR_ENGINE_PAGE_TIMEOUT_S="0.5")
     return worker.wait_ready(), DEATHS[request.param]
 
 

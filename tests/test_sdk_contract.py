@@ -12,7 +12,7 @@ from runpod.serverless.modules.rp_logger import RunPodLogger
 from runpod.serverless.modules.worker_state import JobsProgress
 from runpod.serverless.utils import rp_debugger
 
-from ocr_worker.drain import Drain
+from ocr_worker.drain import Drain, told_concurrency
 
 
 def test_the_loop_fetches_jobs_by_the_name_the_gate_replaces() -> None:
@@ -41,13 +41,48 @@ def test_installing_the_gate_replaces_it(monkeypatch: pytest.MonkeyPatch) -> Non
     JobsProgress().add("somebody-is-at-work")
     try:
         drain = Drain()
-        drain.install()
+        drain.install(lambda: 2)
         assert asyncio.run(rp_scale.get_job(None, 1)) == [{"id": "a"}]
         drain.request("told to")
         assert asyncio.run(rp_scale.get_job(None, 1)) is None
     finally:
         JobsProgress().remove("somebody-is-at-work")
     assert len(asked) == 1
+
+
+def test_the_gate_opens_for_as_many_jobs_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one of two places taken one job is asked for, however many the SDK wants; with both taken none is."""
+    asked: list[int] = []
+
+    async def get_job(session: Any, wanted: int) -> list[dict[str, Any]]:
+        asked.append(wanted)
+        return []
+
+    monkeypatch.setattr(rp_scale, "get_job", get_job)
+    Drain().install(lambda: 2)
+    progress = JobsProgress()
+    progress.add("first")
+    asyncio.run(rp_scale.get_job(None, told_concurrency(2)))
+    progress.add("second")
+    assert asyncio.run(rp_scale.get_job(None, told_concurrency(2))) is None
+
+    async def answered_meanwhile() -> None:
+        asking = asyncio.create_task(rp_scale.get_job(None, told_concurrency(2)))
+        await asyncio.sleep(0.05)
+        progress.remove("first")
+        await asking
+
+    asyncio.run(answered_meanwhile())
+    progress.remove("second")
+    assert asked == [1, 1]
+
+
+def test_the_sdk_never_finds_itself_full() -> None:
+    """It counts a job in its queue and in progress; told_concurrency is above both counts together."""
+    source = inspect.getsource(rp_scale.JobScaler)
+    assert "return current_progress_count + current_queue_count" in source
+    assert "jobs_needed = self.current_concurrency - self.current_occupancy()" in source
+    assert told_concurrency(3) > 2 * 3
 
 
 def test_jobs_in_progress_can_be_counted() -> None:

@@ -233,3 +233,17 @@ def test_every_job_was_answered_once(worker: Worker) -> None:
     """After all of the above each job that was taken has exactly one answer, and the platform refused none."""
     worker.plane.assert_each_answered_once()
     assert not any(record.progress for record in worker.plane.jobs.values())
+
+
+def test_no_more_jobs_are_taken_than_may_be(worker_of: StartWorker) -> None:
+    """Two at once, as the setting says, while others wait in the queue for this worker or another; all are answered."""
+    worker = worker_of(OCR_ENGINE="doubles:by_colour", OCR_CONCURRENCY="2").wait_ready()
+    plane = worker.plane
+    jobs = [plane.submit(request(tiff([doubles.SLOW] * 3))) for _ in range(5)]
+    under_way: list[int] = []
+    while not all(plane.jobs[job].results for job in jobs):
+        records = [plane.jobs[job] for job in jobs]
+        under_way.append(sum(record.worker is not None and not record.results for record in records))
+        plane.wait_until(lambda: False, 0.1)
+    assert max(under_way) == 2
+    plane.assert_each_answered_once()

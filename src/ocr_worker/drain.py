@@ -1,7 +1,10 @@
-"""Leaving in order: stop taking jobs first, answer every admitted one, then ask the platform for a replacement.
+"""The gate between the SDK and the queue: how many jobs are taken at once, and leaving in order, that is, stop taking
+jobs first, answer every admitted one, then ask the platform for a replacement.
 
-The SDK does not drain: asked to refresh, it goes on taking jobs. Its one seam is the function that fetches them, so the
-gate stands there (runpod 1.12.0, `rp_scale.get_job`; tests/test_sdk_contract.py holds it in place).
+The SDK does not drain: asked to refresh, it goes on taking jobs. And a loop that has as many jobs as it may take looks
+again only after a second, so that short jobs leave the engine idle. Its one seam is the function that fetches jobs, so
+the gate stands there (runpod 1.12.0, `rp_scale.get_job`; tests/test_sdk_contract.py holds it in place): the SDK is told
+a concurrency that it never reaches, and the gate opens as soon as a job is answered.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +24,13 @@ log = logging.getLogger(__name__)
 GetJobs = Callable[..., Awaitable[list[dict[str, Any]] | None]]
 
 _PAUSE_S = 0.05
+_LOOK_EVERY_S = 0.01
+_HOLD_S = 1.0  # then the SDK looks whether it is to end
+
+
+def told_concurrency(jobs_at_once: int) -> int:
+    """What the SDK is told, constant: it counts jobs in its queue twice, and must never find itself full."""
+    return 2 * jobs_at_once + 1
 
 
 class Drain:
@@ -37,27 +48,39 @@ class Drain:
             self.requested = True
             event(log, "drain", reason=reason)
 
-    def install(self) -> None:
-        """Puts the gate between the SDK's loop and its fetching of jobs; before `runpod.serverless.start`."""
+    def install(self, jobs_at_once: Callable[[], int]) -> None:
+        """Puts the gate between the SDK's loop and its fetching of jobs; before `runpod.serverless.start`.
+
+        jobs_at_once: asked when the loop runs, which it does not in a worker that could not be loaded.
+        """
         from runpod.serverless.modules import rp_scale
 
-        rp_scale.get_job = self._gated(rp_scale.get_job)
+        rp_scale.get_job = self._gated(rp_scale.get_job, jobs_at_once)
 
-    def _gated(self, get_jobs: GetJobs) -> GetJobs:
-        async def gated(*args: Any) -> list[dict[str, Any]] | None:
+    def _gated(self, get_jobs: GetJobs, jobs_at_once: Callable[[], int]) -> GetJobs:
+        async def gated(session: Any, wanted: int) -> list[dict[str, Any]] | None:
+            room = await self._room(jobs_at_once())
             if self.requested:
                 self._leave_if_idle()
                 await asyncio.sleep(_PAUSE_S)
+            if self.requested or room <= 0:
                 return None
             self._polling = True
             try:
-                jobs = await get_jobs(*args)
+                jobs = await get_jobs(session, min(wanted, room))
             finally:
                 self._polling = False
             self._taken += len(jobs or ())
             return jobs
 
         return gated
+
+    async def _room(self, jobs_at_once: int) -> int:
+        """How many jobs may be taken; waits a moment while there is no room."""
+        deadline = time.monotonic() + _HOLD_S
+        while (room := jobs_at_once - _jobs_in_progress()) <= 0 and time.monotonic() < deadline and not self.requested:
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return room
 
     async def asks_for_replacement(self) -> bool:
         """Called by each job once, just before it answers: whether its answer is the last and asks to be replaced."""
