@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # of the openai client: a line for each crop that is read
 
-# Two replicas of four pages a call fill a model server best (bench/model_server.py); more only delays other jobs.
+# Two replicas of four pages a call fill a model server best (bench/server_backend.py); more only delays other jobs.
 _PAGES_A_CALL = 4
 
 REPETITION = PageWarning(

@@ -1,0 +1,92 @@
+"""How soon is the first page of a 300-page PDF with its reader? Our worker against PaddleX's serving.
+
+`python bench/first_page.py --paddlex PYTHON` (see server_backend.py). Both send the crops of a page to the same double
+of a model server; measured is the time from the request to the first crop that was read, and what each holds in memory
+by then. Writes results/first_page.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import requests
+import yaml
+from server_backend import HERE, free_port, process
+from soak import resident_mb, text_pdf
+
+import tinyvl
+from control_plane import ControlPlane
+from worker_process import start_worker
+
+RESULTS = HERE / "results" / "first_page.json"
+PAGES = 300
+
+
+def until_read(port: int, pid: int, send: Callable[[], object]) -> tuple[float, float]:
+    """Seconds from `send` to the first crop read, and the highest resident memory, in MB, until then."""
+    before = requests.get(f"http://127.0.0.1:{port}/read", timeout=5).json()["read"]
+    began, peak = time.monotonic(), 0.0
+    threading.Thread(target=send, daemon=True).start()
+    while requests.get(f"http://127.0.0.1:{port}/read", timeout=5).json()["read"] == before:
+        peak = max(peak, resident_mb(pid))
+        time.sleep(0.05)
+    return round(time.monotonic() - began, 2), round(peak, 1)
+
+
+def ours(port: int, pdf: str) -> tuple[float, float]:
+    served = {
+        "OCR_BACKEND": "vllm-server",
+        "OCR_SERVER_URL": f"http://127.0.0.1:{port}/v1",
+        "OCR_WARMUP_CHECK": "false",
+    }
+    with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
+        worker = start_worker(plane, Path(folder) / "log", **tinyvl.environment(**served)).wait_ready()
+        try:
+            return until_read(port, worker.process.pid, lambda: plane.submit({"documents": [{"base64": pdf}]}))
+        finally:
+            worker.kill()
+
+
+def paddlex(port: int, pdf: str, python: str, configuration: Path) -> tuple[float, float]:
+    config = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+    config["SubModules"]["LayoutDetection"]["model_dir"] = str(tinyvl.LAYOUT)
+    reader = {"backend": "vllm-server", "server_url": f"http://127.0.0.1:{port}/v1"}
+    config["SubModules"]["VLRecognition"]["genai_config"] = reader
+    config["Serving"] = {"extra": {"max_num_input_imgs": None}}
+    url = f"http://127.0.0.1:{free_port()}"
+    body = {"file": pdf, "fileType": 0, "visualize": False}
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "pipeline.yaml"
+        written.write_text(yaml.safe_dump(config), encoding="utf-8")
+        command = [python, "-m", "paddlex", "--serve", "--pipeline", str(written), "--device", "cpu"]
+        with process([*command, "--host", "127.0.0.1", "--port", url.rpartition(":")[2]], f"{url}/health", cwd=folder):
+            (server,) = [one for one in psutil.Process().children() if str(written) in one.cmdline()]
+            return until_read(port, server.pid, lambda: requests.post(f"{url}/layout-parsing", json=body, timeout=600))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--paddlex", required=True)
+    python = parser.parse_args().paddlex
+    import paddlex as package
+
+    configuration = Path(package.__path__[0]) / "configs" / "pipelines" / "PaddleOCR-VL-1.6.yaml"
+    pdf = base64.b64encode(text_pdf(PAGES)).decode()
+    port = free_port()
+    with process([sys.executable, str(HERE / "crop_server.py"), str(port)], f"http://127.0.0.1:{port}/v1/models"):
+        found = {"ours": ours(port, pdf), "PaddleX serving": paddlex(port, pdf, python, configuration)}
+    print(f"of {PAGES} pages: seconds to the first crop read, MB resident until then: {found}")
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
