@@ -2,7 +2,7 @@
 
 `python bench/server_backend.py [--paddlex PYTHON] [--pages 200]`. The double (crop_server.py) takes 400 ms a crop and
 has room for 64 at once: at most 160 crops a second, 16 pages of ten lines. 16 callers send a page each, and the next
-when it is answered. Layout by the test weights, for real, in all of them; ours is the whole worker under the SDK's loop.
+when it is answered. Layout by the test weights, for real, in all; ours is the whole worker under the SDK's loop.
 --paddlex: a Python with `paddlex[serving]` beside Paddle (`pip install bce-python-sdk filetype` makes one); without it
 that side is left out. Also: other numbers of replicas and jobs at once. Writes results/model_server.json.
 """
