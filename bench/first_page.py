@@ -19,8 +19,7 @@ from pathlib import Path
 
 import psutil
 import requests
-import yaml
-from server_backend import HERE, free_port, process
+from server_backend import HERE, free_port, paddlex_serving, process
 from soak import resident_mb, text_pdf
 
 import tinyvl
@@ -56,34 +55,21 @@ def ours(port: int, pdf: str) -> tuple[float, float]:
             worker.kill()
 
 
-def paddlex(port: int, pdf: str, python: str, configuration: Path) -> tuple[float, float]:
-    config = yaml.safe_load(configuration.read_text(encoding="utf-8"))
-    config["SubModules"]["LayoutDetection"]["model_dir"] = str(tinyvl.LAYOUT)
-    reader = {"backend": "vllm-server", "server_url": f"http://127.0.0.1:{port}/v1"}
-    config["SubModules"]["VLRecognition"]["genai_config"] = reader
-    config["Serving"] = {"extra": {"max_num_input_imgs": None}}
-    url = f"http://127.0.0.1:{free_port()}"
+def paddlex(port: int, pdf: str, python: str) -> tuple[float, float]:
     body = {"file": pdf, "fileType": 0, "visualize": False}
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "pipeline.yaml"
-        written.write_text(yaml.safe_dump(config), encoding="utf-8")
-        command = [python, "-m", "paddlex", "--serve", "--pipeline", str(written), "--device", "cpu"]
-        with process([*command, "--host", "127.0.0.1", "--port", url.rpartition(":")[2]], f"{url}/health", cwd=folder):
-            (server,) = [one for one in psutil.Process().children() if str(written) in one.cmdline()]
-            return until_read(port, server.pid, lambda: requests.post(f"{url}/layout-parsing", json=body, timeout=600))
+    with paddlex_serving(f"http://127.0.0.1:{port}/v1", python) as url:
+        (server,) = [one for one in psutil.Process().children() if "--serve" in one.cmdline()]
+        return until_read(port, server.pid, lambda: requests.post(f"{url}/layout-parsing", json=body, timeout=600))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--paddlex", required=True)
     python = parser.parse_args().paddlex
-    import paddlex as package
-
-    configuration = Path(package.__path__[0]) / "configs" / "pipelines" / "PaddleOCR-VL-1.6.yaml"
     pdf = base64.b64encode(text_pdf(PAGES)).decode()
     port = free_port()
     with process([sys.executable, str(HERE / "crop_server.py"), str(port)], f"http://127.0.0.1:{port}/v1/models"):
-        found = {"ours": ours(port, pdf), "PaddleX serving": paddlex(port, pdf, python, configuration)}
+        found = {"ours": ours(port, pdf), "PaddleX serving": paddlex(port, pdf, python)}
     print(f"of {PAGES} pages: seconds to the first crop read, MB resident until then: {found}")
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

@@ -116,8 +116,9 @@ def ours(server: str, pages: int, **settings: str) -> float:
             worker.kill()
 
 
-def paddlex(server: str, python: str, pages: int) -> float:
-    """PaddleX's own server on its own configuration, with our weights and the double."""
+@contextmanager
+def paddlex_serving(server: str, python: str) -> Iterator[str]:
+    """PaddleX's own server on its own configuration, with our weights and the double; its address."""
     found = subprocess.run(
         [python, "-c", "import paddlex; print(paddlex.__path__[0])"], capture_output=True, text=True, check=True
     )
@@ -125,20 +126,26 @@ def paddlex(server: str, python: str, pages: int) -> float:
     config = yaml.safe_load(source.read_text(encoding="utf-8"))
     config["SubModules"]["LayoutDetection"]["model_dir"] = str(tinyvl.LAYOUT)
     config["SubModules"]["VLRecognition"]["genai_config"] = {"backend": "vllm-server", "server_url": server}
+    config["Serving"] = {"extra": {"max_num_input_imgs": None}}
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    body = {"file": page(), "fileType": 1, "visualize": False}
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "pipeline.yaml"
         written.write_text(yaml.safe_dump(config), encoding="utf-8")
         command = [python, "-m", "paddlex", "--serve", "--pipeline", str(written), "--device", "cpu"]
         with process([*command, "--host", "127.0.0.1", "--port", str(port)], f"{url}/health", cwd=folder):
+            yield url
 
-            def send() -> None:
-                answer = requests.post(f"{url}/layout-parsing", json=body, timeout=300)
-                assert answer.ok, answer.text[:500]
 
-            return pages_per_second(send, pages)
+def paddlex(server: str, python: str, pages: int) -> float:
+    body = {"file": page(), "fileType": 1, "visualize": False}
+    with paddlex_serving(server, python) as url:
+
+        def send() -> None:
+            answer = requests.post(f"{url}/layout-parsing", json=body, timeout=300)
+            assert answer.ok, answer.text[:500]
+
+        return pages_per_second(send, pages)
 
 
 def main() -> None:

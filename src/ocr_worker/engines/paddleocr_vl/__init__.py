@@ -24,7 +24,7 @@ class Builder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._building = threading.Lock()  # replicas start at once
-        self._managed: ManagedServer | None = None
+        self._model_server: ModelServer | None = None
         self._failed: Exception | None = None
 
     def __call__(self) -> Engine:
@@ -40,8 +40,8 @@ class Builder:
                 return self._build()
             except Exception as error:
                 self._failed = error
-                if self._managed:
-                    self._managed.close()  # before the worker ends: it may end without a word
+                if self._model_server:
+                    self._model_server.close()  # before the worker ends: it may end without a word
                 raise
 
     def _build(self) -> Engine:
@@ -49,7 +49,7 @@ class Builder:
         began = time.monotonic()
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
         weights.read_ahead(directories.values())
-        model_server = self._model_server(directories)
+        self._model_server = self._model_server or self._started_server(directories)
         found = time.monotonic()
         tell_paddle(settings)
         try:
@@ -61,19 +61,18 @@ class Builder:
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported = time.monotonic()
-        engine = adapter.load(settings, directories, model_server)
+        engine = adapter.load(settings, directories, self._model_server)
         built = time.monotonic()
         event(log, "engine", weights=found - began, paddle=imported - found, construct=built - imported)
         return engine
 
-    def _model_server(self, directories: dict[str, Path]) -> ModelServer | None:
+    def _started_server(self, directories: dict[str, Path]) -> ModelServer | None:
         settings = self._settings
         if settings.backend == "native":
             return None
         if settings.server == "external":
             return ExternalServer(settings)
-        self._managed = self._managed or ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
-        return self._managed
+        return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
 
 
 def create(settings: Settings) -> Engine:

@@ -106,10 +106,8 @@ class ManagedServer:
 
     def _live(self) -> None:
         while True:
-            output = threads.start(partial(self._log, self._process), "model-server-log")
             self._prove()
             code = self._process.wait()
-            output.result()
             with self._changed:
                 self._down(f"exit code {code}")
                 if self._lost:
@@ -148,7 +146,7 @@ class ManagedServer:
     def _launched(self) -> subprocess.Popen[str]:
         self._starts += 1
         self._said: deque[str] = deque(maxlen=_LAST_LINES)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", guard.__file__, str(os.getpid()), *self._command],
             env=model_server_environment(),
             stdin=subprocess.DEVNULL,
@@ -158,6 +156,8 @@ class ManagedServer:
             errors="replace",
             start_new_session=True,  # what is sent to the worker's group is for the worker; the guard notices its end
         )
+        self._output = threads.start(partial(self._log, process), "model-server-log")
+        return process
 
     def _log(self, process: subprocess.Popen[str]) -> None:
         """What the server says goes into our log, but for what it may say of documents."""
@@ -171,6 +171,7 @@ class ManagedServer:
         code = self._process.poll()
         if code is None:
             return None
+        self._output.result()  # its last words may still be on their way
         errors = [line for line in self._said if "rror" in line]
         why = (errors or list(self._said) or ["it said nothing"])[-1]
         return f"the model server ended with code {code} before it could be used: {why}\nthe log has all it said"

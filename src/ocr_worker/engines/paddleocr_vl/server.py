@@ -62,6 +62,9 @@ class ModelServer(Protocol):
         """Why there will be no server any more, if so."""
         ...
 
+    def close(self) -> None:
+        """Ends a server of ours."""
+
 
 class ExternalServer:
     """A server that somebody else starts and ends; proven by construction, which raises what `connect` raises."""
@@ -88,6 +91,9 @@ class ExternalServer:
     def lost(self) -> OcrWorkerError | None:
         """Not known before a call fails."""
         return None
+
+    def close(self) -> None:
+        """Not ours to end."""
 
 
 def connect(settings: Settings, url: str, ended: Callable[[], str | None] = lambda: None) -> Server:
