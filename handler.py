@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import AsyncIterator
 from typing import Any
 
 from ocr_worker.start_up import StartUp, fail, import_sdk
@@ -19,36 +20,42 @@ runpod = import_sdk()
 start_up.phase("sdk")
 
 from ocr_worker import dry_run, log, response, threads  # noqa: E402  (after the clock has started)
+from ocr_worker.delivery import Deliveries, Delivery  # noqa: E402
+from ocr_worker.delivery.progress import Progress  # noqa: E402
+from ocr_worker.delivery.stream import PageStream  # noqa: E402
 from ocr_worker.drain import Drain, told_concurrency  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
-from ocr_worker.pipeline import ParseJob, Pipeline  # noqa: E402
+from ocr_worker.pipeline import OnPage, ParseJob, Pipeline  # noqa: E402
 from ocr_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.request import parse_request  # noqa: E402
-from ocr_worker.results import error_info, job_error  # noqa: E402
+from ocr_worker.results import error_info  # noqa: E402
 from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
 
 logger = logging.getLogger("ocr_worker.handler")
 drain = Drain()
 
 
-def load() -> Pipeline:
-    """The pipeline with its engine, warm. Raises OcrWorkerError when the worker cannot start."""
+def load() -> tuple[Pipeline, Deliveries]:
+    """The pipeline with its engine, warm, and where answers go. Raises OcrWorkerError when the worker cannot start."""
     start_up.phase("imports")
     settings = load_settings()
     log.configure(settings.log_level)
     # In a dry run the SDK would print the whole answer beside our summary of it.
     log.configure_sdk((settings.sdk_log_level or "INFO") if on_platform() else "WARN")
+    proven = Deliveries(settings)
+    proven.start()
+    start_up.phase("bucket")
     loaded = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
     for phase, seconds in loaded.start().items():
         start_up.phase(phase, seconds)
     start_up.ready(settings.init_timeout_s)
     if on_platform():
         Recycling(settings, lambda: loaded.engine.pages_read, drain.request).start()
-    return loaded
+    return loaded, proven
 
 
 try:
-    pipeline = load()
+    pipeline, deliveries = load()
 except Exception as error:
     fail(error)
 
@@ -56,18 +63,35 @@ except Exception as error:
 async def handler(job: dict[str, Any]) -> response.Answer:
     """One job: its answer, whatever happens; the last one before a replacement asks for it."""
     try:
-        answer = await parse(job)
+        async with Progress(job) as progress:
+            answer = await parse(job, progress.page)
     finally:
         last = await drain.asks_for_replacement()
     return {**answer, "refresh_worker": True} if last else answer
 
 
-async def parse(job: dict[str, Any]) -> response.Answer:
+async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[response.Answer]:
+    """The same with `OCR_STREAM`: a chunk for each page as soon as it is parsed, the last one sums the job up."""
+    stream = PageStream(int(pipeline.settings.inline_limit_mb * MEGABYTE * 0.9))
+    answering = asyncio.ensure_future(parse(job, stream.page, streamed=True))
+    try:
+        async for chunk in stream.until(answering):
+            yield chunk
+    finally:
+        answering.cancel()
+        if await drain.asks_for_replacement():
+            endpoint["refresh_worker"] = True  # a generator cannot return it; the SDK looks here when it has ended
+    yield stream.last(answering.result())
+
+
+async def parse(job: dict[str, Any], on_page: OnPage, *, streamed: bool = False) -> response.Answer:
     """Parsed, or failed with a code. The work is done on a thread, since the event loop must stay free."""
     try:
-        under_way = pipeline.job(parse_request(job["input"], pipeline.settings.engine), job["id"])
+        request = parse_request(job["input"], pipeline.settings.engine)
+        delivery = deliveries.of(request, job, streamed=streamed)
+        under_way = pipeline.job(request, job["id"], on_page, delivery.checkpoints)
         try:
-            return await asyncio.wrap_future(threads.start(lambda: run(under_way), f"job-{job['id']}"))
+            return await asyncio.wrap_future(threads.start(lambda: run(under_way, delivery), f"job-{job['id']}"))
         except asyncio.CancelledError:
             under_way.stop(Cancelled("the job was cancelled"))
             raise
@@ -78,22 +102,24 @@ async def parse(job: dict[str, Any]) -> response.Answer:
         return response.failure(error_info(typed(error)))
 
 
-def run(under_way: ParseJob) -> response.Answer:
-    """The answer of one job, small enough to be sent."""
-    limit = int(pipeline.settings.inline_limit_mb * MEGABYTE)
-    parsed = under_way.run()
-    failed = job_error(parsed)
-    return response.failure(failed, parsed, limit) if failed else response.success(parsed, limit)
+def run(under_way: ParseJob, delivery: Delivery) -> response.Answer:
+    """The answer of one job, where it is to go; its bucket is proven before any page is paid for."""
+    delivery.check()
+    return delivery.destination.answer(under_way.run())
 
+
+endpoint: dict[str, Any] = {
+    "handler": handler,
+    # Constant, since the SDK applies a change only when no job runs; the gate holds the true number.
+    "concurrency_modifier": lambda current: told_concurrency(pipeline.settings.jobs_at_once),
+}
 
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
-    runpod.serverless.start(
-        {
-            "handler": handler if on_platform() else dry_run.shown(handler),
-            # Constant, since the SDK applies a change only when no job runs; the gate holds the true number.
-            "concurrency_modifier": lambda current: told_concurrency(pipeline.settings.jobs_at_once),
-        }
-    )
+    if not on_platform():
+        endpoint["handler"] = dry_run.shown(handler)  # the SDK would not run a generator here
+    elif pipeline.settings.stream:
+        endpoint |= {"handler": streaming_handler, "return_aggregate_stream": True}
+    runpod.serverless.start(endpoint)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order
     pipeline.close()

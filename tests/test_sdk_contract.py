@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 import pytest
-from runpod.serverless.modules import rp_job, rp_scale
+from runpod.serverless.modules import rp_http, rp_job, rp_progress, rp_scale
 from runpod.serverless.modules.rp_logger import RunPodLogger
 from runpod.serverless.modules.worker_state import JobsProgress
 from runpod.serverless.utils import rp_debugger
@@ -27,6 +27,22 @@ def test_the_sdk_does_without_the_processors_name() -> None:
     source = inspect.getsource(rp_debugger)
     assert source.count("cpuinfo.") == 1
     assert 'PROCESSOR = cpuinfo.get_cpu_info()["brand_raw"]\nexcept KeyError:' in source
+
+
+def test_progress_is_posted_as_the_sdk_posts_it() -> None:
+    """The SDK's own progress goes through `send_result`, marked as no final answer, in a session of its own."""
+    source = inspect.getsource(rp_progress)
+    assert rp_progress.send_result is rp_http.send_result
+    assert '{"status": "IN_PROGRESS", "output": progress}' in source
+    assert "session = AsyncClientSession()" in source
+
+
+def test_a_generator_asks_for_replacement_through_the_configuration() -> None:
+    """What a generator cannot return is read from the handler's configuration when the generator has ended; and a
+    yielded object is collected before it is posted, by reference, so that it may be shortened after."""
+    source = inspect.getsource(rp_job.handle_job)
+    collected = source.index('job_result["output"].append(stream_output["output"])')
+    assert collected < source.index("await stream_result") < source.index('config.get("refresh_worker", False)')
 
 
 def test_installing_the_gate_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,19 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("the pipeline", {"pipeline"}),
     (
         "its stages",
-        {"request", "fetch", "rasterizer", "replicas", "scheduler", "results", "response", "engines", "weights"},
+        {
+            "delivery",
+            "engines",
+            "fetch",
+            "rasterizer",
+            "replicas",
+            "request",
+            "response",
+            "results",
+            "scheduler",
+            "stopwatch",
+            "weights",
+        },
     ),
     ("the core", {"errors", "guard", "log", "page_ranges", "schema", "settings", "threads", "ocr_worker"}),
 ]

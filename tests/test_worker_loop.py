@@ -232,7 +232,6 @@ def test_the_bytes_counted_are_the_bytes_sent(worker: Worker) -> None:
 def test_every_job_was_answered_once(worker: Worker) -> None:
     """After all of the above each job that was taken has exactly one answer, and the platform refused none."""
     worker.plane.assert_each_answered_once()
-    assert not any(record.progress for record in worker.plane.jobs.values())
 
 
 def test_no_more_jobs_are_taken_than_may_be(worker_of: StartWorker) -> None:

@@ -26,6 +26,8 @@
     │   ├ EngineTimedOut               (retryable)
     │   └ PageFailed
     ├ ResponseTooLarge
+    ├ DeliveryFailed                   (retryable)
+    │   └ BucketRejected
     ├ Cancelled
     ├ DeadlineExceeded
     └ Internal
@@ -201,6 +203,20 @@ class ResponseTooLarge(OcrWorkerError):
     """Even the Markdown alone does not fit into an answer."""
 
     code = "RESPONSE_TOO_LARGE"
+
+
+class DeliveryFailed(OcrWorkerError):
+    """The bucket that the answer or its checkpoints need does not answer, after all retries."""
+
+    code = "DELIVERY_FAILED"
+    retryable = True
+
+
+class BucketRejected(DeliveryFailed):
+    """The bucket refuses: no such bucket, a wrong key, or one without the right to write and read."""
+
+    code = "BUCKET_REJECTED"
+    retryable = False
 
 
 class Cancelled(OcrWorkerError):

@@ -10,11 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 from ocr_worker import results, threads
+from ocr_worker.delivery.checkpoints import Checkpoints, KeptPages, NoCheckpoints
 from ocr_worker.engines import engine_builders
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import check_options
@@ -28,6 +31,7 @@ from ocr_worker.results import DocumentFacts, PageOutcome
 from ocr_worker.scheduler import Scheduler
 from ocr_worker.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
 from ocr_worker.settings import MEGABYTE, Settings
+from ocr_worker.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +72,19 @@ class Pipeline:
         """Loads and warms the engine; seconds by phase. Raises what the engine raises."""
         return self.engine.start()
 
-    def job(self, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> ParseJob:
+    def job(
+        self,
+        request: ParseRequest,
+        job_id: str,
+        on_page: OnPage | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> ParseJob:
         """A job to run. `on_page(document id, pages expected, page)` is told of each page, in its document's order.
 
         Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
         check_options(request.options, self.settings)
-        return ParseJob(self, request, job_id, on_page)
+        return ParseJob(self, request, job_id, on_page or (lambda *told: None), checkpoints or NoCheckpoints())
 
     def close(self) -> None:
         """Ends the children and lets the engine's thread go."""
@@ -85,11 +95,14 @@ class Pipeline:
 class ParseJob:
     """One request under way. `run` blocks until the answer is there; `stop` may be called meanwhile from any thread."""
 
-    def __init__(self, pipeline: Pipeline, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, request: ParseRequest, job_id: str, on_page: OnPage, checkpoints: Checkpoints
+    ) -> None:
         self.id = job_id
         self._pipeline = pipeline
         self._request = request
-        self._on_page = on_page or (lambda name, expected, page: None)
+        self._on_page = on_page
+        self._checkpoints = checkpoints
         self._stopwatch = Stopwatch()
         self._place = pipeline.scheduler.admit()
         self._rendering = threading.Semaphore(pipeline.documents_rendered_per_job)
@@ -101,7 +114,7 @@ class ParseJob:
     def run(self) -> ParseResponse:
         """The answer, with an entry for every document and page. Raises Cancelled when the job was cancelled."""
         started = time.monotonic()
-        with self._place, self._deadline():
+        with closing(self._checkpoints), self._place, self._deadline():
             numbered = list(enumerate(self._request.documents, start=1))
             limit = self._pipeline.settings.fetch_concurrency
             documents = threads.map_bounded(self._document, numbered, limit, f"job-{self.id}")
@@ -153,7 +166,7 @@ class ParseJob:
     def _parsed(self, name: str, source: DocumentRequest) -> DocumentResult:
         """Waits for the pages in their order, while another thread fetches, renders and submits them."""
         pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
-        feeding = threads.start(lambda: self._feed(source, pending), f"feed-{self.id}")
+        feeding = threads.start(lambda: self._feed(name, source, pending), f"feed-{self.id}")
         outcomes: dict[int, PageOutcome] = {}
         while (entry := pending.get()) is not None:
             facts, wait_for_page = entry
@@ -177,17 +190,18 @@ class ParseJob:
         return outcomes | {one.number: replace(one, result=page) for one, page in pairs if one and page}
 
     def _feed(
-        self, source: DocumentRequest, pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
+        self, name: str, source: DocumentRequest, pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
     ) -> tuple[DocumentFacts, OcrWorkerError | None]:
-        """Puts every page that can be rendered into `pending`; returns the reason when the document ended early."""
+        """Puts every page that can be had into `pending`; returns the reason when the document ended early."""
         try:
             data = self._fetched(source)
             with self._rendering, self._opened(data, source) as document:
-                del data  # the child has it now
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
+                kept = self._checkpoints.document(name, data, document.numbers, self._decides())
+                del data  # the child has it now
                 try:
-                    for rendered in self._rendered(document):
-                        pending.put((facts, self._submitted(rendered)))
+                    for page in self._pages(document, kept):
+                        pending.put((facts, page))
                 except Exception as error:
                     return facts, self._reason(error)
                 return facts, None
@@ -211,6 +225,27 @@ class ParseJob:
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
+    def _decides(self) -> dict[str, Any]:
+        """What decides, beside its bytes, what a document's pages say."""
+        engine, options = self._pipeline.engine, self._request.options
+        return {
+            "engine": engine.info.model_dump(),
+            "options": options.model_dump(exclude={"delivery", "formats", "timeout_s", "merge_pages"}),
+            "dpi": engine.preferred_dpi,
+            "max_page_mpx": self._pipeline.settings.max_page_mpx,
+        }
+
+    def _pages(self, document: RasterDocument, kept: KeptPages) -> Iterator[PendingPage]:
+        """Each page in its turn: kept by an earlier run, or rendered and on its way to the engine."""
+        document.skip(kept.pages)
+        rendered = self._rendered(document)
+        for number in document.numbers:
+            if number in kept.pages:
+                yield partial(kept.pages.__getitem__, number)
+            elif page := next(rendered, None):
+                yield self._submitted(page, kept)
+        next(rendered, None)  # the child is told that the document is done
+
     def _rendered(self, document: RasterDocument) -> Iterator[PageImage | PageFault]:
         pages = iter(document)
         while True:
@@ -220,7 +255,7 @@ class ParseJob:
                 return
             yield page
 
-    def _submitted(self, page: PageImage | PageFault) -> PendingPage:
+    def _submitted(self, page: PageImage | PageFault, kept: KeptPages) -> PendingPage:
         if isinstance(page, PageFault):
             failed = PageOutcome(page.number, page.error)
             return lambda: failed
@@ -231,7 +266,9 @@ class ParseJob:
             settled = future.result()
             self._stopwatch.add("wait", settled.waited)
             self._stopwatch.add("engine", settled.engine)
-            return PageOutcome(number, settled.result, dpi, warnings, settled.engine)
+            outcome = PageOutcome(number, settled.result, dpi, warnings, settled.engine)
+            kept.keep(outcome)
+            return outcome
 
         return wait
 
@@ -245,25 +282,3 @@ class ParseJob:
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", self.id)
         return typed(error)
-
-
-class Stopwatch:
-    """Seconds by stage, added up from several threads."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = dict.fromkeys(("fetch", "rasterize", "wait", "engine"), 0.0)
-        self._lock = threading.Lock()
-
-    def add(self, stage: str, seconds: float) -> None:
-        """Adds to one stage."""
-        with self._lock:
-            self.seconds[stage] += seconds
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Adds the time of the block to one stage."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.add(stage, time.monotonic() - started)

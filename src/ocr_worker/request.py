@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from ocr_worker.engines.options import ENGINE_OPTIONS, options_model
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.schema import MAX_DOCUMENTS, DocumentRequest, ParseOptions, ParseRequest
+from ocr_worker.schema import MAX_DOCUMENTS, DocumentRequest, ParseOptions, ParseRequest, S3Config
 
 # Short forms that people send, and what a string in them is: "any" is told by its look.
 SHORT_FORMS: dict[str, str] = {
@@ -38,6 +38,9 @@ EXAMPLES: dict[str, str] = {
     "figures": '"inline"',
     "dpi": "200",
     "timeout_s": "120",
+    "delivery": '"auto"',
+    "idempotency_key": '"batch-7/report.pdf"',
+    "endpointUrl": '"https://s3.eu-central-1.amazonaws.com"',
 }
 
 _MAX_FAULTS = 20
@@ -59,7 +62,19 @@ def parse_request(job_input: Any, engine: str) -> ParseRequest:
     options = _options(job_input.get("options", {}), engine, faults)
     if faults or options is None:
         raise _invalid(faults)
-    return ParseRequest(documents=documents, options=options)
+    try:
+        key = job_input.get("idempotency_key")
+        return ParseRequest(documents=documents, options=options, idempotency_key=key)
+    except ValidationError as error:
+        raise _invalid(_faults_of(error, (), ParseRequest)) from None
+
+
+def parse_s3_config(value: Any) -> S3Config:
+    """The bucket that a job brings beside its `input`. Raises InvalidRequest, without what it held."""
+    try:
+        return S3Config.model_validate(value)
+    except ValidationError as error:
+        raise _invalid(_faults_of(error, ("s3Config",), S3Config), root="job") from None
 
 
 def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
@@ -171,15 +186,15 @@ def _example(name: str) -> str:
     return f"; for example {EXAMPLES[name]}" if name in EXAMPLES else ""
 
 
-def _invalid(faults: list[Fault]) -> InvalidRequest:
-    lines = [f"{_written(path)}: {told}" for path, told in faults[:_MAX_FAULTS]]
+def _invalid(faults: list[Fault], root: str = "input") -> InvalidRequest:
+    lines = [f"{_written(path, root)}: {told}" for path, told in faults[:_MAX_FAULTS]]
     if len(faults) > _MAX_FAULTS:
         lines.append(f"and {len(faults) - _MAX_FAULTS} more")
     return InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(faults)} faults:", *lines]))
 
 
-def _written(path: Path) -> str:
-    return "input" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+def _written(path: Path, root: str = "input") -> str:
+    return root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
 def _kind(value: Any) -> str:

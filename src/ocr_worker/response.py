@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ocr_worker.errors import ResponseTooLarge
-from ocr_worker.schema import DocumentResult, ErrorInfo, PageResult, ParseResponse
+from ocr_worker.schema import Delivered, DocumentResult, ErrorInfo, PageResult, ParseResponse
 
 Answer = dict[str, Any]
 
@@ -33,7 +33,7 @@ def success(response: ParseResponse, limit: int) -> Answer:
             return answer
     raise ResponseTooLarge(
         f"the answer has {size:,} bytes without figures and blocks, the limit is {limit:,}: "
-        'ask for fewer pages a job ("pages": "1-50"), or for one of the formats only'
+        'give the worker a bucket, or ask for fewer pages a job ("pages": "1-50"), or for one of the formats only'
     )
 
 
@@ -46,6 +46,22 @@ def failure(error: ErrorInfo, response: ParseResponse | None = None, limit: int 
         except ResponseTooLarge:
             entries = {"coverage": response.coverage.model_dump(mode="json")}
     return {"error": f"{error.code}: {error.message}", **entries, **error.model_dump(mode="json")}
+
+
+def without_pages(response: ParseResponse, delivery: Delivered | None = None) -> ParseResponse:
+    """The account of an answer whose pages are elsewhere."""
+    bare = [entry.model_copy(update={"pages": [], "markdown": None}) for entry in response.documents]
+    return response.model_copy(update={"documents": bare, "delivery": delivery})
+
+
+def encoded(response: ParseResponse) -> bytes:
+    """The whole answer as JSON."""
+    return response.model_dump_json(exclude_none=True).encode()
+
+
+def is_larger(response: ParseResponse, limit: int) -> bool:
+    """Whether the whole answer has more than `limit` bytes as the SDK sends it."""
+    return encoded_size(response.model_dump(mode="json", exclude_none=True)) + _ENVELOPE_BYTES > limit
 
 
 def encoded_size(answer: Answer) -> int:

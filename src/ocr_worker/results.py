@@ -37,13 +37,14 @@ def error_info(error: OcrWorkerError) -> ErrorInfo:
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """What became of a page. warnings: from rendering; seconds: of the engine."""
+    """What became of a page. warnings: from rendering; seconds: of the engine; from_checkpoint: in an earlier run."""
 
     number: int
     result: ParsedPage | OcrWorkerError
     dpi: float | None = None
     warnings: Sequence[PageWarning] = ()
     seconds: float = 0.0
+    from_checkpoint: bool = False
 
 
 def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
@@ -61,6 +62,7 @@ def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
         blocks=parsed.blocks if "blocks" in options.formats else None,
         figures=parsed.figures,
         seconds=round(outcome.seconds, 4),
+        from_checkpoint=outcome.from_checkpoint,
         warnings=[*outcome.warnings, *parsed.warnings],
     )
 

@@ -76,6 +76,10 @@ class ParseOptions(WireModel):
         gt=0,
         description="after this many seconds the pages that are done come back, the rest as DEADLINE_EXCEEDED",
     )
+    delivery: Literal["auto", "inline", "bucket"] = Field(
+        "auto",
+        description="where the answer goes; `auto`: to the bucket, where there is one, if it is too large inline",
+    )
 
 
 class ParseRequest(WireModel):
@@ -83,6 +87,19 @@ class ParseRequest(WireModel):
 
     documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_DOCUMENTS)
     options: ParseOptions = Field(default_factory=ParseOptions)
+    idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
+        None,
+        description="with a bucket: a job run again with the same key parses only the pages that are still missing",
+    )
+
+
+class S3Config(WireModel):
+    """A bucket that a job brings along, beside its `input`, in the platform's own names."""
+
+    endpointUrl: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
+    accessId: NonEmpty
+    accessSecret: str = Field(min_length=1, repr=False)
+    bucketName: NonEmpty | None = Field(None, description="none: the endpoint's host or path holds it")
 
 
 # --------------------------------------------------------------------------- answer
@@ -132,6 +149,7 @@ class PageResult(WireModel):
     blocks: list[Block] | None = None
     figures: list[Figure] = []
     seconds: float = Field(0.0, description="engine time of this page; a batch's time is shared equally")
+    from_checkpoint: bool = Field(False, description="parsed by an earlier run under the same `idempotency_key`")
     warnings: list[PageWarning] = []
     error: ErrorInfo | None = None
 
@@ -176,8 +194,19 @@ class Timing(WireModel):
     total: float = 0.0
 
 
+class Delivered(WireModel):
+    """An answer in a bucket: JSON of so many bytes, behind a signed URL until `expires_at` (ISO 8601, UTC)."""
+
+    url: str = Field(repr=False)
+    bucket: str
+    key: str
+    bytes: int
+    sha256: str
+    expires_at: str
+
+
 class ParseResponse(WireModel):
-    """What a job returns."""
+    """What a job returns. With `delivery`, or where pages are streamed, the documents' pages are there and not here."""
 
     status: Status
     engine: EngineInfo
@@ -187,3 +216,40 @@ class ParseResponse(WireModel):
     degraded: list[str] = Field(
         [], description="what was left out so that the answer fits inline: `figures`, then `blocks`"
     )
+    delivery: Delivered | None = Field(None, description="where the whole answer lies, when it is not here")
+    warnings: list[PageWarning] = []
+
+
+# --------------------------------------------------------------------------- stream
+
+
+class PageChunk(WireModel):
+    """A streamed page. `chunk` counts a job's chunks from 1, so that a hole can be seen."""
+
+    chunk: int
+    document: str
+    page: PageResult
+
+
+class PagePart(WireModel):
+    """One of `of` parts of a page too large for a chunk: joined and decoded, they are the page's JSON."""
+
+    page: int
+    number: int
+    of: int
+    base64: str
+
+
+class PartChunk(WireModel):
+    """A part of a page; the parts of a page follow each other."""
+
+    chunk: int
+    document: str
+    part: PagePart
+
+
+class SummaryChunk(WireModel):
+    """The last chunk of a job: its answer without the pages."""
+
+    chunk: int
+    summary: ParseResponse

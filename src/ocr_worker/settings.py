@@ -60,6 +60,26 @@ class Settings(BaseSettings):
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")
 
+    stream: bool = Field(False, description="jobs give their pages as they are parsed, by `/stream`")
+    job_buckets: bool = Field(False, description="jobs may bring a bucket of their own, as `s3Config`")
+    bucket_endpoint_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/]+",
+        validation_alias="BUCKET_ENDPOINT_URL",
+        description="of an S3 bucket for answers and checkpoints",
+    )
+    bucket_access_key_id: str | None = Field(None, validation_alias="BUCKET_ACCESS_KEY_ID", description="its key")
+    bucket_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="BUCKET_SECRET_ACCESS_KEY", description="and the key's secret"
+    )
+    bucket_name: str | None = Field(
+        None, validation_alias="BUCKET_NAME", description="none: the endpoint's host or path holds it"
+    )
+    bucket_region: str | None = Field(
+        None, validation_alias="BUCKET_REGION", description="none: the endpoint's host tells it, if it matters"
+    )
+    bucket_link_s: int = Field(604_800, ge=60, le=604_800, description="how long a signed URL is good; seven days")
+
     backend: Literal[
         "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
     ] = Field("native", description="what reads the crops: Paddle in this process, or a model server of this kind")
@@ -107,6 +127,13 @@ class Settings(BaseSettings):
     def jobs_at_once(self) -> int:
         """Jobs admitted at once: one hides another's downloads; a model server takes eight pages, eight more wait."""
         return self.concurrency or (2 if self.backend == "native" else 16)
+
+    @model_validator(mode="after")
+    def _bucket_is_whole(self) -> Settings:
+        given = (self.bucket_endpoint_url, self.bucket_access_key_id, self.bucket_secret_access_key)
+        if any(given) and not all(given):
+            raise ValueError("a bucket needs BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY")
+        return self
 
     @model_validator(mode="after")
     def _server_can_be_had(self) -> Settings:

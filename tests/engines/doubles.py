@@ -33,14 +33,19 @@ HANGS: Colour = (0, 0, 0)
 ENGINE_DIES: Colour = (100, 0, 100)
 OUT_OF_MEMORY: Colour = (100, 100, 0)
 SLOW: Colour = (0, 100, 100)
+HUGE: Colour = (50, 50, 50)
 
 LARGE = 200_000  # characters
 READING = "the page's colour is"
+HUGE_TEXT = "".join(f'{number}: "ä\\\n' for number in range(300_000))  # 5 MB that JSON has to escape
 
 
 def read(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """Reads the colour: the Markdown is `the page's colour is #rrggbb`."""
+    """Reads the colour: the Markdown is `the page's colour is #rrggbb`. Each page's number goes to DOUBLE_JOURNAL."""
     red, green, blue = colour_of(page)
+    if journal := os.environ.get("DOUBLE_JOURNAL"):
+        with open(journal, "a") as told:
+            told.write(f"{page.number}\n")
     text = f"{READING} #{red:02x}{green:02x}{blue:02x}"
     height, width = page.pixels.shape[:2]
     return ParsedPage(width, height, text, [Block(label="text", content=text, bbox=(0, 0, width, height))])
@@ -88,6 +93,11 @@ def answer_large_markdown(page: PageImage, options: ParseOptions) -> ParsedPage:
     return ParsedPage(1, 1, "A" * LARGE, [])
 
 
+def answer_huge(page: PageImage, options: ParseOptions) -> ParsedPage:
+    """A page whose Markdown is `HUGE_TEXT`."""
+    return ParsedPage(1, 1, HUGE_TEXT, [])
+
+
 def answer_many_small_blocks(page: PageImage, options: ParseOptions) -> ParsedPage:
     """A page of some 5 kB that is mostly brackets, commas and letters of more than one byte."""
     blocks = [Block(label="text", content="ä", bbox=(0, 0, 1, 1)) for _ in range(100)]
@@ -126,6 +136,7 @@ BEHAVIOURS: Mapping[Colour, Behaviour] = MappingProxyType(
         HANGS: hang,
         ENGINE_DIES: die,
         OUT_OF_MEMORY: run_out_of_memory,
+        HUGE: answer_huge,
         SLOW: read_slowly,
     }
 )

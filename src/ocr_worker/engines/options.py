@@ -92,5 +92,7 @@ def check_options(options: ParseOptions, settings: Settings) -> None:
         for name in ("use_doc_orientation_classify", "use_doc_unwarping")
         if getattr(options, name) and not getattr(settings, name)
     ]
+    if settings.stream and options.merge_pages:
+        faults.append("`merge_pages` looks at whole documents, and this worker gives pages as they come (OCR_STREAM)")
     if faults:
         raise InvalidRequest("; ".join(f"options: {fault}" for fault in faults))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from types import TracebackType
 
 from ocr_worker.engines.base import PageImage, TextLine
@@ -36,6 +36,7 @@ class RasterDocument:
         self.page_count: int = opened["page_count"]
         self.numbers: list[int] = opened["numbers"]
         self.warnings = [PageWarning(**warning) for warning in opened["warnings"]]
+        self._wanted = self.numbers
         self._child = child
         self._max_payload = request.max_pixels * 3
         self._page_timeout_s = page_timeout_s
@@ -43,10 +44,14 @@ class RasterDocument:
         self._release = release
         self._reusable = False
 
+    def skip(self, numbers: Container[int]) -> None:
+        """Leaves these pages out of the iteration, before it begins."""
+        self._wanted = [number for number in self.numbers if number not in numbers]
+
     def __iter__(self) -> Iterator[PageImage | PageFault]:
         """The pages in order. Raises RasterizerCrashed, RasterizerTimedOut, RasterizerOutOfMemory, Cancelled."""
         self._ask(0)
-        for index in range(len(self.numbers)):
+        for index in range(len(self._wanted)):
             deadline = time.monotonic() + self._page_timeout_s
             header, pixels = self._child.receive(deadline, self._page_timeout_s, self._max_payload, self._cancelled)
             page = self._page(header, pixels)
@@ -69,8 +74,8 @@ class RasterDocument:
         self._release(self._child, self._reusable)
 
     def _ask(self, index: int) -> None:
-        last = index == len(self.numbers)
-        header: Header = {"do": "close"} if last else {"do": "page", "number": self.numbers[index]}
+        last = index == len(self._wanted)
+        header: Header = {"do": "close"} if last else {"do": "page", "number": self._wanted[index]}
         self._child.send(header, b"", self._page_timeout_s, self._cancelled)
 
     def _page(self, header: Header, pixels: Bytes) -> PageImage | PageFault:

@@ -1,0 +1,44 @@
+"""Words on progress, from a real worker."""
+
+from __future__ import annotations
+
+import doubles
+
+from drawing import png, request, tiff
+from ocr_worker.delivery.progress import Progress
+from ocr_worker.schema import PageResult
+from worker_process import StartWorker
+
+
+def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
+    """Every few seconds a job says how many of its pages are done; the words stop before the end, and a short job says
+    nothing; none comes after the answer."""
+    worker = worker_of(OCR_ENGINE="doubles:by_colour", DOUBLE_SECONDS="1").wait_ready()
+    plane = worker.plane
+    short = plane.submit(request(png(doubles.SLOW)))
+    plane.wait(short)
+    long = plane.submit(request(tiff([doubles.SLOW] * 14)))
+    result = plane.wait(long)
+    words = [told["output"] for told in plane.jobs[long].progress]
+    assert [(word["stage"], word["pages_expected"]) for word in words] == [("parsing", 14)] * len(words)
+    done = [word["pages_done"] for word in words]
+    assert 1 <= len(done) <= 2
+    assert done == sorted(done)
+    assert done[-1] < 11
+    assert result.error is None
+    assert not plane.jobs[short].progress
+    plane.assert_each_answered_once()
+
+
+def test_the_word_before_the_end_is_not_said() -> None:
+    """No page yet: opening. Half of them: parsing. When the rest takes less than a pause, nothing."""
+    progress = Progress({"id": "a"})
+    assert progress.told(6) == {"stage": "opening", "pages_done": 0}
+    page = PageResult(page=1, status="succeeded")
+    for _ in range(5):
+        progress.page("a", 10, page)
+    assert progress.told(10) == {"stage": "parsing", "pages_done": 5, "pages_expected": 10}
+    assert progress.told(4) is None
+    for _ in range(5):
+        progress.page("a", 10, page)
+    assert progress.told(100) is None
