@@ -33,6 +33,8 @@ from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E4
 
 logger = logging.getLogger("ocr_worker.handler")
 drain = Drain()
+pipeline: Pipeline
+deliveries: Deliveries
 
 
 def load() -> tuple[Pipeline, Deliveries]:
@@ -52,12 +54,6 @@ def load() -> tuple[Pipeline, Deliveries]:
     if on_platform():
         Recycling(settings, lambda: loaded.engine.pages_read, drain.request).start()
     return loaded, proven
-
-
-try:
-    pipeline, deliveries = load()
-except Exception as error:
-    fail(error)
 
 
 async def handler(job: dict[str, Any]) -> response.Answer:
@@ -114,12 +110,17 @@ endpoint: dict[str, Any] = {
     "concurrency_modifier": lambda current: told_concurrency(pipeline.settings.jobs_at_once),
 }
 
+try:
+    pipeline, deliveries = load()
+    if pipeline.settings.stream:
+        endpoint |= {"handler": streaming_handler, "return_aggregate_stream": True}
+except Exception as error:
+    fail(error)
+
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
     if not on_platform():
         endpoint["handler"] = dry_run.shown(handler)  # the SDK would not run a generator here
-    elif pipeline.settings.stream:
-        endpoint |= {"handler": streaming_handler, "return_aggregate_stream": True}
     runpod.serverless.start(endpoint)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order
     pipeline.close()

@@ -1,7 +1,9 @@
-"""For bench/busy_share.py: an engine whose calls are timed, and a bare loop over ready pages, the limit of an engine.
+"""For bench/busy_share.py and bench/delivery_cost.py: an engine whose calls
+are timed, and a bare loop over ready pages, the limit of an engine.
 
 `OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free, and appends
-the start and end of each call (monotonic) to the file BENCH_CALLS.
+the start and end of each call (monotonic) to the file BENCH_CALLS. BENCH_BLOCKS: how many blocks of 200 letters a page
+has; none: one short one.
 `python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment, renders the document, and for each
 line on stdin parses all its pages and prints the seconds.
 """
@@ -36,6 +38,7 @@ class Timed:
     def __init__(self, page_s: float, calls: Path) -> None:
         self._page_s = page_s
         self._calls = calls
+        self._blocks = int(os.environ.get("BENCH_BLOCKS", "1"))
 
     def warm_up(self) -> None:
         """Is warm."""
@@ -51,7 +54,9 @@ class Timed:
 
     def _read(self, page: PageImage) -> ParsedPage:
         height, width = page.pixels.shape[:2]
-        return ParsedPage(width, height, "text", [Block(label="text", content="text", bbox=(0, 0, width, height))])
+        text = "text " * (40 if self._blocks > 1 else 1)
+        block = Block(label="text", content=text, bbox=(0, 0, width, height))
+        return ParsedPage(width, height, text * self._blocks, [block] * self._blocks)
 
     def close(self) -> None:
         """Holds nothing."""

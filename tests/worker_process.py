@@ -46,17 +46,11 @@ class Worker:
 
     def started(self, job_id: str, timeout: float = 20) -> bool:
         """Whether the SDK calls the handler for the job within the timeout; until then a cancellation is lost on it."""
-        deadline = time.monotonic() + timeout
-        while (found := f"{job_id} | Started." in self.log()) is False and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return found
+        return eventually(lambda: f"{job_id} | Started." in self.log(), timeout)
 
     def logged(self, pattern: str, timeout: float = 20) -> bool:
         """Whether a line of this pattern comes within the timeout."""
-        deadline = time.monotonic() + timeout
-        while (found := re.search(pattern, self.log()) is not None) is False and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return found
+        return eventually(lambda: re.search(pattern, self.log()) is not None, timeout)
 
     def terminate(self) -> None:
         """Sends SIGTERM, as the platform does before it takes a machine away."""
@@ -81,6 +75,14 @@ class Worker:
 
 
 StartWorker = Callable[..., Worker]
+
+
+def eventually(condition: Callable[[], bool], timeout: float = 20) -> bool:
+    """Whether `condition`, asked again and again, comes true within the timeout."""
+    deadline = time.monotonic() + timeout
+    while (true := condition()) is False and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true
 
 
 def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, **settings: str) -> Worker:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import create_model
+from pydantic import TypeAdapter, create_model
 
 from ocr_worker.engines.options import ENGINE_OPTIONS
 from ocr_worker.request import SHORT_FORMS
-from ocr_worker.schema import ParseOptions, ParseRequest, ParseResponse
+from ocr_worker.schema import PageChunk, ParseOptions, ParseRequest, ParseResponse, PartChunk, SummaryChunk
 
 
 def wire_schemas() -> dict[str, dict[str, Any]]:
-    """File name -> JSON Schema: a request for each engine (they differ in their options), and the answer."""
+    """File name -> JSON Schema: a request for each engine (they differ in their options), the answer, a chunk."""
     schemas = {f"request.{engine}.schema.json": _request(engine, model) for engine, model in ENGINE_OPTIONS.items()}
-    return {**schemas, "answer.schema.json": ParseResponse.model_json_schema(mode="serialization")}
+    chunk: TypeAdapter[Any] = TypeAdapter(PageChunk | PartChunk | SummaryChunk)
+    return {
+        **schemas,
+        "answer.schema.json": ParseResponse.model_json_schema(mode="serialization"),
+        "chunk.schema.json": chunk.json_schema(mode="serialization"),
+    }
 
 
 def _request(engine: str, options: type[ParseOptions]) -> dict[str, Any]:

@@ -207,3 +207,10 @@ def babbling(settings: Settings) -> Double:
 def unstartable(settings: Settings) -> Double:
     """Never comes to be."""
     raise WeightsMissing("the double has no weights; give it some")
+
+
+def renamed(settings: Settings) -> Double:
+    """Reads as `by_colour` does, but is of another version."""
+    double = by_colour(settings)
+    double.info = EngineInfo(name="double", version="2", backend="none")
+    return double

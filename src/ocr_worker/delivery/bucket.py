@@ -1,24 +1,24 @@
-"""An S3 bucket, through boto3: the one place that talks to it, retries, and says what went wrong in our words.
+"""An S3 bucket, through boto3: the one place that talks to it, tries again, and says what went wrong in our words.
 
-Retries are botocore's (mode `standard`: jittered, 1 to 20 s apart); ten attempts outlast most of a minute. Each request
-signs the digest of its body, which every S3-compatible service checks; the trailers of newer boto3 not all know.
+The retries are ours: botocore's are spent after 13 s of refused connections, and draw on a budget that all threads of a
+client share for good. Each request signs the digest of its body, which every S3-compatible service checks; the checksum
+trailers of newer boto3 not all of them know.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
-from boto3.s3.transfer import TransferConfig
+import stamina
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -31,19 +31,21 @@ log = logging.getLogger(__name__)
 CHECK_KEY = "ocr-worker/write-check"
 
 _CHECKED_FOR_S = 300.0
+_PATIENCE_S = 60.0  # for each request
+_GONE_FOR_S = 60.0  # so long after patience ended each request has one try only: not every job is to wait for it
 _PART_BYTES = 8 * 2**20
 _CONFIG = Config(
     signature_version="s3v4",
-    retries={"mode": "standard", "total_max_attempts": 10},
-    connect_timeout=5,
+    retries={"total_max_attempts": 1},
+    connect_timeout=10,
     read_timeout=20,
     max_pool_connections=16,
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
     s3={"payload_signing_enabled": True, "addressing_style": "path"},
 )
-# Parts go one after the other on the job's own thread: a pool of boto3's would hold up the end of the process.
-_TRANSFER = TransferConfig(multipart_threshold=2 * _PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
+
+Value = TypeVar("Value")
 
 
 class Bucket:
@@ -53,9 +55,7 @@ class Bucket:
         self.name = name
         self._client = client
         self._link_s = link_s
-        self._checked_at = float("-inf")
-        self._here = threading.local()
-        client.meta.events.register("needs-retry.s3", self._count_retry)
+        self._checked_at = self._gone_at = float("-inf")
 
     @classmethod
     def at(
@@ -81,21 +81,49 @@ class Bucket:
 
     def put(self, key: str, body: bytes, media_type: str = "application/json") -> None:
         """Stores an object, a large one in parts. Raises BucketRejected, DeliveryFailed."""
-        extra = {"ContentType": media_type, "Metadata": {"sha256": hashlib.sha256(body).hexdigest()}}
-        with self._told("write", key):
-            self._client.upload_fileobj(io.BytesIO(body), self.name, key, ExtraArgs=extra, Config=_TRANSFER)
+        about = {"ContentType": media_type, "Metadata": {"sha256": hashlib.sha256(body).hexdigest()}}
+        if len(body) > 2 * _PART_BYTES:
+            self._put_parts(key, body, about)
+        else:
+            self._retried("write", key, lambda: self._client.put_object(Bucket=self.name, Key=key, Body=body, **about))
+
+    def _put_parts(self, key: str, body: bytes, about: dict[str, Any]) -> None:
+        """One after the other, on the caller's thread: a pool of boto3's would hold up the end of the process."""
+        place = {"Bucket": self.name, "Key": key}
+        begun = self._retried("write", key, lambda: self._client.create_multipart_upload(**place, **about))
+        place["UploadId"] = begun["UploadId"]
+
+        def send(number: int, part: bytes) -> dict[str, Any]:
+            sent = self._client.upload_part(**place, PartNumber=number, Body=part)
+            return {"PartNumber": number, "ETag": sent["ETag"]}
+
+        try:
+            parts = []
+            for number, start in enumerate(range(0, len(body), _PART_BYTES), start=1):
+                part = body[start : start + _PART_BYTES]
+                parts.append(self._retried("write", key, partial(send, number, part)))
+            whole = {"Parts": parts}
+            self._retried("write", key, lambda: self._client.complete_multipart_upload(**place, MultipartUpload=whole))
+        except DeliveryFailed:
+            with suppress(ClientError, BotoCoreError):
+                self._client.abort_multipart_upload(**place)
+            raise
 
     def get(self, key: str) -> bytes:
         """An object's bytes. Raises BucketRejected, DeliveryFailed."""
-        with self._told("read", key):
-            body: bytes = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
-            return body
+        return self._retried("read", key, lambda: self._read(key))
+
+    def _read(self, key: str) -> bytes:
+        body: bytes = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return body
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that begin so. Raises BucketRejected, DeliveryFailed."""
-        with self._told("list", prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-            return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return self._retried("list", prefix, lambda: self._list(prefix))
+
+    def _list(self, prefix: str) -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def deliver(self, key: str, body: bytes) -> Delivered:
         """Stores JSON and makes a link to it. Raises BucketRejected, DeliveryFailed."""
@@ -113,20 +141,29 @@ class Bucket:
             expires_at=expires.isoformat(timespec="seconds"),
         )
 
-    @contextmanager
-    def _told(self, act: str, key: str) -> Iterator[None]:
-        """Errors in our words; and how often the act had to be tried again."""
-        self._here.retries = 0
-        try:
-            yield
-        except (ClientError, BotoCoreError) as error:
-            raise self._translated(error, act) from None
-        finally:
-            if self._here.retries:
-                event(log, "bucket_retried", act=act, key=key, times=self._here.retries)
+    def _retried(self, act: str, key: str, request: Callable[[], Value]) -> Value:
+        """Tries until it works, is refused, or patience ends; says how often. Raises BucketRejected, DeliveryFailed."""
+        tries = 0
 
-    def _count_retry(self, attempts: int, **told: Any) -> None:
-        self._here.retries = getattr(self._here, "retries", 0) + (attempts > 1)
+        def attempt() -> Value:
+            nonlocal tries
+            tries += 1
+            try:
+                return request()
+            except (ClientError, BotoCoreError) as error:
+                raise self._translated(error, act) from None
+
+        attempts = 1 if time.monotonic() - self._gone_at < _GONE_FOR_S else None
+        retrying = stamina.RetryingCaller(attempts=attempts, timeout=_PATIENCE_S, wait_initial=0.3, wait_max=8.0)
+        try:
+            return retrying(lambda error: isinstance(error, DeliveryFailed) and error.retryable, attempt)
+        except DeliveryFailed as error:
+            if attempts is None and error.retryable:
+                self._gone_at = time.monotonic()
+            raise
+        finally:
+            if tries > 1:
+                event(log, "bucket_retried", act=act, key=key, times=tries - 1)
 
     def _translated(self, error: Exception, act: str) -> OcrWorkerError:
         where = f"the bucket {self.name!r} at {urlsplit(self._client.meta.endpoint_url).netloc}"

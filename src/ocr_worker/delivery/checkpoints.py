@@ -143,7 +143,7 @@ class BucketCheckpoints:
         try:
             self._bucket.put(key, page.model_dump_json().encode())
         except DeliveryFailed as error:
-            self._given_up = True  # botocore has tried for the better part of a minute
+            self._given_up = True  # it was tried for a minute
             event(log, "checkpoints_given_up", code=error.code, page=outcome.number)
 
 
