@@ -146,11 +146,9 @@ def test_a_job_that_runs_too_long_is_timed_out_and_stopped(queue: JobQueue, cloc
 
 def test_the_time_to_live_counts_the_queue(queue: JobQueue, clock: Clock) -> None:
     """A job that waited, and one that is in progress by then, are gone when their time to live is over."""
-    waiting = submitted(queue, Policy(600, 100, 60))
+    running, waiting = submitted(queue, Policy(600, 100, 60)), submitted(queue, Policy(600, 100, 60))
     clock.pass_(50)
-    running = submitted(queue, Policy(600, 50, 60))
-    queue._waiting.rotate(1)
-    queue.take("one")
+    assert queue.take("one") == [running]
     clock.pass_(49)
     assert not gone(queue, waiting)
     clock.pass_(1)

@@ -13,6 +13,9 @@ rates. Where it is not the real platform:
   stay visible as CANCELLED. What the platform does there is not documented either.
 - Everything is in memory, on loopback, without TLS; without an API key everybody is let in. Every endpoint id is this
   one endpoint. The SDK's checks of GPU and network at a worker's start are off, unless the environment sets them.
+- A stop (cancelled, timed out) is told to the worker once. The SDK loses one that comes in the tenth of a second before
+  it calls the handler; the worker then goes on with a job that nobody waits for.
+- Ended by SIGKILL, the endpoint leaves its workers behind; by anything else it does not.
 - Rates are those of one endpoint with few workers; the platform's grow with their number.
 """
 

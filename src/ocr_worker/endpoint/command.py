@@ -22,6 +22,7 @@ def serve(workers: int, port: int, handler: Path, api_key: str | None, limits: L
 
     Raises OSError when the port is taken.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script started with `&`
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with LocalEndpoint(
         workers, handler=handler, port=port, api_key=api_key, limits=limits, log_dir=log_dir, tell=_tell
