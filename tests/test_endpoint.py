@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import doubles
 import pytest
-import requests
 import runpod
 
+from calling import ENDED, Client, ready
 from drawing import WHITE, png, request, tiff
 from ocr_worker.endpoint import Limits, LocalEndpoint
 from ocr_worker.endpoint.rates import Rate
@@ -32,48 +32,6 @@ async def handler(job):
 
 runpod.serverless.start({"handler": handler, "return_aggregate_stream": True})
 """
-ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
-
-
-class Client:
-    """Plain HTTP against an endpoint, as a caller would write it."""
-
-    def __init__(self, endpoint: LocalEndpoint, logs: Path | None = None) -> None:
-        self.url = endpoint.url
-        self.logs = logs
-
-    def post(self, path: str, body: Any = None, **more: Any) -> requests.Response:
-        return requests.post(f"{self.url}/{path}", json=body, timeout=100, **more)
-
-    def get(self, path: str) -> Any:
-        return requests.get(f"{self.url}/{path}", timeout=30).json()
-
-    def run(self, job_input: Any, **beside: Any) -> str:
-        started = self.post("run", {"input": job_input, **beside}).json()
-        assert started["status"] == "IN_QUEUE"
-        return str(started["id"])
-
-    def until(self, job: str, reached: Callable[[Any], bool], timeout: float = 60) -> Any:
-        """The first status of the job that is what is waited for."""
-        deadline = time.monotonic() + timeout
-        while not reached(status := self.get(f"status/{job}")):
-            assert time.monotonic() < deadline, status
-            time.sleep(0.05)
-        return status
-
-    def end(self, job: str) -> Any:
-        return self.until(job, lambda status: status["status"] in ENDED)
-
-    def taken(self, job: str) -> Any:
-        return self.until(job, lambda status: status["status"] == "IN_PROGRESS")
-
-    def started(self, job: str) -> None:
-        """Returns when the SDK calls the handler for the job; until then a cancellation is lost on it."""
-        assert self.logs
-        deadline = time.monotonic() + 20
-        while not any(f"{job} | Started." in log.read_text() for log in self.logs.glob("*.log")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -110,15 +68,6 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture
 def client(endpoint: LocalEndpoint, logs: Path) -> Client:
     return Client(ready(endpoint), logs)
-
-
-def ready(endpoint: LocalEndpoint) -> LocalEndpoint:
-    """With all of its workers asking for jobs."""
-    deadline = time.monotonic() + 60
-    while Client(endpoint).get("health")["workers"]["ready"] < len(endpoint.workers) or not endpoint.workers:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return endpoint
 
 
 def slow(pages: int) -> Any:
