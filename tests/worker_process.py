@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from control_plane import ControlPlane, Result
+from ocr_worker.endpoint.processes import kill_group, launch
 
 ROOT = Path(__file__).parent.parent
 HANDLER = ROOT / "handler.py"
@@ -62,15 +63,11 @@ class Worker:
 
     def children(self) -> list[str]:
         """Command lines of the processes that are left of the worker's group once it has ended."""
-        group = [process for process in psutil.process_iter() if _group(process.pid) == self.process.pid]
-        return [" ".join(process.cmdline()) for process in group if process.status() != psutil.STATUS_ZOMBIE]
+        return in_group(self.process.pid)
 
     def kill(self) -> None:
         """Ends the process and its children, whatever they do."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        kill_group(self.process)
         self.process.wait()
 
 
@@ -88,15 +85,8 @@ def eventually(condition: Callable[[], bool], timeout: float = 20) -> bool:
 def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, **settings: str) -> Worker:
     """Starts `python handler.py` against `plane` with the settings in its environment; does not wait."""
     with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(handler)],
-            cwd=handler.parent,
-            env=_environment(plane.environment("worker-1") | {"RUNPOD_LOG_LEVEL": "INFO"} | settings),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        variables = plane.environment("worker-1") | {"RUNPOD_LOG_LEVEL": "INFO"} | settings
+        process = launch(handler, environment(variables), log)
     return Worker(plane, process, log_file)
 
 
@@ -105,13 +95,24 @@ def dry_run(arguments: Sequence[str], cwd: Path, **settings: str) -> subprocess.
     return subprocess.run(
         [sys.executable, str(HANDLER), *arguments],
         cwd=cwd,
-        env=_environment(settings),
+        env=environment(settings),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
         text=True,
         timeout=120,
     )
+
+
+def in_group(leader: int) -> list[str]:
+    """Command lines of the processes in the group of this leader, itself among them while it lives."""
+    group = [process for process in psutil.process_iter() if _group(process.pid) == leader]
+    return [" ".join(process.cmdline()) for process in group if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def python_path() -> str:
+    """Where the worker's package and the engine doubles are."""
+    return os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests" / "engines")))
 
 
 def _group(pid: int) -> int | None:
@@ -121,14 +122,14 @@ def _group(pid: int) -> int | None:
         return None
 
 
-def _environment(variables: dict[str, str]) -> dict[str, str]:
+def environment(variables: dict[str, str]) -> dict[str, str]:
     """This process's environment without the settings of a worker, and with `variables`."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("OCR_", "RUNPOD_", "DOUBLE_"))
     }
     return {
         **inherited,
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests" / "engines"))),
+        "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
         # The SDK's own checks want free memory, the internet and CUDA; they are not what is tested.
         "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",

@@ -13,7 +13,7 @@ from ocr_worker import log
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
 from ocr_worker.json_schema import wire_schemas
 from ocr_worker.schema import DocumentResult, PageResult, default_id
-from ocr_worker.settings import load_settings
+from ocr_worker.settings import MEGABYTE, load_settings
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -55,6 +55,18 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="what would run here; exit code 1 when the worker could not start")
     doctor.set_defaults(command=_doctor)
+
+    endpoint = commands.add_parser("endpoint", help="RunPod's job API on this machine, in front of real workers")
+    endpoint.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the handler (1)")
+    endpoint.add_argument("--port", type=int, default=8090, help="on 127.0.0.1 (8090); 0 picks one")
+    endpoint.add_argument("--handler", type=Path, default=Path("handler.py"), help="what the workers run (handler.py)")
+    endpoint.add_argument("--api-key", help="refuse callers that do not bring it; without it everybody is let in")
+    endpoint.add_argument("--execution-timeout", type=float, metavar="S", help="of jobs that name none (600)")
+    endpoint.add_argument("--ttl", type=float, metavar="S", help="of jobs that name none (86400)")
+    endpoint.add_argument("--retention", type=float, metavar="S", help="of results: 1800 of /run, 60 of /runsync")
+    endpoint.add_argument("--answer-limit-mb", type=float, metavar="MB", help="largest answer of a worker (10)")
+    endpoint.add_argument("--log-dir", type=Path, help="a file for each worker's output there, instead of stderr")
+    endpoint.set_defaults(command=_endpoint)
 
     schema = commands.add_parser("schema", help="write the JSON Schema of request and answer")
     schema.add_argument("folder", type=Path)
@@ -153,6 +165,26 @@ def _doctor(options: argparse.Namespace) -> int:
     report = doctor.examine(load_settings())
     print("\n".join(report.lines))
     return OK if report.ok else FAILED
+
+
+def _endpoint(options: argparse.Namespace) -> int:
+    from ocr_worker.endpoint import Limits, command
+
+    if not options.handler.is_file():
+        raise InvalidRequest(f"{options.handler} is not there; --handler names the file that the workers run")
+    given = {
+        "execution_timeout_s": options.execution_timeout,
+        "ttl_s": options.ttl,
+        "run_retention_s": options.retention,
+        "runsync_retention_s": options.retention,
+        "answer": options.answer_limit_mb and int(options.answer_limit_mb * MEGABYTE),
+    }
+    limits = Limits(**{name: value for name, value in given.items() if value is not None})
+    try:
+        command.serve(options.workers, options.port, options.handler, options.api_key, limits, options.log_dir)
+    except OSError as error:
+        raise InvalidRequest(f"port {options.port}: {error.strerror}") from None
+    return OK
 
 
 def _schema(options: argparse.Namespace) -> int:

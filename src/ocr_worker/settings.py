@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -189,3 +190,13 @@ def model_server_environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a worker of a local endpoint: this process's with `variables`, which the platform would set.
+
+    The SDK's own checks want free memory, the internet and CUDA; unless they are asked for, they are off.
+    """
+    checks = {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"}
+    defaults = checks | {"RUNPOD_LOG_LEVEL": "INFO", "PYTHONUNBUFFERED": "1"}
+    return {**defaults, **os.environ, **variables}
