@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
 
-import files
 from busy_share import worker
+from soak import text_pdf
 
 from s3_server import S3Server
 from worker_process import Worker
@@ -44,7 +43,7 @@ def seconds_a_page(side: Worker, pages: int, job_input: dict[str, Any]) -> float
 
 def measured(pages: int, rounds: int) -> dict[str, list[float]]:
     """Seconds a page of each side, round by round."""
-    data = base64.b64encode(files.pdf(pages)).decode()
+    data = base64.b64encode(text_pdf(pages)).decode()
     job_input = {"documents": [{"base64": data}]}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
