@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker import log
+from ocr_worker.batch import command
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
 from ocr_worker.json_schema import wire_schemas
 from ocr_worker.schema import DocumentResult, PageResult, default_id
@@ -67,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     endpoint.add_argument("--answer-limit-mb", type=float, metavar="MB", help="largest answer of a worker (10)")
     endpoint.add_argument("--log-dir", type=Path, help="a file for each worker's output there, instead of stderr")
     endpoint.set_defaults(command=_endpoint)
+
+    batch = commands.add_parser("batch", help="a folder of documents through an endpoint, resumable")
+    command.add_commands(batch)
 
     schema = commands.add_parser("schema", help="write the JSON Schema of request and answer")
     schema.add_argument("folder", type=Path)

@@ -28,6 +28,13 @@
     ├ ResponseTooLarge
     ├ DeliveryFailed                   (retryable)
     │   └ BucketRejected
+    ├ ClientError                      (of the batch client)
+    │   ├ AuthenticationFailed
+    │   ├ EndpointUnavailable          (retryable)
+    │   ├ JobFailed
+    │   ├ JobExpired                   (retryable)
+    │   ├ JobTimedOut                  (retryable)
+    │   └ BatchUnusable
     ├ Cancelled
     ├ DeadlineExceeded
     └ Internal
@@ -219,6 +226,51 @@ class BucketRejected(DeliveryFailed):
     retryable = False
 
 
+class ClientError(OcrWorkerError):
+    """What the batch client meets on the way to an endpoint and back."""
+
+    code = "CLIENT_FAILED"
+
+
+class AuthenticationFailed(ClientError):
+    """The endpoint does not take the API key."""
+
+    code = "AUTHENTICATION_FAILED"
+
+
+class EndpointUnavailable(ClientError):
+    """The endpoint does not answer, or answers 429 or 5xx, after all retries."""
+
+    code = "ENDPOINT_UNAVAILABLE"
+    retryable = True
+
+
+class JobFailed(ClientError):
+    """The endpoint refused the job, or gave an answer that is none of this worker's."""
+
+    code = "JOB_FAILED"
+
+
+class JobExpired(ClientError):
+    """The endpoint no longer knows the job: its time-to-live or its result's retention is over."""
+
+    code = "JOB_EXPIRED"
+    retryable = True
+
+
+class JobTimedOut(ClientError):
+    """The job ran into the endpoint's execution timeout."""
+
+    code = "JOB_TIMED_OUT"
+    retryable = True
+
+
+class BatchUnusable(ClientError):
+    """The batch's folder cannot be worked in: in use by another run, read-only, full, or its ledger damaged."""
+
+    code = "BATCH_UNUSABLE"
+
+
 class Cancelled(OcrWorkerError):
     """The job was cancelled before the page was parsed."""
 
@@ -237,18 +289,12 @@ class Internal(OcrWorkerError):
     code = "INTERNAL"
 
 
-INTERNAL_MESSAGE = "the worker met an unexpected error; its log has the details under this job's id"
-
-
 def typed(error: BaseException) -> OcrWorkerError:
     """`error` itself when it is one of ours, else an `Internal` with a fixed text."""
-    return error if isinstance(error, OcrWorkerError) else Internal(INTERNAL_MESSAGE)
+    told = "the worker met an unexpected error; its log has the details under this job's id"
+    return error if isinstance(error, OcrWorkerError) else Internal(told)
 
 
-def every_error() -> list[type[OcrWorkerError]]:
+def every_error(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
     """All classes of the tree, depth first; documentation and tests are held against it."""
-
-    def below(cls: type[OcrWorkerError]) -> list[type[OcrWorkerError]]:
-        return [cls, *(found for sub in cls.__subclasses__() for found in below(sub))]
-
-    return below(OcrWorkerError)
+    return [root, *(found for sub in root.__subclasses__() for found in every_error(sub))]

@@ -150,6 +150,17 @@ class Settings(BaseSettings):
         return self
 
 
+class ClientSettings(BaseSettings):
+    """What the batch client reads of the environment, by the names that the platform's own client uses."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
+
+    api_key: SecretStr | None = Field(None, validation_alias="RUNPOD_API_KEY")
+    base_url: str = Field(
+        "https://api.runpod.ai/v2", pattern=r"^https?://[^/]+.*$", validation_alias="RUNPOD_ENDPOINT_BASE_URL"
+    )
+
+
 def load_settings() -> Settings:
     """The settings of this environment. Raises SettingsInvalid, naming every variable that is wrong."""
     try:

@@ -1,0 +1,166 @@
+"""How fast does the batch client send, how much memory does it take, how fast does it go on?
+
+`python bench/batch_rate.py [--documents 20000] [--plain 3000]`; the bare API is a process that answers `/run` with an
+id and `/status` with a finished job of one page, at once. Our client, a process of its own, carries one-page jobs through
+it; a plain loop (httpx, the same number of calls a second and at once, no ledger, no files written) does the same with
+fewer. Prints jobs a second of both sides and their ratio; our client's resident memory over the run; and how long an
+ended ledger of so many documents takes to be gone on with. Writes results/batch_rate.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from aiohttp import web
+
+RESULTS = Path(__file__).parent / "results" / "batch_rate.json"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+# --------------------------------------------------------------------------- the bare API
+
+
+def serve() -> None:
+    """Prints its port, then answers until it is ended."""
+    jobs: dict[str, list[str]] = {}
+
+    async def run(request: web.Request) -> web.Response:
+        given = await request.json()
+        job = f"job-{len(jobs)}"
+        jobs[job] = [document["id"] for document in given["input"]["documents"]]
+        return web.json_response({"id": job, "status": "IN_QUEUE"})
+
+    async def status(request: web.Request) -> web.Response:
+        page = {"page": 1, "status": "succeeded", "markdown": "text"}
+        documents = [{"id": name, "page_count": 1, "pages": [page]} for name in jobs[request.match_info["job"]]]
+        output = {"status": "succeeded", "documents": documents}
+        told = {"status": "COMPLETED", "output": output, "executionTime": 100, "delayTime": 0}
+        return web.json_response(told)
+
+    async def health(request: web.Request) -> web.Response:
+        return web.json_response({"jobs": {"inQueue": 0}, "workers": {"idle": 10, "running": 0}})
+
+    async def main() -> None:
+        app = web.Application(client_max_size=2**30)
+        app.add_routes(
+            [web.post("/v2/x/run", run), web.get("/v2/x/status/{job}", status), web.get("/v2/x/health", health)]
+        )
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        print(runner.addresses[0][1], flush=True)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+@contextmanager
+def bare_api() -> Iterator[str]:
+    process = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v2"
+    finally:
+        process.kill()
+
+
+# --------------------------------------------------------------------------- the plain loop
+
+
+async def plain(base: str, files: list[Path]) -> float:
+    """Jobs a second of a loop over `/run` and `/status`, paced as our client is."""
+    import httpx
+
+    from ocr_worker.batch import remote
+    from ocr_worker.batch.rates import Gate, TokenBucket
+
+    gate = Gate(TokenBucket(remote._CALLS_PER_S, remote._CALLS_PER_S), remote._CALLS_AT_ONCE)
+    left = iter(files)
+
+    async def carry(client: httpx.AsyncClient) -> None:
+        for file in left:
+            document = {"id": "a", "base64": base64.b64encode(file.read_bytes()).decode()}
+            async with gate:
+                told = await client.post(f"{base}/x/run", json={"input": {"documents": [document]}})
+            job, state = told.json()["id"], ""
+            while state != "COMPLETED":
+                await asyncio.sleep(0.2)
+                async with gate:
+                    state = (await client.get(f"{base}/x/status/{job}")).json()["status"]
+
+    started = time.monotonic()
+    async with httpx.AsyncClient(timeout=30) as client:
+        await asyncio.gather(*(carry(client) for _ in range(40)))
+    return len(files) / (time.monotonic() - started)
+
+
+# --------------------------------------------------------------------------- our client
+
+
+def ours(base: str, folder: Path, out: Path) -> tuple[float, list[float]]:
+    """Seconds of `batch run`, and its resident megabytes every two seconds."""
+    command = [sys.executable, "-m", "ocr_worker.cli", "batch", "run", str(folder), "--out", str(out)]
+    environment = os.environ | {"RUNPOD_ENDPOINT_BASE_URL": base, "OCR_ENGINE": "embedded"}
+    started, memory = time.monotonic(), []
+    process = subprocess.Popen(
+        [*command, "--endpoint", "x", "--pages-per-job", "1"], env=environment, stderr=subprocess.DEVNULL
+    )
+    watched = psutil.Process(process.pid)
+    while process.poll() is None:
+        memory.append(round(watched.memory_info().rss / 1e6, 1))
+        time.sleep(2)
+    assert process.returncode == 0, process.returncode
+    return time.monotonic() - started, memory
+
+
+def measured(documents: int, plain_documents: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name, bare_api() as base:
+        folder, out = Path(name) / "in", Path(name) / "out"
+        folder.mkdir()
+        files = [folder / f"{number:06d}.png" for number in range(documents)]
+        for number, file in enumerate(files):
+            file.write_bytes(PNG + number.to_bytes(4, "big"))
+        loop = asyncio.run(plain(base, files[:plain_documents]))
+        seconds, memory = ours(base, folder, out)
+        again, _ = ours(base, folder, out)
+        return {
+            "documents": documents,
+            "plain_jobs_per_s": round(loop, 2),
+            "our_jobs_per_s": round(documents / seconds, 2),
+            "ratio": round(documents / seconds / loop, 3),
+            "memory_mb": memory[:: max(1, len(memory) // 30)],
+            "resume_s": round(again, 2),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", nargs="?", choices=["serve"])
+    parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--plain", type=int, default=3_000)
+    arguments = parser.parse_args()
+    if arguments.role == "serve":
+        serve()
+        return
+    found = measured(arguments.documents, arguments.plain)
+    print(json.dumps(found, indent=2))
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

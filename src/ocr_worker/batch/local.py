@@ -1,0 +1,210 @@
+"""The pipeline in this process as a service: what a worker would answer, without an endpoint and its limits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import uuid
+from concurrent.futures import Future
+from contextlib import suppress
+
+from ocr_worker import response, threads
+from ocr_worker.batch.model import ENDED, Health, Json, Look, State
+from ocr_worker.errors import Cancelled, EngineUnavailable, Internal, JobExpired, OcrWorkerError, typed
+from ocr_worker.pipeline import ParseJob, Pipeline
+from ocr_worker.request import parse_request
+from ocr_worker.results import error_info, job_error
+from ocr_worker.schema import PageResult
+from ocr_worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_KEPT_S = 60.0  # an answer, after it was first told; a batch's answers together are too much for one memory
+_CLOSE_S = 10.0
+_CANCELLED = "the job was cancelled"
+
+
+class LocalPipeline:
+    """A `Service`. Jobs are answered as a worker with these settings would, but always whole: no limit of bytes, no
+    bucket, no checkpoints, no time-to-live, whatever `options.delivery` and `idempotency_key` say."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.name = f"this machine, with the engine {settings.engine}"
+        self.jobs_at_once = settings.jobs_at_once
+        self.payload_bytes = 200_000_000
+        self._settings = settings
+        self._jobs: dict[str, _Job] = {}
+        self._places = threading.Semaphore(settings.jobs_at_once)
+        self._starting: Future[Pipeline] | None = None
+        self._lost: OcrWorkerError | None = None
+        self._closed = False
+
+    async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
+        """See `Service`. The first call starts the engine and waits for it. Raises what the engine raises, each time,
+        and EngineUnavailable once it is lost: a worker would be replaced, this process cannot be."""
+        pipeline = await self._started()
+        if self._lost:
+            raise EngineUnavailable(f"the engine is gone ({self._lost.code}: {self._lost}); start the command again")
+        self._forget()
+        job = _Job(str(uuid.uuid4()), job_input, execution_timeout_s)
+        self._jobs[job.id] = job
+        threads.start(lambda: self._run(pipeline, job), f"job-{job.id}")
+        return job.id
+
+    async def look(self, job_id: str) -> Look:
+        """See `Service`."""
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise JobExpired("this process does not know the job: it is an earlier run's, or was answered a while ago")
+        return job.look()
+
+    async def cancel(self, job_id: str) -> None:
+        """See `Service`."""
+        if job := self._jobs.get(job_id):
+            job.stop(State.CANCELLED)
+
+    async def health(self) -> Health:
+        """See `Service`."""
+        return Health(workers=1, in_queue=sum(job.state is State.QUEUED for job in self._jobs.values()))
+
+    async def close(self) -> None:
+        """See `Service`. What hangs is left behind: all threads are daemons."""
+        self._closed = True
+        for job in self._jobs.values():
+            job.stop(State.CANCELLED)
+        if self._starting is None or not self._starting.done():  # one that is starting closes itself
+            return
+        with suppress(Exception):
+            pipeline = self._starting.result()
+            closing = threads.start(pipeline.close, "pipeline-close")
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(closing)), _CLOSE_S)
+
+    # ----------------------------------------------------------------- the pipeline
+
+    async def _started(self) -> Pipeline:
+        if self._starting is None:
+            self._starting = threads.start(self._start, "pipeline-start")
+        # Whoever is cancelled while he waits must not cancel the start for the others.
+        return await asyncio.shield(asyncio.wrap_future(self._starting))
+
+    def _start(self) -> Pipeline:
+        pipeline = Pipeline(self._settings, on_engine_lost=self._lose)
+        try:
+            pipeline.start()
+            if self._closed:
+                raise EngineUnavailable("the pipeline was closed while it started")
+        except OcrWorkerError:
+            pipeline.close()
+            raise
+        except Exception as error:
+            pipeline.close()
+            log.exception("the engine cannot start")
+            raise Internal(f"the engine cannot start ({type(error).__name__}); the log has the details") from None
+        return pipeline
+
+    def _lose(self, error: OcrWorkerError) -> None:
+        self._lost = error
+
+    # ----------------------------------------------------------------- jobs
+
+    def _run(self, pipeline: Pipeline, job: _Job) -> None:
+        """On the job's thread: waits for a place, then does the job."""
+        with self._places:
+            try:
+                request = parse_request(job.input, self._settings.engine)
+                job.input = {}  # the request has it now
+                under_way = pipeline.job(request, job.id, job.page)
+                if job.begin(under_way):
+                    job.end(_answer(under_way))
+            except Exception as error:
+                if not isinstance(error, OcrWorkerError):
+                    log.exception("unexpected error job=%s", job.id)
+                job.end(response.failure(error_info(typed(error))))
+
+    def _forget(self) -> None:
+        self._jobs = {name: job for name, job in self._jobs.items() if not job.is_over()}
+
+
+class _Job:
+    """One job: its thread writes, the event loop reads. `look` stops one that runs too long, as an endpoint would."""
+
+    def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float) -> None:
+        self.id = job_id
+        self.input = job_input
+        self.state = State.QUEUED
+        self._execution_timeout_s = execution_timeout_s
+        self._lock = threading.Lock()
+        self._under_way: ParseJob | None = None
+        self._answer: Json = {}
+        self._pages_done = 0
+        self._submitted_at = time.monotonic()
+        self._began_at: float | None = None
+        self._ended_at: float | None = None
+        self._told_at: float | None = None
+
+    def page(self, name: str, expected: int, page: PageResult) -> None:
+        """Told by the pipeline of each page."""
+        with self._lock:
+            self._pages_done += 1
+
+    def begin(self, under_way: ParseJob) -> bool:
+        """Whether the job is to run; not when it was stopped in the queue."""
+        with self._lock:
+            if self.state in ENDED:
+                return False
+            self._under_way, self.state, self._began_at = under_way, State.RUNNING, time.monotonic()
+            return True
+
+    def end(self, answer: Json) -> None:
+        """The job's answer; what comes after a stop no longer counts."""
+        with self._lock:
+            if self.state not in ENDED:
+                self._answer = answer
+                self._settle(State.FAILED if "error" in answer else State.COLLECTED)
+
+    def stop(self, state: State) -> None:
+        """Ends the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
+        with self._lock:
+            if self.state in ENDED:
+                return
+            self._settle(state)
+        if self._under_way:
+            self._under_way.stop(Cancelled(_CANCELLED))
+
+    def _settle(self, state: State) -> None:
+        self.state, self._ended_at = state, time.monotonic()
+
+    def look(self) -> Look:
+        """How the job stands."""
+        if self.state is State.RUNNING and self._execution_s() > self._execution_timeout_s:
+            self.stop(State.TIMED_OUT)
+        with self._lock:
+            if self.state in ENDED:
+                self._told_at = self._told_at or time.monotonic()
+            output = {name: value for name, value in self._answer.items() if name != "error"}
+            return Look(
+                self.state,
+                output=output or None,
+                error=self._answer.get("error"),
+                execution_s=self._execution_s() if self.state in ENDED else 0.0,
+                delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
+                pages_done=self._pages_done,
+            )
+
+    def is_over(self) -> bool:
+        """Whether the answer was told and kept long enough."""
+        return self._told_at is not None and time.monotonic() - self._told_at > _KEPT_S
+
+    def _execution_s(self) -> float:
+        return (self._ended_at or time.monotonic()) - self._began_at if self._began_at is not None else 0.0
+
+
+def _answer(under_way: ParseJob) -> Json:
+    """The whole answer, or the envelope of a job that failed. Raises Cancelled."""
+    parsed = under_way.run()
+    if failed := job_error(parsed):
+        return response.failure(failed, parsed, limit=sys.maxsize)
+    return parsed.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,300 @@
+"""An endpoint of the platform, over its job API: every call paced, tried again while that is safe, and understood."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from math import isfinite
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr, ValidationError
+
+from ocr_worker import threads
+from ocr_worker.batch.model import Health, Json, Look, State
+from ocr_worker.batch.rates import Gate, Retries, TokenBucket, TryFailed, asked_wait_s
+from ocr_worker.errors import (
+    AuthenticationFailed,
+    DeliveryFailed,
+    EndpointUnavailable,
+    JobExpired,
+    JobFailed,
+    SettingsInvalid,
+)
+from ocr_worker.schema import Delivered
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs, signed queries included
+
+Answered = tuple[int, Mapping[str, Any]]  # status, body
+
+# Well below what the platform allows in 10 s: 1000 of /run, 2000 of /status, 100 of /cancel.
+_CALLS_PER_S, _CALLS_AT_ONCE = 80, 40
+_CANCELS_PER_S, _CANCELS_AT_ONCE = 5, 10
+_DOWNLOADS_AT_ONCE = 4  # each is in memory as a whole
+_CONNECT_S = 10.0
+_LOOK_AGAIN_S = 1.0
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
+_TURNED_AWAY = (408, 425, 429)
+_STATES = {
+    "IN_QUEUE": State.QUEUED,
+    "IN_PROGRESS": State.RUNNING,
+    "RUNNING": State.RUNNING,  # so the documentation calls it in places
+    "COMPLETED": State.COLLECTED,
+    "FAILED": State.FAILED,
+    "TIMED_OUT": State.TIMED_OUT,
+    "CANCELLED": State.CANCELLED,
+}
+
+
+class RemoteEndpoint:
+    """A `Service`. base_url: up to the endpoint's id, as `https://api.runpod.ai/v2`. endpoint: that id.
+
+    wake: once it is set nobody waits any more: a call that waits for its next try has it now, as its last. patience_s:
+    how long after a call's first failure it is tried again. timeout_s: longest silence of a server that is connected.
+    Raises SettingsInvalid for a base URL that is none, AuthenticationFailed for a key that cannot be one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        endpoint: str,
+        api_key: SecretStr | None,
+        *,
+        wake: asyncio.Event | None = None,
+        patience_s: float = 60.0,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self.name = f"endpoint {endpoint} at {_host(base_url)}"
+        self.jobs_at_once = 4
+        self.payload_bytes = 9_500_000  # a body has 10 MB; the policy and the envelope want some
+        self._url = f"{base_url.rstrip('/')}/{quote(endpoint, safe='')}"
+        self._retries = Retries(patience_s, wake or asyncio.Event())
+        self._calls = Gate(TokenBucket(_CALLS_PER_S, _CALLS_PER_S), _CALLS_AT_ONCE)
+        self._cancels = Gate(TokenBucket(_CANCELS_PER_S, _CANCELS_AT_ONCE), _CANCELS_AT_ONCE)
+        self._downloads = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
+        timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+        limits = httpx.Limits(max_connections=_CALLS_AT_ONCE, keepalive_expiry=15)
+        self._client = httpx.AsyncClient(headers=_headers(api_key), timeout=timeout, limits=limits)
+        # For links, which are good by themselves: the key is nobody else's business.
+        self._links = httpx.AsyncClient(headers={"Accept-Encoding": "identity"}, timeout=timeout, follow_redirects=True)
+
+    async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
+        """See `Service`. Tries again only what the endpoint surely did not take: no connection, 408, 425, 429, and 503
+        with a Retry-After. After anything else the job may be there (the connection broke, silence, another 5xx, an
+        answer without an id): EndpointUnavailable comes at once, and sending it again is the caller's decision."""
+        policy = {"executionTimeout": round(execution_timeout_s * 1000), "ttl": round(ttl_s * 1000)}
+        body = json.dumps({"input": job_input, "policy": policy}).encode()
+        status, told = await self._call("POST", "run", body, only_untouched=True)
+        if status == 404:
+            raise JobFailed(f"there is no {self.name}: check the id and the base URL")
+        if status >= 400:
+            raise JobFailed(f"{self.name} refuses the job: {_told_error(status, told)}")
+        if not (job_id := told.get("id")) or not isinstance(job_id, str):
+            raise EndpointUnavailable(f"{self.name} answered without a job's id; it may have the job all the same")
+        return job_id
+
+    async def look(self, job_id: str) -> Look:
+        """See `Service`; an answer that lies in a bucket is fetched. Raises beside JobFailed for a completed job whose
+        answer is incomplete or none of this worker's, and DeliveryFailed."""
+        path = f"status/{quote(job_id, safe='')}"
+        status, told = await self._call("GET", path)
+        if status == 404:  # a replica of the API may not know it yet
+            await self._retries.pause(_LOOK_AGAIN_S)
+            status, told = await self._call("GET", path)
+        if status == 404:
+            raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
+        state = _STATES.get(str(told.get("status")))
+        if status >= 400 or state is None:
+            raise EndpointUnavailable(f"{self.name} does not tell how the job stands: {_told_error(status, told)}")
+        output = told.get("output")
+        if state is State.COLLECTED:
+            output = await self.fetched(joined(output) if isinstance(output, list) else output)
+        progress = output.get("pages_done") if state is State.RUNNING and isinstance(output, dict) else None
+        return Look(
+            state,
+            output=output if isinstance(output, dict) and state is not State.RUNNING else None,
+            error=_text(told.get("error")),
+            execution_s=_number(told.get("executionTime")) / 1000,
+            delay_s=_number(told.get("delayTime")) / 1000,
+            pages_done=int(_number(progress)),
+        )
+
+    async def cancel(self, job_id: str) -> None:
+        """See `Service`. Raises AuthenticationFailed beside."""
+        async with self._cancels:
+            await self._call("POST", f"cancel/{quote(job_id, safe='')}")
+
+    async def health(self) -> Health:
+        """See `Service`. Workers that are throttled or unhealthy do not count."""
+        status, told = await self._call("GET", "health")
+        if status >= 400:
+            raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_told_error(status, told)}")
+        of, jobs = _object(told.get("workers")), _object(told.get("jobs"))
+        # `ready` is newer than the other two, which it sums up.
+        ready = max(_number(of.get("ready")), _number(of.get("idle")) + _number(of.get("running")))
+        return Health(int(ready + _number(of.get("initializing"))), int(_number(jobs.get("inQueue"))))
+
+    async def close(self) -> None:
+        """See `Service`."""
+        await self._client.aclose()
+        await self._links.aclose()
+
+    # ----------------------------------------------------------------- calls
+
+    async def _call(self, method: str, path: str, body: bytes | None = None, only_untouched: bool = False) -> Answered:
+        """Any answer below 300 or from 400 to 499. Raises AuthenticationFailed, EndpointUnavailable."""
+
+        async def attempt() -> Answered:
+            async with self._calls:
+                return await self._tried(method, path, body)
+
+        try:
+            return await self._retries.until_done(path.partition("/")[0], attempt, only_untouched=only_untouched)
+        except TryFailed as failed:
+            more = "; it may have the job all the same" if only_untouched and not failed.untouched else ""
+            raise EndpointUnavailable(f"{self.name} {failed}{more}") from None
+
+    async def _tried(self, method: str, path: str, body: bytes | None) -> Answered:
+        try:
+            response = await self._client.request(method, f"{self._url}/{path}", content=body)
+        except _NEVER_SENT as error:
+            raise TryFailed(f"cannot be reached ({type(error).__name__})", untouched=True) from None
+        except httpx.RequestError as error:
+            raise TryFailed(f"was asked and did not answer ({type(error).__name__})") from None
+        status, asked_s = response.status_code, asked_wait_s(response.headers)
+        if status in (401, 403):
+            raise AuthenticationFailed(f"{self.name} answered {status}: set RUNPOD_API_KEY to a key that it takes")
+        if status in _TURNED_AWAY or status >= 500:
+            untouched = status in _TURNED_AWAY or (status == 503 and asked_s is not None)
+            raise TryFailed(f"answered {status}", untouched=untouched, asked_s=asked_s)
+        if 300 <= status < 400:
+            raise EndpointUnavailable(f"{self.name} answered {status}, it is elsewhere: check the base URL")
+        told = None
+        with suppress(ValueError):
+            told = response.json()
+        if not isinstance(told, dict) and status < 300:
+            raise TryFailed("answered what is no JSON object")
+        return status, _object(told)
+
+    # ----------------------------------------------------------------- answers in a bucket
+
+    async def fetched(self, output: Any) -> Json:
+        """The whole of a completed job's answer, from where its `delivery` says. Raises DeliveryFailed, JobFailed."""
+        if not isinstance(output, dict):
+            raise JobFailed(f"{self.name} completed the job with an answer that is none of this worker's")
+        if not output.get("delivery"):
+            return output
+        try:
+            link = Delivered.model_validate(output["delivery"])
+            where = f"the answer in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
+        except (ValidationError, httpx.InvalidURL):
+            raise DeliveryFailed("the answer does not say in a form that is known where its pages are") from None
+        try:
+            return await self._retries.until_done("fetch", lambda: self._downloaded(link, where))
+        except TryFailed as failed:
+            raise DeliveryFailed(f"{where} {failed}") from None
+
+    async def _downloaded(self, link: Delivered, where: str) -> Json:
+        body = bytearray()
+        try:
+            async with self._downloads, self._links.stream("GET", link.url) as response:
+                status = response.status_code
+                if status in _TURNED_AWAY or status >= 500:
+                    raise TryFailed(f"is not given out: {status}", asked_s=asked_wait_s(response.headers))
+                if status != 200:
+                    raise DeliveryFailed(f"{where} is not given out: {status}; it is deleted or its link has expired")
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > link.bytes:
+                        raise TryFailed(f"has more than its {link.bytes:,} bytes")
+        except _HOPELESS as error:
+            raise DeliveryFailed(f"{where} is behind a link that cannot be followed ({type(error).__name__})") from None
+        except httpx.RequestError as error:
+            raise TryFailed(f"cannot be fetched ({type(error).__name__})") from None
+        return await asyncio.wrap_future(threads.start(lambda: _verified(body, link), "fetched"))
+
+
+def _verified(body: bytearray, link: Delivered) -> Json:
+    """The JSON in these bytes. Raises TryFailed when they are not those that were delivered."""
+    if len(body) != link.bytes or hashlib.sha256(body).hexdigest() != link.sha256:
+        raise TryFailed("came damaged: its size or its sha256 is not the delivered one's")
+    with suppress(ValueError):
+        if isinstance(found := json.loads(body), dict):
+            return found
+    raise TryFailed("is no JSON object")
+
+
+def joined(chunks: list[Any]) -> Json:
+    """The answer that a streaming worker gave in chunks: its summary, each document with its pages and no Markdown.
+
+    Raises JobFailed where chunks are missing, unless the pages are in a bucket.
+    """
+    try:
+        summary = next((chunk["summary"] for chunk in chunks if "summary" in chunk), None)
+        if summary and summary.get("delivery"):
+            return dict(summary)
+        if any("omitted" in chunk for chunk in chunks):
+            raise JobFailed(
+                "pages of a large answer are left out: run the endpoint with a bucket, or without OCR_STREAM"
+            )
+        if summary is None or [chunk["chunk"] for chunk in chunks] != list(range(1, len(chunks) + 1)):
+            raise JobFailed("chunks of the streamed answer are missing; send the job again")
+        pages = _pages_of(chunks)
+        documents = [{**entry, "pages": pages.get(entry["id"], [])} for entry in summary["documents"]]
+        return {**summary, "documents": documents}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise JobFailed("the endpoint gave a list that is no answer of this worker's") from None
+
+
+def _pages_of(chunks: list[Json]) -> dict[str, list[Any]]:
+    """Document -> its pages. The parts of a page follow each other; joined and decoded, they are its JSON."""
+    pages: dict[str, list[Any]] = {}
+    text = ""
+    for chunk in chunks:
+        page = chunk.get("page")
+        if part := chunk.get("part"):
+            text += part["base64"]
+            if part["number"] == part["of"]:
+                page, text = json.loads(base64.b64decode(text)), ""
+        if page:
+            pages.setdefault(chunk["document"], []).append(page)
+    return pages
+
+
+def _host(base_url: str) -> str:
+    with suppress(httpx.InvalidURL):
+        if netloc := httpx.URL(base_url).netloc.decode():
+            return netloc
+    raise SettingsInvalid("the base URL (RUNPOD_ENDPOINT_BASE_URL) is none, such as https://api.runpod.ai/v2")
+
+
+def _headers(api_key: SecretStr | None) -> dict[str, str]:
+    key = api_key.get_secret_value().strip() if api_key else ""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise AuthenticationFailed("RUNPOD_API_KEY holds what is in no key, such as a space or a line break")
+    return {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+
+
+def _told_error(status: int, told: Mapping[str, Any]) -> str:
+    """The answer's `error`, or what there is instead of it."""
+    return (_text(told.get("error")) or f"answer {status}, status {told.get('status')!r}")[:300]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) or value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, int | float) and isfinite(value) else 0.0

@@ -1,0 +1,198 @@
+"""The batch client as a process, through a local endpoint with real workers: every page, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import doubles
+import pytest
+from batch_client import (
+    LONG,
+    WORKERS,
+    assert_complete,
+    batch,
+    folders,
+    found,
+    good_book,
+    is_at_work,
+    ledger,
+    library,
+    new_jobs,
+    pages_read,
+    plain,
+    report,
+    run,
+    until,
+    written,
+)
+
+from calling import ready
+from drawing import tiff
+from ocr_worker.endpoint import Limits, LocalEndpoint
+from s3_server import S3Server
+from worker_process import HANDLER
+
+DOCUMENTS = 40
+KILLS, SEED = 10, 20260401
+SLOW = {**WORKERS, "OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": "0.08"}
+
+
+def endpoint_of(folder: Path, settings: dict[str, str] = WORKERS, **more: Any) -> LocalEndpoint:
+    return LocalEndpoint(2, handler=HANDLER, settings=settings, log_dir=folder, **more)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+    """Two workers that do with a page what its colour says, at once."""
+    with endpoint_of(tmp_path_factory.mktemp("quick")) as endpoint:
+        yield ready(endpoint)
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+    """Two workers that take a while for every page."""
+    with endpoint_of(tmp_path_factory.mktemp("slow"), SLOW, grace_s=0.5) as endpoint:
+        yield ready(endpoint)
+
+
+# --------------------------------------------------------------------------- undisturbed
+
+
+def test_every_page_of_every_document(quick: LocalEndpoint, tmp_path: Path) -> None:
+    """Documents of all kinds, some bad: each page is where it belongs, each bad one has its code, nothing is read
+    twice, the report adds up; run again nothing is sent and the exit code is the same."""
+    books = library(tmp_path / "in", DOCUMENTS)
+    out, before = tmp_path / "out", set(quick.jobs)
+    code, told = run(quick, tmp_path / "in", out).end()
+    assert code == 1, told
+    summary = assert_complete(out, books)["summary"]
+    sent = new_jobs(quick, before)
+    assert set(pages_read(sent).values()) == {1}
+    assert ledger(out, "SELECT MAX(submissions), COUNT(DISTINCT service_id), COUNT(*) FROM jobs") == [
+        (1, len(sent), len(sent))
+    ]
+    assert (summary["resubmitted"], sum(summary["jobs"].values())) == (0, len(sent))
+    assert run(quick, tmp_path / "in", out).end()[0] == 1
+    assert len(new_jobs(quick, before)) == len(sent)
+    assert_complete(out, books)
+
+
+def test_answers_from_a_bucket_are_fetched(tmp_path: Path) -> None:
+    """Answers too large to come inline lie in the worker's bucket: the client has every page and picture of them."""
+    large: list[Any] = [doubles.LARGE_MARKDOWN, doubles.LARGE_FIGURES, (48, 112, 208)] * 2
+    (tmp_path / "in.tif").write_bytes(tiff(large))
+    out = tmp_path / "out"
+    with S3Server() as s3:
+        settings = WORKERS | s3.settings() | {"OCR_INLINE_LIMIT_MB": "0.1"}
+        with endpoint_of(tmp_path / "logs", settings) as endpoint:
+            code, told = run(ready(endpoint), tmp_path / "in.tif", out).end()
+            assert all(job.results[-1].output["delivery"] for job in endpoint.jobs.values())
+    assert code == 0, told
+    assert report(out)["summary"]["pages_parsed"] == 6
+    assert (out / "in.tif" / "document.md").read_text().count("A" * doubles.LARGE) == 2
+    assert (out / "in.tif" / "page-5-figure-1.jpg").stat().st_size == doubles.LARGE // 4 * 3
+    assert batch(endpoint.base_url, "verify", out)[0] == 0
+
+
+# --------------------------------------------------------------------------- killed
+
+
+def test_a_client_killed_again_and_again_loses_nothing(
+    slow: LocalEndpoint, quick: LocalEndpoint, tmp_path: Path
+) -> None:
+    """`kill -9` of the client at random moments: in the end all is as in an undisturbed run, and no job was sent twice
+    but those whose sending nobody saw the end of."""
+    books = written(tmp_path / "in", [good_book(n, LONG if n == 2 else None) for n in range(DOCUMENTS)])
+    few = ("--pages-per-job", "4")  # and so, many jobs
+    assert run(quick, tmp_path / "in", tmp_path / "undisturbed", *few).end()[0] == 0
+    out, before, chance = tmp_path / "out", set(slow.jobs), random.Random(SEED)
+    unseen = hit = 0
+    for _ in range(KILLS):
+        client = run(slow, tmp_path / "in", out, *few)
+        until(lambda client=client: is_at_work(out, client), client)  # type: ignore[misc]
+        time.sleep(chance.uniform(0.0, 0.8))
+        assert client.process.poll() is None, client.end()
+        client.kill()
+        hit += found(out, "SELECT COUNT(*) > 0 FROM jobs WHERE state IN ('submitting', 'queued', 'running')")
+        unseen += found(out, "SELECT COUNT(*) FROM jobs WHERE state = 'submitting'")
+    assert hit > KILLS / 2
+    code, told = run(slow, tmp_path / "in", out, *few).end()
+    assert code == 0, told
+    summary = assert_complete(out, books)["summary"]
+    assert folders(out) == folders(tmp_path / "undisturbed")
+    assert 0 <= len(new_jobs(slow, before)) - sum(summary["jobs"].values()) <= unseen
+
+
+def test_a_killed_worker_costs_no_page(slow: LocalEndpoint, tmp_path: Path) -> None:
+    """`kill -9` of both workers, one after the other, in the midst of jobs: the endpoint gives these to others, and the
+    client sends nothing again."""
+    books = plain(tmp_path / "in", 12, 8)
+    out, before = tmp_path / "out", set(slow.jobs)
+    client = run(slow, tmp_path / "in", out)
+    for worker in list(slow.workers):
+        until(lambda worker=worker: busy(slow, worker), client)  # type: ignore[misc]
+        os.kill(slow.workers[worker], signal.SIGKILL)
+        until(lambda worker=worker: worker not in slow.workers, client)  # type: ignore[misc]
+    code, told = client.end()
+    assert code == 0, told
+    assert assert_complete(out, books)["summary"]["resubmitted"] == 0
+    assert sum(job.retries for job in new_jobs(slow, before)) >= 2
+    assert len(new_jobs(slow, before)) == report(out)["summary"]["jobs"]["collected"]
+
+
+def busy(endpoint: LocalEndpoint, worker: str) -> bool:
+    return any(job.worker == worker and not job.ended for job in list(endpoint.jobs.values()))
+
+
+def test_an_endpoint_that_forgot_everything(tmp_path: Path) -> None:
+    """The endpoint is gone in the midst of the work, and another is there that knows no job: they are sent again."""
+    books = plain(tmp_path / "in", 16, 8)
+    out = tmp_path / "out"
+    with endpoint_of(tmp_path / "first", SLOW, grace_s=0.1) as first:
+        client = run(ready(first), tmp_path / "in", out)
+        until(lambda: found(out, "SELECT COUNT(*) > 2 FROM jobs WHERE state = 'collected'"), client)
+        port = int(first.base_url.rpartition(":")[2].partition("/")[0])
+    known = ledger(out, "SELECT COUNT(*) FROM jobs WHERE state = 'collected'")[0][0]
+    with endpoint_of(tmp_path / "second", SLOW, port=port) as second:
+        code, told = client.end()
+        assert code == 0, told
+        summary = assert_complete(out, books)["summary"]
+        assert len(second.jobs) <= sum(summary["jobs"].values()) - known
+    assert summary["resubmitted"] > 0
+
+
+def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
+    """The client stands still until the results of its jobs are gone: these jobs are sent again, and no others."""
+    books = plain(tmp_path / "in", 6, 10)
+    out = tmp_path / "out"
+    with endpoint_of(tmp_path / "logs", SLOW, limits=Limits(run_retention_s=2)) as endpoint:
+        client = run(ready(endpoint), tmp_path / "in", out)
+        until(lambda: found(out, "SELECT COUNT(*) > 3 FROM jobs WHERE state IN ('queued', 'running')"), client)
+        client.signal(signal.SIGSTOP)
+        lost = ledger(out, "SELECT COUNT(*) FROM jobs WHERE state IN ('submitting', 'queued', 'running')")[0][0]
+        assert endpoint.wait_until(lambda: not endpoint.jobs, 30)
+        client.signal(signal.SIGCONT)
+        code, told = client.end()
+    assert code == 0, told
+    assert 0 < assert_complete(out, books)["summary"]["resubmitted"] <= lost
+
+
+def test_an_engine_that_cannot_start_ends_the_run(tmp_path: Path) -> None:
+    """Without an endpoint: the engine's own error, once, and no document is called failed; with an engine that starts
+    the run goes on."""
+    books = plain(tmp_path / "in", 3, 4)
+    out = tmp_path / "out"
+    arguments = ("run", tmp_path / "in", "--out", out, "--local")
+    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="doubles:unstartable")
+    assert (code, told.count("WEIGHTS_MISSING: ")) == (1, 1), told
+    assert Counter(ledger(out, "SELECT status FROM documents")) == {("waiting",): 3}
+    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="doubles:by_colour")
+    assert code == 0, told
+    assert_complete(out, books)

@@ -1,0 +1,178 @@
+"""The pipeline in this process as a service, with the engine doubles."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import doubles
+import pytest
+from doubles import READING
+
+from drawing import WHITE, png, request, tiff
+from ocr_worker.batch.local import LocalPipeline
+from ocr_worker.batch.model import ENDED, Look, Service, State
+from ocr_worker.errors import EngineUnavailable, JobExpired, SettingsInvalid, WeightsMissing
+from ocr_worker.schema import ParseResponse
+from ocr_worker.settings import Settings
+
+LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
+
+
+@asynccontextmanager
+async def pipeline(engine: str = "by_colour", **settings: Any) -> AsyncIterator[LocalPipeline]:
+    service = LocalPipeline(Settings(engine=f"doubles:{engine}", **settings))
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = 30) -> Look:
+    """The first look at the job in one of these states and with so many pages. Raises AssertionError."""
+    deadline = time.monotonic() + timeout
+    while (look := await service.look(job)).state not in states or look.pages_done < pages:
+        assert time.monotonic() < deadline, look
+        await asyncio.sleep(0.02)
+    return look
+
+
+async def answered(service: Service, job_input: dict[str, Any]) -> Look:
+    return await until(service, await service.submit(job_input, **LIMITS), *ENDED)
+
+
+def test_answers_are_whole_and_like_a_workers() -> None:
+    """A job is collected with the very answer a worker gives, whatever its size, and with its seconds."""
+
+    async def scenario() -> Look:
+        async with pipeline(inline_limit_mb=0.1) as service:
+            return await answered(service, request(tiff([WHITE, doubles.LARGE_BLOCKS, doubles.RAISES])))
+
+    look = asyncio.run(scenario())
+    assert (look.state, look.error, look.pages_done) == (State.COLLECTED, None, 3)
+    assert look.output is not None
+    answer = ParseResponse.model_validate_json(json.dumps(look.output, allow_nan=False))
+    assert (answer.status, answer.coverage.pages_parsed, answer.degraded) == ("partial", 2, [])
+    first, large, failed = answer.documents[0].pages
+    assert first.markdown == f"{READING} #ffffff"
+    assert large.blocks is not None
+    assert len(large.blocks[-1].content) == doubles.LARGE
+    assert failed.error is not None
+    assert 0 < look.execution_s < 30
+    assert 0 <= look.delay_s < 30
+
+
+def test_what_is_wrong_or_came_to_nothing_fails_as_at_a_worker() -> None:
+    """An invalid request and a job without a parsed page are FAILED, their error begins with the code, and the entries
+    stand in the output."""
+
+    async def scenario() -> list[Look]:
+        async with pipeline() as service:
+            jobs = [{"documents": []}, request(png(WHITE), dpi=1), request(png(doubles.RAISES))]
+            return [await answered(service, job) for job in jobs]
+
+    invalid, wrong_option, nothing = asyncio.run(scenario())
+    assert {look.state for look in (invalid, wrong_option, nothing)} == {State.FAILED}
+    assert [look.error.partition(": ")[0] for look in (invalid, wrong_option, nothing) if look.error] == [
+        "INVALID_REQUEST",
+        "INVALID_REQUEST",
+        "PAGE_FAILED",
+    ]
+    assert nothing.output is not None
+    assert nothing.output["documents"][0]["pages"][0]["status"] == "failed"
+    assert (nothing.output["code"], nothing.output["retryable"]) == ("PAGE_FAILED", False)
+
+
+def test_pages_are_counted_and_a_cancelled_job_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running job tells its pages; cancelled, it ends at once and its place goes to the next; one that waits for a
+    place is queued, counted by `health`, and never runs once it is cancelled."""
+    monkeypatch.setenv("DOUBLE_SECONDS", "0.1")
+
+    async def scenario() -> None:
+        async with pipeline(concurrency=1) as service:
+            long = await service.submit(request(tiff([doubles.SLOW] * 300)), **LIMITS)
+            running = await until(service, long, State.RUNNING, pages=2)
+            assert (running.output, running.error) == (None, None)
+            queued, third = [await service.submit(request(png(WHITE)), **LIMITS) for _ in range(2)]
+            assert (await service.look(queued)).state is State.QUEUED
+            health = await service.health()
+            assert (health.workers, health.in_queue) == (1, 2)
+            await service.cancel(queued)
+            await service.cancel(long)
+            await service.cancel("nobody")
+            assert (await service.look(long)).state is State.CANCELLED
+            assert (await until(service, third, *ENDED)).state is State.COLLECTED
+            await service.cancel(third)
+            assert (await service.look(third)).state is State.COLLECTED
+            assert (await service.look(queued)).state is State.CANCELLED
+
+    asyncio.run(scenario())
+
+
+def test_a_job_that_runs_too_long_is_timed_out() -> None:
+    """After its execution timeout a job is TIMED_OUT, as at an endpoint, and its place is free."""
+
+    async def scenario() -> None:
+        async with pipeline(concurrency=1) as service:
+            job = await service.submit(request(tiff([doubles.SLOW] * 100)), execution_timeout_s=0.3, ttl_s=3600)
+            assert (await until(service, job, *ENDED)).state is State.TIMED_OUT
+            assert (await answered(service, request(png(WHITE)))).state is State.COLLECTED
+
+    asyncio.run(scenario())
+
+
+def test_an_unknown_job_is_expired() -> None:
+    """A job of an earlier process is known to nobody, before the engine has started, too."""
+
+    async def scenario() -> None:
+        async with pipeline() as service:
+            with pytest.raises(JobExpired):
+                await service.look("of-an-earlier-run")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("engine", "error"), [("unstartable", WeightsMissing), ("misspelt", SettingsInvalid)])
+def test_an_engine_that_cannot_start_is_told(engine: str, error: type[Exception]) -> None:
+    """Each submission raises the engine's own error, also when several wait for the one start."""
+
+    async def scenario() -> None:
+        async with pipeline(engine) as service:
+            both = [service.submit(request(png(WHITE)), **LIMITS) for _ in range(2)]
+            found = await asyncio.gather(*both, return_exceptions=True)
+            assert [type(raised) for raised in found] == [error, error]
+            with pytest.raises(error):
+                await service.submit(request(png(WHITE)), **LIMITS)
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_engine_takes_no_more_jobs() -> None:
+    """The job that the engine died of fails with its code; the next is not taken, with the reason."""
+
+    async def scenario() -> None:
+        async with pipeline() as service:
+            look = await answered(service, request(png(doubles.ENGINE_DIES)))
+            assert look.state is State.FAILED
+            assert (look.error or "").startswith("ENGINE_UNAVAILABLE: ")
+            with pytest.raises(EngineUnavailable, match="the double's engine died"):
+                await service.submit(request(png(WHITE)), **LIMITS)
+
+    asyncio.run(scenario())
+
+
+def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
+    """The pipeline closes in a moment while its engine never answers; the job is cancelled."""
+
+    async def scenario() -> None:
+        async with pipeline() as service:
+            job = await service.submit(request(png(doubles.HANGS)), **LIMITS)
+            await until(service, job, State.RUNNING)
+            await asyncio.wait_for(service.close(), 10)
+            assert (await service.look(job)).state is State.CANCELLED
+
+    asyncio.run(scenario())

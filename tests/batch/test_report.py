@@ -1,0 +1,225 @@
+"""The report: numbers that add up, whatever the documents are called and however many there are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from summaries import document, failed, partial, summary_of
+
+from ocr_worker.batch.model import DocumentSummary
+from ocr_worker.batch.report import report_html, report_json
+from ocr_worker.batch.report_tables import ROWS
+from ocr_worker.batch.status import books_of, status_lines
+from ocr_worker.errors import every_error
+
+MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+class Page(HTMLParser):
+    """What a browser would see: links, elements, text, the rows of the documents."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.elements: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.rows: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        self.attributes += attrs
+        self._open.append(tag)
+        if tag == "a":
+            self.links.append(dict(attrs)["href"] or "")
+        if tag == "tr":
+            self.rows.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] in ("style", "script"):
+            self._open.pop()
+            return
+        self.texts.append(data)
+        if self.rows:
+            self.rows[-1] += f"{data} "
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def page_of(documents: Sequence[DocumentSummary], **given: Any) -> Page:
+    return Page(report_html(summary_of(documents, **given), documents, made=MADE))
+
+
+# --------------------------------------------------------------------------- the account
+
+
+def test_the_page_proves_its_coverage() -> None:
+    """Pages expected, parsed and failed, the verdict, the documents and the code are told, as the numbers are."""
+    given = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
+    page = page_of([document(), partial(), failed()], **given)
+    assert "5 of 7 pages parsed" in page.text
+    assert "7 pages expected = 5 parsed + 2 failed" in page.text
+    assert "The books balance" in page.text
+    assert "The length of 1 document is not known; their pages are not in this account." in page.text
+    assert "1 succeeded 33.3 % 1 partial 33.3 % 1 failed 33.3 %" in page.text
+    assert "Cost $1.50 $300.00 per 1,000 pages" in page.text
+    assert "Jobs 4 3 collected, 1 timed out Jobs sent again 4" in page.text
+    assert "2026-03-01 12:30 UTC" in page.text
+
+
+def test_a_summary_that_its_documents_contradict_does_not_balance() -> None:
+    """The page and the JSON count again; a sum that balances but is not the documents' own is wrong."""
+    documents = [document(), document("b.pdf")]
+    summary = summary_of(documents, pages_expected=5, pages_parsed=5)
+    assert books_of(summary).state == "balanced"
+    assert report_json(summary, documents)["books"]["state"] == "wrong"
+    assert "counted one by one there are 2 documents with 4 pages expected" in report_html(summary, documents)
+
+
+def test_a_batch_whose_files_could_not_be_opened_is_no_success() -> None:
+    """Documents that failed before their pages were counted are in the headline."""
+    assert "2 pages parsed, 1 document failed" in page_of([document(), failed()]).text
+    assert "No page parsed so far" in page_of([document(status="waiting", pages_expected=None, pages_parsed=0)]).text
+    assert "All 4 pages parsed" in page_of([document(), document("b.pdf")]).text
+
+
+def test_an_empty_batch_has_a_report() -> None:
+    """No documents, no time, no jobs: everything is still told, and nothing divides by zero."""
+    summary = summary_of([], jobs={}, wall_s=0.0, execution_s=0.0, delay_s=0.0, engine=None)
+    assert "No documents to read" in report_html(summary, [])
+    assert "documents   0" in status_lines(summary)
+    assert report_json(summary, [])["documents"] == []
+
+
+# --------------------------------------------------------------------------- codes
+
+
+def test_each_error_comes_with_what_to_do() -> None:
+    """Every code of ours has its class's words and whether another try is worth it."""
+    ours = [error for error in every_error()[1:] if error.__module__ == "ocr_worker.errors"]
+    documents = [failed(f"{error.code}.pdf", error.code) for error in ours]
+    text = page_of(documents).text
+    for error in ours:
+        assert f"{error.code} {' '.join((error.__doc__ or '').split())} " in text.replace("_ ", "_")
+    assert "Mend the cause, then try again." in text
+    assert "Try again: it may pass." in text
+
+
+def test_codes_are_counted_in_documents_and_pages() -> None:
+    """A code's numbers are the sums over the documents; a message stands by a code it surely belongs to."""
+    both = partial("b.pdf", message="no table", warnings={"REPETITION": 1, "NEW_ONE": 3})
+    text = page_of([partial(message="no page"), both]).text.replace("_ ", "_")
+    assert "PAGE_FAILED The engine failed on this one page, or answered something that is no page." in text
+    assert "For example: no table Mend the cause, then try again. 2 4" in text
+    assert "NEW_ONE This client does not know the code; the pages were read all the same. 1 3" in text
+
+
+# --------------------------------------------------------------------------- what comes from outside
+
+
+def test_what_comes_from_outside_is_text_and_nothing_else() -> None:
+    """Names, sources, messages, codes and the service's name cannot bring elements or attributes of their own."""
+    evil = "\"><script>alert(1)</script><img src=x onerror='x'>$headline"
+    hostile = document(evil, source=evil, message=evil, errors={evil: 1}, warnings={evil: 1}, status="partial")
+    plain = document("a", source="a", message="a", errors={"a": 1}, warnings={"a": 1}, status="partial")
+    page, harmless = page_of([hostile], service=evil, engine=evil), page_of([plain], service="a", engine="a")
+    elements = page.elements
+    assert (elements["script"], elements["img"]) == (1, 0)
+    assert [name for name, _ in page.attributes] == [name for name, _ in harmless.attributes]
+    assert page.text.count("<script>alert(1)</script>") >= 6
+
+
+@pytest.mark.parametrize(
+    "name", ["a b#1?.pdf", "javascript:alert(1)", "..", "ü/..%2f.pdf", "<b>.pdf", "bytes \udcff.pdf"]
+)
+def test_links_lead_into_the_folder_of_the_document(name: str) -> None:
+    """The link is relative, one folder deep, and means exactly the name; the page can be written as UTF-8."""
+    html = report_html(summary_of([document(name)]), [document(name)])
+    html.encode()
+    (link,) = Page(html).links
+    folder, file = link.split("/")
+    assert (unquote(folder, errors="surrogateescape"), file) == (name, "document.md")
+    assert ":" not in link
+
+
+def test_only_what_has_a_folder_is_linked() -> None:
+    """Documents that failed, wait or were cancelled have no document.md, so no link."""
+    others = [failed(errors={}), document("w.pdf", "waiting"), document("c.pdf", "cancelled")]
+    assert page_of([document("a.pdf"), *others]).links == ["a.pdf/document.md"]
+
+
+# --------------------------------------------------------------------------- size
+
+
+def test_what_needs_a_look_comes_first() -> None:
+    """Failed, partial, cancelled, waiting, warned, and then the rest."""
+    names = ["fine", "warned", "waits", "stopped", "half", "bad"]
+    documents = [
+        document("fine"),
+        document("warned", warnings={"TRUNCATED": 1}),
+        document("waits", "waiting"),
+        document("stopped", "cancelled"),
+        partial("half"),
+        failed("bad"),
+    ]
+    rows = [row.split()[2] for row in page_of(documents).rows if "/in/" in row]
+    assert rows == names[::-1]
+
+
+def test_twenty_thousand_documents_stay_readable() -> None:
+    """The page lists the first ones, says what is left out, and stays small; the JSON has all."""
+    documents = [document(f"{n}.pdf") for n in range(19_000)] + [failed(f"bad-{n}.pdf") for n in range(1_000)]
+    summary = summary_of(documents)
+    html = report_html(summary, documents)
+    page = Page(html)
+    assert len(html.encode()) < 15_000_000
+    assert sum("/in/" in row for row in page.rows) == ROWS
+    assert sum("bad-" in row for row in page.rows) == 1_000
+    assert (
+        f"The first 2,000 of 20,000 are listed; the rest ({20_000 - ROWS:,} succeeded) are in report.json" in page.text
+    )
+    assert len(json.loads(json.dumps(report_json(summary, documents)))["documents"]) == 20_000
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No address of another host, and a policy that forbids loading anything."""
+    html = report_html(summary_of([document()]), [document()])
+    assert "default-src 'none'" in html
+    assert not re.search(r"https?://|url\(|@import|src=", html)
+
+
+def test_the_colours_can_be_read() -> None:
+    """Every colour of text has a contrast of at least 4.5 to the paper: light, dark and printed."""
+    css = files("ocr_worker.batch").joinpath("report.html").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#\w+)", found)) for found in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    ]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        for name in ("ink", "quiet", "link", "good", "part", "bad", "open"):
+            assert contrast(scheme[name], scheme["paper"]) >= 4.5, (name, scheme)
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

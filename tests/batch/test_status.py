@@ -1,0 +1,71 @@
+"""The status: whether the books balance, the same numbers as plain lines, and the words for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from summaries import document, failed, partial, summary_of
+
+from ocr_worker.batch.status import books_of, duration, money, rate, share, status_lines
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "told"),
+    [
+        ({}, "balanced", "every page expected was either parsed or failed"),
+        ({"pages_expected": 10}, "wrong", "3 pages were neither parsed nor failed"),
+        ({"pages_expected": 6}, "wrong", "1 page more than expected"),
+        ({"pages_expected": 10, "documents": {"waiting": 1, "partial": 1}}, "open", "1 document and 3 pages are"),
+        ({"pages_expected": 8, "documents": {"cancelled": 2}}, "stopped", "1 page of 2 documents was not read"),
+    ],
+)
+def test_the_books_say_what_is_missing(given: Mapping[str, Any], state: str, told: str) -> None:
+    """Balanced, open, stopped and wrong are told apart, with the pages that are missing."""
+    books = books_of(summary_of([document(), partial()], **given))
+    assert (books.state, told in books.told) == (state, True)
+
+
+def test_the_status_has_the_same_numbers() -> None:
+    """Aligned lines, one fact each, codes with the most first."""
+    documents = [document(warnings={"TRUNCATED": 1}), partial(), failed(), failed("c.pdf", "SOURCE_REJECTED")]
+    assert status_lines(summary_of(documents, cost=0.021, resubmitted=1, pages_from_checkpoint=3)) == [
+        "batch       The books balance: every page expected was either parsed or failed.",
+        "documents   4 = 1 succeeded + 1 partial + 2 failed",
+        "pages       7 expected = 5 parsed + 2 failed",
+        "            3 of the parsed were taken from checkpoints",
+        "            not counted: those of 2 documents of unknown length",
+        "jobs        3 collected, 1 timed out, 1 sent again",
+        "time        1 min at work, 0.083 pages/s, 2 min of execution, 30 s in the queue",
+        "cost        $0.0210, $4.20 per 1,000 pages",
+        "errors      2 PAGE_FAILED",
+        "            1 DOCUMENT_CORRUPT",
+        "            1 SOURCE_REJECTED",
+        "warnings    1 TRUNCATED",
+        "service     endpoint abc, read by paddleocr-vl v1.6 (native)",
+    ]
+
+
+def test_the_status_fits_where_it_is_shown() -> None:
+    """Narrow lines are wrapped under their fact, and no name can reach the terminal's commands."""
+    lines = status_lines(summary_of([document()], service="evil\x1b[2J\nname"), 40)
+    assert max(map(len, lines)) <= 40
+    assert not any(set(line) & {"\x1b", "\n"} for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            [duration(s) for s in (0, 0.44, 41, 60, 725, 11_520, 187_200)],
+            "0 s|0.4 s|41 s|1 min|12 min 5 s|3 h 12 min|2 d 4 h",
+        ),
+        ([rate(r) for r in (0, 0.0312, 5.61, 13.2, 1240)], "0|0.031|5.6|13|1,240"),
+        ([money(m) for m in (0, 0.00001, 0.0031, 1.234, 1234.5)], "$0.00|$0.0001|$0.0031|$1.23|$1,234.50"),
+        ([share(p, 9999) for p in (0, 1, 5000, 9998, 9999)], "0 %|0.1 %|50 %|99.9 %|100 %"),
+    ],
+)
+def test_numbers_are_told_as_people_say_them(told: Sequence[str], expected: str) -> None:
+    """Durations, rates, money and shares keep the digits that matter; nothing and all are only said when true."""
+    assert "|".join(told) == expected
