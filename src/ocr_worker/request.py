@@ -36,6 +36,7 @@ EXAMPLES: dict[str, str] = {
     "password": '"secret"',
     "formats": '["markdown", "blocks"]',
     "figures": '"inline"',
+    "page_images": '"inline"',
     "dpi": "200",
     "timeout_s": "120",
     "delivery": '"auto"',

@@ -75,9 +75,8 @@ def _as_it_is(response: ParseResponse) -> ParseResponse:
 
 def _without_figures(response: ParseResponse) -> ParseResponse:
     def bare(page: PageResult) -> PageResult:
-        return page.model_copy(
-            update={"figures": [figure.model_copy(update={"base64": None}) for figure in page.figures]}
-        )
+        figures = [figure.model_copy(update={"base64": None}) for figure in page.figures]
+        return page.model_copy(update={"figures": figures, "image": None})
 
     return _degraded(response, "figures", bare)
 

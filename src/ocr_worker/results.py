@@ -61,6 +61,7 @@ def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
         markdown=parsed.markdown if "markdown" in options.formats else None,
         blocks=parsed.blocks if "blocks" in options.formats else None,
         figures=parsed.figures,
+        image=parsed.image,
         seconds=round(outcome.seconds, 4),
         from_checkpoint=outcome.from_checkpoint,
         warnings=[*outcome.warnings, *parsed.warnings],

@@ -70,6 +70,10 @@ class ParseOptions(WireModel):
     figures: Literal["none", "inline"] = Field(
         "none", description="`inline`: crops of figures as base64 in the answer; names and boxes are always there"
     )
+    page_images: Literal["none", "inline"] = Field(
+        "none",
+        description="`inline`: the page as it was processed, the picture that boxes are meant on, as base64 JPEG",
+    )
     dpi: int | None = Field(None, ge=36, le=600, description="resolution PDFs are rendered at; default: the engine's")
     timeout_s: float | None = Field(
         None,
@@ -148,6 +152,9 @@ class PageResult(WireModel):
     markdown: str | None = None
     blocks: list[Block] | None = None
     figures: list[Figure] = []
+    image: str | None = Field(
+        None, description="the page as it was processed: a JPEG in base64, where it was asked for"
+    )
     seconds: float = Field(0.0, description="engine time of this page; a batch's time is shared equally")
     from_checkpoint: bool = Field(False, description="parsed by an earlier run under the same `idempotency_key`")
     warnings: list[PageWarning] = []

@@ -46,6 +46,7 @@ class PageImage:
 class ParsedPage:
     """What an engine read on one page. `width`, `height`: pixels of the page as it was processed (after turning it).
 
+    image: base64 JPEG of the page as it was processed, where `options.page_images` is "inline".
     raw: JSON that the engine's own `merge_pages` reads, opaque to everybody else.
     Figures carry base64 only where `options.figures` is "inline". Markdown names them by `Figure.name`.
     """
@@ -57,6 +58,7 @@ class ParsedPage:
     figures: list[Figure] = field(default_factory=list)
     warnings: list[PageWarning] = field(default_factory=list)
     raw: dict[str, Any] | None = None
+    image: str | None = None
 
 
 class Engine(Protocol):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-
-import cv2
 
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import warnings_for
@@ -20,9 +17,9 @@ from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.text_layer import is_honest, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.upright import upright
+from ocr_worker.engines.pictures import jpeg
 from ocr_worker.schema import BBox, Block, Figure, ParseOptions
 
-JPEG_QUALITY = 90
 LAYER_SIDE = 800  # pixels on which lines are looked for that a text layer does not have
 
 
@@ -51,6 +48,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
             for name, box in figure_boxes(passages)
         ],
         warnings=warnings_for(read),
+        image=jpeg(pixels) if options.page_images == "inline" else None,
     )
 
 
@@ -105,8 +103,5 @@ def _bbox(box: Box, width: int, height: int) -> BBox:
 
 
 def _figure(pixels: Pixels, name: str, bbox: BBox, inline: bool) -> Figure:
-    if not inline:
-        return Figure(name=name, bbox=bbox)
     x0, y0, x1, y1 = bbox
-    done, data = cv2.imencode(".jpg", pixels[y0:y1, x0:x1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return Figure(name=name, bbox=bbox, base64=base64.b64encode(data.tobytes()).decode() if done else None)
+    return Figure(name=name, bbox=bbox, base64=jpeg(pixels[y0:y1, x0:x1]) if inline else None)

@@ -182,6 +182,7 @@ def _converted(
         inline_figures=options.figures == "inline",
         keep_raw=options.merge_pages,
         warnings=notes,
+        picture=page.pixels if options.page_images == "inline" else None,
     )
 
 

@@ -11,18 +11,26 @@ from typing import Any
 
 from PIL.Image import Image
 
-from ocr_worker.engines.base import ParsedPage, figure_name
+from ocr_worker.engines.base import ParsedPage, Pixels, figure_name
+from ocr_worker.engines.pictures import jpeg
 from ocr_worker.schema import BBox, Block, Figure, PageWarning
 
 JPEG_QUALITY = 90
 
 
 def parsed_page(
-    result: Any, number: int, *, inline_figures: bool, keep_raw: bool, warnings: Sequence[PageWarning] = ()
+    result: Any,
+    number: int,
+    *,
+    inline_figures: bool,
+    keep_raw: bool,
+    warnings: Sequence[PageWarning] = (),
+    picture: Pixels | None = None,
 ) -> ParsedPage:
     """The page `number` from a `PaddleOCRVLResult`, which is changed and should be dropped.
 
-    keep_raw: keep what `merge_pages` needs.
+    keep_raw: keep what `merge_pages` needs. picture: of the page, where it is wanted; what the pipeline made of it, by
+    turning or flattening it, goes out.
     """
     width, height = int(result["width"]), int(result["height"])
     result["parsing_res_list"] = regions = without_merged_away(result["parsing_res_list"])
@@ -44,7 +52,13 @@ def parsed_page(
         ],
         warnings=list(warnings),
         raw=_raw(result, blocks, regions, names) if keep_raw else None,
+        image=None if picture is None else jpeg(_processed(result, picture)),
     )
+
+
+def _processed(result: Any, picture: Pixels) -> Pixels:
+    made = result.get("doc_preprocessor_res")
+    return made["output_img"] if made and result["model_settings"].get("use_doc_preprocessor") else picture
 
 
 def without_merged_away(regions: Sequence[Any]) -> list[Any]:

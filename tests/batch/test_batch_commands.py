@@ -1,0 +1,264 @@
+"""What a person does with a batch: interrupt, cancel, retry, verify, refresh, limit its cost, hand it a manifest."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from batch_client import (
+    WORKERS,
+    Client,
+    assert_book,
+    assert_complete,
+    batch,
+    colours,
+    found,
+    good_book,
+    is_drawn,
+    ledger,
+    new_jobs,
+    plain,
+    report,
+    run,
+    until,
+    written,
+)
+
+from answering import Answering
+from calling import ready
+from drawing import pdf
+from ocr_worker.endpoint import LocalEndpoint
+from worker_process import HANDLER, in_group
+
+SECONDS_A_PAGE = 0.08
+UNDER_WAY = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')"
+BACK = "SELECT COUNT(*) FROM jobs WHERE state = 'collected'"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+    """Two workers that take a while for every page."""
+    settings = {**WORKERS, "OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": str(SECONDS_A_PAGE)}
+    logs = tmp_path_factory.mktemp("workers")
+    with LocalEndpoint(2, handler=HANDLER, settings=settings, log_dir=logs) as endpoint:
+        yield ready(endpoint)
+
+
+class Files(ThreadingHTTPServer):
+    """A context manager that serves the same bytes at every path."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), Giving)
+        self.data = data
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Giving(Answering):
+    server: Files
+
+    def do_GET(self) -> None:
+        self.answer(self.server.data)
+
+
+# --------------------------------------------------------------------------- stopped
+
+
+def test_ctrl_c_waits_for_what_runs(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """The first Ctrl-C sends nothing more and waits for what is under way; run again, the rest is read, and nothing
+    twice. No child of the client is left."""
+    books = plain(tmp_path / "in", 24, 6)
+    out, before = tmp_path / "out", set(endpoint.jobs)
+    client = run(endpoint, tmp_path / "in", out)
+    until(lambda: found(out, BACK) > 0 and found(out, UNDER_WAY) > 1, client)
+    client.interrupt()
+    code, told = client.end()
+    assert code == 130, told
+    assert found(out, UNDER_WAY) == 0
+    assert found(out, "SELECT COUNT(*) FROM jobs WHERE state = 'planned'") > 0
+    assert in_group(client.process.pid) == []
+    code, told = run(endpoint, tmp_path / "in", out).end()
+    assert code == 0, told
+    assert assert_complete(out, books)["summary"]["resubmitted"] == 0
+    assert len(new_jobs(endpoint, before)) == found(out, "SELECT COUNT(*) FROM jobs")
+
+
+def test_ctrl_c_twice_leaves_at_once(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """The second Ctrl-C leaves what runs behind; run again, its answers are fetched, and nothing is read twice."""
+    books = plain(tmp_path / "in", 16, 10)
+    out, before = tmp_path / "out", set(endpoint.jobs)
+    client = run(endpoint, tmp_path / "in", out)
+    until(lambda: found(out, UNDER_WAY) >= 8, client)
+    client.interrupt()
+    time.sleep(0.3)
+    second = time.monotonic()
+    client.interrupt()
+    code, told = client.end()
+    assert (code, time.monotonic() - second < 3) == (130, True), told
+    assert found(out, UNDER_WAY) > 0
+    code, told = run(endpoint, tmp_path / "in", out).end()
+    assert code == 0, told
+    assert assert_complete(out, books)["summary"]["resubmitted"] == 0
+    assert len(new_jobs(endpoint, before)) == found(out, "SELECT COUNT(*) FROM jobs")
+
+
+def test_ctrl_c_while_pages_are_counted_blames_no_document(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """A terminal sends Ctrl-C to the children that count pages, too: no document is called broken for that."""
+    books = written(tmp_path / "in", [good_book(2 * n, 3) for n in range(60)])
+    out = tmp_path / "out"
+    for counted in (1, 12, 30):
+        client = run(endpoint, tmp_path / "in", out)
+        until(lambda counted=counted: found(out, "SELECT COUNT(page_count) FROM documents") >= counted)  # type: ignore[misc]
+        client.interrupt()
+        time.sleep(0.05)
+        client.interrupt()
+        assert client.end()[0] == 130
+        assert found(out, "SELECT COUNT(*) FROM documents WHERE status = 'failed'") == 0
+    code, told = run(endpoint, tmp_path / "in", out).end()
+    assert code == 0, told
+    assert_complete(out, books)
+
+
+def test_cancel_and_retry(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """`cancel` from elsewhere stops the run and its jobs at the endpoint and calls off what waits; `retry` reads all of
+    that, and nothing that was read before."""
+    books = plain(tmp_path / "in", 24, 10)
+    out, before = tmp_path / "out", set(endpoint.jobs)
+    client = run(endpoint, tmp_path / "in", out)
+    until(lambda: found(out, "SELECT COUNT(*) FROM documents WHERE status = 'succeeded'") > 1, client)
+    code, told = batch(endpoint.base_url, "cancel", out)
+    assert (code, told.strip()) == (0, "cancelled")
+    code, told = client.end(10)
+    assert code == 1, told
+    assert endpoint.wait_until(lambda: all(job.ended for job in new_jobs(endpoint, before)), 2)
+    assert any(job.cancelled for job in new_jobs(endpoint, before))
+    statuses = report(out)["summary"]["documents"]
+    assert (set(statuses), sum(statuses.values())) == ({"succeeded", "cancelled"}, 24)
+    assert report(out)["books"]["state"] == "stopped"
+    assert run(endpoint, tmp_path / "in", out).end()[0] == 1  # what was called off stays so
+    sent = len(new_jobs(endpoint, before))
+    code, told = batch(endpoint.base_url, "retry", out)
+    assert code == 0, told
+    assert_complete(out, books)
+    assert len(new_jobs(endpoint, before)) - sent == statuses["cancelled"]
+
+
+def test_cancel_without_a_run(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """Jobs that a killed client left at the endpoint are stopped there, too."""
+    plain(tmp_path / "in", 12, 10)
+    out, before = tmp_path / "out", set(endpoint.jobs)
+    client = run(endpoint, tmp_path / "in", out)
+    until(lambda: found(out, UNDER_WAY) >= 8, client)
+    client.kill()
+    code, told = batch(endpoint.base_url, "cancel", out)
+    assert code == 0, told
+    assert endpoint.wait_until(lambda: all(job.ended for job in new_jobs(endpoint, before)), 2)
+    assert found(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") == 0
+
+
+# --------------------------------------------------------------------------- afterwards
+
+
+def test_verify_finds_what_was_touched(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """A changed and a missing file are named, with exit code 1; untouched folders give 0."""
+    plain(tmp_path / "in", 3, 2)
+    out = tmp_path / "out"
+    assert run(endpoint, tmp_path / "in", out).end()[0] == 0
+    assert batch(endpoint.base_url, "verify", out)[0] == 0
+    (out / "000.tif" / "document.md").write_text("something else")
+    (out / "002.tif" / "document.json").unlink()
+    code, told = batch(endpoint.base_url, "verify", out)
+    assert code == 1
+    assert told.splitlines() == ["000.tif/document.md was changed", "002.tif/document.json is missing"]
+
+
+def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """A changed file is told of, and with `--refresh` read from the start: with more pages, with fewer, and when it is
+    no document any more nothing is left of the old one. Other files are not sent."""
+    books = plain(tmp_path / "in", 4, 3)
+    out = tmp_path / "out"
+    assert run(endpoint, tmp_path / "in", out).end()[0] == 0
+    (tmp_path / "in" / books[3].name).touch()  # the same bytes
+    for pages in (5, 1):
+        books[1] = plain(tmp_path / "new", 10, pages)[9]
+        (tmp_path / "in" / "001.tif").write_bytes(books[1].data)
+        before = set(endpoint.jobs)
+        assert "1 files have changed" in run(endpoint, tmp_path / "in", out).end()[1]
+        assert new_jobs(endpoint, before) == []
+        code, told = run(endpoint, tmp_path / "in", out, "--refresh").end()
+        assert code == 0, told
+        assert [len(job.payload["input"]["documents"]) for job in new_jobs(endpoint, before)] == [1]
+        entries = {entry["name"]: entry for entry in report(out)["documents"]}
+        assert_book(out, books[1], entries["001.tif"])
+        assert report(out)["books"]["state"] == "balanced"
+    (tmp_path / "in" / "001.tif").write_bytes(b"<html>gone</html>")
+    assert run(endpoint, tmp_path / "in", out, "--refresh").end()[0] == 1
+    assert not (out / "001.tif").exists()
+    assert batch(endpoint.base_url, "verify", out)[0] == 0
+
+
+def test_cost_stays_below_its_limit(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """With a price and a limit the run stops before the limit, says so, and goes on when it is raised."""
+    books = plain(tmp_path / "in", 30, 5)
+    out = tmp_path / "out"
+    limited = ("--pages-per-job", "5", "--price-per-second", "1", "--max-cost")
+    code, told = run(endpoint, tmp_path / "in", out, *limited, "5").end()
+    assert (code, "cost limit of 5" in told) == (1, True), told
+    summary = report(out)["summary"]
+    assert 1 < summary["cost"] <= 5
+    assert set(summary["documents"]) == {"succeeded", "waiting"}
+    code, told = run(endpoint, tmp_path / "in", out, *limited, "1000").end()
+    assert code == 0, told
+    assert_complete(out, books)
+
+
+# --------------------------------------------------------------------------- what is to be read
+
+
+def test_manifests_name_documents_pages_and_options(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """A manifest's lines, and standard input: paths and URLs, with pages and options of their own; of a URL whose
+    length nobody knew every page is read."""
+    drawn = colours(3, 23)
+    (tmp_path / "long.pdf").write_bytes(pdf(drawn))
+    out = tmp_path / "out"
+    with Files(pdf(drawn)) as files:
+        lines: list[Any] = [
+            {"path": "long.pdf", "id": "some", "pages": "2-3,20-"},
+            {"path": "long.pdf", "id": "plain", "options": {"formats": ["markdown"]}},
+            {"url": f"{files.url}/a.pdf?token=secret", "id": "fetched"},
+            {"url": f"{files.url}/b.pdf", "pages": "21-"},
+        ]
+        (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+        code, told = run(endpoint, tmp_path / "manifest.jsonl", out).end()
+        assert code == 0, told
+        asked = {
+            "some": [2, 3, 20, 21, 22, 23],
+            "plain": [*range(1, 24)],
+            "fetched": [*range(1, 24)],
+            "b.pdf": [21, 22, 23],
+        }
+        for name, numbers in asked.items():
+            whole = json.loads((out / name / "document.json").read_text())
+            assert [page["page"] for page in whole["pages"]] == numbers
+            assert all(is_drawn(page, drawn[page["page"] - 1]) for page in whole["pages"])
+            assert all(("blocks" in page) == (name != "plain") for page in whole["pages"])
+            assert (whole["page_count"], whole["warnings"]) == (23, [])
+        assert "secret" not in told + (out / "report.html").read_text() + (out / "report.json").read_text()
+        stdin = f"{tmp_path}/long.pdf\n" + json.dumps({"url": f"{files.url}/c.pdf"}) + "\n"
+        client = Client(endpoint.base_url, "run", "-", "--out", out, "--endpoint", "local", stdin=stdin)
+        code, told = client.end()
+    assert code == 0, told
+    assert report(out)["summary"]["pages_parsed"] == 6 + 23 + 23 + 3 + 23 + 23
+    assert report(out)["books"]["state"] == "balanced"
+    assert Counter(ledger(out, "SELECT name FROM documents"))[("c.pdf",)] == 1

@@ -1,0 +1,40 @@
+"""The picture of a page, for those who want to see boxes on it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from ocr_worker.pipeline import Pipeline
+from ocr_worker.request import parse_request
+from ocr_worker.settings import Settings
+from worker_process import ROOT
+
+
+@pytest.mark.parametrize("asked", ["inline", "none"])
+def test_the_page_as_it_was_processed_comes_along(asked: str) -> None:
+    """A page scanned on its side is turned, and the picture is of the size that boxes are meant on; unasked it stays."""
+
+    given = json.loads((ROOT / "test_input.json").read_text())["input"]
+    data = given.get("image_base64") or given["documents"][0]["base64"]
+    upright = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
+    buffer = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "PNG")
+    pipeline = Pipeline(Settings(engine="embedded"))
+    pipeline.start()
+    document = {"base64": base64.b64encode(buffer.getvalue()).decode()}
+    answer = pipeline.job(
+        parse_request({"documents": [document], "options": {"page_images": asked}}, "embedded"), "a"
+    ).run()
+    pipeline.close()
+    (page,) = answer.documents[0].pages
+    if asked == "none":
+        assert page.image is None
+        return
+    assert page.image is not None
+    picture = Image.open(io.BytesIO(base64.b64decode(page.image)))
+    assert (picture.format, picture.size) == ("JPEG", (page.width, page.height)) == ("JPEG", upright.size)
