@@ -1,6 +1,7 @@
 # `make run`: a real document through handler.py, with nothing but git, make and Python on the machine.
 # `make test`: everything that must hold. `make schema`: docs/*.json from the models. `make lock`: new pins.
 # `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
+# `make compat`: PaddleX's own server and ours get the same requests, on the test weights.
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
 
 PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -10,7 +11,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --python-version 3.11 pyproject.toml
 
-.PHONY: run test test-vllm image-check lint schema lock clean
+.PHONY: run test test-vllm compat image-check lint schema lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -28,6 +29,17 @@ image-check: export BUILDAH_ISOLATION = chroot
 image-check: .venv/full
 	@tests/image_base.sh
 	$(BIN)/python -m pytest -v -rP tests/image_check.py
+
+# Two packages that only PaddleX's server wants; they stay out of our environment.
+compat: .venv/full .venv-paddlex/made
+	PADDLEX_SERVING=$(CURDIR)/.venv-paddlex/bin/python $(BIN)/python -m pytest -v -rP tests/paddlex_compat.py
+
+.venv-paddlex/made: .venv/full
+	@$(BIN)/python -m venv .venv-paddlex
+	@.venv-paddlex/bin/python -m pip --disable-pip-version-check --quiet install bce-python-sdk==0.9.79 filetype==1.2.0
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
+	  $$(.venv-paddlex/bin/python -c 'import site; print(site.getsitepackages()[0])')/project.pth
+	@touch $@
 
 lint: .venv/full
 	$(BIN)/ruff check .

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 import tinyvl
+from app_process import App, free_port
 from control_plane import ControlPlane
 from worker_process import ROOT
 
@@ -128,6 +130,31 @@ def test_a_job_is_taken_answered_and_the_worker_stopped(container: str, tmp_path
             for one in running_below(process):
                 one.kill()
         print(f"answered {answer.output['coverage']}; ended {time.monotonic() - told:.1f} s after SIGTERM, exit code 0")
+
+
+def test_a_load_balancing_endpoint(container: str, tmp_path: Path) -> None:
+    """The app in the image: `/ping` is 204 while the real engine loads, then 200; a page is parsed; SIGTERM ends it."""
+    port = free_port()
+    serve = ("ocr-worker", "serve", "--host", "0.0.0.0", "--open")
+    environment = REAL_ENGINE | {"PORT": str(port)}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command(container, serve, environment), stdout=log, stderr=subprocess.STDOUT)
+        try:
+            app = App(process, port, tmp_path / "log")
+            began = time.monotonic()
+            app.wait(204)
+            loading = time.monotonic() - began
+            app.wait(200, 120)
+            ready = time.monotonic() - began
+            answer = requests.post(f"{app.url}/v1/parse", json=page(), timeout=60)
+            assert is_read(answer.json()["documents"][0]["markdown"])
+            running = psutil.Process(process.pid).children(recursive=True)
+            next(one for one in running if Path(one.exe()).name.startswith("python")).terminate()
+            process.wait(30)
+        finally:
+            for one in running_below(process):
+                one.kill()
+    print(f"/ping 204 after {loading:.1f} s, 200 after {ready:.1f} s; one page parsed")
 
 
 def running_below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

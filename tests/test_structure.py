@@ -20,7 +20,10 @@ FUNCTION_LINES = 45
 # From the edge to the core. A room imports from itself and from the rooms below it; no two modules import each other.
 ROOMS: list[tuple[str, set[str]]] = [
     ("the worker process", {"handler"}),
-    ("doors", {"app", "batch", "cli", "doctor", "drain", "dry_run", "endpoint", "json_schema", "recycling", "start_up"}),
+    (
+        "doors",
+        {"app", "batch", "cli", "doctor", "drain", "dry_run", "endpoint", "json_schema", "recycling", "start_up"},
+    ),
     ("the pipeline", {"pipeline"}),
     (
         "its stages",

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ocr_worker import log
 from ocr_worker.batch import command
@@ -17,6 +18,7 @@ from ocr_worker.schema import DocumentResult, PageResult, default_id
 from ocr_worker.settings import MEGABYTE, load_settings
 
 OK, FAILED, USAGE = 0, 1, 2
+Commands = Any  # argparse has no public name for what `add_subparsers` gives
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,24 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ocr-worker", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_doors(commands)
+    _add_for_operators(commands)
+    return parser
 
+
+def _add_doors(commands: Commands) -> None:
     parse = commands.add_parser("parse", help="parse files or URLs; Markdown on stdout")
     parse.add_argument("sources", nargs="+", metavar="FILE|URL")
     parse.add_argument("--pages", metavar="RANGES", help='1-based, as in "1-3,8"; of every source')
     parse.add_argument("--json", action="store_true", help="the whole answer instead of Markdown")
     parse.add_argument("--engine", help="instead of OCR_ENGINE")
     parse.set_defaults(command=_parse)
-
-    weights = commands.add_parser("weights", help="fetch, verify or find the weights of PaddleOCR-VL")
-    weights.add_argument("action", choices=["fetch", "verify", "path"])
-    weights.add_argument("--version", choices=["v1", "v1.5", "v1.6"], help="instead of OCR_VL_VERSION")
-    weights.add_argument(
-        "--source", choices=["huggingface", "modelscope", "aistudio", "bos"], help="the hub to ask first"
-    )
-    weights.set_defaults(command=_weights)
-
-    doctor = commands.add_parser("doctor", help="what would run here; exit code 1 when the worker could not start")
-    doctor.set_defaults(command=_doctor)
 
     endpoint = commands.add_parser("endpoint", help="RunPod's job API on this machine, in front of real workers")
     endpoint.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the handler (1)")
@@ -72,10 +68,28 @@ def _parser() -> argparse.ArgumentParser:
     batch = commands.add_parser("batch", help="a folder of documents through an endpoint, resumable")
     command.add_commands(batch)
 
+    serve = commands.add_parser("serve", help="the HTTP app: parse, health, PaddleX's routes, a page to try it")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, help="instead of PORT")
+    serve.add_argument("--open", action="store_true", help="let everybody in who reaches the address")
+    serve.set_defaults(command=_serve)
+
+
+def _add_for_operators(commands: Commands) -> None:
+    weights = commands.add_parser("weights", help="fetch, verify or find the weights of PaddleOCR-VL")
+    weights.add_argument("action", choices=["fetch", "verify", "path"])
+    weights.add_argument("--version", choices=["v1", "v1.5", "v1.6"], help="instead of OCR_VL_VERSION")
+    weights.add_argument(
+        "--source", choices=["huggingface", "modelscope", "aistudio", "bos"], help="the hub to ask first"
+    )
+    weights.set_defaults(command=_weights)
+
+    doctor = commands.add_parser("doctor", help="what would run here; exit code 1 when the worker could not start")
+    doctor.set_defaults(command=_doctor)
+
     schema = commands.add_parser("schema", help="write the JSON Schema of request and answer")
     schema.add_argument("folder", type=Path)
     schema.set_defaults(command=_schema)
-    return parser
 
 
 # --------------------------------------------------------------------------- parse
@@ -160,6 +174,15 @@ def _weights(options: argparse.Namespace) -> int:
     found = weights.fetch(settings) if options.action == "fetch" else weights.locate(settings)
     for part, directory in found.items():
         print(directory if options.action == "path" else f"{part}: whole, in {directory}")
+    return OK
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ocr_worker.app.serving import serve
+
+    settings = load_settings()
+    log.configure(settings.log_level)
+    serve(settings, options.host, is_open=options.open, port=options.port)
     return OK
 
 

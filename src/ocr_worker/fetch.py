@@ -24,7 +24,7 @@ import stamina
 
 from ocr_worker import threads
 from ocr_worker.errors import Cancelled, SourceRejected, SourceTimedOut, SourceTooLarge, SourceUnavailable
-from ocr_worker.schema import DocumentRequest
+from ocr_worker.schema import DocumentRequest, UploadedDocument
 
 _ATTEMPTS = 5
 _SOCKET_TIMEOUT_S = 20
@@ -47,12 +47,20 @@ class Fetcher:
 
     def fetch(self, source: DocumentRequest, cancelled: Callable[[], bool] = lambda: False) -> bytes:
         """The document's bytes. Raises SourceError, Cancelled."""
+        if isinstance(source, UploadedDocument):
+            return self._uploaded(source)
         if source.base64 is not None:
             return self._decode(source.base64)
         url = source.url or ""
         return self._data_uri(url) if url[:5].lower() == "data:" else self._download(url, cancelled)
 
     # ----------------------------------------------------------------- inside the request
+
+    def _uploaded(self, source: UploadedDocument) -> bytes:
+        data: bytes = source.content.read(self._max_bytes + 1)
+        if len(data) > self._max_bytes:
+            raise self._too_large()
+        return data
 
     def _decode(self, text: str) -> bytes:
         if len(text) * 3 // 4 > self._max_bytes * 1.1:  # white space and line ends are not counted before they are seen

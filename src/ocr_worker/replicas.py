@@ -76,6 +76,14 @@ class Replicas:
         """The resolution the engine reads best."""
         return self._replicas[0].loaded.preferred_dpi
 
+    @property
+    def alive(self) -> int:
+        """Engines that were not lost."""
+        return sum(not replica.lost for replica in self._replicas)
+
+    def __len__(self) -> int:
+        return len(self._replicas)
+
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
         """A document's pages, looked over as a whole by an engine that can; else as they are."""
         engine = self._replicas[0].loaded

@@ -104,6 +104,12 @@ class Scheduler:
         """A new job's place: right before the job that is being served, behind all that wait longer."""
         return Job(self, (self._taken - 0.5, next(self._came)))
 
+    @property
+    def pages_waiting(self) -> int:
+        """Pages that wait for an engine."""
+        with self._changed:
+            return sum(len(job.waiting) for job in self._waiting)
+
     def close(self, error: OcrWorkerError) -> None:
         """No more pages: those that wait, and those still to come, get `error`; `take` returns nothing any more."""
         with self._changed:

@@ -6,7 +6,7 @@ Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page a
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -53,6 +53,18 @@ class DocumentRequest(WireModel):
     def _one_source(self) -> DocumentRequest:
         if (self.url is None) == (self.base64 is None):
             raise ValueError("a document has exactly one of `url` and `base64`")
+        return self
+
+
+class UploadedDocument(DocumentRequest):
+    """A document whose bytes came beside the request: never on the wire. content: an open file."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    content: Any = Field(repr=False, exclude=True)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> UploadedDocument:
         return self
 
 

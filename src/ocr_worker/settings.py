@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ocr_worker.errors import SettingsInvalid
 
 MEGABYTE = 1_000_000
+Model = TypeVar("Model", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -60,6 +61,17 @@ class Settings(BaseSettings):
     )
 
     inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")
+
+    api_keys: list[SecretStr] = Field([], description='of the HTTP app, as JSON: `["secret"]`; none: on loopback only')
+    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT", description="of the HTTP app")
+    health_port: int | None = Field(
+        None, ge=1, le=65535, validation_alias="PORT_HEALTH", description="where `/ping` is served beside `PORT`"
+    )
+    queue: int = Field(64, ge=1, description="jobs that the HTTP app takes before it answers 429")
+    cors_origins: list[str] = Field(
+        [], description='pages that may call the HTTP app, as JSON: `["https://a.example"]`'
+    )
+    grace_s: float = Field(30, gt=0, description="how long the HTTP app, told to stop, lets its jobs go on")
 
     stream: bool = Field(False, description="jobs give their pages as they are parsed, by `/stream`")
     job_buckets: bool = Field(False, description="jobs may bring a bucket of their own, as `s3Config`")
@@ -161,10 +173,19 @@ class ClientSettings(BaseSettings):
     )
 
 
+def load_client_settings() -> ClientSettings:
+    """The batch client's settings of this environment. Raises SettingsInvalid."""
+    return _loaded(ClientSettings)
+
+
 def load_settings() -> Settings:
     """The settings of this environment. Raises SettingsInvalid, naming every variable that is wrong."""
+    return _loaded(Settings)
+
+
+def _loaded(model: type[Model]) -> Model:
     try:
-        return Settings()
+        return model()
     except ValidationError as error:
         faults = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
         raise SettingsInvalid(f"the environment is not valid: {faults}") from None

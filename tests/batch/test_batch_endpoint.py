@@ -153,7 +153,7 @@ def busy(endpoint: LocalEndpoint, worker: str) -> bool:
 
 def test_an_endpoint_that_forgot_everything(tmp_path: Path) -> None:
     """The endpoint is gone in the midst of the work, and another is there that knows no job: they are sent again."""
-    books = plain(tmp_path / "in", 16, 8)
+    books = plain(tmp_path / "in", 13, 8)
     out = tmp_path / "out"
     with endpoint_of(tmp_path / "first", SLOW, grace_s=0.1) as first:
         client = run(ready(first), tmp_path / "in", out)
@@ -170,7 +170,7 @@ def test_an_endpoint_that_forgot_everything(tmp_path: Path) -> None:
 
 def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
     """The client stands still until the results of its jobs are gone: these jobs are sent again, and no others."""
-    books = plain(tmp_path / "in", 6, 10)
+    books = plain(tmp_path / "in", 6, 7)
     out = tmp_path / "out"
     with endpoint_of(tmp_path / "logs", SLOW, limits=Limits(run_retention_s=2)) as endpoint:
         client = run(ready(endpoint), tmp_path / "in", out)

@@ -18,7 +18,7 @@ from drawing import WHITE, png, request, tiff
 from ocr_worker.batch.model import ENDED, Health, Look, Service, State
 from ocr_worker.batch.remote import RemoteEndpoint
 from ocr_worker.endpoint import LocalEndpoint
-from ocr_worker.errors import AuthenticationFailed, EndpointUnavailable, JobExpired, JobFailed
+from ocr_worker.errors import AuthenticationFailed, EndpointUnavailable, JobExpired, JobFailed, SettingsInvalid
 from worker_process import StartWorker, Worker
 
 
@@ -196,19 +196,20 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "error", "told"),
     [
-        (400, {"error": "`input` is wrong" + "!" * 1000}, r"`input` is wrong!{284}$"),
-        (413, {"error": "too large"}, "too large"),
-        (422, b"<html>", "answer 422"),
-        (404, b"", "there is no endpoint local at"),
+        (400, {"error": "`input` is wrong" + "!" * 1000}, JobFailed, r"`input` is wrong!{284}$"),
+        (413, {"error": "too large"}, JobFailed, "too large"),
+        (422, b"<html>", JobFailed, "answer 422"),
+        (404, b"", SettingsInvalid, "there is no endpoint local at"),
     ],
 )
-def test_a_job_that_is_refused_fails(status: int, body: Any, told: str) -> None:
-    """What the server says of it, shortened, is in the error, and it is not sent again."""
+def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Exception], told: str) -> None:
+    """What the server says of it, shortened, is in the error, and it is not sent again; an endpoint that is not there
+    is no fault of the job's."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        with pytest.raises(JobFailed, match=told):
+        with pytest.raises(error, match=told):
             await submit(service)
 
     assert play(scenario, {"run": [Answer(status, body), TAKEN]}).asked("run") == 1

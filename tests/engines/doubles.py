@@ -204,6 +204,12 @@ def babbling(settings: Settings) -> Double:
     return Double(lambda colour: babble)
 
 
+def slow_to_load(settings: Settings) -> Double:
+    """Takes three seconds to come to be."""
+    time.sleep(3)
+    return by_colour(settings)
+
+
 def unstartable(settings: Settings) -> Double:
     """Never comes to be."""
     raise WeightsMissing("the double has no weights; give it some")

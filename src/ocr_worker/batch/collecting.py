@@ -39,6 +39,11 @@ class Collector:
         rows = self._ledger.slices("job", job.id)
         return rows, [self._ledger.documents("id = ?", row.slice.document)[0] for row in rows]
 
+    def unopened(self, document: Document, error: ErrorInfo) -> None:
+        """The document's last word, before any job was spent on it. Raises BatchUnusable."""
+        self._ledger.unopened(document.id, error)
+        self.on_fault(document.name, "failed", error.code)
+
     def collect(self, job: Job, look: Look) -> None:
         """The job's end: its answer kept, or its failure acted upon. Raises BatchUnusable."""
         rows, documents = self.carried_by(job)

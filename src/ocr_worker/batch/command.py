@@ -25,7 +25,7 @@ from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import status_lines
 from ocr_worker.errors import BatchUnusable, InvalidRequest
-from ocr_worker.settings import ClientSettings, load_settings
+from ocr_worker.settings import load_client_settings, load_settings
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 _SHOWN_EVERY_S = 0.5
@@ -137,12 +137,13 @@ def _service(batch: Batch, options: argparse.Namespace) -> Service:
     batch.ledger.put("target", target)
     if target == _LOCAL:
         return LocalPipeline(load_settings())
-    client = ClientSettings()
+    client = load_client_settings()
     return RemoteEndpoint(client.base_url, target, client.api_key)
 
 
 async def _at_work(batch: Batch) -> int:
     """Runs the batch under the display; Ctrl-C once lets what is under way come back, twice leaves at once."""
+    before = batch.summary()
     with Display() as display:
         batch.on_fault = lambda name, status, code: display.say(f"{name}: {status}: {code}")
         running = asyncio.ensure_future(batch.run())
@@ -159,10 +160,11 @@ async def _at_work(batch: Batch) -> int:
                 await batch.cancel()
                 batch.folder.cancel_request.unlink()
         display.update(batch.summary())
-    _, page = _write_report(batch)
+    if replace(batch.summary(), wall_s=0.0) != replace(before, wall_s=0.0) or not batch.folder.report.exists():
+        _write_report(batch)
     if batch.runner and batch.runner.waiting:
         print(f"stopped: {batch.runner.waiting}", file=sys.stderr)
-    print(f"report: {page}", file=sys.stderr)
+    print(f"report: {batch.folder.report}", file=sys.stderr)
     if interrupts.count:
         return INTERRUPTED
     return OK if set(batch.summary().documents) == {"succeeded"} else FAILED

@@ -9,12 +9,11 @@ from typing import Any
 
 from ocr_worker.batch.answers import numbers_of
 from ocr_worker.batch.model import Document, Json, SliceRow
-from ocr_worker.page_ranges import parse_page_ranges, select_pages
+from ocr_worker.page_ranges import asks_beyond, parse_page_ranges, select_pages
 
 Fault = tuple[str, str]  # code, message
 
-# Said of a slice whose end nobody knew, and not of the document.
-_OF_THE_SLICE = {"PAGE_OUT_OF_RANGE"}
+_BEYOND = "PAGE_OUT_OF_RANGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,11 @@ def _fault(page: Json) -> Fault:
 
 def _warnings(document: Document, entries: Sequence[Json]) -> list[Any]:
     """Of the document as a whole, each once."""
-    left_out = _OF_THE_SLICE if document.pages is None else set()
     found = {warning["code"]: warning for entry in entries for warning in entry.get("warnings", [])}
-    return [warning for code, warning in found.items() if code not in left_out]
+    # A slice asks for pages that nobody has counted, or for those only that exist: the document's pages tell.
+    found.pop(_BEYOND, None)
+    asked = parse_page_ranges(document.pages) if document.pages else None
+    if document.page_count is not None and asks_beyond(asked, document.page_count):
+        told = f"pages past the end were asked for: the document has {document.page_count}"
+        found[_BEYOND] = {"code": _BEYOND, "message": told}
+    return list(found.values())

@@ -44,6 +44,11 @@ class Folder:
         return self.path / LEDGER
 
     @property
+    def report(self) -> Path:
+        """The report's page."""
+        return self.path / "report.html"
+
+    @property
     def cancel_request(self) -> Path:
         """A file that asks the run that is at work here to cancel everything."""
         return self._hidden / "cancel"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,8 +74,7 @@ def gather(arguments: Sequence[str], stdin: Iterable[str]) -> Iterator[Item]:
 def _paths(argument: str) -> Iterator[Item]:
     path = Path(argument)
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if _is_document(file, path)]
-        yield from (_file(file, str(file.relative_to(path))) for file in found)
+        yield from _folder(str(path.resolve()))
     elif path.suffix == ".jsonl" and path.is_file():
         with path.open(encoding="utf-8") as manifest:
             yield from _lines(manifest, path.parent, argument)
@@ -86,9 +86,16 @@ def _paths(argument: str) -> Iterator[Item]:
         raise InvalidRequest(f"{argument}: there is no such file or folder")
 
 
-def _is_document(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in SUFFIXES and file.is_file() and not hidden
+def _folder(root: str) -> Iterator[Item]:
+    """What looks like a document in it and below it, sorted; what is hidden does not count."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = os.path.relpath(folder, root)
+        for name in files:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+                found.append((os.path.normpath(os.path.join(below, name)), os.path.join(folder, name)))
+    return (Item(path, folder_name(name)) for name, path in sorted(found) if os.path.isfile(path))
 
 
 def _file(path: Path, name: str) -> Item:

@@ -88,7 +88,9 @@ class LocalPipeline:
         if self._starting is None:
             self._starting = threads.start(self._start, "pipeline-start")
         # Whoever is cancelled while he waits must not cancel the start for the others.
-        return await asyncio.shield(asyncio.wrap_future(self._starting))
+        started = asyncio.wrap_future(self._starting)
+        started.add_done_callback(lambda done: done.cancelled() or done.exception())  # told, whoever waits or not
+        return await asyncio.shield(started)
 
     def _start(self) -> Pipeline:
         pipeline = Pipeline(self._settings, on_engine_lost=self._lose)

@@ -94,7 +94,7 @@ class RemoteEndpoint:
         body = json.dumps({"input": job_input, "policy": policy}).encode()
         status, told = await self._call("POST", "run", body, only_untouched=True)
         if status == 404:
-            raise JobFailed(f"there is no {self.name}: check the id and the base URL")
+            raise SettingsInvalid(f"there is no {self.name}: check the id and RUNPOD_ENDPOINT_BASE_URL")
         if status >= 400:
             raise JobFailed(f"{self.name} refuses the job: {_told_error(status, told)}")
         if not (job_id := told.get("id")) or not isinstance(job_id, str):

@@ -10,20 +10,15 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
-from ocr_worker import threads
 from ocr_worker.batch.collecting import Collector
 from ocr_worker.batch.folders import Folder
-from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import ENDED, Document, Job, Look, Service, State
-from ocr_worker.batch.plan import Counted, Packer, travelling
-from ocr_worker.batch.sending import Counting, job_input
+from ocr_worker.batch.model import ENDED, Job, Look, Service, State
+from ocr_worker.batch.planning import Planner, on_thread
+from ocr_worker.batch.sending import job_input
 from ocr_worker.batch.window import Window
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -32,25 +27,18 @@ from ocr_worker.errors import (
     EngineUnavailable,
     Internal,
     OcrWorkerError,
-    PageOutOfRange,
-    SourceTooLarge,
-    typed,
+    SettingsInvalid,
 )
 from ocr_worker.log import event
-from ocr_worker.rasterizer.media_type import PDF
-from ocr_worker.results import error_info
 from ocr_worker.settings import Settings
 
 log = logging.getLogger(__name__)
-
-Value = TypeVar("Value")
 
 TTL_S = 6 * 3600.0
 _OUTAGE_S = 300.0  # without a word of the service, then the run ends
 _LOOK_S = (0.2, 8.0)  # first and longest pause between two looks at a job
 _LOOKS_A_SECOND = 40.0  # over all jobs
 _TICK_S = 0.25
-_PLANNED_AHEAD = 200  # jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +62,8 @@ class Runner:
         self.waiting: str | None = None
         self._ledger = ledger
         self._service = service
-        self._counting = Counting(settings)
         self.collector = Collector(folder, ledger, self.options.job_pages, self.options.tries)
+        self._planner = Planner(ledger, self.collector, settings, self.options.job_pages, service.payload_bytes)
         self._window = Window(service.jobs_at_once)
         self._carried: dict[int, asyncio.Task[None]] = {}
         self._pages_under_way: dict[int, int] = {}
@@ -95,7 +83,7 @@ class Runner:
 
     def stop(self) -> None:
         """Nothing more is sent; what is under way is waited for."""
-        self._stopped = True
+        self._stopped = self._planner.stopped = True
 
     async def run(self) -> None:
         """Returns when every document has its last word, or after `stop`, when nothing is under way.
@@ -105,7 +93,7 @@ class Runner:
         self.collector.settle_finished()
         for job in self._ledger.jobs([State.QUEUED, State.RUNNING]):  # since an earlier run
             self._carry(job)
-        planning = asyncio.ensure_future(self._plan())
+        planning = asyncio.ensure_future(self._planner.run())
         health = asyncio.ensure_future(self._look_after())
         try:
             while not self._is_over(planning):
@@ -117,7 +105,7 @@ class Runner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._counting.close()
+            self._planner.close()
 
     def _is_over(self, planning: asyncio.Future[None]) -> bool:
         if self._carried:
@@ -146,41 +134,6 @@ class Runner:
         if self._outage and time.monotonic() - self._word_at > self.options.outage_s:
             raise EndpointUnavailable(f"{self._service.name} has not answered for {self.options.outage_s:.0f} s")
 
-    # ----------------------------------------------------------------- planning
-
-    async def _plan(self) -> None:
-        packer = Packer(self.options.job_pages, self._service.payload_bytes)
-        for document in self._ledger.documents("planned = 0 AND status = 'waiting'"):
-            if self._stopped:
-                return
-            if (counted := await self._counted(document)) and (full := packer.add(counted)):
-                self._ledger.plan(full)
-                await self._not_too_far_ahead()
-        self._ledger.plan(packer.rest())
-
-    async def _not_too_far_ahead(self) -> None:
-        while self._ledger.query("SELECT COUNT(*) FROM jobs WHERE state = 'planned'")[0][0] > _PLANNED_AHEAD:
-            await asyncio.sleep(_TICK_S)
-
-    async def _counted(self, document: Document) -> Counted | None:
-        """What is known of it; None when it cannot be read, which is then its last word."""
-        if is_url(document.source):
-            return Counted(document.id, 0, None, document.pages, document.options)
-        try:
-            stamp, pages, kind = await on_thread(partial(self._counting.look, Path(document.source)))
-            counted = Counted(document.id, stamp[0], pages, document.pages, document.options)
-            if travelling(stamp[0]) > self._service.payload_bytes and kind != PDF:
-                raise SourceTooLarge(f"{stamp[0]:,} bytes do not fit into a job: give a URL instead")
-            if not counted.numbers:
-                raise PageOutOfRange(f"none of the pages asked for exists: the document has {pages}")
-        except Exception as error:
-            if isinstance(error, BatchUnusable):
-                raise
-            self._ledger.unopened(document.id, error_info(typed(error)))
-            return None
-        self._ledger.count(document.id, stamp, pages, len(counted.numbers))
-        return counted
-
     # ----------------------------------------------------------------- carrying
 
     def _send(self) -> None:
@@ -207,12 +160,12 @@ class Runner:
         spent, read = self._ledger.query(
             "SELECT TOTAL(execution_s), TOTAL(pages) FILTER (WHERE execution_s > 0) FROM jobs"
         )[0]
-        under_way = self._ledger.query(
-            "SELECT TOTAL(pages) FROM jobs WHERE state IN ('submitting', 'queued', 'running')"
-        )
+        carried = ",".join(map(str, self._carried))
+        ((under_way,),) = self._ledger.query(f"SELECT TOTAL(pages) FROM jobs WHERE id IN ({carried})")
         if not read and self._carried:
             return False  # the first job tells what a page costs
-        due = spent + (spent / read if read else 0.0) * (under_way[0][0] + job.pages)
+        # Twice the mean: jobs that share a worker take longer than the first, which had it alone.
+        due = spent + 2 * (spent / read if read else 0.0) * (under_way + job.pages)
         if due * price > limit:
             self.waiting = f"the next job would go over the cost limit of {limit:g}"
             return False
@@ -223,7 +176,7 @@ class Runner:
         try:
             there = job.service_id if job.state in (State.QUEUED, State.RUNNING) else await self._submitted(job)
             look = await self._watched(job, there or "")
-        except (AuthenticationFailed, BatchUnusable, EngineUnavailable, Internal):
+        except (AuthenticationFailed, BatchUnusable, EngineUnavailable, Internal, SettingsInvalid):
             raise  # no job is to blame: a local engine that cannot start, or is gone
         except _NotSent:
             return
@@ -254,8 +207,9 @@ class Runner:
         pause, longest = _LOOK_S
         state = job.state
         while True:
-            await asyncio.sleep(_jittered(max(pause, len(self._carried) / _LOOKS_A_SECOND)))
-            pause = min(pause * 1.5, longest)
+            await asyncio.sleep(_jittered(pause))
+            # The first look finds quick jobs done; who is still at work is looked at in turn with all others.
+            pause = max(min(pause * 1.5, longest), len(self._carried) / _LOOKS_A_SECOND)
             try:
                 look = await self._service.look(there)
             except EndpointUnavailable as error:
@@ -289,11 +243,6 @@ class Runner:
 
 class _NotSent(Exception):
     """Nothing is known of the job there; it will be sent again."""
-
-
-def on_thread(function: Callable[[], Value]) -> Awaitable[Value]:
-    """Runs it on a daemon thread: the event loop must not wait for disks."""
-    return asyncio.wrap_future(threads.start(function, "batch"))
 
 
 def _jittered(seconds: float) -> float:

@@ -45,6 +45,8 @@ class Counting:
     def _pages(self, data: bytes) -> int:
         request = RasterRequest(None, None, 72, 1_000_000, sys.maxsize)
         with self._rasters.open(data, request, lambda: False) as document:
+            document.skip(document.numbers)
+            list(document)  # to its end, though there is nothing to render: the child is good for the next one
             return document.page_count
 
     def close(self) -> None:

@@ -17,8 +17,7 @@ from worker_process import ROOT
 
 @pytest.mark.parametrize("asked", ["inline", "none"])
 def test_the_page_as_it_was_processed_comes_along(asked: str) -> None:
-    """A page scanned on its side is turned, and the picture is of the size that boxes are meant on; unasked it stays."""
-
+    """A page scanned on its side is turned, and the picture has the size that boxes mean; unasked none comes."""
     given = json.loads((ROOT / "test_input.json").read_text())["input"]
     data = given.get("image_base64") or given["documents"][0]["base64"]
     upright = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")

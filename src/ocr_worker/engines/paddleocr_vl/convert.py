@@ -161,4 +161,5 @@ def restructured(page: ParsedPage, result: Any) -> ParsedPage:
         blocks=blocks,
         figures=page.figures,
         warnings=warnings,
+        image=page.image,
     )

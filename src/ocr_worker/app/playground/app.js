@@ -1,0 +1,222 @@
+// The page: a person's doings, and how it all stands.
+import { ready, watch } from "./engine.js";
+import { copy, Job, nameOf, save } from "./job.js";
+import { Pages } from "./pages.js";
+import { parse, Problem } from "./stream.js";
+
+const $ = (selector) => document.querySelector(selector);
+const pages = new Pages($("#results"));
+const KEY = "ocr-worker-key";
+const ANNOUNCED_EVERY_MS = 8000;
+// The first whose beginning fits.
+const TITLES = {
+  UNAUTHORIZED: "This worker wants an API key",
+  UNREACHABLE: "The worker cannot be reached",
+  CONNECTION_LOST: "The connection broke off",
+  QUEUE_FULL: "The worker is busy",
+  INVALID_REQUEST: "The worker does not understand what is asked for",
+  SOURCE_TOO_LARGE: "The document is too large",
+  SOURCE_: "The document could not be fetched",
+  DOCUMENT_UNSUPPORTED_TYPE: "This is not a kind of file that the worker reads",
+  DOCUMENT_ENCRYPTED: "The PDF is locked with a password",
+  DOCUMENT_PAGE_OUT_OF_RANGE: "The document has no such pages",
+  ENGINE_UNAVAILABLE: "The engine is not there",
+  "": "The document could not be read",
+};
+
+let job = null;
+
+// --------------------------------------------------------------------------- a job
+
+function start(sources, asked = { pages: $("#pages").value.trim(), dpi: $("#dpi").value }) {
+  if (!sources.length) return;
+  job?.control.abort();
+  job = new Job(sources, asked);
+  pages.clear();
+  $("#notes").replaceChildren();
+  $("#name").textContent = sources.map(nameOf).join(", ");
+  run(job);
+}
+
+async function run(mine) {
+  $("#problem").hidden = true;
+  show("busy");
+  try {
+    await ready(mine.control.signal, () => tell("The engine is loading. The document is sent when it is ready.", true));
+    tell("Sending the document …", true);
+    for await (const { event, data } of asked(mine, mine.sources, mine.asked)) {
+      if (event === "page") arrived(mine, data);
+      else if (event === "summary") finished(mine, data);
+    }
+    show("done");
+  } catch (error) {
+    if (mine !== job) return;
+    if (error.name === "AbortError") stopped(mine);
+    else if (error.status === 401 && (await keyGiven())) run(mine);
+    else failed(mine, error);
+  }
+}
+
+function asked(mine, sources, options) {
+  const onSent = () => mine.done || tell("Waiting for the first page …", true);
+  return parse({ sources, ...options }, { key: sessionStorage.getItem(KEY), signal: mine.control.signal, onSent });
+}
+
+function arrived(mine, data) {
+  const { document: id, page } = data;
+  mine.arrived(data);
+  const title = mine.sources.length > 1 ? `${mine.nameOf(id)}, page ${page.page}` : `Page ${page.page}`;
+  pages.add(data, title, (button) => again(mine, id, page.page, button));
+  Object.assign($("#progress"), { max: mine.expected, value: mine.done });
+  takeaways(true);
+  const [count, of] = mine.allOpen ? [mine.expected, `of ${mine.expected} `] : [mine.done, ""];
+  tell(`${mine.done} ${of}${plural(count)}${mine.failed ? ` · ${mine.failed} failed` : ""}`);
+}
+
+function finished(mine, summary) {
+  mine.summary = summary;
+  for (const { id, error, warnings = [] } of summary.documents) {
+    for (const { message } of warnings) $("#notes").appendChild(document.createElement("li")).textContent = message;
+    if (error && !mine.documents.has(id)) pages.add({ document: id, page: { status: "failed", error } }, mine.nameOf(id));
+  }
+  const [read, { engine, timing }] = [mine.done - mine.failed, summary];
+  const unopened = summary.documents.filter((one) => !mine.documents.has(one.id)).length;
+  const parts = [
+    `${read} ${plural(read)} read`,
+    ...(mine.failed ? [`${mine.failed} failed`] : []),
+    ...(unopened ? [`${unopened} of ${mine.sources.length} documents failed`] : []),
+    `in ${timing.total.toFixed(1)} s by ${engine.name} ${engine.version}`,
+  ];
+  tell(parts.length > 2 ? parts.join(", ") : parts.join(" "), true);
+}
+
+function stopped(mine) {
+  tell(mine.done ? `Stopped after ${mine.done} of ${mine.expected} ${plural(mine.expected)}` : "Stopped", true);
+  show(mine.done ? "done" : "empty");
+}
+
+function failed(mine, error) {
+  const ours = { code: "", detail: "This page met an unexpected error.", retryable: true };
+  const { code, detail, retryable, status } = error instanceof Problem ? error : (console.error(error), ours);
+  $("#problem h2").textContent = Object.entries(TITLES).find(([begin]) => code.startsWith(begin))[1];
+  const [names, text] = [mine.sources.map(nameOf).join(", "), mine.told(detail)];
+  $("#problem .subject").textContent = text.includes(names) ? "" : names;
+  $("#problem .detail").textContent = text;
+  $("#problem code").textContent = code;
+  $("#problem .advice").textContent = retryable ? "Another try may succeed." : "";
+  $("#again").hidden = !retryable && status !== 401;
+  $("#problem").hidden = false;
+  tell(`${mine.done - mine.failed} of ${mine.expected} ${plural(mine.expected)} read`);
+  show(mine.done ? "done" : "empty");
+  $("#problem").focus();
+  watch();
+}
+
+/** Reads one page once more and puts it in its place. */
+async function again(mine, id, number, button) {
+  button.disabled = true;
+  try {
+    for await (const { event, data } of asked(mine, [mine.sourceOf(id)], { ...mine.asked, pages: `${number}` }))
+      if (event === "page" && mine === job) arrived(mine, { ...data, document: id });
+  } catch (error) {
+    if (mine === job && error.name !== "AbortError" && !error.coverage) failed(mine, error);
+  }
+  button.disabled = false;
+}
+
+// --------------------------------------------------------------------------- how it stands
+
+function show(state) {
+  document.documentElement.dataset.state = state;
+  $("#ask").hidden = state !== "empty";
+  $("#job").hidden = state === "empty";
+  $("#stop").hidden = $("#progress").hidden = state !== "busy";
+  $("#another").hidden = state === "busy";
+  if (state === "busy") $("#progress").removeAttribute("value");
+  takeaways(state === "done");
+}
+
+function takeaways(usable) {
+  for (const button of document.querySelectorAll("[data-take]")) button.disabled = !usable;
+}
+
+let announced = 0;
+
+/** Tells how the job stands; a screen reader hears it now and then, and what matters at once. */
+function tell(text, matters = false) {
+  $("#told").textContent = text;
+  if (!matters && performance.now() - announced < ANNOUNCED_EVERY_MS) return;
+  announced = performance.now();
+  $("#announced").textContent = text;
+}
+
+const plural = (count) => (count === 1 ? "page" : "pages");
+
+/** Asks for the API key. */
+function keyGiven() {
+  const [dialog, field] = [$("#key"), $("#key-value")];
+  $("#key-told").textContent = sessionStorage.getItem(KEY)
+    ? "The worker did not accept this key."
+    : "Whoever runs it can give you one.";
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((decide) => {
+    const close = () => {
+      const given = dialog.returnValue === "use" && field.value.trim();
+      if (given) sessionStorage.setItem(KEY, given);
+      field.value = "";
+      decide(Boolean(given));
+    };
+    dialog.addEventListener("close", close, { once: true });
+  });
+}
+
+// --------------------------------------------------------------------------- what a person does
+
+$("#file").addEventListener("change", ({ target }) => {
+  start([...target.files]);
+  target.value = "";
+});
+$("#ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  start([$("#url").value.trim()].filter(Boolean));
+});
+$("#stop").addEventListener("click", () => job.control.abort());
+$("#again").addEventListener("click", () => start(job.sources, job.asked));
+$("#another").addEventListener("click", () => {
+  pages.clear();
+  $("#problem").hidden = true;
+  show("empty");
+  $("#file").focus();
+});
+document.addEventListener("click", async ({ target }) => {
+  if (!target.matches("[data-take]")) return;
+  const [verb, form] = target.dataset.take.split(" ");
+  const text = form === "md" ? job.markdown() : job.json();
+  if (verb === "save") save(text, `${nameOf(job.sources[0]).replace(/.*\/|\.\w+$/g, "") || "document"}.${form}`);
+  else await copy(text);
+  target.dataset.done = "";
+  $("#announced").textContent = verb === "save" ? "Saved" : "Copied";
+  setTimeout(() => delete target.dataset.done, 1500);
+});
+document.addEventListener("paste", ({ clipboardData: pasted, target }) => {
+  if (pasted.files.length) start([...pasted.files]);
+  else if (!target.matches?.("input")) start(linksIn(pasted));
+});
+let over = 0;
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.documentElement.classList.add("over");
+  clearTimeout(over);
+  over = setTimeout(() => document.documentElement.classList.remove("over"), 200);
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  const { dataTransfer: dropped } = event;
+  start(dropped.files.length ? [...dropped.files] : linksIn(dropped));
+});
+addEventListener("online", watch);
+const linksIn = (data) => data.getData("text").split(/\s+/).filter((one) => /^https?:\/\//i.test(one));
+
+show("empty");
+watch();

@@ -1,0 +1,189 @@
+// Pages as they are shown: the picture with its boxes on one side, the blocks in reading order on the other.
+
+const KIND_OF = {
+  doc_title: "title", paragraph_title: "title", table: "table", chart: "figure", image: "figure", seal: "figure",
+  header_image: "furniture", footer_image: "furniture", header: "furniture", footer: "furniture", number: "furniture",
+  footnote: "furniture", aside_text: "furniture", formula: "formula", display_formula: "formula",
+  inline_formula: "formula", formula_number: "formula", figure_title: "caption", table_title: "caption",
+  chart_title: "caption", vision_footnote: "caption",
+};
+const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+const SVG = "http://www.w3.org/2000/svg";
+
+const kindOf = (label) => KIND_OF[label] ?? "text";
+const called = (label) => label.replaceAll("_", " ");
+
+function element(name, attributes = {}, ...children) {
+  const made = name === "rect" || name === "svg" || name === "image" || name === "title"
+    ? document.createElementNS(SVG, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+export class Pages {
+  #root; #template = document.querySelector("#page");
+  #pictures = new Map(); // section -> {blob, url}; a URL only near what is seen, so that few pictures are decoded
+  #sections = new Map(); // document's id and page -> section
+  #lit = [];
+  #near = new IntersectionObserver((seen) => seen.forEach((one) => this.#picture(one.target, one.isIntersecting)), {
+    rootMargin: "1500px 0px",
+  });
+
+  constructor(root) {
+    this.#root = root;
+    root.addEventListener("pointerover", (event) => this.#light(blockAt(event.target) ?? focused()));
+    root.addEventListener("pointerleave", () => this.#light(focused()));
+    root.addEventListener("focusin", (event) => this.#light(blockAt(event.target)));
+    root.addEventListener("focusout", () => this.#light(null));
+    root.addEventListener("click", (event) => event.target.matches("rect") && reveal(twinOf(event.target)));
+    root.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  clear() {
+    for (const section of this.#pictures.keys()) this.#forget(section);
+    this.#sections.clear();
+    this.#lit = [];
+    this.#root.replaceChildren();
+  }
+
+  /** Shows a page at the end of its document, or in the place of an earlier try; `onAgain` is for one that failed. */
+  add({ document: id, page, rendered }, title, onAgain) {
+    const section = this.#template.content.firstElementChild.cloneNode(true);
+    section.querySelector("h2").textContent = title;
+    section.querySelector(".notes").append(...(page.warnings ?? []).map(note));
+    if (page.status === "failed") fail(section, page, onAgain);
+    else this.#fill(section, page, rendered);
+    const earlier = this.#sections.get(`${id} ${page.page}`);
+    this.#sections.set(`${id} ${page.page}`, section);
+    if (earlier) earlier.replaceWith(section);
+    else this.#group(id).append(section);
+  }
+
+  #group(id) {
+    if (!this.#sections.has(id)) this.#sections.set(id, this.#root.appendChild(element("div")));
+    return this.#sections.get(id);
+  }
+
+  #fill(section, page, rendered) {
+    const blocks = page.blocks ?? [];
+    const [sheet, text] = [section.querySelector(".sheet"), section.querySelector(".text")];
+    section.querySelector(".quiet").textContent = `${page.width} × ${page.height} px · ${page.seconds.toFixed(2)} s`;
+    section.style.setProperty("--ratio", page.width / page.height);
+    section.querySelector("img").alt = `Picture of page ${page.page}`;
+    const boxes = sheet.querySelector("svg");
+    boxes.setAttribute("viewBox", `0 0 ${page.width} ${page.height}`);
+    boxes.setAttribute("aria-label", `Boxes on page ${page.page}`);
+    text.setAttribute("aria-label", `Text of page ${page.page}`);
+    // What is inside of another box must be on top of it, or it could not be pointed at.
+    boxes.append(...blocks.map(box).sort((one, other) => areaOf(other) - areaOf(one)));
+    text.append(...blocks.map((block, n) => passage(block, n, rendered[n], page)));
+    if (!blocks.length) text.append(element("p", { class: "quiet" }, "Nothing to read on this page."));
+    for (const side of [boxes, text]) side.querySelector('[data-n="0"]')?.setAttribute("tabindex", "0");
+    if (page.image) {
+      this.#pictures.set(section, { blob: new Blob([bytesOf(page.image)], { type: "image/jpeg" }), url: null });
+      this.#near.observe(section);
+    }
+  }
+
+  #picture(section, near) {
+    const picture = this.#pictures.get(section);
+    if (!section.isConnected) this.#forget(section);
+    else if (near && !picture.url) {
+      picture.url = URL.createObjectURL(picture.blob);
+      section.querySelector(".sheet img").src = picture.url;
+      for (const crop of section.querySelectorAll("image")) crop.setAttribute("href", picture.url);
+    } else if (!near && picture.url) {
+      section.querySelector(".sheet img").removeAttribute("src");
+      for (const crop of section.querySelectorAll("image")) crop.removeAttribute("href");
+      URL.revokeObjectURL(picture.url);
+      picture.url = null;
+    }
+  }
+
+  #forget(section) {
+    this.#near.unobserve(section);
+    URL.revokeObjectURL(this.#pictures.get(section)?.url);
+    this.#pictures.delete(section);
+  }
+
+  #light(block) {
+    for (const one of this.#lit) one.classList.remove("lit");
+    this.#lit = block ? [block, twinOf(block)] : [];
+    for (const one of this.#lit) one.classList.add("lit");
+  }
+
+  #key(event) {
+    const block = event.target;
+    if (!block.matches("[data-n]")) return;
+    const step = STEPS[event.key];
+    const next = step && siblingOf(block, Number(block.dataset.n) + step);
+    if (next) {
+      block.setAttribute("tabindex", "-1");
+      next.setAttribute("tabindex", "0");
+      next.focus();
+    } else if (event.key === "Enter" || event.key === " ") reveal(twinOf(block));
+    if (step || event.key === "Enter" || event.key === " ") event.preventDefault();
+  }
+}
+
+const blockAt = (target) => target.closest?.("[data-n]");
+const focused = () => blockAt(document.activeElement);
+const sideOf = (block) => block.closest("svg[role], .text");
+const siblingOf = (block, n) => sideOf(block).querySelector(`[data-n="${n}"]`);
+const areaOf = (rect) => rect.getAttribute("width") * rect.getAttribute("height");
+
+function twinOf(block) {
+  const other = block.matches("rect") ? ".text" : "svg[role]";
+  return block.closest(".page").querySelector(`${other} [data-n="${block.dataset.n}"]`);
+}
+
+function reveal(block) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  block.scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+  block.focus({ preventScroll: true });
+}
+
+function box({ label, bbox: [x, y, right, bottom] }, n) {
+  const place = { x, y, width: right - x, height: bottom - y };
+  const name = `${n + 1}: ${called(label)}`;
+  const told = { "data-n": n, "data-kind": kindOf(label), tabindex: -1, role: "button", "aria-label": name };
+  return element("rect", { ...place, ...told }, element("title", {}, name));
+}
+
+function passage({ label, bbox }, n, html, page) {
+  const name = called(label);
+  const told = { "data-n": n, "data-kind": kindOf(label), "data-label": name, tabindex: -1, role: "group" };
+  const content = element("div", { class: "content" });
+  content.innerHTML = html; // by the worker's sanitiser; the page's Content-Security-Policy lets nothing in it run
+  const figure = content.querySelector("figure");
+  if (figure) figure.prepend(crop(bbox, page));
+  else if (!html) content.append(element("p", { class: "quiet" }, "no text"));
+  return element("div", { class: "block", ...told, "aria-label": name }, content);
+}
+
+function crop([x, y, right, bottom], page) {
+  const view = { viewBox: `${x} ${y} ${right - x} ${bottom - y}`, width: right - x, role: "img", "aria-label": "Figure" };
+  return element("svg", view, element("image", { width: page.width, height: page.height }));
+}
+
+function note({ code, message }) {
+  return element("li", {}, `${message} `, element("code", {}, code));
+}
+
+function fail(section, { page, error }, onAgain) {
+  section.classList.add("failed");
+  section.querySelector("h2").append(" could not be read");
+  const advice = error.retryable ? "Another try may succeed." : "Another try would end the same way.";
+  const again = element("button", { class: "button", type: "button" }, "Read this page again");
+  again.addEventListener("click", () => onAgain(again));
+  const told = element("p", { class: "quiet" }, element("code", {}, error.code), ` ${advice}`);
+  const card = element("div", { class: "card problem" }, element("p", { class: "detail" }, error.message), told);
+  if (error.retryable && page && onAgain) card.append(again);
+  section.querySelector(".sheet").replaceWith(card);
+  section.querySelector(".text").remove();
+}
+
+function bytesOf(base64) {
+  return Uint8Array.fromBase64?.(base64) ?? Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}

@@ -1,0 +1,76 @@
+// POST /v1/parse and what comes back: a stream of events, or a problem.
+
+export class Problem extends Error {
+  /** `told`: problem+json, or what this page says itself in the same words. */
+  constructor(told) {
+    super(told.detail);
+    Object.assign(this, { code: "", retryable: false, status: 0, documents: [] }, told);
+  }
+}
+
+/** Yields `{event, data}`; `onSent` is called when the worker has the documents. Throws Problem, or AbortError. */
+export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
+  const form = new FormData();
+  for (const source of sources) form.append(typeof source === "string" ? "url" : "file", source);
+  if (pages) form.append("pages", pages);
+  form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
+  const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  const answer = await reached(() => fetch("v1/parse?render=html", { method: "POST", body: form, headers, signal }));
+  if (!answer.ok) throw new Problem(await problemOf(answer));
+  onSent?.();
+  let ended = false;
+  const reader = answer.body.getReader();
+  for await (const event of events(reader)) {
+    if (event.event === "error") throw new Problem(event.data);
+    ended ||= event.event === "summary";
+    yield event;
+  }
+  if (!ended) throw new Problem(BROKEN);
+}
+
+const BROKEN = {
+  code: "CONNECTION_LOST",
+  detail: "The connection to the worker broke off before the last page. What has arrived is below.",
+  retryable: true,
+};
+const UNREACHED = {
+  code: "UNREACHABLE",
+  detail: "The worker does not answer. Is it running, and are you online?",
+  retryable: true,
+};
+
+async function reached(call, otherwise = UNREACHED) {
+  try {
+    return await call();
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Problem(otherwise);
+  }
+}
+
+async function problemOf(answer) {
+  const told = await answer.json().catch(() => ({}));
+  const detail = told.detail ?? `The worker answered ${answer.status} ${answer.statusText}.`;
+  return { retryable: answer.status >= 500, ...told, detail, status: answer.status };
+}
+
+/** The events of a stream. Pieces are kept apart until their line is whole: a page's line may have megabytes. */
+async function* events(reader) {
+  const decoder = new TextDecoder();
+  let pieces = [], name = "message", data = [];
+  for (;;) {
+    const { done, value } = await reached(() => reader.read(), BROKEN);
+    if (done) return;
+    const [first, ...rest] = decoder.decode(value, { stream: true }).split("\n");
+    pieces.push(first);
+    for (const next of rest) {
+      const line = pieces.join("").replace(/\r$/, "");
+      pieces = [next];
+      if (line.startsWith("event:")) name = line.slice(6).trim();
+      else if (line.startsWith("data:")) data.push(line.slice(5));
+      else if (line === "" && data.length) {
+        yield { event: name, data: JSON.parse(data.join("\n")) };
+        [name, data] = ["message", []];
+      }
+    }
+  }
+}

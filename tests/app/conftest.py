@@ -1,0 +1,50 @@
+"""Fixtures: a real Chromium, and the page in it before a worker that plays what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_worker import Script, app_of, page, played, served
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")  # while it lives, this thread has a running event loop
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script(played([page(1), page(2), page(3)]))
+
+
+@pytest.fixture
+def url(script: Script) -> Iterator[str]:
+    with served(app_of(script)) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(browser: Any, url: str) -> Iterator[Any]:
+    """The page, opened at desktop size; at the end no error was left uncaught, and the policy was not broken."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(10_000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda told: faults.append(told.text) if "Content Security Policy" in told.text else None)
+    opened.goto(url)
+    yield opened
+    context.close()
+    assert faults == []

@@ -1,0 +1,176 @@
+"""The app as a process: parsing in every form, refusals with their status and code."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import doubles
+import pytest
+import requests
+from doubles import READING
+
+from app_process import App, health, serving
+from drawing import WHITE, png, request, tiff
+from worker_process import eventually
+
+KEY = {"Authorization": "Bearer open-sesame"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    log = tmp_path_factory.mktemp("app") / "log"
+    settings = {"OCR_MAX_SOURCE_MB": "1", "OCR_API_KEYS": '["other", "open-sesame"]', "DOUBLE_SECONDS": "0.3"}
+    with serving(log, OCR_ENGINE="doubles:by_colour", **settings) as started:
+        yield started.wait(200)
+
+
+def parse(app: App, accept: str = "application/json", **given: Any) -> requests.Response:
+    """The answer of `/v1/parse`."""
+    return requests.post(f"{app.url}/v1/parse", headers={**KEY, "Accept": accept}, timeout=60, **given)
+
+
+# --------------------------------------------------------------------------- parsing
+
+
+def test_json_as_on_the_wire(app: App) -> None:
+    """A job's input is a request, and the answer is the one that a job gives."""
+    answer = parse(app, json=request(tiff([WHITE, doubles.RAISES])))
+    assert answer.status_code == 200
+    assert answer.json()["coverage"]["pages_parsed"] == 1
+    assert answer.json()["documents"][0]["pages"][1]["error"]["code"] == "PAGE_FAILED"
+
+
+def test_a_form_with_files(app: App) -> None:
+    """Files, URLs, pages and options come in a form; a file's name is never used for anything."""
+    files = [("file", ("../../etc/passwd", tiff([WHITE, (10, 255, 255)]))), ("file", ("b", png((20, 255, 255))))]
+    answer = parse(app, files=files, data={"options": '{"formats": ["markdown"]}'})
+    assert answer.status_code == 200, answer.text
+    assert [len(document["pages"]) for document in answer.json()["documents"]] == [2, 1]
+    one = parse(app, files=files[:1], data={"pages": "2"}).json()["documents"][0]
+    assert [page["markdown"] for page in one["pages"]] == [f"{READING} #0affff"]
+
+
+def test_markdown_when_it_is_asked_for(app: App) -> None:
+    """`Accept: text/markdown` gives the text and nothing else."""
+    answer = parse(app, "text/markdown", files={"file": png(WHITE)})
+    assert (answer.text, answer.headers["Content-Type"].partition(";")[0]) == (f"{READING} #ffffff", "text/markdown")
+
+
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "text/event-stream"])
+def test_pages_as_they_come(app: App, kind: str) -> None:
+    """In the streaming forms the first page is there long before the last, pages are in order, and the summary ends."""
+    began, seen, times = time.monotonic(), [], []
+    data = tiff([WHITE, doubles.SLOW, doubles.RAISES, doubles.SLOW])
+    given = {"json": request(data), "headers": {**KEY, "Accept": kind}, "timeout": 60, "stream": True}
+    with requests.post(f"{app.url}/v1/parse", **given) as answer:
+        for event in events_of(answer, kind):
+            seen.append(event)
+            times.append(time.monotonic() - began)
+    assert [name for name, _ in seen] == ["page"] * 4 + ["summary"]
+    assert [data["page"]["page"] for _, data in seen[:4]] == [1, 2, 3, 4]
+    assert seen[0][1]["expected"] == 4
+    assert seen[-1][1]["coverage"]["pages_parsed"] == 3
+    assert times[0] < times[-1] - 0.2
+
+
+def events_of(answer: requests.Response, kind: str) -> Iterator[tuple[str, Any]]:
+    """Name and data of each event."""
+    name = ""
+    for line in answer.iter_lines(decode_unicode=True):
+        if kind == "application/x-ndjson" and line:
+            ((name, data),) = json.loads(line).items()
+            yield name, data
+        elif line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+# --------------------------------------------------------------------------- refusals
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
+    "no JSON": ({"data": b"{", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
+    "NaN": ({"data": b"NaN", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
+    "wrong fields": ({"json": {"documents": []}}, 422, "INVALID_REQUEST"),
+    "a wrong option": ({"json": request(png(WHITE), dpi=1)}, 422, "INVALID_REQUEST"),
+    "another type": ({"data": b"x", "headers": {**KEY, "Content-Type": "text/plain"}}, 415, "INVALID_REQUEST"),
+    "an unfinished form": (
+        {"data": b"--x\r\nnonsense", "headers": {**KEY, "Content-Type": "multipart/form-data; boundary=x"}},
+        422,
+        "INVALID_REQUEST",
+    ),
+    "a form without boundary": (
+        {"data": b"x", "headers": {**KEY, "Content-Type": "multipart/form-data"}},
+        400,
+        "INVALID_REQUEST",
+    ),
+    "an unknown field": ({"files": {"document": b"x"}}, 400, "INVALID_REQUEST"),
+    "a text for a file": ({"files": {"x": (None, "y"), "file": (None, "text")}}, 400, "INVALID_REQUEST"),
+    "no document": ({"files": {"options": (None, "{}")}}, 422, "INVALID_REQUEST"),
+    "an unreadable file": ({"files": {"file": b"hello"}}, 415, "DOCUMENT_UNSUPPORTED_TYPE"),
+    "a damaged file": ({"files": {"file": b"%PDF-1.7 nothing"}}, 422, "DOCUMENT_CORRUPT"),
+    "a page that fails": ({"files": {"file": png(doubles.RAISES)}}, 422, "PAGE_FAILED"),
+    "too many bytes": (
+        {"data": b"x" * 2_000_000, "headers": {**KEY, "Content-Type": "application/json"}},
+        413,
+        "SOURCE_TOO_LARGE",
+    ),
+    "a file too large": ({"files": {"file": b"x" * 1_100_000}}, 413, "SOURCE_TOO_LARGE"),
+    "no key": ({"json": request(png(WHITE)), "headers": {}}, 401, "UNAUTHORIZED"),
+    "a wrong key": (
+        {"json": request(png(WHITE)), "headers": {"Authorization": "Bearer open-sesam"}},
+        401,
+        "UNAUTHORIZED",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_wrong_is_told_as_a_problem(app: App, name: str) -> None:
+    """Each fault has its status, and a problem with a code and words that say what to do."""
+    given, status, code = REFUSED[name]
+    answer = requests.post(f"{app.url}/v1/parse", timeout=30, **{"headers": KEY, **given})
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["detail"]
+    assert "open-sesame" not in answer.text
+
+
+def test_a_body_that_only_grows_is_cut_off(app: App) -> None:
+    """A body of unknown length is read no further than the limit."""
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b" " * 100_000
+
+    try:
+        answer = requests.post(
+            f"{app.url}/v1/parse", data=endless(), headers={**KEY, "Content-Type": "application/json"}, timeout=30
+        )
+    except requests.ConnectionError:
+        return  # it hung up while we sent, as it may
+    assert answer.status_code == 413
+
+
+# --------------------------------------------------------------------------- hanging up
+
+
+def test_a_caller_who_hangs_up_takes_his_pages_along(app: App) -> None:
+    """Pages of a job whose caller is gone are not parsed, whichever form he asked for."""
+    before = health(app)["jobs"]
+    for accept in ("application/json", "text/event-stream"):
+        body = json.dumps(request(tiff([doubles.SLOW] * 60))).encode()
+        head = f"POST /v1/parse HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nAuthorization: {KEY['Authorization']}\r\n"
+        with socket.create_connection(("127.0.0.1", int(app.url.rpartition(":")[2]))) as caller:
+            caller.sendall(
+                f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+            )
+            assert eventually(lambda: health(app)["jobs"] == before + 1, 5)
+        assert eventually(lambda: health(app)["jobs"] == before, 5)

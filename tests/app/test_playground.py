@@ -1,0 +1,223 @@
+"""The page to try the worker, in a real Chromium: what is served, and reading. The worker plays what each test says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from page_actions import BUSY, DONE, PDF, block, box, is_dark, is_lit, send
+from scripted_worker import Script, failed_page, page, page_event, played, summary
+
+from ocr_worker.app import playground
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright.expect
+
+# --------------------------------------------------------------------------- what is served
+
+
+def test_the_page_brings_everything_and_lets_nothing_else_in(url: str) -> None:
+    """Every file comes with a strict policy; nothing is inline, nothing comes from another host."""
+    for path in ("/", *(f"/playground/{name}" for name in playground._FILES)):
+        answer = httpx.get(url + path)
+        assert answer.status_code == 200
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert not re.search(r"""(src|href|from|url)\s*[=(]?\s*["']?(https?:)?//""", answer.text)
+    html = httpx.get(url).text
+    assert not re.search(r"<style|<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=", html)
+    assert httpx.get(f"{url}/playground/..%2Fplayground.py").status_code == 404
+    assert httpx.get(f"{url}/playground/none.js").status_code == 404
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def test_pages_arrive_one_by_one(tab: Any, script: Script) -> None:
+    """A document is sent with what was chosen; each page is shown as it comes, picture, boxes and text."""
+    script.held = True
+    tab.fill("#pages", "1-3")
+    tab.select_option("#dpi", "150")
+    send(tab)
+    expect(tab.locator("#told")).to_have_text("Waiting for the first page …")
+    expect(tab.locator(BUSY)).to_be_attached()
+    for number in (1, 2, 3):
+        script.step.release()
+        expect(tab.locator("#told")).to_have_text(f"{number} of 3 pages")
+        expect(tab.locator(".page")).to_have_count(number)
+    script.step.release()
+    expect(tab.locator("#told")).to_have_text("3 pages read in 1.5 s by scripted 1")
+    expect(tab.locator(DONE)).to_be_attached()
+    asked = {"sources": ["levels.pdf"], "pages": "1-3", "options": {"page_images": "inline", "dpi": 150}}
+    assert script.asked == [{**asked, "render": "html"}]
+    expect(tab.locator(".page:first-child h3")).to_have_text("Water Levels")
+    expect(tab.locator(".page:first-child td[colspan='2']")).to_have_text("Old Mill")
+    expect(tab.locator(".page:first-child math mfrac")).to_be_visible()
+    assert tab.evaluate("document.querySelector('.sheet img').decode().then(() => true)")
+    assert tab.evaluate("document.querySelector('figure image').href.baseVal").startswith("blob:")
+
+
+def test_a_block_and_its_box_light_up_together(tab: Any) -> None:
+    """Pointing at either lights both, and only them; a box that is clicked leads to its block."""
+    send(tab)
+    block(tab, 1, 3).hover()
+    is_lit(block(tab, 1, 3))
+    is_lit(box(tab, 1, 3))
+    is_dark(box(tab, 2, 3))
+    box(tab, 1, 2).hover()
+    is_lit(block(tab, 1, 2))
+    is_dark(block(tab, 1, 3))
+    tab.locator("#name").hover()
+    is_dark(block(tab, 1, 2))
+    box(tab, 1, 6).click()
+    expect(block(tab, 1, 6)).to_be_focused()
+    expect(block(tab, 1, 6)).to_be_in_viewport()
+
+
+def test_everything_can_be_done_with_the_keyboard(tab: Any) -> None:
+    """A page is two stops, its boxes and its text: arrows walk through the blocks, Enter changes the side."""
+    tab.locator("#file").focus()
+    for wanted in ("url", "BUTTON", "pages", "dpi"):
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("document.activeElement.id || document.activeElement.tagName") == wanted
+    send(tab)
+    expect(tab.locator(DONE)).to_be_attached()
+    box(tab, 1, 0).focus()
+    is_lit(block(tab, 1, 0))
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowDown")
+    expect(box(tab, 1, 2)).to_be_focused()
+    is_lit(block(tab, 1, 2))
+    tab.keyboard.press("Enter")
+    expect(block(tab, 1, 2)).to_be_focused()
+    is_lit(box(tab, 1, 2))
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('.page').matches(':nth-child(2)')")
+
+
+def test_controls_have_names(tab: Any) -> None:
+    """Whatever can be used has a name that is read aloud, and so has every box, block and picture."""
+    send(tab)
+    expect(tab.locator(DONE)).to_be_attached()
+    unnamed = tab.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, progress, [tabindex], img, [role=img]")]
+            .filter((one) => !(one.ariaLabel || one.alt || one.labels?.length || one.textContent.trim()))
+            .map((one) => one.outerHTML.slice(0, 80))"""
+    )
+    assert unnamed == []
+
+
+def test_links_and_pictures_can_be_pasted_and_dropped(tab: Any, script: Script) -> None:
+    """A pasted link, a pasted picture, a dropped file and a typed link are all read."""
+    give = """([kind, how, text]) => {
+        const data = new DataTransfer();
+        if (text) data.setData("text", text);
+        else data.items.add(new File(["x"], `${kind}.png`, {type: "image/png"}));
+        const event = kind === "paste" ? new ClipboardEvent(kind, {clipboardData: data, bubbles: true})
+                                       : new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true});
+        document.body.dispatchEvent(event);
+    }"""
+    link = "https://example.com/a.pdf?signature=secret"
+    given = [("paste", "", link, link), ("paste", "", "", "paste.png"), ("drop", "", "", "drop.png")]
+    for count, (kind, how, text, wanted) in enumerate(given, start=1):
+        tab.evaluate(give, [kind, how, text])
+        expect(tab.locator(DONE)).to_be_attached()
+        assert [asked["sources"] for asked in script.asked][count - 1 :] == [[wanted]]
+        tab.click("#another")
+    tab.fill("#url", "https://example.com/b.pdf")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(DONE)).to_be_attached()
+    assert script.asked[-1]["sources"] == ["https://example.com/b.pdf"]
+    expect(tab.locator("#name")).to_have_text("https://example.com/b.pdf")
+
+
+def test_markdown_and_json_can_be_taken_away(tab: Any, script: Script) -> None:
+    """Both can be copied and saved; failed pages leave their mark, and pictures of pages are not in the JSON."""
+    pages = [page(1), failed_page(2)]
+    script.events = played(pages)
+    send(tab)
+    expect(tab.locator(DONE)).to_be_attached()
+    tab.click("[data-take='copy md']")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{pages[0].markdown}\n\n<!-- page 2: ENGINE_TIMED_OUT -->"
+    with tab.expect_download() as saving:
+        tab.click("[data-take='save md']")
+    assert saving.value.suggested_filename == "levels.md"
+    assert Path(saving.value.path()).read_text(encoding="utf-8") == copied
+    with tab.expect_download() as saving:
+        tab.click("[data-take='save json']")
+    assert saving.value.suggested_filename == "levels.json"
+    told = json.loads(Path(saving.value.path()).read_text(encoding="utf-8"))
+    assert told["coverage"]["pages_failed"] == 1
+    expected = [one.model_dump(mode="json", exclude_none=True, exclude={"image"}) for one in pages]
+    assert told["documents"][0]["pages"] == expected
+
+
+def test_several_documents_are_read_together(tab: Any, script: Script) -> None:
+    """Pages stand with their documents, under their names; one that could not be opened says why."""
+    one, other = played([page(1), page(2)]), page_event(page(1), 1, "document-2")
+    name, told = summary([page(1)], "document-1")
+    error = {"code": "DOCUMENT_CORRUPT", "message": "the file is damaged", "retryable": False}
+    told["documents"] += [{"id": "document-2", "status": "succeeded"}]
+    told["documents"] += [{"id": "document-3", "status": "failed", "error": error}]
+    script.events = [one[0], other, one[1], (name, told)]
+    send(tab, PDF, {**PDF, "name": "b.pdf"}, {**PDF, "name": "c.pdf"})
+    titles = ["levels.pdf, page 1", "levels.pdf, page 2", "b.pdf, page 1", "c.pdf could not be read"]
+    expect(tab.locator(".page .head h2")).to_have_text(titles)
+    expect(tab.locator(".failed")).to_contain_text("the file is damaged")
+    told = "3 pages read, 1 of 3 documents failed, in 1.5 s by scripted 1"
+    expect(tab.locator("#told")).to_have_text(told)
+
+
+# --------------------------------------------------------------------------- size
+
+
+def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
+    """While 300 pages arrive, and while one scrolls through them, the page answers; few pictures are held at once."""
+    first = page(1)
+    pages = [first.model_copy(update={"page": number}) for number in range(1, 301)]
+    script.events = played(pages)
+    tab.evaluate(
+        """() => { window.gaps = []; let last = performance.now();
+            const tick = (now) => { gaps.push(now - last); last = now; requestAnimationFrame(tick); };
+            requestAnimationFrame(tick); }"""
+    )
+    send(tab)
+    expect(tab.locator("#told")).to_have_text("300 pages read in 1.5 s by scripted 1", timeout=30_000)
+    expect(tab.locator(".page")).to_have_count(300)
+    tab.mouse.move(640, 600)
+    for _ in range(40):
+        tab.mouse.wheel(0, 5000)
+        tab.wait_for_timeout(30)
+    tab.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(block(tab, 300, 1)).to_be_in_viewport()
+    gaps = sorted(tab.evaluate("gaps"))
+    assert gaps[-1] < 1500, gaps[-5:]
+    assert gaps[int(len(gaps) * 0.95)] < 250
+    assert tab.locator(".sheet img[src]").count() < 15
+    block(tab, 300, 3).hover()
+    is_lit(box(tab, 300, 3))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_one_column(browser: Any, url: str, scheme: str) -> None:
+    """At 390 pixels nothing has to be scrolled sideways, picture above text, in light as in dark."""
+    tab = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    tab.goto(url)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    send(tab)
+    expect(tab.locator(DONE)).to_be_attached()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    sheet, text = tab.locator(".sheet").first.bounding_box(), tab.locator(".text").first.bounding_box()
+    assert text["y"] >= sheet["y"] + sheet["height"]
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(246, 247, 249)") == (scheme == "light")
+    tab.close()
