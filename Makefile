@@ -18,7 +18,7 @@ run: .venv/light
 
 test: .venv/full lint
 	@tests/system_libraries.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-vllm: .venv/full
 	@tests/vllm_environment.sh $(PYTHON) .venv-vllm

@@ -9,9 +9,10 @@ from pydantic import BaseModel, create_model
 
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
 from ocr_worker.engines.options import options_model
-from ocr_worker.errors import SourceTimedOut, every_error
+from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, every_error
 from ocr_worker.schema import ParseRequest
 
+_ELSEWHERE = (ClientError, SettingsInvalid)  # what no caller of the app hears
 _EXAMPLE = {"documents": [{"url": "https://example.com/report.pdf", "pages": "1-3"}], "options": {"figures": "none"}}
 _FORM = {
     "type": "object",
@@ -81,7 +82,7 @@ def problem_answers() -> dict[int | str, dict[str, Any]]:
         HTTPStatus.BAD_REQUEST: ["INVALID_REQUEST"],
         HTTPStatus.REQUEST_TIMEOUT: [SourceTimedOut.code],  # the body itself; else 422
     }
-    for code in dict.fromkeys(error.code for error in every_error()):
+    for code in dict.fromkeys(error.code for error in every_error() if not issubclass(error, _ELSEWHERE)):
         codes.setdefault(status_of(code), []).append(code)
     schema = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {

@@ -82,7 +82,7 @@ def answer(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -
     """The answer."""
     body = problem(error, status, **members)
     headers = {}
-    if body["status"] in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+    if error.retryable and body["status"] in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers["Retry-After"] = RETRY_AFTER_S
     if body["status"] == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -1,0 +1,148 @@
+"""What the app says of itself, and whether it keeps to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app_process import App, serving
+from drawing import WHITE, document, pdf, png
+from ocr_worker.app import create_app
+from ocr_worker.app.problems import MEDIA_TYPE, status_of
+from ocr_worker.errors import every_error
+from ocr_worker.errors.client import ClientError
+from ocr_worker.schema import ParseOptions, ParseRequest
+from ocr_worker.settings import Settings
+
+# Of these no caller of the app hears: the batch client's own, and the start's.
+ELSEWHERE = {error.code for error in every_error(ClientError)} | {"SETTINGS_INVALID"}
+
+
+@pytest.fixture(scope="module", params=["embedded", "paddleocr-vl", "doubles:reading"])
+def told(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The OpenAPI document of an app that runs this engine."""
+    app = create_app(Settings(engine=request.param))
+    document: dict[str, Any] = json.loads(json.dumps(app.openapi(), allow_nan=False))
+    return document
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON document."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from nodes(inner)
+
+
+def test_every_reference_leads_somewhere(told: dict[str, Any]) -> None:
+    """No `$ref` dangles, and none leads out of the document."""
+    for node in nodes(told):
+        if "$ref" in node:
+            found: Any = told
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                found = found[step]
+            assert isinstance(found, dict)
+        assert "$defs" not in node
+
+
+def test_every_operation_is_told_in_full(told: dict[str, Any]) -> None:
+    """Each operation has a name of its own, words that say what it does, and answers that say what they mean."""
+    operations = [one for path in told["paths"].values() for one in path.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations) >= 4
+    for one in operations:
+        assert one["description"]
+        assert all(answer["description"] for answer in one["responses"].values())
+
+
+def test_every_code_that_reaches_a_caller_is_told(told: dict[str, Any]) -> None:
+    """Under the status that it comes with, as a problem whose members are told."""
+    answers = told["paths"]["/v1/parse"]["post"]["responses"]
+    for code in {error.code for error in every_error()} - ELSEWHERE:
+        answer = answers[str(int(status_of(code)))]
+        assert code in answer["description"].split(", ")
+        members = answer["content"][MEDIA_TYPE]["schema"]["properties"]
+        assert {"type", "title", "status", "detail", "code", "retryable"} <= set(members)
+    told_of = {code for answer in answers.values() for code in answer["description"].split(", ")}
+    assert not told_of & ELSEWHERE
+    for status in ("400", "408", "413", "429"):
+        assert status in answers
+
+
+def test_what_a_request_may_hold_is_told(told: dict[str, Any]) -> None:
+    """The body's fields are those of the wire, and the form's those that the app takes."""
+    content = told["paths"]["/v1/parse"]["post"]["requestBody"]["content"]
+    schema = content["application/json"]["schema"]
+    assert set(schema["properties"]) == set(ParseRequest.model_fields)
+    assert set(schema["properties"]["options"]["properties"]) >= set(ParseOptions.model_fields)
+    assert set(content["multipart/form-data"]["schema"]["properties"]) >= {"file", "url", "pages", "options"}
+
+
+# --------------------------------------------------------------------------- the app keeps to it
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    log = tmp_path_factory.mktemp("app") / "log"
+    # No address is asked for: what URLs name is refused before.
+    with serving(log, OCR_ENGINE="doubles:reading", OCR_ALLOWED_HOSTS='["files.invalid"]') as started:
+        yield started.wait(200)
+        assert "Traceback" not in started.log()
+
+
+@pytest.fixture(scope="module")
+def answers(app: App) -> dict[str, Any]:
+    """What the running app says that `/v1/parse` answers, by status."""
+    found: dict[str, Any] = requests.get(f"{app.url}/openapi.json", timeout=10).json()
+    responses: dict[str, Any] = found["paths"]["/v1/parse"]["post"]["responses"]
+    return responses
+
+
+def names(*known: str) -> st.SearchStrategy[str]:
+    """Mostly these, else whatever a string may be, halves of characters among it."""
+    return st.sampled_from(known) | st.text(st.characters(), max_size=5)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False, max_value=1e6)
+    | names("inline", "none", "blocks", "markdown", "1-3", "5-", "http://a.b/c", "data:,x", "data:;base64,JVBERi0x")
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names("url", "base64", "id"), inner, max_size=3),
+    max_leaves=5,
+)
+DOCUMENTS = st.sampled_from([document(png(WHITE)), document(pdf([WHITE, WHITE])), document(b"%PDF-1.7")]).flatmap(
+    lambda good: st.dictionaries(names("url", "id", "pages", "password"), VALUES, max_size=2).map(
+        lambda odd: {**good, **odd}
+    )
+)
+OPTIONS = st.dictionaries(names(*ParseOptions.model_fields), VALUES, max_size=3)
+REQUESTS = st.one_of(
+    VALUES,
+    st.fixed_dictionaries({"documents": st.lists(DOCUMENTS | VALUES, max_size=3)}, optional={"options": OPTIONS}),
+    st.dictionaries(names("documents", "options", "image", "file", "idempotency_key"), VALUES, max_size=3),
+)
+FORMS = ("application/json", "text/markdown", "application/x-ndjson", "text/event-stream", "*/*", "image/png")
+
+
+@settings(max_examples=200, deadline=None)
+@given(asked=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
+def test_answers_are_as_told(app: App, answers: dict[str, Any], asked: Any, accept: str, render: str) -> None:
+    """Whatever is asked, the answer has a status and a form that the document names, and no fault is ours."""
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    answer = requests.post(f"{app.url}/v1/parse{render}", data=json.dumps(asked), headers=headers, timeout=30)
+    assert answer.headers["Content-Type"].partition(";")[0] in answers[str(answer.status_code)]["content"]
+    assert answer.status_code != 500, answer.text
+    if answer.status_code == 503:
+        assert answer.json()["code"] == "DEADLINE_EXCEEDED"
+    if answer.status_code != 200:
+        assert answer.json()["code"] in answers[str(answer.status_code)]["description"].split(", ")
