@@ -1,11 +1,11 @@
 """The HTTP app under load: whose answer is it, how long did it take, and how does PaddleX's own serving do beside it?
 
-`python bench/http_load.py [--requests 2000] [--served 384] [--paddlex PYTHON]`; all by 64 callers in a closed loop.
+`python bench/http_load.py [--requests 2000] [--served 320] [--paddlex PYTHON]`; all by 64 callers in a closed loop.
 First, documents of 1 to 8 pages (PNG, TIFF, PDF; JSON and forms) at our app with an engine double that takes 5 ms a
 page. Each page has a colour that no other page of the run has, and the double reads colours, so that an answer that
-belongs to another request is seen. Then, pages of ten lines at our app and at PaddleX's serving, one after the other, on
-the same double of a model server (crop_server.py: 400 ms a crop, room for 64), layout by the test weights. --paddlex:
-see server_backend.py; without it that side is left out. Writes results/http_load.json.
+belongs to another request is seen. Then, pages of ten lines at our app and at PaddleX's serving, one after the other,
+on the same double of a model server (crop_server.py: 400 ms a crop, room for 64), layout by the test weights.
+--paddlex: see server_backend.py; without it that side is left out. Writes results/http_load.json.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import Any
 import psutil
 import requests
 from PIL import Image
-from server_backend import FULL, HERE, free_port, page, paddlex_serving, process
+from server_backend import FULL, HERE, free_port, paddlex_serving, page, process
 
 import tinyvl
 from app_process import App, serving
@@ -134,12 +134,12 @@ def mixed(count: int) -> dict[str, Any]:
     """Our app on the double that reads colours."""
     made = documents(count)
     pages = sum(len(one.colours) for one in made)
-    with tempfile.TemporaryDirectory() as folder:
-        with serving(Path(folder) / "log", OCR_ENGINE="doubles:reading", DOUBLE_SECONDS=SECONDS) as app:
-            app.wait(200)
-            with highest_memory(app) as memory:
-                found = loaded([sends(app, one) for one in made])
-            found["errors_in_log"] = app.log().count("ERROR") + app.log().count("Traceback")
+    settings = {"OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": SECONDS}
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", **settings) as app:
+        app.wait(200)
+        with highest_memory(app) as memory:
+            found = loaded([sends(app, one) for one in made])
+        found["errors_in_log"] = app.log().count("ERROR") + app.log().count("Traceback")
     return {**found, "pages": pages, "pages_per_s": round(pages / found["took_s"], 1), "memory_mb": max(memory)}
 
 
@@ -234,7 +234,7 @@ def told(name: str, found: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--served", type=int, default=384)
+    parser.add_argument("--served", type=int, default=320)
     parser.add_argument("--paddlex")
     given = parser.parse_args()
     found = {"callers": CALLERS, "mixed": told("mixed", mixed(given.requests))}

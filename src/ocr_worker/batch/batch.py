@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Self
 
 from ocr_worker.batch.collecting import Collector, OnFault
 from ocr_worker.batch.folders import Folder
-from ocr_worker.batch.inputs import Item, is_url
+from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import OPEN, BatchSummary, DocumentSummary, Service
 from ocr_worker.batch.runner import Runner, RunOptions
@@ -73,15 +74,13 @@ class Batch:
     def changed(self) -> list[int]:
         """Documents whose file is another than the one that was read."""
         found = []
-        for document in self.ledger.documents("status <> 'waiting' AND sha256 IS NOT NULL"):
-            path = Path(document.source)
-            size, mtime_ns, sha256 = self.ledger.stamp(document.id)
-            if is_url(document.source) or not path.is_file():
-                continue
-            now = path.stat()
-            touched = (now.st_size, now.st_mtime_ns) != (size, mtime_ns)
-            if touched and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                found.append(document.id)
+        for document, source, *known in self.ledger.stamps():
+            try:
+                now = os.stat(source)
+            except OSError:
+                continue  # nothing can be said of it, and what was read of it stands
+            if [now.st_size, now.st_mtime_ns] != known[:2] and _digest(source) != known[2]:
+                found.append(document)
         return found
 
     def refresh(self, documents: Sequence[int]) -> None:
@@ -143,3 +142,7 @@ class Batch:
     def documents(self) -> list[DocumentSummary]:
         """Every document."""
         return document_summaries(self.ledger)
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

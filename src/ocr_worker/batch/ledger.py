@@ -75,10 +75,11 @@ class Ledger(Database):
             Document(*row) for row in self.query(f"SELECT {columns} FROM documents WHERE {where} ORDER BY id", *values)
         ]
 
-    def stamp(self, document: int) -> tuple[int | None, int | None, str | None]:
-        """Size, time of change (ns) and digest of the file as it was counted."""
-        size, mtime_ns, sha256 = self.query("SELECT size, mtime_ns, sha256 FROM documents WHERE id = ?", document)[0]
-        return size, mtime_ns, sha256
+    def stamps(self) -> list[tuple[int, str, int, int, str]]:
+        """Of each file that was read: document, path, and as it was counted bytes, time of change (ns), sha256."""
+        return self.query(
+            "SELECT id, source, size, mtime_ns, sha256 FROM documents WHERE status <> 'waiting' AND sha256 IS NOT NULL"
+        )
 
     def count(
         self, document: int, stamp: tuple[int, int, str] | None, page_count: int | None, expected: int | None
