@@ -44,11 +44,12 @@ def router(service: Service) -> APIRouter:
         accepted = request.headers.get("accept", "")
         for kind, written in _WRITTEN.items():
             if kind in accepted:
-                events = _events(service, asked, with_html=render == "html")
-                return StreamingResponse(
-                    _lines(events, written), media_type=kind, headers={"Cache-Control": "no-store"}
-                )
-        answered = await until_gone(request, service.parse(asked))
+                lines = _lines(request, _events(service, asked, with_html=render == "html"), written)
+                return StreamingResponse(lines, media_type=kind, headers={"Cache-Control": "no-store"})
+        try:
+            answered = await until_gone(request, service.parse(asked))
+        finally:
+            await request.close()  # uploads lie on the disk as long as they are open
         if failed := job_error(answered):
             return problems.answer(failed, **_account(answered))
         if MARKDOWN in accepted:
@@ -118,6 +119,11 @@ def _last(parsing: asyncio.Future[ParseResponse]) -> Event:
     return "summary", response.without_pages(answered).model_dump(mode="json", exclude_none=True)
 
 
-async def _lines(events: AsyncIterator[Event], written: Callable[[str, str], str]) -> AsyncIterator[str]:
-    async for name, data in events:
-        yield written(name, json.dumps(data, ensure_ascii=False, allow_nan=False))
+async def _lines(
+    request: Request, events: AsyncIterator[Event], written: Callable[[str, str], str]
+) -> AsyncIterator[str]:
+    try:
+        async for name, data in events:
+            yield written(name, json.dumps(data, ensure_ascii=False, allow_nan=False))
+    finally:
+        await request.close()
