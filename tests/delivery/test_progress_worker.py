@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import doubles
 
 from drawing import png, request, tiff
 from ocr_worker.delivery.progress import Progress
 from ocr_worker.schema import PageResult
-from worker_process import StartWorker
+from worker_process import StartWorker, dry_run
 
 
 def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
@@ -28,6 +31,14 @@ def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
     assert result.error is None
     assert not plane.jobs[short].progress
     plane.assert_each_answered_once()
+
+
+def test_a_dry_run_has_nobody_to_tell(tmp_path: Path) -> None:
+    """A job that takes long in a dry run says nothing to an address that is not there."""
+    job_input = json.dumps({"input": request(tiff([doubles.SLOW] * 2))})
+    done = dry_run(["--test_input", job_input], tmp_path, OCR_ENGINE="doubles:by_colour", DOUBLE_SECONDS="6")
+    assert done.returncode == 0, done.stderr
+    assert "Failed to return" not in done.stdout + done.stderr
 
 
 def test_the_word_before_the_end_is_not_said() -> None:

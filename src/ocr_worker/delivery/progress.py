@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from ocr_worker.schema import PageResult
+from ocr_worker.settings import on_platform
 
 _EVERY_S = 5.0
 _POST_S = 5.0
@@ -49,6 +50,8 @@ class Progress:
 
     async def _tell(self) -> None:
         last = None
+        if not on_platform():
+            return  # in a dry run there is nobody to tell
         while not await self._ends_within(_EVERY_S):
             told = self.told(time.monotonic() - self._began)
             if told and told != last:
