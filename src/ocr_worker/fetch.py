@@ -34,6 +34,8 @@ _TRANSIENT = {408, 425, 429}
 stamina.instrumentation.set_on_retry_hooks(())  # they would log arguments, and a URL holds secrets
 
 _SPACE = re.compile(r"\s+")
+_BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 class Fetcher:
@@ -65,9 +67,11 @@ class Fetcher:
     def _decode(self, text: str) -> bytes:
         if len(text) * 3 // 4 > self._max_bytes * 1.1:  # white space and line ends are not counted before they are seen
             raise self._too_large()
-        packed = _SPACE.sub("", text).rstrip("=").translate(str.maketrans("-_", "+/"))
-        try:
-            data = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
+        if not text.isascii():
+            text = _SPACE.sub("", text)
+        try:  # on bytes, five times as fast as on text, and whoever holds the interpreter holds up everybody
+            packed = text.encode("ascii").translate(_URL_SAFE, _BLANKS).rstrip(b"=")
+            data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
         except (binascii.Error, ValueError):
             raise SourceRejected("the text is neither an http(s) URL, a data: URI nor base64 of a file") from None
         if len(data) > self._max_bytes:

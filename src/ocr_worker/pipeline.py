@@ -151,6 +151,7 @@ class ParseJob:
             result = self._parsed(name, source)
         except Exception as error:
             result = results.failed_document(name, self._reason(error))
+            error.__traceback__ = None  # it holds the document's bytes, in a circle that only a collection would end
         faults = (fault.code for fault in (result.error, *(page.error for page in result.pages)) if fault)
         event(
             log,

@@ -80,7 +80,10 @@ def parse_s3_config(value: Any) -> S3Config:
 
 def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
     known = [*ParseRequest.model_fields, *SHORT_FORMS]
-    return [((name,), _unknown(name, known)) for name in job_input if name not in known]
+    strange = [name for name in job_input if name not in known]
+    # To look for what was meant takes its time; no more are told than so many.
+    looked_into = {name: _unknown(name, known) for name in strange[:_MAX_FAULTS]}
+    return [((name,), looked_into.get(name, "is unknown")) for name in strange]
 
 
 # --------------------------------------------------------------------------- documents

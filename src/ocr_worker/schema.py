@@ -90,6 +90,7 @@ class ParseOptions(WireModel):
     timeout_s: float | None = Field(
         None,
         gt=0,
+        le=604_800,
         description="after this many seconds the pages that are done come back, the rest as DEADLINE_EXCEEDED",
     )
     delivery: Literal["auto", "inline", "bucket"] = Field(

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     init_timeout_s: float = Field(
         420, gt=0, validation_alias="RUNPOD_INIT_TIMEOUT", description="what the platform allows for the whole start"
     )
-    job_timeout_s: float | None = Field(None, gt=0, description="answer with what is there after this long")
+    job_timeout_s: float | None = Field(None, gt=0, le=604_800, description="answer with what is there after this long")
 
     recycle_pages: int | None = Field(None, ge=1, description="pages after which the worker asks to be replaced")
     recycle_memory_mb: float | None = Field(

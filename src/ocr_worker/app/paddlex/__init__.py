@@ -35,7 +35,7 @@ class NoResult(BaseModel):
     errorMsg: str
 
 
-_ERRORS: dict[int | str, dict[str, Any]] = {422: {"model": NoResult}, 500: {"model": NoResult}}
+_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": NoResult} for code in (400, 401, 422, 429, 500, 503)}
 
 
 def router(service: Service) -> APIRouter:

@@ -135,4 +135,4 @@ async def _log_id(request: Request) -> str:
     except Exception:
         return new_log_id()
     named = body.get("logId") if isinstance(body, dict) else None
-    return named if isinstance(named, str) and named else new_log_id()
+    return named.encode(errors="replace").decode() if isinstance(named, str) and named else new_log_id()
