@@ -73,11 +73,11 @@ class Deliveries:
 
     def _destination(self, request: ParseRequest, job_id: str, bucket: Bucket | None, streamed: bool) -> Destination:
         limit, wanted = int(self._settings.inline_limit_mb * MEGABYTE), request.options.delivery
-        if streamed and wanted != "bucket":
-            return Streamed(limit)
-        if bucket and wanted != "inline":
-            return InBucket(bucket, job_id, limit, always=wanted == "bucket")
-        return Inline(limit)
+        plain: Destination = Streamed(limit) if streamed else Inline(limit)
+        # Where the pages are streamed nothing is too large inline: the bucket has the answer only if it is asked for.
+        if bucket and (wanted == "bucket" or (wanted == "auto" and not streamed)):
+            return InBucket(bucket, job_id, limit, plain, always=wanted == "bucket")
+        return plain
 
     def _brought(self, config: Any) -> Bucket | None:
         """The bucket that a job brings along, where the settings allow it. Raises InvalidRequest."""

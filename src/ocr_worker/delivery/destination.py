@@ -51,18 +51,20 @@ class Streamed:
 
 
 class InBucket:
-    """The answer in `bucket`, and a link to it, when it has more than `limit` bytes, or always."""
+    """The answer in `bucket`, and a link to it, when it has more than `limit` bytes, or always; else, and when the
+    bucket is gone, it leaves the other way."""
 
-    def __init__(self, bucket: Bucket, job_id: str, limit: int, *, always: bool) -> None:
+    def __init__(self, bucket: Bucket, job_id: str, limit: int, otherwise: Destination, *, always: bool) -> None:
         self._bucket = bucket
         self._job_id = job_id
         self._limit = limit
+        self._otherwise = otherwise
         self._always = always
 
     def answer(self, parsed: ParseResponse) -> Answer:
         """The account of the answer and where it lies; the answer itself, degraded, when the bucket is gone."""
         if job_error(parsed) or not (self._always or response.is_larger(parsed, self._limit)):
-            return Inline(self._limit).answer(parsed)
+            return self._otherwise.answer(parsed)
         try:
             delivered = self._bucket.deliver(answer_key(self._job_id), response.encoded(parsed))
         except DeliveryFailed as error:
@@ -75,6 +77,6 @@ class InBucket:
         told = PageWarning(code=error.code, message=str(error))
         warned = parsed.model_copy(update={"warnings": [*parsed.warnings, told]})
         try:
-            return response.success(warned, self._limit)
+            return self._otherwise.answer(warned)
         except ResponseTooLarge:
             return response.failure(error_info(error), response.without_pages(parsed), self._limit)
