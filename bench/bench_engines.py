@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker.engines import create_engine
-from ocr_worker.engines.base import PageImage, ParsedPage, TextLine
+from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import options_model
 from ocr_worker.rasterizer import RasterRequest, child
+from ocr_worker.rasterizer.document import text_line
 from ocr_worker.rasterizer.media_type import media_type
 from ocr_worker.schema import Block, EngineInfo, ParseOptions
 from ocr_worker.settings import Settings, load_settings
@@ -75,7 +76,7 @@ def ready_pages(data: bytes, options: ParseOptions, settings: Settings) -> list[
     pages = []
     for number in range(1, document.page_count + 1):
         page = document.render(number)
-        lines = None if page.text_lines is None else tuple(TextLine(text, box) for text, box in page.text_lines)
+        lines = None if page.text_lines is None else tuple(text_line(*line) for line in page.text_lines)
         pages.append(PageImage(number, page.pixels, page.dpi, text_lines=lines))
     return pages
 

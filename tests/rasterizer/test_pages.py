@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +263,12 @@ def test_the_text_layer_lies_on_the_ink(pool: RasterPool, rotate: int) -> None:
     dark = np.argwhere(page.pixels.min(axis=2) < 128)
     (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0)
     assert page.text_lines[0].bbox == pytest.approx((left, top, right, bottom), abs=8)
+    words = page.text_lines[0].words
+    assert [word.text for word in words] == ["Grand", "total:", "42.50"]
+    along = rotate // 90 % 2  # the first word begins where the line does, and so on
+    far = max(page.text_lines[0].bbox[along + 2] - page.text_lines[0].bbox[along], 1)
+    starts = sorted(word.bbox[along] for word in words)
+    assert all(b - a > far / 8 for a, b in pairwise(starts))
 
 
 def test_invisible_text_is_not_the_pages_text(pool: RasterPool) -> None:

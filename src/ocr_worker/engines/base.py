@@ -20,11 +20,20 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class TextLine:
-    """A line of a born-digital page's own text; `bbox` as floats in pixels of the page's raster."""
+class TextWord:
+    """A word of a born-digital page's own text; `bbox` as floats in pixels of the page's raster."""
 
     text: str
     bbox: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of a born-digital page's own text; `bbox` as for words, which may be empty."""
+
+    text: str
+    bbox: tuple[float, float, float, float]
+    words: tuple[TextWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from types import TracebackType
 
-from ocr_worker.engines.base import PageImage, TextLine
+from ocr_worker.engines.base import PageImage, TextLine, TextWord
 from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, every_error
 from ocr_worker.rasterizer.process import Bytes, ChildProcess
 from ocr_worker.rasterizer.protocol import Header
+from ocr_worker.rasterizer.rendered import Box
 from ocr_worker.rasterizer.types import PageFault, RasterRequest
 from ocr_worker.schema import PageWarning
 
@@ -91,5 +92,14 @@ class RasterDocument:
             pixels=pixels.reshape(height, width, 3),
             dpi=header["dpi"],
             warnings=tuple(PageWarning(**warning) for warning in header["warnings"]),
-            text_lines=None if lines is None else tuple(TextLine(text, tuple(bbox)) for text, bbox in lines),
+            text_lines=None if lines is None else tuple(text_line(*line) for line in lines),
         )
+
+
+def text_line(text: str, bbox: Box, words: Sequence[tuple[str, Box]]) -> TextLine:
+    """A line of a text layer as it comes out of a child."""
+    return TextLine(text, _box(*bbox), tuple(TextWord(word, _box(*box)) for word, box in words))
+
+
+def _box(x0: float, y0: float, x1: float, y1: float) -> Box:
+    return x0, y0, x1, y1

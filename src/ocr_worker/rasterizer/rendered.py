@@ -13,6 +13,8 @@ from ocr_worker.errors import PageTooLarge
 
 MIN_DPI = 36
 _POINTS_PER_INCH = 72
+Box = tuple[float, float, float, float]
+LayerLine = tuple[str, Box, list[tuple[str, Box]]]  # a line, its box, and its words with theirs
 
 
 @dataclass(slots=True)
@@ -22,7 +24,7 @@ class Rendered:
     pixels: NDArray[np.uint8]
     dpi: float | None
     warnings: list[dict[str, str]] = field(default_factory=list)
-    text_lines: list[tuple[str, tuple[float, float, float, float]]] | None = None
+    text_lines: list[LayerLine] | None = None
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)

@@ -6,13 +6,14 @@ From characters, since PDFium's own rectangles overlap where fonts change and th
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pypdfium2.raw as pdfium_c
 
-Box = tuple[float, float, float, float]
+from ocr_worker.rasterizer.rendered import Box, LayerLine
 
 _LINE_ENDS = {0, 10, 13}
 _HYPHENS = {2, 0xFFFE}  # PDFium's own signs for a hyphen at a line's end
@@ -22,7 +23,9 @@ _SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto
 
 @dataclass(slots=True)
 class _Line:
-    characters: list[str]
+    """characters: spaces have no box."""
+
+    characters: list[tuple[str, Box | None]]
     box: Box
     last: Box
     open: bool = field(default=True)
@@ -38,10 +41,93 @@ class _Line:
 
     def add(self, character: str, box: Box) -> None:
         """Appends the character and widens the box."""
-        self.characters.append(character)
-        x0, y0, x1, y1 = self.box
-        self.box = min(x0, box[0]), min(y0, box[1]), max(x1, box[2]), max(y1, box[3])
+        self.characters.append((character, box))
+        self.box = _around(self.box, box)
         self.last = box
+
+    def text(self) -> str:
+        """Empty when there is nothing but spaces."""
+        return _joined([character for character, _ in self.characters])
+
+    def words(self) -> list[tuple[str, Box]]:
+        """The words with their boxes; each character by itself in scripts without spaces."""
+        found: list[tuple[list[str], Box]] = []
+        inside = False
+        for character, box in self.characters:
+            if box is None:
+                inside = False
+            elif inside and not _is_wide(character):
+                parts, around = found[-1]
+                found[-1] = [*parts, character], _around(around, box)
+            else:
+                found.append(([character], box))
+                inside = not _is_wide(character)
+        return [(word, box) for parts, box in found if (word := _joined(parts))]
+
+
+def text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
+    """The lines and their words, in the order of the file; boxes in pixels of a bitmap of `width` x `height`."""
+    text_page = page.get_textpage()
+    lines: list[_Line] = []
+    for character, box in _characters(text_page, _mapping(page, width, height)):
+        line = lines[-1] if lines and lines[-1].open else None
+        if box is None:
+            if line and character:
+                line.characters.append((" ", None))
+            elif line:
+                line.open = False
+        elif line and line.takes(box):
+            line.add(character, box)
+        else:
+            lines.append(_Line([(character, box)], box, box))
+    text_page.close()
+    return [(text, line.box, line.words()) for line in lines if (text := line.text())]
+
+
+def _characters(text_page: Any, on_bitmap: Callable[[Any], Box]) -> Iterator[tuple[str, Box | None]]:
+    """Each character with its box; a space has none, and neither has the end of a line, which is empty."""
+    rect = pdfium_c.FS_RECTF()
+    for index in range(pdfium_c.FPDFText_CountChars(text_page.raw)):
+        code = pdfium_c.FPDFText_GetUnicode(text_page.raw, index)
+        character = "-" if code in _HYPHENS else chr(code)
+        if code in _LINE_ENDS:
+            yield "", None
+        elif _is_invisible(text_page, index):
+            continue
+        elif character.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(text_page.raw, index, rect):
+            yield " ", None
+        else:
+            yield character, on_bitmap(rect)
+
+
+def _is_invisible(text_page: Any, index: int) -> bool:
+    """Whether the character is not drawn: old scanners hid what they had read, right or wrong, behind the picture."""
+    text_object = pdfium_c.FPDFText_GetTextObject(text_page.raw, index)
+    return (
+        bool(text_object)
+        and pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
+    )
+
+
+def _mapping(page: Any, width: int, height: int) -> Callable[[Any], Box]:
+    """From PDF coordinates (points, upwards) to the bitmap's, with the page's rotation and crop box: an affine map."""
+    x, y = ctypes.c_int(), ctypes.c_int()
+
+    def at(px: float, py: float) -> tuple[float, float]:
+        pdfium_c.FPDF_PageToDevice(page.raw, 0, 0, width * _SUBUNITS, height * _SUBUNITS, 0, px, py, x, y)
+        return x.value / _SUBUNITS, y.value / _SUBUNITS
+
+    far = 1000.0  # points; so long that rounding at its ends does not show on the page
+    (x0, y0), (x1, y1), (x2, y2) = at(0, 0), at(far, 0), at(0, far)
+    right, up = ((x1 - x0) / far, (y1 - y0) / far), ((x2 - x0) / far, (y2 - y0) / far)
+
+    def on_bitmap(rect: Any) -> Box:
+        ends = ((rect.left, rect.bottom), (rect.right, rect.top))
+        xs = [x0 + px * right[0] + py * up[0] for px, py in ends]
+        ys = [y0 + px * right[1] + py * up[1] for px, py in ends]
+        return min(xs), min(ys), max(xs), max(ys)
+
+    return on_bitmap
 
 
 def _goes_on(line: Box, last: Box, box: Box) -> bool:
@@ -56,59 +142,12 @@ def _swapped(box: Box) -> Box:
     return box[1], box[0], box[3], box[2]
 
 
-def text_lines(page: Any, width: int, height: int) -> list[tuple[str, Box]]:
-    """`(text, box)` for each line, in the order of the file; boxes in pixels of a bitmap of `width` x `height`."""
-    text_page = page.get_textpage()
-    lines: list[_Line] = []
-    for character, box in _characters(page, text_page, width, height):
-        line = lines[-1] if lines and lines[-1].open else None
-        if box is None:
-            if line and character:
-                line.characters.append(" ")
-            elif line:
-                line.open = False
-        elif line and line.takes(box):
-            line.add(character, box)
-        else:
-            lines.append(_Line([character], box, box))
-    text_page.close()
-    return [(text, line.box) for line in lines if (text := _joined(line.characters))]
+def _around(a: Box, b: Box) -> Box:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
-def _characters(page: Any, text_page: Any, width: int, height: int) -> Iterator[tuple[str, Box | None]]:
-    """Each character with its box; a space has none, and neither has the end of a line, which is empty."""
-    rect = pdfium_c.FS_RECTF()
-    for index in range(pdfium_c.FPDFText_CountChars(text_page.raw)):
-        code = pdfium_c.FPDFText_GetUnicode(text_page.raw, index)
-        character = "-" if code in _HYPHENS else chr(code)
-        if code in _LINE_ENDS:
-            yield "", None
-        elif _is_invisible(text_page, index):
-            continue
-        elif character.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(text_page.raw, index, rect):
-            yield " ", None
-        else:
-            yield character, _on_bitmap(page, rect, width, height)
-
-
-def _is_invisible(text_page: Any, index: int) -> bool:
-    """Whether the character is not drawn: old scanners hid what they had read, right or wrong, behind the picture."""
-    text_object = pdfium_c.FPDFText_GetTextObject(text_page.raw, index)
-    return (
-        bool(text_object)
-        and pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
-    )
-
-
-def _on_bitmap(page: Any, rect: Any, width: int, height: int) -> Box:
-    """PDF coordinates (points, upwards) to the bitmap's, with the page's rotation and crop box."""
-    x, y = ctypes.c_int(), ctypes.c_int()
-    corners = []
-    for px, py in ((rect.left, rect.bottom), (rect.right, rect.top)):
-        pdfium_c.FPDF_PageToDevice(page.raw, 0, 0, width * _SUBUNITS, height * _SUBUNITS, 0, px, py, x, y)
-        corners.append((x.value / _SUBUNITS, y.value / _SUBUNITS))
-    (x0, y0), (x1, y1) = corners
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
 
 
 def _joined(characters: list[str]) -> str:

@@ -15,7 +15,7 @@ from ocr_worker.engines.embedded.reading_order import reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
 from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
 from ocr_worker.engines.embedded.text import is_right_to_left
-from ocr_worker.engines.embedded.text_layer import is_honest, layer_lines, not_covered, quads_of
+from ocr_worker.engines.embedded.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.upright import upright
 from ocr_worker.engines.pictures import jpeg
 from ocr_worker.schema import BBox, Block, Figure, ParseOptions
@@ -54,7 +54,8 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
 
 def _read(models: Models, pixels: Pixels, own: Sequence[TextLine]) -> tuple[Pixels, list[Line]]:
     """The page set upright, and its lines: the text layer's where it has some and does not lie, else those read."""
-    pixels, quads, own_quads = upright(models, pixels, LAYER_SIDE if own else DETECTION_SIDE, quads_of(own))
+    side = LAYER_SIDE if own else DETECTION_SIDE
+    pixels, quads, own_quads = upright(models, pixels, side, quads_of(layer_boxes(own)))
     layer = layer_lines(own, own_quads, pixels)
     if layer and is_honest(models, pixels, layer):
         return pixels, layer + models.read_lines(pixels, not_covered(quads, layer))

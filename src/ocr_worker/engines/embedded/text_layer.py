@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ocr_worker.engines.base import Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import is_legible
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.models import Models, Quads
 
 SAMPLE = 5  # lines that are read to check the layer
@@ -20,21 +20,31 @@ ALIKE = 0.8  # median similarity of what is read and what the layer says; honest
 MIN_INK = 12.0  # standard deviation of grey values below which nothing is drawn there
 
 
-def quads_of(lines: Sequence[TextLine]) -> Quads:
-    """The corners of the layer's lines, float32 [n, 4, 2], clockwise from the top left."""
-    corners = [((x0, y0), (x1, y0), (x1, y1), (x0, y1)) for x0, y0, x1, y1 in (line.bbox for line in lines)]
+def quads_of(boxes: Iterable[tuple[float, float, float, float]]) -> Quads:
+    """The boxes' corners, float32 [n, 4, 2], clockwise from the top left."""
+    corners = [((x0, y0), (x1, y0), (x1, y1), (x0, y1)) for x0, y0, x1, y1 in boxes]
     return np.asarray(corners, np.float32).reshape(-1, 4, 2)
 
 
+def layer_boxes(lines: Sequence[TextLine]) -> list[tuple[float, float, float, float]]:
+    """The boxes of the lines, then those of all their words, in order."""
+    return [line.bbox for line in lines] + [word.bbox for line in lines for word in line.words]
+
+
 def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list[Line]:
-    """The layer's lines at these corners, without those that are not drawn on the page: hidden, white, or outside."""
+    """The layer's lines, without those that are not drawn on the page: hidden, white, or outside.
+
+    quads: the corners of `layer_boxes` where they lie on these pixels.
+    """
     found = []
-    for line, quad in zip(lines, quads, strict=True):
-        (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
-        ink = pixels[max(0, int(y0)) : max(0, int(y1) + 1), max(0, int(x0)) : max(0, int(x1) + 1)]
+    words = iter(quads[len(lines) :])
+    for line, quad in zip(lines, quads, strict=False):
+        own = tuple(Word(word.text, _bounds(next(words))) for word in line.words)
+        box = _bounds(quad)
+        ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
         if text and ink.size and float(ink.std()) > MIN_INK:
-            found.append(Line(text, Box(float(x0), float(y0), float(x1), float(y1))))
+            found.append(Line(text, box, words=own))
     return found
 
 
@@ -50,7 +60,7 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
     picked = [long[i] for i in np.unique(np.linspace(0, len(long) - 1, SAMPLE).round().astype(int))]
     alike = []
     for line in picked:
-        corners = quads_of([TextLine(line.text, line.box.grown(0.1 * line.box.height))])
+        corners = quads_of([line.box.grown(0.1 * line.box.height)])
         alike.append(_likeness(line, models.read_lines(pixels, corners)))
     return float(np.median(alike)) >= ALIKE
 
