@@ -31,14 +31,24 @@ class PdfDocument:
 
     def render(self, number: int) -> Rendered:
         """Page `number`, from 1. Raises PageTooLarge, Corrupt."""
+        page = self._page(number)
         try:
-            page = self._pdf[number - 1]
-        except pdfium.PdfiumError:
-            raise Corrupt("the page is damaged: print the document to a new PDF") from None
-        try:
-            return self._rendered(page)
+            rendered = self._rendered(page)
+            if self._request.text_layer:
+                if _flattened(page):
+                    page.close()
+                    page = self._page(number)
+                height, width = rendered.pixels.shape[:2]
+                rendered.text_lines = text_lines(page, width, height)
         finally:
             page.close()
+        return rendered
+
+    def _page(self, number: int) -> Any:
+        try:
+            return self._pdf[number - 1]
+        except pdfium.PdfiumError:
+            raise Corrupt("the page is damaged: print the document to a new PDF") from None
 
     def close(self) -> None:
         """Frees the document."""
@@ -54,10 +64,23 @@ class PdfDocument:
         if dpi < self._request.dpi:
             told = f"the page is large: it was rendered at {dpi:g} dpi instead of {self._request.dpi}"
             rendered.warnings.append(warning("DPI_LOWERED", told))
-        if self._request.text_layer:
-            rendered.text_lines = text_lines(page, bitmap.width, bitmap.height)
         bitmap.close()
         return rendered
+
+
+_WRITTEN = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)
+
+
+def _flattened(page: Any) -> bool:
+    """Makes what is filled into form fields part of the page's text, which it is not else; tells whether it did so."""
+    for index in range(pdfium_c.FPDFPage_GetAnnotCount(page.raw)):
+        annotation = pdfium_c.FPDFPage_GetAnnot(page.raw, index)
+        kind = pdfium_c.FPDFAnnot_GetSubtype(annotation)
+        pdfium_c.FPDFPage_CloseAnnot(annotation)
+        if kind in _WRITTEN:
+            done = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
+            return bool(done == pdfium_c.FLATTEN_SUCCESS)
+    return False
 
 
 def _reason(error: pdfium.PdfiumError, data: bytes, password: str | None) -> Encrypted | Corrupt:

@@ -17,7 +17,7 @@ from ocr_worker.rasterizer.rendered import Box, LayerLine
 
 _LINE_ENDS = {0, 10, 13}
 _HYPHENS = {2, 0xFFFE}  # PDFium's own signs for a hyphen at a line's end
-_FAR = 1.2  # heights of a character: a wider gap parts two columns
+_FAR = 1.2  # heights of the smaller character: a wider gap parts two columns
 _SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a larger bitmap
 
 
@@ -132,10 +132,10 @@ def _mapping(page: Any, width: int, height: int) -> Callable[[Any], Box]:
 
 def _goes_on(line: Box, last: Box, box: Box) -> bool:
     """Whether a character stands on the height of a horizontal line, close to its last one on either side."""
-    low, high = sorted((last[3] - last[1], box[3] - box[1]))
+    low = min(last[3] - last[1], box[3] - box[1])
     overlap = min(line[3], box[3]) - max(line[1], box[1])
     gap = max(box[0] - last[2], last[0] - box[2])  # right-to-left lines run the other way
-    return low <= 0 or (overlap > 0.3 * low and gap < _FAR * high)
+    return low <= 0 or (overlap > 0.3 * low and gap < _FAR * low)
 
 
 def _swapped(box: Box) -> Box:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ocr_worker.engines.embedded.columns import gutters, split_at
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
@@ -25,8 +26,11 @@ LABELS = {
 # A title begins with a capital, perhaps after its number, has few words, and ends without a stop.
 TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
 CAPTIONED = ("image", "table")
-# What counts as picture with some words in it, not as text that the model took for a picture.
+PROSE = ("text", "reference_content", "paragraph_title")
+# What counts as picture with some words in it, not as text that the model took for a picture: at most this share of
+# its area; and where it holds some lines, the model's certainty, and fewer words a line than sentences have.
 MAX_TEXT_IN_FIGURE = 0.3
+MIN_WRITTEN, SURE_PICTURE, SENTENCES = 5, 0.6, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ class Region:
 def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list[Region]:
     """Regions that hold each line once: the detections with the lines they cover, and what is left over by itself.
 
-    Of detections that lie over one another the more certain counts. A figure that is mostly text is no figure.
+    Of detections that lie over one another the more certain counts. A figure that is text is no figure.
     """
     kept = _without_doubles(detections)
-    kept = [seen for seen in kept if seen.label != "image" or _text_share(seen.box, lines) <= MAX_TEXT_IN_FIGURE]
+    kept = [seen for seen in kept if seen.label != "image" or _is_picture(seen, lines)]
     members: list[list[Line]] = [[] for _ in kept]
     left: list[Line] = []
     for line in lines:
@@ -63,7 +67,8 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     left = _adopt(left, kept, members)
     regions = [_region(seen, own) for seen, own in zip(kept, members, strict=True) if own or seen.label == "image"]
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(left)]
-    columns = [part for region in [*regions, *loose] for part in split_columns(region)]
+    prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
+    columns = split_columns([*regions, *loose], gutters(prose))
     return [part for region in columns for part in split_title(region)]
 
 
@@ -77,22 +82,21 @@ def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
     return groups
 
 
-def split_columns(region: Region) -> list[Region]:
-    """The region's columns, when a gutter of white runs down through it all; else the region itself."""
-    if region.label != "text" or len(region.lines) < 6:
+def split_columns(regions: Iterable[Region], between: Iterable[Box]) -> list[Region]:
+    """The regions, those of prose cut where they lie on both sides of a gutter."""
+    parts = list(regions)
+    for gutter in between:
+        parts = [part for region in parts for part in _cut(region, gutter)]
+    return parts
+
+
+def _cut(region: Region, gutter: Box) -> list[Region]:
+    box = region.box
+    crossed = box.x0 < gutter.x0 and gutter.x1 < box.x1 and y_overlap(box, gutter) > 0
+    if region.label not in PROSE or not crossed:
         return [region]
-    height = line_height(region.lines)
-    edge, cuts = -1.0, []
-    for line in sorted(region.lines, key=lambda line: line.box.x0):
-        if edge >= 0 and line.box.x0 - edge > height:
-            cuts.append((edge + line.box.x0) / 2)
-        edge = max(edge, line.box.x1)
-    parts = [
-        [line for line in region.lines if sum(line.box.x0 > cut for cut in cuts) == i] for i in range(len(cuts) + 1)
-    ]
-    if min(map(len, parts)) < 3:
-        return [region]
-    return [replace(region, box=bounds(line.box for line in part), lines=tuple(part)) for part in parts]
+    groups = [group for part in split_at(region.lines, gutter) for group in group_lines(part)]
+    return [Region(region.label, bounds(line.box for line in group), tuple(group)) for group in groups]
 
 
 def with_captions(regions: Sequence[Region]) -> list[list[Region]]:
@@ -157,9 +161,15 @@ def _settle(kept: list[Detection], seen: Detection) -> list[Detection]:
     return kept
 
 
-def _text_share(box: Box, lines: Sequence[Line]) -> float:
-    inside = sum(line.box.area for line in lines if covered(line.box, box) > 0.5)
-    return inside / box.area if box.area else 0.0
+def _is_picture(seen: Detection, lines: Sequence[Line]) -> bool:
+    """Whether it is a picture with some words in it, as on a chart's axes, and not text with a picture behind it."""
+    inside = [line for line in lines if covered(line.box, seen.box) > 0.5]
+    if sum(line.box.area for line in inside) > MAX_TEXT_IN_FIGURE * seen.box.area:
+        return False
+    if len(inside) < MIN_WRITTEN:
+        return True
+    words = sum(len(line.text.split()) for line in inside)
+    return seen.score >= SURE_PICTURE and words < SENTENCES * len(inside)
 
 
 def _adopt(left: Sequence[Line], seen: Sequence[Detection], members: list[list[Line]]) -> list[Line]:

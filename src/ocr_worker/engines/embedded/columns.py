@@ -1,0 +1,102 @@
+"""Columns of prose: the white gutters between them, and text cut where it lies on both sides of one. Pure.
+
+Gutters are found from the lines, as maximal white strips with lines on both sides (after Breuel's white-space covers,
+2002): a layout model's boxes now and then hold two columns, or half of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ocr_worker.engines.embedded.geometry import Box, overlap, y_overlap
+from ocr_worker.engines.embedded.lines import Line, line_height
+
+MIN_WIDTH = 0.5  # of a gutter, in line heights
+MIN_LINES = 4  # on each side of it
+MIN_MEASURE = 5.0  # width of a column, in line heights: less is a list's numbers or a table's column
+MIN_FILL = 0.6  # of a column's width, by its usual line: prose fills its column, labels and cells do not
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """A white strip that may become a gutter, with the lines that stand right beside it."""
+
+    box: Box
+    left: frozenset[int]
+    right: frozenset[int]
+
+
+def gutters(lines: Sequence[Line]) -> list[Box]:
+    """White strips between columns of prose, each as high as the lines beside it; from left to right."""
+    height = line_height(lines)
+    strips: list[_Strip] = []
+    for gap in sorted(_gaps(lines, MIN_WIDTH * height), key=lambda strip: strip.box.y0):
+        for i, strip in enumerate(strips):
+            joined = _joined(strip, gap)
+            if joined.box.width >= MIN_WIDTH * height and not _crossed(joined.box, lines):
+                strips[i] = joined
+                break
+        else:
+            strips.append(gap)
+    found = [strip.box for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
+    return sorted(found, key=lambda box: box.x0)
+
+
+def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
+    """The lines above the gutter, on its left, on its right and below it; empty parts are left out."""
+    parts: list[list[Line]] = [[], [], [], []]
+    middle = gutter.center[0]
+    for line in lines:
+        x, y = line.box.center
+        if line.box.x0 < middle < line.box.x1 or not gutter.y0 <= y <= gutter.y1:
+            parts[0 if y < gutter.center[1] else 3].append(line)
+        else:
+            parts[1 if x < middle else 2].append(line)
+    return [part for part in parts if part]
+
+
+def _gaps(lines: Sequence[Line], narrowest: float) -> list[_Strip]:
+    """The white between each line and its next neighbours on the right."""
+    found = []
+    for i, line in enumerate(lines):
+        level = [
+            (j, other)
+            for j, other in enumerate(lines)
+            if other.box.x0 >= line.box.x1
+            and y_overlap(line.box, other.box) > 0.3 * min(line.box.height, other.box.height)
+        ]
+        nearest = min((other.box.x0 for _, other in level), default=0.0)
+        for j, other in level:
+            if other.box.x0 - line.box.x1 >= narrowest and other.box.x0 < nearest + 2 * line.box.height:
+                top, bottom = min(line.box.y0, other.box.y0), max(line.box.y1, other.box.y1)
+                found.append(_Strip(Box(line.box.x1, top, other.box.x0, bottom), frozenset([i]), frozenset([j])))
+    return found
+
+
+def _beside(a: Box, b: Box) -> bool:
+    return b.x0 >= a.x1 and y_overlap(a, b) > 0.3 * min(a.height, b.height)
+
+
+def _joined(a: _Strip, b: _Strip) -> _Strip:
+    box = Box(max(a.box.x0, b.box.x0), min(a.box.y0, b.box.y0), min(a.box.x1, b.box.x1), max(a.box.y1, b.box.y1))
+    return _Strip(box, a.left | b.left, a.right | b.right)
+
+
+def _crossed(strip: Box, lines: Sequence[Line]) -> bool:
+    return any(
+        overlap(line.box.x0, line.box.x1, strip.x0, strip.x1) > 0.2 * strip.width
+        and overlap(line.box.y0, line.box.y1, strip.y0, strip.y1) > 0.3 * line.box.height
+        for line in lines
+    )
+
+
+def _is_prose(side: frozenset[int], lines: Sequence[Line]) -> bool:
+    """Whether these lines are long, and about as long as one another, as the lines of a paragraph are."""
+    own = [lines[i] for i in side]
+    if len(own) < MIN_LINES:
+        return False
+    widths = [line.box.width for line in own]
+    usual = median(widths)
+    return usual >= MIN_MEASURE * line_height(own) and usual >= MIN_FILL * max(widths)
