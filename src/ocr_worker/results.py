@@ -58,6 +58,7 @@ def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
         width=parsed.width,
         height=parsed.height,
         dpi=outcome.dpi,
+        text_source=parsed.text_source,
         markdown=parsed.markdown if "markdown" in options.formats else None,
         blocks=parsed.blocks if "blocks" in options.formats else None,
         figures=parsed.figures,

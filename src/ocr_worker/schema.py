@@ -130,6 +130,9 @@ class ErrorInfo(WireModel):
     retryable: bool
 
 
+TextSource = Literal["picture", "text_layer", "both"]
+
+
 class PageWarning(WireModel):
     """Something a reader of the result should know; the result stands all the same."""
 
@@ -162,6 +165,9 @@ class PageResult(WireModel):
     width: int | None = None
     height: int | None = None
     dpi: float | None = None
+    text_source: TextSource | None = Field(
+        None, description="where the text came from: read from the picture, the page's own text layer, or both"
+    )
     markdown: str | None = None
     blocks: list[Block] | None = None
     figures: list[Figure] = []

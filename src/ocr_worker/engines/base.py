@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions
+from ocr_worker.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions, TextSource
 
 Pixels = NDArray[np.uint8]
 
@@ -66,6 +66,7 @@ class ParsedPage:
     blocks: list[Block]
     figures: list[Figure] = field(default_factory=list)
     warnings: list[PageWarning] = field(default_factory=list)
+    text_source: TextSource = "picture"
     raw: dict[str, Any] | None = None
     image: str | None = None
 

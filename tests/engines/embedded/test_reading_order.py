@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.reading_order import reading_order
+from ocr_worker.engines.embedded.reading_order import Layout, reading_order
 
 LEFT, RIGHT, FULL = (0, 100), (120, 220), (0, 220)
 
@@ -18,37 +18,49 @@ def box(column: tuple[int, int], top: int, bottom: int) -> Box:
 def test_columns_are_read_one_after_the_other() -> None:
     """Two columns whose paragraphs happen to end level are read down, then down again."""
     boxes = [box(LEFT, 0, 100), box(RIGHT, 0, 100), box(LEFT, 120, 200), box(RIGHT, 120, 200)]
-    assert reading_order(boxes) == [0, 2, 1, 3]
+    assert reading_order(Layout(boxes)) == [0, 2, 1, 3]
 
 
 def test_a_full_width_part_divides_the_columns() -> None:
     """What stands above a full-width figure is read before it, in both columns."""
     boxes = [box(RIGHT, 200, 300), box(FULL, 120, 180), box(LEFT, 200, 300), box(RIGHT, 0, 100), box(LEFT, 0, 100)]
-    assert reading_order(boxes) == [4, 3, 1, 2, 0]
+    assert reading_order(Layout(boxes)) == [4, 3, 1, 2, 0]
 
 
 def test_a_title_under_columns_heads_what_follows() -> None:
     """A title in the left column's width, under both columns, is read after the right column."""
     boxes = [box(LEFT, 0, 100), box(RIGHT, 0, 90), Box(0, 120, 80, 135), box(FULL, 150, 250)]
-    assert reading_order(boxes, heads={2}) == [0, 1, 2, 3]
+    assert reading_order(Layout(boxes, heads={2})) == [0, 1, 2, 3]
 
 
 def test_authors_in_a_row_are_read_before_the_columns_below() -> None:
     """A row of low boxes is no beginning of the columns under it."""
     row = [Box(20, 0, 80, 20), Box(140, 0, 200, 20)]
-    assert reading_order([*row, box(LEFT, 40, 400), box(RIGHT, 40, 400)]) == [0, 1, 2, 3]
+    assert reading_order(Layout([*row, box(LEFT, 40, 400), box(RIGHT, 40, 400)])) == [0, 1, 2, 3]
+
+
+def test_labels_and_their_values_are_read_row_by_row() -> None:
+    """Boxes of one line each are no columns, though a gutter runs down between them."""
+    boxes = [Box(x, y, x + 40, y + 10) for y in range(0, 100, 20) for x in (0, 100)]
+    assert reading_order(Layout(boxes, line=10)) == list(range(10))
+
+
+def test_one_box_across_the_gutter_does_not_mix_the_columns() -> None:
+    """An outlier over both columns' edges is read in its place; the columns stay whole."""
+    boxes = [box(LEFT, 0, 100), box(RIGHT, 0, 110), box(LEFT, 105, 300), box(RIGHT, 95, 300), Box(80, 90, 140, 130)]
+    assert reading_order(Layout(boxes)) in ([0, 4, 2, 1, 3], [0, 2, 1, 4, 3])
 
 
 def test_titles_side_by_side_stay_in_their_columns() -> None:
     """Two columns whose titles happen to stand level are still read one after the other."""
     boxes = [box(LEFT, 0, 200), box(RIGHT, 0, 200), box(LEFT, 220, 232), box(RIGHT, 220, 232)]
     boxes += [box(LEFT, 240, 400), box(RIGHT, 240, 400)]
-    assert reading_order(boxes, heads={2, 3}) == [0, 2, 4, 1, 3, 5]
+    assert reading_order(Layout(boxes, heads={2, 3})) == [0, 2, 4, 1, 3, 5]
 
 
 def test_columns_of_right_to_left_scripts_begin_on_the_right() -> None:
     """In Arabic the right column comes first."""
-    assert reading_order([box(LEFT, 0, 300), box(RIGHT, 0, 300)], right_to_left=True) == [1, 0]
+    assert reading_order(Layout([box(LEFT, 0, 300), box(RIGHT, 0, 300)], right_to_left=True)) == [1, 0]
 
 
 coordinate = st.floats(0, 1000)
@@ -60,4 +72,4 @@ any_box = st.builds(
 @given(st.lists(any_box, max_size=25), st.booleans())
 def test_the_order_is_a_permutation(boxes: list[Box], right_to_left: bool) -> None:
     """Whatever lies over whatever, each box has exactly one place."""
-    assert sorted(reading_order(boxes, right_to_left=right_to_left)) == list(range(len(boxes)))
+    assert sorted(reading_order(Layout(boxes, right_to_left=right_to_left))) == list(range(len(boxes)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
+from ocr_worker.schema import TextSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,22 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text. score: the recogniser's confidence, 0 to 1; 1 for a text layer's. words: may be empty."""
+    """A line of text. score: the recogniser's confidence, 0 to 1; 1 for a text layer's. words: may be empty.
+
+    own: from the page's text layer, not read from the picture.
+    """
 
     text: str
     box: Box
     score: float = 1.0
     words: tuple[Word, ...] = ()
+    own: bool = False
+
+
+def text_source(lines: Sequence[Line]) -> TextSource:
+    """Where these lines' text came from."""
+    origins = {line.own for line in lines}
+    return "both" if len(origins) > 1 else "text_layer" if True in origins else "picture"
 
 
 def line_height(lines: Sequence[Line]) -> float:

@@ -8,10 +8,10 @@ from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import warnings_for
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered
-from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
 from ocr_worker.engines.embedded.models import DETECTION_SIDE, Models
-from ocr_worker.engines.embedded.reading_order import reading_order
+from ocr_worker.engines.embedded.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
 from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
 from ocr_worker.engines.embedded.text import is_right_to_left
@@ -49,6 +49,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
         ],
         warnings=warnings_for(read),
         image=jpeg(pixels) if options.page_images == "inline" else None,
+        text_source=text_source(lines),
     )
 
 
@@ -70,14 +71,14 @@ def in_order(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:
     for region in regions:
         furniture = region.label in FURNITURE
         groups[1 if not furniture else 0 if region.box.y1 < middle else 2].append(region)
-    return [region for group in groups for region in _body_order(group, leads)]
+    return [region for group in groups for region in _body_order(group, leads, line_height(lines))]
 
 
-def _body_order(regions: Sequence[Region], right_to_left: bool) -> list[Region]:
+def _body_order(regions: Sequence[Region], right_to_left: bool, line: float) -> list[Region]:
     units = with_captions(regions)
     heads = {i for i, unit in enumerate(units) if unit[-1].label in TITLES}
     boxes = [bounds(region.box for region in unit) for unit in units]
-    return [region for i in reading_order(boxes, heads, right_to_left) for region in units[i]]
+    return [region for i in reading_order(Layout(boxes, heads, right_to_left, line)) for region in units[i]]
 
 
 def _right_to_left(lines: Sequence[Line]) -> bool:

@@ -7,38 +7,68 @@ through them, so that white lines which happen to lie side by side in two column
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap
 
 # Boxes of neighbours may touch or lie over one another by this share of the smaller side.
 TOLERANCE = 0.15
 # Boxes in a row, unlike columns, are low and far apart; shares of the height and width of all text.
 ROW_HEIGHT, ROW_GAP = 0.08, 0.08
+# A column has a box of more lines than this: labels and their values, each of one line, are read row by row.
+COLUMN_LINES = 2.0
 
 
-def reading_order(boxes: Sequence[Box], heads: Set[int] = frozenset(), right_to_left: bool = False) -> list[int]:
-    """The boxes' indices in reading order.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is to be ordered. heads: the boxes that belong to what comes after them, as titles do.
 
-    heads: those that belong to what comes after them, as titles do. right_to_left: of columns, as in Arabic.
+    right_to_left: of columns, as in Arabic. line: the usual height of a line; boxes of one line each make no columns.
     """
-    shrunk = [_shrunk(box) for box in boxes]
-    return _ordered(list(range(len(boxes))), shrunk, heads, right_to_left)
+
+    boxes: Sequence[Box]
+    heads: Set[int] = frozenset()
+    right_to_left: bool = False
+    line: float = 0.0
 
 
-def _ordered(indices: list[int], boxes: Sequence[Box], heads: Set[int], right_to_left: bool) -> list[int]:
+def reading_order(layout: Layout) -> list[int]:
+    """The boxes' indices in reading order."""
+    shrunk = replace(layout, boxes=[_shrunk(box) for box in layout.boxes])
+    return _ordered(list(range(len(layout.boxes))), shrunk)
+
+
+def _ordered(indices: list[int], layout: Layout) -> list[int]:
     if len(indices) < 2:
         return indices
-    runs = _runs(_parts(indices, boxes, axis=1), boxes, heads)
+    boxes = layout.boxes
+    runs = _runs(_parts(indices, boxes, axis=1), layout)
     if len(runs) > 1:
-        return [i for run in runs for i in _ordered(run, boxes, heads, right_to_left)]
+        return [i for run in runs for i in _ordered(run, layout)]
     columns = _parts(indices, boxes, axis=0)
     if len(columns) > 1:
-        if right_to_left:
+        if layout.right_to_left:
             columns.reverse()
-        return [i for column in columns for i in _ordered(column, boxes, heads, right_to_left)]
-    side = -1 if right_to_left else 1
+        return [i for column in columns for i in _ordered(column, layout)]
+    for i in sorted(indices, key=lambda i: boxes[i].area):
+        rest = [other for other in indices if other != i]
+        if len(_parts(rest, boxes, axis=0)) > 1 or len(_parts(rest, boxes, axis=1)) > 1:
+            return _inserted(i, _ordered(rest, layout), boxes)
+    side = -1 if layout.right_to_left else 1
     return sorted(indices, key=lambda i: (boxes[i].y0, side * boxes[i].x0))
+
+
+def _inserted(i: int, ordered: list[int], boxes: Sequence[Box]) -> list[int]:
+    """The order with a box that lay across the others' gutters: before the first that it stands above."""
+    box = boxes[i]
+    below = (
+        at
+        for at, other in enumerate(ordered)
+        if x_overlap(box, boxes[other]) > 0 and boxes[other].center[1] > box.center[1]
+    )
+    at = next(below, len(ordered))
+    return [*ordered[:at], i, *ordered[at:]]
 
 
 def _parts(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list[int]]:
@@ -53,13 +83,14 @@ def _parts(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list
     return parts
 
 
-def _runs(bands: Sequence[list[int]], boxes: Sequence[Box], heads: Set[int]) -> list[list[int]]:
+def _runs(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
     """Bands that follow one another and share a gutter, joined; a run of one column's bands stays apart."""
+    boxes, heads = layout.boxes, layout.heads
     runs: list[list[list[int]]] = []
     for band in bands:
         after_row = bool(runs) and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
         alone = after_row or _is_row(band, boxes, heads)
-        if runs and not alone and _share_gutter([i for above in runs[-1] for i in above], band, boxes):
+        if runs and not alone and _share_gutter([i for above in runs[-1] for i in above], band, layout):
             runs[-1].append(band)
         else:
             # A title at the foot of columns heads what comes below them.
@@ -80,10 +111,11 @@ def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:
     return level and apart and height < ROW_HEIGHT * page.height
 
 
-def _share_gutter(above: Sequence[int], below: Sequence[int], boxes: Sequence[Box]) -> bool:
-    """Whether both together fall into columns, and at least one of them does so by itself."""
+def _share_gutter(above: Sequence[int], below: Sequence[int], layout: Layout) -> bool:
+    """Whether both together fall into columns of text, and at least one of them does so by itself."""
+    boxes = layout.boxes
     together = _parts([*above, *below], boxes, axis=0)
-    if len(together) < 2:
+    if sum(any(boxes[i].height > COLUMN_LINES * layout.line for i in part) for part in together) < 2:
         return False
     # Else it is a box on the left and another further right below it: steps, not columns.
     return max(len(_parts(above, boxes, axis=0)), len(_parts(below, boxes, axis=0))) > 1

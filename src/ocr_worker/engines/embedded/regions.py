@@ -186,10 +186,12 @@ def _adopt(left: Sequence[Line], seen: Sequence[Detection], members: list[list[L
 
 
 def _continues(a: Line, b: Line) -> bool:
-    """Whether two lines look like neighbours in one paragraph: close, one above the other, of about one size."""
+    """Whether two lines look like neighbours in one paragraph: close, one above or beside the other, of one size."""
     low, high = sorted((a.box.height, b.box.height))
     if high > 1.5 * low or -y_overlap(a.box, b.box) > 0.7 * low:
         return False
+    if y_overlap(a.box, b.box) > 0.6 * low:
+        return -1.5 * low < x_overlap(a.box, b.box) < 0.5 * low
     return x_overlap(a.box, b.box) > 0.5 * min(a.box.width, b.box.width) and y_overlap(a.box, b.box) < 0.5 * low
 
 

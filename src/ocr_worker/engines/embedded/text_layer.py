@@ -44,7 +44,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
         if text and ink.size and float(ink.std()) > MIN_INK:
-            found.append(Line(text, box, words=own))
+            found.append(Line(text, box, words=own, own=True))
     return found
 
 
