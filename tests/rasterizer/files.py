@@ -70,6 +70,47 @@ def pages(contents: Sequence[str], box: str = "0 0 200 100", extra: str = "") ->
     return pdf(objects)
 
 
+def shifted_pdf(lines: Sequence[str], by: int = 1) -> bytes:
+    """A page whose font says of each letter that it is another: right to the eye, wrong to whoever copies it."""
+    mapping = "".join(f"<{code:02x}> <{code + by:04x}>\n" for code in range(33, 126))
+    cmap = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Lie def /CMapType 2 def "
+        "1 begincodespacerange <00> <ff> endcodespacerange "
+        f"93 beginbfchar\n{mapping}endbfchar endcmap end end"
+    )
+    return pdf(
+        [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>",
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 500 200] /Contents 5 0 R "
+            "/Resources << /Font << /F 3 0 R >> >> >>",
+            stream(" ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(lines))),
+            stream(cmap),
+        ]
+    )
+
+
+def covered_pdf(picture: Image.Image, hidden: Sequence[str]) -> bytes:
+    """A page of 500 x 200 points with a grey picture over all of it, and over text that says something else."""
+    content = " ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(hidden))
+    data = picture.convert("L").tobytes()
+    return pdf(
+        [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 500 200] /Contents 5 0 R "
+            "/Resources << /Font << /F 3 0 R >> /XObject << /I 6 0 R >> >> >>",
+            stream(f"{content} q 500 0 0 200 0 0 cm /I Do Q"),
+            f"<< /Type /XObject /Subtype /Image /Width {picture.width} /Height {picture.height} /BitsPerComponent 8 "
+            f"/ColorSpace /DeviceGray /Length {len(data)} >>\nstream\n".encode()
+            + data
+            + b"\nendstream",
+        ]
+    )
+
+
 def filled(colour: tuple[int, int, int]) -> str:
     """A content stream that paints the whole page."""
     return " ".join(f"{value / 255:.3f}" for value in colour) + " rg 0 0 5000 5000 re f"

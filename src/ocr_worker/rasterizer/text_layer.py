@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import pypdfium2.raw as pdfium_c
@@ -17,6 +18,8 @@ from ocr_worker.rasterizer.rendered import Box, LayerLine
 
 _LINE_ENDS = {0, 10, 13}
 _HYPHENS = {2, 0xFFFE}  # PDFium's own signs for a hyphen at a line's end
+_ALEFS, _LAM = "اأإآ", "ل"
+_NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
 _FAR = 1.2  # heights of the smaller character: a wider gap parts two columns
 _SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a larger bitmap
 
@@ -69,7 +72,7 @@ def text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     """The lines and their words, in the order of the file; boxes in pixels of a bitmap of `width` x `height`."""
     text_page = page.get_textpage()
     lines: list[_Line] = []
-    for character, box in _characters(text_page, _mapping(page, width, height)):
+    for character, box in _logical(_characters(text_page, _mapping(page, width, height))):
         line = lines[-1] if lines and lines[-1].open else None
         if box is None:
             if line and character:
@@ -98,6 +101,23 @@ def _characters(text_page: Any, on_bitmap: Callable[[Any], Box]) -> Iterator[tup
             yield " ", None
         else:
             yield character, on_bitmap(rect)
+
+
+def _logical(characters: Iterable[tuple[str, Box | None]]) -> Iterator[tuple[str, Box | None]]:
+    """The same, but words of right-to-left scripts whose letters stand in the file from left to right turned round."""
+    for is_rtl, run in groupby(characters, key=lambda one: one[1] is not None and _is_right_to_left(one[0])):
+        letters = list(run)
+        if is_rtl and (letters[0][1] or _NOWHERE)[0] < (letters[-1][1] or _NOWHERE)[0]:
+            letters.reverse()
+        for i in range(len(letters) - 1 if is_rtl else 0):
+            # One glyph for lam and alef is often written down as it looks, with the alef first.
+            if letters[i][0] in _ALEFS and letters[i + 1] == (_LAM, letters[i][1]):
+                letters[i], letters[i + 1] = letters[i + 1], letters[i]
+        yield from letters
+
+
+def _is_right_to_left(character: str) -> bool:
+    return unicodedata.bidirectional(character) in ("R", "AL", "NSM")
 
 
 def _is_invisible(text_page: Any, index: int) -> bool:

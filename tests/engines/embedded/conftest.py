@@ -13,7 +13,7 @@ from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded import EmbeddedEngine, create
 from ocr_worker.settings import Settings
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "resources"))
+sys.path[:0] = [str(Path(__file__).parents[2] / folder) for folder in ("resources", "rasterizer")]
 
 
 @pytest.fixture(scope="session")

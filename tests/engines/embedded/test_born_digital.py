@@ -1,0 +1,74 @@
+"""Whole PDFs through a rendering child and the engine: every script by its own text, forms, and layers that lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import files
+import pytest
+from make_scripts import TEXTS
+from PIL import Image, ImageDraw, ImageFont
+
+from ocr_worker.engines.base import PageImage, ParsedPage
+from ocr_worker.engines.embedded import EmbeddedEngine
+from ocr_worker.engines.options import EmbeddedOptions
+from ocr_worker.rasterizer import RasterPool, RasterRequest
+
+LINES = ("The gauges rose in February, not in April,", "and the meadows stood under water for nine days.")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[RasterPool]:
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=20)
+    yield pool
+    pool.close()
+
+
+def parsed(pool: RasterPool, engine: EmbeddedEngine, data: bytes, by: str = "auto") -> list[ParsedPage]:
+    """The document's pages at 200 dpi, as a job reads them; `by`: option `text_layer`."""
+    asked = RasterRequest(None, None, 200, 40_000_000, 100, by == "auto")
+    with pool.open(data, asked) as document:
+        pages = [page for page in document if isinstance(page, PageImage)]
+    return engine.parse(pages, EmbeddedOptions.model_validate({"text_layer": by}))
+
+
+SCRIPTS = (Path(__file__).parents[2] / "resources" / "scripts.pdf").read_bytes()
+
+
+def test_born_digital_pages_are_exact_in_every_script(pool: RasterPool, engine: EmbeddedEngine) -> None:
+    """Russian, Arabic and Korean come out to the letter, the letters of Arabic words in their order."""
+    pages = parsed(pool, engine, SCRIPTS)
+    assert [page.markdown for page in pages] == ["\n\n".join(sentences) for sentences in TEXTS.values()]
+    assert [(page.text_source, page.warnings) for page in pages] == [("text_layer", [])] * 3
+
+
+def test_scans_in_these_scripts_are_no_clean_success(pool: RasterPool, engine: EmbeddedEngine) -> None:
+    """The same pages as pictures cannot be read, and say so."""
+    pages = parsed(pool, engine, SCRIPTS, by="never")
+    assert [[warning.code for warning in page.warnings] for page in pages] == [["UNSUPPORTED_SCRIPT"]] * 3
+    assert {page.text_source for page in pages} == {"picture"}
+
+
+@pytest.mark.parametrize("by", ["auto", "never"])
+def test_a_filled_form_shows_its_values(pool: RasterPool, engine: EmbeddedEngine, by: str) -> None:
+    """What was filled into a field is in the text, by the text layer as by the picture."""
+    (page,) = parsed(pool, engine, files.form_pdf("Ada Lovelace"), by)
+    assert "Ada Lovelace" in page.markdown
+    assert page.text_source == ("text_layer" if by == "auto" else "picture")
+
+
+def test_a_shifted_encoding_is_caught(pool: RasterPool, engine: EmbeddedEngine) -> None:
+    """A font that tells other letters than it draws is not believed: the page is read from its picture."""
+    (page,) = parsed(pool, engine, files.shifted_pdf(LINES))
+    assert (page.markdown, page.text_source) == (" ".join(LINES), "picture")
+
+
+def test_wrong_text_under_a_scan_is_caught(pool: RasterPool, engine: EmbeddedEngine) -> None:
+    """Text that lies under the scan, and is not what the scan shows, is not believed."""
+    scan = Image.new("L", (1389, 556), 255)
+    draw = ImageDraw.Draw(scan)
+    for row, line in enumerate(LINES):
+        draw.text((80, 110 + 56 * row), line, 0, ImageFont.truetype("DejaVuSerif.ttf", 34))
+    (page,) = parsed(pool, engine, files.covered_pdf(scan, ("Tho qauges nose im Fehruary mot in Apnil",) * 2))
+    assert (page.markdown, page.text_source) == (" ".join(LINES), "picture")
