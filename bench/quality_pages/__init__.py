@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from quality_pages import papers, scans, tables
+from quality_pages import business, furniture, papers, scans, scripts, tables
 from quality_pages.page import Page
 
-FAMILIES = (papers, tables, scans)
+FAMILIES = (papers, business, furniture, tables, scans, scripts)
 
 
 def all_pages() -> list[Page]:

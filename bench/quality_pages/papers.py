@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from quality_pages import rendering as r
 from quality_pages.page import Page
-from quality_pages.parts import Box, Furniture, Part, Text, chart, columns, rule
+from quality_pages.parts import Box, Furniture, Part, Text, beside, chart, columns, rule
 from quality_pages.prose import Writer
 
 SERIF = "9.5pt 'Liberation Serif', 'DejaVu Serif', serif"
@@ -47,15 +47,14 @@ def _references(writer: Writer, count: int) -> list[Part]:
     return [Text("References", tag="h2", flow=""), *(Text(text, css) for text in listed)]
 
 
-def pages() -> Iterator[Page]:
-    """The papers."""
+def _one_and_two_columns() -> Iterator[Page]:
     w = Writer("one column")
     parts = [*_head(w), *_section(w, "1. Introduction", (6, 5)), *_section(w, "2. Method", (6, 6, 4)), _footnote(w)]
     yield Page("paper-one-column", "papers", [*parts, Furniture("1", "bottom:12mm;left:0;right:0;text-align:center")])
 
     w = Writer("two columns")
-    body = [*_section(w, "1 Introduction", (6, 7)), *_section(w, "2 Related Work", (6, 6)), _footnote(w),
-            *_section(w, "3 Approach", (6, 7, 6)), *_section(w, "4 Results", (5, 6))]  # fmt: skip
+    body = [*_section(w, "1 Introduction", (6, 7)), *_section(w, "2 Related Work", (6, 6)),
+            *_section(w, "3 Approach", (6, 7, 6)), *_section(w, "4 Results", (4,))]  # fmt: skip
     yield Page("paper-two-columns", "papers", [*_head(w), columns(2, body)], font=SERIF)
 
     w = Writer("two columns scanned")
@@ -63,15 +62,60 @@ def pages() -> Iterator[Page]:
             *_section(w, "3 Discussion", (6, 7))]  # fmt: skip
     header = Furniture(f"{w.name()} et al. / {w.phrase()}", "top:12mm;left:20mm")
     number = Furniture("317", "top:12mm;right:20mm")
-    yield Page(
-        "paper-two-columns-scan", "papers", [header, number, *_head(w, 3), columns(2, body)], r.compressed(60),
-        font=SERIF,
-    )  # fmt: skip
+    parts = [header, number, *_head(w, 3), columns(2, body)]
+    yield Page("paper-two-columns-scan", "papers", parts, r.compressed(60), font=SERIF)
 
+    w = Writer("footnotes")
+    left = [*_section(w, "3.2 Sources", (6, 6, 5)), _footnote(w, "7"), _footnote(w, "8")]
+    right = [*_section(w, "3.3 Selection", (5, 6, 6)), _footnote(w, "9")]
+    for name, look in (("paper-footnotes", None), ("paper-footnotes-scan", r.scan(r.noisy(4)))):
+        yield Page(name, "papers", [beside(Box(left), Box(right))], look, font=SERIF)
+
+
+def _figures_and_references() -> Iterator[Page]:
     w = Writer("three columns")
     body = [*_section(w, "Summary", (5,)), *_section(w, "Background", (6, 6)), *_section(w, "Findings", (6, 6, 6)),
             *_section(w, "Outlook", (5, 6))]  # fmt: skip
     title = Text(w.phrase(), "font-family:'Liberation Sans';margin-bottom:5mm", "h1")
-    yield Page(
-        "paper-three-columns", "papers", [title, columns(3, body)], r.scan(), font="9pt 'Liberation Serif', serif"
-    )
+    narrow = "9pt 'Liberation Serif', serif"
+    yield Page("paper-three-columns", "papers", [title, columns(3, body)], r.scan(), font=narrow)
+
+    w = Writer("figure across")
+    above = columns(2, _section(w, "4.1 Trials", (6, 6, 5)), "margin-bottom:4mm")
+    below = columns(2, _section(w, "4.2 Errors", (6, 6, 5)))
+    figure = [chart(height="55mm", bars=(20, 90, 60, 35, 75, 50, 85)), _caption(w, 3)]
+    yield Page("paper-figure-across", "papers", [above, *figure, below], r.scan(), font=SERIF)
+
+    w = Writer("references")
+    parts = [columns(2, [*_section(w, "6 Conclusion", (6,)), *_references(w, 26)])]
+    yield Page("paper-references", "papers", parts, r.scan(r.compressed(70)), font=SERIF)
+
+
+def _magazines() -> Iterator[Page]:
+    w = Writer("magazine")
+    articles = []
+    for number in range(2):
+        flow = f"article {number}"
+        body: list[Part] = [Text(w.prose(5), flow=flow) for _ in range(3)]
+        head = Text(w.phrase(), "font-family:'Liberation Sans'", "h1", flow)
+        byline = Text(f"By {w.name()}", "font-style:italic", flow=flow)
+        articles += [head, byline, columns(3, body, "margin-bottom:6mm")]
+    masthead = Furniture(f"The {w.word().capitalize()} Review", "top:10mm;left:20mm;font-style:italic")
+    yield Page("magazine-two-articles", "papers", [masthead, *articles], r.scan(r.compressed(70)), font=SERIF)
+
+    w = Writer("newspaper")
+    sides = []
+    for number in range(4):
+        flow = f"article {number}"
+        texts = [Text(w.prose(4), "text-align:justify", flow=flow, hyphens=True) for _ in range(3)]
+        sides.append(Box([Text(w.phrase(), "font-size:1.3em", "h2", flow), *texts]))
+    name = Text("The Harbour Chronicle", "font-size:30pt;text-align:center", "h1", "")
+    boxes = beside(*sides, css="gap:5mm")
+    yield Page("newspaper-four-columns", "papers", [name, rule(), boxes], r.scan(r.yellowed(60)), font=SERIF)
+
+
+def pages() -> Iterator[Page]:
+    """The papers."""
+    yield from _one_and_two_columns()
+    yield from _figures_and_references()
+    yield from _magazines()

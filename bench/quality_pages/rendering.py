@@ -16,6 +16,14 @@ from playwright.sync_api import Browser, sync_playwright
 from quality_pages.page import Page, Scan
 
 CHROMIUM = Path("/usr/bin/chromium")
+# Whether something that is not furniture reaches into the bottom margin, or beyond the right one.
+_TOO_LONG = """() => {
+  const style = getComputedStyle(document.body);
+  const bottom = document.body.clientHeight - parseFloat(style.paddingBottom) + 1;
+  const flowing = [...document.querySelectorAll("body *")].filter(e => !e.classList.contains("furniture"));
+  return document.body.scrollWidth > document.body.clientWidth + 1
+    || flowing.some(e => e.getBoundingClientRect().bottom > bottom);
+}"""
 
 
 @contextmanager
@@ -31,7 +39,7 @@ def document(page: Page, chromium: Browser) -> bytes:
     """The page as a PDF: with its text, or as the picture that its scan makes of it."""
     sheet = chromium.new_page()
     sheet.set_content(page.html())
-    too_long = sheet.evaluate("document.body.scrollHeight > document.body.clientHeight + 1")
+    too_long = sheet.evaluate(_TOO_LONG)
     pdf = sheet.pdf(prefer_css_page_size=True, print_background=True)
     sheet.close()
     if too_long:
