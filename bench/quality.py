@@ -28,6 +28,7 @@ from quality_metrics import Score, score
 from quality_pages import all_pages
 from quality_pages.page import Page
 from quality_pages.rendering import browser, document, picture, save
+from quality_pages.scripts import without_fonts
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +47,7 @@ class Reading:
     markdown: str
     seconds: float
     score: Score
+    fault: str
 
 
 # --------------------------------------------------------------------------- readers
@@ -83,10 +85,11 @@ def rapidocr() -> tuple[Reader, Callable[[], None]]:
 
 
 def tesseract() -> tuple[Reader, Callable[[], None]]:
-    """The command as it comes; Chinese with the Chinese model, where it is there."""
+    """The command as it comes; Chinese with that model, where it is there. Raises OSError without the command."""
     # On one thread: its threads wait busily for one another, which costs more than they bring.
     env = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     listed = set(subprocess.run([TESSERACT, "--list-langs"], capture_output=True, text=True, check=True).stdout.split())
+    print("tesseract has the languages", *sorted(listed & {"eng", "chi_sim", "chi_tra", "deu", "fra", "rus", "kor"}))
 
     def read(page: Page, pdf: bytes, pixels: np.ndarray) -> str:
         languages = "chi_sim+eng" if page.language == "zh" and "chi_sim" in listed else "eng"
@@ -104,29 +107,48 @@ READERS = {"ours": ours, "rapidocr": rapidocr, "tesseract": tesseract}
 # --------------------------------------------------------------------------- reading
 
 
-def read_all(name: str, pages: Sequence[tuple[Page, bytes]], console: Console) -> list[Reading] | None:
-    """Every page read and judged; None where the reader is not there. A page that fails or takes too long is empty."""
-    try:
-        read, close = READERS[name]()
-    except (ImportError, OSError) as error:
-        console.print(f"[yellow]{name} is left out: {error}")
-        return None
-    readings = []
+def read_all(
+    names: Sequence[str], pages: Sequence[tuple[Page, bytes]], keep: Path | None, console: Console
+) -> dict[str, list[Reading]]:
+    """Every page read and judged, by reader; the readers in turn, so that the machine's mood is the same for all.
+
+    A reader that is not there is left out. A page that fails, or takes too long, is empty. keep: a folder for what
+    each reader wrote.
+    """
+    readers = {}
+    for name in names:
+        try:
+            readers[name] = READERS[name]()
+        except (ImportError, OSError) as error:
+            console.print(f"[yellow]{name} is left out: {error}")
+    results: dict[str, list[Reading]] = {name: [] for name in readers}
     for page, pdf in pages:
         pixels = picture(pdf, DPI)
-        started = time.perf_counter()
-        try:
-            markdown = read(page, pdf, pixels)
-        except Exception as error:
-            console.print(f"[yellow]{name}: {page.name}: {error!r}")
-            markdown = ""
-        seconds = time.perf_counter() - started
-        reading = Reading(page, markdown, seconds, score(page.truth(), markdown if seconds <= LIMIT_S else ""))
-        readings.append(reading)
-        told = " ".join(f"{kind} {passed}/{total}" for kind, (passed, total) in reading.score.counts.items())
-        console.print(f"[dim]{name} {page.name}: {told}, error rate {reading.score.error_rate:.3f}, {seconds:.1f} s")
-    close()
-    return readings
+        for name, (read, _) in readers.items():
+            reading = timed(read, page, pdf, pixels)
+            results[name].append(reading)
+            if keep:
+                (keep / f"{page.name}.{name}.md").write_text(reading.markdown, encoding="utf-8")
+            told = " ".join(f"{kind} {passed}/{total}" for kind, (passed, total) in reading.score.counts.items())
+            wrong = f"error rate {reading.score.error_rate:.3f}"
+            console.print(f"[dim]{name} {page.name}: {told}, {wrong}, {reading.seconds:.1f} s {reading.fault}")
+    for _, close in readers.values():
+        close()
+    return results
+
+
+def timed(read: Reader, page: Page, pdf: bytes, pixels: np.ndarray) -> Reading:
+    """One page read by one reader."""
+    started = time.perf_counter()
+    markdown, fault = "", ""
+    try:
+        markdown = read(page, pdf, pixels)
+    except Exception as error:
+        fault = repr(error)
+    seconds = time.perf_counter() - started
+    if seconds > LIMIT_S:
+        markdown, fault = "", f"more than {LIMIT_S} s"
+    return Reading(page, markdown, seconds, score(page.truth(), markdown), fault)
 
 
 def made(chosen: Sequence[Page], console: Console) -> list[tuple[Page, bytes]]:
@@ -175,9 +197,7 @@ def summary(results: Mapping[str, list[Reading]]) -> dict[str, Any]:
     groups = list(dict.fromkeys(reading.page.group for readings in results.values() for reading in readings))
     return {
         "groups": {
-            group: {
-                name: rates([r for r in found if r.page.group == group]) for name, found in results.items()
-            }
+            group: {name: rates([r for r in found if r.page.group == group]) for name, found in results.items()}
             for group in groups
         },
         "all": {name: rates(found) for name, found in results.items()},
@@ -205,19 +225,10 @@ def print_rates(title: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]
     console.print(table)
 
 
-def print_all(found: Mapping[str, Any], console: Console) -> None:
+def print_all(results: Mapping[str, Sequence[Reading]], found: Mapping[str, Any], console: Console) -> None:
     """The three tables: by page, by group, seconds."""
-    names = list(found["pages"])
-    by_page = {
-        page: {
-            name: {
-                key: value[0] / value[1] if isinstance(value, tuple) else value
-                for key, value in found["pages"][name][page].items()
-            }
-            for name in names
-        }
-        for page in found["pages"][names[0]]
-    }
+    rows = zip(*results.values(), strict=True)
+    by_page = {row[0].page.name: {name: rates([r]) for name, r in zip(results, row, strict=True)} for row in rows}
     print_rates("by page", by_page, console)
     print_rates("by group", {**found["groups"], "all": found["all"]}, console)
     table = Table(title="seconds a page")
@@ -245,21 +256,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="a group, or the beginning of a page's name")
     parser.add_argument("--readers", default="ours,rapidocr,tesseract")
-    parser.add_argument("--pages", type=Path, help="keep the documents and their pictures there")
+    parser.add_argument(
+        "--pages", type=Path, help="keep there the documents, their pictures, and what each reader wrote"
+    )
     parser.add_argument("--show", metavar="PAGE", help="print what was expected of this page, and what came")
     given = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 200)
+    for language in without_fonts():
+        console.print(f"[yellow]this machine has no font for {language}: its pages are left out")
     only = given.show or given.only
     pages = made([p for p in all_pages() if not only or p.group == only or p.name.startswith(only)], console)
     if given.pages:
         for page, pdf in pages:
             save(given.pages, page, pdf)
-    read = {name: read_all(name, pages, console) for name in given.readers.split(",")}
-    results = {name: readings for name, readings in read.items() if readings}
+    results = read_all(given.readers.split(","), pages, given.pages, console)
     if given.show:
         return show(results, console)
     found = summary(results)
-    print_all(found, console)
+    print_all(results, found, console)
     if not given.only and len(results) == len(READERS):
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return None

@@ -9,7 +9,8 @@ from quality_pages.page import Page
 from quality_pages.parts import Furniture, Part, Text, columns
 from quality_pages.prose import Writer
 
-MIDDLE = "left:0;right:0;text-align:center"
+LEFT, MIDDLE, RIGHT = "left:20mm", "left:0;right:0;text-align:center", "right:20mm"
+TOP, FOOT = "top:11mm", "bottom:11mm"
 
 
 def _body(w: Writer, count: int) -> list[Part]:
@@ -18,24 +19,37 @@ def _body(w: Writer, count: int) -> list[Part]:
     return [columns(count, parts)] if count > 1 else parts
 
 
+def _styles(w: Writer) -> dict[str, list[tuple[str, str, str]]]:
+    """By name what is drawn, and where."""
+    author, title = w.name(), w.phrase()
+    return {
+        "corners": [(title, TOP, LEFT), ("128", TOP, RIGHT)],
+        "left-number": [("244", TOP, LEFT), (author, TOP, f"{MIDDLE};font-style:italic")],
+        "ruled-header": [(f"Chapter 4. {title}", TOP, f"{LEFT};{RIGHT};border-bottom:1px solid black")],
+        "dated-footer": [
+            ("Printed 12 May 2011", FOOT, LEFT),
+            ("Company confidential", FOOT, MIDDLE),
+            ("Page 3 of 10", FOOT, RIGHT),
+        ],
+        "address-footer": [("https://www.example.org/archive/2011/item-48213.html", FOOT, LEFT), ("3/10", FOOT, RIGHT)],
+        "dashes": [("- 7 -", FOOT, MIDDLE)],
+        "roman": [("xvii", FOOT, MIDDLE), (w.phrase().upper(), TOP, MIDDLE)],
+        "journal": [
+            (f"{author} / Journal of {w.word().capitalize()} Research 14 (2009) 201-219", TOP, MIDDLE),
+            ("207", TOP, RIGHT),
+            ("Copyright 2009 by the authors. All rights reserved.", FOOT, MIDDLE),
+        ],
+    }
+
+
+TWO_COLUMNS = ("left-number", "address-footer", "journal")
+SCANNED = ("left-number", "ruled-header", "dashes", "roman", "journal")
+
+
 def pages() -> Iterator[Page]:
     """The same kind of body under ever other furniture."""
-    w = Writer("furniture")
-    author, title = w.name(), w.phrase()
-    styles: list[tuple[str, list[tuple[str, str]], int, bool]] = [
-        ("corners", [(title, "top:11mm;left:20mm"), ("128", "top:11mm;right:20mm")], 1, False),
-        ("left-number", [("244", "top:11mm;left:20mm"), (author, f"top:11mm;{MIDDLE};font-style:italic")], 2, True),
-        ("ruled-header", [(f"Chapter 4. {title}", "top:10mm;left:20mm;right:20mm;border-bottom:1px solid black")], 1, True),
-        ("dated-footer", [("Printed 12 May 2011", "bottom:10mm;left:20mm"), ("Company confidential", f"bottom:10mm;{MIDDLE}"),
-                          ("Page 3 of 10", "bottom:10mm;right:20mm")], 1, False),
-        ("address-footer", [("https://www.example.org/archive/2011/item-48213.html", "bottom:9mm;left:20mm"),
-                            ("3/10", "bottom:9mm;right:20mm")], 2, False),
-        ("dashes", [("- 7 -", f"bottom:13mm;{MIDDLE}")], 1, True),
-        ("roman", [("xvii", f"bottom:13mm;{MIDDLE}"), (w.phrase().upper(), f"top:12mm;{MIDDLE}")], 1, True),
-        ("journal", [(f"{author} / Journal of {w.word().capitalize()} Research 14 (2009) 201-219", f"top:12mm;{MIDDLE}"),
-                     ("207", "top:12mm;right:20mm"), ("Copyright 2009 by the authors. All rights reserved.", f"bottom:11mm;{MIDDLE}")], 2, True),
-    ]  # fmt: skip
-    for name, drawn, count, scanned in styles:
-        parts = [*(Furniture(*one) for one in drawn), *_body(Writer(name), count)]
-        look = r.scan(r.noisy(4), r.compressed(70)) if scanned else None
+    for name, drawn in _styles(Writer("furniture")).items():
+        placed = [Furniture(text, f"{height};{side}") for text, height, side in drawn]
+        parts = [*placed, *_body(Writer(name), 2 if name in TWO_COLUMNS else 1)]
+        look = r.scan(r.noisy(4), r.compressed(70)) if name in SCANNED else None
         yield Page(f"furniture-{name}", "furniture", parts, look, 150 if name == "roman" else 200)

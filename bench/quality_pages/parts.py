@@ -1,4 +1,4 @@
-"""What a page is put together from. Each part knows its HTML and what a reader has to make of it; nothing is said twice."""
+"""What a page is put together from. A part knows its HTML and what a reader is to make of it; nothing is said twice."""
 
 from __future__ import annotations
 
@@ -132,9 +132,8 @@ class Fields(Part):
         )
 
     def pieces(self) -> Iterator[Piece]:
-        """A label with its value."""
-        for label, value in self.pairs:
-            yield Piece(f"{label} {value}".strip())
+        """Label and value, each by itself: a form may come back as a table."""
+        yield from (Piece(text) for pair in self.pairs for text in pair if text)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ _FRENCH = {
     "chaîne façade pièce école méthode fête",
     "V": "protège révèle précède dépasse améliore reçoit complète éclaire répète règle",
     "S": "La {A} {N} {V} la {N}, où l'année {Y} fut décisive.|À cette époque, la {N} {V} une {A} {N} près de la {N}.|"
-    "Dès {Y}, chaque {N} {V} la {A} {N} ; la {N} la {V} à peine.|Après {Q} années, une {N} {V} encore la {A} {N} voûtée.",
+    "Dès {Y}, chaque {N} {V} la {A} {N} ; la {N} la {V} à peine.|"
+    "Après {Q} années, une {N} {V} encore la {A} {N} voûtée.",
 }
 _GERMAN = {
     "A": "größere mögliche frühere schöne jährliche tägliche natürliche öffentliche nördliche ländliche",
@@ -44,9 +45,11 @@ _GERMAN = {
 }
 _CHINESE = {
     "A": "古老的 狭窄的 可靠的 重要的 明显的 复杂的 完整的 稳定的 独立的 特殊的 先进的 传统的",
-    "N": "港口 河流 图书馆 桥梁 山谷 市场 工厂 仪器 数据 模型 城市 学校 森林 理论 方法 记录 系统 信号 材料 温度 实验室 委员会",
+    "N": "港口 河流 图书馆 桥梁 山谷 市场 工厂 仪器 数据 模型 城市 学校 "
+    "森林 理论 方法 记录 系统 信号 材料 温度 实验室 委员会",
     "V": "影响了 改变了 支持了 超过了 保护了 说明了 反映了 连接了 测量了 解释了 控制了 促进了",
-    "S": "{A}{N}{V}{A}{N}，而{N}在{Y}年{V}{N}。|在{Y}年，研究人员发现{N}{V}{A}{N}。|由于{N}的变化，{A}{N}{V}附近的{N}。|"
+    "S": "{A}{N}{V}{A}{N}，而{N}在{Y}年{V}{N}。|在{Y}年，研究人员发现{N}{V}{A}{N}。|"
+    "由于{N}的变化，{A}{N}{V}附近的{N}。|"
     "我们认为{N}与{N}之间的关系{V}{A}{N}，共有{Q}个样本。|经过{Q}次观察，{A}{N}仍然{V}整个{N}。",
 }
 _RUSSIAN = {

@@ -18,6 +18,11 @@ KOREAN = "10.5pt 'Noto Sans CJK KR', sans-serif"
 MIDDLE = "bottom:12mm;left:0;right:0;text-align:center"
 
 
+def without_fonts() -> list[str]:
+    """The languages whose pages are left out on this machine."""
+    return [language for language in ("zh-cn", "ko") if not fonts_for(language)]
+
+
 def fonts_for(language: str) -> list[str]:
     """The families with the language's characters, but for DejaVu, which fontconfig offers for want of others."""
     listed = subprocess.run(
@@ -38,8 +43,8 @@ def _chinese() -> Iterator[Page]:
     title = Text("传统仪器对城市森林的影响", "text-align:center", "h1")
     number = Furniture("- 15 -", MIDDLE)
     yield Page("chinese-paper", "scripts", [title, *body, number], language="zh", font=CJK)
-    yield Page("chinese-two-columns-scan", "scripts", [title, columns(2, body), number], r.scan(r.compressed(70)),
-               language="zh", font=CJK)  # fmt: skip
+    parts = [title, columns(2, body), number]
+    yield Page("chinese-two-columns-scan", "scripts", parts, r.compressed(70), language="zh", font=CJK)
 
     w = Writer("table", "zh")
     rows = [
@@ -51,8 +56,8 @@ def _chinese() -> Iterator[Page]:
 
     w, english = Writer("mixed", "zh"), Writer("mixed")
     mixed = [Text(f"{w.prose(2)}{english.sentence()}{w.prose(2)}") for _ in range(5)]
-    yield Page("chinese-english-scan", "scripts", [Text("系统设计 System Design", tag="h1"), *mixed], r.scan(r.noisy(4)),
-               language="zh", font=CJK)  # fmt: skip
+    parts = [Text("系统设计 System Design", tag="h1"), *mixed]
+    yield Page("chinese-english-scan", "scripts", parts, r.noisy(4), language="zh", font=CJK)
 
 
 def pages() -> Iterator[Page]:
