@@ -59,7 +59,8 @@ def _parted(
         ruled = any(_sets_off(rule, box, ceiling, width, spacing) for rule in rules.across)
         apart = (box.y0 - ceiling + body) / spacing > _APART
         close = box.height < 1.2 * spacing * (len(stacked) - start)
-        if ruled or (apart and close and line_height(lines) < _SMALL * body):
+        marked = bool(_MARK.fullmatch(row[0].text))
+        if ruled or (marked and apart and close and line_height(lines) < _SMALL * body):
             note = replace(region, label="footnote", box=box, lines=lines)
             return [replace(region, box=bounds(line.box for line in kept), lines=kept), note] if kept else [note]
     return [region]

@@ -7,11 +7,14 @@ import re
 _WORD = r"(?:page|pg\.?|p\.|seite|página|pagina|pág\.|pag\.|sida|side|strona|str\.|стр\.|oldal|blatt)"
 _OF = r"(?:\s*(?:of|/|von|de|sur|van|di|av|af|z|из)\s*\d{1,4})"
 _PAGE = rf"{_WORD}\s*[|:]?\s*(?:[A-Z]-?)?(?:\d{{1,4}}|[ivxlc]{{1,7}}\b){_OF}?|\d{{1,4}}\s*\|\s*page|第\s*\d+\s*[页頁]"
-_WITH_WORD = re.compile(rf"(?:^|.*[\s|,(\[])(?:{_PAGE})[\s)\].|]*|(?:{_PAGE})[\s|,–—-].*", re.IGNORECASE)
+# Behind other words it must be written large or say out of how many; "see page 3" is a sentence's.
+_WITH_WORD = re.compile(
+    rf"(?i:{_PAGE})(?:\s*[|,–—-].*|\s+[^a-z].*)?|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*"
+)
 _ONLY_WORD = re.compile(rf"\W*(?:{_PAGE})\W*", re.IGNORECASE)
 # Alone, between dashes, after a chapter's letter or number, or out of so many.
 _NUMBER = re.compile(
-    rf"[-–—~•·|.\s]*(?:(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–.]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
+    rf"[-–—~•·|.\s]*(?:(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
     r"[-–—~•·|.\s]*"
 )
 _AT_END = re.compile(r"\d{1,4}\s+[A-Z].*|.*[^\W\d].*\s\d{1,4}")

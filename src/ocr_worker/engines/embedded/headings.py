@@ -1,4 +1,4 @@
-"""What a region is by its size: titles, text that was mistaken for more, text that runs up a margin. Pure."""
+"""What a region is by its size and words: titles, and text that was mistaken for more. Pure."""
 
 from __future__ import annotations
 
@@ -30,14 +30,8 @@ def body_height(regions: Sequence[Region]) -> float:
     return median(heights) if heights else 0.0
 
 
-def plain_kind(region: Region, width: int) -> Region:
-    """Text that runs up a margin stands aside; what the model mistook for more than text is text.
-
-    width: of the page, in pixels.
-    """
-    tall = region.box.height > 3 * region.box.width and line_height(region.lines) * 2 > region.box.width
-    if tall and not 0.1 * width < region.box.center[0] < 0.9 * width:
-        return replace(region, label="aside_text")
+def plain_kind(region: Region) -> Region:
+    """The region, as text where the model mistook it for more."""
     if region.label == "reference_content" and not any(_REFERENCE.match(line.text) for line in region.lines):
         return replace(region, label="text")
     text = " ".join(line.text for line in region.lines)
