@@ -221,6 +221,6 @@ def test_words() -> None:
         map(is_running_matter, ["© 2022 X", "www.river.org", "Vol. 3", "Smith et al.", "March 2021", "Version 2"])
     )
     assert not any(map(is_running_matter, ["The river rose", "Copyright Office Summary", "No. of gauges"]))
-    assert all(map(is_section_heading, ["CHAPTER IX", "Part 2", "Kapitel 3."]))
+    assert all(map(is_section_heading, ["CHAPTER IX", "Part 2", "Kapitel 3.", "2.3 Levels"]))
     assert all(map(is_salutation, ["Dear Sir:", "My dear Anna,", "Gentlemen:", "Sehr geehrter Herr Nagy,"]))
     assert not is_salutation("Dearth of water in the upper reaches")

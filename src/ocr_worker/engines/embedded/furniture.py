@@ -70,6 +70,12 @@ def _without_edges(regions: Sequence[Region], body: Body, rules: Rules, height: 
         count, numbered = _count(page, body, numbered)
         for line, _ in inwards[:count]:
             taken.setdefault(id(line), label)
+    for line, label in lines:
+        if label != "table" and has_page_word(line.text, whole=True):
+            share = line.box.center[1] / height
+            side = "header" if share < _DEEPEST else "footer" if share > 1 - _DEEPEST else None
+            if side:
+                taken.setdefault(id(line), side)
     return [_parted(region, taken) for region in regions]
 
 
@@ -158,7 +164,10 @@ def _strip(page: _Page, start: int, end: int, body: Body, numbered: bool) -> Str
     lines = tuple(page.lines[start:end])
     box = bounds(line.box for line in lines)
     inner = [*(line.box for line in page.lines[end:]), *page.pictures]
-    nearest = min((other.y0 for other in inner if other.center[1] > box.y1), default=box.y1)
+    if all(is_number(line.text) for line in lines):
+        # A number in the corner has nothing to do with what stands beside it.
+        inner = [other for other in inner if x_overlap(box, other) > -body.height]
+    nearest = min((other.y0 for other in inner if other.center[1] > box.y1), default=page.height)
     ruled = any(
         box.center[1] < rule.y0 < box.y1 + 1.5 * body.spacing
         and rule.y1 < nearest + 0.3 * body.height

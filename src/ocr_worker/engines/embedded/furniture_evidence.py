@@ -75,7 +75,7 @@ def evidence(strip: Strip, body: Body) -> float:
         number
         + by_gap(strip.gap)
         + by_edge(strip.edge, body.margin)
-        + by_size(strip.lines, body)
+        + by_size(strip.lines, body) / (2 if number > 2 else 1)
         + by_label(strip.labels)
         + 2.0 * strip.ruled
         + 1.5 * is_running_matter(text)
@@ -83,7 +83,7 @@ def evidence(strip: Strip, body: Body) -> float:
         + 1.0 * in_parts(strip.lines, body)
         - 1.5 * any(line.box.width > 0.8 * body.box.width for line in strip.lines)
         - 1.0 * is_sentence(text)
-        - 3.0 * is_section_heading(text)
+        - 3.0 * (number < 2 and is_section_heading(text))
     )
 
 

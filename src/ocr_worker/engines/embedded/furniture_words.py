@@ -11,7 +11,7 @@ _PAGE = rf"{_WORD}\s*[|:]?\s*(?:[A-Z]-?)?(?:\d{{1,4}}|[ivxlc]{{1,7}}\b){_OF}?|\d
 _WITH_WORD = re.compile(
     rf"(?i:{_PAGE})(?:\s*[|,–—-].*|\s+[^a-z].*)?|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*"
 )
-_ONLY_WORD = re.compile(rf"\W*(?:{_PAGE})\W*", re.IGNORECASE)
+_ONLY_WORD = re.compile(rf"[-–—|\[\s]*(?:{_PAGE})[-–—|\].\s]*", re.IGNORECASE)
 # Alone, between dashes, after a chapter's letter or number, or out of so many.
 _NUMBER = re.compile(
     rf"[-–—~•·|.\s]*(?:(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
@@ -29,7 +29,7 @@ _RUNNING = re.compile(
 )
 _SECTION = re.compile(
     r"(?:chapter|part|book|section|article|appendix|table|figure|fig\.|title|act|scene|lecture|lesson"
-    r"|kapitel|chapitre|livre|cap[ií]tulo|capitolo)\s+(?:\d+|[IVXLC]+|[A-Z])\b.{0,3}",
+    r"|kapitel|chapitre|livre|cap[ií]tulo|capitolo)\s+(?:\d+|[IVXLC]+|[A-Z])\b.{0,3}|\d+(?:\.\d+)+\.?\s+\D.*",
     re.IGNORECASE,
 )
 _SALUTATION = re.compile(
@@ -60,7 +60,7 @@ def is_running_matter(text: str) -> bool:
 
 
 def is_section_heading(text: str) -> bool:
-    """Whether the text is the heading of a numbered part, and no more: "CHAPTER IX"."""
+    """Whether the text is the heading of a numbered part: "CHAPTER IX" and no more, "2.3 Levels"."""
     return bool(_SECTION.fullmatch(text.strip()))
 
 
