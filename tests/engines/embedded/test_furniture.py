@@ -222,5 +222,5 @@ def test_words() -> None:
     )
     assert not any(map(is_running_matter, ["The river rose", "Copyright Office Summary", "No. of gauges"]))
     assert all(map(is_section_heading, ["CHAPTER IX", "Part 2", "Kapitel 3.", "2.3 Levels"]))
-    assert all(map(is_salutation, ["Dear Sir:", "My dear Anna,", "Gentlemen:", "Sehr geehrter Herr Nagy,"]))
+    assert all(map(is_salutation, ["Dear Sir:", "My dear Anna,", "Sehr geehrter Herr Nagy,", "TO: Mr. Rusk"]))
     assert not is_salutation("Dearth of water in the upper reaches")

@@ -114,8 +114,13 @@ def _seen(
         pictures=[seen(region.box) for region in regions if region.label == "image"],
         across=[seen(rule) for rule in _long_rules(regions, rules, body)],
         height=height,
-        letter=0 if foot else next((i for i, (line, _) in enumerate(lines) if is_salutation(line.text)), 0),
+        letter=0 if foot else _letter_head([line for line, _ in lines if line.box.y1 < 0.5 * height]),
     )
+
+
+def _letter_head(lines: Sequence[Line]) -> int:
+    """How many of the page's first lines stand above a salutation; 0 where there is none."""
+    return next((i for i, line in enumerate(lines) if is_salutation(line.text)), 0)
 
 
 def _long_rules(regions: Sequence[Region], rules: Rules, body: Body) -> list[Box]:

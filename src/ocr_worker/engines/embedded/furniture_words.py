@@ -22,6 +22,7 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _RUNNING = re.compile(
     r"©|\(c\)\s*\d{4}|copyright\s+\d{4}|all rights reserved|https?:|\bwww\.|\w@\w+\.\w|\bdoi\b|\b10\.\d{4,}/"
     r"|\bISSN\b|\bISBN\b|\bvol(?:\.|ume)\s*[\dIVXLC]|\bpp\.\s*\d|\bet al\.?$|\bconfidential\b|\bproprietary\b"
+    r"|\bsecret\b|classified\b"
     r"|\b(?:rev|revision|release|version|edition)\.?\s*\d|\bdownloaded\b|\bprinted (?:in|on)\b|\bcat\. no\."
     r"|^chapter \d+\b.*\w{4}|\b(?:tel|fax)\b|\bform\s+\S*\d"
     rf"|^{_MONTH}\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d$|\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:19|20)?\d\d\b",
@@ -34,7 +35,8 @@ _SECTION = re.compile(
 )
 _SALUTATION = re.compile(
     r"(?:my )?dear\b.{1,40}[,:.—-]*|gentlemen\W*|(?:dear )?sirs?\W*|sehr geehrte.*|lieber? \w+\W*"
-    r"|cher\W.*|mon cher .*|monsieur\W*|madame\W*|estimad[oa] .*|muy señor .*|to whom it may.*",
+    r"|cher\W.*|mon cher .*|monsieur\W*|madame\W*|estimad[oa] .*|muy señor .*|to whom it may.*"
+    r"|memorandum (?:for|to)\b.*|(?:to|from|subject|betreff|objet|asunto)\s*:.*",
     re.IGNORECASE,
 )
 
@@ -65,5 +67,5 @@ def is_section_heading(text: str) -> bool:
 
 
 def is_salutation(text: str) -> bool:
-    """Whether a letter begins with this line: what stands above it is the letter's head, not the page's."""
+    """Whether a letter or memorandum begins with this line: what stands above it is its own head, not the page's."""
     return bool(_SALUTATION.fullmatch(text.strip()))
