@@ -47,7 +47,7 @@ class Strip:
     gap: float
     edge: float
     ruled: bool
-    numbered: bool = False
+    numbered: bool
 
 
 def body_of(regions: Sequence[Region], width: int) -> Body:
