@@ -5,10 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.embedded.furniture import label_by_place
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import LABELS, Detection, Region, fill_regions, group_lines
+from ocr_worker.engines.embedded.regions import LABELS, Detection, fill_regions, group_lines
 
 coordinate = st.floats(0, 900)
 box = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), coordinate, coordinate, st.floats(5, 400), st.floats(5, 60))
@@ -21,14 +20,6 @@ def test_every_line_is_in_exactly_one_region(lines: list[Line], detections: list
     """Nothing that was read vanishes or is doubled, whatever the layout model says."""
     found = [id(line) for region in fill_regions(lines, detections) for line in region.lines]
     assert sorted(found) == sorted(map(id, lines))
-
-
-@given(lines, detections)
-def test_labels_change_no_text(lines: list[Line], detections: list[Detection]) -> None:
-    """Labelling by place neither drops nor reorders regions."""
-    regions = fill_regions(lines, detections)
-    labelled = label_by_place(regions, 1000, 1000)
-    assert [region.lines for region in labelled] == [region.lines for region in regions]
 
 
 def paragraph(top: float, count: int = 6, height: float = 20) -> list[Line]:
@@ -51,27 +42,3 @@ def test_a_title_over_a_paragraph_is_parted_from_it() -> None:
     lines = [Line("Stone bridges", Box(100, 70, 300, 90)), *paragraph(100)]
     regions = fill_regions(lines, [Detection("text", Box(90, 60, 810, 300), 0.9)])
     assert [(region.label, len(region.lines)) for region in regions] == [("paragraph_title", 1), ("text", 6)]
-
-
-def page(*extra: tuple[str, Box]) -> dict[str, str]:
-    """Labels, by text, of single lines on a page of 1000 x 1400 pixels with a paragraph in the middle."""
-    body = Region("text", Box(100, 300, 800, 900), tuple(paragraph(300, 20)))
-    regions = [body, *(Region("text", box, (Line(text, box),)) for text, box in extra)]
-    return {region.lines[0].text: region.label for region in label_by_place(regions, 1000, 1400)}
-
-
-def test_page_numbers_are_found_at_the_foot() -> None:
-    """A number alone at the page's foot is its number; the footer beside it is a footer."""
-    labels = page(("- 17 -", Box(480, 1340, 520, 1360)), ("River Council", Box(100, 1340, 300, 1360)))
-    assert (labels["- 17 -"], labels["River Council"]) == ("number", "footer")
-
-
-def test_a_running_head_is_a_header() -> None:
-    """A small line at the top, apart from the text, is a header."""
-    assert page(("Annual Report 2026", Box(100, 60, 300, 80)))["Annual Report 2026"] == "header"
-
-
-def test_the_largest_title_is_the_documents() -> None:
-    """Large letters make a title, the largest in the upper part the document's."""
-    labels = page(("Water Levels", Box(100, 160, 600, 220)), ("Readings", Box(100, 250, 300, 280)))
-    assert (labels["Water Levels"], labels["Readings"]) == ("doc_title", "paragraph_title")

@@ -1,125 +1,183 @@
-"""What a region is by its size and place: titles, page furniture, text that runs up a margin. Pure."""
+"""Page furniture: what a page carries at its head, foot and margins beside its text. Pure.
+
+A page is seen alone, so nothing tells what repeats. Rows are taken off the page from its edge inwards as long as the
+evidence says that they are not the page's own text.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
-from statistics import median
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import line_height
-from ocr_worker.engines.embedded.regions import TITLE, Region
+from ocr_worker.engines.embedded.footnotes import label_footnotes
+from ocr_worker.engines.embedded.furniture_evidence import Body, Strip, body_of, by_number, evidence
+from ocr_worker.engines.embedded.furniture_words import has_page_word, is_number, is_salutation
+from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
+from ocr_worker.engines.embedded.headings import label_headings, plain_kind
+from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.margins import line_numbers, runs_upwards
+from ocr_worker.engines.embedded.regions import Region
+from ocr_worker.engines.embedded.rules import Rules
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")
-_NUMBER = re.compile(r"[-–—\s|.]*(?:page|p\.|seite|s\.)?\s*(\d{1,4}|[ivxlc]{1,7}|\d{1,3}\s*-\s*\d{1,3})"
-                     r"(\s*(?:of|/|von|sur|de)\s*\d{1,4})?[-–—\s|.]*", re.IGNORECASE)  # fmt: skip
-_REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
-_FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
-_MARGIN = 0.09  # of the page's height, at its top and at its bottom
-_LONGEST_TITLE = 60  # characters, of one that ends like a sentence
-_TITLE_SIZE = 1.3  # of the body's line height
-_MIN_BODY = 8  # lines; below it a page is too sparse to tell its furniture by place
+_ENOUGH = 3.0  # points of evidence for the outermost row
+# More is asked for: on a page of few lines; for a row further in, close to the last one or not; for each row that is
+# taken together with one that does not tell by itself; for what stands above a letter's salutation.
+_SPARSE, _CLOSE, _FURTHER, _EACH, _LETTER = 1.0, 0.5, 1.5, 0.5, 2.0
+_MIN_BODY = 8  # lines
+_MOST_ROWS = 4  # at one edge
+_DEEPEST = 0.2  # of the page's height; no furniture stands further in
+_TOGETHER = 1.35  # line spacings; rows no further apart may be taken together
 
 
-def label_by_place(regions: Sequence[Region], width: int, height: int) -> list[Region]:
-    """The regions with what their size and place tell about them. width, height: of the page, in pixels."""
-    body = _body_height(regions)
-    placed = [_furniture(_kind(region, width), regions, height, body) for region in regions]
-    sized = [_headed(_sized(region, body), placed, body) for region in placed]
-    title = _document_title(sized, height, body)
-    return [replace(region, label="doc_title") if region is title else region for region in sized]
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page's lines from its edge inwards, each with its region's label, and what else stands between them."""
+
+    lines: list[Line]
+    labels: list[str]
+    pictures: list[Box]
+    across: list[Box]
+    height: int
+    letter: int
 
 
-def _body_height(regions: Sequence[Region]) -> float:
-    """The line height of most of the text."""
-    heights = [
-        line.box.height
-        for region in regions
-        if region.label in ("text", "reference_content")
-        for line in region.lines
-        for _ in range(max(1, len(line.text) // 10))
-    ]
-    return median(heights) if heights else 0.0
+def label_by_place(regions: Sequence[Region], width: int, height: int, rules: Rules) -> list[Region]:
+    """The regions with what their size and place tell about them; lines that are furniture stand by themselves.
+
+    width, height: of the page, in pixels.
+    """
+    plain = [replace(region, label="aside_text") if runs_upwards(region, width) else plain_kind(region)
+             for region in regions]  # fmt: skip
+    body = body_of(plain, width)
+    parted = [part for region in _without_edges(plain, body, rules, height) for part in region]
+    noted = label_footnotes(parted, rules, body.height, body.spacing)
+    return label_headings(noted, height, body.height)
 
 
-def _kind(region: Region, width: int) -> Region:
-    """Text that runs up a margin stands aside; what the model mistook for more than text is text."""
-    tall = region.box.height > 3 * region.box.width and line_height(region.lines) * 2 > region.box.width
-    if tall and not 0.1 * width < region.box.center[0] < 0.9 * width:
-        return replace(region, label="aside_text")
-    if region.label == "reference_content" and not any(_REFERENCE.match(line.text) for line in region.lines):
-        return replace(region, label="text")
-    text = " ".join(line.text for line in region.lines)
-    if region.label == "display_formula" and not _FORMULA.search(text):
-        return replace(region, label="text")
-    if region.label == "paragraph_title" and len(text) > _LONGEST_TITLE and text.endswith("."):
-        return replace(region, label="text")
-    return region
+def _without_edges(regions: Sequence[Region], body: Body, rules: Rules, height: int) -> list[list[Region]]:
+    """For each region its parts: what is furniture of it, and what is left."""
+    free = [region for region in regions if region.label not in ("image", "aside_text")]
+    counted = line_numbers([line for region in free if region.label != "table" for line in region.lines])
+    taken = {id(line): "aside_text" for line in counted}
+    lines = [(line, region.label) for region in free for line in region.lines if id(line) not in taken]
+    lines.sort(key=lambda entry: entry[0].box.center[1])
+    numbered = False
+    for label, foot in (("header", False), ("footer", True)):
+        inwards = lines[::-1] if foot else lines
+        page = _seen(inwards, regions, body, rules, (height, foot))
+        count, numbered = _count(page, body, numbered)
+        for line, _ in inwards[:count]:
+            taken.setdefault(id(line), label)
+    for line, label in lines:
+        if label != "table" and has_page_word(line.text, whole=True):
+            share = line.box.center[1] / height
+            side = "header" if share < _DEEPEST else "footer" if share > 1 - _DEEPEST else None
+            if side:
+                taken.setdefault(id(line), side)
+    return [_parted(region, taken) for region in regions]
 
 
-def _furniture(region: Region, others: Sequence[Region], height: int, body: float) -> Region:
-    if region.label not in ("text", "header", "footer", "paragraph_title", "reference_content") or not region.lines:
-        return region
-    top, bottom = region.box.y1 < _MARGIN * height, region.box.y0 > (1 - _MARGIN) * height
-    edge = _outermost(region.box, [other.box for other in others if other is not region], body)
-    text = " ".join(line.text for line in region.lines)
-    if (top or bottom) and edge and _NUMBER.fullmatch(text):
-        return replace(region, label="number")
-    small = len(region.lines) <= 2 and line_height(region.lines) < min(1.2 * body, 0.03 * height)
-    if region.label in ("header", "footer"):
-        near = region.box.y1 < 0.2 * height if region.label == "header" else region.box.y0 > 0.8 * height
-        return region if near and edge and small else replace(region, label="text")
-    enough = sum(len(other.lines) for other in others) >= _MIN_BODY
-    if (top or bottom) and edge and enough and small:
-        return replace(region, label="header" if top else "footer")
-    return region
+def _parted(region: Region, taken: dict[int, str]) -> list[Region]:
+    parts: list[Region] = []
+    for label in ("header", "footer", "aside_text"):
+        lines = tuple(line for line in region.lines if taken.get(id(line)) == label)
+        if lines:
+            parts.append(Region(_word_for(label, lines), bounds(line.box for line in lines), lines))
+    rest = tuple(line for line in region.lines if id(line) not in taken)
+    if rest or not region.lines:
+        label = "text" if region.label in ("header", "footer") else region.label
+        whole = len(rest) == len(region.lines) or label in ("image", "table")
+        parts.append(Region(label, region.box if whole else bounds(line.box for line in rest), rest))
+    return parts
 
 
-def _outermost(box: Box, others: Sequence[Box], body: float) -> bool:
-    """Whether all other regions lie on one side, above or below, with some white between, or beside it."""
-    below = all(other.y0 - box.y1 > 0.8 * body for other in others if not _level(box, other))
-    above = all(box.y0 - other.y1 > 0.8 * body for other in others if not _level(box, other))
-    return below or above
+def _word_for(label: str, lines: Sequence[Line]) -> str:
+    """The label, or "number" where a head or foot is nothing else."""
+    numbers = all(is_number(line.text) or has_page_word(line.text, whole=True) for line in lines)
+    return "number" if numbers and label != "aside_text" else label
 
 
-def _level(a: Box, b: Box) -> bool:
-    """Whether two boxes stand beside one another, as the two ends of a page's header do."""
-    return max(a.height, b.height) < 3 * min(a.height, b.height) and min(a.y1, b.y1) > max(a.y0, b.y0)
+def _seen(
+    lines: Sequence[tuple[Line, str]], regions: Sequence[Region], body: Body, rules: Rules, side: tuple[int, bool]
+) -> _Page:
+    """The page from one of its edges; from its foot it is seen upside down. side: the page's height, and whether so."""
+    height, foot = side
 
+    def seen(box: Box) -> Box:
+        return Box(box.x0, height - box.y1, box.x1, height - box.y0) if foot else box
 
-def _sized(region: Region, body: float) -> Region:
-    """Short text in large letters is a title."""
-    if region.label not in ("text", "figure_title") or not body or len(region.lines) > 3:
-        return region
-    large = line_height(region.lines) > _TITLE_SIZE * body
-    words = any(len(line.text) > 2 and any(map(str.isalpha, line.text)) for line in region.lines)
-    return replace(region, label="paragraph_title") if large and words else region
-
-
-def _headed(region: Region, others: Sequence[Region], body: float) -> Region:
-    """A short line by itself, right above text that begins where it begins and is wider, is a title."""
-    if region.label != "text" or len(region.lines) != 1 or not TITLE.fullmatch(region.lines[0].text):
-        return region
-    box = region.box
-    heads = any(
-        other.label == "text"
-        and len(other.lines) > 1
-        and abs(other.box.x0 - box.x0) < 1.5 * body
-        and -0.3 * body < other.box.y0 - box.y1 < 1.5 * body
-        and box.width < 0.7 * other.box.width
-        for other in others
+    return _Page(
+        lines=[replace(line, box=seen(line.box)) for line, _ in lines],
+        labels=[label for _, label in lines],
+        pictures=[seen(region.box) for region in regions if region.label == "image"],
+        across=[seen(rule) for rule in _long_rules(regions, rules, body)],
+        height=height,
+        letter=0 if foot else _letter_head([line for line, _ in lines if line.box.y1 < 0.5 * height]),
     )
-    return replace(region, label="paragraph_title") if heads else region
 
 
-def _document_title(regions: Sequence[Region], height: int, body: float) -> Region | None:
-    """The title in the largest letters of those in the upper part, when it is clearly larger than the others."""
-    titles = [region for region in regions if region.label == "paragraph_title" and region.box.y0 < 0.4 * height]
-    if not titles:
-        return None
-    largest = max(titles, key=lambda region: line_height(region.lines))
-    size = line_height(largest.lines)
-    others = [line_height(region.lines) for region in titles if region is not largest]
-    return largest if size > 1.15 * max([body, *others]) else None
+def _letter_head(lines: Sequence[Line]) -> int:
+    """How many of the page's first lines stand above a salutation; 0 where there is none."""
+    return next((i for i, line in enumerate(lines) if is_salutation(line.text)), 0)
+
+
+def _long_rules(regions: Sequence[Region], rules: Rules, body: Body) -> list[Box]:
+    """Rules nearly as wide as the text that are no table's."""
+    tables = [region.box.grown(body.height) for region in regions if region.label == "table"]
+    long = [rule for rule in rules.across if rule.width > 0.6 * body.box.width]
+    return [rule for rule in long if not any(table.contains(rule.center) for table in tables)]
+
+
+def _count(page: _Page, body: Body, numbered: bool) -> tuple[int, bool]:
+    """How many of the page's first lines are furniture, and whether its number is found. numbered: it was before."""
+    taken = 0
+    for place in range(_MOST_ROWS):
+        for more, end in enumerate(_row_ends(page.lines, taken, body)):
+            strip = _strip(page, taken, end, body, numbered)
+            enough = _ENOUGH + _EACH * more + _SPARSE * (len(page.lines) <= _MIN_BODY) + _LETTER * (end <= page.letter)
+            if place:
+                white = page.lines[taken].box.y0 - page.lines[taken - 1].box.y1
+                enough += _CLOSE if white + body.height < 1.5 * body.spacing else _FURTHER
+            all_of_it = end == len(page.lines) and not page.pictures
+            if not all_of_it and strip.edge < _DEEPEST and evidence(strip, body) >= enough:
+                numbered = numbered or by_number(strip.lines, body) > 2
+                taken = end
+                break
+        else:
+            break
+    return taken, numbered
+
+
+def _row_ends(lines: Sequence[Line], start: int, body: Body) -> Iterator[int]:
+    """Where the row that begins at `start` ends; then, as long as the next one is close, where two and three end."""
+    end = start
+    for _ in range(3):
+        if end >= len(lines):
+            return
+        first, last = lines[end].box, end
+        while end < len(lines) and y_overlap(first, lines[end].box) > 0.4 * min(first.height, lines[end].box.height):
+            end += 1
+        low = max(line.box.y1 for line in lines[last:end])
+        yield end
+        if end < len(lines) and lines[end].box.y0 - low + body.height > _TOGETHER * body.spacing:
+            return
+
+
+def _strip(page: _Page, start: int, end: int, body: Body, numbered: bool) -> Strip:
+    lines = tuple(page.lines[start:end])
+    box = bounds(line.box for line in lines)
+    inner = [*(line.box for line in page.lines[end:]), *page.pictures]
+    if all(is_number(line.text) for line in lines):
+        # A number in the corner has nothing to do with what stands beside it.
+        inner = [other for other in inner if x_overlap(box, other) > -body.height]
+    nearest = min((other.y0 for other in inner if other.center[1] > box.y1), default=page.height)
+    ruled = any(
+        box.center[1] < rule.y0 < box.y1 + 1.5 * body.spacing
+        and rule.y1 < nearest + 0.3 * body.height
+        and x_overlap(box, rule) > 0
+        for rule in page.across
+    )
+    gap = (nearest - box.y1 + body.height) / body.spacing if body.spacing else 1.0
+    return Strip(lines, frozenset(page.labels[start:end]), gap, box.center[1] / page.height, ruled, numbered)

@@ -33,7 +33,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     rules = find_rules(pixels)
     detections = models.find_regions(pixels) if lines else []
     regions = fill_regions(lines, _with_grids(detections, rules, lines))
-    ordered = in_order(label_by_place(regions, width, height), lines)
+    ordered = in_order(label_by_place(regions, width, height, rules), lines)
     passages = write_regions(ordered, rules, page.number)
     return ParsedPage(
         width=width,

@@ -1,0 +1,226 @@
+"""What a page carries beside its text: heads, feet, numbers, notes, and what only looks like them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_worker.engines.embedded.furniture import FURNITURE, label_by_place
+from ocr_worker.engines.embedded.furniture_words import (
+    has_page_word,
+    is_number,
+    is_running_matter,
+    is_salutation,
+    is_section_heading,
+)
+from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.regions import LABELS, Region
+from ocr_worker.engines.embedded.rules import Rules
+
+WIDTH, HEIGHT = 1000, 1400
+NO_RULES = Rules((), ())
+
+coordinate = st.floats(0, 900)
+box = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), coordinate, coordinate, st.floats(5, 400), st.floats(5, 60))
+lines = st.lists(st.builds(Line, st.text("abc DEF.1", min_size=1), box), min_size=1, max_size=5)
+regions = st.lists(
+    st.builds(
+        lambda label, lines: Region(label, bounds(line.box for line in lines), tuple(lines)),
+        st.sampled_from(sorted(set(LABELS.values()))),
+        lines,
+    ),
+    max_size=8,
+)
+
+
+@given(regions, st.lists(box, max_size=4))
+def test_labels_change_no_text(regions: list[Region], across: list[Box]) -> None:
+    """Labelling by place neither drops nor doubles a line."""
+    labelled = label_by_place(regions, WIDTH, HEIGHT, Rules(tuple(across), ()))
+    assert sorted(id(line) for region in labelled for line in region.lines) == sorted(
+        id(line) for region in regions for line in region.lines
+    )
+
+
+def line(text: str, x: float, y: float, width: float | None = None, height: float = 20) -> Line:
+    return Line(text, Box(x, y, x + (width or 10 * len(text)), y + height))
+
+
+def region(*lines: Line, label: str = "text") -> Region:
+    return Region(label, bounds(line.box for line in lines), lines)
+
+
+def paragraph(top: float, count: int = 20) -> Region:
+    return region(*(line("words and more words of it", 100, top + 30 * i, 700) for i in range(count)))
+
+
+def labels(*more: Region, rules: Rules = NO_RULES, body: Region | None = None) -> dict[str, str]:
+    """The labels, by their text, of the lines of these regions on a page with a paragraph at 300 to 900."""
+    found = label_by_place([*more, body or paragraph(300)], WIDTH, HEIGHT, rules)
+    return {line.text: region.label for region in found for line in region.lines}
+
+
+HEADS = {
+    "number": [line("17", 480, 100)],
+    "number-and-title": [line("22", 100, 140), line("1 Introduction", 640, 140)],
+    "near-the-edge": [line("Annual Report 2026", 100, 60)],
+    "capitals-close-to-the-text": [line("214", 100, 202), line("HISTOIRE", 400, 202)],
+    "two-lines": [line("JOURNAL OF BRIDGES", 400, 60), line("Vol. 3, May 2003", 400, 84)],
+    "three-parts": [line("BASH(1)", 100, 90), line("General Commands", 400, 90), line("BASH(1)", 730, 90)],
+    "page-of": [line("Smith v. Jones, Page 3 of 10", 500, 150)],
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_running_heads_are_found(head: list[Line]) -> None:
+    """A head is told by numbers, words, white, edge, capitals, parts; it may share no region with its neighbours."""
+    found = labels(*(region(one) for one in head), body=paragraph(230))
+    assert {found[one.text] for one in head} <= {"header", "number"}
+
+
+FEET = {
+    "number": [line("- 17 -", 480, 1200)],
+    "out-of": [line("River Council", 100, 1310), line("Page 1 sur 3", 700, 1310)],
+    "rights": [line("© 2024 The River Council. All rights reserved", 200, 1340)],
+    "read-twice": [line("6", 490, 1200, 20), line("6", 485, 1200, 30)],
+}
+
+
+@pytest.mark.parametrize("foot", FEET.values(), ids=FEET)
+def test_feet_are_found(foot: list[Line]) -> None:
+    """A page's foot, with its number or without."""
+    found = labels(*(region(one) for one in foot))
+    assert {found[one.text] for one in foot} <= {"footer", "number"}
+
+
+def test_a_head_glued_to_the_text_is_parted_from_it() -> None:
+    """A region that begins too high loses the line that is the page's, and nothing else."""
+    body = region(line("Rivers 17", 600, 60), *paragraph(300).lines)
+    found = label_by_place([body], WIDTH, HEIGHT, NO_RULES)
+    assert [(part.label, len(part.lines)) for part in found] == [("header", 1), ("text", 20)]
+
+
+def test_a_rule_sets_a_head_off() -> None:
+    """Text above a rule as wide as the page's text is its head."""
+    head = region(line("Reports on the river", 100, 130))
+    rule = Rules((Box(100, 156, 800, 158),), ())
+    assert labels(head, body=paragraph(185))["Reports on the river"] == "text"
+    assert labels(head, body=paragraph(185), rules=rule)["Reports on the river"] == "header"
+
+
+STAYS = {
+    "title": line("Water Levels of the Tisza", 200, 100, 600, height=40),
+    "chapter": line("CHAPTER IX", 450, 140),
+    "last-line": line("and so it ended in the", 100, 915),
+    "equation-number": line("(12)", 760, 960),
+    "heading": line("Readings", 100, 245),
+}
+
+
+@pytest.mark.parametrize("kept", STAYS.values(), ids=STAYS)
+def test_text_at_the_edges_stays(kept: Line) -> None:
+    """Titles, headings, and the first and last lines of the text are no furniture."""
+    assert labels(region(kept))[kept.text] not in FURNITURE
+
+
+def test_a_letters_head_stays() -> None:
+    """What stands above a letter's salutation is the letter's: sender, place, date."""
+    head = [line("Office of the Surveyor", 350, 90), line("Szeged, March 3, 1871", 560, 150)]
+    dear = line("Dear Mr. Vásárhelyi:", 100, 260)
+    found = labels(*map(region, [*head, dear]))
+    assert [found[one.text] for one in head] == ["text", "text"]
+
+
+def test_a_sparse_page_keeps_its_lines() -> None:
+    """On a page of a few lines only clear furniture goes."""
+    found = labels(region(line("Contents", 100, 95)), region(line("Page 2", 480, 1340)), body=paragraph(200, 3))
+    assert (found["Contents"] in FURNITURE, found["Page 2"]) == (False, "number")
+
+
+def test_a_tables_first_row_stays() -> None:
+    """A row of numbers at the top is a table's, even where white sets it off."""
+    cells = [line(text, 100 + 200 * i, 110) for i, text in enumerate(("12", "Szeged", "814", "2.5"))]
+    table = region(
+        *cells, *(line(one.text, one.box.x0, 150 + 30 * i) for i in range(9) for one in cells), label="table"
+    )
+    found = label_by_place([table, paragraph(600)], WIDTH, HEIGHT, NO_RULES)
+    assert [part.label for part in found] == ["table", "text"]
+
+
+def test_the_numbers_of_lines_stand_aside() -> None:
+    """Numbers that count the lines left of the text are not read with it."""
+    numbers = [line(str(i + 1), 50, 300 + 30 * i) for i in range(20)]
+    found = labels(*map(region, numbers))
+    assert {found[one.text] for one in numbers} == {"aside_text"}
+
+
+def test_text_up_the_margin_stands_aside() -> None:
+    """A stamp that runs up the margin is no text; a column of single digits there is."""
+    stamp = region(line("arXiv:2206.01062v1", 20, 400, 30, height=500))
+    digits = region(*(line("2", 950, 400 + 60 * i, 12) for i in range(4)))
+    assert labels(stamp)["arXiv:2206.01062v1"] == "aside_text"
+    assert labels(digits)["2"] == "text"
+
+
+NOTE = [
+    line("1 See the survey of 1842, held at Szeged.", 100, 940, height=16),
+    line("It is lost.", 100, 962, height=16),
+]
+
+
+def test_small_print_with_a_mark_is_a_footnote() -> None:
+    """Set off by white, smaller than the text, beginning with a mark, at the foot."""
+    assert set(labels(region(*NOTE)).values()) == {"text", "footnote"}
+
+
+def test_a_footnote_under_a_short_rule_is_parted_from_its_text() -> None:
+    """A short rule sets a note off, though the layout model took it and the text for one."""
+    body = region(*paragraph(300).lines, line("* See the survey.", 100, 905))
+    rules = Rules((Box(100, 896, 350, 898),), ())
+    found = label_by_place([body], WIDTH, HEIGHT, rules)
+    assert [(part.label, len(part.lines)) for part in found] == [("text", 20), ("footnote", 1)]
+
+
+def test_a_numbered_list_is_no_footnote() -> None:
+    """Of the text's size and close to it."""
+    assert labels(region(line("1 Measure the level", 100, 905)))["1 Measure the level"] == "text"
+
+
+def test_titles_by_their_size() -> None:
+    """Large letters make a title, the largest in the upper part the document's; a box to tick makes none."""
+    found = labels(
+        region(line("Water Levels", 100, 160, height=60)),
+        region(line("Readings", 100, 250, height=30)),
+        region(line("□ Yes □ No", 100, 1000, height=40)),
+    )
+    assert (found["Water Levels"], found["Readings"]) == ("doc_title", "paragraph_title")
+    assert found["□ Yes □ No"] == "text"
+
+
+@pytest.mark.parametrize(
+    "text", ["Page 3 of 10", "Seite 4", "p. 17", "12 | Page", "Report, Page 1 of 2", "Page 1 sur 3"]
+)
+def test_page_words(text: str) -> None:
+    """A page's number with its word, in the usual languages."""
+    assert has_page_word(text)
+
+
+@pytest.mark.parametrize("text", ["see page 32.", "Page 30 lists what follows", "pages", "4 of them"])
+def test_no_page_words(text: str) -> None:
+    """A sentence that speaks of pages."""
+    assert not has_page_word(text)
+
+
+def test_words() -> None:
+    """Examples of what the words tell, and of what they do not."""
+    assert all(map(is_number, ["17", "- 17 -", "iv", "A-3", "7-45", "3/10", "XIV"]))
+    assert not any(map(is_number, ["(12)", "23.3", "mid", "1,250", "Level"]))
+    assert all(
+        map(is_running_matter, ["© 2022 X", "www.river.org", "Vol. 3", "Smith et al.", "March 2021", "Version 2"])
+    )
+    assert not any(map(is_running_matter, ["The river rose", "Copyright Office Summary", "No. of gauges"]))
+    assert all(map(is_section_heading, ["CHAPTER IX", "Part 2", "Kapitel 3.", "2.3 Levels"]))
+    assert all(map(is_salutation, ["Dear Sir:", "My dear Anna,", "Sehr geehrter Herr Nagy,", "TO: Mr. Rusk"]))
+    assert not is_salutation("Dearth of water in the upper reaches")
