@@ -22,6 +22,10 @@ SHORT = 8  # characters; furniture as short as a page number may not stand by it
 _PLAIN = str.maketrans("‘’‚“”„＿–—‑‒−‐µ", "'''\"\"\"_------μ")
 
 
+# Chinese is written without spaces, which some put between it and figures or Latin words.
+_BESIDE_CHINESE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) | (?=[\u3000-\u9fff\uff00-\uffef])")
+
+
 @dataclass(frozen=True, slots=True)
 class CellTest:
     """A cell's text, and by name ("up", "down", "left", "right", "top", "side") what must be there."""
@@ -70,7 +74,8 @@ def plain(markdown: str) -> str:
     """Without emphasis and breaks, whitespace and quotation marks in one form: what snippets are looked for in."""
     text = re.sub(r"</?(?:br|b|i|sup|sub)\s*/?>", lambda tag: " " if "br" in tag[0] else "", markdown)
     text = re.sub(r"(\*\*|__|\*)(\S.*?)\1", r"\2", text)
-    return " ".join(unicodedata.normalize("NFC", unescape(text)).translate(_PLAIN).split())
+    text = " ".join(unicodedata.normalize("NFC", unescape(text)).translate(_PLAIN).split())
+    return _BESIDE_CHINESE.sub("", text)
 
 
 def is_present(snippet: str, text: str, diffs: float = PRESENT_DIFFS) -> bool:

@@ -138,13 +138,14 @@ class Fields(Part):
 
 @dataclass(frozen=True)
 class Table(Part):
-    """A table; cells are strings or `Given`. heads: rows of headings. css: of the table; cell_css: of each cell."""
+    """A table; cells are strings or `Given`. heads: how many rows of headings. css, cell_css: of it, of each cell."""
 
     rows: Sequence[Sequence[str | Given]]
     heads: int = 1
     css: str = ""
     cell_css: str = ""
     style: str = "ruled"
+    heads_align: str = "right"
 
     def _given(self) -> list[list[Given]]:
         rows = [[cell if isinstance(cell, Given) else Given(cell) for cell in row] for row in self.rows]
@@ -154,18 +155,20 @@ class Table(Part):
         ]
 
     def html(self) -> str:
-        """A table of HTML in the class `style`."""
-        rows = "".join(f"<tr>{''.join(self._cell(cell) for cell in row)}</tr>" for row in self._given())
-        return f'<table class="{self.style}" style="{self.css}">{rows}</table>'
-
-    def _cell(self, cell: Given) -> str:
-        tag = "th" if cell.is_head else "td"
-        number = cell.text[:1] in "-$(0123456789" and cell.text != "" and not cell.is_head
-        align = "text-align:right;" if number else ""
-        return (
-            f'<{tag} rowspan="{cell.rows}" colspan="{cell.columns}" style="{align}{self.cell_css}">'
-            f"{escape(cell.text)}</{tag}>"
-        )
+        """A table in the class `style`; numbers stand at the right, headings over them as `heads_align` says."""
+        cells = placed(self._given())
+        numeric = {cell.column for cell in cells if not cell.is_head and _is_number(cell.text)}
+        rows: list[str] = ["" for _ in self.rows]
+        for cell in cells:
+            tag, align = "td", "right" if _is_number(cell.text) else "left"
+            if cell.is_head:
+                over = "center" if cell.columns > 1 else self.heads_align
+                tag, align = "th", over if cell.column in numeric else "left"
+            rows[cell.row] += (
+                f'<{tag} rowspan="{cell.rows}" colspan="{cell.columns}" style="text-align:{align};{self.cell_css}">'
+                f"{escape(cell.text)}</{tag}>"
+            )
+        return f'<table class="{self.style}" style="{self.css}"><tr>{"</tr><tr>".join(rows)}</tr></table>'
 
     def pieces(self) -> Iterator[Piece]:
         """The cells, row by row."""
@@ -220,6 +223,10 @@ def chart(width: str = "100%", height: str = "45mm", bars: Sequence[int] = (30, 
         f'<svg viewBox="0 0 104 104" preserveAspectRatio="none" style="width:{width};height:{height};display:block">'
         f"{drawn}{axes}</svg>"
     )
+
+
+def _is_number(text: str) -> bool:
+    return bool(text) and text[0] in "-$(0123456789"
 
 
 def _breakable(text: str) -> str:

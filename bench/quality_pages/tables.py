@@ -76,6 +76,8 @@ def pages() -> Iterator[Page]:
     yield _page("table-booktabs", booktabs)
     yield _page("table-booktabs-scan", booktabs, noise)
     financial = Table(_financial(Writer("financial")), style="open", cell_css="padding:0.4mm 2mm")
+    aside = Table(_plain(Writer("heads aside"), 8, 5), style="booktabs", heads_align="left")
+    yield _page("table-heads-left", aside)
     yield _page("table-financial", financial)
     yield _page("table-financial-scan", financial, noise)
     yield _page("table-heads-over-scan", Table(_heads_over(Writer("heads over")), heads=2), r.scan())
