@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import warnings_for
@@ -27,11 +28,11 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     """Reads the page; a blank one has no blocks and no text."""
     use_layer = bool(page.text_lines) and getattr(options, "text_layer", "never") == "auto"
     own = page.text_lines if use_layer and page.text_lines else ()
-    pixels, read = _read(models, page.pixels, own)
+    pixels, read, seen = _read(models, page.pixels, own)
     height, width = pixels.shape[:2]
     lines = [line for line in read if line.text]
     rules = find_rules(pixels)
-    detections = models.find_regions(pixels) if lines else []
+    detections = seen.result() if lines else []
     regions = fill_regions(lines, _with_grids(detections, rules, lines))
     ordered = in_order(label_by_place(regions, width, height, rules), lines)
     passages = write_regions(ordered, rules, page.number)
@@ -53,14 +54,20 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     )
 
 
-def _read(models: Models, pixels: Pixels, own: Sequence[TextLine]) -> tuple[Pixels, list[Line]]:
-    """The page set upright, and its lines: the text layer's where it has some and does not lie, else those read."""
+def _read(
+    models: Models, pixels: Pixels, own: Sequence[TextLine]
+) -> tuple[Pixels, list[Line], Future[list[Detection]]]:
+    """The page set upright, its lines (the text layer's where it has some and does not lie, else those read), and its
+    regions, which are looked for meanwhile."""
+    seen = models.begin_regions(pixels)
     side = LAYER_SIDE if own else DETECTION_SIDE
-    pixels, quads, own_quads = upright(models, pixels, side, quads_of(layer_boxes(own)))
-    layer = layer_lines(own, own_quads, pixels)
-    if layer and is_honest(models, pixels, layer):
-        return pixels, layer + models.read_lines(pixels, not_covered(quads, layer))
-    return pixels, models.read_lines(pixels, quads)
+    straight, quads, own_quads = upright(models, pixels, side, quads_of(layer_boxes(own)))
+    if straight is not pixels:
+        seen = models.begin_regions(straight)
+    layer = layer_lines(own, own_quads, straight)
+    if layer and is_honest(models, straight, layer):
+        return straight, layer + models.read_lines(straight, not_covered(quads, layer)), seen
+    return straight, models.read_lines(straight, quads), seen
 
 
 def in_order(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:

@@ -58,10 +58,8 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
     if not long or _is_broken("".join(line.text for line in layer)):
         return False
     picked = [long[i] for i in np.unique(np.linspace(0, len(long) - 1, SAMPLE).round().astype(int))]
-    alike = []
-    for line in picked:
-        corners = quads_of([line.box.grown(0.1 * line.box.height)])
-        alike.append(_likeness(line, models.read_lines(pixels, corners)))
+    corners = quads_of([line.box.grown(0.1 * line.box.height) for line in picked])
+    alike = [_likeness(line, read) for line, read in zip(picked, models.read_lines(pixels, corners), strict=True)]
     return float(np.median(alike)) >= ALIKE
 
 
@@ -77,11 +75,11 @@ def _covered_width(box: Box, layer: Sequence[Line]) -> float:
     return sum(max(0.0, x_overlap(other, box)) for other in level) / max(1.0, box.width)
 
 
-def _likeness(line: Line, read: Sequence[Line]) -> float:
+def _likeness(line: Line, read: Line) -> float:
     """0 to 1; 1 also where the layer's script cannot be read, and indeed was not."""
     if _foreign_share(line.text) > 0.5:
-        return float(not all(is_legible(other) and _letters(other.text) for other in read) or not read)
-    return SequenceMatcher(None, _letters(line.text), _letters("".join(r.text for r in read)), autojunk=False).ratio()
+        return float(not (is_legible(read) and _letters(read.text)))
+    return SequenceMatcher(None, _letters(line.text), _letters(read.text), autojunk=False).ratio()
 
 
 def _letters(text: str) -> str:
