@@ -42,3 +42,14 @@ def test_a_title_over_a_paragraph_is_parted_from_it() -> None:
     lines = [Line("Stone bridges", Box(100, 70, 300, 90)), *paragraph(100)]
     regions = fill_regions(lines, [Detection("text", Box(90, 60, 810, 300), 0.9)])
     assert [(region.label, len(region.lines)) for region in regions] == [("paragraph_title", 1), ("text", 6)]
+
+
+def test_a_picture_behind_most_of_the_pages_text_is_no_figure() -> None:
+    """A listing that the layout model took for a picture stays text; a chart with its labels stays a figure."""
+
+    def spread(text: str) -> list[Line]:
+        return [Line(text, Box(100, 100 + 60 * i, 250, 115 + 60 * i)) for i in range(12)]
+
+    seen = [Detection("image", Box(90, 90, 810, 860), 0.9)]
+    assert [region.label for region in fill_regions(spread("let x = 1"), seen)][0] == "text"
+    assert [region.label for region in fill_regions(spread("2019"), seen)] == ["image"]

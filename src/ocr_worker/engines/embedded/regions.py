@@ -28,9 +28,11 @@ TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
 CAPTIONED = ("image", "table")
 PROSE = ("text", "reference_content", "paragraph_title")
 # What counts as picture with some words in it, not as text that the model took for a picture: at most this share of
-# its area; and where it holds some lines, the model's certainty, and fewer words a line than sentences have.
+# its area; and where it holds some lines, the model's certainty, and fewer words a line than sentences have, or, where
+# it holds most of the page's lines, than a chart's axes have.
 MAX_TEXT_IN_FIGURE = 0.3
 MIN_WRITTEN, SURE_PICTURE, SENTENCES = 5, 0.6, 3.0
+MOST, LABELS_ONLY = 0.6, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ def _is_picture(seen: Detection, lines: Sequence[Line]) -> bool:
     if len(inside) < MIN_WRITTEN:
         return True
     words = sum(len(line.text.split()) for line in inside)
-    return seen.score >= SURE_PICTURE and words < SENTENCES * len(inside)
+    most = SENTENCES if len(inside) < MOST * len(lines) else LABELS_ONLY
+    return seen.score >= SURE_PICTURE and words < most * len(inside)
 
 
 def _adopt(left: Sequence[Line], seen: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
