@@ -51,5 +51,5 @@ def test_a_picture_behind_most_of_the_pages_text_is_no_figure() -> None:
         return [Line(text, Box(100, 100 + 60 * i, 250, 115 + 60 * i)) for i in range(12)]
 
     seen = [Detection("image", Box(90, 90, 810, 860), 0.9)]
-    assert [region.label for region in fill_regions(spread("let x = 1"), seen)][0] == "text"
+    assert next(region.label for region in fill_regions(spread("let x = 1"), seen)) == "text"
     assert [region.label for region in fill_regions(spread("2019"), seen)] == ["image"]
