@@ -65,14 +65,15 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
 
 def not_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
     """The lines seen on the picture that the layer does not have: parts that are pictures, forms filled in."""
-    missing = [quad for quad in quads if _covered_width(_bounds(quad), layer) < 0.5]
+    missing = [quad for quad in quads if _is_missing(_bounds(quad), layer)]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
 
 
-def _covered_width(box: Box, layer: Sequence[Line]) -> float:
-    """The share of the box's width over which the layer has text; outlines on the picture are higher than the text."""
+def _is_missing(box: Box, layer: Sequence[Line]) -> bool:
+    """Whether the layer has no text over most of the outline, which is larger than the text by some of its height."""
     level = [line.box for line in layer if y_overlap(line.box, box) > 0.4 * min(line.box.height, box.height)]
-    return sum(max(0.0, x_overlap(other, box)) for other in level) / max(1.0, box.width)
+    shared = sum(max(0.0, x_overlap(other, box)) for other in level)
+    return shared < 0.5 * box.width and (not shared or box.width - shared > box.height)
 
 
 def _likeness(line: Line, read: Line) -> float:
