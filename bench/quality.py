@@ -275,7 +275,8 @@ def main() -> None:
     found = summary(results)
     print_all(results, found, console)
     if not given.only and len(results) == len(READERS):
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        rounded = json.loads(json.dumps(found), parse_float=lambda digits: round(float(digits), 4))
+        RESULTS.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
     return None
 
 
