@@ -25,8 +25,10 @@ from ocr_worker.engines.embedded.regions import LABELS, Detection
 Quads = NDArray[np.float32]
 
 # Lines are found on a picture no larger than this, and read from the page itself: on pages at 150 to 300 dpi the same
-# lines were found at 960 to 2000 pixels, at a sixth of the cost.
+# lines were found at 960 to 2000 pixels, at a sixth of the cost; on larger pictures columns run into one another.
 DETECTION_SIDE = 1280
+# Median pixels of the lines' outlines below which some were missed or taken together; then a larger picture is used.
+LOWEST_OUTLINE, LARGER = 14.0, 1.5
 BATCH = 2  # lines that are recognised at once; more are padded to the longest, and took no less time but more memory
 LEAST_WIDTH = 32  # pixels that a line is padded to, at the recogniser's height of 48; its own 320 is lost on tables
 _NOISY_MODULES = (
@@ -74,11 +76,21 @@ class Models:
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
 
-    def find_lines(self, pixels: Pixels, side: int = DETECTION_SIDE) -> Quads:
+    def find_lines(self, pixels: Pixels, side: int | None = None) -> Quads:
         """Corners of the text lines, float32 [n, 4, 2], clockwise from the line's own top left.
 
-        side: pixels of the longer side that the picture is reduced to for this.
+        side: pixels of the longer side that the picture is reduced to for this; None: as many as its print needs.
         """
+        if side is not None:
+            return self._outline(pixels, side)
+        side, longest = DETECTION_SIDE, max(pixels.shape[:2])
+        quads = self._outline(pixels, side)
+        while len(quads) and side < longest and _outline_height(quads) * side / longest < LOWEST_OUTLINE:
+            side = min(round(LARGER * side), longest)
+            quads = self._outline(pixels, side)
+        return quads
+
+    def _outline(self, pixels: Pixels, side: int) -> Quads:
         detector = self._reader._load_det_model()
         detector.limit_side_len = side
         found = detector(pixels)
@@ -89,7 +101,8 @@ class Models:
     def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:
         """The lines' texts, one line for each; the text of what is not legible may be empty."""
         # Alike lengths together, the longest first: little padding, and no thread is left with a long one at the end.
-        order = np.argsort(-_lengths(quads), kind="stable")
+        length, height = _sides(quads)
+        order = np.argsort(-length / np.maximum(1, height), kind="stable")
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         read = [
             line for lines in self._pool.map(lambda batch: self._read(pixels, quads[batch]), batches) for line in lines
@@ -132,10 +145,14 @@ def turned(pixels: Pixels, quarters: int) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels, quarters))
 
 
-def _lengths(quads: Quads) -> NDArray[np.float32]:
-    """How long the lines are, in their own heights, float32 [n]."""
+def _sides(quads: Quads) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The quads' longer and shorter sides in pixels, each [n]."""
     width, height = (np.linalg.norm(quads[:, 0] - quads[:, other], axis=1) for other in (1, 3))
-    return np.asarray(np.maximum(width, height) / np.maximum(1, np.minimum(width, height)), np.float32)
+    return np.maximum(width, height), np.minimum(width, height)
+
+
+def _outline_height(quads: Quads) -> float:
+    return float(np.median(_sides(quads)[1]))
 
 
 def _bounds(quad: NDArray[np.float32]) -> Box:

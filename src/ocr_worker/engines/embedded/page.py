@@ -9,9 +9,10 @@ from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import warnings_for
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered
+from ocr_worker.engines.embedded.gutters import split_at_gutters
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
-from ocr_worker.engines.embedded.models import DETECTION_SIDE, Models
+from ocr_worker.engines.embedded.models import Models
 from ocr_worker.engines.embedded.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
 from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
@@ -30,7 +31,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     own = page.text_lines if use_layer and page.text_lines else ()
     pixels, read, seen = _read(models, page.pixels, own)
     height, width = pixels.shape[:2]
-    lines = [line for line in read if line.text]
+    lines = split_at_gutters([line for line in read if line.text])
     rules = find_rules(pixels)
     detections = seen.result() if lines else []
     regions = fill_regions(lines, _with_grids(detections, rules, lines))
@@ -60,7 +61,7 @@ def _read(
     """The page set upright, its lines (the text layer's where it has some and does not lie, else those read), and its
     regions, which are looked for meanwhile."""
     seen = models.begin_regions(pixels)
-    side = LAYER_SIDE if own else DETECTION_SIDE
+    side = LAYER_SIDE if own else None
     straight, quads, own_quads = upright(models, pixels, side, quads_of(layer_boxes(own)))
     if straight is not pixels:
         seen = models.begin_regions(straight)

@@ -14,10 +14,10 @@ SURE = 0.9  # mean confidence of lines that stand upright
 MIN_SKEW, MAX_SKEW = 0.4, 15.0  # degrees; less does no harm, more is no skew
 
 
-def upright(models: Models, pixels: Pixels, side: int, others: Quads) -> tuple[Pixels, Quads, Quads]:
+def upright(models: Models, pixels: Pixels, side: int | None, others: Quads) -> tuple[Pixels, Quads, Quads]:
     """The page turned and levelled so that its lines run straight, and the corners of its lines and of others on it.
 
-    side: pixels of the picture that lines are looked for on.
+    side: pixels of the picture that lines are looked for on; None: as many as its print needs.
     """
     quads = models.find_lines(pixels, side)
     if not len(quads):
