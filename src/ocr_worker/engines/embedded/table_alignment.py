@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from statistics import median
 
@@ -14,6 +15,7 @@ MAX_HEAD = 5  # lines of text
 WIDE = 0.6  # of the table's width: such a rule parts rows; a shorter one underlines a heading
 STEP = 1.08  # ratio of the distance of rows to that of lines in a cell, at least, to tell them apart
 Row = list[Piece]
+_YEAR = re.compile(r"(19|20)\d\d[*†]?")
 
 
 def aligned_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[float] = ()) -> list[Row]:
@@ -64,13 +66,18 @@ def _head_rows(found: Sequence[Sequence[Line]], bands: Sequence[int]) -> int:
     if not found:
         return 0
     ruled = sum(band == bands[0] for band in bands)
-    if ruled <= MAX_HEAD and ruled < len(found) / 2 + 1 and ruled < len(found):
+    figures = next((i for i, row in enumerate(found) if _has_figures(row)), len(found))
+    if ruled <= MAX_HEAD and ruled < len(found) and (ruled <= max(1, figures)):
         return ruled
-    for i, row in enumerate(found[: MAX_HEAD + 1]):
-        numbers = sum(is_number(line.text) for line in row)
-        if numbers and 2 * numbers >= len(row) - 1:
-            return i
+    if figures <= MAX_HEAD and figures < len(found):
+        return figures
     return 1 if len(found) > 3 and len(found[0]) == max(map(len, found)) else 0
+
+
+def _has_figures(row: Sequence[Line]) -> bool:
+    """Whether half of what stands beside the first text is numbers; years are headings."""
+    numbers = sum(is_number(line.text) and not _YEAR.fullmatch(line.text) for line in row)
+    return numbers > 0 and 2 * numbers >= len(row) - 1
 
 
 def _with_edges(gutters: Sequence[float], edges: Sequence[float], height: float) -> list[float]:
@@ -195,7 +202,8 @@ def _goes_on(group: Sequence[Row], below: Row, limit: float, columns: int, heigh
     pitch = _pitch(above, below, height)
     upper, lower = {piece.first for piece in above}, {piece.first for piece in below}
     if pitch < 0.75 * height and not any(_over(a, b) for a in above for b in below):
-        return True  # cells centred in their row: a line of one stands half way between two lines of another
+        # Cells centred in their row: a line of one stands half way between two lines of another.
+        return not any(is_number(b.line.text) and _over(a, b) for row in group for a in row for b in below)
     if limit:
         return pitch < limit
     filled = {piece.first for row in group for piece in row}

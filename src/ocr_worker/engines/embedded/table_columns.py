@@ -161,14 +161,15 @@ def _parts(gutter: tuple[float, float], telling: Sequence[Sequence[tuple[float, 
 
 
 def _without_symbols(gutters: list[float], found: Sequence[Sequence[Line]]) -> list[float]:
-    """The gutters, without those that part a currency or a percent sign from its number."""
-    texts: list[list[str]] = [[] for _ in range(len(gutters) + 1)]
+    """The gutters, without those that only part a currency or a percent sign from its number."""
+    pairs: dict[int, list[bool]] = {}
     for row in found:
-        for line in row:
-            texts[sum(gutter < line.box.center[0] for gutter in gutters)].append(line.text)
-    before = {j for j, column in enumerate(texts) if column and all(_SYMBOL_BEFORE.fullmatch(t) for t in column)}
-    after = {j for j, column in enumerate(texts) if column and all(_SYMBOL_AFTER.fullmatch(t) for t in column)}
-    return [gutter for j, gutter in enumerate(gutters) if j not in before and j + 1 not in after]
+        columns = [sum(gutter < line.box.center[0] for gutter in gutters) for line in row]
+        for left, right, a, b in zip(row, row[1:], columns, columns[1:], strict=False):
+            if b == a + 1:
+                sign = _SYMBOL_BEFORE.fullmatch(left.text) or _SYMBOL_AFTER.fullmatch(right.text)
+                pairs.setdefault(a, []).append(sign is not None)
+    return [gutter for j, gutter in enumerate(gutters) if not all(pairs.get(j, [False]))]
 
 
 def _is_cut(line: Line, gutter: float, height: float, is_head: bool) -> bool:

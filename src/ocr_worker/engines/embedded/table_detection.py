@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import mean
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
@@ -17,7 +16,8 @@ from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, p
 Rows = list[list[Line]]
 MIN_ROWS, MIN_TEXT_ROWS = 3, 4
 PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
-FAR_DOWN, NEXT = 2.5, 1.2  # line heights of white: between rows of a table at most, to a row that belongs to it
+# Line heights of white, at most: between rows of a table, to a row that belongs to it, to a column that does.
+FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
@@ -27,18 +27,30 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     """The detections, their tables set right, and tables that the layout model did not see as such."""
     known = [seen for seen in detections if seen.label == "table"]
     others = [seen for seen in detections if seen.label != "table"]
-    fitted = [replace(seen, box=_fitted(seen.box, lines, rules)) for seen in known]
+    fitted = [_settled(seen, rules, lines) for seen in known]
     free = [line for line in lines if not any(seen.box.contains(line.box.center) for seen in fitted)]
     pictures = [seen.box for seen in others if seen.label == "image"]
     height = line_height(lines)
     ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines)]
-    aligned = [box for box in find_tables(free, rules) if not any(covered(box, other) > 0.5 for other in pictures)]
-    new: list[Box] = []
+    aligned = [box for box in find_tables(free, rules) if not any(_is_detail(box, other) for other in pictures)]
+    sure = [seen.box for seen in fitted if seen.score == 1.0]
     for box in [*ruled, *aligned]:
-        if not any(covered(box, other) > 0.5 for other in [*new, *(seen.box for seen in fitted)]):
-            new.append(box)
-    inside = [seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in new)]
-    return [*inside, *fitted, *(Detection("table", box, 1.0) for box in new)]
+        if not any(covered(box, other) > 0.5 for other in [*sure, *(seen.box for seen in fitted)]):
+            sure.append(box)
+            fitted.append(Detection("table", box, 1.0))
+    return [*(seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in sure)), *fitted]
+
+
+def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
+    """The table in its right bounds; what stands in columns like a table's is certain to be one."""
+    box = _fitted(seen.box, lines, rules)
+    inside = [line for line in lines if box.contains(line.box.center)]
+    return Detection("table", box, 1.0 if _is_table(text_rows(inside), line_height(inside)) else seen.score)
+
+
+def _is_detail(box: Box, picture: Box) -> bool:
+    """Whether it is only a part of a picture, as the figures along a chart's axis are."""
+    return covered(box, picture) > 0.5 and box.area < 0.5 * picture.area
 
 
 def find_tables(lines: Sequence[Line], rules: Rules) -> list[Box]:
@@ -129,7 +141,22 @@ def _fitted(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
     whole = next((grid for grid in grids(rules, 0.3 * height) if min(covered(grid, box), covered(box, grid)) > 0.5), None)
     if whole:
         return whole
-    return _extended(_trimmed(box, inside, rules, height), lines, rules, height)
+    return _extended(_widened(_trimmed(box, inside, rules, height), lines, height), lines, rules, height)
+
+
+def _widened(box: Box, lines: Sequence[Line], height: float) -> Box:
+    """The box with a column to its left or right that most of its rows go on in: often the one with the labels."""
+    rows = [row for row in text_rows(lines) if box.y0 < (_top(row) + _bottom(row)) / 2 < box.y1]
+    for way in (-1, 1):
+        near = []
+        for row in rows:
+            beyond = [line for line in row if (line.box.x1 < box.x0 + height if way < 0 else line.box.x0 > box.x1 - height)]
+            near += [max(beyond, key=lambda line: -way * line.box.center[0])] if beyond else []
+        edges = [box.x0 - line.box.x1 if way < 0 else line.box.x0 - box.x1 for line in near]
+        close = bool(edges) and min(edges) < BESIDE * height
+        if close and len(near) > 0.5 * len(rows) and len(rows) > 1 and not any(map(_is_prose, near)):
+            box = bounds((box, *(line.box for line in near)))
+    return box
 
 
 def _trimmed(box: Box, inside: Sequence[Line], rules: Rules, height: float) -> Box:
@@ -176,8 +203,9 @@ def _extended(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> B
         for row in rows:
             edge = bounds(line.box for line in row)
             gap = box.y0 - edge.y1 if way < 0 else edge.y0 - box.y1
-            columns = {piece.first for piece in place(row, gutters, height, True)}
-            if gap > NEXT * height or len(columns) < 2 or any(map(_is_prose, row)):
+            placed = place(row, gutters, height, True)
+            columns = {piece.first for piece in placed}
+            if gap > NEXT * height or len(columns) < 2 or any(_is_prose(piece.line) for piece in placed):
                 break
             box = bounds((box, edge))
     return box

@@ -41,9 +41,10 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
 def _with_columns(xs: Sequence[float], lines: Sequence[Line], height: float) -> tuple[list[float], set[float]]:
     """The edges, and those between columns of numbers that no rule parts; these again by themselves."""
     soft = set()
+    parts = [part for line in lines for part in split_at(line, xs[1:-1])]
     for left, right in zip(xs, xs[1:], strict=False):
-        inside = [line for line in lines if left < line.box.center[0] < right]
-        rows = [row for row in text_rows(inside) if row[0].box.x0 > left - height and row[-1].box.x1 < right + height]
+        inside = [line for line in parts if left < line.box.center[0] < right]
+        rows = text_rows(inside)
         two = [row for row in rows if len(row) > 1 and is_number(row[-1].text)]
         if len(two) > 2 and len(two) > 0.6 * len(rows):
             soft.update(find_gutters(rows, height))

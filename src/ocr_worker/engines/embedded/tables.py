@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ocr_worker.engines.embedded.geometry import Box, covered
+from ocr_worker.engines.embedded.geometry import Box, covered, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.rules import Rules, levels
 from ocr_worker.engines.embedded.table_alignment import aligned_rows
@@ -48,9 +48,15 @@ def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
 def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
     """The rules without those that are strokes of large letters, or run through a line of small ones."""
     boxes = [line.box for line in lines]
-    across = (r for r in rules.across if not any(covered(r, box.grown(-0.2 * box.height)) > 0.9 for box in boxes))
-    down = (r for r in rules.down if not any(covered(r, box.grown(0.1 * box.height)) > 0.9 for box in boxes))
+    across = (r for r in rules.across if not any(covered(r, box.grown(-0.1 * box.height)) > 0.9 for box in boxes))
+    down = (r for r in rules.down if not any(_runs_through(r, box) for box in boxes))
     return Rules(tuple(across), tuple(down))
+
+
+def _runs_through(rule: Box, box: Box) -> bool:
+    """Whether a rule down, hardly longer than the line is high, lies among its letters."""
+    within = box.x0 + 0.1 * box.height < rule.center[0] < box.x1 - 0.1 * box.height
+    return within and rule.height < 2.2 * box.height and y_overlap(rule, box) > 0.5 * min(rule.height, box.height)
 
 
 def to_html(cells: Sequence[Cell]) -> str:
