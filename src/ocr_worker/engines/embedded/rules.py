@@ -16,9 +16,10 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 # A rule is at least this long and at most so thick, as shares of the page's longer side.
 MIN_LENGTH, MAX_THICKNESS = 0.015, 0.004
 # Faint, dotted and broken rules show when the picture is blurred along them by so much; they are thin and stand clear.
-BLUR, FAINT_THICKNESS, FAINT_STEP, CLEAR = 0.007, 0.0022, 7, 0.25
+BLUR, FAINT_THICKNESS, FAINT_STEP, CLEAR = 0.007, 0.0022, 7, 0.4
 # An edge of a filled area: how much lighter or darker it is (grey values), and how long at least.
 FILL_STEP, FILL_LENGTH = 5, 0.03
+DARK = 110  # grey value below which a fill is dark
 LETTERS = 0.008  # no stroke of small print is thicker; what is thinner does not count as a fill
 
 
@@ -39,9 +40,10 @@ class Rules:
 def find_rules(pixels: Pixels) -> Rules:
     """The page's straight horizontal and vertical lines, found by opening its ink with long thin masks."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    turned = np.ascontiguousarray(grey.T)
-    across = [*_straight(grey), *_fill_edges(grey)]
-    down = [*_straight(turned), *_fill_edges(turned)]
+    dark = _dark_fills(grey)
+    across = [*_straight(grey, dark), *_fill_edges(grey, dark)]
+    grey, dark = np.ascontiguousarray(grey.T), np.ascontiguousarray(dark.T)
+    down = [*_straight(grey, dark), *_fill_edges(grey, dark)]
     return Rules(tuple(across), tuple(Box(box.y0, box.x0, box.y1, box.x1) for box in down))
 
 
@@ -96,12 +98,20 @@ def _meet(a: Box, b: Box) -> bool:
     return overlap(a.x0, a.x1, b.x0, b.x1) >= 0 and overlap(a.y0, a.y1, b.y0, b.y1) >= 0
 
 
-def _straight(grey: NDArray[Any]) -> list[Box]:
+def _dark_fills(grey: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where areas are filled so dark that their letters are light: what stands between these is no ink."""
+    letters = max(3, round(LETTERS * max(grey.shape)))
+    solid = _opened((grey < DARK).astype(np.uint8), (letters, letters))
+    return cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3 * letters, 3 * letters), np.uint8)) > 0
+
+
+def _straight(grey: NDArray[Any], dark: NDArray[np.bool_]) -> list[Box]:
     """Boxes of the horizontal rules, solid ones and faint ones."""
     side = max(grey.shape)
     length, blur = max(12, round(MIN_LENGTH * side)), max(3, round(BLUR * side))
-    solid = _thin(_opened(_ink(grey, 12), (length, 1)), length, max(3, round(MAX_THICKNESS * side)))
-    faint = _ink(cv2.blur(grey, (blur, 1)), FAINT_STEP)
+    ink, faint = _ink(grey, 12), _ink(cv2.blur(grey, (blur, 1)), FAINT_STEP)
+    ink[dark], faint[dark] = 0, 0
+    solid = _thin(_opened(ink, (length, 1)), length, max(3, round(MAX_THICKNESS * side)))
     thickness = max(3, round(FAINT_THICKNESS * side))
     more = _thin(_opened(faint, (3 * length, 1)), 3 * length, thickness)
     return solid + [box for box in more if _is_clear(box, faint, thickness)]
@@ -116,7 +126,7 @@ def _is_clear(box: Box, ink: NDArray[Any], band: int) -> bool:
     """Whether there is hardly any ink right above and below: a rule, not a level of letters."""
     x0, y0, x1, y1 = map(int, box)
     above, below = ink[max(0, y0 - 1 - band) : max(0, y0 - 1), x0:x1], ink[y1 + 1 : y1 + 1 + band, x0:x1]
-    return all(part.size == 0 or float((part > 0).any(axis=0).mean()) < CLEAR for part in (above, below))
+    return sum(float((part > 0).any(axis=0).mean()) if part.size else 0.0 for part in (above, below)) < 2 * CLEAR
 
 
 def _thin(lines: NDArray[Any], length: int, thickness: int) -> list[Box]:
@@ -135,13 +145,13 @@ def _boxes(lines: NDArray[Any], thickness: int) -> list[Box]:
     return [box for box in boxes if box.height <= thickness]
 
 
-def _fill_edges(grey: NDArray[Any]) -> list[Box]:
+def _fill_edges(grey: NDArray[Any], dark: NDArray[np.bool_]) -> list[Box]:
     """Upper and lower edges of areas filled with grey or colour, found where the letters are painted over."""
     side = max(grey.shape)
     step, length = max(1, round(0.0015 * side)), round(FILL_LENGTH * side)
     letters = max(3, round(LETTERS * side))
-    smooth = cv2.medianBlur(np.ascontiguousarray(grey), 5)
-    ground = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((letters, letters), np.uint8))
+    ground = cv2.morphologyEx(cv2.medianBlur(grey, 5), cv2.MORPH_CLOSE, np.ones((letters, letters), np.uint8))
+    ground[dark] = 0
     change = cv2.absdiff(ground[: -2 * step], ground[2 * step :])
     sharp = (change > FILL_STEP).astype(np.uint8) * 255
     found = _boxes(_opened(sharp, (length, 1)), 4 * step)

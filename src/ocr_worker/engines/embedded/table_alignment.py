@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from statistics import median
@@ -12,7 +13,8 @@ from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.table_columns import Piece, find_gutters, is_number, place, text_rows
 
 MAX_HEAD = 5  # lines of text
-WIDE = 0.6  # of the table's width: such a rule parts rows; a shorter one underlines a heading
+WIDE = 0.75  # of the table's width: such a rule parts rows; a shorter one underlines a heading
+LEADING = 0.85  # of the line height: lines of one cell do not stand closer
 STEP = 1.08  # ratio of the distance of rows to that of lines in a cell, at least, to tell them apart
 Row = list[Piece]
 _YEAR = re.compile(r"(19|20)\d\d[*†]?")
@@ -27,7 +29,7 @@ def aligned_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[
     head = _head_rows(found, bands)
     gutters = find_gutters(found[head:] if len(found) - head > 2 else found, height)
     gutters = _with_edges(gutters, edges, height)
-    placed = [place(row, gutters, height, i < head) for i, row in enumerate(found)]
+    placed = [place(row, gutters, height) for row in found]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in found for line in row], gutters)
     short = [rule for rule in rules.across if rule.width < WIDE * box.width]
@@ -62,7 +64,7 @@ def logical_rows(rows: Sequence[Row], bands: Sequence[int], columns: int, height
 
 
 def _head_rows(found: Sequence[Sequence[Line]], bands: Sequence[int]) -> int:
-    """How many lines at the top are headings: those above the first rule below some text, or above the first numbers."""
+    """How many lines at the top are headings: those above the first rule or, if that tells nothing, the first numbers."""
     if not found:
         return 0
     ruled = sum(band == bands[0] for band in bands)
@@ -70,7 +72,9 @@ def _head_rows(found: Sequence[Sequence[Line]], bands: Sequence[int]) -> int:
     if ruled <= MAX_HEAD and ruled < len(found) and (ruled <= max(1, figures)):
         return ruled
     if figures <= MAX_HEAD and figures < len(found):
-        return figures
+        # A section's heading right above the numbers stands at the left, alone.
+        section = figures > 1 and len(found[figures - 1]) == 1 < len(found[figures - 2])
+        return figures - int(section and not found[figures - 1][0].text[:1].islower())
     return 1 if len(found) > 3 and len(found[0]) == max(map(len, found)) else 0
 
 
@@ -91,7 +95,7 @@ def _column_boxes(boxes: Sequence[Box], gutters: Sequence[float]) -> list[Box]:
     whole = bounds(boxes)
     edges = [whole.x0, *gutters, whole.x1]
     found = []
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in itertools.pairwise(edges):
         own = [box for box in boxes if left <= box.center[0] <= right]
         found.append(bounds(own) if own else Box(left, whole.y0, max(left, right), whole.y1))
     return found
@@ -145,7 +149,7 @@ def _joined_heads(rows: Sequence[Row], bands: Sequence[int], height: float) -> l
     for i, row in enumerate(rows):
         spanning = any(piece.first != piece.last for piece in (*row, *above))
         same = i > 0 and bands[i] == bands[i - 1] and not spanning
-        if same and _pitch(above, row, height) < 1.7 * height:
+        if same and _pitch(above, row) < 1.7 * height:
             found[-1] = [*found[-1], *row]
         else:
             found.append(list(row))
@@ -153,27 +157,32 @@ def _joined_heads(rows: Sequence[Row], bands: Sequence[int], height: float) -> l
     return found
 
 
-def _pitch(above: Row, below: Row, height: float) -> float:
-    """From row to row, as if all lines were of one height."""
-    upper, lower = (bounds(piece.line.box for piece in row) for row in (above, below))
-    return lower.y0 - upper.y1 + height
+def _pitch(above: Row, below: Row) -> float:
+    """From the middle of a row to the middle of the next."""
+    upper, lower = (median(piece.line.box.center[1] for piece in row) for row in (above, below))
+    return lower - upper
 
 
 def _wrap_limit(rows: Sequence[Row], bands: Sequence[int], columns: int, height: float) -> float:
     """The distance below which a row carries on the one above, in pixels; 0 where the spacing does not tell."""
     pairs = [
-        (_pitch(above, below, height), min(len(above), len(below)) <= max(1, 0.6 * columns))
+        (_pitch(above, below), _is_sparse(above, below, columns))
         for above, below, a, b in zip(rows, rows[1:], bands, bands[1:], strict=False)
         if a == b
     ]
-    pairs = sorted(pair for pair in pairs if pair[0] > 0.7 * height)
-    steps = [(upper[0] / lower[0], i) for i, (lower, upper) in enumerate(zip(pairs, pairs[1:], strict=False))]
+    pairs = sorted(pair for pair in pairs if pair[0] > LEADING * height)
+    steps = [(upper[0] / lower[0], i) for i, (lower, upper) in enumerate(itertools.pairwise(pairs))]
     for ratio, i in sorted(steps, reverse=True)[:2]:
         tight = pairs[: i + 1]
         clear = pairs[i][0] - pairs[0][0] < 0.7 * (pairs[i + 1][0] - pairs[i][0])
         if ratio > STEP and clear and sum(sparse for _, sparse in tight) >= 0.8 * len(tight):
             return (pairs[i][0] + pairs[i + 1][0]) / 2
     return 0.0
+
+
+def _is_sparse(above: Row, below: Row, columns: int) -> bool:
+    """Whether one of the two rows does not look like a row by itself."""
+    return min(len(above), len(below)) <= max(1, 0.6 * columns) or all(piece.first for piece in below)
 
 
 def _one_row_bands(rows: Sequence[Row], bands: Sequence[int], columns: int) -> set[int]:
@@ -188,24 +197,24 @@ def _one_row_bands(rows: Sequence[Row], bands: Sequence[int], columns: int) -> s
 
 def is_one_row(rows: Sequence[Row], columns: int) -> bool:
     """Whether lines between two rules are one row: no column lists numbers, and not every line fills the columns."""
-    texts: dict[int, list[str]] = {}
-    for piece in (piece for row in rows for piece in row):
-        texts.setdefault(piece.first, []).append(piece.line.text)
-    if any(len(column) > 1 and all(map(is_number, column)) for column in texts.values()):
-        return False
+    pieces = [piece for row in rows for piece in row]
+    for column in range(columns):
+        figures = [is_number(piece.line.text) for piece in pieces if piece.first == column]
+        if sum(figures) > 1 and sum(figures) > 0.5 * len(figures):
+            return False
     return len(rows) < 2 or any(len({piece.first for piece in row}) < max(2, 0.75 * columns) for row in rows)
 
 
 def _goes_on(group: Sequence[Row], below: Row, limit: float, columns: int, height: float) -> bool:
     """Whether a row carries on the cells of the group above."""
     above = group[-1]
-    pitch = _pitch(above, below, height)
+    pitch = _pitch(above, below)
     upper, lower = {piece.first for piece in above}, {piece.first for piece in below}
     if pitch < 0.75 * height and not any(_over(a, b) for a in above for b in below):
         # Cells centred in their row: a line of one stands half way between two lines of another.
         return not any(is_number(b.line.text) and _over(a, b) for row in group for a in row for b in below)
     if limit:
-        return pitch < limit
+        return pitch < limit or (lower == {0} and _is_lower_case(below) and pitch < 1.2 * limit)
     filled = {piece.first for row in group for piece in row}
     if not lower <= filled or len(lower) > max(1, columns // 2) or pitch > 1.5 * height:
         return len(lower) > 0 and upper == {0} and 0 in lower and _is_lower_case(below) and pitch < 1.5 * height

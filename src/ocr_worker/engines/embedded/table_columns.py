@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 
 from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at
+from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows, split_at
 
 # All as shares of the line height. Words closer than WORD_GAP belong together; a gap wider than FAR parts two cells.
 WORD_GAP, FAR, MIN_GUTTER = 0.45, 1.0, 0.5
+HEIGHT_OF_WIDTH = 2.2  # a line's height in widths of its characters, at most
 CROSSED = 0.15  # of the rows may cross a gutter
-_NUMBER = re.compile(r"[-–—−(+<>~±≈$€£¥]*\s*(US\$\s*)?\d[\d.,:/\s'’-]*\s*[%)*†‡a-c]{0,3}|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-–—−(+<>~±≈$€£¥]*\s*(US\$\s*)?\d[\d.,:/\s'’-]*\s*[%)*†‡a-c]{0,3}|[-–—−.]{1,3}|n/?a", re.IGNORECASE
+)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
 _LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}")
@@ -27,6 +32,22 @@ class Piece:
     line: Line
     first: int
     last: int
+
+
+def tightened(lines: Sequence[Line]) -> list[Line]:
+    """The lines as high and as wide as their letters: outlines found on a picture reach into those beside them."""
+    widths = [word.box.width / len(word.text) for line in lines for word in line.words if word.text]
+    height = line_height(lines)
+    scale = min(1.0, HEIGHT_OF_WIDTH * median(widths) / height) if widths and height else 1.0
+    return [replace(line, box=_tight(line, scale)) for line in lines]
+
+
+def _tight(line: Line, scale: float) -> Box:
+    x0, y0, x1, y1 = line.box
+    if line.words:
+        x0, x1 = min(word.box.x0 for word in line.words), max(word.box.x1 for word in line.words)
+    trim = (1 - scale) * (y1 - y0) / 2
+    return Box(x0, y0 + trim, x1, y1 - trim)
 
 
 def is_number(text: str) -> bool:
@@ -61,12 +82,11 @@ def find_gutters(found: Sequence[Sequence[Line]], height: float) -> list[float]:
     return _without_symbols([(start + end) / 2 for start, end in kept], found)
 
 
-def place(row: Sequence[Line], gutters: Sequence[float], height: float, is_head: bool) -> list[Piece]:
+def place(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
     """The row's fragments, cut where they go on over a gutter as two cells do, each in its columns."""
     placed = []
     for line in row:
-        cuts = [gutter for gutter in gutters if _is_cut(line, gutter, height, is_head)]
-        for part in split_at(line, cuts):
+        for part in split_at(line, [gutter for gutter in gutters if _is_cut(line, gutter, height)]):
             slack = min(0.3 * height, 0.3 * part.box.width)
             first = sum(gutter < part.box.x0 + slack for gutter in gutters)
             last = sum(gutter < part.box.x1 - slack for gutter in gutters)
@@ -85,7 +105,9 @@ def _without_leaders(line: Line) -> list[Line]:
         text = line.text[at:start].strip()
         if text:
             box = line.box._replace(x0=edges[at], x1=max(edges[at] + 1, edges[start]))
-            inside = tuple(word for word in line.words if box.x0 <= word.box.center[0] <= box.x1 and "..." not in word.text)
+            inside = tuple(
+                word for word in line.words if box.x0 <= word.box.center[0] <= box.x1 and "..." not in word.text
+            )
             known = inside if "".join(word.text for word in inside) == text.replace(" ", "") else ()
             parts.append(replace(line, text=text, box=box, words=known))
         at = end
@@ -172,13 +194,13 @@ def _without_symbols(gutters: list[float], found: Sequence[Sequence[Line]]) -> l
     return [gutter for j, gutter in enumerate(gutters) if not all(pairs.get(j, [False]))]
 
 
-def _is_cut(line: Line, gutter: float, height: float, is_head: bool) -> bool:
+def _is_cut(line: Line, gutter: float, height: float) -> bool:
     """Whether the line is two cells there, not one that reaches over the gutter."""
     if not line.box.x0 + 0.3 * height < gutter < line.box.x1 - 0.3 * height:
         return False
     pair = _around(line.words, gutter)
     if pair is None:
-        return not line.words and " " in line.text and not is_head
+        return not line.words and " " in line.text
     left, right = pair
     if left.box.x1 > gutter + 0.3 * height or right.box.x0 < gutter - 0.3 * height:
         return False
@@ -187,7 +209,7 @@ def _is_cut(line: Line, gutter: float, height: float, is_head: bool) -> bool:
 
 
 def _around(words: Sequence[Word], x: float) -> tuple[Word, Word] | None:
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in itertools.pairwise(words):
         if left.box.center[0] < x < right.box.center[0]:
             return left, right
     return None

@@ -9,9 +9,9 @@ from statistics import mean
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.regions import Detection
-from ocr_worker.engines.embedded.rules import Rules, grids
+from ocr_worker.engines.embedded.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.table_alignment import wide_rules
-from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows
+from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows, tightened
 
 Rows = list[list[Line]]
 MIN_ROWS, MIN_TEXT_ROWS = 3, 4
@@ -25,11 +25,12 @@ _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
 def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
     """The detections, their tables set right, and tables that the layout model did not see as such."""
+    lines = tightened(lines)
     known = [seen for seen in detections if seen.label == "table"]
     others = [seen for seen in detections if seen.label != "table"]
     fitted = [_settled(seen, rules, lines) for seen in known]
     free = [line for line in lines if not any(seen.box.contains(line.box.center) for seen in fitted)]
-    pictures = [seen.box for seen in others if seen.label == "image"]
+    pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
     height = line_height(lines)
     ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines)]
     aligned = [box for box in find_tables(free, rules) if not any(_is_detail(box, other) for other in pictures)]
@@ -45,7 +46,13 @@ def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
     """The table in its right bounds; what stands in columns like a table's is certain to be one."""
     box = _fitted(seen.box, lines, rules)
     inside = [line for line in lines if box.contains(line.box.center)]
-    return Detection("table", box, 1.0 if _is_table(text_rows(inside), line_height(inside)) else seen.score)
+    height = line_height(inside)
+    certain = len(wide_rules(box, rules.within(box, height), height)) > 2 or _is_table(text_rows(inside), height)
+    return Detection("table", box, 1.0 if certain else seen.score)
+
+
+def _has_prose(box: Box, lines: Sequence[Line]) -> bool:
+    return sum(_is_prose(line) for line in lines if box.contains(line.box.center)) > 1
 
 
 def _is_detail(box: Box, picture: Box) -> bool:
@@ -113,7 +120,7 @@ def _is_table(block: Rows, height: float) -> bool:
     gutters = find_gutters(rows, height)
     if not gutters:
         return False
-    placed = [place(row, gutters, height, False) for row in rows]
+    placed = [place(row, gutters, height) for row in rows]
     filled = mean(len({piece.first for piece in row}) for row in placed) / (len(gutters) + 1)
     beside = [piece.line.text for row in placed for piece in row if piece.first]
     numbers = sum(map(is_number, beside)) / max(1, len(beside))
@@ -138,10 +145,24 @@ def _fitted(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
     if not inside:
         return box
     height = line_height(inside)
-    whole = next((grid for grid in grids(rules, 0.3 * height) if min(covered(grid, box), covered(box, grid)) > 0.5), None)
+    whole = next(
+        (grid for grid in grids(rules, 0.3 * height) if min(covered(grid, box), covered(box, grid)) > 0.5), None
+    )
     if whole:
         return whole
-    return _extended(_widened(_trimmed(box, inside, rules, height), lines, height), lines, rules, height)
+    box = _as_wide_as_rules(_trimmed(box, inside, rules, height), rules, height)
+    return _extended(_widened(box, lines, height), lines, rules, height)
+
+
+def _as_wide_as_rules(box: Box, rules: Rules, height: float) -> Box:
+    """The box made as wide as the rules across it, where two or more begin and end alike."""
+    across = [rule for rule in rules.across if box.y0 - height < rule.center[1] < box.y1 + height]
+    across = [rule for rule in across if overlap(rule.x0, rule.x1, box.x0, box.x1) > 0.5 * min(rule.width, box.width)]
+    for rule in across:
+        alike = [other for other in across if abs(other.x0 - rule.x0) + abs(other.x1 - rule.x1) < height]
+        if len(levels([other.center[1] for other in alike], height)) > 1:
+            box = Box(min(box.x0, rule.x0), box.y0, max(box.x1, rule.x1), box.y1)
+    return box
 
 
 def _widened(box: Box, lines: Sequence[Line], height: float) -> Box:
@@ -150,10 +171,12 @@ def _widened(box: Box, lines: Sequence[Line], height: float) -> Box:
     for way in (-1, 1):
         near = []
         for row in rows:
-            beyond = [line for line in row if (line.box.x1 < box.x0 + height if way < 0 else line.box.x0 > box.x1 - height)]
+            beyond = [
+                line for line in row if (line.box.x1 < box.x0 + height if way < 0 else line.box.x0 > box.x1 - height)
+            ]
             near += [max(beyond, key=lambda line: -way * line.box.center[0])] if beyond else []
         edges = [box.x0 - line.box.x1 if way < 0 else line.box.x0 - box.x1 for line in near]
-        close = bool(edges) and min(edges) < BESIDE * height
+        close = bool(edges) and min(edges) < max(BESIDE * height, 0.5 * box.width)
         if close and len(near) > 0.5 * len(rows) and len(rows) > 1 and not any(map(_is_prose, near)):
             box = bounds((box, *(line.box for line in near)))
     return box
@@ -200,14 +223,16 @@ def _extended(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> B
     above = [row for row in reversed(found) if _bottom(row) <= _top(inside[0]) + 0.5 * height]
     below = [row for row in found if _top(row) >= _bottom(inside[-1]) - 0.5 * height]
     for rows, way in ((above, -1), (below, 1)):
+        edge = box
         for row in rows:
-            edge = bounds(line.box for line in row)
-            gap = box.y0 - edge.y1 if way < 0 else edge.y0 - box.y1
-            placed = place(row, gutters, height, True)
-            columns = {piece.first for piece in placed}
-            if gap > NEXT * height or len(columns) < 2 or any(_is_prose(piece.line) for piece in placed):
+            own = bounds(line.box for line in row)
+            gap = edge.y0 - own.y1 if way < 0 else own.y0 - edge.y1
+            placed = place(row, gutters, height)
+            if gap > NEXT * height or any(_is_prose(piece.line) for piece in placed):
                 break
-            box = bounds((box, edge))
+            edge = bounds((edge, own))
+            if len({piece.first for piece in placed}) > 1:
+                box = edge  # a single text between such rows is the table's as well
     return box
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
     Cells with no rule between them are one, if that is a rectangle.
     """
     height = line_height(lines)
+    xs, ys = _parting(xs, ys, rules.down, 1, height), _parting(ys, xs, rules.across, 0, height)
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
     owners = _merged(xs, ys, rules, height, soft_xs, soft_ys)
@@ -38,11 +40,20 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
     return sorted(cells, key=lambda cell: cell[:2])
 
 
+def _parting(
+    edges: Sequence[float], others: Sequence[float], rules: Sequence[Box], axis: int, height: float
+) -> list[float]:
+    """The edges, without those in which no side of a cell is ruled. axis: as for `_ruled`."""
+    sides = list(itertools.pairwise(others))
+    inner = [at for at in edges[1:-1] if any(_ruled(rules, axis, at, side, height) for side in sides)]
+    return [edges[0], *inner, edges[-1]]
+
+
 def _with_columns(xs: Sequence[float], lines: Sequence[Line], height: float) -> tuple[list[float], set[float]]:
     """The edges, and those between columns of numbers that no rule parts; these again by themselves."""
-    soft = set()
+    soft: set[float] = set()
     parts = [part for line in lines for part in split_at(line, xs[1:-1])]
-    for left, right in zip(xs, xs[1:], strict=False):
+    for left, right in itertools.pairwise(xs):
         inside = [line for line in parts if left < line.box.center[0] < right]
         rows = text_rows(inside)
         two = [row for row in rows if len(row) > 1 and is_number(row[-1].text)]
@@ -55,16 +66,16 @@ def _with_rows(
     xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], height: float
 ) -> tuple[list[float], set[float]]:
     """The edges, and those between rows that no rule parts but their numbers do; these again by themselves."""
-    soft = set()
-    bands = list(zip(ys, ys[1:], strict=False))
+    soft: set[float] = set()
+    bands = list(itertools.pairwise(ys))
     for top, bottom in bands:
         inside = [line for line in lines if top < line.box.center[1] < bottom]
-        rows = [place(row, xs[1:-1], height, False) for row in text_rows(inside)]
+        rows = [place(row, xs[1:-1], height) for row in text_rows(inside)]
         few = len(bands) < 4 and len(rows) > 3
         if len(rows) > 1 and (few or not is_one_row(rows, len(xs) - 1)) and _lists_numbers(rows, few):
             found = logical_rows(rows, [0] * len(rows), len(xs) - 1, height)
             boxes = [bounds(piece.line.box for piece in row) for row in found]
-            soft.update((a.y1 + b.y0) / 2 for a, b in zip(boxes, boxes[1:], strict=False))
+            soft.update((a.y1 + b.y0) / 2 for a, b in itertools.pairwise(boxes))
     return sorted({*ys, *soft}), soft
 
 

@@ -10,7 +10,7 @@ from ocr_worker.engines.embedded.geometry import Box, covered, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.rules import Rules, levels
 from ocr_worker.engines.embedded.table_alignment import aligned_rows
-from ocr_worker.engines.embedded.table_columns import Piece
+from ocr_worker.engines.embedded.table_columns import Piece, tightened
 from ocr_worker.engines.embedded.table_grid import ruled_spans
 from ocr_worker.engines.embedded.text import joined, row_text
 
@@ -32,6 +32,7 @@ def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     """The table's cells, by row and column. rules: of the page."""
     if not lines:
         return []
+    lines = tightened(lines)
     height = line_height(lines)
     ruled = without_strokes(rules.within(box, height), lines)
     xs = levels([rule.center[0] for rule in ruled.down], 0.4 * height)
@@ -49,7 +50,8 @@ def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
     """The rules without those that are strokes of large letters, or run through a line of small ones."""
     boxes = [line.box for line in lines]
     across = (r for r in rules.across if not any(covered(r, box.grown(-0.1 * box.height)) > 0.9 for box in boxes))
-    down = (r for r in rules.down if not any(_runs_through(r, box) for box in boxes))
+    words = [word.box for line in lines for word in line.words]
+    down = (r for r in rules.down if not any(_runs_through(r, box) for box in words))
     return Rules(tuple(across), tuple(down))
 
 
