@@ -10,7 +10,15 @@ from statistics import median
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.table_columns import Piece, find_gutters, is_number, place, text_rows
+from ocr_worker.engines.embedded.table_columns import (
+    Piece,
+    find_gutters,
+    is_number,
+    is_sign,
+    place,
+    place_heads,
+    text_rows,
+)
 
 MAX_HEAD = 5  # lines of text
 WIDE = 0.75  # of the table's width: such a rule parts rows; a shorter one underlines a heading
@@ -29,7 +37,7 @@ def aligned_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[
     head = _head_rows(found, bands)
     gutters = find_gutters(found[head:] if len(found) - head > 2 else found, height)
     gutters = _with_edges(gutters, edges, height)
-    placed = [place(row, gutters, height) for row in found]
+    placed = [(place_heads if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(found)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in found for line in row], gutters)
     short = [rule for rule in rules.across if rule.width < WIDE * box.width]
@@ -64,7 +72,7 @@ def logical_rows(rows: Sequence[Row], bands: Sequence[int], columns: int, height
 
 
 def _head_rows(found: Sequence[Sequence[Line]], bands: Sequence[int]) -> int:
-    """How many lines at the top are headings: those above the first rule or, if that tells nothing, the first numbers."""
+    """How many lines at the top are headings: those above the first rule, else above the first numbers."""
     if not found:
         return 0
     ruled = sum(band == bands[0] for band in bands)
@@ -80,8 +88,9 @@ def _head_rows(found: Sequence[Sequence[Line]], bands: Sequence[int]) -> int:
 
 def _has_figures(row: Sequence[Line]) -> bool:
     """Whether half of what stands beside the first text is numbers; years are headings."""
-    numbers = sum(is_number(line.text) and not _YEAR.fullmatch(line.text) for line in row)
-    return numbers > 0 and 2 * numbers >= len(row) - 1
+    texts = [line.text for line in row if not is_sign(line.text)]
+    numbers = sum(is_number(text) and not _YEAR.fullmatch(text) for text in texts)
+    return numbers > 0 and 2 * numbers >= len(texts) - 1
 
 
 def _with_edges(gutters: Sequence[float], edges: Sequence[float], height: float) -> list[float]:
@@ -148,8 +157,8 @@ def _joined_heads(rows: Sequence[Row], bands: Sequence[int], height: float) -> l
     above: Row = []
     for i, row in enumerate(rows):
         spanning = any(piece.first != piece.last for piece in (*row, *above))
-        same = i > 0 and bands[i] == bands[i - 1] and not spanning
-        if same and _pitch(above, row) < 1.7 * height:
+        same = i > 0 and bands[i] == bands[i - 1]
+        if i and (_pitch(above, row) < (1.7 if same else 0.75) * height and not spanning):
             found[-1] = [*found[-1], *row]
         else:
             found.append(list(row))
@@ -172,12 +181,27 @@ def _wrap_limit(rows: Sequence[Row], bands: Sequence[int], columns: int, height:
     ]
     pairs = sorted(pair for pair in pairs if pair[0] > LEADING * height)
     steps = [(upper[0] / lower[0], i) for i, (lower, upper) in enumerate(itertools.pairwise(pairs))]
-    for ratio, i in sorted(steps, reverse=True)[:2]:
+    for ratio, i in sorted(steps, reverse=True)[:3]:
         tight = pairs[: i + 1]
         clear = pairs[i][0] - pairs[0][0] < 0.7 * (pairs[i + 1][0] - pairs[i][0])
-        if ratio > STEP and clear and sum(sparse for _, sparse in tight) >= 0.8 * len(tight):
-            return (pairs[i][0] + pairs[i + 1][0]) / 2
+        limit = (pairs[i][0] + pairs[i + 1][0]) / 2
+        wraps = sum(sparse for _, sparse in tight) >= 0.8 * len(tight)
+        if ratio > STEP and clear and wraps and not _joins_numbers(rows, bands, limit):
+            return limit
     return 0.0
+
+
+def _joins_numbers(rows: Sequence[Row], bands: Sequence[int], limit: float) -> bool:
+    """Whether rows joined below this distance would have two numbers in one cell."""
+    seen: set[int] = set()
+    for i, row in enumerate(rows):
+        if i and (bands[i] != bands[i - 1] or _pitch(rows[i - 1], row) >= limit):
+            seen = set()
+        numbers = {piece.first for piece in row if is_number(piece.line.text)}
+        if numbers & seen:
+            return True
+        seen |= numbers
+    return False
 
 
 def _is_sparse(above: Row, below: Row, columns: int) -> bool:

@@ -55,6 +55,11 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
+def is_sign(text: str) -> bool:
+    """Whether it is a currency's or a percent sign, or the like, without its number."""
+    return bool(_SYMBOL_BEFORE.fullmatch(text) or _SYMBOL_AFTER.fullmatch(text))
+
+
 def text_rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Rows of fragments, from top to bottom: lines cut at wide gaps and at dotted leaders."""
     parts = [piece for line in lines for part in _without_leaders(line) for piece in _fragments(part)]
@@ -82,16 +87,27 @@ def find_gutters(found: Sequence[Sequence[Line]], height: float) -> list[float]:
     return _without_symbols([(start + end) / 2 for start, end in kept], found)
 
 
-def place(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
-    """The row's fragments, cut where they go on over a gutter as two cells do, each in its columns."""
+def place(row: Sequence[Line], gutters: Sequence[float], height: float, gap: float = WORD_GAP) -> list[Piece]:
+    """The row's fragments, cut where they go on over a gutter as two cells do, each in its columns.
+
+    gap: between words at a gutter, in line heights, from which on they are two cells.
+    """
     placed = []
     for line in row:
-        for part in split_at(line, [gutter for gutter in gutters if _is_cut(line, gutter, height)]):
+        for part in split_at(line, [gutter for gutter in gutters if _is_cut(line, gutter, height, gap)]):
             slack = min(0.3 * height, 0.3 * part.box.width)
             first = sum(gutter < part.box.x0 + slack for gutter in gutters)
             last = sum(gutter < part.box.x1 - slack for gutter in gutters)
             placed.append(Piece(part, first, max(first, last)))
     return placed
+
+
+def place_heads(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
+    """As `place`, for the headings right above the columns: they stand closer, so all gaps count if each has one."""
+    close = place(row, gutters, height, 0.0)
+    if len({piece.first for piece in close if piece.first == piece.last}) == len(gutters) + 1:
+        return close
+    return place(row, gutters, height)
 
 
 def _without_leaders(line: Line) -> list[Line]:
@@ -194,7 +210,7 @@ def _without_symbols(gutters: list[float], found: Sequence[Sequence[Line]]) -> l
     return [gutter for j, gutter in enumerate(gutters) if not all(pairs.get(j, [False]))]
 
 
-def _is_cut(line: Line, gutter: float, height: float) -> bool:
+def _is_cut(line: Line, gutter: float, height: float, gap: float) -> bool:
     """Whether the line is two cells there, not one that reaches over the gutter."""
     if not line.box.x0 + 0.3 * height < gutter < line.box.x1 - 0.3 * height:
         return False
@@ -205,7 +221,7 @@ def _is_cut(line: Line, gutter: float, height: float) -> bool:
     if left.box.x1 > gutter + 0.3 * height or right.box.x0 < gutter - 0.3 * height:
         return False
     numbers = is_number(left.text) and is_number(right.text)
-    return right.box.x0 - left.box.x1 > WORD_GAP * height or numbers
+    return right.box.x0 - left.box.x1 > gap * height or numbers
 
 
 def _around(words: Sequence[Word], x: float) -> tuple[Word, Word] | None:

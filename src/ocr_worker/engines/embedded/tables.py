@@ -14,6 +14,7 @@ from ocr_worker.engines.embedded.table_columns import Piece, tightened
 from ocr_worker.engines.embedded.table_grid import ruled_spans
 from ocr_worker.engines.embedded.text import joined, row_text
 
+MAX_STRUCK = 0.3  # of a rule may run through words; what does more is made of their letters
 LONGEST_REPEATED = 60  # characters; longer texts are no headings
 
 
@@ -51,14 +52,13 @@ def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
     boxes = [line.box for line in lines]
     across = (r for r in rules.across if not any(covered(r, box.grown(-0.1 * box.height)) > 0.9 for box in boxes))
     words = [word.box for line in lines for word in line.words]
-    down = (r for r in rules.down if not any(_runs_through(r, box) for box in words))
+    down = (rule for rule in rules.down if _struck(rule, words) < MAX_STRUCK * rule.height)
     return Rules(tuple(across), tuple(down))
 
 
-def _runs_through(rule: Box, box: Box) -> bool:
-    """Whether a rule down, hardly longer than the line is high, lies among its letters."""
-    within = box.x0 + 0.1 * box.height < rule.center[0] < box.x1 - 0.1 * box.height
-    return within and rule.height < 2.2 * box.height and y_overlap(rule, box) > 0.5 * min(rule.height, box.height)
+def _struck(rule: Box, words: Sequence[Box]) -> float:
+    """Over how many pixels the rule down runs through the middle of words."""
+    return sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < rule.center[0] < word.x1)
 
 
 def to_html(cells: Sequence[Cell]) -> str:
