@@ -17,9 +17,7 @@ from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows, spl
 WORD_GAP, FAR, MIN_GUTTER = 0.45, 1.0, 0.5
 HEIGHT_OF_WIDTH = 2.2  # a line's height in widths of its characters, at most
 CROSSED = 0.15  # of the rows may cross a gutter
-_NUMBER = re.compile(
-    r"[-–—−(+<>~±≈$€£¥]*\s*(US\$\s*)?\d[\d.,:/\s'’-]*\s*[%)*†‡a-c]{0,3}|[-–—−.]{1,3}|n/?a", re.IGNORECASE
-)
+_NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
 _LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from statistics import mean
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
@@ -32,10 +34,10 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     free = [line for line in lines if not any(seen.box.contains(line.box.center) for seen in fitted)]
     pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
     height = line_height(lines)
-    ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines)]
-    aligned = [box for box in find_tables(free, rules) if not any(_is_detail(box, other) for other in pictures)]
+    ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines, height)]
+    found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
-    for box in [*ruled, *aligned]:
+    for box in found:
         if not any(covered(box, other) > 0.5 for other in [*sure, *(seen.box for seen in fitted)]):
             sure.append(box)
             fitted.append(Detection("table", box, 1.0))
@@ -47,6 +49,8 @@ def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
     box = _fitted(seen.box, lines, rules)
     inside = [line for line in lines if box.contains(line.box.center)]
     height = line_height(inside)
+    if not find_gutters(text_rows(inside), height) and not rules.within(box.grown(-height), 0.0).down:
+        return replace(seen, label="text")  # one column: a listing in a frame, a box of text
     certain = len(wide_rules(box, rules.within(box, height), height)) > 2 or _is_table(text_rows(inside), height)
     return Detection("table", box, 1.0 if certain else seen.score)
 
@@ -74,8 +78,10 @@ def find_tables(lines: Sequence[Line], rules: Rules) -> list[Box]:
     ]
 
 
-def _holds_text(box: Box, lines: Sequence[Line]) -> bool:
-    return sum(box.contains(line.box.center) for line in lines) >= 3
+def _holds_text(box: Box, lines: Sequence[Line], height: float) -> bool:
+    """Whether text stands in the grid, none of it reaching out as it does where rules are a drawing's."""
+    inside = [line.box for line in lines if box.contains(line.box.center)]
+    return len(inside) > 2 and not any(own.x0 < box.x0 - height or own.x1 > box.x1 + height for own in inside)
 
 
 def _blocks(found: Rows, height: float) -> list[Rows]:
@@ -127,16 +133,20 @@ def _is_table(block: Rows, height: float) -> bool:
     texts = [line.text for row in rows for line in row]
     if sum(bool(_INDEX_ENTRY.fullmatch(text)) for text in texts) > 0.25 * len(texts) or filled < MIN_FILLED:
         return False
+    last = [piece.line.text for row in placed for piece in row if piece.first == len(gutters)]
+    if len(gutters) < 3 and _counts_up(last):
+        return False
     if len(gutters) == 1:
-        return numbers > 0.8 and not _counts_up(beside)
+        return numbers > 0.8
     short = mean(len(text.split()) for text in texts) < 3 and filled > 0.75 and len(rows) >= MIN_TEXT_ROWS
     return numbers >= MIN_NUMBERS or short
 
 
 def _counts_up(texts: Sequence[str]) -> bool:
-    """Whether these are the page numbers of a table of contents."""
+    """Whether these are the page numbers of a table of contents: hardly any two in the wrong order."""
     numbers = [int(text) for text in texts if text.strip().isdecimal()]
-    return len(numbers) > 0.7 * len(texts) and numbers == sorted(numbers)
+    falls = sum(a > b for a, b in pairwise(numbers))
+    return len(numbers) > max(4, 0.7 * len(texts)) and falls < 0.1 * len(numbers)
 
 
 def _fitted(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
