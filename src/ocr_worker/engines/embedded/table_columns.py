@@ -20,6 +20,7 @@ CROSSED = 0.15  # of the rows may cross a gutter
 _NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
+_DOTS = re.compile(r"[.·…\s]+")
 _LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}")
 
 
@@ -60,7 +61,7 @@ def is_sign(text: str) -> bool:
 
 def text_rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Rows of fragments, from top to bottom: lines cut at wide gaps and at dotted leaders."""
-    parts = [piece for line in lines for part in _without_leaders(line) for piece in _fragments(part)]
+    parts = [piece for line in lines for part in without_leaders(line) for piece in _fragments(part)]
     return rows(parts)
 
 
@@ -108,8 +109,10 @@ def place_heads(row: Sequence[Line], gutters: Sequence[float], height: float) ->
     return place(row, gutters, height)
 
 
-def _without_leaders(line: Line) -> list[Line]:
+def without_leaders(line: Line) -> list[Line]:
     """The line's parts before and after leaders (`.....`), which only lead the eye."""
+    if _DOTS.fullmatch(line.text):
+        return []
     found = list(_LEADER.finditer(line.text))
     if not found:
         return [line]

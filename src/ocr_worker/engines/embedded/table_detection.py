@@ -14,12 +14,14 @@ from ocr_worker.engines.embedded.regions import Detection
 from ocr_worker.engines.embedded.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.table_alignment import wide_rules
 from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows, tightened
+from ocr_worker.engines.embedded.tables import without_strokes
 
 Rows = list[list[Line]]
 MIN_ROWS, MIN_TEXT_ROWS = 3, 4
 PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
 # Line heights of white, at most: between rows of a table, to a row that belongs to it, to a column that does.
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
+MIN_CELLS = 0.25  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
@@ -28,13 +30,14 @@ _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
     """The detections, their tables set right, and tables that the layout model did not see as such."""
     lines = tightened(lines)
+    rules = without_strokes(rules, lines)
     known = [seen for seen in detections if seen.label == "table"]
     others = [seen for seen in detections if seen.label != "table"]
     fitted = [_settled(seen, rules, lines) for seen in known]
     free = [line for line in lines if not any(seen.box.contains(line.box.center) for seen in fitted)]
     pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
     height = line_height(lines)
-    ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines, height)]
+    ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines, rules, height)]
     found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
     for box in found:
@@ -78,10 +81,13 @@ def find_tables(lines: Sequence[Line], rules: Rules) -> list[Box]:
     ]
 
 
-def _holds_text(box: Box, lines: Sequence[Line], height: float) -> bool:
-    """Whether text stands in the grid, none of it reaching out as it does where rules are a drawing's."""
+def _holds_text(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> bool:
+    """Whether text stands in many of the grid's cells, and none reaches out as it does where rules are a drawing's."""
     inside = [line.box for line in lines if box.contains(line.box.center)]
-    return len(inside) > 2 and not any(own.x0 < box.x0 - height or own.x1 > box.x1 + height for own in inside)
+    own = rules.within(box, 0.3 * height)
+    across, down = levels([r.center[1] for r in own.across], height), levels([r.center[0] for r in own.down], height)
+    enough = max(3.0, MIN_CELLS * (len(across) - 1) * (len(down) - 1))
+    return len(inside) >= enough and not any(line.x0 < box.x0 - height or line.x1 > box.x1 + height for line in inside)
 
 
 def _blocks(found: Rows, height: float) -> list[Rows]:

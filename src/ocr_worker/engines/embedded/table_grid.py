@@ -25,7 +25,7 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
     xs, ys = _parting(xs, ys, rules.down, 1, height), _parting(ys, xs, rules.across, 0, height)
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
-    owners = _merged(xs, ys, rules, height, soft_xs, soft_ys)
+    owners = _merged(xs, ys, rules, height, soft_xs, soft_ys, _numbers(xs, ys, lines))
     members: dict[int, list[Line]] = {}
     for line in lines:
         for part in _parts(line, xs, ys, owners):
@@ -86,9 +86,18 @@ def _lists_numbers(rows: Sequence[Row], few: bool) -> bool:
 
 
 def _merged(
-    xs: Sequence[float], ys: Sequence[float], rules: Rules, height: float, soft_xs: set[float], soft_ys: set[float]
+    xs: Sequence[float],
+    ys: Sequence[float],
+    rules: Rules,
+    height: float,
+    soft_xs: set[float],
+    soft_ys: set[float],
+    numbers: set[tuple[int, int]],
 ) -> np.ndarray:
-    """For each place of the grid, int [rows, columns], the number of the cell that owns it."""
+    """For each place of the grid, int [rows, columns], the number of the cell that owns it.
+
+    numbers: places that hold a number; two above one another are never one cell.
+    """
     shape = (len(ys) - 1, len(xs) - 1)
     owners = np.arange(shape[0] * shape[1]).reshape(shape)
     for row in range(shape[0]):
@@ -96,9 +105,16 @@ def _merged(
             x, y = xs[column], ys[row]
             if column and x not in soft_xs and not _ruled(rules.down, 1, x, (y, ys[row + 1]), height):
                 _join(owners, (row, column - 1), (row, column))
+            if row and {(row - 1, column), (row, column)} <= numbers:
+                continue
             if row and y not in soft_ys and not _ruled(rules.across, 0, y, (x, xs[column + 1]), height):
                 _join(owners, (row - 1, column), (row, column))
     return owners
+
+
+def _numbers(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line]) -> set[tuple[int, int]]:
+    parts = [part for line in lines for part in split_at(line, xs[1:-1])]
+    return {_place(part.box, xs, ys) for part in parts if is_number(part.text)}
 
 
 def _ruled(rules: Sequence[Box], axis: int, at: float, along: tuple[float, float], height: float) -> bool:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ocr_worker.engines.embedded.geometry import Box, covered, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.rules import Rules, levels
 from ocr_worker.engines.embedded.table_alignment import aligned_rows
-from ocr_worker.engines.embedded.table_columns import Piece, tightened
+from ocr_worker.engines.embedded.table_columns import Piece, tightened, without_leaders
 from ocr_worker.engines.embedded.table_grid import ruled_spans
 from ocr_worker.engines.embedded.text import joined, row_text
 
-MAX_STRUCK = 0.3  # of a rule may run through words; what does more is made of their letters
+# Shares of a rule that may run along lines of text, and down through words.
+MAX_OVER_TEXT, MAX_THROUGH_WORDS = 0.7, 0.3
 LONGEST_REPEATED = 60  # characters; longer texts are no headings
 
 
@@ -36,10 +37,12 @@ def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     lines = tightened(lines)
     height = line_height(lines)
     ruled = without_strokes(rules.within(box, height), lines)
+    lines = [part for line in lines for part in without_leaders(line)]
     xs = levels([rule.center[0] for rule in ruled.down], 0.4 * height)
     ys = levels([rule.center[1] for rule in ruled.across], 0.4 * height)
     if xs and ys:
-        wide_xs, wide_ys = _enclosing(xs, box.x0, box.x1, height), _enclosing(ys, box.y0, box.y1, height)
+        wide_xs = _enclosing(xs, box.x0, box.x1, [line.box.center[0] for line in lines])
+        wide_ys = _enclosing(ys, box.y0, box.y1, [line.box.center[1] for line in lines])
         if len(wide_xs) > 2 and len(wide_ys) > 2:
             spans = ruled_spans(wide_xs, wide_ys, lines, ruled)
             return [Cell(row, column, _cell_text(own), down, right) for row, column, down, right, own in spans]
@@ -48,17 +51,23 @@ def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
 
 
 def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
-    """The rules without those that are strokes of large letters, or run through a line of small ones."""
-    boxes = [line.box for line in lines]
-    across = (r for r in rules.across if not any(covered(r, box.grown(-0.1 * box.height)) > 0.9 for box in boxes))
+    """The rules without those that run through text: strokes of its letters, leaders (`.....`), what is crossed out."""
     words = [word.box for line in lines for word in line.words]
-    down = (rule for rule in rules.down if _struck(rule, words) < MAX_STRUCK * rule.height)
+    # Leaders stand on the line's foot, a rule right above it is the table's.
+    levels_of_text = [line.box._replace(y0=line.box.y0 + 0.1 * line.box.height) for line in lines]
+    across = (
+        rule
+        for rule in rules.across
+        if sum(max(0.0, x_overlap(rule, box)) for box in levels_of_text if box.y0 < rule.center[1] < box.y1)
+        < MAX_OVER_TEXT * rule.width
+    )
+    down = (
+        rule
+        for rule in rules.down
+        if sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < rule.center[0] < word.x1)
+        < MAX_THROUGH_WORDS * rule.height
+    )
     return Rules(tuple(across), tuple(down))
-
-
-def _struck(rule: Box, words: Sequence[Box]) -> float:
-    """Over how many pixels the rule down runs through the middle of words."""
-    return sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < rule.center[0] < word.x1)
 
 
 def to_html(cells: Sequence[Cell]) -> str:
@@ -107,10 +116,10 @@ def _cells(found: Sequence[Sequence[Piece]]) -> list[Cell]:
     return cells
 
 
-def _enclosing(edges: Sequence[float], start: float, end: float, height: float) -> list[float]:
-    """The edges, and the table's own where it is open at a side."""
-    before = [start] if edges[0] - start > height else []
-    after = [end] if end - edges[-1] > height else []
+def _enclosing(edges: Sequence[float], start: float, end: float, texts: Sequence[float]) -> list[float]:
+    """The edges, and the table's own where it is open at a side and text stands there."""
+    before = [min(start, edges[0])] if any(text < edges[0] for text in texts) else []
+    after = [max(end, edges[-1])] if any(text > edges[-1] for text in texts) else []
     return [*before, *edges, *after]
 
 
