@@ -8,14 +8,15 @@ from concurrent.futures import Future
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import warnings_for
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
-from ocr_worker.engines.embedded.geometry import Box, bounds, covered
+from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.gutters import split_at_gutters
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
 from ocr_worker.engines.embedded.models import Models
 from ocr_worker.engines.embedded.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
-from ocr_worker.engines.embedded.rules import Rules, find_rules, grids
+from ocr_worker.engines.embedded.rules import find_rules
+from ocr_worker.engines.embedded.table_detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.upright import upright
@@ -34,7 +35,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     lines = split_at_gutters([line for line in read if line.text])
     rules = find_rules(pixels)
     detections = seen.result() if lines else []
-    regions = fill_regions(lines, _with_grids(detections, rules, lines))
+    regions = fill_regions(lines, with_tables(detections, rules, lines))
     ordered = in_order(label_by_place(regions, width, height, rules), lines)
     passages = write_regions(ordered, rules, page.number)
     return ParsedPage(
@@ -91,20 +92,6 @@ def _body_order(regions: Sequence[Region], right_to_left: bool, line: float) -> 
 
 def _right_to_left(lines: Sequence[Line]) -> bool:
     return is_right_to_left("".join(line.text for line in lines))
-
-
-def _with_grids(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
-    """The detections, and ruled grids with text in them that the layout model did not see as tables."""
-    height = line_height(lines)
-    found = [Detection("table", box, 1.0) for box in grids(rules, 0.3 * height) if _holds_text(box, lines)]
-    known = [seen for seen in detections if seen.label == "table"]
-    new = [grid for grid in found if not any(covered(grid.box, seen.box) > 0.5 for seen in known)]
-    inside = [seen for seen in detections if not any(covered(seen.box, grid.box) > 0.7 for grid in new)]
-    return [*inside, *new]
-
-
-def _holds_text(box: Box, lines: Sequence[Line]) -> bool:
-    return sum(box.contains(line.box.center) for line in lines) >= 3
 
 
 def _bbox(box: Box, width: int, height: int) -> BBox:

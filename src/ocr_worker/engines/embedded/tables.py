@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
-
-from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
-from ocr_worker.engines.embedded.lines import Line, line_height, rows, split_at
+from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
+from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.rules import Rules, levels
+from ocr_worker.engines.embedded.table_alignment import aligned_rows
+from ocr_worker.engines.embedded.table_columns import Piece, tightened, without_leaders
+from ocr_worker.engines.embedded.table_grid import ruled_spans
 from ocr_worker.engines.embedded.text import joined, row_text
+
+# Shares of a rule that may run along lines of text, and down through words.
+MAX_OVER_TEXT, MAX_THROUGH_WORDS = 0.7, 0.3
+LONGEST_REPEATED = 60  # characters; longer texts are no headings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,49 +32,42 @@ class Cell:
 
 def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     """The table's cells, by row and column. rules: of the page."""
+    if not lines:
+        return []
+    lines = tightened(lines)
     height = line_height(lines)
-    ruled = rules.within(box, height)
+    ruled = without_strokes(rules.within(box, height), lines)
+    lines = [part for line in lines for part in without_leaders(line)]
     xs = levels([rule.center[0] for rule in ruled.down], 0.4 * height)
     ys = levels([rule.center[1] for rule in ruled.across], 0.4 * height)
-    if len(xs) > 2 and len(ys) > 2:
-        xs, ys = _enclosing(xs, box.x0, box.x1, height), _enclosing(ys, box.y0, box.y1, height)
-        return ruled_cells(xs, ys, lines, ruled)
-    return aligned_cells(lines)
+    if xs and ys:
+        wide_xs = _enclosing(xs, box.x0, box.x1, [line.box.center[0] for line in lines])
+        wide_ys = _enclosing(ys, box.y0, box.y1, [line.box.center[1] for line in lines])
+        if len(wide_xs) > 2 and len(wide_ys) > 2:
+            spans = ruled_spans(wide_xs, wide_ys, lines, ruled)
+            return [Cell(row, column, _cell_text(own), down, right) for row, column, down, right, own in spans]
+    inner = [x for x in xs if box.x0 + height < x < box.x1 - height]
+    return _cells(aligned_rows(box, lines, ruled, inner))
 
 
-def ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], rules: Rules) -> list[Cell]:
-    """Cells of a grid with these edges; those with no rule between them are one cell, if that is a rectangle."""
-    shape = (len(ys) - 1, len(xs) - 1)
-    owners = _merged(shape, xs, ys, rules)
-    texts: dict[int, list[Line]] = {}
-    for line in lines:
-        for part in _parts(line, xs, ys, owners):
-            row, column = _place(part.box, xs, ys)
-            texts.setdefault(int(owners[row, column]), []).append(part)
-    cells = []
-    for owner in np.unique(owners):
-        at = np.argwhere(owners == owner)
-        (row, column), (row_end, column_end) = at.min(axis=0), at.max(axis=0)
-        text = _cell_text(texts.get(int(owner), []))
-        cells.append(Cell(int(row), int(column), text, int(row_end - row) + 1, int(column_end - column) + 1))
-    return sorted(cells, key=lambda cell: (cell.row, cell.column))
-
-
-def aligned_cells(lines: Sequence[Line]) -> list[Cell]:
-    """Cells of a table without rules: columns lie between gutters that (nearly) no row crosses."""
-    found = rows(lines)
-    parts = [[part for line in row for part in _fragments(line)] for row in found]
-    gutters = _gutters(parts, line_height(lines))
-    grid: list[list[list[Line]]] = []
-    for row in parts:
-        cells: list[list[Line]] = [[] for _ in range(len(gutters) + 1)]
-        for part in row:
-            cells[sum(part.box.x0 >= gutter for gutter in gutters)].append(part)
-        if grid and _goes_on(grid[-1], cells, line_height(lines)):
-            grid[-1] = [above + below for above, below in zip(grid[-1], cells, strict=True)]
-        else:
-            grid.append(cells)
-    return [Cell(i, j, _cell_text(cell)) for i, row_cells in enumerate(grid) for j, cell in enumerate(row_cells)]
+def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
+    """The rules without those that run through text: strokes of its letters, leaders (`.....`), what is crossed out."""
+    words = [word.box for line in lines for word in line.words]
+    # Leaders stand on the line's foot, a rule right above it is the table's.
+    levels_of_text = [line.box._replace(y0=line.box.y0 + 0.1 * line.box.height) for line in lines]
+    across = (
+        rule
+        for rule in rules.across
+        if sum(max(0.0, x_overlap(rule, box)) for box in levels_of_text if box.y0 < rule.center[1] < box.y1)
+        < MAX_OVER_TEXT * rule.width
+    )
+    down = (
+        rule
+        for rule in rules.down
+        if sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < rule.center[0] < word.x1)
+        < MAX_THROUGH_WORDS * rule.height
+    )
+    return Rules(tuple(across), tuple(down))
 
 
 def to_html(cells: Sequence[Cell]) -> str:
@@ -85,64 +83,44 @@ def to_html(cells: Sequence[Cell]) -> str:
 
 
 def to_markdown(cells: Sequence[Cell]) -> str:
-    """The table with pipes, its first row as the head; a cell that spans others leaves them empty."""
+    """The table with pipes, its first row as the head.
+
+    Markdown has no spans: a heading over several columns or rows is written in each of them, so that each cell still
+    stands under and beside what it belongs to. A text over the whole width is written once: it parts the table.
+    """
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
     grid = [[""] * width for _ in range(height)]
     for cell in cells:
-        grid[cell.row][cell.column] = cell.text.replace("|", "\\|")
+        once = len(cell.text) > LONGEST_REPEATED or cell.column_span == width
+        for row in range(cell.row, cell.row + (1 if once else cell.row_span)):
+            for column in range(cell.column, cell.column + (1 if once else cell.column_span)):
+                grid[row][column] = cell.text.replace("|", "\\|")
     lines = [f"| {' | '.join(row)} |" for row in grid]
     return "\n".join([*lines[:1], f"|{' --- |' * width}", *lines[1:]])
 
 
-def _enclosing(edges: Sequence[float], start: float, end: float, height: float) -> list[float]:
-    """The edges, and the table's own where it is open at a side."""
-    before = [start] if edges[0] - start > height else []
-    after = [end] if end - edges[-1] > height else []
+def _cells(found: Sequence[Sequence[Piece]]) -> list[Cell]:
+    """Cells from rows of pieces; a place where none is, is an empty cell."""
+    width = max((piece.last + 1 for row in found for piece in row), default=0)
+    cells = []
+    for i, row in enumerate(found):
+        column = 0
+        while column < width:
+            own = [piece for piece in row if piece.first <= column <= piece.last]
+            last = max((piece.last for piece in own), default=column)
+            own = [piece for piece in row if column <= piece.first <= last]
+            last = max((piece.last for piece in own), default=column)
+            cells.append(Cell(i, column, _cell_text([piece.line for piece in own]), 1, last - column + 1))
+            column = last + 1
+    return cells
+
+
+def _enclosing(edges: Sequence[float], start: float, end: float, texts: Sequence[float]) -> list[float]:
+    """The edges, and the table's own where it is open at a side and text stands there."""
+    before = [min(start, edges[0])] if any(text < edges[0] for text in texts) else []
+    after = [max(end, edges[-1])] if any(text > edges[-1] for text in texts) else []
     return [*before, *edges, *after]
-
-
-def _merged(shape: tuple[int, int], xs: Sequence[float], ys: Sequence[float], rules: Rules) -> np.ndarray:
-    """For each place of the grid, int [rows, columns], the number of the cell that owns it."""
-    owners = np.arange(shape[0] * shape[1]).reshape(shape)
-    for row in range(shape[0]):
-        for column in range(shape[1]):
-            if column and not _ruled(rules.down, 1, xs[column], (ys[row], ys[row + 1])):
-                _join(owners, (row, column - 1), (row, column))
-            if row and not _ruled(rules.across, 0, ys[row], (xs[column], xs[column + 1])):
-                _join(owners, (row - 1, column), (row, column))
-    return owners
-
-
-def _ruled(rules: Sequence[Box], axis: int, at: float, along: tuple[float, float]) -> bool:
-    """Whether rules along `axis` (0: across, 1: down) cover half of the edge."""
-    length = along[1] - along[0]
-    near = [rule for rule in rules if abs(rule.center[1 - axis] - at) < max(6.0, 0.15 * length)]
-    shared = sum(max(0.0, overlap(rule[axis], rule[axis + 2], *along)) for rule in near)
-    return shared >= 0.5 * length
-
-
-def _join(owners: np.ndarray, a: tuple[int, int], b: tuple[int, int]) -> None:
-    """Makes the two places' cells one, when together they fill a rectangle."""
-    both = (owners == owners[a]) | (owners == owners[b])
-    at = np.argwhere(both)
-    (r0, c0), (r1, c1) = at.min(axis=0), at.max(axis=0)
-    if both[r0 : r1 + 1, c0 : c1 + 1].all():
-        owners[both] = min(owners[a], owners[b])
-
-
-def _parts(line: Line, xs: Sequence[float], ys: Sequence[float], owners: np.ndarray) -> list[Line]:
-    """The line, cut at the rules between cells of its row that it crosses."""
-    row, _ = _place(line.box, xs, ys)
-    edges = [xs[j] for j in range(1, len(xs) - 1) if owners[row, j - 1] != owners[row, j]]
-    slack = 0.3 * line.box.height
-    return split_at(line, [x for x in edges if line.box.x0 + slack < x < line.box.x1 - slack])
-
-
-def _place(box: Box, xs: Sequence[float], ys: Sequence[float]) -> tuple[int, int]:
-    x, y = box.center
-    row, column = int(np.searchsorted(ys, y)) - 1, int(np.searchsorted(xs, x)) - 1
-    return min(max(row, 0), len(ys) - 2), min(max(column, 0), len(xs) - 2)
 
 
 def _cell_text(lines: Sequence[Line]) -> str:
@@ -150,37 +128,3 @@ def _cell_text(lines: Sequence[Line]) -> str:
     for row in rows(lines):
         text = joined(text, row_text(row)) if text else row_text(row)
     return text
-
-
-def _fragments(line: Line) -> list[Line]:
-    """The line, cut where the gap between two words is as wide as the line is high."""
-    gaps = [
-        (left.box.x1 + right.box.x0) / 2
-        for left, right in zip(line.words, line.words[1:], strict=False)
-        if right.box.x0 - left.box.x1 > line.box.height
-    ]
-    return split_at(line, gaps)
-
-
-def _gutters(parts: Sequence[Sequence[Line]], height: float) -> list[float]:
-    """Middles of the white stretches between columns; a few rows may cross them, as a heading over columns does."""
-    boxes = [part.box for row in parts for part in row]
-    if not boxes:
-        return []
-    whole = bounds(boxes)
-    crossed = np.zeros(int(whole.width) + 2, int)
-    for box in boxes:
-        crossed[int(box.x0 - whole.x0) : int(box.x1 - whole.x0) + 1] += 1
-    white = np.flatnonzero(crossed <= int(0.12 * len(parts)))
-    runs = np.split(white, np.flatnonzero(np.diff(white) > 1) + 1)
-    return [whole.x0 + float(run.mean()) for run in runs if len(run) > 0.4 * height and run[0] > 0]
-
-
-def _goes_on(above: Sequence[Sequence[Line]], below: Sequence[Sequence[Line]], height: float) -> bool:
-    """Whether a row only carries on cells of the one above: its first cell is empty, and it stands close."""
-    if below[0] or len(below) < 2 or sum(map(bool, below)) > max(1, len(below) // 2):
-        return False
-    upper = bounds(line.box for cell in above for line in cell)
-    lower = bounds(line.box for cell in below for line in cell)
-    filled = all(above[i] for i, cell in enumerate(below) if cell)
-    return filled and lower.y0 - upper.y1 < 0.35 * height
