@@ -53,3 +53,11 @@ def test_a_picture_behind_most_of_the_pages_text_is_no_figure() -> None:
     seen = [Detection("image", Box(90, 90, 810, 860), 0.9)]
     assert next(region.label for region in fill_regions(spread("let x = 1"), seen)) == "text"
     assert [region.label for region in fill_regions(spread("2019"), seen)] == ["image"]
+
+
+def test_a_forms_labels_are_parted_to_stand_before_their_values() -> None:
+    """Labels that the layout model took for one text are read each with its value."""
+    labels = [Line("Label", Box(100, 100 + 40 * i, 180, 120 + 40 * i)) for i in range(4)]
+    values = [Line("Value", Box(400, 100 + 40 * i, 480, 120 + 40 * i)) for i in range(4)]
+    regions = fill_regions(labels + values, [Detection("text", Box(90, 90, 190, 250), 0.9)])
+    assert [len(region.lines) for region in regions] == [1] * 8

@@ -71,7 +71,8 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(left)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], gutters(prose))
-    return [part for region in columns for part in split_title(region)]
+    titled = [part for region in columns for part in split_title(region)]
+    return [part for region in titled for part in split_labels(region, titled)]
 
 
 def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
@@ -143,6 +144,21 @@ def split_title(region: Region) -> list[Region]:
         Region("paragraph_title", first.box, (first,)),
         replace(region, box=bounds(line.box for line in rest), lines=rest),
     ]
+
+
+def split_labels(region: Region, others: Sequence[Region]) -> list[Region]:
+    """The region's lines one by one, where they are a form's labels: most have a value of one line beside them."""
+    if region.label != "text" or len(region.lines) < 2:
+        return [region]
+    values = [other.lines[0] for other in others if other.label == "text" and len(other.lines) == 1]
+    beside = sum(any(_is_value(line, value) for value in values) for line in region.lines)
+    if beside < 2 or beside < 0.5 * len(region.lines):
+        return [region]
+    return [replace(region, box=line.box, lines=(line,)) for line in region.lines]
+
+
+def _is_value(label: Line, value: Line) -> bool:
+    return value.box.x0 >= label.box.x1 and y_overlap(label.box, value.box) > 0.5 * label.box.height
 
 
 def _without_doubles(detections: Iterable[Detection]) -> list[Detection]:
