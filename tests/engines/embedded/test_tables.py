@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.rules import Rules
 from ocr_worker.engines.embedded.tables import Cell, table_cells, to_html, to_markdown
 
@@ -73,3 +76,79 @@ def test_markdown_keeps_every_cell_in_one_line() -> None:
 def test_html_is_escaped() -> None:
     """A cell's text can never become markup."""
     assert to_html([Cell(0, 0, "a < b & c")]) == "<table><tr><td>a &lt; b &amp; c</td></tr></table>"
+
+
+def words(text: str, x: float, y: float) -> Line:
+    """A line 20 pixels high, its characters 10 wide."""
+    found, at = [], x
+    for part in text.split():
+        found.append(Word(part, Box(at, y, at + 10 * len(part), y + 20)))
+        at += 10 * len(part) + 6
+    return Line(text, Box(x, y, at - 6, y + 20), words=tuple(found))
+
+
+def aligned(*rows: tuple[str, ...], xs: tuple[float, ...] = (0, 200, 300), pitch: float = 30) -> list[Line]:
+    return [words(text, x, i * pitch) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text]
+
+
+def read(lines: list[Line], *ys: float) -> list[list[str]]:
+    """The texts by row, without rules down, and with rules across at these heights."""
+    box = Box(0, 0, 400, max(line.box.y1 for line in lines))
+    return texts(table_cells(box, lines, Rules(tuple(across(y, 0, 400) for y in ys), ())))
+
+
+def test_rules_across_part_rows_and_alignment_the_columns() -> None:
+    """A heading of two lines above the rule is one cell."""
+    lines = [words("Net", 200, 0), words("Name", 0, 24), words("sales", 200, 24), words("Tax", 300, 24)]
+    lines += [words(text, x, 60 + 30 * i) for i in range(4) for text, x in ((f"a{i}", 0), (f"1{i}", 200), ("2", 300))]
+    found = read(lines, -5, 52, 185)
+    assert found[0] == ["Name", "Net sales", "Tax"]
+    assert found[1:] == [[f"a{i}", f"1{i}", "2"] for i in range(4)]
+
+
+def test_a_sign_belongs_to_its_number() -> None:
+    """A currency's sign that stands by itself makes no column."""
+    rows = [(f"item {i}", "$" if i == 0 else "", f"{i},500") for i in range(5)]
+    assert read(aligned(*rows))[0] == ["item 0", "$ 0,500"]
+
+
+def test_leaders_only_lead() -> None:
+    """Dots between a label and its number are in neither."""
+    lines = [words(f"label ............ {i}5", 0, 30 * i) for i in range(4)]
+    assert read(lines) == [["label", f"{i}5"] for i in range(4)]
+
+
+def test_a_heading_over_two_columns_spans_them() -> None:
+    """Centred above two columns, it stands in both in Markdown."""
+    rows = [(f"row {i}", f"{i}1", f"{i}2") for i in range(5)]
+    lines = [words("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
+    cells = table_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
+    assert cells[1] == Cell(0, 1, "Year", 1, 2)
+    assert to_markdown(cells).startswith("|  | Year | Year |\n")
+
+
+def line_below(line: Line, by: float) -> Line:
+    def down_by(box: Box) -> Box:
+        return Box(box.x0, box.y0 + by, box.x1, box.y1 + by)
+
+    return Line(line.text, down_by(line.box), words=tuple(Word(w.text, down_by(w.box)) for w in line.words))
+
+
+def test_numbers_above_one_another_are_two_rows() -> None:
+    """Even where a rule parts only the labels beside them."""
+    rules = Rules((across(0), across(40, 0, 100), across(80)), tuple(map(down, (0, 100, 300))))
+    lines = [word("a", 50, 20), word("b", 50, 60), word("11", 200, 20), word("12", 200, 60)]
+    assert texts(table_cells(Box(0, 0, 300, 80), lines, rules)) == [["a", "11"], ["b", "12"]]
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=2, max_size=8), st.booleans())
+def test_every_word_ends_in_one_cell(filled: list[list[bool]], ruled: bool) -> None:
+    """Whatever is empty: no word is lost or doubled, and no two cells share a place."""
+    lines = [words(f"w{i}x{j}", 100 * j, 30 * i) for i, row in enumerate(filled) for j, yes in enumerate(row) if yes]
+    rules = Rules(tuple(across(30 * i - 5, -5, 395) for i in range(len(filled) + 1)), ()) if ruled else Rules((), ())
+    cells = table_cells(Box(-5, -5, 395, 30 * len(filled)), lines, rules)
+    assert sorted(word for cell in cells for word in cell.text.split()) == sorted(line.text for line in lines)
+    places = [
+        (cell.row + i, cell.column + j) for cell in cells for i in range(cell.row_span) for j in range(cell.column_span)
+    ]
+    assert len(places) == len(set(places))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
@@ -104,7 +104,7 @@ def _column_boxes(boxes: Sequence[Box], gutters: Sequence[float]) -> list[Box]:
     whole = bounds(boxes)
     edges = [whole.x0, *gutters, whole.x1]
     found = []
-    for left, right in itertools.pairwise(edges):
+    for left, right in pairwise(edges):
         own = [box for box in boxes if left <= box.center[0] <= right]
         found.append(bounds(own) if own else Box(left, whole.y0, max(left, right), whole.y1))
     return found
@@ -180,7 +180,7 @@ def _wrap_limit(rows: Sequence[Row], bands: Sequence[int], columns: int, height:
         if a == b
     ]
     pairs = sorted(pair for pair in pairs if pair[0] > LEADING * height)
-    steps = [(upper[0] / lower[0], i) for i, (lower, upper) in enumerate(itertools.pairwise(pairs))]
+    steps = [(upper[0] / lower[0], i) for i, (lower, upper) in enumerate(pairwise(pairs))]
     for ratio, i in sorted(steps, reverse=True)[:3]:
         tight = pairs[: i + 1]
         clear = pairs[i][0] - pairs[0][0] < 0.7 * (pairs[i + 1][0] - pairs[i][0])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -226,7 +226,7 @@ def _is_cut(line: Line, gutter: float, height: float, gap: float) -> bool:
 
 
 def _around(words: Sequence[Word], x: float) -> tuple[Word, Word] | None:
-    for left, right in itertools.pairwise(words):
+    for left, right in pairwise(words):
         if left.box.center[0] < x < right.box.center[0]:
             return left, right
     return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +25,9 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
     xs, ys = _parting(xs, ys, rules.down, 1, height), _parting(ys, xs, rules.across, 0, height)
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
-    owners = _merged(xs, ys, rules, height, soft_xs, soft_ys, _numbers(xs, ys, lines))
+    numbers = _held(xs, ys, lines, is_number)
+    owners = _merged(xs, ys, rules, height, soft_xs, soft_ys, numbers)
+    _join_heads(owners, xs, soft_xs, _held(xs, ys, lines, bool), numbers)
     members: dict[int, list[Line]] = {}
     for line in lines:
         for part in _parts(line, xs, ys, owners):
@@ -44,7 +46,7 @@ def _parting(
     edges: Sequence[float], others: Sequence[float], rules: Sequence[Box], axis: int, height: float
 ) -> list[float]:
     """The edges, without those in which no side of a cell is ruled. axis: as for `_ruled`."""
-    sides = list(itertools.pairwise(others))
+    sides = list(pairwise(others))
     inner = [at for at in edges[1:-1] if any(_ruled(rules, axis, at, side, height) for side in sides)]
     return [edges[0], *inner, edges[-1]]
 
@@ -53,7 +55,7 @@ def _with_columns(xs: Sequence[float], lines: Sequence[Line], height: float) -> 
     """The edges, and those between columns of numbers that no rule parts; these again by themselves."""
     soft: set[float] = set()
     parts = [part for line in lines for part in split_at(line, xs[1:-1])]
-    for left, right in itertools.pairwise(xs):
+    for left, right in pairwise(xs):
         inside = [line for line in parts if left < line.box.center[0] < right]
         rows = text_rows(inside)
         two = [row for row in rows if len(row) > 1 and is_number(row[-1].text)]
@@ -67,7 +69,7 @@ def _with_rows(
 ) -> tuple[list[float], set[float]]:
     """The edges, and those between rows that no rule parts but their numbers do; these again by themselves."""
     soft: set[float] = set()
-    bands = list(itertools.pairwise(ys))
+    bands = list(pairwise(ys))
     for top, bottom in bands:
         inside = [line for line in lines if top < line.box.center[1] < bottom]
         rows = [place(row, xs[1:-1], height) for row in text_rows(inside)]
@@ -75,7 +77,7 @@ def _with_rows(
         if len(rows) > 1 and (few or not is_one_row(rows, len(xs) - 1)) and _lists_numbers(rows, few):
             found = logical_rows(rows, [0] * len(rows), len(xs) - 1, height)
             boxes = [bounds(piece.line.box for piece in row) for row in found]
-            soft.update((a.y1 + b.y0) / 2 for a, b in itertools.pairwise(boxes))
+            soft.update((a.y1 + b.y0) / 2 for a, b in pairwise(boxes))
     return sorted({*ys, *soft}), soft
 
 
@@ -112,9 +114,29 @@ def _merged(
     return owners
 
 
-def _numbers(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line]) -> set[tuple[int, int]]:
+def _join_heads(
+    owners: np.ndarray,
+    xs: Sequence[float],
+    soft: set[float],
+    texts: set[tuple[int, int]],
+    numbers: set[tuple[int, int]],
+) -> None:
+    """Joins what stands alone above columns that only their numbers part: it is the heading of them all."""
+    hard = [j for j, x in enumerate(xs) if x not in soft]
+    first = min((row for row, _ in numbers), default=0)
+    for row in range(first):
+        for start, end in pairwise(hard):
+            if sum((row, column) in texts for column in range(start, end)) == 1:
+                for column in range(start + 1, end):
+                    _join(owners, (row, column - 1), (row, column))
+
+
+def _held(
+    xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], counts: Callable[[str], bool]
+) -> set[tuple[int, int]]:
+    """The places that hold a text which counts."""
     parts = [part for line in lines for part in split_at(line, xs[1:-1])]
-    return {_place(part.box, xs, ys) for part in parts if is_number(part.text)}
+    return {_place(part.box, xs, ys) for part in parts if counts(part.text)}
 
 
 def _ruled(rules: Sequence[Box], axis: int, at: float, along: tuple[float, float], height: float) -> bool:

@@ -1,0 +1,53 @@
+"""Ruled lines found on a picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ocr_worker.engines.base import Pixels
+from ocr_worker.engines.embedded.rules import find_rules
+
+SIDE = 2000
+
+
+def page() -> Pixels:
+    return np.full((SIDE, 1400, 3), 255, np.uint8)
+
+
+def test_a_light_grey_rule_is_found_in_noise() -> None:
+    """A hairline that single pixels do not show, in whole or in long pieces."""
+    pixels = page()
+    pixels[500:502, 200:1200] = 215
+    noise = np.random.default_rng(1).normal(0, 8, pixels.shape[:2])[:, :, None]
+    rules = find_rules(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+    assert sum(rule.width for rule in rules.across if 495 < rule.center[1] < 507) > 800
+    assert rules.down == ()
+
+
+def test_dots_in_a_row_are_a_rule() -> None:
+    """Dots and breaks shorter than a letter do not end a rule."""
+    pixels = page()
+    for x in range(200, 1200, 6):
+        pixels[500:503, x : x + 3] = 60
+    (rule,) = find_rules(pixels).across
+    assert rule.width > 950
+
+
+def test_lines_of_text_are_no_rules() -> None:
+    """Neither are small letters."""
+    pixels = page()
+    for i in range(20):
+        cv2.putText(pixels, "measured values in most districts " * 2, (80, 200 + 40 * i), 0, 0.7, (0, 0, 0), 2)
+    assert find_rules(pixels).across == ()
+
+
+def test_a_fill_has_edges() -> None:
+    """A shaded row is bounded above and below, and a dark one with light letters has no rules in it."""
+    pixels = page()
+    pixels[500:540, 200:1200] = 232
+    pixels[700:760, 200:1200] = 40
+    for i, head in enumerate(("Name", "Sum", "Year")):
+        cv2.putText(pixels, head, (240 + 300 * i, 740), 0, 0.8, (255, 255, 255), 2)
+    levels = sorted(round(rule.center[1], -1) for rule in find_rules(pixels).across)
+    assert set(levels) == {500, 540, 700, 760}
