@@ -12,10 +12,12 @@ from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.rules import Rules
 
-MIN_WIDTH = 0.5  # of a gutter, in line heights
+MIN_WIDTH = 0.15  # of a gutter, in line heights; outlines of lines that were found on a picture nearly touch there
 MIN_LINES = 4  # on each side of it
 MIN_MEASURE = 5.0  # width of a column, in line heights: less is a list's numbers or a table's column
+MAX_RULES, MIN_WORDS = 3, 3.0  # rules that part a table's rows; words on a line of prose
 MIN_FILL = 0.6  # of a column's width, by its usual line: prose fills its column, labels and cells do not
 
 
@@ -42,6 +44,17 @@ def gutters(lines: Sequence[Line]) -> list[Box]:
             strips.append(gap)
     found = [strip.box for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
     return sorted(found, key=lambda box: box.x0)
+
+
+def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
+    """Whether it is columns of prose that stand in this box, in a frame perhaps, and no table: no rules part rows."""
+    inside = [line for line in lines if box.contains(line.box.center)]
+    height = line_height(inside)
+    level = [rule for rule in rules.within(box.grown(-height), 0.0).across if rule.width > 0.6 * box.width]
+    words = sum(len(line.text.split()) for line in inside)
+    if len(level) >= MAX_RULES or words < MIN_WORDS * len(inside):
+        return False
+    return sum(gutter.height for gutter in gutters(inside)) > 0.5 * box.height
 
 
 def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
