@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from quality_pages import rendering as r
 from quality_pages.page import Page
-from quality_pages.parts import Box, Furniture, Part, Text, beside, chart, columns, rule
+from quality_pages.parts import Box, Footnote, Furniture, Part, Text, beside, chart, columns, rule
 from quality_pages.prose import Writer
 
 SERIF = "9.5pt 'Liberation Serif', 'DejaVu Serif', serif"
@@ -31,9 +31,8 @@ def _caption(writer: Writer, number: int) -> Text:
     return Text(f"Figure {number}: {writer.sentence()}", "font-size:0.9em;margin:1mm 0 4mm 0", flow="")
 
 
-def _footnote(writer: Writer, mark: str = "1") -> Box:
-    note = Text(f"{mark} {writer.sentence()}", "font-size:0.8em;margin:0;text-align:left", flow="")
-    return Box([rule("width:25mm;margin:3mm 0 1mm 0"), note])
+def _footnote(writer: Writer, mark: str = "1") -> Footnote:
+    return Footnote(f"{mark} {writer.sentence()}", "font-size:0.8em;margin:0;text-align:left")
 
 
 def _references(writer: Writer, count: int) -> list[Part]:

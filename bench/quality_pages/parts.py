@@ -69,6 +69,23 @@ class Text(Part):
 
 
 @dataclass(frozen=True)
+class Footnote(Text):
+    """Small print under a short rule. PaddleOCR-VL leaves footnotes out of the Markdown, and so is every reader to."""
+
+    def html(self) -> str:
+        """The rule, and the note."""
+        return rule("width:25mm;margin:3mm 0 1mm 0").html() + super().html()
+
+    def pieces(self) -> Iterator[Piece]:
+        """None."""
+        return iter(())
+
+    def absent(self) -> Iterator[str]:
+        """The note."""
+        yield self.text
+
+
+@dataclass(frozen=True)
 class Box(Part):
     """Parts inside an element of its own: columns, a frame, a sheet of its own size."""
 
