@@ -49,12 +49,15 @@ def gutters(lines: Sequence[Line]) -> list[Box]:
 def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
     """Whether it is columns of prose that stand in this box, in a frame perhaps, and no table: no rules part rows."""
     inside = [line for line in lines if box.contains(line.box.center)]
-    height = line_height(inside)
-    level = [rule for rule in rules.within(box.grown(-height), 0.0).across if rule.width > 0.6 * box.width]
-    words = sum(len(line.text.split()) for line in inside)
-    if len(level) >= MAX_RULES or words < MIN_WORDS * len(inside):
+    if sum(len(line.text.split()) for line in inside) < MIN_WORDS * len(inside):
         return False
-    return sum(gutter.height for gutter in gutters(inside)) > 0.5 * box.height
+    found = gutters(inside)
+    across = [rule for rule in rules.across if any(_parts(rule, gutter) for gutter in found)]
+    return len(across) < MAX_RULES and sum(gutter.height for gutter in found) > 0.5 * box.height
+
+
+def _parts(rule: Box, gutter: Box) -> bool:
+    return rule.x0 < gutter.center[0] < rule.x1 and gutter.y0 < rule.center[1] < gutter.y1
 
 
 def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
