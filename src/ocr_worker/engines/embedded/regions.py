@@ -71,7 +71,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(left)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], gutters(prose))
-    titled = [part for region in columns for part in split_title(region)]
+    titled = [part for region in unnested(columns) for part in split_title(region)]
     return [part for region in titled for part in split_labels(region, titled)]
 
 
@@ -100,6 +100,32 @@ def _cut(region: Region, gutter: Box) -> list[Region]:
         return [region]
     groups = [group for part in split_at(region.lines, gutter) for group in group_lines(part)]
     return [Region(region.label, bounds(line.box for line in group), tuple(group)) for group in groups]
+
+
+def unnested(regions: Sequence[Region]) -> list[Region]:
+    """The regions, none of text inside another: such text joins the other, and a title parts it."""
+    kept: list[Region] = []
+    for region in sorted(regions, key=lambda region: -region.box.area):
+        around = next((i for i, other in enumerate(kept) if _holds(other, region)), None)
+        if around is None:
+            kept.append(region)
+        elif region.label == "text":
+            lines = kept[around].lines + region.lines
+            kept[around] = replace(kept[around], lines=lines, box=bounds(line.box for line in lines))
+        else:
+            kept[around : around + 1] = _parted(kept[around], region.box.center[1])
+            kept.append(region)
+    return kept
+
+
+def _holds(outer: Region, inner: Region) -> bool:
+    prose = outer.label in ("text", "reference_content") and inner.label in PROSE
+    return prose and len(outer.lines) > 1 and covered(inner.box, outer.box) > 0.7
+
+
+def _parted(region: Region, y: float) -> list[Region]:
+    parts = ([line for line in region.lines if (line.box.center[1] < y) is above] for above in (True, False))
+    return [replace(region, lines=tuple(part), box=bounds(line.box for line in part)) for part in parts if part]
 
 
 def with_captions(regions: Sequence[Region]) -> list[list[Region]]:
