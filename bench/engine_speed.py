@@ -1,0 +1,135 @@
+"""The embedded engine against plain RapidOCR on the same pictures, one after the other, in one process.
+
+Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [ROUNDS]`. For each page: the median ratio of our
+seconds to RapidOCR's (its defaults without the text direction, on as many threads as there are cores), the same of
+processor time, which other load on the machine hardly changes, and our seconds by stage. Stages that run side by side
+add up to more than the whole. RapidOCR has no use for a text layer and reads the picture. Pages are drawn here; Chinese
+needs a font of Noto's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from rapidocr import RapidOCR
+
+from ocr_worker.engines.base import PageImage, TextLine
+from ocr_worker.engines.embedded import create, page
+from ocr_worker.engines.embedded.models import Models
+from ocr_worker.engines.options import EmbeddedOptions
+from ocr_worker.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "resources"))
+
+A4, MARGIN = (1654, 2339), 160  # pixels at 200 dpi
+_TEXT = (
+    "the gauges rose in February instead of April and lower meadows stood under water for nine days before any road "
+    "had to be closed because two sluices at mill were opened by hand while motor was still waiting"
+)
+ENGLISH = _TEXT.split()
+CHINESE = "春江潮水连海平海上明月共潮生滟滟随波千万里何处春江无月明江流宛转绕芳甸月照花林皆似霰"
+STAGES = (
+    (Models, ("find_lines", "orientation", "read_lines", "_find_regions")),
+    (page, ("is_honest", "find_rules", "fill_regions", "write_regions")),
+)
+
+
+def drawn(columns: int, size: int, words: Sequence[str] = ENGLISH, font: str = "DejaVuSerif.ttf") -> PageImage:
+    """A full page of text in letters of `size` pixels, with its text layer."""
+    face, space = ImageFont.truetype(font, size), " " * (words is ENGLISH)
+    picture = Image.new("L", A4, 255)
+    draw, lines, number = ImageDraw.Draw(picture), [], 0
+    width = (A4[0] - 2 * MARGIN + 2 * size) / columns - 2 * size
+    for column in range(columns):
+        x = MARGIN + column * (width + 2 * size)
+        for y in range(MARGIN, A4[1] - MARGIN, int(1.3 * size)):
+            text = words[number % len(words)]
+            while draw.textlength(text + space + words[(number + 1) % len(words)], face) < width:
+                number += 1
+                text += space + words[number % len(words)]
+            draw.text((x, y), text, 20, face)
+            lines.append(TextLine(text, tuple(map(float, draw.textbbox((x, y), text, face)))))
+    return PageImage(1, np.ascontiguousarray(np.stack([np.asarray(picture)] * 3, axis=2)), text_lines=tuple(lines))
+
+
+def table() -> PageImage:
+    """A page of short cells in six columns, without rules."""
+    picture = Image.new("L", A4, 255)
+    draw, face = ImageDraw.Draw(picture), ImageFont.truetype("DejaVuSans.ttf", 26)
+    for row, y in enumerate(range(MARGIN, A4[1] - MARGIN, 44)):
+        for column in range(6):
+            text = ENGLISH[(row + column) % len(ENGLISH)] if column == 0 else f"{row * 37 % 100}.{column}{row % 10}"
+            draw.text((MARGIN + 230 * column, y), text, 20, face)
+    return PageImage(1, np.ascontiguousarray(np.stack([np.asarray(picture)] * 3, axis=2)))
+
+
+def scanned(image: PageImage, quarters: int = 0) -> PageImage:
+    """The page as a scanner gives it: a little blurred, grey, noisy, perhaps turned; without a text layer."""
+    noise = np.random.default_rng(1).normal(0, 8, image.pixels.shape[:2])[:, :, None]
+    grey = 245 - 0.85 * (255 - cv2.GaussianBlur(image.pixels, (0, 0), 0.7).astype(float))
+    pixels = np.clip(grey + noise, 0, 255).astype(np.uint8)
+    return PageImage(1, np.ascontiguousarray(np.rot90(pixels, quarters)))
+
+
+def timed(stage: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
+    """The stage, whose wall time is added to `seconds`."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return stage(*args, **options)
+        finally:
+            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
+
+    return call
+
+
+def measured(call: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds by the wall and of the processor."""
+    wall, processor = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    threads = len(os.sched_getaffinity(0))
+    options = {"Global.use_cls": False, "Global.log_level": "warning"}
+    plain = RapidOCR(params={**options, "EngineConfig.onnxruntime.intra_op_num_threads": threads})
+    seconds: dict[str, float] = {}
+    for owner, names in STAGES:
+        for name in names:
+            setattr(owner, name, timed(getattr(owner, name), name.strip("_"), seconds))
+    engine = create(Settings(engine="embedded"))
+    pages = {
+        "scan": scanned(drawn(2, 28)),
+        "dense scan": scanned(drawn(3, 18)),
+        "born digital": drawn(2, 28),
+        "table scan": scanned(table()),
+        "chinese scan": scanned(drawn(1, 36, CHINESE, "NotoSansCJK-Regular.ttc")),
+        "rotated scan": scanned(drawn(2, 28), 1),
+    }
+    for name, image in pages.items():
+        ours, theirs, stages = [], [], []
+        for _ in range(rounds + 1):  # the first of each warms up
+            seconds.clear()
+            ours.append(measured(lambda image=image: engine.parse([image], EmbeddedOptions())))
+            stages.append(dict(seconds))
+            theirs.append(measured(lambda image=image: plain(image.pixels)))
+        wall, processor = (median(o[i] / t[i] for o, t in zip(ours[1:], theirs[1:], strict=True)) for i in (0, 1))
+        shares = " ".join(f"{stage} {median(s.get(stage, 0.0) for s in stages[1:]):.2f}" for stage in stages[0])
+        print(f"{name:13} wall x{wall:.2f} processor x{processor:.2f}  ours {median(o[0] for o in ours[1:]):.2f} s, "
+              f"RapidOCR {median(t[0] for t in theirs[1:]):.2f} s  {shares}", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""What a page's reader is warned of, and what is not taken for text."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr_worker.engines.embedded.confidence import is_speck, warnings_for
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line
+
+BOX = Box(0, 0, 400, 20)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (Line("a line of text as it is read on a clean scan", BOX, 0.98), None),
+        (Line("a 1ine of fext as it is rcad on a poor soan", BOX, 0.93), "LOW_CONFIDENCE"),
+        (Line(", ,", BOX, 0.99), "UNSUPPORTED_SCRIPT"),
+        (Line("", BOX, 0.0), "UNSUPPORTED_SCRIPT"),
+    ],
+    ids=["clean", "poor", "commas alone", "nothing"],
+)
+def test_the_warning_fits_the_line(line: Line, code: str | None) -> None:
+    """Clean text has none, guesses are told, and a line that gives too little text is in a script not known."""
+    assert [warning.code for warning in warnings_for([line] * 5)] == ([code] if code else [])
+
+
+def test_specks_are_no_text() -> None:
+    """One or two characters that are hardly believed are dirt; certain or longer ones are kept."""
+    assert is_speck(Line("国", BOX, 0.14))
+    assert not is_speck(Line("7", BOX, 0.9))
+    assert not is_speck(Line("faint", BOX, 0.2))
