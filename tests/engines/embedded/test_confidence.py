@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_worker.engines.embedded.confidence import is_speck, warnings_for
+from ocr_worker.engines.embedded.confidence import is_speck, warnings_for, without_specks
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
 
@@ -31,3 +31,11 @@ def test_specks_are_no_text() -> None:
     assert is_speck(Line("国", BOX, 0.14))
     assert not is_speck(Line("7", BOX, 0.9))
     assert not is_speck(Line("faint", BOX, 0.2))
+
+
+def test_a_lone_chinese_sign_on_an_english_page_is_a_mark() -> None:
+    """An arrow that was read as a sign is dropped; on a Chinese page, and in a text layer, signs are text."""
+    english, sign = Line("The gauges rose in February instead of April, and then again in May", BOX), Line("日", BOX)
+    assert without_specks([english, sign]) == [english]
+    assert without_specks([Line("水位在二月上涨", BOX), sign])[1] == sign
+    assert without_specks([english, Line("日", BOX, own=True)])[1].text == "日"

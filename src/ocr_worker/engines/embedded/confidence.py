@@ -6,6 +6,7 @@ tells is not its confidence, but how little text came from how much line.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from ocr_worker.engines.embedded.lines import Line
@@ -13,6 +14,7 @@ from ocr_worker.schema import PageWarning
 
 MIN_CONFIDENCE = 0.95  # mean over characters; clean scans reach 0.98, and at 0.95 one word in six is wrong
 SPECK, SPECK_CONFIDENCE = 2, 0.4  # characters at most, and what they are read with less than
+MAX_ALIEN = 0.02  # share of a page's letters; more of them are no accident
 MIN_LEGIBLE = 0.7  # share of the lines' length
 MIN_DENSITY = 0.7  # characters on a stretch as long as the line is high; Chinese has about 1, Latin scripts 2
 
@@ -37,6 +39,21 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
 def is_speck(line: Line) -> bool:
     """Whether this is no text but a mark, a part of a picture, or dirt that was taken for a character or two."""
     return len(line.text) <= SPECK and line.score < SPECK_CONFIDENCE
+
+
+def without_specks(lines: Sequence[Line]) -> list[Line]:
+    """The lines that are text: no specks, and no lone Chinese sign on a page in another script, where it is a mark."""
+    letters = [c for line in lines for c in line.text if c.isalpha()]
+    alien = sum(map(_is_wide, letters)) < MAX_ALIEN * len(letters)
+    return [line for line in lines if line.text and not is_speck(line) and not (alien and _is_sign(line))]
+
+
+def _is_sign(line: Line) -> bool:
+    return not line.own and len(line.text) <= SPECK and all(map(_is_wide, line.text))
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
 
 
 def is_legible(line: Line) -> bool:

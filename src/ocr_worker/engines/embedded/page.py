@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.columns import holds_columns
-from ocr_worker.engines.embedded.confidence import is_speck, warnings_for
+from ocr_worker.engines.embedded.confidence import warnings_for, without_specks
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.gutters import split_at_gutters
@@ -33,7 +33,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     own = page.text_lines if use_layer and page.text_lines else ()
     pixels, read, seen = _read(models, page.pixels, own)
     height, width = pixels.shape[:2]
-    lines = split_at_gutters([line for line in read if line.text and not is_speck(line)])
+    lines = split_at_gutters(without_specks(read))
     rules = find_rules(pixels)
     detections = seen.result() if lines else []
     kept = [seen for seen in with_tables(detections, rules, lines) if not _is_prose(seen, lines, rules)]
