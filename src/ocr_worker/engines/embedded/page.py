@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
+from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.columns import holds_columns
@@ -35,7 +35,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     height, width = pixels.shape[:2]
     lines = split_at_gutters(without_specks(read))
     rules = find_rules(pixels)
-    detections = seen.result() if lines else []
+    detections = seen.get() if lines else []
     kept = [seen for seen in with_tables(detections, rules, lines) if not _is_prose(seen, lines, rules)]
     regions = fill_regions(lines, kept)
     ordered = in_order(label_by_place(regions, width, height, rules), lines)
@@ -64,7 +64,7 @@ def _is_prose(seen: Detection, lines: Sequence[Line], rules: Rules) -> bool:
 
 def _read(
     models: Models, pixels: Pixels, own: Sequence[TextLine]
-) -> tuple[Pixels, list[Line], Future[list[Detection]]]:
+) -> tuple[Pixels, list[Line], AsyncResult[list[Detection]]]:
     """The page set upright, its lines (the text layer's where it has some and does not lie, else those read), and its
     regions, which are looked for meanwhile."""
     seen = models.begin_regions(pixels)
