@@ -17,6 +17,7 @@ from ocr_worker.engines.embedded.models import Models, Quads
 SAMPLE = 5  # lines that are read to check the layer
 MIN_LENGTH = 6  # characters of a line that can be checked
 ALIKE = 0.8  # median similarity of what is read and what the layer says; honest layers reach 0.95
+LEADERS = ".·…_ "  # some files hold each dot of a dotted line as a line of its own
 MIN_INK = 12.0  # standard deviation of grey values below which nothing is drawn there
 
 
@@ -32,7 +33,7 @@ def layer_boxes(lines: Sequence[TextLine]) -> list[tuple[float, float, float, fl
 
 
 def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list[Line]:
-    """The layer's lines, without those that are not drawn on the page: hidden, white, or outside.
+    """The layer's lines, without leaders, and without those that are not drawn on the page: hidden, white, or outside.
 
     quads: the corners of `layer_boxes` where they lie on these pixels.
     """
@@ -43,7 +44,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         box = _bounds(quad)
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
-        if text and ink.size and float(ink.std()) > MIN_INK:
+        if text.strip(LEADERS) and ink.size and float(ink.std()) > MIN_INK:
             found.append(Line(text, box, words=own, own=True))
     return found
 
