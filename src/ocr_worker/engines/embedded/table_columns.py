@@ -103,7 +103,19 @@ def place(row: Sequence[Line], gutters: Sequence[float], height: float, gap: flo
             first = sum(gutter < part.box.x0 + slack for gutter in gutters)
             last = sum(gutter < part.box.x1 - slack for gutter in gutters)
             placed.append(Piece(part, first, max(first, last)))
+    for i in range(1, len(placed)):
+        placed[i - 1], placed[i] = _unshared(placed[i - 1], placed[i])
     return placed
+
+
+def _unshared(left: Piece, right: Piece) -> tuple[Piece, Piece]:
+    """The two, without the column that both claim where one of them has another: it only reaches into this one."""
+    if left.last == right.first:
+        if right.last > right.first:
+            return left, replace(right, first=right.first + 1)
+        if left.last > left.first:
+            return replace(left, last=left.last - 1), right
+    return left, right
 
 
 def place_heads(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:

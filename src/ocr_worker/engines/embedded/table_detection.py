@@ -23,6 +23,7 @@ PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
 MIN_CELLS = 0.25  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
+MOST = 0.8  # of a detection's lines
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
@@ -33,18 +34,27 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     rules = without_strokes(rules, lines)
     known = [seen for seen in detections if seen.label == "table"]
     others = [seen for seen in detections if seen.label != "table"]
-    fitted = [_settled(seen, rules, lines) for seen in known]
-    free = [line for line in lines if not any(seen.box.contains(line.box.center) for seen in fitted)]
-    pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
     height = line_height(lines)
-    ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines, rules, height)]
-    found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
+    ruled = grids(rules, 0.3 * height)
+    fitted = [_settled(seen, rules, lines) for seen in known if not _holds_tables(seen.box, ruled, lines)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
+    free = [line for line in lines if not any(box.contains(line.box.center) for box in sure)]
+    pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
+    ruled = [box for box in ruled if _holds_text(box, lines, rules, height)]
+    found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
     for box in found:
-        if not any(covered(box, other) > 0.5 for other in [*sure, *(seen.box for seen in fitted)]):
+        if not any(covered(box, other) > 0.5 for other in sure):
             sure.append(box)
+            fitted = [seen for seen in fitted if seen.score == 1.0 or covered(box, seen.box) < 0.5]
             fitted.append(Detection("table", box, 1.0))
     return [*(seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in sure)), *fitted]
+
+
+def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
+    """Whether nearly all of its lines stand in several grids: each is a table by itself."""
+    inside = [line.box.center for line in lines if box.contains(line.box.center)]
+    parts = [grid for grid in ruled if covered(grid, box) > 0.9]
+    return len(parts) > 1 and sum(any(grid.contains(c) for grid in parts) for c in inside) > MOST * len(inside)
 
 
 def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
