@@ -20,8 +20,8 @@ CROSSED = 0.15  # of the rows may cross a gutter
 _NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
-_DOTS = re.compile(r"[.·…\s]+")
-_LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}")
+_DOTS = re.compile(r"[.·∙…\s]+")
+_LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}")
 
 
 @dataclass(frozen=True, slots=True)

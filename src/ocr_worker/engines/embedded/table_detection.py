@@ -23,7 +23,7 @@ PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
 MIN_CELLS = 0.25  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
-MOST = 0.8  # of a detection's lines
+MOST, MAIN_PART = 0.8, 0.5  # of a detection's lines, of its area
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
@@ -45,16 +45,22 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     for box in found:
         if not any(covered(box, other) > 0.5 for other in sure):
             sure.append(box)
+            whole = [seen for seen in fitted if covered(box, seen.box) > 0.5 and box.area > MAIN_PART * seen.box.area]
             fitted = [seen for seen in fitted if seen.score == 1.0 or covered(box, seen.box) < 0.5]
-            fitted.append(Detection("table", box, 1.0))
+            fitted.append(Detection("table", whole[0].box if whole else box, 1.0))
     return [*(seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in sure)), *fitted]
 
 
 def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
-    """Whether nearly all of its lines stand in several grids: each is a table by itself."""
-    inside = [line.box.center for line in lines if box.contains(line.box.center)]
+    """Whether it is several grids, with hardly any text beside them but some between: each is a table by itself."""
     parts = [grid for grid in ruled if covered(grid, box) > 0.9]
-    return len(parts) > 1 and sum(any(grid.contains(c) for grid in parts) for c in inside) > MOST * len(inside)
+    inside = [line.box for line in lines if box.contains(line.box.center)]
+    others = [line for line in inside if not any(grid.contains(line.center) for grid in parts)]
+    between = any(
+        any(grid.y1 < line.center[1] for grid in parts) and any(line.center[1] < grid.y0 for grid in parts)
+        for line in others
+    )
+    return between and len(others) < (1 - MOST) * len(inside)
 
 
 def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
