@@ -20,8 +20,8 @@ CROSSED = 0.15  # of the rows may cross a gutter
 _NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
-_DOTS = re.compile(r"[.·…\s]+")
-_LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}")
+_DOTS = re.compile(r"[.·∙…\s]+")
+_LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def find_gutters(found: Sequence[Sequence[Line]], height: float) -> list[float]:
     if not spans:
         return []
     left, right = min(row[0][0] for row in spans), max(row[-1][1] for row in spans)
-    # A row with one long text says nothing about columns: a section's heading, a note.
-    telling = [row for row in spans if len(row) > 1 or row[0][1] - row[0][0] < 0.4 * (right - left)]
+    # A row with one text, long or in the middle, says nothing about columns: a section's heading, a note.
+    telling = [row for row in spans if len(row) > 1 or not _is_heading(row[0], left, right, height)]
     crossed = np.zeros(int(right - left) + 2, int)
     for start, end in (span for row in telling for span in row):
         crossed[int(start - left) : int(end - left) + 1] += 1
@@ -84,6 +84,11 @@ def find_gutters(found: Sequence[Sequence[Line]], height: float) -> list[float]:
             gutters += _cleared((left + float(run[0]), left + float(run[-1]) + 1), telling, height)
     kept = [gutter for gutter in gutters if _parts(gutter, telling, height)]
     return _without_symbols([(start + end) / 2 for start, end in kept], found)
+
+
+def _is_heading(span: tuple[float, float], left: float, right: float, height: float) -> bool:
+    start, end = span
+    return end - start >= 0.4 * (right - left) or abs(start + end - left - right) < height
 
 
 def place(row: Sequence[Line], gutters: Sequence[float], height: float, gap: float = WORD_GAP) -> list[Piece]:
@@ -98,13 +103,28 @@ def place(row: Sequence[Line], gutters: Sequence[float], height: float, gap: flo
             first = sum(gutter < part.box.x0 + slack for gutter in gutters)
             last = sum(gutter < part.box.x1 - slack for gutter in gutters)
             placed.append(Piece(part, first, max(first, last)))
+    for i in range(1, len(placed)):
+        placed[i - 1], placed[i] = _unshared(placed[i - 1], placed[i])
     return placed
 
 
+def _unshared(left: Piece, right: Piece) -> tuple[Piece, Piece]:
+    """The two, without the column that both claim where one of them has another: it only reaches into this one."""
+    if left.last == right.first:
+        if right.last > right.first:
+            return left, replace(right, first=right.first + 1)
+        if left.last > left.first:
+            return replace(left, last=left.last - 1), right
+    return left, right
+
+
 def place_heads(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
-    """As `place`, for the headings right above the columns: they stand closer, so all gaps count if each has one."""
+    """As `place`, for the headings right above the columns: they stand closer, so all gaps count if each has one.
+
+    The first column may have none.
+    """
     close = place(row, gutters, height, 0.0)
-    if len({piece.first for piece in close if piece.first == piece.last}) == len(gutters) + 1:
+    if set(range(1, len(gutters) + 1)) <= {piece.first for piece in close if piece.first == piece.last}:
         return close
     return place(row, gutters, height)
 

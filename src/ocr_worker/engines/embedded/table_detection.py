@@ -23,6 +23,7 @@ PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
 MIN_CELLS = 0.25  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
+MOST, MAIN_PART = 0.8, 0.5  # of a detection's lines, of its area
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
@@ -33,18 +34,33 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     rules = without_strokes(rules, lines)
     known = [seen for seen in detections if seen.label == "table"]
     others = [seen for seen in detections if seen.label != "table"]
-    fitted = [_settled(seen, rules, lines) for seen in known]
-    free = [line for line in lines if not any(seen.box.contains(line.box.center) for seen in fitted)]
-    pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
     height = line_height(lines)
-    ruled = [box for box in grids(rules, 0.3 * height) if _holds_text(box, lines, rules, height)]
-    found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
+    ruled = grids(rules, 0.3 * height)
+    fitted = [_settled(seen, rules, lines) for seen in known if not _holds_tables(seen.box, ruled, lines)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
+    free = [line for line in lines if not any(box.contains(line.box.center) for box in sure)]
+    pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
+    ruled = [box for box in ruled if _holds_text(box, lines, rules, height)]
+    found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
     for box in found:
-        if not any(covered(box, other) > 0.5 for other in [*sure, *(seen.box for seen in fitted)]):
+        if not any(covered(box, other) > 0.5 for other in sure):
             sure.append(box)
-            fitted.append(Detection("table", box, 1.0))
+            whole = [seen for seen in fitted if covered(box, seen.box) > 0.5 and box.area > MAIN_PART * seen.box.area]
+            fitted = [seen for seen in fitted if seen.score == 1.0 or covered(box, seen.box) < 0.5]
+            fitted.append(Detection("table", whole[0].box if whole else box, 1.0))
     return [*(seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in sure)), *fitted]
+
+
+def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
+    """Whether it is several grids, with hardly any text beside them but some between: each is a table by itself."""
+    parts = [grid for grid in ruled if covered(grid, box) > 0.9]
+    inside = [line.box for line in lines if box.contains(line.box.center)]
+    others = [line for line in inside if not any(grid.contains(line.center) for grid in parts)]
+    between = any(
+        any(grid.y1 < line.center[1] for grid in parts) and any(line.center[1] < grid.y0 for grid in parts)
+        for line in others
+    )
+    return between and len(others) < (1 - MOST) * len(inside)
 
 
 def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:

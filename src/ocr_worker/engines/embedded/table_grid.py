@@ -13,6 +13,8 @@ from ocr_worker.engines.embedded.rules import Rules, ruled_length
 from ocr_worker.engines.embedded.table_alignment import Row, is_one_row, logical_rows
 from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows
 
+APART = 1.0  # line heights of white between texts of two cells
+Places = set[tuple[int, int]]  # row and column
 Spans = list[tuple[int, int, int, int, list[Line]]]
 
 
@@ -26,7 +28,8 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
     numbers = _held(xs, ys, lines, is_number)
-    owners = _merged(xs, ys, rules, height, soft_xs, soft_ys, numbers)
+    apart = _apart(xs, ys, lines, height)
+    owners = _merged(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart))
     _join_heads(owners, xs, soft_xs, _held(xs, ys, lines, bool), numbers)
     members: dict[int, list[Line]] = {}
     for line in lines:
@@ -94,18 +97,21 @@ def _merged(
     height: float,
     soft_xs: set[float],
     soft_ys: set[float],
-    numbers: set[tuple[int, int]],
+    parted: tuple[Places, Places],
 ) -> np.ndarray:
     """For each place of the grid, int [rows, columns], the number of the cell that owns it.
 
-    numbers: places that hold a number; two above one another are never one cell.
+    parted: places that hold a number, two of which above one another are never one cell, and places that are not one
+    with what stands at their left.
     """
+    numbers, apart = parted
     shape = (len(ys) - 1, len(xs) - 1)
     owners = np.arange(shape[0] * shape[1]).reshape(shape)
     for row in range(shape[0]):
         for column in range(shape[1]):
             x, y = xs[column], ys[row]
-            if column and x not in soft_xs and not _ruled(rules.down, 1, x, (y, ys[row + 1]), height):
+            beside = column and x not in soft_xs and (row, column) not in apart
+            if beside and not _ruled(rules.down, 1, x, (y, ys[row + 1]), height):
                 _join(owners, (row, column - 1), (row, column))
             if row and {(row - 1, column), (row, column)} <= numbers:
                 continue
@@ -118,8 +124,8 @@ def _join_heads(
     owners: np.ndarray,
     xs: Sequence[float],
     soft: set[float],
-    texts: set[tuple[int, int]],
-    numbers: set[tuple[int, int]],
+    texts: Places,
+    numbers: Places,
 ) -> None:
     """Joins what stands alone above columns that only their numbers part: it is the heading of them all."""
     hard = [j for j, x in enumerate(xs) if x not in soft]
@@ -133,10 +139,27 @@ def _join_heads(
 
 def _held(
     xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], counts: Callable[[str], bool]
-) -> set[tuple[int, int]]:
+) -> Places:
     """The places that hold a text which counts."""
     parts = [part for line in lines for part in split_at(line, xs[1:-1])]
     return {_place(part.box, xs, ys) for part in parts if counts(part.text)}
+
+
+def _apart(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], height: float) -> Places:
+    """The places whose text stands clear of the one at its left, or lists numbers as that does: no cell holds both."""
+    parts = [part for line in lines for part in split_at(line, xs[1:-1])]
+    found: dict[tuple[int, int], list[Line]] = {}
+    for part in parts:
+        found.setdefault(_place(part.box, xs, ys), []).append(part)
+    apart = set()
+    for (row, column), own in found.items():
+        left = found.get((row, column - 1), [])
+        if not left:
+            continue
+        gap = min(part.box.x0 for part in own) - max(part.box.x1 for part in left)
+        if gap > APART * height or all(is_number(part.text) for part in (*left, *own)):
+            apart.add((row, column))
+    return apart
 
 
 def _ruled(rules: Sequence[Box], axis: int, at: float, along: tuple[float, float], height: float) -> bool:

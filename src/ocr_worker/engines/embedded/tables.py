@@ -8,9 +8,9 @@ from html import escape
 
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.rules import Rules, levels
+from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.table_alignment import aligned_rows
-from ocr_worker.engines.embedded.table_columns import Piece, tightened, without_leaders
+from ocr_worker.engines.embedded.table_columns import Piece, find_gutters, text_rows, tightened, without_leaders
 from ocr_worker.engines.embedded.table_grid import ruled_spans
 from ocr_worker.engines.embedded.text import joined, row_text
 
@@ -40,13 +40,18 @@ def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     lines = [part for line in lines for part in without_leaders(line)]
     xs = levels([rule.center[0] for rule in ruled.down], 0.4 * height)
     ys = levels([rule.center[1] for rule in ruled.across], 0.4 * height)
+    columns = len(find_gutters(text_rows(lines), height)) + 1
     if xs and ys:
         wide_xs = _enclosing(xs, box.x0, box.x1, [line.box.center[0] for line in lines])
         wide_ys = _enclosing(ys, box.y0, box.y1, [line.box.center[1] for line in lines])
         if len(wide_xs) > 2 and len(wide_ys) > 2:
             spans = ruled_spans(wide_xs, wide_ys, lines, ruled)
-            return [Cell(row, column, _cell_text(own), down, right) for row, column, down, right, own in spans]
-    inner = [x for x in xs if box.x0 + height < x < box.x1 - height]
+            closed = max((column + right for _, column, _, right, _ in spans), default=0)
+            if 2 * closed > columns:
+                return [Cell(row, column, _cell_text(own), down, right) for row, column, down, right, own in spans]
+    # Rules that close no more than a few of the columns: the others are told by how the words stand.
+    long = [x for x in xs if ruled_length(ruled.down, 1, x, (box.y0, box.y1), 0.4 * height) > 0.5 * box.height]
+    inner = [x for x in long if box.x0 + height < x < box.x1 - height]
     return _cells(aligned_rows(box, lines, ruled, inner))
 
 
