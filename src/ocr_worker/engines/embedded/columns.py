@@ -10,9 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ocr_worker.engines.embedded.geometry import Box, overlap, y_overlap
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.rules import Rules
+
+Edges = NDArray[np.float64]  # [n, 4]: the lines' boxes
 
 MIN_WIDTH = 0.15  # of a gutter, in line heights; outlines of lines that were found on a picture nearly touch there
 MIN_LINES = 4  # on each side of it
@@ -32,12 +37,13 @@ class _Strip:
 
 def gutters(lines: Sequence[Line]) -> list[Box]:
     """White strips between columns of prose, each as high as the lines beside it; from left to right."""
-    height = line_height(lines)
+    narrowest = MIN_WIDTH * line_height(lines)
+    edges = np.asarray([line.box for line in lines], np.float64).reshape(-1, 4)
     strips: list[_Strip] = []
-    for gap in sorted(_gaps(lines, MIN_WIDTH * height), key=lambda strip: strip.box.y0):
+    for gap in sorted(_gaps(edges, narrowest), key=lambda strip: strip.box.y0):
         for i, strip in enumerate(strips):
             joined = _joined(strip, gap)
-            if joined.box.width >= MIN_WIDTH * height and not _crossed(joined.box, lines):
+            if joined.box.width >= narrowest and not _crossed(joined.box, edges):
                 strips[i] = joined
                 break
         else:
@@ -73,26 +79,20 @@ def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
     return [part for part in parts if part]
 
 
-def _gaps(lines: Sequence[Line], narrowest: float) -> list[_Strip]:
+def _gaps(edges: Edges, narrowest: float) -> list[_Strip]:
     """The white between each line and its next neighbours on the right."""
+    x0, y0, x1, y1 = edges.T
+    high = y1 - y0
+    level = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0) > 0.3 * np.minimum(high[:, None], high)
+    beside = level & (x0 >= x1[:, None])
     found = []
-    for i, line in enumerate(lines):
-        level = [
-            (j, other)
-            for j, other in enumerate(lines)
-            if other.box.x0 >= line.box.x1
-            and y_overlap(line.box, other.box) > 0.3 * min(line.box.height, other.box.height)
-        ]
-        nearest = min((other.box.x0 for _, other in level), default=0.0)
-        for j, other in level:
-            if other.box.x0 - line.box.x1 >= narrowest and other.box.x0 < nearest + 2 * line.box.height:
-                top, bottom = min(line.box.y0, other.box.y0), max(line.box.y1, other.box.y1)
-                found.append(_Strip(Box(line.box.x1, top, other.box.x0, bottom), frozenset([i]), frozenset([j])))
+    for i in np.flatnonzero(beside.any(axis=1)):
+        near = np.flatnonzero(beside[i])
+        near = near[(x0[near] - x1[i] >= narrowest) & (x0[near] < x0[near].min() + 2 * high[i])]
+        for j in near:
+            box = Box(x1[i], min(y0[i], y0[j]), x0[j], max(y1[i], y1[j]))
+            found.append(_Strip(Box(*map(float, box)), frozenset([i]), frozenset([j])))
     return found
-
-
-def _beside(a: Box, b: Box) -> bool:
-    return b.x0 >= a.x1 and y_overlap(a, b) > 0.3 * min(a.height, b.height)
 
 
 def _joined(a: _Strip, b: _Strip) -> _Strip:
@@ -100,12 +100,11 @@ def _joined(a: _Strip, b: _Strip) -> _Strip:
     return _Strip(box, a.left | b.left, a.right | b.right)
 
 
-def _crossed(strip: Box, lines: Sequence[Line]) -> bool:
-    return any(
-        overlap(line.box.x0, line.box.x1, strip.x0, strip.x1) > 0.2 * strip.width
-        and overlap(line.box.y0, line.box.y1, strip.y0, strip.y1) > 0.3 * line.box.height
-        for line in lines
-    )
+def _crossed(strip: Box, edges: Edges) -> bool:
+    x0, y0, x1, y1 = edges.T
+    across = np.minimum(x1, strip.x1) - np.maximum(x0, strip.x0) > 0.2 * strip.width
+    level = np.minimum(y1, strip.y1) - np.maximum(y0, strip.y0) > 0.3 * (y1 - y0)
+    return bool((across & level).any())
 
 
 def _is_prose(side: frozenset[int], lines: Sequence[Line]) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr_worker.engines.base import Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import is_legible
-from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
+from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.models import Models, Quads
 
@@ -66,14 +67,19 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
 
 def not_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
     """The lines seen on the picture that the layer does not have: parts that are pictures, forms filled in."""
-    missing = [quad for quad in quads if _is_missing(_bounds(quad), layer)]
+    edges = np.asarray([line.box for line in layer], np.float64).reshape(-1, 4)
+    missing = [quad for quad in quads if _is_missing(_bounds(quad), edges)]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
 
 
-def _is_missing(box: Box, layer: Sequence[Line]) -> bool:
-    """Whether the layer has no text over most of the outline, which is larger than the text by some of its height."""
-    level = [line.box for line in layer if y_overlap(line.box, box) > 0.4 * min(line.box.height, box.height)]
-    shared = sum(max(0.0, x_overlap(other, box)) for other in level)
+def _is_missing(box: Box, edges: NDArray[np.float64]) -> bool:
+    """Whether the layer has no text over most of the outline, which is larger than the text by some of its height.
+
+    edges: the boxes of the layer's lines, [n, 4].
+    """
+    x0, y0, x1, y1 = edges.T
+    level = np.minimum(y1, box.y1) - np.maximum(y0, box.y0) > 0.4 * np.minimum(y1 - y0, box.height)
+    shared = float(np.clip(np.minimum(x1, box.x1) - np.maximum(x0, box.x0), 0, None)[level].sum())
     return shared < 0.5 * box.width and (not shared or box.width - shared > box.height)
 
 
