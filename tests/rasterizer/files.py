@@ -91,6 +91,24 @@ def shifted_pdf(lines: Sequence[str], by: int = 1) -> bytes:
     )
 
 
+def tall_font_pdf(lines: Sequence[str]) -> bytes:
+    """A page in a font that says of its letters that they are as high as several lines, as Cambria Math does."""
+    widths = " ".join(["556"] * 95)
+    return pdf(
+        [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            "<< /Type /Font /Subtype /TrueType /BaseFont /Tall /Encoding /WinAnsiEncoding /FontDescriptor 6 0 R "
+            f"/FirstChar 32 /LastChar 126 /Widths [{widths}] >>",
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 500 200] /Contents 5 0 R "
+            "/Resources << /Font << /F 3 0 R >> >> >>",
+            stream(" ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(lines))),
+            "<< /Type /FontDescriptor /FontName /Tall /Flags 32 /FontBBox [0 -3000 1000 4000] /ItalicAngle 0 "
+            "/Ascent 4000 /Descent -3000 /CapHeight 700 /StemV 80 >>",
+        ]
+    )
+
+
 def covered_pdf(picture: Image.Image, hidden: Sequence[str]) -> bytes:
     """A page of 500 x 200 points with a grey picture over all of it, and over text that says something else."""
     content = " ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(hidden))

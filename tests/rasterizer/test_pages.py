@@ -271,6 +271,14 @@ def test_the_text_layer_lies_on_the_ink(pool: RasterPool, rotate: int) -> None:
     assert all(b - a > far / 8 for a, b in pairwise(starts))
 
 
+def test_a_font_that_lies_about_its_height_is_measured(pool: RasterPool) -> None:
+    """Lines are about as high as their ink, not as several lines, whatever the font says of itself."""
+    page = picture(pool, files.tall_font_pdf(["Hxgx gauges", "stood in May"]), request(dpi=144, text_layer=True))
+    heights = [line.bbox[3] - line.bbox[1] for line in page.text_lines or ()]
+    assert [line.text for line in page.text_lines or ()] == ["Hxgx gauges", "stood in May"]
+    assert all(12 < height < 40 for height in heights)  # of letters of 12 points, at 2 pixels a point
+
+
 def test_invisible_text_is_not_the_pages_text(pool: RasterPool) -> None:
     """What a scanner hid behind the picture (render mode 3) is no text layer; what is drawn beside it is."""
     content = files.text_page("Drawn", y=20) + " BT 3 Tr /F 12 Tf 20 80 Td (garbage of a scanner) Tj ET"

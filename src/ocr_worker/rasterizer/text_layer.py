@@ -14,10 +14,9 @@ from typing import Any
 
 import pypdfium2.raw as pdfium_c
 
+from ocr_worker.rasterizer.characters import characters
 from ocr_worker.rasterizer.rendered import Box, LayerLine
 
-_LINE_ENDS = {0, 10, 13}
-_HYPHENS = {2, 0xFFFE}  # PDFium's own signs for a hyphen at a line's end
 _ALEFS, _LAM = "اأإآ", "ل"
 _NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
 _FAR = 1.2  # heights of the smaller character: a wider gap parts two columns
@@ -72,7 +71,9 @@ def text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     """The lines and their words, in the order of the file; boxes in pixels of a bitmap of `width` x `height`."""
     text_page = page.get_textpage()
     lines: list[_Line] = []
-    for character, box in _logical(_characters(text_page, _mapping(page, width, height))):
+    on_bitmap = _mapping(page, width, height)
+    placed = ((one.text, on_bitmap(one.box) if one.box else None) for one in characters(text_page))
+    for character, box in _logical(placed):
         line = lines[-1] if lines and lines[-1].open else None
         if box is None:
             if line and character:
@@ -87,25 +88,9 @@ def text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     return [(text, line.box, line.words()) for line in lines if (text := line.text())]
 
 
-def _characters(text_page: Any, on_bitmap: Callable[[Any], Box]) -> Iterator[tuple[str, Box | None]]:
-    """Each character with its box; a space has none, and neither has the end of a line, which is empty."""
-    rect = pdfium_c.FS_RECTF()
-    for index in range(pdfium_c.FPDFText_CountChars(text_page.raw)):
-        code = pdfium_c.FPDFText_GetUnicode(text_page.raw, index)
-        character = "-" if code in _HYPHENS else chr(code)
-        if code in _LINE_ENDS:
-            yield "", None
-        elif _is_invisible(text_page, index):
-            continue
-        elif character.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(text_page.raw, index, rect):
-            yield " ", None
-        else:
-            yield character, on_bitmap(rect)
-
-
-def _logical(characters: Iterable[tuple[str, Box | None]]) -> Iterator[tuple[str, Box | None]]:
+def _logical(placed: Iterable[tuple[str, Box | None]]) -> Iterator[tuple[str, Box | None]]:
     """The same, but words of right-to-left scripts whose letters stand in the file from left to right turned round."""
-    for is_rtl, run in groupby(characters, key=lambda one: one[1] is not None and _is_right_to_left(one[0])):
+    for is_rtl, run in groupby(placed, key=lambda one: one[1] is not None and _is_right_to_left(one[0])):
         letters = list(run)
         if is_rtl and (letters[0][1] or _NOWHERE)[0] < (letters[-1][1] or _NOWHERE)[0]:
             letters.reverse()
@@ -120,16 +105,7 @@ def _is_right_to_left(character: str) -> bool:
     return unicodedata.bidirectional(character) in ("R", "AL", "NSM")
 
 
-def _is_invisible(text_page: Any, index: int) -> bool:
-    """Whether the character is not drawn: old scanners hid what they had read, right or wrong, behind the picture."""
-    text_object = pdfium_c.FPDFText_GetTextObject(text_page.raw, index)
-    return (
-        bool(text_object)
-        and pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
-    )
-
-
-def _mapping(page: Any, width: int, height: int) -> Callable[[Any], Box]:
+def _mapping(page: Any, width: int, height: int) -> Callable[[Box], Box]:
     """From PDF coordinates (points, upwards) to the bitmap's, with the page's rotation and crop box: an affine map."""
     x, y = ctypes.c_int(), ctypes.c_int()
 
@@ -141,8 +117,8 @@ def _mapping(page: Any, width: int, height: int) -> Callable[[Any], Box]:
     (x0, y0), (x1, y1), (x2, y2) = at(0, 0), at(far, 0), at(0, far)
     right, up = ((x1 - x0) / far, (y1 - y0) / far), ((x2 - x0) / far, (y2 - y0) / far)
 
-    def on_bitmap(rect: Any) -> Box:
-        ends = ((rect.left, rect.bottom), (rect.right, rect.top))
+    def on_bitmap(rect: Box) -> Box:
+        ends = (rect[:2], rect[2:])
         xs = [x0 + px * right[0] + py * up[0] for px, py in ends]
         ys = [y0 + px * right[1] + py * up[1] for px, py in ends]
         return min(xs), min(ys), max(xs), max(ys)

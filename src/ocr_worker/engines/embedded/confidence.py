@@ -24,7 +24,7 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
     length = sum(_length(line) for line in lines)
     if not length:
         return []
-    legible = sum(_length(line) for line in lines if is_legible(line)) / length
+    legible = sum(_length(line) for line in lines if line.own or is_legible(line)) / length
     if legible < MIN_LEGIBLE:
         message = f"only {legible:.0%} of the text is legible: it may be in a script that this engine does not read"
         return [PageWarning(code="UNSUPPORTED_SCRIPT", message=message)]

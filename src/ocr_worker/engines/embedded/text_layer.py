@@ -55,7 +55,7 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
 
     Lines in scripts that cannot be read count as honest when the picture is indeed not legible there.
     """
-    known = [line for line in layer if len(_letters(line.text)) >= MIN_LENGTH and _foreign_share(line.text) < 0.1]
+    known = [line for line in layer if _has_words(line.text) and _foreign_share(line.text) < 0.1]
     long = known or [line for line in layer if len(line.text) >= MIN_LENGTH] or list(layer)
     if not long or _is_broken("".join(line.text for line in layer)):
         return False
@@ -93,6 +93,11 @@ def _likeness(line: Line, read: Line) -> float:
 def _letters(text: str) -> str:
     """What of the text can be compared: letters and digits in their plain forms."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+
+
+def _has_words(text: str) -> bool:
+    """Whether there is enough to compare; figures alone may be drawn in the digits of another script."""
+    return len(_letters(text)) >= MIN_LENGTH and sum(map(str.isalpha, text)) >= MIN_LENGTH // 2
 
 
 def _foreign_share(text: str) -> float:
