@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.furniture import FURNITURE, label_by_place
-from ocr_worker.engines.embedded.furniture_words import (
+from ocr_worker.engines.embedded.furniture.words import (
     has_page_word,
     is_number,
     is_running_matter,

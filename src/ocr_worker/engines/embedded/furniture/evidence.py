@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ocr_worker.engines.embedded.furniture_words import (
+from ocr_worker.engines.embedded.furniture.headings import body_height
+from ocr_worker.engines.embedded.furniture.words import (
     has_page_word,
     is_number,
     is_running_matter,
@@ -15,7 +16,6 @@ from ocr_worker.engines.embedded.furniture_words import (
     number_at_end,
 )
 from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.headings import body_height
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.regions import Region
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ocr_worker.engines.embedded.footnotes import label_footnotes
-from ocr_worker.engines.embedded.furniture_evidence import Body, Strip, body_of, by_number, evidence
-from ocr_worker.engines.embedded.furniture_words import has_page_word, is_number, is_salutation
+from ocr_worker.engines.embedded.furniture.evidence import Body, Strip, body_of, by_number, evidence
+from ocr_worker.engines.embedded.furniture.footnotes import label_footnotes
+from ocr_worker.engines.embedded.furniture.headings import label_headings, plain_kind
+from ocr_worker.engines.embedded.furniture.margins import line_numbers, runs_upwards
+from ocr_worker.engines.embedded.furniture.words import has_page_word, is_number, is_salutation
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
-from ocr_worker.engines.embedded.headings import label_headings, plain_kind
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.margins import line_numbers, runs_upwards
 from ocr_worker.engines.embedded.regions import Region
 from ocr_worker.engines.embedded.rules import Rules
 
