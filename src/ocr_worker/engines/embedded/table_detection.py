@@ -14,16 +14,17 @@ from ocr_worker.engines.embedded.regions import Detection
 from ocr_worker.engines.embedded.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.table_alignment import wide_rules
 from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows, tightened
-from ocr_worker.engines.embedded.tables import without_strokes
+from ocr_worker.engines.embedded.tables import table_cells, without_strokes
 
 Rows = list[list[Line]]
 MIN_ROWS, MIN_TEXT_ROWS = 3, 4
 PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
 # Line heights of white, at most: between rows of a table, to a row that belongs to it, to a column that does.
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
-MIN_CELLS = 0.25  # of a grid's cells hold text, or it is a chart's
+MIN_CELLS = 0.4  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 MOST, MAIN_PART = 0.8, 0.5  # of a detection's lines, of its area
+LONG_TEXT = 300  # characters of a cell
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
@@ -36,11 +37,12 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     others = [seen for seen in detections if seen.label != "table"]
     height = line_height(lines)
     ruled = grids(rules, 0.3 * height)
-    fitted = [_settled(seen, rules, lines) for seen in known if not _holds_tables(seen.box, ruled, lines)]
+    settled = [_settled(seen, rules, lines) for seen in known if not _holds_tables(seen.box, ruled, lines)]
+    fitted = [seen for seen in settled if not _is_layout(seen.box, lines, rules)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
     free = [line for line in lines if not any(box.contains(line.box.center) for box in sure)]
     pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
-    ruled = [box for box in ruled if _holds_text(box, lines, rules, height)]
+    ruled = [box for box in ruled if _holds_text(box, lines, rules, height) and not _is_layout(box, lines, rules)]
     found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
     for box in found:
         if not any(covered(box, other) > 0.5 for other in sure):
@@ -61,6 +63,14 @@ def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool
         for line in others
     )
     return between and len(others) < (1 - MOST) * len(inside)
+
+
+def _is_layout(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
+    """Whether it is boxes on a page, no table: a text of its own in a cell, and most words in cells that span others."""
+    cells = table_cells(box, [line for line in lines if box.contains(line.box.center)], rules)
+    spanning = sum(len(cell.text) for cell in cells if cell.column_span > 1)
+    longest = max((len(cell.text) for cell in cells), default=0)
+    return longest > LONG_TEXT and 2 * spanning > sum(len(cell.text) for cell in cells)
 
 
 def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
@@ -102,8 +112,9 @@ def _holds_text(box: Box, lines: Sequence[Line], rules: Rules, height: float) ->
     inside = [line.box for line in lines if box.contains(line.box.center)]
     own = rules.within(box, 0.3 * height)
     across, down = levels([r.center[1] for r in own.across], height), levels([r.center[0] for r in own.down], height)
+    filled = {(sum(y < b.center[1] for y in across), sum(x < b.center[0] for x in down)) for b in inside}
     enough = max(3.0, MIN_CELLS * (len(across) - 1) * (len(down) - 1))
-    return len(inside) >= enough and not any(line.x0 < box.x0 - height or line.x1 > box.x1 + height for line in inside)
+    return len(filled) >= enough and not any(line.x0 < box.x0 - height or line.x1 > box.x1 + height for line in inside)
 
 
 def _blocks(found: Rows, height: float) -> list[Rows]:
