@@ -24,6 +24,7 @@ FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
 MIN_CELLS = 0.4  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 MOST, MAIN_PART = 0.8, 0.5  # of a detection's lines, of its area
+SEEN = 0.8  # the layout model's certainty from which on a rule less tells
 LONG_TEXT = 300  # characters of a cell
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
@@ -80,7 +81,8 @@ def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
     height = line_height(inside)
     if not find_gutters(text_rows(inside), height) and not rules.within(box.grown(-height), 0.0).down:
         return replace(seen, label="text")  # one column: a listing in a frame, a box of text
-    certain = len(wide_rules(box, rules.within(box, height), height)) > 2 or _is_table(text_rows(inside), height)
+    wide = wide_rules(box, rules.within(box, height), height)
+    certain = len(wide) > (1 if seen.score > SEEN else 2) or _is_table(text_rows(inside), height)
     return Detection("table", box, 1.0 if certain else seen.score)
 
 
@@ -271,7 +273,8 @@ def _extended(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> B
             own = bounds(line.box for line in row)
             gap = edge.y0 - own.y1 if way < 0 else own.y0 - edge.y1
             placed = place(row, gutters, height)
-            if gap > NEXT * height or any(_is_prose(piece.line) for piece in placed):
+            foreign = any(_is_prose(piece.line) or _CAPTION.match(piece.line.text) for piece in placed)
+            if gap > NEXT * height or foreign:
                 break
             edge = bounds((edge, own))
             if len({piece.first for piece in placed}) > 1:
