@@ -10,7 +10,7 @@ from statistics import mean
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.regions import Detection
+from ocr_worker.engines.embedded.regions import PROSE, Detection
 from ocr_worker.engines.embedded.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.table_alignment import wide_rules
 from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows, tightened
@@ -18,9 +18,10 @@ from ocr_worker.engines.embedded.tables import table_cells, without_strokes
 
 Rows = list[list[Line]]
 MIN_ROWS, MIN_TEXT_ROWS = 3, 4
-PROSE = 8  # words that stand together in a sentence, seldom in a cell's line
+SENTENCE = 8  # words that stand together in a sentence, seldom in a cell's line
 # Line heights of white, at most: between rows of a table, to a row that belongs to it, to a column that does.
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
+TALL, NARROW = 0.7, 0.6  # shares of the text's height and width
 MIN_CELLS = 0.4  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 MOST, MAIN_PART = 0.8, 0.5  # of a detection's lines, of its area
@@ -36,22 +37,42 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     rules = without_strokes(rules, lines)
     known = [seen for seen in detections if seen.label == "table"]
     others = [seen for seen in detections if seen.label != "table"]
+    columns = _columns(others, lines)
     height = line_height(lines)
     ruled = grids(rules, 0.3 * height)
-    settled = [_settled(seen, rules, lines) for seen in known if not _holds_tables(seen.box, ruled, lines)]
+    known = [seen for seen in known if not _holds_tables(seen.box, ruled, lines)]
+    settled = [_settled(seen, rules, _outside(lines, columns, seen.box)) for seen in known]
     fitted = [seen for seen in settled if not _is_layout(seen.box, lines, rules)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
-    free = [line for line in lines if not any(box.contains(line.box.center) for box in sure)]
     pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
+    free = _outside(lines, [*sure, *pictures, *columns])
+    parts = [free, *([line for line in lines if box.contains(line.box.center)] for box in pictures)]
     ruled = [box for box in ruled if _holds_text(box, lines, rules, height) and not _is_layout(box, lines, rules)]
-    found = [box for box in [*ruled, *find_tables(free, rules)] if not any(_is_detail(box, o) for o in pictures)]
+    found = [box for box in [*ruled, *(b for part in parts for b in find_tables(part, rules))] if not any(_is_detail(box, o) for o in pictures)]
     for box in found:
         if not any(covered(box, other) > 0.5 for other in sure):
             sure.append(box)
-            whole = [seen for seen in fitted if covered(box, seen.box) > 0.5 and box.area > MAIN_PART * seen.box.area]
+            whole = [seen.box for seen in fitted if covered(box, seen.box) > 0.5 and box.area > MAIN_PART * seen.box.area]
             fitted = [seen for seen in fitted if seen.score == 1.0 or covered(box, seen.box) < 0.5]
-            fitted.append(Detection("table", whole[0].box if whole else box, 1.0))
+            fitted.append(Detection("table", bounds([box, *whole]), 1.0))
     return [*(seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in sure)), *fitted]
+
+
+def _outside(lines: Sequence[Line], boxes: Sequence[Box], own: Box | None = None) -> list[Line]:
+    """The lines outside these boxes, or in the own one."""
+    at = [line.box.center for line in lines]
+    return [
+        line
+        for line, center in zip(lines, at, strict=True)
+        if (own and own.contains(center)) or not any(box.contains(center) for box in boxes)
+    ]
+
+
+def _columns(seen: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
+    """Columns of the page: text clearly seen as such, tall and narrow."""
+    texts = [other.box for other in seen if other.label in PROSE and other.score > SEEN]
+    whole = bounds(line.box for line in lines) if lines else Box(0, 0, 0, 0)
+    return [box for box in texts if box.height > TALL * whole.height and box.width < NARROW * whole.width]
 
 
 def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
@@ -138,7 +159,7 @@ def _blocks(found: Rows, height: float) -> list[Rows]:
 
 
 def _is_prose(line: Line) -> bool:
-    return len(line.text.split()) >= PROSE
+    return len(line.text.split()) >= SENTENCE
 
 
 def _may_be_row(row: Sequence[Line]) -> bool:
@@ -253,7 +274,7 @@ def _foreign_ends(foreign: Sequence[bool], found: Rows, wide: Sequence[float], w
 
 
 def _is_foreign(line: Line, box: Box) -> bool:
-    long = len(line.text.split()) >= PROSE and line.box.width > 0.6 * box.width
+    long = len(line.text.split()) >= SENTENCE and line.box.width > 0.6 * box.width
     return long or _CAPTION.match(line.text) is not None
 
 
