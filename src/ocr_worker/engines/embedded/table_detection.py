@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from statistics import mean
+from statistics import mean, median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
@@ -21,7 +21,7 @@ MIN_ROWS, MIN_TEXT_ROWS = 3, 4
 SENTENCE = 8  # words that stand together in a sentence, seldom in a cell's line
 # Line heights of white, at most: between rows of a table, to a row that belongs to it, to a column that does.
 FAR_DOWN, NEXT, BESIDE = 2.5, 1.2, 4.0
-TALL, NARROW = 0.7, 0.6  # shares of the text's height and width
+TALL, NARROW, FULL = 0.5, 0.6, 0.7  # shares of the text's height and width, and of a column's width
 MIN_CELLS = 0.4  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 MOST, MAIN_PART = 0.8, 0.5  # of a detection's lines, of its area
@@ -45,8 +45,9 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     fitted = [seen for seen in settled if not _is_layout(seen.box, lines, rules)]
     sure = [seen.box for seen in fitted if seen.score == 1.0]
     pictures = [seen.box for seen in others if seen.label == "image" and not _has_prose(seen.box, lines)]
-    free = _outside(lines, [*sure, *pictures, *columns])
-    parts = [free, *([line for line in lines if box.contains(line.box.center)] for box in pictures)]
+    clear = [seen.box for seen in others if seen.box in pictures and seen.score > SEEN]
+    free = _outside(lines, [*sure, *clear, *columns])
+    parts = [free, *([line for line in lines if box.contains(line.box.center)] for box in clear)]
     ruled = [box for box in ruled if _holds_text(box, lines, rules, height) and not _is_layout(box, lines, rules)]
     found = [box for box in [*ruled, *(b for part in parts for b in find_tables(part, rules))] if not any(_is_detail(box, o) for o in pictures)]
     for box in found:
@@ -69,10 +70,12 @@ def _outside(lines: Sequence[Line], boxes: Sequence[Box], own: Box | None = None
 
 
 def _columns(seen: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
-    """Columns of the page: text clearly seen as such, tall and narrow."""
+    """Columns of the page: text clearly seen as such, tall, its lines as wide as it is, and the page wider."""
     texts = [other.box for other in seen if other.label in PROSE and other.score > SEEN]
     whole = bounds(line.box for line in lines) if lines else Box(0, 0, 0, 0)
-    return [box for box in texts if box.height > TALL * whole.height and box.width < NARROW * whole.width]
+    tall = [box for box in texts if box.height > TALL * whole.height and box.width < NARROW * whole.width]
+    widths = [[line.box.width for line in lines if box.contains(line.box.center)] for box in tall]
+    return [box for box, own in zip(tall, widths, strict=True) if own and median(own) > FULL * box.width]
 
 
 def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
