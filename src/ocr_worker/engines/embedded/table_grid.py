@@ -137,9 +137,7 @@ def _join_heads(
                     _join(owners, (row, column - 1), (row, column))
 
 
-def _held(
-    xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], counts: Callable[[str], bool]
-) -> Places:
+def _held(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], counts: Callable[[str], bool]) -> Places:
     """The places that hold a text which counts."""
     parts = [part for line in lines for part in split_at(line, xs[1:-1])]
     return {_place(part.box, xs, ys) for part in parts if counts(part.text)}
