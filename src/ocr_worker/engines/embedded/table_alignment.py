@@ -240,7 +240,7 @@ def _goes_on(group: Sequence[Row], below: Row, limit: float, columns: int, heigh
     if limit:
         return pitch < limit or (lower == {0} and _is_lower_case(below) and pitch < 1.2 * limit)
     filled = {piece.first for row in group for piece in row}
-    if not lower <= filled or len(lower) > max(1, columns // 2) or pitch > 1.5 * height:
+    if not lower <= filled or len(lower) > max(1, columns // 2) or pitch > 1.7 * height:
         return len(lower) > 0 and upper == {0} and 0 in lower and _is_lower_case(below) and pitch < 1.5 * height
     if any(is_number(piece.line.text) for piece in below):
         return False

@@ -119,12 +119,9 @@ def _unshared(left: Piece, right: Piece) -> tuple[Piece, Piece]:
 
 
 def place_heads(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
-    """As `place`, for the headings right above the columns: they stand closer, so all gaps count if each has one.
-
-    The first column may have none.
-    """
+    """As `place`, for the headings right above the columns: they stand closer, so all gaps count if each has one."""
     close = place(row, gutters, height, 0.0)
-    if set(range(1, len(gutters) + 1)) <= {piece.first for piece in close if piece.first == piece.last}:
+    if len({piece.first for piece in close if piece.first == piece.last}) == len(gutters) + 1:
         return close
     return place(row, gutters, height)
 
