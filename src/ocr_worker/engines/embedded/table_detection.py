@@ -35,12 +35,12 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     others = [seen for seen in detections if seen.label != "table"]
     ruled = grids(rules, 0.3 * line_height(lines))
     columns = _columns(others, lines)
-    tables = [
-        _settled(seen, rules, [line for line in lines if _is_in(line, [seen.box]) or not _is_in(line, columns)])
-        for seen in detections
-        if seen.label == "table" and not _holds_tables(seen.box, ruled, lines)
-    ]
-    tables = [seen for seen in tables if not _is_layout(seen.box, lines, rules)]
+    known = [seen for seen in detections if seen.label == "table" and not _holds_tables(seen.box, ruled, lines)]
+    tables: list[Detection] = []
+    for seen in sorted(known, key=lambda seen: -seen.score):
+        table = _settled(seen, rules, [line for line in lines if _is_in(line, [seen.box]) or not _is_in(line, columns)])
+        if not _grew_over(seen.box, table.box, tables) and not _is_layout(table.box, lines, rules):
+            tables.append(table)
     sure = [seen.box for seen in tables if seen.score == 1.0]
     for box in _unseen(others, ruled, [*sure, *columns], lines, rules):
         if not any(covered(box, other) > 0.5 for other in sure):
@@ -79,6 +79,11 @@ def _columns(seen: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
     tall = [box for box in texts if box.height > TALL * whole.height and box.width < NARROW * whole.width]
     widths = [[line.box.width for line in lines if box.contains(line.box.center)] for box in tall]
     return [box for box, own in zip(tall, widths, strict=True) if own and median(own) > FULL * box.width]
+
+
+def _grew_over(before: Box, after: Box, others: Sequence[Detection]) -> bool:
+    """Whether a table that was made larger covers one seen more clearly: it was a caption or a part of that."""
+    return any(covered(other.box, after) > 0.5 > covered(other.box, before) for other in others)
 
 
 def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
