@@ -88,7 +88,7 @@ def levels(values: Sequence[float], margin: float) -> list[float]:
 
 def ruled_length(rules: Sequence[Box], axis: int, at: float, along: tuple[float, float], slack: float) -> float:
     """How much of a stretch lies on rules, in pixels; axis: 0 for rules across, 1 for rules down."""
-    near = [rule for rule in rules if abs(rule.center[1 - axis] - at) <= slack]
+    near = [rule for rule in rules if abs(rule[1 - axis] + rule[3 - axis] - 2 * at) <= 2 * slack]
     spans = sorted((max(rule[axis], along[0]), min(rule[axis + 2], along[1])) for rule in near)
     total, end = 0.0, along[0]
     for start, stop in spans:

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
 _DOTS = re.compile(r"[.·∙…\s]+")
-_LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}")
+_LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}|\s*(?:[.·∙…]\s?){2,}$")  # few at the end: read badly
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ MIN_CELLS = 0.4  # of a grid's cells hold text, or it is a chart's
 MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
 MOST, MAIN_PART = 0.8, 0.5  # of a detection's or a page's lines, of a detection's area
 SEEN = 0.8  # the layout model's certainty from which on a rule less tells
-LONG_TEXT = 300  # characters of a cell
+LONG_TEXT, LONG_LINE = 300, 25  # characters of a cell, and of a line in it
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
 
@@ -35,15 +35,15 @@ def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[L
     others = [seen for seen in detections if seen.label != "table"]
     ruled = grids(rules, 0.3 * line_height(lines))
     columns = _columns(others, lines)
-    tables = [
-        _settled(seen, rules, [line for line in lines if _is_in(line, [seen.box]) or not _is_in(line, columns)])
-        for seen in detections
-        if seen.label == "table" and not _holds_tables(seen.box, ruled, lines)
-    ]
-    tables = [seen for seen in tables if not _is_layout(seen.box, lines, rules)]
+    known = [seen for seen in detections if seen.label == "table" and not _holds_tables(seen.box, ruled, lines)]
+    tables: list[Detection] = []
+    for seen in sorted(known, key=lambda seen: -seen.score):
+        table = _settled(seen, rules, [line for line in lines if _is_in(line, [seen.box]) or not _is_in(line, columns)])
+        if not _grew_over(seen.box, table.box, tables) and not _is_layout(table.box, lines, rules):
+            tables.append(table)
     sure = [seen.box for seen in tables if seen.score == 1.0]
     for box in _unseen(others, ruled, [*sure, *columns], lines, rules):
-        if not any(covered(box, other) > 0.5 for other in sure):
+        if not any(covered(box, other) > 0.5 for other in sure) and not _is_layout(box, lines, rules):
             unsure = [seen for seen in tables if seen.score < 1.0 and covered(box, seen.box) >= 0.5]
             whole = [seen.box for seen in unsure if box.area > MAIN_PART * seen.box.area]
             sure.append(bounds([box, *whole]))
@@ -63,7 +63,7 @@ def _unseen(
     clear = [seen.box for seen in pictures if seen.score > SEEN]
     parts = [[line for line in lines if not _is_in(line, [*taken, *clear])]]
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
-    found = [box for box in ruled if _holds_text(box, lines, rules, height) and not _is_layout(box, lines, rules)]
+    found = [box for box in ruled if _holds_text(box, lines, rules, height)]
     found += [box for part in parts for box in find_tables(part, rules)]
     return [box for box in found if not any(_is_detail(box, seen.box) for seen in pictures)]
 
@@ -81,6 +81,11 @@ def _columns(seen: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
     return [box for box, own in zip(tall, widths, strict=True) if own and median(own) > FULL * box.width]
 
 
+def _grew_over(before: Box, after: Box, others: Sequence[Detection]) -> bool:
+    """Whether a table that was made larger covers one seen more clearly: it was a caption or a part of that."""
+    return any(covered(other.box, after) > 0.5 > covered(other.box, before) for other in others)
+
+
 def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
     """Whether it is several grids, with hardly any text beside them but some between: each is a table by itself."""
     parts = [grid for grid in ruled if covered(grid, box) > 0.9]
@@ -95,7 +100,10 @@ def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool
 
 def _is_layout(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
     """Whether it is boxes on a page: a long text in one of them, and most words in cells that span others."""
-    cells = table_cells(box, [line for line in lines if _is_in(line, [box])], rules)
+    inside = [line for line in lines if _is_in(line, [box])]
+    if sum(len(line.text) for line in inside if len(line.text) > LONG_LINE) < LONG_TEXT:
+        return False
+    cells = table_cells(box, inside, rules)
     spanning = sum(len(cell.text) for cell in cells if cell.column_span > 1)
     longest = max((len(cell.text) for cell in cells), default=0)
     return longest > LONG_TEXT and 2 * spanning > sum(len(cell.text) for cell in cells)

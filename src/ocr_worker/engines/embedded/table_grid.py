@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -27,10 +28,11 @@ def ruled_spans(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line],
     xs, ys = _parting(xs, ys, rules.down, 1, height), _parting(ys, xs, rules.across, 0, height)
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
-    numbers = _held(xs, ys, lines, is_number)
-    apart = _apart(xs, ys, lines, height)
+    found = _by_place(xs, ys, lines)
+    numbers = _held(found, is_number)
+    apart = _apart(xs, ys, found, rules.down, height)
     owners = _merged(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart))
-    _join_heads(owners, xs, soft_xs, _held(xs, ys, lines, bool), numbers)
+    _join_heads(owners, xs, soft_xs, _held(found, bool), numbers)
     members: dict[int, list[Line]] = {}
     for line in lines:
         for part in _parts(line, xs, ys, owners):
@@ -106,6 +108,9 @@ def _merged(
     """
     numbers, apart = parted
     shape = (len(ys) - 1, len(xs) - 1)
+    is_numbered = np.zeros(shape, bool)
+    for at in numbers:
+        is_numbered[at] = True
     owners = np.arange(shape[0] * shape[1]).reshape(shape)
     for row in range(shape[0]):
         for column in range(shape[1]):
@@ -113,10 +118,10 @@ def _merged(
             beside = column and x not in soft_xs and (row, column) not in apart
             if beside and not _ruled(rules.down, 1, x, (y, ys[row + 1]), height):
                 _join(owners, (row, column - 1), (row, column))
-            if row and {(row - 1, column), (row, column)} <= numbers:
-                continue
             if row and y not in soft_ys and not _ruled(rules.across, 0, y, (x, xs[column + 1]), height):
-                _join(owners, (row - 1, column), (row, column))
+                cells = (owners == owners[row - 1, column], owners == owners[row, column])
+                if not all((cell & is_numbered).any() for cell in cells):
+                    _join(owners, (row - 1, column), (row, column))
     return owners
 
 
@@ -137,25 +142,36 @@ def _join_heads(
                     _join(owners, (row, column - 1), (row, column))
 
 
-def _held(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], counts: Callable[[str], bool]) -> Places:
-    """The places that hold a text which counts."""
-    parts = [part for line in lines for part in split_at(line, xs[1:-1])]
-    return {_place(part.box, xs, ys) for part in parts if counts(part.text)}
-
-
-def _apart(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line], height: float) -> Places:
-    """The places whose text stands clear of the one at its left, or lists numbers as that does: no cell holds both."""
-    parts = [part for line in lines for part in split_at(line, xs[1:-1])]
+def _by_place(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line]) -> dict[tuple[int, int], list[Line]]:
+    """What stands at each place, the lines cut at all edges."""
     found: dict[tuple[int, int], list[Line]] = {}
-    for part in parts:
+    for part in (part for line in lines for part in split_at(line, xs[1:-1])):
         found.setdefault(_place(part.box, xs, ys), []).append(part)
+    return found
+
+
+def _held(found: Mapping[tuple[int, int], Sequence[Line]], counts: Callable[[str], bool]) -> Places:
+    """The places that hold a text which counts."""
+    return {at for at, parts in found.items() if any(counts(part.text) for part in parts)}
+
+
+def _apart(
+    xs: Sequence[float],
+    ys: Sequence[float],
+    found: Mapping[tuple[int, int], Sequence[Line]],
+    rules: Sequence[Box],
+    height: float,
+) -> Places:
+    """The places whose text no rule parts from the one at its left, but white, or that both are numbers, does."""
     apart = set()
     for (row, column), own in found.items():
-        left = found.get((row, column - 1), [])
-        if not left:
+        before = next((j for j in reversed(range(column)) if (row, j) in found), None)
+        if before is None:
             continue
+        left, side = found[row, before], (ys[row], ys[row + 1])
         gap = min(part.box.x0 for part in own) - max(part.box.x1 for part in left)
-        if gap > APART * height or all(is_number(part.text) for part in (*left, *own)):
+        clear = gap > APART * height or all(is_number(part.text) for part in (*left, *own))
+        if clear and not any(_ruled(rules, 1, x, side, height) for x in xs[before + 1 : column + 1]):
             apart.add((row, column))
     return apart
 
@@ -184,5 +200,5 @@ def _parts(line: Line, xs: Sequence[float], ys: Sequence[float], owners: np.ndar
 
 def _place(box: Box, xs: Sequence[float], ys: Sequence[float]) -> tuple[int, int]:
     x, y = box.center
-    row, column = int(np.searchsorted(ys, y)) - 1, int(np.searchsorted(xs, x)) - 1
+    row, column = bisect_left(ys, y) - 1, bisect_left(xs, x) - 1
     return min(max(row, 0), len(ys) - 2), min(max(column, 0), len(xs) - 2)

@@ -60,18 +60,17 @@ def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
     words = [word.box for line in lines for word in line.words]
     # Leaders stand on the line's foot, a rule right above it is the table's.
     levels_of_text = [line.box._replace(y0=line.box.y0 + 0.1 * line.box.height) for line in lines]
-    across = (
-        rule
-        for rule in rules.across
-        if sum(max(0.0, x_overlap(rule, box)) for box in levels_of_text if box.y0 < rule.center[1] < box.y1)
-        < MAX_OVER_TEXT * rule.width
-    )
-    down = (
-        rule
-        for rule in rules.down
-        if sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < rule.center[0] < word.x1)
-        < MAX_THROUGH_WORDS * rule.height
-    )
+
+    def over(rule: Box) -> float:
+        y = (rule.y0 + rule.y1) / 2
+        return sum(max(0.0, x_overlap(rule, box)) for box in levels_of_text if box.y0 < y < box.y1)
+
+    def through(rule: Box) -> float:
+        x = (rule.x0 + rule.x1) / 2
+        return sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < x < word.x1)
+
+    across = (rule for rule in rules.across if over(rule) < MAX_OVER_TEXT * rule.width)
+    down = (rule for rule in rules.down if through(rule) < MAX_THROUGH_WORDS * rule.height)
     return Rules(tuple(across), tuple(down))
 
 
