@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.embedded.columns import gutters, split_at
+from ocr_worker.engines.embedded.columns import gutters, holds_columns, split_at
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.regions import Detection, fill_regions
+from ocr_worker.engines.embedded.rules import Rules
 
 PROSE = "the words of a paragraph go on"
 
@@ -71,3 +72,12 @@ def test_no_line_lies_across_a_gutter(lines: list[Line]) -> None:
             shared = min(line.box.x1, gutter.x1) - max(line.box.x0, gutter.x0)
             level = min(line.box.y1, gutter.y1) - max(line.box.y0, gutter.y0)
             assert shared <= 0.2 * gutter.width or level <= 0.3 * line.box.height
+
+
+def test_columns_in_a_frame_are_no_table() -> None:
+    """A dictionary's page with a frame and a rule between its columns is prose; ruled rows of such text are a table."""
+    lines = column(100, 400, 100, 12) + column(410, 710, 100, 12)
+    box = Box(90, 90, 720, 460)
+    assert holds_columns(box, lines, Rules((), (Box(404, 90, 406, 460),)))
+    rows = tuple(Box(90, y, 720, y + 2) for y in range(124, 440, 30))
+    assert not holds_columns(box, lines, Rules(rows, ()))

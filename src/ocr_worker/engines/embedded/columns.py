@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.rules import Rules
 
 Edges = NDArray[np.float64]  # [n, 4]: the lines' boxes
 
 MIN_WIDTH = 0.15  # of a gutter, in line heights; outlines of lines that were found on a picture nearly touch there
 MIN_LINES = 4  # on each side of it
 MIN_MEASURE = 5.0  # width of a column, in line heights: less is a list's numbers or a table's column
+MAX_RULES, MIN_WORDS = 3, 3.0  # rules that part a table's rows; words on a line of prose
 MIN_FILL = 0.6  # of a column's width, by its usual line: prose fills its column, labels and cells do not
 
 
@@ -48,6 +50,20 @@ def gutters(lines: Sequence[Line]) -> list[Box]:
             strips.append(gap)
     found = [strip.box for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
     return sorted(found, key=lambda box: box.x0)
+
+
+def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
+    """Whether it is columns of prose that stand in this box, in a frame perhaps, and no table: no rules part rows."""
+    inside = [line for line in lines if box.contains(line.box.center)]
+    if sum(len(line.text.split()) for line in inside) < MIN_WORDS * len(inside):
+        return False
+    found = gutters(inside)
+    across = [rule for rule in rules.across if any(_parts(rule, gutter) for gutter in found)]
+    return len(across) < MAX_RULES and sum(gutter.height for gutter in found) > 0.5 * box.height
+
+
+def _parts(rule: Box, gutter: Box) -> bool:
+    return rule.x0 < gutter.center[0] < rule.x1 and gutter.y0 < rule.center[1] < gutter.y1
 
 
 def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
+from ocr_worker.engines.embedded.columns import holds_columns
 from ocr_worker.engines.embedded.confidence import warnings_for, without_specks
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
@@ -15,7 +16,7 @@ from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, wr
 from ocr_worker.engines.embedded.models import Models
 from ocr_worker.engines.embedded.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
-from ocr_worker.engines.embedded.rules import find_rules
+from ocr_worker.engines.embedded.rules import Rules, find_rules
 from ocr_worker.engines.embedded.table_detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
@@ -35,7 +36,8 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     lines = split_at_gutters(without_specks(read))
     rules = find_rules(pixels)
     detections = seen.get() if lines else []
-    regions = fill_regions(lines, with_tables(detections, rules, lines))
+    kept = [seen for seen in with_tables(detections, rules, lines) if not _is_prose(seen, lines, rules)]
+    regions = fill_regions(lines, kept)
     ordered = in_order(label_by_place(regions, width, height, rules), lines)
     passages = write_regions(ordered, rules, page.number)
     return ParsedPage(
@@ -54,6 +56,10 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
         image=jpeg(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )
+
+
+def _is_prose(seen: Detection, lines: Sequence[Line], rules: Rules) -> bool:
+    return seen.label == "table" and holds_columns(seen.box, lines, rules)
 
 
 def _read(
