@@ -22,7 +22,8 @@ Edges = NDArray[np.float64]  # [n, 4]: the lines' boxes
 MIN_WIDTH = 0.15  # of a gutter, in line heights; outlines of lines that were found on a picture nearly touch there
 MIN_LINES = 4  # on each side of it
 MIN_MEASURE = 5.0  # width of a column, in line heights: less is a list's numbers or a table's column
-MAX_RULES, MIN_WORDS = 3, 3.0  # rules that part a table's rows; words on a line of prose
+# Rules that part a table's rows; lines of a text, and words on each.
+MAX_RULES, MIN_TEXT, MIN_WORDS = 3, 24, 3.0
 MIN_FILL = 0.6  # of a column's width, by its usual line: prose fills its column, labels and cells do not
 
 
@@ -55,7 +56,8 @@ def gutters(lines: Sequence[Line]) -> list[Box]:
 def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
     """Whether it is columns of prose that stand in this box, in a frame perhaps, and no table: no rules part rows."""
     inside = [line for line in lines if box.contains(line.box.center)]
-    if sum(len(line.text.split()) for line in inside) < MIN_WORDS * len(inside):
+    words = sum(len(line.text.split()) for line in inside)
+    if len(inside) < MIN_TEXT or words < MIN_WORDS * len(inside):
         return False
     found = gutters(inside)
     across = [rule for rule in rules.across if any(_parts(rule, gutter) for gutter in found)]
