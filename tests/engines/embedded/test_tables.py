@@ -175,3 +175,9 @@ def test_a_wide_heading_keeps_to_its_column() -> None:
     rows = [word(text, x, y) for y in (60, 100) for text, x in (("a", 50), ("1", 210))]
     found = texts(table_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
     assert found == [["name", "net value"], ["a", "1"], ["a", "1"]]
+
+
+def test_markdown_leaves_out_what_is_empty() -> None:
+    """A row and a column without any text part nothing."""
+    cells = [Cell(i, j, f"{i}{j}" if 1 not in (i, j) else "") for i in range(3) for j in range(3)]
+    assert to_markdown(cells) == "| 00 | 02 |\n| --- | --- |\n| 20 | 22 |"
