@@ -70,3 +70,45 @@ def test_a_picture_keeps_its_figures() -> None:
     """The numbers along a chart's axis are the chart's."""
     picture = Detection("image", Box(0, 0, 1200, 1200), 0.9)
     assert with_tables([picture], NO_RULES, NUMBERS) == [picture]
+
+
+def frame(xs: list[float], ys: list[float]) -> Rules:
+    return Rules(
+        tuple(Box(xs[0], y - 1, xs[-1], y + 1) for y in ys), tuple(Box(x - 1, ys[0], x + 1, ys[-1]) for x in xs)
+    )
+
+
+def test_two_grids_seen_as_one_are_two_tables() -> None:
+    """What stands between them is their caption."""
+    rows = [["a", "1"], ["b", "2"], ["c", "3"]]
+    upper, lower = (block(rows, [110, 210], top=top) for top in (105, 305))
+    above, below = (frame([100, 200, 300], [top, top + 28, top + 56, top + 84]) for top in (101, 301))
+    rules = Rules((*above.across, *below.across), (*above.down, *below.down))
+    seen = Detection("table", Box(90, 90, 310, 400), 0.9)
+    found = with_tables([seen], rules, [*upper, line("Table 2", 150, 240), *lower])
+    assert [(found.box.y0, found.box.y1) for found in found] == [(100, 186), (300, 386)]
+
+
+def test_boxes_around_texts_are_no_table() -> None:
+    """A page's layout in rules: its texts are long, and span the columns that a small grid has."""
+    rules = frame([100, 1200], [100, 400])
+    small = frame([100, 400, 800, 1200], [400, 430, 460])
+    rules = Rules((*rules.across, *small.across), (*rules.down, *small.down))
+    prose = [line(PROSE, 120, 110 + 28 * i) for i in range(10)]
+    cells = block([["a", "1", "2"], ["b", "3", "4"]], [110, 410, 810], top=405)
+    assert with_tables([], rules, [*prose, *cells]) == []
+
+
+def test_a_page_column_beside_a_table_stays_text() -> None:
+    """Its lines are not the table's last cells, though they stand on their levels."""
+    beside = [line("the measured values rose in most", 600, 100 + 28 * i) for i in range(12)]
+    column = Detection("text", Box(595, 95, 920, 440), 0.95)
+    _, table = with_tables([column, Detection("table", Box(95, 95, 520, 240), 0.9)], NO_RULES, [*NUMBERS, *beside])
+    assert table.box.x1 < 595
+
+
+def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
+    """Of two tables of which one grew over the other the one seen more clearly stays."""
+    caption = [line("Table 1.", 100, 72), line("What was measured.", 300, 72)]
+    seen = [Detection("table", Box(95, 98, 520, 240), 0.9), Detection("table", Box(95, 70, 400, 94), 0.6)]
+    assert [table.box.y0 for table in with_tables(seen, NO_RULES, [*caption, *NUMBERS])] == [98]

@@ -152,3 +152,32 @@ def test_every_word_ends_in_one_cell(filled: list[list[bool]], ruled: bool) -> N
         (cell.row + i, cell.column + j) for cell in cells for i in range(cell.row_span) for j in range(cell.column_span)
     ]
     assert len(places) == len(set(places))
+
+
+def test_numbers_side_by_side_are_cells_without_a_rule() -> None:
+    """A heading over columns that only its own row rules apart spans them; the numbers below stand each by itself."""
+    rules = Rules(tuple(map(across, (0, 40, 80, 120))), (down(0), down(100), down(200, 40, 80), down(300)))
+    lines = [word("head", 200, 20), word("x", 150, 60), word("y", 250, 60), word("1", 150, 100), word("2", 250, 100)]
+    assert texts(table_cells(WHOLE, lines, rules)) == [["", "head"], ["", "x", "y"], ["", "1", "2"]]
+
+
+def test_a_few_rules_do_not_hide_the_columns() -> None:
+    """Where rules close one column of many the words tell the others."""
+    lines = [word(f"{i}{j}", 50 + 95 * j, 20 + 40 * i) for i in range(3) for j in range(4)]
+    rules = Rules(tuple(Box(0, y - 1, 390, y + 1) for y in (0, 40, 80, 120)), (down(300, 40, 80), down(390, 40, 80)))
+    found = texts(table_cells(Box(0, 0, 391, 120), lines, rules))
+    assert found == [["00", "01", "02", "03"], ["10", "11", "12", "13"], ["20", "21", "22", "23"]]
+
+
+def test_a_wide_heading_keeps_to_its_column() -> None:
+    """It only reaches into the column at its left, which has a heading of its own."""
+    heads = [word("name", 50, 20), Line("net value", Box(110, 10, 240, 30))]
+    rows = [word(text, x, y) for y in (60, 100) for text, x in (("a", 50), ("1", 210))]
+    found = texts(table_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
+    assert found == [["name", "net value"], ["a", "1"], ["a", "1"]]
+
+
+def test_markdown_leaves_out_what_is_empty() -> None:
+    """A row and a column without any text part nothing."""
+    cells = [Cell(i, j, f"{i}{j}" if 1 not in (i, j) else "") for i in range(3) for j in range(3)]
+    assert to_markdown(cells) == "| 00 | 02 |\n| --- | --- |\n| 20 | 22 |"

@@ -59,7 +59,7 @@ def _unseen(
     others: what it saw; taken: where the lines are not free. What is clearly a picture is searched by itself.
     """
     height = line_height(lines)
-    pictures = [seen for seen in others if seen.label == "image" and not _is_text(seen.box, lines)]
+    pictures = [seen for seen in others if seen.label == "image" and not _is_text(seen, lines)]
     clear = [seen.box for seen in pictures if seen.score > SEEN]
     parts = [[line for line in lines if not _is_in(line, [*taken, *clear])]]
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
@@ -121,10 +121,10 @@ def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
     return Detection("table", box, 1.0 if certain else seen.score)
 
 
-def _is_text(box: Box, lines: Sequence[Line]) -> bool:
-    """Whether sentences stand there, or most of the page: no chart."""
-    inside = [line for line in lines if _is_in(line, [box])]
-    return sum(map(is_prose, inside)) > 1 or len(inside) > MOST * len(lines)
+def _is_text(seen: Detection, lines: Sequence[Line]) -> bool:
+    """Whether a picture is none: sentences stand there or, where it is not clearly seen, most of the page."""
+    inside = [line for line in lines if _is_in(line, [seen.box])]
+    return sum(map(is_prose, inside)) > 1 or (seen.score <= SEEN and len(inside) > MOST * len(lines))
 
 
 def _is_detail(box: Box, picture: Box) -> bool:

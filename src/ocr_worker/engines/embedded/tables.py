@@ -90,7 +90,8 @@ def to_markdown(cells: Sequence[Cell]) -> str:
     """The table with pipes, its first row as the head.
 
     Markdown has no spans: a heading over several columns or rows is written in each of them, so that each cell still
-    stands under and beside what it belongs to. A text over the whole width is written once: it parts the table.
+    stands under and beside what it belongs to. A text over the whole width is written once: it parts the table. Rows
+    and columns without any text are left out.
     """
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
@@ -100,8 +101,10 @@ def to_markdown(cells: Sequence[Cell]) -> str:
         for row in range(cell.row, cell.row + (1 if once else cell.row_span)):
             for column in range(cell.column, cell.column + (1 if once else cell.column_span)):
                 grid[row][column] = cell.text.replace("|", "\\|")
-    lines = [f"| {' | '.join(row)} |" for row in grid]
-    return "\n".join([*lines[:1], f"|{' --- |' * width}", *lines[1:]])
+    full = [row for row in grid if any(row)]
+    columns = [j for j in range(width) if any(row[j] for row in full)]
+    lines = [f"| {' | '.join(row[j] for j in columns)} |" for row in full]
+    return "\n".join([*lines[:1], f"|{' --- |' * len(columns)}", *lines[1:]])
 
 
 def _cells(found: Sequence[Sequence[Piece]]) -> list[Cell]:
