@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from ocr_worker.engines.base import Pixels
-from ocr_worker.engines.embedded.rules import find_rules
+from ocr_worker.engines.embedded.rules import Rules, find_rules
 
 SIDE = 2000
 
@@ -51,3 +52,10 @@ def test_a_fill_has_edges() -> None:
         cv2.putText(pixels, head, (240 + 300 * i, 740), 0, 0.8, (255, 255, 255), 2)
     levels = sorted(round(rule.center[1], -1) for rule in find_rules(pixels).across)
     assert set(levels) == {500, 540, 700, 760}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 900), (900, 1), (40, 30)])
+def test_the_smallest_pictures_have_no_rules(size: tuple[int, int]) -> None:
+    """A picture of a few pixels is looked at like any other."""
+    assert find_rules(np.full((*size, 3), 255, np.uint8)) == Rules((), ())
+    assert find_rules(np.zeros((*size, 3), np.uint8)) is not None

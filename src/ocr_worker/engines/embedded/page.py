@@ -35,9 +35,9 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
     height, width = pixels.shape[:2]
     lines = split_at_gutters(without_specks(read))
     rules = find_rules(pixels)
-    detections = seen.get() if lines else []
-    kept = [seen for seen in with_tables(detections, rules, lines) if not _is_prose(seen, lines, rules)]
-    regions = fill_regions(lines, kept)
+    found = seen.get()  # of a blank page as well: no model is left running behind an answer
+    detections = [one for one in with_tables(found, rules, lines) if not _is_prose(one, lines, rules)]
+    regions = fill_regions(lines, detections) if lines else []
     ordered = in_order(label_by_place(regions, width, height, rules), lines)
     passages = write_regions(ordered, rules, page.number)
     return ParsedPage(

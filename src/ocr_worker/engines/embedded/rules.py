@@ -23,6 +23,7 @@ BLUR, FAINT_THICKNESS, FAINT_STEP, CLEAR = 0.007, 0.0022, 7, 0.4
 FILL_STEP, FILL_LENGTH = 5, 0.03
 FILL_EDGE = 0.0015  # how far apart the two sides of such an edge are compared
 DARK = 110  # grey value below which a fill is dark
+LEAST = 12  # pixels of a side; on less there is no room for a rule
 LETTERS = 0.008  # no stroke of small print is thicker; what is thinner does not count as a fill
 Grey = NDArray[Any]  # uint8 [height, width]
 
@@ -47,6 +48,8 @@ def find_rules(pixels: Pixels) -> Rules:
     Solid rules are looked for on the whole picture; what is faint, dotted or filled shows as well on a small one.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    if min(grey.shape) < LEAST:
+        return Rules((), ())
     small = _shrunk(grey)
     dark = _dark_fills(small)
     ink, ground = _ink(grey, 12), _ground(small, dark)
@@ -114,8 +117,9 @@ def _meet(a: Box, b: Box) -> bool:
 
 def _shrunk(grey: Grey) -> Grey:
     """The picture with a longer side of about `SMALL_SIDE`, each pixel the mean of those it stands for."""
-    factor = 1 / max(1, round(max(grey.shape) / SMALL_SIDE))
-    return cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    factor = max(1, round(max(grey.shape) / SMALL_SIDE))
+    size = max(LEAST, grey.shape[1] // factor), max(LEAST, grey.shape[0] // factor)
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
 def _dark_fills(grey: Grey) -> Grey:
@@ -140,7 +144,7 @@ def _solid(ink: Grey, side: int) -> list[Box]:
 def _faint(grey: Grey, dark: Grey) -> list[Box]:
     """Boxes of the horizontal rules that show when the picture is blurred along them."""
     side = max(grey.shape)
-    length, thickness = 3 * round(MIN_LENGTH * side), max(2, round(FAINT_THICKNESS * side))
+    length, thickness = max(12, 3 * round(MIN_LENGTH * side)), max(2, round(FAINT_THICKNESS * side))
     ink = _ink(cv2.blur(grey, (max(3, round(BLUR * side)), 1)), FAINT_STEP)
     ink[dark > 0] = 0
     return [box for box in _thin(ink, length, thickness) if _is_clear(box, ink, thickness)]
@@ -181,7 +185,7 @@ def _ground(grey: Grey, dark: Grey) -> Grey:
 def _fill_edges(ground: Grey) -> list[Box]:
     """Upper and lower edges of filled areas."""
     side = max(ground.shape)
-    step, length = max(1, round(FILL_EDGE * side)), round(FILL_LENGTH * side)
+    step, length = max(1, round(FILL_EDGE * side)), max(12, round(FILL_LENGTH * side))
     change = cv2.absdiff(ground[: -2 * step], ground[2 * step :])
     sharp = cv2.threshold(change, FILL_STEP, 255, cv2.THRESH_BINARY)[1]
     found = _boxes(_opened(sharp, (length, 1)), 4 * step)
