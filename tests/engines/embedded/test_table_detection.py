@@ -6,7 +6,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.regions import Detection
 from ocr_worker.engines.embedded.rules import Rules
-from ocr_worker.engines.embedded.table_detection import find_tables, with_tables
+from ocr_worker.engines.embedded.tables.detection import find_tables, with_tables
 
 NO_RULES = Rules((), ())
 

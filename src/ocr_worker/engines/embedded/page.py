@@ -17,7 +17,7 @@ from ocr_worker.engines.embedded.models import Models
 from ocr_worker.engines.embedded.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
 from ocr_worker.engines.embedded.rules import Rules, find_rules
-from ocr_worker.engines.embedded.table_detection import with_tables
+from ocr_worker.engines.embedded.tables.detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.upright import upright

@@ -9,9 +9,9 @@ from html import escape
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.table_alignment import aligned_rows
-from ocr_worker.engines.embedded.table_columns import Piece, find_gutters, text_rows, tightened, without_leaders
-from ocr_worker.engines.embedded.table_grid import ruled_spans
+from ocr_worker.engines.embedded.tables.alignment import aligned_rows
+from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, text_rows, tightened, without_leaders
+from ocr_worker.engines.embedded.tables.grid import ruled_spans
 from ocr_worker.engines.embedded.text import joined, row_text
 
 # Shares of a rule that may run along lines of text, and down through words.

@@ -10,7 +10,7 @@ from statistics import median
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.table_columns import (
+from ocr_worker.engines.embedded.tables.columns import (
     Piece,
     find_gutters,
     is_number,

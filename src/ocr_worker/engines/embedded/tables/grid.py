@@ -11,8 +11,8 @@ import numpy as np
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 from ocr_worker.engines.embedded.rules import Rules, ruled_length
-from ocr_worker.engines.embedded.table_alignment import Row, is_one_row, logical_rows
-from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows
+from ocr_worker.engines.embedded.tables.alignment import Row, is_one_row, logical_rows
+from ocr_worker.engines.embedded.tables.columns import find_gutters, is_number, place, text_rows
 
 APART = 1.0  # line heights of white between texts of two cells
 Places = set[tuple[int, int]]  # row and column

@@ -12,10 +12,10 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.regions import PROSE, Detection
 from ocr_worker.engines.embedded.rules import Rules, grids, levels
-from ocr_worker.engines.embedded.table_alignment import wide_rules
-from ocr_worker.engines.embedded.table_bounds import Rows, extended, fitted, is_prose
-from ocr_worker.engines.embedded.table_columns import find_gutters, is_number, place, text_rows, tightened
 from ocr_worker.engines.embedded.tables import table_cells, without_strokes
+from ocr_worker.engines.embedded.tables.alignment import wide_rules
+from ocr_worker.engines.embedded.tables.bounds import Rows, extended, fitted, is_prose
+from ocr_worker.engines.embedded.tables.columns import find_gutters, is_number, place, text_rows, tightened
 
 MIN_ROWS, MIN_TEXT_ROWS = 3, 4
 FAR_DOWN = 2.5  # line heights of white between rows of a table, at most

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.rules import Rules, grids, levels
-from ocr_worker.engines.embedded.table_alignment import wide_rules
-from ocr_worker.engines.embedded.table_columns import find_gutters, place, text_rows
+from ocr_worker.engines.embedded.tables.alignment import wide_rules
+from ocr_worker.engines.embedded.tables.columns import find_gutters, place, text_rows
 
 Rows = list[list[Line]]
 SENTENCE = 8  # words that stand together in a sentence, seldom in a cell's line
