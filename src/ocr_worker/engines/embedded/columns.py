@@ -22,8 +22,8 @@ Edges = NDArray[np.float64]  # [n, 4]: the lines' boxes
 MIN_WIDTH = 0.15  # of a gutter, in line heights; outlines of lines that were found on a picture nearly touch there
 MIN_LINES = 4  # on each side of it
 MIN_MEASURE = 5.0  # width of a column, in line heights: less is a list's numbers or a table's column
-# Rules that part a table's rows; lines of a text, and words on each.
-MAX_RULES, MIN_TEXT, MIN_WORDS = 3, 24, 3.0
+# Rules that part a table's rows; lines of a text, words on each, and the share of them that stand beside a gutter.
+MAX_RULES, MIN_TEXT, MIN_WORDS, MOSTLY = 3, 24, 3.0, 0.85
 MIN_FILL = 0.6  # of a column's width, by its usual line: prose fills its column, labels and cells do not
 
 
@@ -38,6 +38,10 @@ class _Strip:
 
 def gutters(lines: Sequence[Line]) -> list[Box]:
     """White strips between columns of prose, each as high as the lines beside it; from left to right."""
+    return sorted((strip.box for strip in _strips(lines)), key=lambda box: box.x0)
+
+
+def _strips(lines: Sequence[Line]) -> list[_Strip]:
     narrowest = MIN_WIDTH * line_height(lines)
     edges = np.asarray([line.box for line in lines], np.float64).reshape(-1, 4)
     strips: list[_Strip] = []
@@ -49,19 +53,19 @@ def gutters(lines: Sequence[Line]) -> list[Box]:
                 break
         else:
             strips.append(gap)
-    found = [strip.box for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
-    return sorted(found, key=lambda box: box.x0)
+    return [strip for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
 
 
 def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
-    """Whether it is columns of prose that stand in this box, in a frame perhaps, and no table: no rules part rows."""
+    """Whether columns of prose stand in this box, perhaps in a frame, and no table: no rules part rows, no labels."""
     inside = [line for line in lines if box.contains(line.box.center)]
     words = sum(len(line.text.split()) for line in inside)
     if len(inside) < MIN_TEXT or words < MIN_WORDS * len(inside):
         return False
-    found = gutters(inside)
-    across = [rule for rule in rules.across if any(_parts(rule, gutter) for gutter in found)]
-    return len(across) < MAX_RULES and sum(gutter.height for gutter in found) > 0.5 * box.height
+    found = _strips(inside)
+    across = [rule for rule in rules.across if any(_parts(rule, strip.box) for strip in found)]
+    beside = frozenset[int]().union(*(strip.left | strip.right for strip in found))
+    return len(across) < MAX_RULES and len(beside) > MOSTLY * len(inside)
 
 
 def _parts(rule: Box, gutter: Box) -> bool:
