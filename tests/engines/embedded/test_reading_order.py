@@ -51,6 +51,13 @@ def test_one_box_across_the_gutter_does_not_mix_the_columns() -> None:
     assert reading_order(Layout(boxes)) in ([0, 4, 2, 1, 3], [0, 2, 1, 4, 3])
 
 
+def test_last_lines_side_by_side_belong_to_their_columns() -> None:
+    """Low boxes at the foot of two columns are no row: each is read at the end of its column."""
+    boxes = [box(LEFT, 0, 400), box(RIGHT, 0, 400), Box(0, 405, 60, 415), Box(120, 405, 180, 415)]
+    boxes += [box(LEFT, 425, 600), box(RIGHT, 425, 600)]
+    assert reading_order(Layout(boxes, line=10)) == [0, 2, 4, 1, 3, 5]
+
+
 def test_titles_side_by_side_stay_in_their_columns() -> None:
     """Two columns whose titles happen to stand level are still read one after the other."""
     boxes = [box(LEFT, 0, 200), box(RIGHT, 0, 200), box(LEFT, 220, 232), box(RIGHT, 220, 232)]

@@ -112,3 +112,9 @@ def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
     caption = [line("Table 1.", 100, 72), line("What was measured.", 300, 72)]
     seen = [Detection("table", Box(95, 98, 520, 240), 0.9), Detection("table", Box(95, 70, 400, 94), 0.6)]
     assert [table.box.y0 for table in with_tables(seen, NO_RULES, [*caption, *NUMBERS])] == [98]
+
+
+def test_authors_side_by_side_are_no_table() -> None:
+    """Names, institutes and addresses stand in columns like a table's, but are a paper's head."""
+    rows = [["Ann Ash", "Bo Birch", "Cy Cedar"], ["River Lab"] * 3, ["Old Town"] * 3, ["a@r.org", "b@r.org", "c@r.org"]]
+    assert find_tables(block(rows, [100, 350, 600]), NO_RULES) == []

@@ -88,9 +88,11 @@ def _runs(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
     boxes, heads = layout.boxes, layout.heads
     runs: list[list[list[int]]] = []
     for band in bands:
-        after_row = bool(runs) and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
-        alone = after_row or _is_row(band, boxes, heads)
-        if runs and not alone and _share_gutter([i for above in runs[-1] for i in above], band, layout):
+        above = [i for row in runs[-1] for i in row] if runs else []
+        after_row = len(runs) > 0 and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
+        # Below columns of text low boxes side by side are their last lines, not a row by itself.
+        alone = after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
+        if runs and not alone and _share_gutter(above, band, layout):
             runs[-1].append(band)
         else:
             # A title at the foot of columns heads what comes below them.
@@ -114,11 +116,17 @@ def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:
 def _share_gutter(above: Sequence[int], below: Sequence[int], layout: Layout) -> bool:
     """Whether both together fall into columns of text, and at least one of them does so by itself."""
     boxes = layout.boxes
-    together = _parts([*above, *below], boxes, axis=0)
-    if sum(any(boxes[i].height > COLUMN_LINES * layout.line for i in part) for part in together) < 2:
+    if not _are_columns([*above, *below], layout):
         return False
     # Else it is a box on the left and another further right below it: steps, not columns.
     return max(len(_parts(above, boxes, axis=0)), len(_parts(below, boxes, axis=0))) > 1
+
+
+def _are_columns(indices: Sequence[int], layout: Layout) -> bool:
+    """Whether these fall into columns, two of which have text of some lines."""
+    boxes = layout.boxes
+    parts = _parts(indices, boxes, axis=0)
+    return sum(any(boxes[i].height > COLUMN_LINES * layout.line for i in part) for part in parts) > 1
 
 
 def _shrunk(box: Box) -> Box:

@@ -192,7 +192,8 @@ def _is_table(block: Rows, height: float) -> bool:
     if len(rows) < MIN_ROWS or len(rows) < 0.5 * len(block):
         return False
     gutters = find_gutters(rows, height)
-    if not gutters:
+    # Two addresses side by side are those of a paper's authors.
+    if not gutters or any(sum("@" in line.text for line in row) > 1 for row in rows):
         return False
     placed = [place(row, gutters, height) for row in rows]
     filled = mean(len({piece.first for piece in row}) for row in placed) / (len(gutters) + 1)
