@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typeset import typeset
+
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.regions import Detection
 from ocr_worker.engines.embedded.rules import Rules
 from ocr_worker.engines.embedded.tables.detection import find_tables, with_tables
@@ -11,17 +13,10 @@ from ocr_worker.engines.embedded.tables.detection import find_tables, with_table
 NO_RULES = Rules((), ())
 
 
-def line(text: str, x: float, y: float) -> Line:
-    """A line 20 pixels high, its characters 10 wide."""
-    words, at = [], x
-    for word in text.split():
-        words.append(Word(word, Box(at, y, at + 10 * len(word), y + 20)))
-        at += 10 * len(word) + 6
-    return Line(text, Box(x, y, at - 6, y + 20), words=tuple(words))
-
-
 def block(rows: list[list[str]], xs: list[float], top: float = 100) -> list[Line]:
-    return [line(text, x, top + 28 * i) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text]
+    return [
+        typeset(text, x, top + 28 * i) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text
+    ]
 
 
 NUMBERS = block([[f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 6)], [100, 300, 450])
@@ -51,7 +46,7 @@ def test_a_table_of_contents_stays_text() -> None:
 
 def test_a_caption_and_a_paragraph_are_let_go() -> None:
     """A table's box that swallowed its caption and what is below keeps its own rows only."""
-    caption, below = line("Table 1. What was measured.", 100, 60), line(PROSE, 100, 260)
+    caption, below = typeset("Table 1. What was measured.", 100, 60), typeset(PROSE, 100, 260)
     seen = Detection("table", Box(90, 50, 860, 290), 0.6)
     (table,) = with_tables([seen], NO_RULES, [caption, *NUMBERS, below])
     assert table.box.y0 > 80
@@ -85,7 +80,7 @@ def test_two_grids_seen_as_one_are_two_tables() -> None:
     above, below = (frame([100, 200, 300], [top, top + 28, top + 56, top + 84]) for top in (101, 301))
     rules = Rules((*above.across, *below.across), (*above.down, *below.down))
     seen = Detection("table", Box(90, 90, 310, 400), 0.9)
-    found = with_tables([seen], rules, [*upper, line("Table 2", 150, 240), *lower])
+    found = with_tables([seen], rules, [*upper, typeset("Table 2", 150, 240), *lower])
     assert [(found.box.y0, found.box.y1) for found in found] == [(100, 186), (300, 386)]
 
 
@@ -94,14 +89,14 @@ def test_boxes_around_texts_are_no_table() -> None:
     rules = frame([100, 1200], [100, 400])
     small = frame([100, 400, 800, 1200], [400, 430, 460])
     rules = Rules((*rules.across, *small.across), (*rules.down, *small.down))
-    prose = [line(PROSE, 120, 110 + 28 * i) for i in range(10)]
+    prose = [typeset(PROSE, 120, 110 + 28 * i) for i in range(10)]
     cells = block([["a", "1", "2"], ["b", "3", "4"]], [110, 410, 810], top=405)
     assert with_tables([], rules, [*prose, *cells]) == []
 
 
 def test_a_page_column_beside_a_table_stays_text() -> None:
     """Its lines are not the table's last cells, though they stand on their levels."""
-    beside = [line("the measured values rose in most", 600, 100 + 28 * i) for i in range(12)]
+    beside = [typeset("the measured values rose in most", 600, 100 + 28 * i) for i in range(12)]
     column = Detection("text", Box(595, 95, 920, 440), 0.95)
     _, table = with_tables([column, Detection("table", Box(95, 95, 520, 240), 0.9)], NO_RULES, [*NUMBERS, *beside])
     assert table.box.x1 < 595
@@ -109,7 +104,7 @@ def test_a_page_column_beside_a_table_stays_text() -> None:
 
 def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
     """Of two tables of which one grew over the other the one seen more clearly stays."""
-    caption = [line("Table 1.", 100, 72), line("What was measured.", 300, 72)]
+    caption = [typeset("Table 1.", 100, 72), typeset("What was measured.", 300, 72)]
     seen = [Detection("table", Box(95, 98, 520, 240), 0.9), Detection("table", Box(95, 70, 400, 94), 0.6)]
     assert [table.box.y0 for table in with_tables(seen, NO_RULES, [*caption, *NUMBERS])] == [98]
 

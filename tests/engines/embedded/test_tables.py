@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from typeset import typeset
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
@@ -78,17 +79,8 @@ def test_html_is_escaped() -> None:
     assert to_html([Cell(0, 0, "a < b & c")]) == "<table><tr><td>a &lt; b &amp; c</td></tr></table>"
 
 
-def words(text: str, x: float, y: float) -> Line:
-    """A line 20 pixels high, its characters 10 wide."""
-    found, at = [], x
-    for part in text.split():
-        found.append(Word(part, Box(at, y, at + 10 * len(part), y + 20)))
-        at += 10 * len(part) + 6
-    return Line(text, Box(x, y, at - 6, y + 20), words=tuple(found))
-
-
 def aligned(*rows: tuple[str, ...], xs: tuple[float, ...] = (0, 200, 300), pitch: float = 30) -> list[Line]:
-    return [words(text, x, i * pitch) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text]
+    return [typeset(text, x, i * pitch) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text]
 
 
 def read(lines: list[Line], *ys: float) -> list[list[str]]:
@@ -99,8 +91,8 @@ def read(lines: list[Line], *ys: float) -> list[list[str]]:
 
 def test_rules_across_part_rows_and_alignment_the_columns() -> None:
     """A heading of two lines above the rule is one cell."""
-    lines = [words("Net", 200, 0), words("Name", 0, 24), words("sales", 200, 24), words("Tax", 300, 24)]
-    lines += [words(text, x, 60 + 30 * i) for i in range(4) for text, x in ((f"a{i}", 0), (f"1{i}", 200), ("2", 300))]
+    lines = [typeset("Net", 200, 0), typeset("Name", 0, 24), typeset("sales", 200, 24), typeset("Tax", 300, 24)]
+    lines += [typeset(text, x, 60 + 30 * i) for i in range(4) for text, x in ((f"a{i}", 0), (f"1{i}", 200), ("2", 300))]
     found = read(lines, -5, 52, 185)
     assert found[0] == ["Name", "Net sales", "Tax"]
     assert found[1:] == [[f"a{i}", f"1{i}", "2"] for i in range(4)]
@@ -114,14 +106,14 @@ def test_a_sign_belongs_to_its_number() -> None:
 
 def test_leaders_only_lead() -> None:
     """Dots between a label and its number are in neither."""
-    lines = [words(f"label ............ {i}5", 0, 30 * i) for i in range(4)]
+    lines = [typeset(f"label ............ {i}5", 0, 30 * i) for i in range(4)]
     assert read(lines) == [["label", f"{i}5"] for i in range(4)]
 
 
 def test_a_heading_over_two_columns_spans_them() -> None:
     """Centred above two columns, it stands in both in Markdown."""
     rows = [(f"row {i}", f"{i}1", f"{i}2") for i in range(5)]
-    lines = [words("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
+    lines = [typeset("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
     cells = table_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
     assert cells[1] == Cell(0, 1, "Year", 1, 2)
     assert to_markdown(cells).startswith("|  | Year | Year |\n")
@@ -144,7 +136,7 @@ def test_numbers_above_one_another_are_two_rows() -> None:
 @given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=2, max_size=8), st.booleans())
 def test_every_word_ends_in_one_cell(filled: list[list[bool]], ruled: bool) -> None:
     """Whatever is empty: no word is lost or doubled, and no two cells share a place."""
-    lines = [words(f"w{i}x{j}", 100 * j, 30 * i) for i, row in enumerate(filled) for j, yes in enumerate(row) if yes]
+    lines = [typeset(f"w{i}x{j}", 100 * j, 30 * i) for i, row in enumerate(filled) for j, yes in enumerate(row) if yes]
     rules = Rules(tuple(across(30 * i - 5, -5, 395) for i in range(len(filled) + 1)), ()) if ruled else Rules((), ())
     cells = table_cells(Box(-5, -5, 395, 30 * len(filled)), lines, rules)
     assert sorted(word for cell in cells for word in cell.text.split()) == sorted(line.text for line in lines)

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, split_at
 
-# All as multiples of a line's height.
-GAP = (
-    0.55  # least white between two words that may be a gutter; spaces of justified text are narrower, or do not line up
-)
+# All as multiples of a line's height. Spaces of justified text are narrower than GAP, or do not line up.
+GAP = 0.55  # least white between two words that may be a gutter
 NEAR = 6.0  # how far above and below other lines tell
 ALIGNED = 0.6  # how far apart the beginnings of a column's lines may lie
 COLUMN = 5.0  # what is narrower is no column: the number of a list item

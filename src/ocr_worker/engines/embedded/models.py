@@ -117,7 +117,7 @@ class Models:
         read = self._reader._load_rec_model()(TextRecInput(img=crops, return_word_box=True))
         read = self._reader.cal_rec_boxes(crops, quads, read, False)
         return [
-            Line(text=text.strip(), box=_bounds(quad), score=float(score), words=_words(words))
+            Line(text=text.strip(), box=box_of(quad), score=float(score), words=_words(words))
             for quad, text, score, words in zip(quads, read.txts, read.scores, read.word_results, strict=True)
         ]
 
@@ -160,13 +160,14 @@ def _outline_height(quads: Quads) -> float:
     return float(np.median(_sides(quads)[1]))
 
 
-def _bounds(quad: NDArray[np.float32]) -> Box:
+def box_of(quad: NDArray[np.float32]) -> Box:
+    """The upright box around four corners, float32 [4, 2]."""
     (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
     return Box(float(x0), float(y0), float(x1), float(y1))
 
 
 def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
-    return tuple(Word(text, _bounds(np.asarray(quad, np.float32))) for text, _, quad in words if quad is not None)
+    return tuple(Word(text, box_of(np.asarray(quad, np.float32))) for text, _, quad in words if quad is not None)
 
 
 def _silence() -> None:

@@ -13,7 +13,7 @@ from ocr_worker.engines.base import Pixels, TextLine
 from ocr_worker.engines.embedded.confidence import is_legible
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
-from ocr_worker.engines.embedded.models import Models, Quads
+from ocr_worker.engines.embedded.models import Models, Quads, box_of
 
 SAMPLE = 5  # lines that are read to check the layer
 MIN_LENGTH = 6  # characters of a line that can be checked
@@ -41,8 +41,8 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     found = []
     words = iter(quads[len(lines) :])
     for line, quad in zip(lines, quads, strict=False):
-        own = tuple(Word(word.text, _bounds(next(words))) for word in line.words)
-        box = _bounds(quad)
+        own = tuple(Word(word.text, box_of(next(words))) for word in line.words)
+        box = box_of(quad)
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
         if text.strip(LEADERS) and ink.size and float(ink.std()) > MIN_INK:
@@ -68,7 +68,7 @@ def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
 def not_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
     """The lines seen on the picture that the layer does not have: parts that are pictures, forms filled in."""
     edges = np.asarray([line.box for line in layer], np.float64).reshape(-1, 4)
-    missing = [quad for quad in quads if _is_missing(_bounds(quad), edges)]
+    missing = [quad for quad in quads if _is_missing(box_of(quad), edges)]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
 
 
@@ -122,8 +122,3 @@ def _is_broken(text: str) -> bool:
     """Whether characters without meaning show that the fonts have no mapping to Unicode."""
     bad = sum(unicodedata.category(c) in ("Co", "Cn", "Cc") or c == "\ufffd" for c in text)
     return bad > 0.05 * len(text)
-
-
-def _bounds(quad: Quads) -> Box:
-    (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
-    return Box(float(x0), float(y0), float(x1), float(y1))

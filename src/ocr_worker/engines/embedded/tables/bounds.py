@@ -117,7 +117,7 @@ def _foreign_ends(foreign: Sequence[bool], found: Rows, wide: Sequence[float], w
 
 
 def _is_foreign(line: Line, box: Box) -> bool:
-    long = len(line.text.split()) >= SENTENCE and line.box.width > 0.6 * box.width
+    long = is_prose(line) and line.box.width > 0.6 * box.width
     return long or _CAPTION.match(line.text) is not None
 
 
