@@ -13,23 +13,25 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ocr_worker.start_up import StartUp, fail, import_sdk
+from ocr_worker.runpod_worker.start_up import StartUp, fail, import_sdk
 
 start_up = StartUp()
 runpod = import_sdk()
 start_up.phase("sdk")
 
-from ocr_worker import dry_run, log, response, threads  # noqa: E402  (after the clock has started)
+from ocr_worker import log, threads  # noqa: E402  (after the clock has started)
 from ocr_worker.delivery import Deliveries, Delivery  # noqa: E402
-from ocr_worker.delivery.progress import Progress  # noqa: E402
-from ocr_worker.delivery.stream import PageStream  # noqa: E402
-from ocr_worker.drain import Drain, told_concurrency  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
-from ocr_worker.pipeline import OnPage, ParseJob, Pipeline  # noqa: E402
-from ocr_worker.recycling import Recycling  # noqa: E402
-from ocr_worker.request import parse_request  # noqa: E402
-from ocr_worker.results import error_info  # noqa: E402
+from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline  # noqa: E402
+from ocr_worker.runpod_worker import dry_run  # noqa: E402  (after the clock has started)
+from ocr_worker.runpod_worker.drain import Drain, told_concurrency  # noqa: E402
+from ocr_worker.runpod_worker.progress import Progress  # noqa: E402
+from ocr_worker.runpod_worker.recycling import Recycling  # noqa: E402
+from ocr_worker.runpod_worker.stream import PageStream  # noqa: E402
 from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
+from ocr_worker.wire import response  # noqa: E402  (after the clock has started)
+from ocr_worker.wire.request import parse_request  # noqa: E402
+from ocr_worker.wire.results import error_info  # noqa: E402
 
 logger = logging.getLogger("ocr_worker.handler")
 drain = Drain()

@@ -20,11 +20,11 @@ from pathlib import Path
 from ocr_worker.engines import create_engine
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import options_model
-from ocr_worker.rasterizer import RasterRequest, child
-from ocr_worker.rasterizer.document import text_line
-from ocr_worker.rasterizer.media_type import media_type
-from ocr_worker.schema import Block, EngineInfo, ParseOptions
 from ocr_worker.settings import Settings, load_settings
+from ocr_worker.sources.rasterizer import RasterRequest, child
+from ocr_worker.sources.rasterizer.document import text_line
+from ocr_worker.sources.rasterizer.media_type import media_type
+from ocr_worker.wire.schema import Block, EngineInfo, ParseOptions
 
 TOLD = "seconds: "
 

@@ -173,7 +173,7 @@ class Platform:
     def _kill_a_child(self) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             children = psutil.Process(self.worker.process.pid).children()
-            if rendering := [one for one in children if "ocr_worker.rasterizer.child" in one.cmdline()]:
+            if rendering := [one for one in children if "ocr_worker.sources.rasterizer.child" in one.cmdline()]:
                 self._chance.choice(rendering).kill()
                 self.figures["rendering children killed"] += 1
 

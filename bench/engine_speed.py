@@ -24,7 +24,7 @@ from rapidocr import RapidOCR
 
 from ocr_worker.engines.base import PageImage, TextLine
 from ocr_worker.engines.embedded import create, page
-from ocr_worker.engines.embedded.models import Models
+from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.settings import Settings
 

@@ -21,11 +21,11 @@ from soak import source, text_pdf
 
 from ocr_worker import threads
 from ocr_worker.errors import Cancelled
-from ocr_worker.pipeline import Pipeline
-from ocr_worker.request import parse_request
-from ocr_worker.scheduler import Job, Scheduler, Task
-from ocr_worker.schema import PageResult
+from ocr_worker.parsing.pipeline import Pipeline
+from ocr_worker.parsing.scheduler import Job, Scheduler, Task
 from ocr_worker.settings import Settings
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.schema import PageResult
 
 RESULTS = Path(__file__).parent / "results" / "fairness.json"
 PAGE_S = 0.25

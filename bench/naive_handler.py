@@ -10,8 +10,8 @@ import requests
 import runpod
 
 from ocr_worker.engines.base import PageImage
-from ocr_worker.schema import ParseOptions
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import ParseOptions
 
 engine = bench_engines.timed(Settings())
 

@@ -56,9 +56,9 @@ class Reading:
 def ours() -> tuple[Reader, Callable[[], None]]:
     """Our pipeline with the embedded engine, and how to end it."""
     from ocr_worker import log
-    from ocr_worker.pipeline import Pipeline
-    from ocr_worker.request import parse_request
+    from ocr_worker.parsing.pipeline import Pipeline
     from ocr_worker.settings import Settings
+    from ocr_worker.wire.request import parse_request
 
     log.configure("ERROR")
     pipeline = Pipeline(Settings(engine="embedded"))

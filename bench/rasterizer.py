@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
 import files
 
 from ocr_worker.engines.base import PageImage
-from ocr_worker.rasterizer import RasterPool, RasterRequest
-from ocr_worker.rasterizer.pdf import PdfDocument
-from ocr_worker.rasterizer.process import PIPE_BYTES
+from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
+from ocr_worker.sources.rasterizer.pdf import PdfDocument
+from ocr_worker.sources.rasterizer.process import PIPE_BYTES
 
 RESULTS = Path(__file__).parent / "results" / "rasterizer.json"
 TRANSFERS = 60

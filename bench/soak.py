@@ -31,11 +31,11 @@ import psutil
 
 from control_plane import ControlPlane
 from ocr_worker.errors import Cancelled
-from ocr_worker.fetch import Fetcher
-from ocr_worker.pipeline import Pipeline
-from ocr_worker.request import parse_request
-from ocr_worker.schema import PageResult
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
+from ocr_worker.sources.fetch import Fetcher
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.schema import PageResult
 from worker_process import Worker, start_worker
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"

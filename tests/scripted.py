@@ -10,9 +10,9 @@ import numpy as np
 
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.replicas import Replicas
-from ocr_worker.scheduler import Scheduler, Settled
-from ocr_worker.schema import EngineInfo, ParseOptions
+from ocr_worker.parsing.replicas import Replicas
+from ocr_worker.parsing.scheduler import Scheduler, Settled
+from ocr_worker.wire.schema import EngineInfo, ParseOptions
 
 OPTIONS = ParseOptions()
 PAGE_BYTES = 300

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 import tinyvl
 import vllm_command
-from ocr_worker import doctor
+from ocr_worker.cli import doctor
 from ocr_worker.settings import Settings
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ocr_worker.errors import every_error
-from ocr_worker.json_schema import wire_schemas
-from ocr_worker.request import parse_request
-from ocr_worker.schema import ParseResponse
 from ocr_worker.settings import Settings
+from ocr_worker.wire.json_schema import wire_schemas
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.schema import ParseResponse
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

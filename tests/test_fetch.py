@@ -17,8 +17,8 @@ from runpod.serverless.utils import rp_ssrf
 
 from answering import Answering
 from ocr_worker.errors import Cancelled, OcrWorkerError
-from ocr_worker.fetch import Fetcher, shown
-from ocr_worker.schema import DocumentRequest
+from ocr_worker.sources.fetch import Fetcher, shown
+from ocr_worker.wire.schema import DocumentRequest
 
 DATA = bytes(range(256)) * 40
 SECRET = "s3cr3t"

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ocr_worker import guard
+from ocr_worker.engines.paddleocr_vl import guard
 
 # A server whose child has a session of its own and does not listen to SIGTERM, as a frozen one.
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.request import parse_request
 from ocr_worker.settings import load_settings
+from ocr_worker.wire.request import parse_request
 from worker_process import ROOT
 
 HUB = json.loads((ROOT / ".runpod" / "hub.json").read_text(encoding="utf-8"))

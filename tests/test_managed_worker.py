@@ -18,7 +18,7 @@ import pytest
 import tinyvl
 import vllm_command
 from drawing import request
-from ocr_worker import guard
+from ocr_worker.engines.paddleocr_vl import guard
 from worker_process import StartWorker, dry_run
 
 REAL = os.environ.get("VLLM_UNDER_TEST")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.page_ranges import asks_beyond, parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import asks_beyond, parse_page_ranges, select_pages
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import signal
 import pytest
 
 from drawing import WHITE, pdf, request
-from ocr_worker.pipeline import Pipeline
-from ocr_worker.rasterizer import RasterDocument
-from ocr_worker.request import parse_request
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
+from ocr_worker.sources.rasterizer import RasterDocument
+from ocr_worker.wire.request import parse_request
 
 
 def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

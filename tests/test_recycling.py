@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawing import WHITE, png, request, tiff
-from ocr_worker.recycling import Recycling, Trend, container_memory, resident_bytes
+from ocr_worker.runpod_worker.recycling import Recycling, Trend, container_memory, resident_bytes
 from ocr_worker.settings import Settings
 from worker_process import StartWorker
 

@@ -12,9 +12,9 @@ import pytest
 
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
-from ocr_worker.replicas import Replicas
-from ocr_worker.scheduler import Scheduler, Settled
-from ocr_worker.schema import ParseOptions
+from ocr_worker.parsing.replicas import Replicas
+from ocr_worker.parsing.scheduler import Scheduler, Settled
+from ocr_worker.wire.schema import ParseOptions
 from scripted import OPTIONS, Scripted, page, running, text_of, wait
 
 

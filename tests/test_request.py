@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.request import SHORT_FORMS, parse_request
+from ocr_worker.wire.request import SHORT_FORMS, parse_request
 
 URL = "https://example.com/a.pdf"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ocr_worker import response, results
 from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import ResponseTooLarge
-from ocr_worker.results import DocumentFacts, PageOutcome
-from ocr_worker.schema import Block, EngineInfo, Figure, ParseOptions, ParseResponse
+from ocr_worker.wire import response, results
+from ocr_worker.wire.results import DocumentFacts, PageOutcome
+from ocr_worker.wire.schema import Block, EngineInfo, Figure, ParseOptions, ParseResponse
 
 OPTIONS = ParseOptions()
 

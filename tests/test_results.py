@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker import results
 from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import Corrupt, PageFailed, RasterizerCrashed, SourceUnavailable
-from ocr_worker.results import DocumentFacts, PageOutcome
-from ocr_worker.schema import Block, DocumentResult, EngineInfo, ParseOptions
+from ocr_worker.wire import results
+from ocr_worker.wire.results import DocumentFacts, PageOutcome
+from ocr_worker.wire.schema import Block, DocumentResult, EngineInfo, ParseOptions
 
 OPTIONS = ParseOptions()
 ENGINE = EngineInfo(name="double", version="1", backend="none")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from ocr_worker import threads
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import Cancelled, EngineUnavailable, OcrWorkerError
-from ocr_worker.scheduler import Scheduler
-from ocr_worker.schema import ParseOptions
+from ocr_worker.parsing.scheduler import Scheduler
+from ocr_worker.wire.schema import ParseOptions
 from scripted import OPTIONS, PAGE_BYTES, Scripted, acquire, page, running, text_of
 
 

@@ -12,7 +12,7 @@ from runpod.serverless.modules.rp_logger import RunPodLogger
 from runpod.serverless.modules.worker_state import JobsProgress
 from runpod.serverless.utils import rp_debugger
 
-from ocr_worker.drain import Drain, told_concurrency
+from ocr_worker.runpod_worker.drain import Drain, told_concurrency
 
 
 def test_the_loop_fetches_jobs_by_the_name_the_gate_replaces() -> None:

@@ -20,28 +20,10 @@ FUNCTION_LINES = 45
 # From the edge to the core. A room imports from itself and from the rooms below it; no two modules import each other.
 ROOMS: list[tuple[str, set[str]]] = [
     ("the worker process", {"handler"}),
-    (
-        "doors",
-        {"app", "batch", "cli", "doctor", "drain", "dry_run", "endpoint", "json_schema", "recycling", "start_up"},
-    ),
-    ("the pipeline", {"pipeline"}),
-    (
-        "its stages",
-        {
-            "delivery",
-            "engines",
-            "fetch",
-            "rasterizer",
-            "replicas",
-            "request",
-            "response",
-            "results",
-            "scheduler",
-            "stopwatch",
-            "weights",
-        },
-    ),
-    ("the core", {"errors", "guard", "log", "page_ranges", "schema", "settings", "threads", "ocr_worker"}),
+    ("ways in", {"app", "batch", "cli", "endpoint", "runpod_worker"}),
+    ("one job", {"parsing"}),
+    ("its stages", {"delivery", "engines", "sources", "wire"}),
+    ("the ground", {"errors", "log", "settings", "threads", "ocr_worker"}),
 ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tinyvl
-from ocr_worker import weights
+from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.errors import WeightsMissing
 from ocr_worker.settings import Settings
 

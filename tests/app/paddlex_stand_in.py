@@ -14,7 +14,8 @@ from PIL import Image
 
 from ocr_worker.app import paddlex
 from ocr_worker.engines.base import ParsedPage
-from ocr_worker.schema import (
+from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import (
     Block,
     Coverage,
     DocumentResult,
@@ -24,7 +25,6 @@ from ocr_worker.schema import (
     ParseResponse,
     Timing,
 )
-from ocr_worker.settings import Settings
 
 FILE = base64.b64encode(b"%PDF-1.7 and so on").decode()
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from ocr_worker.app import playground
 from ocr_worker.app.render import block_html
-from ocr_worker.schema import Block, ErrorInfo, PageResult, PageWarning
+from ocr_worker.wire.schema import Block, ErrorInfo, PageResult, PageWarning
 
 WIDTH, HEIGHT = 620, 877
 ENGINE = {"name": "scripted", "version": "1", "backend": "double"}

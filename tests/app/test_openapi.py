@@ -17,8 +17,8 @@ from ocr_worker.app import create_app
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
 from ocr_worker.errors import every_error
 from ocr_worker.errors.client import ClientError
-from ocr_worker.schema import ParseOptions, ParseRequest
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import ParseOptions, ParseRequest
 
 # Of these no caller of the app hears: the batch client's own, and the start's.
 ELSEWHERE = {error.code for error in every_error(ClientError)} | {"SETTINGS_INVALID"}

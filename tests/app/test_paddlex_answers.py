@@ -22,8 +22,8 @@ from ocr_worker.errors import (
     SourceTimedOut,
     Unauthorized,
 )
-from ocr_worker.results import error_info
-from ocr_worker.schema import Block, DocumentResult, ErrorInfo, Figure, PageResult, PageWarning
+from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import Block, DocumentResult, ErrorInfo, Figure, PageResult, PageWarning
 
 FAILED = ErrorInfo(code="PAGE_FAILED", message="the engine failed on this page", retryable=False)
 

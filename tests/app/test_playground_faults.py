@@ -8,7 +8,7 @@ import pytest
 from page_actions import DONE, PDF, send
 from scripted_worker import BLOCKS, Script, failed_page, page, page_event, played, problem, summary
 
-from ocr_worker.schema import Block, ErrorInfo, PageWarning
+from ocr_worker.wire.schema import Block, ErrorInfo, PageWarning
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_worker.app.render import _WRITERS, block_html
-from ocr_worker.schema import Block
+from ocr_worker.wire.schema import Block
 
 LABELS = [*sorted(_WRITERS), "text", "reference", "never_heard_of"]
 

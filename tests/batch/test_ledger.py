@@ -13,7 +13,7 @@ from ocr_worker.batch.model import OPEN, State
 from ocr_worker.batch.plan import PlannedJob, Slice
 from ocr_worker.batch.summary import batch_summary, document_summaries
 from ocr_worker.errors import BatchUnusable, Corrupt
-from ocr_worker.results import error_info
+from ocr_worker.wire.results import error_info
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from drawing import WHITE, png, request, tiff
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.model import ENDED, Look, Service, State
 from ocr_worker.errors import EngineUnavailable, JobExpired, SettingsInvalid, WeightsMissing
-from ocr_worker.schema import ParseResponse
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import ParseResponse
 
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
 

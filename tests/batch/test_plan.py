@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ocr_worker.batch.answers import in_halves, numbers_of
 from ocr_worker.batch.model import SliceRow
 from ocr_worker.batch.plan import Counted, Packer, PlannedJob, Slice, as_ranges, first_pages, later_pages, travelling
-from ocr_worker.page_ranges import parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import parse_page_ranges, select_pages
 
 PAGES, PAYLOAD = 10, 1_000_000
 

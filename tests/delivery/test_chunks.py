@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from ocr_worker.delivery.stream import CHUNK_BYTES, PageStream, chunks_of
-from ocr_worker.response import Answer, encoded_size
-from ocr_worker.schema import PageChunk, PageResult, PartChunk
+from ocr_worker.runpod_worker.stream import CHUNK_BYTES, PageStream, chunks_of
+from ocr_worker.wire.response import Answer, encoded_size
+from ocr_worker.wire.schema import PageChunk, PageResult, PartChunk
 
 
 def page_of(text: str) -> PageResult:

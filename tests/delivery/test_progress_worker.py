@@ -8,8 +8,8 @@ from pathlib import Path
 import doubles
 
 from drawing import png, request, tiff
-from ocr_worker.delivery.progress import Progress
-from ocr_worker.schema import PageResult
+from ocr_worker.runpod_worker.progress import Progress
+from ocr_worker.wire.schema import PageResult
 from worker_process import StartWorker, dry_run
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from ocr_worker.engines.base import PageImage, ParsedPage, figure_name
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, WeightsMissing
-from ocr_worker.schema import Block, EngineInfo, Figure, ParseOptions
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import Block, EngineInfo, Figure, ParseOptions
 
 Colour = tuple[int, int, int]  # RGB
 Behaviour = Callable[[PageImage, ParseOptions], Any]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ocr_worker.rasterizer import RasterRequest
+from ocr_worker.sources.rasterizer import RasterRequest
 
 RED = (220, 0, 0)
 
@@ -18,7 +18,7 @@ RED = (220, 0, 0)
 def request(
     pages: str | None = None, password: str | None = None, dpi: int = 72, max_pixels: int = 4_000_000, **more: int
 ) -> RasterRequest:
-    from ocr_worker.page_ranges import parse_page_ranges
+    from ocr_worker.wire.page_ranges import parse_page_ranges
 
     ranges = parse_page_ranges(pages) if pages else None
     return RasterRequest(ranges, password, dpi, max_pixels, more.get("max_pages", 20_000), bool(more.get("text_layer")))

@@ -23,7 +23,7 @@ from ocr_worker.errors import (
     RasterizerTimedOut,
     RasterizerUnavailable,
 )
-from ocr_worker.rasterizer import RasterPool
+from ocr_worker.sources.rasterizer import RasterPool
 
 sys.path.insert(0, str(Path(__file__).parent))
 import files
@@ -135,7 +135,7 @@ def test_no_child_outlives_the_worker() -> None:
     """Children end when the process that started them is killed, and it can exit without closing the pool."""
     program = (
         "import sys, time\n"
-        "from ocr_worker.rasterizer import RasterPool\n"
+        "from ocr_worker.sources.rasterizer import RasterPool\n"
         "pool = RasterPool(workers=2, memory_bytes=10**9, page_timeout_s=5)\n"
         "time.sleep(float(sys.argv[1]))\n"
     )
@@ -155,7 +155,7 @@ def stillborn(folder: Path, times: int) -> list[str]:
     script.write_text(
         f'echo x >> "{folder}/starts"\n'
         f'[ "$(wc -l < "{folder}/starts")" -le {times} ] && exit 1\n'
-        f'exec "{sys.executable}" -m ocr_worker.rasterizer.child "$@"\n'
+        f'exec "{sys.executable}" -m ocr_worker.sources.rasterizer.child "$@"\n'
     )
     return ["sh", str(script)]
 

@@ -15,7 +15,7 @@ from pypdfium2 import PdfiumError
 
 from ocr_worker.engines.base import PageImage, Pixels
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest, pdf
+from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest, pdf
 
 sys.path.insert(0, str(Path(__file__).parent))
 import files

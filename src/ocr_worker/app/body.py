@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ocr_worker.app import problems
 from ocr_worker.app.problems import Refused
 from ocr_worker.errors import OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
-from ocr_worker.request import parse_request
-from ocr_worker.results import error_info
-from ocr_worker.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
 FIELDS = ("file", "url", "pages", "password", "options", "idempotency_key")

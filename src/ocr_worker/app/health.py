@@ -10,8 +10,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from ocr_worker.app.service import Service
-from ocr_worker.recycling import resident_bytes
-from ocr_worker.schema import EngineInfo
+from ocr_worker.runpod_worker.recycling import resident_bytes
+from ocr_worker.wire.schema import EngineInfo
 
 _PING = {"loading": HTTPStatus.NO_CONTENT, "ready": HTTPStatus.OK, "dead": HTTPStatus.SERVICE_UNAVAILABLE}
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, create_model
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
 from ocr_worker.engines.options import options_model
 from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, every_error
-from ocr_worker.schema import ParseRequest
+from ocr_worker.wire.schema import ParseRequest
 
 _ELSEWHERE = (ClientError, SettingsInvalid)  # what no caller of the app hears
 _EXAMPLE = {"documents": [{"url": "https://example.com/report.pdf", "pages": "1-3"}], "options": {"figures": "none"}}

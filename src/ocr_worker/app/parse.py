@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from ocr_worker import response
 from ocr_worker.app import openapi, problems
 from ocr_worker.app.body import request_of
 from ocr_worker.app.render import block_html
 from ocr_worker.app.service import Service
 from ocr_worker.errors import typed
-from ocr_worker.results import error_info, job_error
-from ocr_worker.schema import PageResult, ParseRequest, ParseResponse
+from ocr_worker.wire import response
+from ocr_worker.wire.results import error_info, job_error
+from ocr_worker.wire.schema import PageResult, ParseRequest, ParseResponse
 
 Value = TypeVar("Value")
 Event = tuple[str, dict[str, Any]]

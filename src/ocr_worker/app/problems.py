@@ -25,8 +25,8 @@ from ocr_worker.errors import (
     every_error,
     typed,
 )
-from ocr_worker.results import error_info
-from ocr_worker.schema import ErrorInfo
+from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import ErrorInfo
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"

@@ -11,7 +11,7 @@ import nh3
 from markdown_it import MarkdownIt
 
 from ocr_worker.app.formulas import formula_html, formulas, in_text, is_latex, without_fences
-from ocr_worker.schema import Block
+from ocr_worker.wire.schema import Block
 
 _MATHML = {
     "math", "menclose", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded", "mphantom", "mprescripts",

@@ -12,9 +12,9 @@ from ocr_worker import threads
 from ocr_worker.app.metrics import Metrics
 from ocr_worker.errors import Cancelled, EngineUnavailable, OcrWorkerError, QueueFull, typed
 from ocr_worker.log import event
-from ocr_worker.pipeline import OnPage, ParseJob, Pipeline
-from ocr_worker.schema import EngineInfo, ParseRequest, ParseResponse
+from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import EngineInfo, ParseRequest, ParseResponse
 
 log = logging.getLogger(__name__)
 

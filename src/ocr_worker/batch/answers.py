@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ocr_worker.batch.model import Json, SliceRow
 from ocr_worker.batch.plan import PlannedJob, Slice, as_ranges, later_pages, parts
-from ocr_worker.page_ranges import parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import parse_page_ranges, select_pages
 
 # Not retryable as it is, but what is left is to be sent again.
 _SENT_AGAIN = {"DEADLINE_EXCEEDED"}

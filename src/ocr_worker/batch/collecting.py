@@ -13,9 +13,9 @@ from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import Document, Job, Json, Look, SliceRow, State
 from ocr_worker.batch.plan import PlannedJob, Slice, as_ranges, parts
 from ocr_worker.errors import JobExpired, JobFailed, JobTimedOut, OcrWorkerError, every_error
-from ocr_worker.page_ranges import parse_page_ranges, select_pages
-from ocr_worker.results import error_info
-from ocr_worker.schema import ErrorInfo
+from ocr_worker.wire.page_ranges import parse_page_ranges, select_pages
+from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import ErrorInfo
 
 OnFault = Callable[[str, str, str | None], None]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ocr_worker.batch.answers import numbers_of
 from ocr_worker.batch.model import Document, Json, SliceRow
-from ocr_worker.page_ranges import asks_beyond, parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import asks_beyond, parse_page_ranges, select_pages
 
 Fault = tuple[str, str]  # code, message
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError, model_validator
 
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.schema import NonEmpty, PageRanges, WireModel
+from ocr_worker.wire.schema import NonEmpty, PageRanges, WireModel
 
 SUFFIXES = frozenset(
     (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif")

@@ -22,7 +22,7 @@ from ocr_worker.batch.folders import RESERVED
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.model import OPEN, Document, Job, SliceRow, State
 from ocr_worker.batch.plan import PlannedJob, Slice
-from ocr_worker.schema import ErrorInfo
+from ocr_worker.wire.schema import ErrorInfo
 
 _ADD_TIMES = "execution_s = execution_s + ?, delay_s = delay_s + ?"
 

@@ -11,14 +11,15 @@ import uuid
 from concurrent.futures import Future
 from contextlib import suppress
 
-from ocr_worker import response, threads
+from ocr_worker import threads
 from ocr_worker.batch.model import ENDED, Health, Json, Look, State
 from ocr_worker.errors import Cancelled, EngineUnavailable, Internal, JobExpired, OcrWorkerError, typed
-from ocr_worker.pipeline import ParseJob, Pipeline
-from ocr_worker.request import parse_request
-from ocr_worker.results import error_info, job_error
-from ocr_worker.schema import PageResult
+from ocr_worker.parsing.pipeline import ParseJob, Pipeline
 from ocr_worker.settings import Settings
+from ocr_worker.wire import response
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.results import error_info, job_error
+from ocr_worker.wire.schema import PageResult
 
 log = logging.getLogger(__name__)
 

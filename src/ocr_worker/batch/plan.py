@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ocr_worker.page_ranges import parse_page_ranges, select_pages
-from ocr_worker.schema import MAX_DOCUMENTS
+from ocr_worker.wire.page_ranges import parse_page_ranges, select_pages
+from ocr_worker.wire.schema import MAX_DOCUMENTS
 
 _JSON_BYTES = 2_000  # of a document beside its bytes, generously
 _MOST_PAGES = 10_000_000

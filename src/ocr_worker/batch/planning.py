@@ -16,9 +16,9 @@ from ocr_worker.batch.model import Document
 from ocr_worker.batch.plan import Counted, Packer, travelling
 from ocr_worker.batch.sending import Counting
 from ocr_worker.errors import PageOutOfRange, SourceTooLarge, typed
-from ocr_worker.rasterizer.media_type import PDF
-from ocr_worker.results import error_info
 from ocr_worker.settings import Settings
+from ocr_worker.sources.rasterizer.media_type import PDF
+from ocr_worker.wire.results import error_info
 
 Value = TypeVar("Value")
 

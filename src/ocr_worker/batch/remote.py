@@ -27,7 +27,7 @@ from ocr_worker.errors import (
     JobFailed,
     SettingsInvalid,
 )
-from ocr_worker.schema import Delivered
+from ocr_worker.wire.schema import Delivered
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs, signed queries included
 

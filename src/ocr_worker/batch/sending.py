@@ -15,9 +15,9 @@ from ocr_worker.batch.cutting import HAS_FORMS
 from ocr_worker.batch.model import Document, Job, Json, SliceRow
 from ocr_worker.batch.plan import Slice
 from ocr_worker.errors import SourceRejected, SourceTooLarge
-from ocr_worker.rasterizer import RasterPool, RasterRequest
-from ocr_worker.rasterizer.media_type import PDF, media_type
 from ocr_worker.settings import MEGABYTE, Settings
+from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
+from ocr_worker.sources.rasterizer.media_type import PDF, media_type
 
 Stamp = tuple[int, int, str]  # bytes, time of change (ns), sha256
 

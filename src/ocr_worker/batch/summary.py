@@ -7,7 +7,7 @@ from collections import defaultdict
 from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchSummary, DocumentSummary, State
-from ocr_worker.fetch import shown
+from ocr_worker.sources.fetch import shown
 
 
 def batch_summary(ledger: Ledger) -> BatchSummary:

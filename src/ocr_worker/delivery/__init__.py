@@ -15,9 +15,9 @@ from ocr_worker.delivery.checkpoints import BucketCheckpoints, Checkpoints, NoCh
 from ocr_worker.delivery.destination import Destination, InBucket, Inline, Streamed
 from ocr_worker.errors import BucketRejected, DeliveryFailed, InvalidRequest
 from ocr_worker.log import event
-from ocr_worker.request import parse_s3_config
-from ocr_worker.schema import ParseRequest
 from ocr_worker.settings import MEGABYTE, Settings
+from ocr_worker.wire.request import parse_s3_config
+from ocr_worker.wire.schema import ParseRequest
 
 if TYPE_CHECKING:
     from ocr_worker.delivery.bucket import Bucket

@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ocr_worker.errors import BucketRejected, DeliveryFailed, OcrWorkerError, SettingsInvalid
 from ocr_worker.log import event
-from ocr_worker.schema import Delivered
+from ocr_worker.wire.schema import Delivered
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from ocr_worker.delivery.keys import checkpoint_folder, page_key, page_number
 from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import DeliveryFailed
 from ocr_worker.log import event
-from ocr_worker.results import PageOutcome
-from ocr_worker.schema import PageWarning
+from ocr_worker.wire.results import PageOutcome
+from ocr_worker.wire.schema import PageWarning
 
 if TYPE_CHECKING:
     from ocr_worker.delivery.bucket import Bucket

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from ocr_worker import response
 from ocr_worker.delivery.keys import answer_key
 from ocr_worker.errors import DeliveryFailed, OcrWorkerError, ResponseTooLarge
 from ocr_worker.log import event
-from ocr_worker.response import Answer
-from ocr_worker.results import error_info, job_error
-from ocr_worker.schema import PageWarning, ParseResponse
+from ocr_worker.wire import response
+from ocr_worker.wire.response import Answer
+from ocr_worker.wire.results import error_info, job_error
+from ocr_worker.wire.schema import PageWarning, ParseResponse
 
 if TYPE_CHECKING:
     from ocr_worker.delivery.bucket import Bucket

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions, TextSource
+from ocr_worker.wire.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions, TextSource
 
 Pixels = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.schema import NonEmpty, ParseOptions
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import NonEmpty, ParseOptions
 
 # Pixels of a crop as the vision-language model sees it: the smallest is one 28 x 28 patch, the defaults are PaddleX's.
 # A limit below the default minimum would shrink long lines to nothing.

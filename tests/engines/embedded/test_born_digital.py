@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.embedded import EmbeddedEngine
 from ocr_worker.engines.options import EmbeddedOptions
-from ocr_worker.rasterizer import RasterPool, RasterRequest
+from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 
 LINES = ("The gauges rose in February, not in April,", "and the meadows stood under water for nine days.")
 

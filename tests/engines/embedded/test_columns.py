@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.embedded.columns import gutters, holds_columns, split_at
 from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.layout.columns import gutters, holds_columns, split_at
+from ocr_worker.engines.embedded.layout.regions import Detection, fill_regions
+from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import Detection, fill_regions
-from ocr_worker.engines.embedded.rules import Rules
 
 PROSE = "the words of a paragraph go on"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_worker.engines.embedded.confidence import is_speck, warnings_for, without_specks
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.reading.confidence import is_speck, warnings_for, without_specks
 
 BOX = Box(0, 0, 400, 20)
 

@@ -173,7 +173,7 @@ def test_figures_are_crops(engine: EmbeddedEngine, own_page: Pixels) -> None:
 
 def test_the_models_packages_are_quiet(engine: EmbeddedEngine, capfd: pytest.CaptureFixture[str]) -> None:
     """Loading and running the models writes nothing below WARNING to the terminal."""
-    from ocr_worker.engines.embedded.models import Models
+    from ocr_worker.engines.embedded.reading.models import Models
 
     Models()
     logging.getLogger("rapid_layout.inference_engine.base").info("a note")

@@ -15,9 +15,9 @@ from ocr_worker.engines.embedded.furniture.words import (
     is_section_heading,
 )
 from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.layout.regions import LABELS, Region
+from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import LABELS, Region
-from ocr_worker.engines.embedded.rules import Rules
 
 WIDTH, HEIGHT = 1000, 1400
 NO_RULES = Rules((), ())

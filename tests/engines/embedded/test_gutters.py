@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.gutters import split_at_gutters
+from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.lines import Line, Word
 
 HEIGHT, PITCH = 20, 24

@@ -9,9 +9,9 @@ import json
 import pytest
 from PIL import Image
 
-from ocr_worker.pipeline import Pipeline
-from ocr_worker.request import parse_request
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
+from ocr_worker.wire.request import parse_request
 from worker_process import ROOT
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.reading_order import Layout, reading_order
+from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
 
 LEFT, RIGHT, FULL = (0, 100), (120, 220), (0, 220)
 

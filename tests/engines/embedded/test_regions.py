@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnested
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import LABELS, Detection, Region, fill_regions, group_lines, unnested
 
 coordinate = st.floats(0, 900)
 box = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), coordinate, coordinate, st.floats(5, 400), st.floats(5, 60))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ocr_worker.engines.base import Pixels
-from ocr_worker.engines.embedded.rules import Rules, find_rules
+from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 
 SIDE = 2000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typeset import typeset
 
 from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.layout.regions import Detection
+from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import Detection
-from ocr_worker.engines.embedded.rules import Rules
 from ocr_worker.engines.embedded.tables.detection import find_tables, with_tables
 
 NO_RULES = Rules((), ())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ocr_worker.engines.embedded import upright
+from ocr_worker.engines.embedded.reading import upright
 
 LINES = np.array([[[10, y], [90, y], [90, y + 8], [10, y + 8]] for y in (10, 30, 50)], np.float32)
 

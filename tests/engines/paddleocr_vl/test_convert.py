@@ -9,7 +9,7 @@ from planned import block, result
 
 from ocr_worker.engines.base import Engine, ParsedPage
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
-from ocr_worker.schema import Block
+from ocr_worker.wire.schema import Block
 
 CROP = Image.new("RGB", (40, 30), (200, 0, 0))
 HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"

@@ -15,7 +15,7 @@ import tinyvl
 from model_server import TEXT, ModelServer
 from ocr_worker.engines.options import PaddleOcrVlOptions, check_options
 from ocr_worker.engines.paddleocr_vl import create
-from ocr_worker.engines.paddleocr_vl.server import ExternalServer
+from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer
 from ocr_worker.errors import (
     EngineTimedOut,
     EngineUnavailable,

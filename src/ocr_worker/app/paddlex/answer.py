@@ -12,7 +12,7 @@ from ocr_worker.app.paddlex import pictures, written
 from ocr_worker.app.paddlex.numbering import Blocks, numbered, ordered, tables_joined
 from ocr_worker.app.paddlex.request import Kind, LayoutParsingRequest
 from ocr_worker.app.paddlex.route import failed
-from ocr_worker.schema import BBox, PageResult, ParseResponse
+from ocr_worker.wire.schema import BBox, PageResult, ParseResponse
 
 Entry = dict[str, Any]
 

@@ -13,8 +13,8 @@ from ocr_worker.app.paddlex.request import LayoutParsingRequest, is_url
 from ocr_worker.app.paddlex.route import Fault, InvalidFile, Refusal
 from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, check_options, options_model
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.schema import DocumentRequest, ParseOptions, ParseRequest
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import DocumentRequest, ParseOptions, ParseRequest
 
 IGNORED_IN_MARKDOWN = ["number", "footnote", "header", "header_image", "footer", "footer_image", "aside_text"]
 

@@ -21,8 +21,8 @@ from starlette.exceptions import HTTPException
 
 from ocr_worker.app import problems
 from ocr_worker.errors import DocumentError, InvalidRequest, OcrWorkerError, PageFailed, SourceError, every_error
-from ocr_worker.results import error_info
-from ocr_worker.schema import ErrorInfo
+from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import ErrorInfo
 
 log = logging.getLogger(__name__)
 

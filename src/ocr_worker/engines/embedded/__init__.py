@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.errors import EngineUnavailable
-from ocr_worker.schema import EngineInfo, ParseOptions
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import EngineInfo, ParseOptions
 
 if TYPE_CHECKING:
-    from ocr_worker.engines.embedded.models import Models
+    from ocr_worker.engines.embedded.reading.models import Models
 
 _WARM_UP_TEXT = "READY"
 
@@ -58,7 +58,7 @@ class EmbeddedEngine:
 def create(settings: Settings) -> EmbeddedEngine:
     """The engine with its models loaded. Raises EngineUnavailable when one of them cannot be."""
     try:
-        from ocr_worker.engines.embedded.models import Models
+        from ocr_worker.engines.embedded.reading.models import Models
 
         return EmbeddedEngine(Models())
     except (ImportError, OSError) as error:

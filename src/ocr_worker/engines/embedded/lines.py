@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
-from ocr_worker.schema import TextSource
+from ocr_worker.wire.schema import TextSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ocr_worker.engines.base import figure_name
 from ocr_worker.engines.embedded.furniture import FURNITURE
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.regions import Region
-from ocr_worker.engines.embedded.rules import Rules
+from ocr_worker.engines.embedded.layout.regions import Region
+from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.tables import table_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs
 

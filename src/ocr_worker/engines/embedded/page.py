@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
-from ocr_worker.engines.embedded.columns import holds_columns
-from ocr_worker.engines.embedded.confidence import warnings_for, without_specks
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.gutters import split_at_gutters
+from ocr_worker.engines.embedded.layout.columns import holds_columns
+from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
+from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
+from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, with_captions
+from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
-from ocr_worker.engines.embedded.models import Models
-from ocr_worker.engines.embedded.reading_order import Layout, reading_order
-from ocr_worker.engines.embedded.regions import Detection, Region, fill_regions, with_captions
-from ocr_worker.engines.embedded.rules import Rules, find_rules
+from ocr_worker.engines.embedded.reading.confidence import warnings_for, without_specks
+from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.embedded.reading.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
+from ocr_worker.engines.embedded.reading.upright import upright
 from ocr_worker.engines.embedded.tables.detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
-from ocr_worker.engines.embedded.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
-from ocr_worker.engines.embedded.upright import upright
 from ocr_worker.engines.pictures import jpeg
-from ocr_worker.schema import BBox, Block, Figure, ParseOptions
+from ocr_worker.wire.schema import BBox, Block, Figure, ParseOptions
 
 LAYER_SIDE = 800  # pixels on which lines are looked for that a text layer does not have
 

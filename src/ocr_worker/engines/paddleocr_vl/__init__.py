@@ -7,10 +7,10 @@ import threading
 import time
 from pathlib import Path
 
-from ocr_worker import weights
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl.managed import ManagedServer
-from ocr_worker.engines.paddleocr_vl.server import ExternalServer, ModelServer
+from ocr_worker.engines.paddleocr_vl import weights
+from ocr_worker.engines.paddleocr_vl.managed_server import ManagedServer
+from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer, ModelServer
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.log import event
 from ocr_worker.settings import Settings, tell_paddle

@@ -23,11 +23,11 @@ from ocr_worker.engines.options import (  # noqa: E402
 from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured, share_figures  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, place, still_reads  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.server import ModelServer, Server, place, still_reads  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
-from ocr_worker.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
+from ocr_worker.wire.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given

@@ -13,7 +13,7 @@ from PIL.Image import Image
 
 from ocr_worker.engines.base import ParsedPage, Pixels, figure_name
 from ocr_worker.engines.pictures import jpeg
-from ocr_worker.schema import BBox, Block, Figure, PageWarning
+from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
 
 JPEG_QUALITY = 90
 

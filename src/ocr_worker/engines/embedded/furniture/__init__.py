@@ -15,9 +15,9 @@ from ocr_worker.engines.embedded.furniture.headings import label_headings, plain
 from ocr_worker.engines.embedded.furniture.margins import line_numbers, runs_upwards
 from ocr_worker.engines.embedded.furniture.words import has_page_word, is_number, is_salutation
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
+from ocr_worker.engines.embedded.layout.regions import Region
+from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import Region
-from ocr_worker.engines.embedded.rules import Rules
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")

@@ -16,8 +16,8 @@ from ocr_worker.engines.embedded.furniture.words import (
     number_at_end,
 )
 from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.regions import Region
 
 
 @dataclass(frozen=True, slots=True)

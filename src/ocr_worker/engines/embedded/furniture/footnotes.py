@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import chain
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap
+from ocr_worker.engines.embedded.layout.regions import Region
+from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import line_height, rows
-from ocr_worker.engines.embedded.regions import Region
-from ocr_worker.engines.embedded.rules import Rules
 
 _MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}|[*∗†‡§¶¹²³⁴-⁹]{1,3})\s*[^\W\d].*")
 _SMALL = 0.9  # of the body's line height

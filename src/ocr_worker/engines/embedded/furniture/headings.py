@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
+from ocr_worker.engines.embedded.layout.regions import TITLE, Region
 from ocr_worker.engines.embedded.lines import line_height
-from ocr_worker.engines.embedded.regions import TITLE, Region
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
 _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")

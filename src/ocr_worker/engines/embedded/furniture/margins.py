@@ -7,8 +7,8 @@ from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import bounds
+from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.regions import Region
 
 _MARGIN = 0.1  # of the page's width
 _LONG = 20  # characters of a line that shows where the text begins

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
+from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.tables.alignment import aligned_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, text_rows, tightened, without_leaders
 from ocr_worker.engines.embedded.tables.grid import ruled_spans

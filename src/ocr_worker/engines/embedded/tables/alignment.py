@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
+from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.tables.columns import (
     Piece,
     find_gutters,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
+from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.tables.alignment import wide_rules
 from ocr_worker.engines.embedded.tables.columns import find_gutters, place, text_rows
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 from statistics import mean, median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered
+from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
+from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.regions import PROSE, Detection
-from ocr_worker.engines.embedded.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.tables import table_cells, without_strokes
 from ocr_worker.engines.embedded.tables.alignment import wide_rules
 from ocr_worker.engines.embedded.tables.bounds import Rows, extended, fitted, is_prose

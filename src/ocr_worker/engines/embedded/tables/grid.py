@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.layout.rules import Rules, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, split_at
-from ocr_worker.engines.embedded.rules import Rules, ruled_length
 from ocr_worker.engines.embedded.tables.alignment import Row, is_one_row, logical_rows
 from ocr_worker.engines.embedded.tables.columns import find_gutters, is_number, place, text_rows
 

@@ -1,0 +1,1 @@
+"""`ocr-worker`, the command line."""

@@ -1,0 +1,1 @@
+"""From pixels, or a page's own text layer, to lines of text."""

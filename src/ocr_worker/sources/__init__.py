@@ -1,0 +1,1 @@
+"""From a source to page images: bytes are fetched, then rendered in disposable child processes."""
