@@ -17,22 +17,22 @@ run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
 
 test: .venv/full lint
-	@tests/system_libraries.sh
+	@tests/support/system_libraries.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-vllm: .venv/full
-	@tests/vllm_environment.sh $(PYTHON) .venv-vllm
-	VLLM_UNDER_TEST=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest -v -rP tests/test_managed_worker.py tests/real_vllm.py
+	@tests/support/vllm_environment.sh $(PYTHON) .venv-vllm
+	VLLM_UNDER_TEST=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest -v -rP tests/engines/paddleocr_vl/test_managed_worker.py tests/by_hand/real_vllm.py
 
 image-check: export STORAGE_DRIVER = vfs
 image-check: export BUILDAH_ISOLATION = chroot
 image-check: .venv/full
-	@tests/image_base.sh
-	$(BIN)/python -m pytest -v -rP tests/image_check.py
+	@tests/support/image_base.sh
+	$(BIN)/python -m pytest -v -rP tests/by_hand/image_check.py
 
 # Two packages that only PaddleX's server wants; they stay out of our environment.
 compat: .venv/full .venv-paddlex/made
-	PADDLEX_SERVING=$(CURDIR)/.venv-paddlex/bin/python $(BIN)/python -m pytest -v -rP tests/paddlex_compat.py
+	PADDLEX_SERVING=$(CURDIR)/.venv-paddlex/bin/python $(BIN)/python -m pytest -v -rP tests/by_hand/paddlex_compat.py
 
 .venv-paddlex/made: .venv/full
 	@$(BIN)/python -m venv .venv-paddlex

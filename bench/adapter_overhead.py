@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import tinyvl
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl import create
+from support import tinyvl
 
 WANTED = 1.05
 

@@ -14,14 +14,11 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "batch"))
 
-from batch_client import WORKERS, Book, assert_complete, folders, library, new_jobs, pages_read, run
-
-from calling import ready
 from ocr_worker.endpoint import LocalEndpoint
-from worker_process import HANDLER
+from support.batch_client import WORKERS, Book, assert_complete, folders, library, new_jobs, pages_read, run
+from support.calling import ready
+from support.worker_process import HANDLER
 
 
 def main() -> int:

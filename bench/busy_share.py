@@ -36,14 +36,14 @@ import psutil
 from bench_engines import TOLD
 from soak import text_pdf
 
-import tinyvl
-from answering import Answering
-from control_plane import ControlPlane
-from worker_process import HANDLER, ROOT, Worker, start_worker
+from support import tinyvl
+from support.answering import Answering
+from support.control_plane import ControlPlane
+from support.worker_process import HANDLER, ROOT, Worker, start_worker
 
 BENCH = Path(__file__).parent
 RESULTS = BENCH / "results" / "busy_share.json"
-PYTHONPATH = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests" / "engines", BENCH)))
+PYTHONPATH = os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests", BENCH)))
 WANTED = 0.95
 LATENCY_S = 0.3
 PAGE_S = 0.25

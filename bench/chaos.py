@@ -23,20 +23,18 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
 
-import doubles
 import psutil
-from doubles import Colour
 
-import stranger_server
-from control_plane import ControlPlane, JobRecord, Json, Result
-from drawing import document, pdf, png, tiff
-from worker_process import Worker, start_worker
+from support import doubles, stranger_server
+from support.control_plane import ControlPlane, JobRecord, Json, Result
+from support.doubles import Colour
+from support.drawing import document, pdf, png, tiff
+from support.worker_process import Worker, start_worker
 
 RESULTS = Path(__file__).parent / "results" / "chaos.json"
 SETTINGS = {
-    "OCR_ENGINE": "doubles:by_colour",
+    "OCR_ENGINE": "support.doubles:by_colour",
     "OCR_CONCURRENCY": "4",
     "OCR_ENGINE_TIMEOUT_S": "1.5",
     "OCR_ENGINE_PAGE_TIMEOUT_S": "0.5",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import tinyvl
+from support import tinyvl
 
 WANTED = 0.5
 

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from busy_share import worker
 from soak import text_pdf
 
-from s3_server import S3Server
-from worker_process import Worker
+from support.s3_server import S3Server
+from support.worker_process import Worker
 
 RESULTS = Path(__file__).parent / "results" / "delivery_cost.json"
 PAGE_S = 0.25

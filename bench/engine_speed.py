@@ -28,7 +28,7 @@ from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.settings import Settings
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "resources"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 A4, MARGIN = (1654, 2339), 160  # pixels at 200 dpi
 _TEXT = (

@@ -22,9 +22,9 @@ import requests
 from server_backend import HERE, free_port, paddlex_serving, process
 from soak import resident_mb, text_pdf
 
-import tinyvl
-from control_plane import ControlPlane
-from worker_process import start_worker
+from support import tinyvl
+from support.control_plane import ControlPlane
+from support.worker_process import start_worker
 
 RESULTS = HERE / "results" / "first_page.json"
 PAGES = 300

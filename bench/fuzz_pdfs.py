@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
 
-import files
-
-from control_plane import ControlPlane
-from worker_process import Worker, start_worker
+from support import files
+from support.control_plane import ControlPlane
+from support.worker_process import Worker, start_worker
 
 HANG_S = 60.0
 DOCUMENTS_PER_JOB = 10
@@ -147,7 +145,7 @@ def main() -> int:
     documents = [damaged(SEEDS[index % len(SEEDS)], chance) for index in range(given.count)]
     started = time.monotonic()
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
-        worker = start_worker(plane, Path(folder) / "log", OCR_ENGINE="doubles:reading").wait_ready()
+        worker = start_worker(plane, Path(folder) / "log", OCR_ENGINE="support.doubles:reading").wait_ready()
         tally, slowest = read_all(worker, documents)
         crashed = worker.process.poll() is not None
         sound, _ = read_all(worker, [SOUND])

@@ -35,8 +35,8 @@ import requests
 from PIL import Image
 from server_backend import FULL, HERE, free_port, paddlex_serving, page, process
 
-import tinyvl
-from app_process import App, serving
+from support import tinyvl
+from support.app_process import App, serving
 
 RESULTS = HERE / "results" / "http_load.json"
 CALLERS = 64
@@ -134,7 +134,7 @@ def mixed(count: int) -> dict[str, Any]:
     """Our app on the double that reads colours."""
     made = documents(count)
     pages = sum(len(one.colours) for one in made)
-    settings = {"OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": SECONDS}
+    settings = {"OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": SECONDS}
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", **settings) as app:
         app.wait(200)
         with highest_memory(app) as memory:

@@ -22,20 +22,19 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
 
-import files
 import psutil
 from busy_share import wall_s, worker
 from PIL import Image
 
-from worker_process import HANDLER, Worker
+from support import files
+from support.worker_process import HANDLER, Worker
 
 RESULTS = Path(__file__).parent / "results" / "job_overhead.json"
 WANTED = 1.5
 CONCURRENCY = 2
 WARM = 20  # jobs
-SETTINGS = {"OCR_ENGINE": "doubles:reading", "OCR_CONCURRENCY": str(CONCURRENCY)}
+SETTINGS = {"OCR_ENGINE": "support.doubles:reading", "OCR_CONCURRENCY": str(CONCURRENCY)}
 
 EMPTY = f"""
 import runpod

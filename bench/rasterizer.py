@@ -24,14 +24,13 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
-
-import files
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from ocr_worker.engines.base import PageImage
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from ocr_worker.sources.rasterizer.pdf import PdfDocument
 from ocr_worker.sources.rasterizer.process import PIPE_BYTES
+from support import files
 
 RESULTS = Path(__file__).parent / "results" / "rasterizer.json"
 TRANSFERS = 60

@@ -27,15 +27,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
 
 import requests
 import yaml
 from crop_server import ROOM, SECONDS
 
-import tinyvl
-from control_plane import ControlPlane
-from worker_process import start_worker
+from support import tinyvl
+from support.control_plane import ControlPlane
+from support.worker_process import start_worker
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "model_server.json"

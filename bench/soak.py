@@ -23,20 +23,18 @@ from typing import Any
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "rasterizer"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
 
-import files
 import psutil
 
-from control_plane import ControlPlane
 from ocr_worker.errors import Cancelled
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.schema import PageResult
-from worker_process import Worker, start_worker
+from support import files
+from support.control_plane import ControlPlane
+from support.worker_process import Worker, start_worker
 
 RESULTS = Path(__file__).parent / "results" / "soak.json"
 A4 = "0 0 595 842"
@@ -69,7 +67,9 @@ def resident_mb(pid: int) -> float:
 @contextmanager
 def worker_process(**settings: str) -> Iterator[Worker]:
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
-        worker = start_worker(plane, Path(folder) / "log", OCR_ENGINE="doubles:reading", **settings).wait_ready()
+        worker = start_worker(
+            plane, Path(folder) / "log", OCR_ENGINE="support.doubles:reading", **settings
+        ).wait_ready()
         try:
             yield worker
         finally:
@@ -170,7 +170,7 @@ def first_page_s(pipeline: Pipeline, data: bytes) -> float:
 
 def first_page(rounds: int) -> dict[str, Any]:
     os.environ["DOUBLE_SECONDS"] = str(ENGINE_S)
-    pipeline = Pipeline(Settings(engine="doubles:reading"))
+    pipeline = Pipeline(Settings(engine="support.doubles:reading"))
     pipeline.start()
     data = {pages: text_pdf(pages) for pages in (1, 300)}
     first_page_s(pipeline, data[1])  # the children are up

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from control_plane import ControlPlane
-from worker_process import HANDLER, StartWorker, Worker, start_worker
-
-# The engine doubles are imported by name in the worker, and by the tests that draw pages for them.
-sys.path.insert(0, str(Path(__file__).parent / "engines"))
+from support.control_plane import ControlPlane
+from support.worker_process import HANDLER, StartWorker, Worker, start_worker
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from ocr_worker.settings import load_settings
 from ocr_worker.wire.request import parse_request
-from worker_process import ROOT
+from support.worker_process import ROOT
 
 HUB = json.loads((ROOT / ".runpod" / "hub.json").read_text(encoding="utf-8"))
 TESTS = json.loads((ROOT / ".runpod" / "tests.json").read_text(encoding="utf-8"))

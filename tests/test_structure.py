@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker_process import ROOT
+from support.worker_process import ROOT
 
 PACKAGE = ROOT / "src" / "ocr_worker"
 SOURCES = [ROOT / "handler.py", *sorted(PACKAGE.rglob("*.py"))]

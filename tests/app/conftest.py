@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_worker import Script, app_of, page, played, served
+
+from support.scripted_worker import Script, app_of, page, played, served
 
 CHROMIUM = Path("/usr/bin/chromium")
 

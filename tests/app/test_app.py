@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import doubles
 import pytest
 import requests
-from doubles import READING
 
-from app_process import App, health, serving
-from drawing import WHITE, png, request, tiff
-from worker_process import eventually
+from support import doubles
+from support.app_process import App, health, serving
+from support.doubles import READING
+from support.drawing import WHITE, png, request, tiff
+from support.worker_process import eventually
 
 KEY = {"Authorization": "Bearer open-sesame"}
 
@@ -24,7 +24,7 @@ KEY = {"Authorization": "Bearer open-sesame"}
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     log = tmp_path_factory.mktemp("app") / "log"
     settings = {"OCR_MAX_SOURCE_MB": "1", "OCR_API_KEYS": '["other", "open-sesame"]', "DOUBLE_SECONDS": "0.3"}
-    with serving(log, OCR_ENGINE="doubles:by_colour", **settings) as started:
+    with serving(log, OCR_ENGINE="support.doubles:by_colour", **settings) as started:
         yield started.wait(200)
 
 

@@ -7,7 +7,6 @@ import io
 import os
 import socket
 import struct
-import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -17,19 +16,17 @@ from typing import Any
 
 import pytest
 import requests
-from callers import calm, chunk, dialled, head, is_served, said, spools, told_as_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from starlette.types import Message, Receive, Scope, Send
 
-from app_process import App, health, serving
-from drawing import WHITE, png
 from ocr_worker.app.body import BodyLimit
-from worker_process import ROOT, eventually
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "rasterizer"))
-import files
+from support import files
+from support.app_process import App, health, serving
+from support.callers import calm, chunk, dialled, head, is_served, said, spools, told_as_problem
+from support.drawing import WHITE, png
+from support.worker_process import ROOT, eventually
 
 GIGABYTE = 1_000_000_000
 FORM = "multipart/form-data; boundary=x"
@@ -46,7 +43,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(scratch: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """After all that was done to it, it has not logged one traceback."""
     log = tmp_path_factory.mktemp("app") / "log"
-    with serving(log, OCR_ENGINE="doubles:reading", OCR_RASTER_MEMORY_MB="1000", TMPDIR=str(scratch)) as started:
+    with serving(
+        log, OCR_ENGINE="support.doubles:reading", OCR_RASTER_MEMORY_MB="1000", TMPDIR=str(scratch)
+    ) as started:
         yield started.wait(200)
         assert started.ping() == 200
         assert "Traceback" not in started.log()
@@ -156,7 +155,7 @@ def test_two_gigabytes(app: App, scratch: Path, path: str, kind: str, length: in
 def test_many_large_bodies_at_once(tmp_path: Path) -> None:
     """Thirty callers with the largest body that may be, none of them finished: some are told to come again, memory has
     a bound, and a small document still finds room."""
-    settings = {"OCR_ENGINE": "doubles:by_colour", "OCR_MAX_SOURCE_MB": "50"}
+    settings = {"OCR_ENGINE": "support.doubles:by_colour", "OCR_MAX_SOURCE_MB": "50"}
     with serving(tmp_path / "log", **settings) as app, ExitStack() as stack, calm(app.wait(200)):
         callers = [stack.enter_context(dialled(app)) for _ in range(30)]
         for caller in callers:

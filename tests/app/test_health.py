@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import doubles
 import requests
 
-from app_process import free_port, health, serving
-from drawing import WHITE, png, request, tiff
-from worker_process import eventually
+from support import doubles
+from support.app_process import free_port, health, serving
+from support.drawing import WHITE, png, request, tiff
+from support.worker_process import eventually
 
 
 def test_health_and_metrics_count(tmp_path: Path) -> None:
     """What was parsed and what failed is counted by status and code; health names engine, replicas and memory."""
-    with serving(tmp_path / "log", OCR_ENGINE="doubles:by_colour") as app:
+    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour") as app:
         app.wait(200)
         requests.post(f"{app.url}/v1/parse", files={"file": tiff([WHITE, doubles.RAISES])}, timeout=30)
         told, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=5).text
@@ -32,7 +32,7 @@ def test_health_and_metrics_count(tmp_path: Path) -> None:
 
 def test_a_full_queue_says_come_again(tmp_path: Path) -> None:
     """More jobs than may wait are answered 429 with a time to come again; the others are answered."""
-    with serving(tmp_path / "log", OCR_ENGINE="doubles:by_colour", OCR_QUEUE="3", DOUBLE_SECONDS="0.5") as app:
+    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", OCR_QUEUE="3", DOUBLE_SECONDS="0.5") as app:
         app.wait(200)
         answers: list[requests.Response] = []
 
@@ -54,7 +54,7 @@ def test_a_full_queue_says_come_again(tmp_path: Path) -> None:
 
 def test_ping_tells_an_engine_that_died(tmp_path: Path) -> None:
     """Ready until the engine is lost, dead from then on, and every parse says so."""
-    with serving(tmp_path / "log", OCR_ENGINE="doubles:by_colour") as app:
+    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour") as app:
         app.wait(200)
         assert (
             requests.post(f"{app.url}/v1/parse", json=request(png(doubles.ENGINE_DIES)), timeout=30).status_code == 503
@@ -67,7 +67,7 @@ def test_ping_tells_an_engine_that_died(tmp_path: Path) -> None:
 
 def test_ping_tells_an_engine_that_hangs(tmp_path: Path) -> None:
     """An engine that does not answer in its time is lost, and `/ping` says so as soon as it is given up."""
-    with serving(tmp_path / "log", OCR_ENGINE="doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1") as app:
+    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1") as app:
         app.wait(200)
         answer = requests.post(f"{app.url}/v1/parse", json=request(png(doubles.HANGS)), timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_TIMED_OUT")
@@ -76,19 +76,19 @@ def test_ping_tells_an_engine_that_hangs(tmp_path: Path) -> None:
 
 def test_ping_tells_an_engine_that_loads_and_one_that_cannot(tmp_path: Path) -> None:
     """204 while the engine loads, 503 and the reason's code when it cannot."""
-    with serving(tmp_path / "slow", OCR_ENGINE="doubles:slow_to_load") as app:
+    with serving(tmp_path / "slow", OCR_ENGINE="support.doubles:slow_to_load") as app:
         app.wait(204)
         answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_UNAVAILABLE")
         app.wait(200, 20)
-    with serving(tmp_path / "never", OCR_ENGINE="doubles:unstartable") as app:
+    with serving(tmp_path / "never", OCR_ENGINE="support.doubles:unstartable") as app:
         app.wait(503)
         assert health(app)["last_error"] == "WEIGHTS_MISSING"
 
 
 def test_a_stop_lets_jobs_go_on(tmp_path: Path) -> None:
     """Told to stop, the app answers the job under way and then ends with 0."""
-    with serving(tmp_path / "log", OCR_ENGINE="doubles:by_colour", DOUBLE_SECONDS="1") as app:
+    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", DOUBLE_SECONDS="1") as app:
         app.wait(200)
         answers: list[requests.Response] = []
         caller = threading.Thread(
@@ -106,17 +106,17 @@ def test_a_stop_lets_jobs_go_on(tmp_path: Path) -> None:
 
 def test_others_need_a_key(tmp_path: Path) -> None:
     """Without keys the app listens on loopback only, unless it is told otherwise."""
-    with serving(tmp_path / "log", "--host", "0.0.0.0", OCR_ENGINE="doubles:by_colour") as app:
+    with serving(tmp_path / "log", "--host", "0.0.0.0", OCR_ENGINE="support.doubles:by_colour") as app:
         assert app.process.wait(30) == 1
         assert "SETTINGS_INVALID: anybody who reaches 0.0.0.0" in app.log()
-    with serving(tmp_path / "log", "--host", "0.0.0.0", "--open", OCR_ENGINE="doubles:by_colour") as app:
+    with serving(tmp_path / "log", "--host", "0.0.0.0", "--open", OCR_ENGINE="support.doubles:by_colour") as app:
         app.wait(200)
 
 
 def test_health_has_a_port_of_its_own(tmp_path: Path) -> None:
     """A load balancer finds `/ping` on the port that it was promised."""
     port = free_port()
-    with serving(tmp_path / "log", OCR_ENGINE="doubles:by_colour", PORT_HEALTH=str(port)) as app:
+    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", PORT_HEALTH=str(port)) as app:
         app.wait(200)
         assert requests.get(f"http://127.0.0.1:{port}/ping", timeout=5).status_code == 200
         assert requests.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 404

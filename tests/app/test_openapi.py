@@ -11,20 +11,20 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app_process import App, serving
-from drawing import WHITE, document, pdf, png
 from ocr_worker.app import create_app
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
 from ocr_worker.errors import every_error
 from ocr_worker.errors.client import ClientError
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseOptions, ParseRequest
+from support.app_process import App, serving
+from support.drawing import WHITE, document, pdf, png
 
 # Of these no caller of the app hears: the batch client's own, and the start's.
 ELSEWHERE = {error.code for error in every_error(ClientError)} | {"SETTINGS_INVALID"}
 
 
-@pytest.fixture(scope="module", params=["embedded", "paddleocr-vl", "doubles:reading"])
+@pytest.fixture(scope="module", params=["embedded", "paddleocr-vl", "support.doubles:reading"])
 def told(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The OpenAPI document of an app that runs this engine."""
     app = create_app(Settings(engine=request.param))
@@ -90,7 +90,7 @@ def test_what_a_request_may_hold_is_told(told: dict[str, Any]) -> None:
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     log = tmp_path_factory.mktemp("app") / "log"
     # No address is asked for: what URLs name is refused before.
-    with serving(log, OCR_ENGINE="doubles:reading", OCR_ALLOWED_HOSTS='["files.invalid"]') as started:
+    with serving(log, OCR_ENGINE="support.doubles:reading", OCR_ALLOWED_HOSTS='["files.invalid"]') as started:
         yield started.wait(200)
         assert "Traceback" not in started.log()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from paddlex_stand_in import FILE, StandIn
 
 from ocr_worker.engines.options import PaddleOcrVlOptions
+from support.paddlex_stand_in import FILE, StandIn
 
 
 def test_options_go_on_under_our_names() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from fastapi import Depends
-from paddlex_stand_in import FILE, StandIn, client_of, page, picture
 from PIL import Image
 
 from ocr_worker.errors import (
@@ -24,6 +23,7 @@ from ocr_worker.errors import (
 )
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import Block, DocumentResult, ErrorInfo, Figure, PageResult, PageWarning
+from support.paddlex_stand_in import FILE, StandIn, client_of, page, picture
 
 FAILED = ErrorInfo(code="PAGE_FAILED", message="the engine failed on this page", retryable=False)
 

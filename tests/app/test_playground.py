@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from page_actions import BUSY, DONE, PDF, block, box, is_dark, is_lit, send
-from scripted_worker import Script, failed_page, page, page_event, played, summary
 
 from ocr_worker.app import playground
+from support.page_actions import BUSY, DONE, PDF, block, box, is_dark, is_lit, send
+from support.scripted_worker import Script, failed_page, page, page_event, played, summary
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from page_actions import DONE, PDF, send
-from scripted_worker import BLOCKS, Script, failed_page, page, page_event, played, problem, summary
 
 from ocr_worker.wire.schema import Block, ErrorInfo, PageWarning
+from support.page_actions import DONE, PDF, send
+from support.scripted_worker import BLOCKS, Script, failed_page, page, page_event, played, problem, summary
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_client import (
+
+from ocr_worker.endpoint import LocalEndpoint
+from support.answering import Answering
+from support.batch_client import (
     WORKERS,
     Client,
     assert_book,
@@ -30,12 +33,9 @@ from batch_client import (
     run,
     until,
 )
-
-from answering import Answering
-from calling import ready
-from drawing import pdf
-from ocr_worker.endpoint import LocalEndpoint
-from worker_process import HANDLER, in_group
+from support.calling import ready
+from support.drawing import pdf
+from support.worker_process import HANDLER, in_group
 
 SECONDS_A_PAGE = 0.06
 UNDER_WAY = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')"
@@ -45,7 +45,7 @@ BACK = "SELECT COUNT(*) FROM jobs WHERE state = 'collected'"
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
     """Two workers that take a while for every page."""
-    settings = {**WORKERS, "OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": str(SECONDS_A_PAGE)}
+    settings = {**WORKERS, "OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": str(SECONDS_A_PAGE)}
     logs = tmp_path_factory.mktemp("workers")
     with LocalEndpoint(2, handler=HANDLER, settings=settings, log_dir=logs) as endpoint:
         yield ready(endpoint)

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import doubles
 import pytest
-from batch_client import (
+
+from ocr_worker.endpoint import Limits, LocalEndpoint
+from support import doubles
+from support.batch_client import (
     LONG,
     WORKERS,
     assert_complete,
@@ -32,16 +34,14 @@ from batch_client import (
     until,
     written,
 )
-
-from calling import ready
-from drawing import tiff
-from ocr_worker.endpoint import Limits, LocalEndpoint
-from s3_server import S3Server
-from worker_process import HANDLER
+from support.calling import ready
+from support.drawing import tiff
+from support.s3_server import S3Server
+from support.worker_process import HANDLER
 
 DOCUMENTS = 40
 KILLS, SEED = 10, 20260401
-SLOW = {**WORKERS, "OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": "0.08"}
+SLOW = {**WORKERS, "OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": "0.08"}
 
 
 def endpoint_of(folder: Path, settings: dict[str, str] = WORKERS, **more: Any) -> LocalEndpoint:
@@ -190,9 +190,9 @@ def test_an_engine_that_cannot_start_ends_the_run(tmp_path: Path) -> None:
     books = plain(tmp_path / "in", 3, 4)
     out = tmp_path / "out"
     arguments = ("run", tmp_path / "in", "--out", out, "--local")
-    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="doubles:unstartable")
+    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="support.doubles:unstartable")
     assert (code, told.count("WEIGHTS_MISSING: ")) == (1, 1), told
     assert Counter(ledger(out, "SELECT status FROM documents")) == {("waiting",): 3}
-    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="doubles:by_colour")
+    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="support.doubles:by_colour")
     assert code == 0, told
     assert_complete(out, books)

@@ -7,9 +7,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import doubles
 import pytest
-from batch_client import (
+
+from ocr_worker.endpoint import LocalEndpoint
+from support import doubles
+from support.batch_client import (
     WORKERS,
     Book,
     Client,
@@ -24,12 +26,10 @@ from batch_client import (
     until,
     written,
 )
-from faulty_front import Front
-
-from calling import ready
-from drawing import tiff
-from ocr_worker.endpoint import LocalEndpoint
-from worker_process import HANDLER
+from support.calling import ready
+from support.drawing import tiff
+from support.faulty_front import Front
+from support.worker_process import HANDLER
 
 MEGABYTE = 1 << 20
 

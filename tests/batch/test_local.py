@@ -9,23 +9,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import doubles
 import pytest
-from doubles import READING
 
-from drawing import WHITE, png, request, tiff
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.model import ENDED, Look, Service, State
 from ocr_worker.errors import EngineUnavailable, JobExpired, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseResponse
+from support import doubles
+from support.doubles import READING
+from support.drawing import WHITE, png, request, tiff
 
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
 
 
 @asynccontextmanager
 async def pipeline(engine: str = "by_colour", **settings: Any) -> AsyncIterator[LocalPipeline]:
-    service = LocalPipeline(Settings(engine=f"doubles:{engine}", **settings))
+    service = LocalPipeline(Settings(engine=f"support.doubles:{engine}", **settings))
     try:
         yield service
     finally:

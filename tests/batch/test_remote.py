@@ -8,18 +8,18 @@ import time
 from email.utils import formatdate
 from typing import Any
 
-import doubles
 import pytest
-from doubles import READING
-from faulty_endpoint import KEY, LIMITS, QUEUED, TAKEN, Answer, Server, play, remote, submit
 from pydantic import SecretStr
 
-from drawing import WHITE, png, request, tiff
 from ocr_worker.batch.model import ENDED, Health, Look, Service, State
 from ocr_worker.batch.remote import RemoteEndpoint
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.errors import AuthenticationFailed, EndpointUnavailable, JobExpired, JobFailed, SettingsInvalid
-from worker_process import StartWorker, Worker
+from support import doubles
+from support.doubles import READING
+from support.drawing import WHITE, png, request, tiff
+from support.faulty_endpoint import KEY, LIMITS, QUEUED, TAKEN, Answer, Server, play, remote, submit
+from support.worker_process import StartWorker, Worker
 
 
 async def until(service: Service, job: str, *states: State, timeout: float = 40) -> Look:
@@ -40,7 +40,7 @@ async def answered(service: Service, job_input: dict[str, Any]) -> Look:
 
 @pytest.fixture(scope="module")
 def worker(worker_of: StartWorker) -> Worker:
-    return worker_of(OCR_ENGINE="doubles:by_colour", OCR_CONCURRENCY="1").wait_ready()
+    return worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_CONCURRENCY="1").wait_ready()
 
 
 def test_jobs_go_there_and_back(worker: Worker) -> None:
@@ -90,7 +90,7 @@ def test_jobs_are_cancelled_and_forgotten(worker: Worker) -> None:
 def test_a_streaming_workers_answer_is_joined(worker_of: StartWorker) -> None:
     """Chunks become one answer, a page of 5 MB in parts among them; where chunks are left out, the job fails and says
     what to do."""
-    streaming = worker_of(OCR_ENGINE="doubles:by_colour", OCR_STREAM="true").wait_ready()
+    streaming = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_STREAM="true").wait_ready()
     pages = [WHITE, doubles.HUGE, (10, 255, 255)]
 
     async def scenario() -> None:

@@ -10,7 +10,6 @@ import time
 from typing import Any
 
 import pytest
-from faulty_endpoint import QUEUED, Answer, Server, play
 from pydantic import SecretStr
 
 from ocr_worker.batch.model import Health, Look, State
@@ -23,6 +22,7 @@ from ocr_worker.errors import (
     OcrWorkerError,
     SettingsInvalid,
 )
+from support.faulty_endpoint import QUEUED, Answer, Server, play
 
 
 def test_states_and_times_are_understood() -> None:

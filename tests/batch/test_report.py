@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from summaries import document, failed, partial, summary_of
 
 from ocr_worker.batch.model import DocumentSummary
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.report_tables import ROWS
 from ocr_worker.batch.status import books_of, status_lines
 from ocr_worker.errors import every_error
+from support.summaries import document, failed, partial, summary_of
 
 MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 

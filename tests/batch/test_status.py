@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from summaries import document, failed, partial, summary_of
 
 from ocr_worker.batch.status import books_of, duration, money, rate, share, status_lines
+from support.summaries import document, failed, partial, summary_of
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import doubles
 import pytest
 import requests
 
-from drawing import WHITE, png, request, tiff
-from s3_server import FaultyProxy, S3Server
-from worker_process import StartWorker, Worker, eventually
+from support import doubles
+from support.drawing import WHITE, png, request, tiff
+from support.s3_server import FaultyProxy, S3Server
+from support.worker_process import StartWorker, Worker, eventually
 
 LIMIT = 100_000
-BY_COLOUR = {"OCR_ENGINE": "doubles:by_colour", "OCR_INLINE_LIMIT_MB": str(LIMIT / 1e6)}
+BY_COLOUR = {"OCR_ENGINE": "support.doubles:by_colour", "OCR_INLINE_LIMIT_MB": str(LIMIT / 1e6)}
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import doubles
 import pytest
 
-from control_plane import Result
-from drawing import WHITE, document, png, tiff
-from s3_server import S3Server
-from worker_process import StartWorker, Worker, eventually
+from support import doubles
+from support.control_plane import Result
+from support.drawing import WHITE, document, png, tiff
+from support.s3_server import S3Server
+from support.worker_process import StartWorker, Worker, eventually
 
 IN_FLIGHT = 16  # pages of a batch, pages that wait for a writer, pages being written
 
@@ -27,7 +27,7 @@ def s3() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def worker(worker_of: StartWorker, s3: S3Server) -> Worker:
-    return worker_of(OCR_ENGINE="doubles:by_colour", **s3.settings()).wait_ready()
+    return worker_of(OCR_ENGINE="support.doubles:by_colour", **s3.settings()).wait_ready()
 
 
 def keyed(key: str, data: bytes, **options: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_a_killed_worker_loses_only_what_was_in_flight(worker_of: StartWorker, s
     """A worker is killed with 120 of 300 pages kept; run again under the same key, the job is complete, and no more
     pages were parsed twice than can have been in flight."""
     journal = tmp_path / "journal"
-    settings = {"OCR_ENGINE": "doubles:reading", "DOUBLE_SECONDS": "0.03", "DOUBLE_JOURNAL": str(journal)}
+    settings = {"OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": "0.03", "DOUBLE_JOURNAL": str(journal)}
     job_input = keyed("killed", tiff([(number % 250, 255, number // 250) for number in range(300)]))
     first = worker_of(**settings, **s3.settings()).wait_ready()
     first.plane.submit(job_input)
@@ -100,7 +100,7 @@ def test_what_differs_is_not_mixed(worker: Worker, other: dict[str, Any]) -> Non
 def test_another_engine_version_is_not_mixed(worker_of: StartWorker, worker: Worker, s3: S3Server) -> None:
     """What one engine parsed is not given out as another's."""
     worker.answer(keyed("engine", png(WHITE)))
-    other = worker_of(OCR_ENGINE="doubles:renamed", **s3.settings()).wait_ready()
+    other = worker_of(OCR_ENGINE="support.doubles:renamed", **s3.settings()).wait_ready()
     assert resumed(other.answer(keyed("engine", png(WHITE)))) == [False]
 
 

@@ -3,7 +3,7 @@ jobs first, answer every admitted one, then ask the platform for a replacement.
 
 The SDK does not drain: asked to refresh, it goes on taking jobs. And a loop that has as many jobs as it may take looks
 again only after a second, so that short jobs leave the engine idle. Its one seam is the function that fetches jobs, so
-the gate stands there (runpod 1.12.0, `rp_scale.get_job`; tests/test_sdk_contract.py holds it in place): the SDK is told
+the gate stands there (runpod 1.12.0, `rp_scale.get_job`; tests/test_runpod_sdk.py holds it in place): the SDK is told
 a concurrency that it never reaches, and the gate opens as soon as a job is answered.
 """
 

@@ -2,7 +2,7 @@
 
 The SDK's own `progress_update` posts from a thread nobody waits for, and a late word can land after the final answer
 and put the job back in progress. So the words are posted here, through the same function of the SDK (runpod 1.12.0,
-`rp_http.send_result`; tests/test_sdk_contract.py holds it in place), and the job waits for the last before it answers.
+`rp_http.send_result`; tests/test_runpod_sdk.py holds it in place), and the job waits for the last before it answers.
 """
 
 from __future__ import annotations

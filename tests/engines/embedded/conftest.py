@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -12,8 +9,6 @@ import pytest
 from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded import EmbeddedEngine, create
 from ocr_worker.settings import Settings
-
-sys.path[:0] = [str(Path(__file__).parents[2] / folder) for folder in ("resources", "rasterizer")]
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +18,6 @@ def engine() -> EmbeddedEngine:
 
 @pytest.fixture(scope="session")
 def own_page() -> Pixels:
-    from make_page import page_png
+    from resources.make_page import page_png
 
     return np.asarray(cv2.imdecode(np.frombuffer(page_png(), np.uint8), cv2.IMREAD_COLOR), np.uint8)

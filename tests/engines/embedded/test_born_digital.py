@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import files
 import pytest
-from make_scripts import TEXTS
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.embedded import EmbeddedEngine
 from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
+from resources.make_scripts import TEXTS
+from support import files
 
 LINES = ("The gauges rose in February, not in April,", "and the meadows stood under water for nine days.")
 

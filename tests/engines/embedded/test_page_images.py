@@ -12,7 +12,7 @@ from PIL import Image
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.request import parse_request
-from worker_process import ROOT
+from support.worker_process import ROOT
 
 
 @pytest.mark.parametrize("asked", ["inline", "none"])

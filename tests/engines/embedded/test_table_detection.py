@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typeset import typeset
-
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.tables.detection import find_tables, with_tables
+from support.typeset import typeset
 
 NO_RULES = Rules((), ())
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from typeset import typeset
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.tables import Cell, table_cells, to_html, to_markdown
+from support.typeset import typeset
 
 WHOLE = Box(0, 0, 300, 120)
 

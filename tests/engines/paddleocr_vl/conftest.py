@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-import tinyvl
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl import create
+from support import tinyvl
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from PIL import Image
-from planned import block, result
 
 from ocr_worker.engines.base import Engine, ParsedPage
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
 from ocr_worker.wire.schema import Block
+from support.planned import block, result
 
 CROP = Image.new("RGB", (40, 30), (200, 0, 0))
 HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"

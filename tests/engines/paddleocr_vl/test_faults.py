@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import paddle
 import pytest
-from planned import PlannedPipeline, block, result
 
-import tinyvl
 from ocr_worker.engines.base import ParsedPage
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable
+from support import tinyvl
+from support.planned import PlannedPipeline, block, result
 
 OUT_OF_MEMORY = MemoryError(
     "(ResourceExhausted) \n\nOut of memory error on GPU 0. Cannot allocate 2.000000GB memory on GPU 0, "

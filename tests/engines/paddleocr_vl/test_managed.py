@@ -12,15 +12,14 @@ from typing import Any
 import psutil
 import pytest
 
-import tinyvl
-import vllm_command
-from model_server import TEXT
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl import Builder, create
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import load_settings
+from support import tinyvl, vllm_command
+from support.model_server import TEXT
 
 SOON_S = 20
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import tinyvl
 from ocr_worker.engines.base import Engine, PageImage, ParsedPage
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, InvalidRequest
+from support import tinyvl
 
 THREE = tinyvl.LINES[:3]
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
-import tinyvl
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl import create
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer
+from support import tinyvl
 
 LIMITS = {"min_pixels": 112_896, "max_pixels": 1_003_520, "max_new_tokens": 400}
 LOOP = "The river rose. " + "and then again " * 20

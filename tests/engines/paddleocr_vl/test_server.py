@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tinyvl
-from model_server import TEXT, ModelServer
 from ocr_worker.engines.options import PaddleOcrVlOptions, check_options
 from ocr_worker.engines.paddleocr_vl import create
 from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer
@@ -24,6 +22,8 @@ from ocr_worker.errors import (
     SettingsInvalid,
 )
 from ocr_worker.settings import Settings, load_settings
+from support import tinyvl
+from support.model_server import TEXT, ModelServer
 
 StartServer = Callable[..., ModelServer]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import tinyvl
+from support import tinyvl
 
 # Ends with code 3 when Paddle was imported on the way: seconds that a worker which cannot start should not take.
 START = """

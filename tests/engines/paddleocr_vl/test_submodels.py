@@ -9,10 +9,10 @@ import paddle
 import pytest
 import yaml
 
-import tinyvl
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl import create
 from ocr_worker.errors import WeightsMissing
+from support import tinyvl
 
 CONFIGURATION: dict[str, Any] = {
     "Global": {"model_name": "PP-LCNet_x1_0_doc_ori"},

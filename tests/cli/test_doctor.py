@@ -1,0 +1,80 @@
+"""The doctor: what would run here, and the remedy when nothing would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr
+
+from ocr_worker.cli import doctor
+from ocr_worker.settings import Settings
+from support import tinyvl, vllm_command
+
+
+class WithSecrets(Settings):
+    """Settings as they will grow: a key, and a URL with credentials."""
+
+    server_api_key: str = Field("")
+    bucket_password: SecretStr = SecretStr("")
+    server_url: str = Field("")
+
+
+def test_ready() -> None:
+    """On whole weights and a device that is there the worker could start; versions, weights and limits are told."""
+    report = doctor.examine(tinyvl.settings())
+    text = "\n".join(report.lines)
+    assert report.ok
+    assert report.lines[-1] == "ready"
+    for told in ("v1.6", "paddleocr 3.7.0", str(tinyvl.VL), "device: cpu", "max_pages 2000"):
+        assert told in text
+
+
+def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
+    """An external server by host and port alone; a managed one by its command, which must be there."""
+    external = doctor.examine(
+        tinyvl.settings(backend="vllm-server", server_url="http://me:secret@127.0.0.1:8000/v1?key=secret")
+    )
+    assert "model server: 127.0.0.1:8000, asked at start only" in external.lines
+    assert "secret" not in "\n".join(external.lines)
+    managed = doctor.examine(tinyvl.settings(**vllm_command.fields(tmp_path)))
+    assert managed.ok
+    assert f"model server: started by the worker, {tmp_path / 'vllm'}" in managed.lines
+    missing = doctor.examine(tinyvl.settings(**vllm_command.fields(tmp_path, vllm="/nowhere/vllm")))
+    assert not missing.ok
+
+
+def test_missing_weights(tmp_path: Path) -> None:
+    """Without weights it could not, and the command that gets them is told."""
+    report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path))
+    assert not report.ok
+    assert "ocr-worker weights fetch --version v1.6" in "\n".join(report.lines)
+
+
+def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
+    """With downloads allowed, missing weights do not stand in the way."""
+    report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path, download_weights=True))
+    assert report.ok
+    assert any("would be fetched" in line for line in report.lines)
+
+
+def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that was asked for and that Paddle or the driver lacks stands in the way, with the way out."""
+    monkeypatch.setattr(doctor, "_graphics_cards", list)
+    report = doctor.examine(tinyvl.settings(device="gpu"))
+    assert not report.ok
+    assert any(line.startswith("not ready:") and "OCR_DEVICE=cpu" in line for line in report.lines)
+
+
+def test_secrets_are_masked() -> None:
+    """Settings are shown without keys, passwords, and the credentials and queries of URLs."""
+    settings = WithSecrets(
+        engine="embedded",
+        server_api_key="sk-1",
+        bucket_password=SecretStr("hush"),
+        server_url="http://me:hush@host:8000/v1?sig=abc",
+    )
+    text = "\n".join(doctor.examine(settings).lines)
+    assert "OCR_SERVER_URL=http://***host:8000/v1***" in text
+    for secret in ("sk-1", "hush", "abc"):
+        assert secret not in text

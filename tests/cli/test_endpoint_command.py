@@ -1,0 +1,73 @@
+"""`ocr-worker endpoint` in a process of its own, as a person starts and ends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+from support.drawing import WHITE, png, request
+from support.worker_process import HANDLER, environment, in_group
+
+
+def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None:
+    """URL, curl line and the worker's life on stdout; a job goes round; SIGINT ends it with 130 and all its workers."""
+    command = [sys.executable, "-m", "ocr_worker.cli", "endpoint", "--port", "0", "--handler", str(HANDLER)]
+    told = tmp_path / "stdout"
+    with told.open("wb") as output, (tmp_path / "stderr").open("wb") as errors:
+        process = subprocess.Popen(
+            command,
+            env=environment({"OCR_ENGINE": "support.doubles:by_colour"}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while "worker-1: ready" not in told.read_text():
+            assert time.monotonic() < deadline, (tmp_path / "stderr").read_text()
+            time.sleep(0.1)
+        text = told.read_text()
+        url = re.search(r"^Endpoint: (\S+)$", text, re.MULTILINE)
+        assert url
+        assert f"curl -s {url[1]}/runsync" in text
+        assert "Not the real platform:" in text
+        done = requests.post(f"{url[1]}/runsync", json={"input": request(png(WHITE))}, timeout=60).json()
+        assert done["status"] == "COMPLETED"
+        worker = int(re.search(r"worker-1: started, pid (\d+)", text)[1])  # type: ignore[index]
+        assert in_group(worker) != []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert in_group(worker) == []
+        assert "worker-1: ended with 0" in told.read_text()
+        assert "worker-1 | " in (tmp_path / "stderr").read_text()
+        assert "Traceback" not in (tmp_path / "stderr").read_text()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def test_wrong_usage_is_told_in_a_line(tmp_path: Path) -> None:
+    """A handler that is not there and a port that is taken: exit code 2, one line, no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments in (["--handler", "nowhere.py"], ["--handler", str(HANDLER), "--port", port]):
+            done = subprocess.run(
+                [sys.executable, "-m", "ocr_worker.cli", "endpoint", *arguments],
+                env=environment({}),
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 2
+            assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -1,0 +1,150 @@
+"""A whole worker that starts its own model server: what the server's deaths look like to callers, and what is left when
+the worker itself is killed. With a double of vLLM; `make test-vllm` runs the same with a real one (VLLM_UNDER_TEST)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ocr_worker.engines.paddleocr_vl import guard
+from support import tinyvl, vllm_command
+from support.drawing import request
+from support.worker_process import StartWorker, dry_run
+
+REAL = os.environ.get("VLLM_UNDER_TEST")
+START_S = 180 if REAL else 30
+ANSWER_S = 240 if REAL else 60
+PAGES = 24 if REAL else 80  # the double reads eight at once, in half a second
+LINES = len(tinyvl.LINES) if REAL else 1  # of a page: it takes about a second with either
+
+Environment = dict[str, str]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """Settings of a worker with a managed server."""
+    if not REAL:
+        return vllm_command.environment(tmp_path, OCR_ENGINE_TIMEOUT_S="3", DOUBLE_VLLM="slow", DOUBLE_VLLM_SECONDS="4")
+    return vllm_command.real_environment(Path(REAL), OCR_ENGINE_TIMEOUT_S="20")
+
+
+def weights(environment: Environment) -> str:
+    """The directory that the server's processes name."""
+    return environment["OCR_VL_WEIGHTS_DIR"]
+
+
+def pages(count: int) -> dict[str, Any]:
+    return request(tinyvl.tiff([tinyvl.LINES[:LINES]] * count))
+
+
+def codes(answer: Any) -> Counter[str]:
+    """How many pages of the answer succeeded, and how many failed with each code."""
+    found = [page for document in answer["documents"] for page in document["pages"]]
+    return Counter(page["error"]["code"] if "error" in page else "ok" for page in found)
+
+
+def test_a_killed_server_costs_the_pages_it_read(worker_of: StartWorker, environment: Environment) -> None:
+    """Killed in the midst of a job: the pages it had in hand are ENGINE_UNAVAILABLE, all others are parsed, before its
+    death and after its new start; the next job is fine, and nobody asks for another worker. Then the worker is killed
+    with SIGKILL, and no process of the server is left."""
+    worker = worker_of(**environment).wait_ready(START_S)
+    job = worker.plane.submit(pages(PAGES))
+    assert worker.started(job)
+    time.sleep(2)
+    vllm_command.server(weights(environment)).kill()
+    answer = worker.plane.wait(job, ANSWER_S)
+    found = codes(answer.output)
+    assert 1 <= found["ENGINE_UNAVAILABLE"] <= 8, worker.log()  # at most two replicas' calls of four pages
+    assert found["ok"] == PAGES - found["ENGINE_UNAVAILABLE"]
+    assert answer.output["engine"]["backend"] == "vllm-server"
+
+    again = worker.plane.wait(worker.plane.submit(pages(2)), ANSWER_S)
+    assert codes(again.output) == {"ok": 2}
+    assert not again.stop_pod
+
+    family = vllm_command.processes(weights(environment))
+    assert len(family) >= 3
+    killed = time.monotonic()
+    worker.process.kill()
+    assert ended(family, guard.GRACE_S + 5)
+    print(
+        f"{len(family)} processes of the server were gone {time.monotonic() - killed:.1f} s after the worker's SIGKILL"
+    )
+
+
+def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
+    worker_of: StartWorker, environment: Environment
+) -> None:
+    """Stopped, with its health still good: ENGINE_TIMED_OUT, a new server, and the next job is fine. Killed then: that
+    page is ENGINE_UNAVAILABLE, the worker takes no other job and ends or asks for a replacement, its server gone."""
+    worker = worker_of(**environment).wait_ready(START_S)
+    vllm_command.freeze(weights(environment))
+    frozen = worker.plane.wait(worker.plane.submit(pages(1)), ANSWER_S)
+    assert str(frozen.error).startswith("ENGINE_TIMED_OUT"), worker.log()
+    assert not frozen.stop_pod
+
+    job = worker.plane.submit(pages(PAGES))
+    assert worker.started(job)
+    assert worker.logged("model server is started again", START_S)
+    assert comes_true(lambda: len(re.findall(r"model server at \S+: model ", worker.log())) == 2, START_S), worker.log()
+    time.sleep(2)
+    vllm_command.server(weights(environment)).kill()
+    partial = worker.plane.wait(job, ANSWER_S)
+    found = codes(partial.output)
+    assert found["ok"] >= 1, worker.log()
+    assert found["ok"] + found["ENGINE_UNAVAILABLE"] == PAGES
+    assert "event=drain" in worker.log()
+    time.sleep(2)  # a poll that was open may bring a job yet
+    assert not worker.plane.taken(worker.plane.submit(pages(1)), 3)
+    if partial.stop_pod:
+        worker.terminate()
+    assert worker.exit_code(START_S) == 0, worker.log()
+    assert ended(vllm_command.processes(weights(environment)), guard.GRACE_S + 5)
+
+
+@pytest.mark.skipif(bool(REAL), reason="the double is told to fail; a real server is not")
+def test_a_server_that_does_not_come_up_stops_the_worker(worker_of: StartWorker, environment: Environment) -> None:
+    """The reason reaches the platform through a fitness check, without a traceback, and nothing is left running."""
+    worker = worker_of(**environment | {"DOUBLE_VLLM": "fails"})
+    assert worker.exit_code(60) != 0
+    assert "No available memory for the cache blocks" in (worker.plane.unhealthy(5) or "")
+    assert "Traceback" not in worker.log()
+    assert ended(vllm_command.processes(weights(environment)), guard.GRACE_S)
+
+
+@pytest.mark.skipif(bool(REAL), reason="has no server to start")
+def test_a_gpu_that_is_not_there_stops_the_worker(worker_of: StartWorker) -> None:
+    """OCR_DEVICE=gpu on a machine without one: a fitness check says so."""
+    worker = worker_of(**tinyvl.environment(OCR_DEVICE="gpu"))
+    assert worker.exit_code(60) != 0
+    assert "SETTINGS_INVALID: OCR_DEVICE=gpu" in (worker.plane.unhealthy(5) or "")
+
+
+def test_a_dry_run_ends_its_server(environment: Environment, tmp_path: Path) -> None:
+    """`python handler.py` with a managed server: the page is read, and nothing is left running."""
+    run = dry_run(["--test_input", json.dumps({"input": pages(1)})], tmp_path, **environment)
+    assert run.returncode == 0, run.stderr
+    assert "1 page parsed" in run.stdout
+    assert ended(vllm_command.processes(weights(environment)), guard.GRACE_S + 5)
+
+
+def ended(family: list[psutil.Process], timeout: float) -> bool:
+    """Whether all of them are gone within the timeout."""
+    return comes_true(lambda: not any(vllm_command.runs(one) for one in family), timeout)
+
+
+def comes_true(condition: Callable[[], bool], timeout: float) -> bool:
+    """Whether the condition holds within the timeout."""
+    deadline = time.monotonic() + timeout
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return condition()

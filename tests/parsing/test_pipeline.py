@@ -1,0 +1,37 @@
+"""The pipeline in this process, where a fault must strike at a moment that no file can choose."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from ocr_worker.parsing.pipeline import Pipeline
+from ocr_worker.settings import Settings
+from ocr_worker.sources.rasterizer import RasterDocument
+from ocr_worker.wire.request import parse_request
+from support.drawing import WHITE, pdf, request
+
+
+def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pages are parsed, so the document carries no error."""
+    ask = RasterDocument._ask
+
+    def dying(self: RasterDocument, index: int) -> None:
+        if index == len(self.numbers):
+            os.kill(self._child.pid, signal.SIGKILL)
+            while self._child.is_alive():
+                pass
+        ask(self, index)
+
+    monkeypatch.setattr(RasterDocument, "_ask", dying)
+    pipeline = Pipeline(Settings(engine="support.doubles:reading"))
+    pipeline.start()
+    (document,) = (
+        pipeline.job(parse_request(request(pdf([WHITE] * 2)), "support.doubles:reading"), "job").run().documents
+    )
+    pipeline.close()
+    assert [page.status for page in document.pages] == ["succeeded", "succeeded"]
+    assert document.status == "succeeded"
+    assert document.error is None

@@ -1,0 +1,93 @@
+"""Leaving in order, against the real loop at concurrency 2: take no more, answer every admitted job, ask last."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from support import doubles
+from support.control_plane import Result
+from support.drawing import WHITE, png, request, tiff
+from support.worker_process import StartWorker, Worker
+
+DEATHS = {"the engine dies": doubles.ENGINE_DIES, "the engine hangs": doubles.HANGS}
+
+
+@pytest.fixture(params=DEATHS)
+def worker_and_death(worker_of: StartWorker, request: pytest.FixtureRequest) -> tuple[Worker, doubles.Colour]:
+    worker = worker_of(
+        OCR_ENGINE="support.doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1.5", OCR_ENGINE_PAGE_TIMEOUT_S="0.5"
+    )
+    return worker.wait_ready(), DEATHS[request.param]
+
+
+def answers(worker: Worker) -> list[Result]:
+    """All answers so far, in the order they came."""
+    found = [result for record in worker.plane.jobs.values() for result in record.results]
+    return sorted(found, key=lambda result: result.at)
+
+
+def test_an_engine_that_is_gone_drains_the_worker(worker_and_death: tuple[Worker, doubles.Colour]) -> None:
+    """The engine is lost under two jobs while more are queued: both are answered, one with the pages that were done,
+    the last asks for a replacement, no other job is ever taken, and the process ends in order."""
+    worker, death = worker_and_death
+    plane = worker.plane
+    neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
+    assert worker.started(neighbour)
+    time.sleep(2)  # so that pages of it are done
+    plane.slow_posts[neighbour] = 2  # the last to answer must wait until its neighbour's answer has arrived
+    deadly = plane.submit(request(png(death)))
+    queued = [plane.submit(request(png(WHITE))) for _ in range(3)]
+
+    failed = plane.wait(deadly)
+    assert failed.error is not None
+    assert failed.error.startswith("ENGINE_")
+    assert failed.output["retryable"] is True
+
+    partial = plane.wait(neighbour)
+    assert partial.error is None
+    assert partial.output["status"] == "partial"
+    pages = partial.output["documents"][0]["pages"]
+    assert {page["status"] for page in pages} == {"succeeded", "failed"}
+    codes = {page["error"]["code"] for page in pages if "error" in page}
+    assert codes <= {"ENGINE_UNAVAILABLE", "ENGINE_TIMED_OUT"}
+
+    assert [result.stop_pod for result in answers(worker)] == [False, True]
+    assert not plane.taken(queued[0], 3)
+    plane.assert_each_answered_once()
+    worker.terminate()
+    assert worker.exit_code() == 0, worker.log()
+
+
+def test_a_job_that_arrives_in_the_open_poll_is_answered(worker_of: StartWorker) -> None:
+    """A poll is open while the engine is lost: the job that it brings is answered, too, to be sent again elsewhere, and
+    whatever happens the last answer asks for the replacement."""
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", hold_s=5.0).wait_ready()
+    plane = worker.plane
+    plane.submit(request(tiff([doubles.SLOW, doubles.SLOW, doubles.SLOW, doubles.SLOW, doubles.ENGINE_DIES])))
+    assert plane.wait_until(lambda: plane.polls >= 2, 10)  # the second poll waits beside the running job
+    assert plane.wait_until(lambda: "event=drain" in worker.log() or bool(answers(worker)), 20)
+    late = plane.submit(request(png(WHITE)))
+    assert plane.wait_until(lambda: any(result.stop_pod for result in answers(worker)), 20), worker.log()
+    if plane.taken(late):
+        result = plane.wait(late)
+        assert result.error is not None
+        assert result.error.startswith("ENGINE_UNAVAILABLE")
+        assert result.output["retryable"] is True
+    assert not plane.taken(plane.submit(request(png(WHITE))), 3)
+    assert [result.stop_pod for result in answers(worker)].index(True) == len(answers(worker)) - 1
+    plane.assert_each_answered_once()
+    worker.terminate()
+    assert worker.exit_code() == 0, worker.log()
+
+
+def test_a_worker_with_nobody_left_to_ask_ends_by_itself(worker_of: StartWorker) -> None:
+    """The only job loses the engine while a poll is open: its answer cannot be the last word, since the poll may bring
+    a job; when the poll comes back empty the worker ends, and the platform starts it again."""
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", hold_s=3.0).wait_ready()
+    plane = worker.plane
+    job = plane.submit(request(tiff([doubles.SLOW, doubles.SLOW, doubles.ENGINE_DIES])))
+    assert plane.wait_until(lambda: plane.polls >= 2, 10)
+    assert not plane.wait(job).stop_pod
+    assert worker.exit_code(30) == 0, worker.log()

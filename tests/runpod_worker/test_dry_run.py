@@ -1,0 +1,107 @@
+"""`python handler.py` in a terminal, without the platform: what it prints, where it writes, how it exits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from support import doubles
+from support.doubles import READING
+from support.drawing import WHITE, document, png, request, tiff
+from support.worker_process import ROOT, dry_run
+
+
+def run(directory: Path, job_input: Any, engine: str = "support.doubles:by_colour") -> CompletedProcess[str]:
+    """A dry run of `--test_input` in a directory."""
+    return dry_run(["--test_input", json.dumps({"input": job_input})], directory, OCR_ENGINE=engine)
+
+
+def test_the_markdown_is_printed(tmp_path: Path) -> None:
+    """A dry run prints the Markdown, a line of pages, seconds and engine, and the path of the whole answer."""
+    done = run(tmp_path, request(tiff([WHITE, (255, 255, 0)])))
+    assert done.returncode == 0, done.stderr
+    assert f"{READING} #ffffff\n\n{READING} #ffff00" in done.stdout
+    assert "2 pages" in done.stdout
+    assert "double" in done.stdout
+    (path,) = [word for word in done.stdout.split() if word.endswith(".json")]
+    answer = json.loads((tmp_path / path).read_text(encoding="utf-8"))
+    assert answer["coverage"]["pages_parsed"] == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_test_input_json_is_read(tmp_path: Path) -> None:
+    """Without arguments the job is the `test_input.json` of the working directory."""
+    (tmp_path / "test_input.json").write_text(json.dumps({"input": {"documents": [document(png(WHITE))]}}))
+    done = dry_run([], tmp_path, OCR_ENGINE="support.doubles:reading")
+    assert done.returncode == 0, done.stderr
+    assert f"{READING} #ffffff" in done.stdout
+
+
+def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
+    """Of a job that is partly parsed the Markdown is printed, and the page that failed with its code; it exits 0."""
+    done = run(tmp_path, request(tiff([WHITE, doubles.RAISES])))
+    assert done.returncode == 0, done.stderr
+    assert f"{READING} #ffffff" in done.stdout
+    assert "PAGE_FAILED" in done.stdout
+    assert "1 of 2 pages" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("job_input", "told"),
+    [
+        (
+            {"documents": [{"url": "https://x.org/a", "pages": "0"}], "optons": {}},
+            ["input.documents[0].pages", "optons"],
+        ),
+        (request(png(doubles.RAISES)), ["PAGE_FAILED"]),
+    ],
+    ids=["bad request", "nothing parsed"],
+)
+def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, told: list[str]) -> None:
+    """A dry run whose job fails exits with 1 and prints why, without a traceback of the SDK."""
+    done = run(tmp_path, job_input)
+    assert done.returncode == 1
+    printed = done.stdout + done.stderr
+    assert [part for part in told if part not in printed] == []
+    assert "error_traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        ("support.doubles:unstartable", "WEIGHTS_MISSING"),
+        ("tesseract", "SETTINGS_INVALID"),
+        ("no_such_module:create", "no_such_module"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_so(tmp_path: Path, engine: str, told: str) -> None:
+    """An engine that cannot be had stops a dry run with its reason on stderr and exit code 1: nothing falls back."""
+    done = run(tmp_path, request(png(WHITE)), engine)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert READING not in done.stdout
+
+
+def test_settings_that_are_wrong_are_all_named(tmp_path: Path) -> None:
+    """Every variable with a wrong value is named before anything is loaded."""
+    done = dry_run([], tmp_path, OCR_ENGINE="support.doubles:reading", OCR_CONCURRENCY="0", OCR_MAX_PAGES="many")
+    assert done.returncode == 1
+    assert "OCR_CONCURRENCY" in done.stderr
+    assert "OCR_MAX_PAGES" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_repositorys_own_page_is_read(tmp_path: Path) -> None:
+    """The embedded engine reads `test_input.json`: a title, text and a table come out as Markdown."""
+    (tmp_path / "test_input.json").write_text((ROOT / "test_input.json").read_text())
+    done = dry_run([], tmp_path, OCR_ENGINE="embedded")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("# ") for line in lines)
+    assert sum(line.startswith("|") and line.rstrip().endswith("|") for line in lines) >= 3
+    assert "embedded" in done.stdout

@@ -1,0 +1,177 @@
+"""`OCR_STREAM=true`: pages leave a real worker as they are parsed, under the SDK's loop."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import doubles
+from support.control_plane import JobRecord
+from support.doubles import READING, Colour
+from support.drawing import WHITE, hexadecimal, png, request, tiff
+from support.worker_process import ROOT, StartWorker, Worker, dry_run
+
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def worker(worker_of: StartWorker) -> Worker:
+    return worker_of(
+        OCR_ENGINE="support.doubles:by_colour",
+        OCR_STREAM="true",
+        OCR_INLINE_LIMIT_MB=str(LIMIT / 1e6),
+        DOUBLE_SECONDS="0.5",
+    ).wait_ready()
+
+
+def chunks_of(record: JobRecord) -> list[dict[str, Any]]:
+    """What was streamed, unpacked from the SDK's envelope."""
+    return [posted["output"] for posted in record.stream]
+
+
+def test_pages_come_before_the_answer_and_in_order(worker: Worker) -> None:
+    """The first page is there while others are still being read; pages keep their document's order; the last chunk is
+    the account of all, without the pages."""
+    colours: list[Colour] = [WHITE, doubles.SLOW, doubles.RAISES, doubles.SLOW]
+    job = worker.plane.submit(request(tiff(colours)))
+    record = worker.plane.jobs[job]
+    assert worker.plane.wait_until(lambda: bool(record.stream), 10)
+    assert not record.results
+    result = worker.plane.wait(job)
+    *pages, last = chunks_of(record)
+    assert [chunk["page"]["page"] for chunk in pages] == [1, 2, 3, 4]
+    assert [chunk["page"]["status"] for chunk in pages] == ["succeeded", "succeeded", "failed", "succeeded"]
+    assert pages[2]["page"]["error"]["code"] == "PAGE_FAILED"
+    assert [chunk["chunk"] for chunk in [*pages, last]] == [1, 2, 3, 4, 5]
+    summary = last["summary"]
+    assert summary["status"] == "partial"
+    assert summary["coverage"]["pages_parsed"] == 3
+    (document,) = summary["documents"]
+    assert (document["pages"], document.get("markdown")) == ([], None)
+    assert result.output == [*pages, last]
+
+
+def test_several_documents_tell_whose_page_it_is(worker: Worker) -> None:
+    """Chunks name their document, and each document's pages come in order."""
+    first, second = [WHITE, (10, 255, 255)], [(20, 255, 255), (30, 255, 255)]
+    job = worker.plane.submit(request(tiff(first), tiff(second)))
+    worker.plane.wait(job)
+    *pages, _ = chunks_of(worker.plane.jobs[job])
+    for name, colours in {"document-1": first, "document-2": second}.items():
+        found = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
+        assert found == [f"{READING} {hexadecimal(colour)}" for colour in colours]
+
+
+def test_a_huge_page_is_put_together_again(worker: Worker) -> None:
+    """A page of 5 MB leaves in chunks of at most 1 MB and comes together byte for byte; what `/status` gives stays
+    under its limit and says which chunks it leaves out."""
+    job = worker.plane.submit(request(tiff([WHITE, doubles.HUGE, WHITE])))
+    result = worker.plane.wait(job)
+    record = worker.plane.jobs[job]
+    assert all(len(json.dumps(posted, ensure_ascii=False).encode()) <= 1_000_000 for posted in record.stream)
+    parts = [chunk["part"] for chunk in chunks_of(record) if "part" in chunk]
+    page = json.loads(base64.b64decode("".join(part["base64"] for part in parts)))
+    assert page["markdown"] == doubles.HUGE_TEXT
+    assert [part["number"] for part in parts] == list(range(1, parts[0]["of"] + 1))
+    assert result.size <= LIMIT
+    assert result.output[0]["page"]["page"] == 1
+    assert {"omitted": 2} in result.output
+    assert result.output[-1]["summary"]["coverage"]["pages_parsed"] == 3
+
+
+@pytest.mark.parametrize("job_input", [{"documents": []}, request(png(doubles.RAISES))])
+def test_a_job_that_fails_is_failed(worker: Worker, job_input: dict[str, Any]) -> None:
+    """A wrong request, and a job of which nothing was parsed, end with the error and its code, as they always do."""
+    result = worker.answer(job_input)
+    assert result.error is not None
+    assert result.error.startswith(("INVALID_REQUEST: ", "PAGE_FAILED: "))
+
+
+def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
+    """A job that is cancelled in the midst of its pages leaves the worker, which goes on with the next."""
+    job = worker.plane.submit(request(tiff([doubles.SLOW] * 60)))
+    record = worker.plane.jobs[job]
+    assert worker.plane.wait_until(lambda: bool(record.stream), 10)
+    worker.plane.cancel(job)
+    assert worker.plane.left(job, 15)
+    came = len(record.stream)
+    assert came < 60
+    assert worker.answer(request(png(WHITE))).error is None
+    assert len(record.stream) <= came + 1
+
+
+def test_the_last_answer_asks_for_a_replacement(worker_of: StartWorker) -> None:
+    """The engine dies under two streaming jobs: both get their pages and their account, the last is told to the
+    platform as the last of this worker, and no other job is taken."""
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_STREAM="true").wait_ready()
+    plane = worker.plane
+    neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
+    assert plane.wait_until(lambda: bool(plane.jobs[neighbour].stream), 10)
+    deadly = plane.submit(request(png(doubles.ENGINE_DIES)))
+    queued = plane.submit(request(png(WHITE)))
+    failed, partial = plane.wait(deadly), plane.wait(neighbour)
+    assert failed.error is not None
+    assert failed.error.startswith("ENGINE_UNAVAILABLE")
+    *pages, last = chunks_of(plane.jobs[neighbour])
+    assert last["summary"]["status"] == "partial"
+    assert [chunk["page"]["page"] for chunk in pages] == list(range(1, 25))
+    assert sorted([failed.stop_pod, partial.stop_pod]) == [False, True]
+    assert not plane.taken(queued, 3)
+    worker.terminate()
+    assert worker.exit_code() == 0, worker.log()
+
+
+def test_a_dry_run_really_runs(worker: Worker) -> None:
+    """With the setting a dry run parses its page and shows it, though the SDK would not run a generator there."""
+    job_input = json.dumps({"input": request(png(WHITE))})
+    settings = {"OCR_ENGINE": "support.doubles:by_colour", "OCR_STREAM": "true"}
+    done = dry_run(["--test_input", job_input], worker.log_file.parent, **settings)
+    assert done.returncode == 0, done.stderr
+    assert f"{READING} #ffffff" in done.stdout
+
+
+def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, tmp_path: Path) -> None:
+    """README's own reader, in a process of its own, prints the first page while the job runs, puts a page of 5 MB
+    together byte for byte, and ends with the coverage."""
+    reader = reading(worker, tmp_path, request(tiff([WHITE, doubles.HUGE, *[doubles.SLOW] * 3])))
+    assert reader.stdout is not None
+    first = [reader.stdout.readline() for _ in range(2)]
+    under_way = list(worker.plane.jobs.values())[-1]
+    assert not under_way.results
+    told, _ = reader.communicate(timeout=60)
+    assert first == ["--- document-1, page 1: succeeded\n", f"{READING} #ffffff\n"]
+    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in told
+    assert json.loads(told.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
+    assert reader.returncode == 0
+
+
+def test_the_reader_of_the_readme_tells_an_error(worker: Worker, tmp_path: Path) -> None:
+    """A job that fails ends the reader with the job's error."""
+    reader = reading(worker, tmp_path, {"documents": []})
+    _, told = reader.communicate(timeout=60)
+    assert reader.returncode == 1
+    assert told.startswith("INVALID_REQUEST: ")
+
+
+def reading(worker: Worker, folder: Path, job_input: dict[str, Any]) -> subprocess.Popen[str]:
+    """README's reader, at work on a job."""
+    code = re.search(r"<!-- stream reader -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert code is not None
+    (folder / "reader.py").write_text(code[1])
+    (folder / "job.json").write_text(json.dumps({"input": job_input}))
+    return subprocess.Popen(
+        [sys.executable, "reader.py", "job.json"],
+        cwd=folder,
+        env=os.environ | {"ENDPOINT_URL": worker.plane.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,180 @@
+"""Documents that crash, hang or eat memory cost themselves and nothing else; no child outlives the worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ocr_worker.engines.base import PageImage
+from ocr_worker.errors import (
+    Cancelled,
+    OcrWorkerError,
+    RasterizerCrashed,
+    RasterizerOutOfMemory,
+    RasterizerTimedOut,
+    RasterizerUnavailable,
+)
+from ocr_worker.sources.rasterizer import RasterPool
+from support import files
+from support.files import RED, request
+
+GOOD = files.pages([files.filled(RED)] * 3)
+
+
+def pool_of(workers: int = 1, timeout: float = 20, memory: int = 1_000_000_000) -> RasterPool:
+    return RasterPool(workers=workers, memory_bytes=memory, page_timeout_s=timeout)
+
+
+def read(pool: RasterPool, data: bytes = GOOD) -> int:
+    with pool.open(data, request()) as document:
+        return sum(isinstance(page, PageImage) for page in document)
+
+
+def until(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "error"),
+    [(signal.SIGSEGV, RasterizerCrashed), (signal.SIGKILL, RasterizerCrashed), (signal.SIGABRT, RasterizerOutOfMemory)],
+)
+def test_a_child_that_dies_costs_its_document(signal_number: int, error: type[OcrWorkerError]) -> None:
+    """Whichever way the child dies, its document gets a code, and the next one is read by a new child."""
+    pool = pool_of()
+    try:
+        with pool.open(GOOD, request()) as document:
+            os.kill(document._child.pid, signal_number)
+            with pytest.raises(error):
+                list(document)
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_a_child_that_hangs_is_given_up_after_its_time() -> None:
+    """A page past its time limit ends the document with a time-out; the next document is read."""
+    pool = pool_of(timeout=1)
+    try:
+        with pool.open(GOOD, request()) as document:
+            os.kill(document._child.pid, signal.SIGSTOP)
+            with pytest.raises(RasterizerTimedOut):
+                list(document)
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_memory_beyond_the_limit_is_refused_to_the_child_alone() -> None:
+    """A page that needs more than the child may have fails with OUT_OF_MEMORY or its like; the worker goes on."""
+    pool = pool_of(memory=150_000_000)
+    try:
+        data = files.pages([files.filled(RED)], box="0 0 14400 14400")
+        codes = set()
+        try:
+            with pool.open(data, request(dpi=72, max_pixels=220_000_000)) as document:
+                codes = {page.error.code for page in document if not isinstance(page, PageImage)}
+        except OcrWorkerError as error:
+            codes = {error.code}
+        assert codes <= {"DOCUMENT_RASTERIZER_OUT_OF_MEMORY", "DOCUMENT_RASTERIZER_CRASHED", "DOCUMENT_CORRUPT"}
+        assert codes
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_a_document_that_hangs_does_not_hold_up_another() -> None:
+    """With two children one document can hang while another is read."""
+    pool = pool_of(workers=2)
+    try:
+        with pool.open(GOOD, request()) as stuck:
+            os.kill(stuck._child.pid, signal.SIGSTOP)
+            assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_waiting_for_a_child_ends_when_the_job_is_cancelled() -> None:
+    """A job that is cancelled while all children are busy stops waiting."""
+    pool = pool_of()
+    try:
+        cancelled = threading.Event()
+        with pool.open(GOOD, request()):
+            threading.Timer(0.3, cancelled.set).start()
+            with pytest.raises(Cancelled):
+                pool.open(GOOD, request(), cancelled.is_set)
+    finally:
+        pool.close()
+
+
+def test_leaving_a_document_early_frees_its_child() -> None:
+    """A document of which only one page was wanted gives its place back."""
+    pool = pool_of()
+    try:
+        with pool.open(GOOD, request()) as document:
+            next(iter(document))
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_no_child_outlives_the_worker() -> None:
+    """Children end when the process that started them is killed, and it can exit without closing the pool."""
+    program = (
+        "import sys, time\n"
+        "from ocr_worker.sources.rasterizer import RasterPool\n"
+        "pool = RasterPool(workers=2, memory_bytes=10**9, page_timeout_s=5)\n"
+        "time.sleep(float(sys.argv[1]))\n"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", program, "60"])
+    worker = psutil.Process(killed.pid)
+    until(lambda: len(worker.children()) == 2)
+    children = worker.children()
+    killed.kill()
+    killed.wait()
+    until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    assert subprocess.run([sys.executable, "-c", program, "0.5"], timeout=20, check=False).returncode == 0
+
+
+def stillborn(folder: Path, times: int) -> list[str]:
+    """A command that ends at once so many times, and then is the child."""
+    script = folder / "child.sh"
+    script.write_text(
+        f'echo x >> "{folder}/starts"\n'
+        f'[ "$(wc -l < "{folder}/starts")" -le {times} ] && exit 1\n'
+        f'exec "{sys.executable}" -m ocr_worker.sources.rasterizer.child "$@"\n'
+    )
+    return ["sh", str(script)]
+
+
+def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None:
+    """Another one is started; the document that waits for it never knows."""
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=20, _command=stillborn(tmp_path, times=2))
+    try:
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_children_that_never_start_are_told(tmp_path: Path) -> None:
+    """Where none will start documents do not wait for ever: a code of its own, worth sending again elsewhere."""
+    pool = RasterPool(
+        workers=1, memory_bytes=1_000_000_000, page_timeout_s=20, _command=stillborn(tmp_path, times=1000)
+    )
+    try:
+        with pytest.raises(RasterizerUnavailable) as caught:
+            read(pool)
+        assert caught.value.retryable
+    finally:
+        pool.close()

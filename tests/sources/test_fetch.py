@@ -1,0 +1,290 @@
+"""Sources: what is inside the request, and what is fetched from servers that behave, fail, or mean harm."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import inspect
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import pytest
+from runpod.serverless.utils import rp_ssrf
+
+from ocr_worker.errors import Cancelled, OcrWorkerError
+from ocr_worker.sources.fetch import Fetcher, shown
+from ocr_worker.wire.schema import DocumentRequest
+from support.answering import Answering
+
+DATA = bytes(range(256)) * 40
+SECRET = "s3cr3t"
+
+
+class Server(Answering):
+    """Each path is one behaviour; `hits` counts the requests for each."""
+
+    hits: ClassVar[dict[str, int]] = {}
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.hits[path] = self.hits.get(path, 0) + 1
+        getattr(self, "serve_" + path.strip("/").replace("-", "_"))()
+
+    def serve_good(self) -> None:
+        self.answer(DATA)
+
+    def serve_missing(self) -> None:
+        self.answer(b"no", 404)
+
+    def serve_down(self) -> None:
+        self.answer(b"no", 503)
+
+    def serve_third_time(self) -> None:
+        self.answer(b"no", 500) if self.hits["/third-time"] < 3 else self.answer(DATA)
+
+    def serve_busy(self) -> None:
+        self.answer(b"", 429, Retry_After="1") if self.hits["/busy"] < 2 else self.answer(DATA)
+
+    def serve_busy_for_an_hour(self) -> None:
+        self.answer(b"", 429, Retry_After="3600")
+
+    def serve_short(self) -> None:
+        self.answer(DATA[:100], Content_Length=str(len(DATA)))
+        self.close_connection = True
+
+    def serve_large(self) -> None:
+        self.answer(b"x" * 200_000)
+
+    def serve_lies(self) -> None:
+        self.endless(b"x" * 10_000)
+
+    def serve_drip(self) -> None:
+        self.endless(b"x", pause=0.05)
+
+    def endless(self, part: bytes, pause: float = 0.0) -> None:
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            for _ in range(2_000):
+                self.wfile.write(part)
+                time.sleep(pause)
+        except OSError:
+            return
+
+    def serve_bomb(self) -> None:
+        self.answer(gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip")
+
+    def serve_loop(self) -> None:
+        self.answer(b"", 302, Location="/loop")
+
+    def serve_redirect(self) -> None:
+        self.answer(b"", 302, Location="/good")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    http.daemon_threads = True
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{http.server_address[1]}"
+    http.shutdown()
+
+
+@pytest.fixture
+def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's own switch: tests serve from loopback."""
+    monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
+    Server.hits.clear()
+
+
+def fetch(
+    *, url: str | None = None, inline: str | None = None, timeout: float = 10, hosts: tuple[str, ...] = ()
+) -> bytes:
+    fetcher = Fetcher(max_bytes=100_000, timeout_s=timeout, allowed_hosts=hosts)
+    return fetcher.fetch(DocumentRequest(url=url, base64=inline))
+
+
+def refusal(**source: Any) -> OcrWorkerError:
+    with pytest.raises(OcrWorkerError) as caught:
+        fetch(**source)
+    assert SECRET not in str(caught.value)
+    return caught.value
+
+
+# --------------------------------------------------------------------------- inside the request
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: text,
+        lambda text: text.rstrip("="),
+        lambda text: "\n".join(text[at : at + 76] for at in range(0, len(text), 76)) + " \r\n",
+        lambda text: text.replace("+", "-").replace("/", "_"),
+    ],
+    ids=["plain", "unpadded", "wrapped", "url-safe"],
+)
+def test_base64_is_read_as_people_write_it(write: Callable[[str], str]) -> None:
+    """Line ends, missing padding and the URL-safe alphabet are all the same bytes."""
+    data = DATA + b"x"
+    assert fetch(inline=write(base64.b64encode(data).decode())) == data
+
+
+def test_data_uris_are_read() -> None:
+    """Both forms of a data URI hold their bytes."""
+    assert fetch(url="data:image/png;base64," + base64.b64encode(DATA).decode()) == DATA
+    assert fetch(url="data:,a%20b") == b"a b"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ({"inline": "scan.pdf, please"}, "SOURCE_REJECTED"),
+        ({"inline": "A" * 200_000}, "SOURCE_TOO_LARGE"),
+        ({"url": "data:image/png;base64"}, "SOURCE_REJECTED"),
+        ({"url": "file:///etc/passwd"}, "SOURCE_REJECTED"),
+        ({"url": f"ftp://user:{SECRET}@example.com/a"}, "SOURCE_REJECTED"),
+        ({"url": "http://"}, "SOURCE_REJECTED"),
+        ({"url": "http://[::1"}, "SOURCE_REJECTED"),
+        ({"url": "http://x:99999/"}, "SOURCE_REJECTED"),
+    ],
+)
+def test_a_source_that_can_never_work_is_rejected(source: dict[str, str], code: str) -> None:
+    """What is no source, or no scheme we fetch, is not worth another try."""
+    error = refusal(**source)
+    assert (error.code, error.retryable) == (code, False)
+
+
+# --------------------------------------------------------------------------- addresses
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "169.254.169.254",
+        "10.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f000001",
+        "127.1",
+        "0.0.0.0",
+        "localhost",
+        "100.64.0.1",
+    ],
+)
+def test_addresses_inside_a_network_are_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback, link-local, private and shared addresses are rejected, however they are written."""
+    monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
+    error = refusal(url=f"http://{host}/latest/meta-data?token={SECRET}")
+    assert error.code == "SOURCE_REJECTED"
+
+
+def test_a_name_that_resolves_inside_and_outside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One private address among a name's addresses is enough: nobody dials it."""
+    found = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
+    monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: found)
+    assert refusal(url="http://both.example/").code == "SOURCE_REJECTED"
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1/", "http://169.254.169.254/", "http://[::1]/", "file:///etc/x"])
+def test_a_redirect_is_checked_again(server: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public-looking host that redirects inside is refused; its first address is let through by a patched check."""
+    monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
+    real = rp_ssrf.resolve_and_validate
+    port = int(server.rpartition(":")[2])
+    first = "public.example"
+    monkeypatch.setattr(
+        rp_ssrf, "resolve_and_validate", lambda host, at: ["127.0.0.1"] if host == first else real(host, at)
+    )
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **named: host == first or look_up(host, *more, **named)
+    )
+    monkeypatch.setattr(Server, "serve_redirect", lambda self: self.answer(b"", 302, Location=target))
+    assert refusal(url=f"http://{first}:{port}/redirect?token={SECRET}").code == "SOURCE_REJECTED"
+    assert Server.hits.get("/good") is None
+
+
+def test_only_allowed_hosts_are_fetched(server: str, private_allowed: None) -> None:
+    """With a list of hosts, every other host is rejected by name."""
+    assert fetch(url=server + "/good", hosts=("127.0.0.*",)) == DATA
+    error = refusal(url=server + "/good", hosts=("*.example.com",))
+    assert error.code == "SOURCE_REJECTED"
+    assert "OCR_ALLOWED_HOSTS" in str(error)
+
+
+# --------------------------------------------------------------------------- servers
+
+
+@pytest.mark.parametrize("path", ["/good", "/third-time", "/busy", "/redirect"])
+def test_what_passes_is_tried_again(server: str, path: str, private_allowed: None) -> None:
+    """A good file comes, also after two errors, after being asked to wait, and through a redirect."""
+    assert fetch(url=server + path) == DATA
+
+
+def test_retry_after_is_honoured(server: str, private_allowed: None) -> None:
+    """Asked to wait a second, it waits about a second; asked to wait beyond the deadline, it gives up at once."""
+    started = time.monotonic()
+    fetch(url=server + "/busy")
+    assert time.monotonic() - started >= 0.9
+    started = time.monotonic()
+    assert refusal(url=server + "/busy-for-an-hour").code == "SOURCE_UNAVAILABLE"
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "retryable"),
+    [
+        ("/missing", "SOURCE_REJECTED", False),
+        ("/down", "SOURCE_UNAVAILABLE", True),
+        ("/short", "SOURCE_UNAVAILABLE", True),
+        ("/large", "SOURCE_TOO_LARGE", False),
+        ("/lies", "SOURCE_TOO_LARGE", False),
+        ("/bomb", "SOURCE_TOO_LARGE", False),
+        ("/loop", "SOURCE_REJECTED", False),
+        ("/drip", "SOURCE_TIMED_OUT", True),
+    ],
+)
+def test_a_server_that_fails_gets_its_code(
+    server: str, path: str, code: str, retryable: bool, private_allowed: None
+) -> None:
+    """Each way a server can fail has its code, and says rightly whether to try again."""
+    error = refusal(url=f"{server}{path}?token={SECRET}", timeout=2)
+    assert (error.code, error.retryable) == (code, retryable)
+
+
+def test_a_dead_host_and_an_unknown_name_are_unavailable(private_allowed: None) -> None:
+    """Nobody listening, or no such name: worth another try later."""
+    assert refusal(url="http://127.0.0.1:9/a", timeout=2).code == "SOURCE_UNAVAILABLE"
+    error = refusal(url=f"http://no-such-host.invalid/a?token={SECRET}", timeout=2)
+    assert error.code == "SOURCE_UNAVAILABLE"
+
+
+def test_a_cancelled_job_stops_fetching(server: str, private_allowed: None) -> None:
+    """A download is given up soon after its job was cancelled."""
+    cancelled = threading.Event()
+    threading.Timer(0.4, cancelled.set).start()
+    fetcher = Fetcher(max_bytes=100_000, timeout_s=60, allowed_hosts=())
+    with pytest.raises(Cancelled):
+        fetcher.fetch(DocumentRequest(url=server + "/drip"), cancelled.is_set)
+
+
+def test_a_shown_url_has_no_secret() -> None:
+    """Scheme, host, port and path are shown; credentials, query and fragment are not."""
+    assert (
+        shown(f"https://user:{SECRET}@h.example:8443/a/b.pdf?sig={SECRET}#{SECRET}") == "https://h.example:8443/a/b.pdf"
+    )
+
+
+def test_the_sdk_still_has_what_we_use() -> None:
+    """rp_ssrf is no documented API: its functions, parameters and the text that tells a size apart are held here."""
+    assert {"timeout", "max_bytes"} <= set(inspect.signature(rp_ssrf.safe_get).parameters)
+    assert list(inspect.signature(rp_ssrf.iter_content_capped).parameters) == ["response", "chunk_size", "max_bytes"]
+    assert inspect.getsource(rp_ssrf).count("size cap") >= 2

@@ -1,0 +1,78 @@
+"""`ocr-worker serve` as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from support.worker_process import ROOT, environment
+
+
+class App:
+    """A running app at `url`; everything it prints goes to `log_file`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.log_file = log_file
+
+    def ping(self) -> int | None:
+        """The status of `/ping`; None while nothing listens."""
+        try:
+            return requests.get(f"{self.url}/ping", timeout=5).status_code
+        except requests.ConnectionError:
+            return None
+
+    def wait(self, status: int, timeout: float = 60) -> App:
+        """Returns when `/ping` has this status. Raises AssertionError with the log when it never has."""
+        deadline = time.monotonic() + timeout
+        while (found := self.ping()) != status:
+            assert self.process.poll() is None, f"the app ended with {self.process.returncode}:\n{self.log()}"
+            assert time.monotonic() < deadline, f"/ping is {found}, not {status}:\n{self.log()}"
+            time.sleep(0.05)
+        return self
+
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self.log_file.read_text(errors="replace")
+
+
+@contextmanager
+def serving(log_file: Path, *arguments: str, **settings: str) -> Iterator[App]:
+    """An app with these settings, killed at the end, whatever it does."""
+    port = free_port()
+    command = [sys.executable, "-m", "ocr_worker.cli", "serve", "--port", str(port), *arguments]
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(settings), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield App(process, port, log_file)
+    finally:
+        with_children = os.getpgid(process.pid) if process.poll() is None else None
+        if with_children is not None:
+            os.killpg(with_children, signal.SIGKILL)
+        process.wait(10)
+
+
+def health(app: App) -> dict[str, Any]:
+    """What `/health` tells."""
+    told: dict[str, Any] = requests.get(f"{app.url}/health", timeout=5).json()
+    return told
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,0 +1,281 @@
+"""The batch client as a process of its own, and documents for it whose every page can be told from its neighbours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocr_worker.endpoint import LocalEndpoint
+from ocr_worker.endpoint.jobs import Job
+from support import doubles
+from support.doubles import Colour
+from support.drawing import pdf, png, tiff
+from support.worker_process import environment, python_path
+
+WORKERS = {
+    "PYTHONPATH": python_path(),
+    "OCR_ENGINE": "support.doubles:by_colour",
+    "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true",
+}
+LONG = 47  # pages of the document that is cut into slices
+# Far from what the doubles act upon, and from each other: a page in another's place is seen behind a JPEG's changes.
+PALETTE = [(red, green, blue) for red in range(48, 256, 32) for green in range(48, 256, 32) for blue in (80, 144, 208)]
+_ANY_COLOUR = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})")
+
+Page = Colour | str  # what stands there: its colour, or the code of its error
+
+
+class Client:
+    """`ocr-worker batch ARGUMENTS` against an endpoint, leader of a session of its own as under a terminal."""
+
+    def __init__(self, base_url: str, *arguments: str | Path, stdin: str | None = None, **settings: str) -> None:
+        variables = {"RUNPOD_ENDPOINT_BASE_URL": base_url, "OCR_RASTER_WORKERS": "1", **settings}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ocr_worker.cli", "batch", *map(str, arguments)],
+            env=environment(variables),
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        if stdin and self.process.stdin:
+            self.process.stdin.write(stdin)
+            self.process.stdin.close()
+            self.process.stdin = None
+
+    def end(self, timeout: float = 100) -> tuple[int, str]:
+        """The exit code, and all that was printed; never a traceback. Kills a client that is late."""
+        try:
+            told, _ = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            told, _ = self.process.communicate()
+            raise AssertionError(f"the client did not end in {timeout} s:\n{told}") from None
+        assert "Traceback" not in told, told
+        assert "never retrieved" not in told, told
+        return self.process.returncode, told
+
+    def signal(self, number: int) -> None:
+        """To the process alone."""
+        self.process.send_signal(number)
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does: everybody in the terminal's foreground gets the signal."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """`kill -9` of the client alone."""
+        self.process.kill()
+        self.process.wait()
+
+
+def batch(base_url: str, *arguments: str | Path, timeout: float = 100, **more: Any) -> tuple[int, str]:
+    """Runs the client to its end: exit code and output."""
+    return Client(base_url, *arguments, **more).end(timeout)
+
+
+def run(endpoint: LocalEndpoint, source: str | Path, out: Path, *more: str) -> Client:
+    """Starts `batch run` on an endpoint."""
+    return Client(endpoint.base_url, "run", source, "--out", out, "--endpoint", "local", *more)
+
+
+def until(condition: Callable[[], bool], client: Client | None = None, timeout: float = 40) -> None:
+    """Waits for `condition`. Raises AssertionError when it does not come true, or the client ends before."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if client and client.process.poll() is not None and not condition():
+            raise AssertionError(f"the client ended with {client.process.returncode}:\n{client.end()[1]}")
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
+
+
+# --------------------------------------------------------------------------- documents
+
+
+@dataclass(frozen=True)
+class Book:
+    """A file and what has to come of it: an entry for each page, or the code why it cannot be opened."""
+
+    name: str
+    data: bytes
+    pages: list[Page]
+    code: str | None = None
+
+    @property
+    def parsed(self) -> int:
+        return sum(not isinstance(page, str) for page in self.pages)
+
+    @property
+    def status(self) -> str:
+        return "failed" if not self.parsed else "succeeded" if self.parsed == len(self.pages) else "partial"
+
+
+def colours(book: int, count: int) -> list[Colour]:
+    return [PALETTE[(31 * book + 11 * page) % len(PALETTE)] for page in range(count)]
+
+
+def good_book(number: int, pages: int | None = None) -> Book:
+    """PDFs, TIFFs and PNGs of one to twelve pages."""
+    count = pages or 1 + 5 * number % 12
+    drawn = colours(number, count)
+    if number % 5 == 4 and pages is None:
+        return Book(f"{number:03}.png", png(drawn[0]), [drawn[0]])
+    if number % 2:
+        return Book(f"{number:03}.tif", tiff(drawn), list(drawn))
+    size = (48 + 16 * (number % 3), 32)
+    return Book(f"{number:03}.pdf", pdf(drawn, size), list(drawn))
+
+
+def bad_book(number: int) -> Book:
+    """One of those that fail, in turn."""
+    drawn: list[Colour] = [*colours(number, 2), doubles.RAISES, *colours(number + 1, 2)]
+    partly: list[Page] = ["PAGE_FAILED" if colour == doubles.RAISES else colour for colour in drawn]
+    kinds = [
+        Book(f"{number:03}-corrupt.pdf", pdf(drawn)[:-400].replace(b"obj", b"jbo"), [], "DOCUMENT_CORRUPT"),
+        Book(f"{number:03}-page.pdf", b"<!DOCTYPE html><html><body>404</body></html>", [], "DOCUMENT_UNSUPPORTED_TYPE"),
+        Book(f"{number:03}-empty.tif", b"", [], "DOCUMENT_CORRUPT"),
+        Book(f"{number:03}-raises.tif", tiff(drawn), partly),
+        Book(f"{number:03}-all.png", png(doubles.RAISES), ["PAGE_FAILED"]),
+    ]
+    return kinds[number // 10 % len(kinds)]
+
+
+def library(folder: Path, count: int) -> list[Book]:
+    """So many documents in the folder: one of `LONG` pages, one in ten to twenty bad."""
+    every = 10 if count < 100 else 20
+    books = [
+        good_book(number, LONG)
+        if number == 2
+        else bad_book(number // every * 10)
+        if number % every == 9
+        else good_book(number)
+        for number in range(count)
+    ]
+    return written(
+        folder, [Book(f"{n:03}{book.name[3:]}", book.data, book.pages, book.code) for n, book in enumerate(books)]
+    )
+
+
+def plain(folder: Path, count: int, pages: int) -> list[Book]:
+    """TIFFs of so many pages each."""
+    books = [Book(f"{n:03}.tif", tiff(colours(n, pages)), list(colours(n, pages))) for n in range(count)]
+    return written(folder, books)
+
+
+def written(folder: Path, books: list[Book]) -> list[Book]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for book in books:
+        (folder / book.name).write_bytes(book.data)
+    return books
+
+
+# --------------------------------------------------------------------------- what came of them
+
+
+def report(out: Path) -> Any:
+    return json.loads((out / "report.json").read_text(encoding="utf-8"))
+
+
+def ledger(out: Path, sql: str) -> list[Any]:
+    """Rows of the ledger, as it stands."""
+    with sqlite3.connect(f"file:{out / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=10) as db:
+        return db.execute(sql).fetchall()
+
+
+def found(out: Path, sql: str) -> int:
+    """The number that the query finds in the ledger; 0 where there is no ledger yet."""
+    if not (out / "ledger.sqlite3").exists() or not ledger(out, "SELECT 1 FROM sqlite_master"):
+        return 0
+    return int(ledger(out, sql)[0][0])
+
+
+def is_at_work(out: Path, client: Client) -> bool:
+    """Whether the client holds the batch."""
+    lock = out / ".batch" / "lock"
+    return lock.exists() and lock.read_text() == str(client.process.pid)
+
+
+def assert_complete(out: Path, books: list[Book]) -> Any:
+    """Every page of every document is accounted for, right and in its place; the report, which adds up."""
+    told = report(out)
+    assert told["books"]["state"] == "balanced", told["books"]
+    summary = told["summary"]
+    assert summary["documents"] == Counter(book.status for book in books)
+    assert summary["pages_expected"] == sum(len(book.pages) for book in books)
+    assert summary["pages_parsed"] == sum(book.parsed for book in books)
+    assert summary["pages_failed"] == summary["pages_expected"] - summary["pages_parsed"]
+    entries = {entry["name"]: entry for entry in told["documents"]}
+    assert sorted(entries) == sorted(book.name for book in books)
+    for book in books:
+        assert_book(out, book, entries[book.name])
+    folders = {path.name for path in out.iterdir() if path.is_dir()} - {".batch"}
+    assert folders == {book.name for book in books if book.parsed}
+    return told
+
+
+def assert_book(out: Path, book: Book, entry: Any) -> None:
+    """The report's entry and the document's folder tell what was drawn."""
+    assert (entry["status"], entry["pages_parsed"]) == (book.status, book.parsed), entry
+    codes = Counter(page for page in book.pages if isinstance(page, str)) or Counter(
+        {book.code: 0} if book.code else {}
+    )
+    assert entry["errors"] == codes, entry
+    if not book.parsed:
+        return
+    whole = json.loads((out / book.name / "document.json").read_text(encoding="utf-8"))
+    assert [page["page"] for page in whole["pages"]] == list(range(1, len(book.pages) + 1))
+    for page, drawn in zip(whole["pages"], book.pages, strict=True):
+        assert is_drawn(page, drawn), (book.name, page, drawn)
+    markdown = (out / book.name / "document.md").read_text(encoding="utf-8")
+    assert len(_ANY_COLOUR.findall(markdown)) == book.parsed
+    assert markdown.count("PAGE_FAILED") == len(book.pages) - book.parsed
+
+
+def is_drawn(page: Any, drawn: Page) -> bool:
+    """Whether a page's entry is that of what was drawn; a JPEG in a PDF changes a colour a little."""
+    if isinstance(drawn, str):
+        return bool(page["error"]["code"] == drawn)
+    found = _ANY_COLOUR.search(page["markdown"])
+    assert found, page
+    return all(abs(int(one, 16) - other) <= 8 for one, other in zip(found.groups(), drawn, strict=True))
+
+
+def folders(out: Path) -> dict[str, Any]:
+    """What lies in the documents' folders, without times."""
+    files = [file for file in sorted(out.rglob("*")) if file.is_file() and file.parent.parent == out]
+    files = [file for file in files if file.parent.name != ".batch"]
+    return {str(file.relative_to(out)): _timeless(file) for file in files}
+
+
+def _timeless(file: Path) -> Any:
+    if file.suffix != ".json":
+        return file.read_bytes()
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    for page in whole["pages"]:
+        page.pop("seconds", None)
+        page.pop("from_checkpoint", None)
+    return whole
+
+
+def new_jobs(endpoint: LocalEndpoint, before: Collection[str]) -> list[Job]:
+    """The endpoint's records of jobs that are not among these ids."""
+    return [job for job_id, job in list(endpoint.jobs.items()) if job_id not in before]
+
+
+def pages_read(jobs: list[Job]) -> Counter[tuple[str, int]]:
+    """(document, page) -> how many of the jobs' answers hold it."""
+    outputs = [job.results[-1].raw for job in jobs if job.results]
+    entries = [entry for output in outputs for entry in (output.get("output") or output).get("documents", [])]
+    return Counter((entry["id"], page["page"]) for entry in entries for page in entry["pages"])

@@ -1,0 +1,104 @@
+"""Callers that speak HTTP by hand, to say it wrong, and what the app takes meanwhile."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import requests
+
+from support.app_process import App
+from support.drawing import WHITE, png, request
+from support.worker_process import ROOT
+
+CALM = 900_000_000  # bytes that the app and its children may have, whatever comes; they begin with 200 million
+
+
+@contextmanager
+def dialled(app: App) -> Iterator[socket.socket]:
+    """A connection, closed in whatever way at the end."""
+    with socket.create_connection(("127.0.0.1", int(app.url.rpartition(":")[2])), timeout=20) as caller:
+        yield caller
+
+
+def head(path: str, kind: str, length: int | None) -> bytes:
+    """The head of a POST; length: of the body, none: in chunks."""
+    size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{size}\r\n\r\n".encode()
+
+
+def chunk(data: bytes) -> bytes:
+    """Of a body that does not say its length."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def said(caller: socket.socket) -> bytes:
+    """What the app says before it hangs up; nothing where the line was cut with it."""
+    heard = b""
+    with suppress(OSError):
+        while more := caller.recv(65536):
+            heard += more
+    return heard
+
+
+def is_served(app: App, within_s: float = 10) -> None:
+    """An honest caller gets his answer, soon."""
+    began = time.monotonic()
+    answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=within_s)
+    assert answer.status_code == 200, answer.text
+    assert time.monotonic() - began < within_s
+
+
+def told_as_problem(answer: requests.Response) -> str:
+    """The code of a refusal, which is no fault of ours and shows nothing of the inside."""
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+    assert str(ROOT) not in answer.text
+    code: str = answer.json()["code"]
+    return code
+
+
+@contextmanager
+def calm(app: App, most: int = CALM) -> Iterator[None]:
+    """The resident memory of app and children stays below `most` bytes all the while."""
+    seen, over = [resident(app)], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            seen.append(resident(app))
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join(5)
+    assert max(seen) < most, f"{max(seen) / 1e6:.0f} MB"
+
+
+def resident(app: App) -> int:
+    """Bytes of the app and its children."""
+    main = psutil.Process(app.process.pid)
+    total = 0
+    for process in (main, *main.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total
+
+
+def spools(app: App, scratch: Path) -> list[str]:
+    """Temporary files that the app holds open, those without a name among them, and what lies in its folder."""
+    folder = Path("/proc") / str(app.process.pid) / "fd"
+    held = []
+    for entry in folder.iterdir():
+        with suppress(OSError):
+            held.append(os.readlink(entry))
+    return [name for name in held if name.startswith(str(scratch))] + [str(path) for path in scratch.iterdir()]

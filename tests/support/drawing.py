@@ -1,0 +1,52 @@
+"""Documents for tests: pages of one colour each, in memory."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from support.doubles import Colour
+
+WHITE: Colour = (255, 255, 255)
+
+
+def png(colour: Colour, size: tuple[int, int] = (48, 32)) -> bytes:
+    """A PNG; size in pixels."""
+    return _encoded([colour], size, "PNG")
+
+
+def tiff(colours: Sequence[Colour], size: tuple[int, int] = (48, 32)) -> bytes:
+    """A TIFF of a page for each colour."""
+    return _encoded(colours, size, "TIFF")
+
+
+def pdf(colours: Sequence[Colour], size: tuple[int, int] = (48, 32)) -> bytes:
+    """A PDF of a page for each colour; size in points."""
+    return _encoded(colours, size, "PDF")
+
+
+def document(data: bytes, **fields: Any) -> dict[str, Any]:
+    """The document of a request that holds these bytes."""
+    return {"base64": base64.b64encode(data).decode(), **fields}
+
+
+def request(*documents: bytes, **options: Any) -> dict[str, Any]:
+    """A job's input with these documents."""
+    return {"documents": [document(data) for data in documents], "options": options}
+
+
+def hexadecimal(colour: Colour) -> str:
+    """As the doubles write a colour they read."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _encoded(colours: Sequence[Colour], size: tuple[int, int], kind: str) -> bytes:
+    images = [Image.new("RGB", size, colour) for colour in colours]
+    several = {"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}
+    buffer = io.BytesIO()
+    images[0].save(buffer, kind, **several)
+    return buffer.getvalue()

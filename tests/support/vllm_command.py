@@ -1,0 +1,114 @@
+"""A `vllm` command for workers in tests: the double, or whatever was installed for `make test-vllm`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from support import tinyvl
+
+TESTS = Path(__file__).parents[1]
+
+
+def double(folder: Path) -> Path:
+    """An executable that runs the double as `vllm`."""
+    command = folder / "vllm"
+    command.write_text(f'#!/bin/sh\nPYTHONPATH="{TESTS}" exec "{sys.executable}" -m support.vllm_double "$@"\n')
+    command.chmod(0o755)
+    return command
+
+
+def weights(folder: Path) -> Path:
+    """A directory with the files that vLLM wants; the double reads none of them."""
+    made = folder / "vllm-weights"
+    made.mkdir(exist_ok=True)
+    for name in ("config.json", "preprocessor_config.json", "tokenizer_config.json", "model.safetensors"):
+        (made / name).write_bytes((tinyvl.VL / name).read_bytes())
+    (made / "chat_template.jinja").write_text("x")
+    (made / "tokenizer.json").write_text("{}")
+    return made
+
+
+def fields(folder: Path, **others: Any) -> dict[str, Any]:
+    """Settings of a worker that starts the double."""
+    chosen = {
+        "backend": "vllm-server",
+        "server": "managed",
+        "vllm": str(double(folder)),
+        "vl_weights_dir": weights(folder),
+        "warmup_check": False,
+    }
+    return chosen | others
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """The same as variables of a worker process."""
+    named = {f"OCR_{name.upper()}": _written(value) for name, value in fields(folder).items()}
+    return tinyvl.environment(**named | variables)
+
+
+def real_environment(home: Path, **variables: str) -> dict[str, str]:
+    """Variables of a worker that starts the real vLLM in the virtual environment `home` (see vllm_environment.sh)."""
+    small = ["--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "4096", "--max-num-seqs", "8"]
+    chosen = {
+        "OCR_BACKEND": "vllm-server",
+        "OCR_SERVER": "managed",
+        "OCR_VLLM": str(home / "bin" / "vllm"),
+        "OCR_SERVER_ARGS": json.dumps(small),
+        "OCR_VL_WEIGHTS_DIR": str(home / "tinyvl"),
+        "OCR_WARMUP_CHECK": "false",
+        "VLLM_CPU_KVCACHE_SPACE": "1",  # GB; without it vLLM takes a share of the machine's memory
+    }
+    return tinyvl.environment(**chosen | variables)
+
+
+def processes(within: Path | str) -> list[psutil.Process]:
+    """Everything alive that a managed server brings: its guard, itself and its engine; known by its weights' folder."""
+    named = [one for one in psutil.process_iter() if runs(one) and any(str(within) in part for part in _command(one))]
+    below = [child for one in named for child in one.children(recursive=True) if runs(child)]
+    return list({one.pid: one for one in [*named, *below]}.values())
+
+
+def servers(within: Path | str) -> list[psutil.Process]:
+    """The server's own process: one, or none."""
+    return [one for one in processes(within) if "serve" in _command(one) and "-P" not in _command(one)]
+
+
+def server(within: Path | str) -> psutil.Process:
+    """The server's own process."""
+    (found,) = servers(within)
+    return found
+
+
+def freeze(within: Path | str) -> None:
+    """Stops the server and its engine, so that they take connections and answer nothing; not their guard."""
+    one = server(within)
+    for process in [one, *one.children(recursive=True)]:
+        process.suspend()
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else _path(value)
+
+
+def _path(value: Any) -> str:
+    return str(value) if isinstance(value, Path) else json.dumps(value)
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it is alive; a zombie is not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
