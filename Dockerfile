@@ -40,8 +40,8 @@ USER worker
 # set to nought: the same weights are the same layer, which registries and hosts then have already.
 FROM libraries AS weights
 ARG WEIGHTS
-COPY src/ocr_worker/__init__.py src/ocr_worker/settings.py src/ocr_worker/threads.py /app/src/ocr_worker/
-COPY src/ocr_worker/errors /app/src/ocr_worker/errors
+COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/settings.py src/ocr_worker/threads.py \
+     /app/src/ocr_worker/
 COPY src/ocr_worker/engines/paddleocr_vl/weights.py src/ocr_worker/engines/paddleocr_vl/download.py \
      /app/src/ocr_worker/engines/paddleocr_vl/
 RUN if [ "$WEIGHTS" != none ]; then \

@@ -1,4 +1,4 @@
-"""The rules that keep the code readable: which way imports run, who may import what, how long things get."""
+"""The rules that keep the code readable: which way imports run, who may import what."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from support.worker_process import ROOT
 
 PACKAGE = ROOT / "src" / "ocr_worker"
 SOURCES = [ROOT / "handler.py", *sorted(PACKAGE.rglob("*.py"))]
-ALL = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
-
-MODULE_LINES = 300
-FUNCTION_LINES = 45
 
 # From the edge to the core. A room imports from itself and from the rooms below it; no two modules import each other.
 ROOMS: list[tuple[str, set[str]]] = [
@@ -100,20 +96,3 @@ def test_only_the_settings_read_the_environment() -> None:
         return bool(names & {"environ", "getenv", "os.environ", "os.getenv"})
 
     assert [name for name, tree in MODULES.items() if reads(tree)] in ([], ["ocr_worker.settings"])
-
-
-@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_and_functions_stay_short(path: Path) -> None:
-    """A module has at most 300 lines, a function at most 45 without its docstring."""
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MODULE_LINES
-    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    assert {f.name: lines for f in functions if (lines := lines_of(f)) > FUNCTION_LINES} == {}
-
-
-def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of the function without its docstring."""
-    lines = (function.end_lineno or 0) - function.lineno + 1
-    first = function.body[0]
-    told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    return lines - ((first.end_lineno or 0) - first.lineno + 1 if told else 0)

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from ocr_worker.app import create_app
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
-from ocr_worker.errors import every_error
-from ocr_worker.errors.client import ClientError
+from ocr_worker.errors import ClientError, every_error
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseOptions, ParseRequest
 from support.app_process import App, serving

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_worker.cli import __main__ as cli
+from ocr_worker import cli
 
 ROOT = Path(__file__).parents[2]
 

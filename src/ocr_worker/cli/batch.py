@@ -24,16 +24,16 @@ from ocr_worker.batch.remote import RemoteEndpoint
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import status_lines
+from ocr_worker.cli import FAILED, INTERRUPTED, OK
 from ocr_worker.errors import BatchUnusable, InvalidRequest
 from ocr_worker.settings import load_client_settings, load_settings
 
-OK, FAILED, INTERRUPTED = 0, 1, 130
 _SHOWN_EVERY_S = 0.5
 _CANCEL_S = 60.0
 _LOCAL = "--local"  # an endpoint may be called `local`
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`run`, `status`, `retry`, `cancel`, `report`, `verify`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -43,7 +43,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--refresh", action="store_true", help="read files again that have changed")
     run.add_argument("--options", type=_object, default={}, metavar="JSON", help="of every document, as in a request")
     _add_target(run)
-    run.set_defaults(command=_run)
+    run.set_defaults(batch_command=_run)
 
     for name, command, told in (
         ("status", _status, "where the batch stands"),
@@ -54,10 +54,16 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     ):
         one = commands.add_parser(name, help=told)
         one.add_argument("out", type=Path, metavar="DIR")
-        one.set_defaults(command=command)
+        one.set_defaults(batch_command=command)
         if command is _retry:
             one.add_argument("--code", help="only documents with this error")
             _add_target(one)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the chosen batch command. Return the exit code."""
+    code: int = options.batch_command(options)
+    return code
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -11,14 +12,26 @@ from importlib.metadata import PackageNotFoundError, version
 from pydantic import SecretStr
 
 from ocr_worker import __version__
+from ocr_worker.cli import FAILED, OK
 from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.engines.paddleocr_vl.model_server import place
 from ocr_worker.errors import WeightsMissing
-from ocr_worker.settings import Settings
+from ocr_worker.settings import Settings, load_settings
 
 _LIMITS = ("max_source_mb", "max_pages", "max_page_mpx", "page_memory_mb", "engine_timeout_s", "inline_limit_mb")
 _SECRET = re.compile(r"key|token|secret|password")
 _IN_URL = re.compile(r"(?<=://)[^/@\s]+@|\?\S+")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments: none."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report. Return the exit code: 1 when the worker could not start."""
+    report = examine(load_settings())
+    print("\n".join(report.lines))
+    return OK if report.ok else FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import signal
 import sys
 from pathlib import Path
 
+from ocr_worker.cli import OK
 from ocr_worker.endpoint.limits import Limits
 from ocr_worker.endpoint.server import LocalEndpoint
+from ocr_worker.errors import InvalidRequest
+from ocr_worker.settings import MEGABYTE
 
 INPUT = '{"input": {"url": "https://example.com/report.pdf"}}'
 NOT_THE_PLATFORM = (
     "Not the real platform: no scaling, no webhooks, no /retry and no batch jobs, everything in memory;"
     " the whole list: python -m pydoc ocr_worker.endpoint"
 )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the handler (1)")
+    parser.add_argument("--port", type=int, default=8090, help="on 127.0.0.1 (8090); 0 picks one")
+    parser.add_argument("--handler", type=Path, default=Path("handler.py"), help="what the workers run (handler.py)")
+    parser.add_argument("--api-key", help="refuse callers that do not bring it; without it everybody is let in")
+    parser.add_argument("--execution-timeout", type=float, metavar="S", help="of jobs that name none (600)")
+    parser.add_argument("--ttl", type=float, metavar="S", help="of jobs that name none (86400)")
+    parser.add_argument("--retention", type=float, metavar="S", help="of results: 1800 of /run, 60 of /runsync")
+    parser.add_argument("--answer-limit-mb", type=float, metavar="MB", help="largest answer of a worker (10)")
+    parser.add_argument("--log-dir", type=Path, help="a file for each worker's output there, instead of stderr")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted. Return the exit code. Raises InvalidRequest for a missing handler or a taken port."""
+    if not options.handler.is_file():
+        raise InvalidRequest(f"{options.handler} is not there; --handler names the file that the workers run")
+    given = {
+        "execution_timeout_s": options.execution_timeout,
+        "ttl_s": options.ttl,
+        "run_retention_s": options.retention,
+        "runsync_retention_s": options.retention,
+        "answer": options.answer_limit_mb and int(options.answer_limit_mb * MEGABYTE),
+    }
+    limits = Limits(**{name: value for name, value in given.items() if value is not None})
+    try:
+        serve(options.workers, options.port, options.handler, options.api_key, limits, options.log_dir)
+    except OSError as error:
+        raise InvalidRequest(f"port {options.port}: {error.strerror}") from None
+    return OK
 
 
 def serve(workers: int, port: int, handler: Path, api_key: str | None, limits: Limits, log_dir: Path | None) -> None:

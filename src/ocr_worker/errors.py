@@ -1,8 +1,59 @@
-"""What can go wrong with a job, from its request to its answer."""
+"""Everything that can go wrong, once: each error has a stable code and says what to do, and whether to try again.
+
+    OcrWorkerError
+    ├ SettingsInvalid
+    ├ InvalidRequest
+    ├ SourceError
+    │   ├ SourceRejected
+    │   ├ SourceTooLarge
+    │   ├ SourceUnavailable            (retryable)
+    │   └ SourceTimedOut               (retryable)
+    ├ DocumentError
+    │   ├ UnsupportedType
+    │   ├ Encrypted
+    │   ├ Corrupt
+    │   ├ PageOutOfRange
+    │   ├ TooManyPages
+    │   ├ PageTooLarge
+    │   ├ RasterizerCrashed
+    │   ├ RasterizerTimedOut
+    │   ├ RasterizerOutOfMemory
+    │   └ RasterizerUnavailable        (retryable)
+    ├ EngineError
+    │   ├ EngineUnavailable            (retryable)
+    │   │   └ WeightsMissing
+    │   ├ EngineOutOfMemory            (retryable)
+    │   ├ EngineTimedOut               (retryable)
+    │   └ PageFailed
+    ├ ResponseTooLarge
+    ├ DeliveryFailed                   (retryable)
+    │   └ BucketRejected
+    ├ ClientError                      (of the batch client)
+    │   ├ AuthenticationFailed
+    │   ├ EndpointUnavailable          (retryable)
+    │   ├ JobFailed
+    │   ├ JobExpired                   (retryable)
+    │   ├ JobTimedOut                  (retryable)
+    │   └ BatchUnusable
+    ├ Unauthorized                     of the HTTP app
+    ├ QueueFull                        (retryable) of the HTTP app
+    ├ Cancelled
+    ├ DeadlineExceeded
+    └ Internal
+
+Messages are shown to callers: they never hold document text, credentials or the query of a URL.
+"""
 
 from __future__ import annotations
 
-from ocr_worker.errors.base import OcrWorkerError
+from typing import ClassVar
+
+
+class OcrWorkerError(Exception):
+    """Base class; `str(error)` is the message for people, `code` the one for programs."""
+
+    code: ClassVar[str] = "INTERNAL"
+    retryable: ClassVar[bool] = False
 
 
 class SettingsInvalid(OcrWorkerError):
@@ -193,3 +244,72 @@ class Internal(OcrWorkerError):
     """Stands for an exception that nobody foresaw; its traceback is in the log only."""
 
     code = "INTERNAL"
+
+
+class ClientError(OcrWorkerError):
+    """What the batch client meets on the way to an endpoint and back."""
+
+    code = "CLIENT_FAILED"
+
+
+class AuthenticationFailed(ClientError):
+    """The endpoint does not take the API key."""
+
+    code = "AUTHENTICATION_FAILED"
+
+
+class EndpointUnavailable(ClientError):
+    """The endpoint does not answer, or answers 429 or 5xx, after all retries."""
+
+    code = "ENDPOINT_UNAVAILABLE"
+    retryable = True
+
+
+class JobFailed(ClientError):
+    """The endpoint refused the job, or gave an answer that is none of this worker's."""
+
+    code = "JOB_FAILED"
+
+
+class JobExpired(ClientError):
+    """The endpoint no longer knows the job: its time-to-live or its result's retention is over."""
+
+    code = "JOB_EXPIRED"
+    retryable = True
+
+
+class JobTimedOut(ClientError):
+    """The job ran into the endpoint's execution timeout."""
+
+    code = "JOB_TIMED_OUT"
+    retryable = True
+
+
+class BatchUnusable(ClientError):
+    """The batch's folder cannot be worked in: in use by another run, read-only, full, or its ledger damaged."""
+
+    code = "BATCH_UNUSABLE"
+
+
+class Unauthorized(OcrWorkerError):
+    """The request lacks a key of `OCR_API_KEYS`, as `Authorization: Bearer KEY`."""
+
+    code = "UNAUTHORIZED"
+
+
+class QueueFull(OcrWorkerError):
+    """As many jobs wait as may; the answer says after how many seconds to come again."""
+
+    code = "QUEUE_FULL"
+    retryable = True
+
+
+def typed(error: BaseException) -> OcrWorkerError:
+    """`error` itself when it is one of ours, else an `Internal` with a fixed text."""
+    told = "the worker met an unexpected error; its log has the details under this job's id"
+    return error if isinstance(error, OcrWorkerError) else Internal(told)
+
+
+def every_error(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
+    """All classes of the tree, depth first; documentation and tests are held against it."""
+    return [root, *(found for sub in root.__subclasses__() for found in every_error(sub))]

@@ -1,0 +1,91 @@
+"""`ocr-worker parse`: files and URLs through the pipeline in this process; Markdown on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocr_worker import log
+from ocr_worker.cli import FAILED, OK
+from ocr_worker.errors import InvalidRequest
+from ocr_worker.parsing.pipeline import Pipeline
+from ocr_worker.settings import load_settings
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.schema import DocumentResult, PageResult, default_id
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("sources", nargs="+", metavar="FILE|URL")
+    parser.add_argument("--pages", metavar="RANGES", help='1-based, as in "1-3,8"; of every source')
+    parser.add_argument("--json", action="store_true", help="the whole answer instead of Markdown")
+    parser.add_argument("--engine", help="instead of OCR_ENGINE")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Parse every source and print the result. Return the exit code."""
+    settings = load_settings()
+    if options.engine:
+        settings = settings.model_copy(update={"engine": options.engine})
+    log.configure("ERROR")
+    documents = [_document(source, options.pages) for source in options.sources]
+    request = parse_request({"documents": documents}, settings.engine)
+    pipeline = Pipeline(settings)
+    pipeline.start()
+    progress = _Progress(options.sources)
+    with progress.display:
+        response = pipeline.job(request, "cli", progress.on_page).run()
+    pipeline.close()
+    if options.json:
+        print(json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2))
+    for source, document in zip(options.sources, response.documents, strict=True):
+        if document.markdown and not options.json:
+            print(document.markdown)
+        _tell_faults(source, document)
+    return OK if response.status == "succeeded" else FAILED
+
+
+def _tell_faults(source: str, document: DocumentResult) -> None:
+    name = source.partition("?")[0]
+    if document.error and not document.pages:
+        print(f"{name}: {document.error.code}: {document.error.message}", file=sys.stderr)
+    for page in document.pages:
+        for told in [page.error] if page.error else page.warnings:
+            print(f"{name}: page {page.page}: {told.code}: {told.message}", file=sys.stderr)
+    for warning in document.warnings:
+        print(f"{name}: {warning.code}: {warning.message}", file=sys.stderr)
+
+
+def _document(source: str, pages: str | None) -> dict[str, str]:
+    ranges = {"pages": pages} if pages else {}
+    if "://" in source:
+        return {"url": source, **ranges}
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{source}: {error.strerror}") from None
+    return {"base64": base64.b64encode(data).decode(), **ranges}
+
+
+class _Progress:
+    """Pages done, on stderr; quiet where that is no terminal."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.display = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._tasks = {
+            default_id(number): self.display.add_task(Path(source.partition("?")[0]).name, total=None)
+            for number, source in enumerate(sources, start=1)
+        }
+
+    def on_page(self, name: str, expected: int, page: PageResult) -> None:
+        """Told by the pipeline of each page."""
+        self.display.update(self._tasks[name], total=expected, advance=1)

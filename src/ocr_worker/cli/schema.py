@@ -1,0 +1,24 @@
+"""`ocr-worker schema`: write the JSON Schema of request and response."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ocr_worker.cli import OK
+from ocr_worker.wire.json_schema import wire_schemas
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("folder", type=Path)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write one file per schema into the folder and print its path. Return the exit code."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in wire_schemas().items():
+        (options.folder / name).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        print(options.folder / name)
+    return OK
