@@ -21,12 +21,14 @@ RUN apt-get update \
     && printf '#!/bin/sh\nexec python -m ocr_worker.cli "$@"\n' > /usr/local/bin/ocr-worker \
     && chmod +x /usr/local/bin/ocr-worker
 COPY requirements.txt /tmp/requirements.txt
+# Paddle comes with no hash of ours, so the same pins constrain it without theirs.
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-deps -r /tmp/requirements.txt \
+    && sed '/--hash=/d; s/ \\$//' /tmp/requirements.txt > /tmp/constraints.txt \
     && case "$PADDLE" in \
          paddlepaddle-gpu*) index="--extra-index-url https://www.paddlepaddle.org.cn/packages/stable/$CUDA/" ;; \
          *) index= ;; \
        esac \
-    && pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore -c /tmp/requirements.txt $index "$PADDLE"
+    && pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore -c /tmp/constraints.txt $index "$PADDLE"
 # RUNPOD_LOG_LEVEL: the SDK's default, DEBUG, logs answers.
 ENV PYTHONUNBUFFERED=1 \
     PYTHONPATH=/app/src \
@@ -40,8 +42,8 @@ USER worker
 # set to nought: the same weights are the same layer, which registries and hosts then have already.
 FROM libraries AS weights
 ARG WEIGHTS
-COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/settings.py src/ocr_worker/threads.py \
-     /app/src/ocr_worker/
+COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/extras.py src/ocr_worker/settings.py \
+     src/ocr_worker/threads.py /app/src/ocr_worker/
 COPY src/ocr_worker/engines/paddleocr_vl/weights.py src/ocr_worker/engines/paddleocr_vl/download.py \
      /app/src/ocr_worker/engines/paddleocr_vl/
 RUN if [ "$WEIGHTS" != none ]; then \

@@ -1,20 +1,31 @@
 # `make run`: a real document through handler.py, with nothing but git, make and Python on the machine.
-# `make test`: everything that must hold. `make schema`: docs/*.json from the models. `make lock`: new pins.
+# `make check`: format, lint, types, import contracts and the pure tests, in under a minute. `make test`: everything that must hold.
+# `make schema`: docs/*.json from the models. `make lock`: new pins.
 # `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
 # `make compat`: PaddleX's own server and ours get the same requests, on the test weights.
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
 
+# PYTHON names the Python to use, as in `make run PYTHON=python3.12`; else the newest that is here.
+SUPPORTED := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
+ifndef PYTHON
 PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
-  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+  $$python $(SUPPORTED) 2>/dev/null && echo $$python && break; done)
+endif
 BIN := .venv/bin
 # --no-deps throughout: the locks are complete, and a resolver would bring a second build of OpenCV's cv2/.
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
-COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --python-version 3.11 pyproject.toml
+# On its own: beside a lock with hashes pip takes nothing without one.
+INSTALL_OURS := $(INSTALL) --editable .
+# --universal: one lock for every Python from 3.11 on; --generate-hashes: of all wheels and the source, for every platform.
+COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml
 
-.PHONY: run test test-vllm compat image-check lint schema lock clean
+.PHONY: run check test test-vllm compat image-check lint schema lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
+
+check: .venv/check lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not paddle and not browser"
 
 test: .venv/full lint
 	@tests/support/system_libraries.sh
@@ -41,36 +52,39 @@ compat: .venv/full .venv-paddlex/made
 	  $$(.venv-paddlex/bin/python -c 'import site; print(site.getsitepackages()[0])')/project.pth
 	@touch $@
 
-lint: .venv/full
-	$(BIN)/ruff check .
+lint: .venv/check
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 schema: .venv/light
 	$(BIN)/ocr-worker schema docs
 
 .venv/made:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed."; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) $(SUPPORTED) || { echo "Python 3.11, 3.12 or 3.13 is needed; PYTHON can name it."; exit 1; }
 	@$(PYTHON) -m venv .venv && touch $@
 
-# Where the full set is installed, it serves for both.
-.venv/light: requirements/light.txt pyproject.toml .venv/made
+# Where the full set is installed, it serves for all.
+.venv/light .venv/check: .venv/%: requirements/%.txt pyproject.toml .venv/made
 	@if [ -e .venv/full ]; then $(MAKE) --no-print-directory .venv/full; else \
-	  echo "Installing the light set (no Paddle) into .venv; once, about a minute ..."; \
-	  $(INSTALL) --requirement requirements/light.txt --editable .; fi
+	  echo "Installing requirements/$*.txt (no Paddle) into .venv; once, about a minute ..."; \
+	  $(INSTALL) --requirement requirements/$*.txt && $(INSTALL_OURS); fi
 	@touch $@
 
 .venv/full: requirements/full.txt pyproject.toml .venv/made
-	@echo "Installing the full set (Paddle for CPU, test tools) into .venv; once, a few minutes ..."
+	@echo "Installing requirements/full.txt (Paddle for CPU, test tools) into .venv; once, a few minutes ..."
 	@$(BIN)/python -m pip --quiet uninstall --yes opencv-python-headless 2>/dev/null
-	@$(INSTALL) --requirement requirements/full.txt --editable .
+	@$(INSTALL) --requirement requirements/full.txt
+	@$(INSTALL_OURS)
 	@touch $@
 
 lock: .venv/made
 	@$(INSTALL) uv==0.13.9
-	$(COMPILE) --override requirements/opencv-contrib.txt --extra paddle --group dev --output-file requirements/full.txt
-	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --output-file requirements/light.txt
-	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --output-file .venv/gpu.txt
+	$(COMPILE) --override requirements/opencv-contrib.txt --all-extras --group dev --output-file requirements/full.txt
+	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --extra http --extra batch --extra endpoint --extra s3 --group check --output-file requirements/check.txt
+	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --output-file requirements/light.txt
+	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --extra embedded --extra http --extra s3 --output-file .venv/gpu.txt
 	cat requirements/gpu-header.txt .venv/gpu.txt > requirements.txt
 
 # The Hub builds its Dockerfile's last stage: the image with vLLM, which serves both of its presets.

@@ -8,6 +8,7 @@ import pytest
 from pydantic import Field, SecretStr
 
 from ocr_worker.cli import doctor
+from ocr_worker.extras import install_command
 from ocr_worker.settings import Settings
 from support import tinyvl, vllm_command
 
@@ -78,3 +79,17 @@ def test_secrets_are_masked() -> None:
     assert "OCR_SERVER_URL=http://***host:8000/v1***" in text
     for secret in ("sk-1", "hush", "abc"):
         assert secret not in text
+
+
+def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine or a bucket without its extra stands in the way, with the command that installs it."""
+    monkeypatch.setattr(doctor, "_version", lambda distribution: None)
+    bucket = {"bucket_endpoint_url": "https://x/y", "bucket_access_key_id": "k", "bucket_secret_access_key": "s"}
+    for settings, extra in (
+        (tinyvl.settings(), "paddle"),
+        (tinyvl.settings(engine="embedded"), "embedded"),
+        (tinyvl.settings(engine="embedded", **bucket), "s3"),
+    ):
+        report = doctor.examine(settings)
+        assert not report.ok
+        assert any(line.startswith("not ready:") and install_command(extra) in line for line in report.lines)

@@ -8,6 +8,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
+import python_multipart  # noqa: F401  (Starlette reads forms with it, and misses it only when one arrives)
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import SecretStr
 
-from ocr_worker import __version__
+from ocr_worker import __version__, extras
 from ocr_worker.cli import FAILED, OK
 from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.engines.paddleocr_vl.model_server import place
@@ -52,6 +52,10 @@ def examine(settings: Settings) -> Report:
             lines.append(_model_server(settings, remedies))
         lines += _weights(settings, remedies)
         lines.append(_device(settings.device, remedies))
+    if settings.engine == "embedded" and not _version("rapidocr"):
+        remedies.append(_not_installed("RapidOCR", "embedded"))
+    if settings.bucket_endpoint_url and not _version("boto3"):
+        remedies.append(_not_installed("boto3, the S3 client,", "s3"))
     lines.append("limits: " + ", ".join(f"{name} {_shown(settings, name)}" for name in _LIMITS))
     lines += [f"  OCR_{name.upper()}={_shown(settings, name)}" for name in sorted(settings.model_fields_set)]
     lines += [f"not ready: {remedy}".replace("\n", "\n  ") for remedy in remedies] or ["ready"]
@@ -61,10 +65,14 @@ def examine(settings: Settings) -> Report:
 def _packages(remedies: list[str]) -> str:
     found = {name: _version(name) for name in ("paddleocr", "paddlex", "paddlepaddle-gpu", "paddlepaddle")}
     if not (found["paddleocr"] and found["paddlex"]):
-        remedies.append("PaddleOCR is not installed: pip install 'ocr-worker[paddle]', or set OCR_ENGINE=embedded")
-    if not (found["paddlepaddle-gpu"] or found["paddlepaddle"]):
-        remedies.append("Paddle is not installed: paddlepaddle-gpu from Paddle's index, or paddlepaddle for the CPU")
+        remedies.append(f"{_not_installed('PaddleOCR', 'paddle')}; or set OCR_ENGINE=embedded")
+    elif not (found["paddlepaddle-gpu"] or found["paddlepaddle"]):
+        remedies.append(f"{_not_installed('Paddle', 'paddle')}; or set OCR_ENGINE=embedded")
     return ", ".join(f"{name} {number}" for name, number in found.items() if number) or "no Paddle packages"
+
+
+def _not_installed(name: str, extra: str) -> str:
+    return f"{name} is not installed; run in the repository: {extras.install_command(extra)}"
 
 
 def _model_server(settings: Settings, remedies: list[str]) -> str:

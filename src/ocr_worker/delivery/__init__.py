@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ocr_worker import extras
 from ocr_worker.delivery.checkpoints import BucketCheckpoints, Checkpoints, NoCheckpoints
 from ocr_worker.delivery.destination import Destination, InBucket, Inline, Streamed
 from ocr_worker.errors import BucketRejected, DeliveryFailed, InvalidRequest
@@ -85,10 +86,8 @@ class Deliveries:
             return None
         if not self._settings.job_buckets:
             raise InvalidRequest("s3Config: this worker takes no bucket from a job; start it with OCR_JOB_BUCKETS=true")
-        from ocr_worker.delivery.bucket import Bucket
-
         given = parse_s3_config(config)
-        return Bucket.at(
+        return _bucket_class("s3Config").at(
             given.endpointUrl,
             given.accessId,
             given.accessSecret,
@@ -101,7 +100,17 @@ def _bucket_of(settings: Settings) -> Bucket | None:
     url, key, secret = settings.bucket_endpoint_url, settings.bucket_access_key_id, settings.bucket_secret_access_key
     if not (url and key and secret):  # the settings have all of them or none
         return None
-    from ocr_worker.delivery.bucket import Bucket
-
     name, region = settings.bucket_name, settings.bucket_region
-    return Bucket.at(url, key, secret.get_secret_value(), name=name, region=region, link_s=settings.bucket_link_s)
+    return _bucket_class("BUCKET_ENDPOINT_URL").at(
+        url, key, secret.get_secret_value(), name=name, region=region, link_s=settings.bucket_link_s
+    )
+
+
+def _bucket_class(user: str) -> type[Bucket]:
+    """Import the S3 client, which only a bucket needs. `user`: the setting or field that names one.
+
+    Raises SettingsInvalid: without the extra [s3].
+    """
+    with extras.needed_by(user, "s3"):
+        from ocr_worker.delivery.bucket import Bucket
+    return Bucket

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ocr_worker import extras
 from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.errors import EngineUnavailable
@@ -56,10 +57,15 @@ class EmbeddedEngine:
 
 
 def create(settings: Settings) -> EmbeddedEngine:
-    """The engine with its models loaded. Raises EngineUnavailable when one of them cannot be."""
-    try:
-        from ocr_worker.engines.embedded.reading.models import Models
+    """Return the engine with its models loaded.
 
-        return EmbeddedEngine(Models())
+    Raises SettingsInvalid when its packages are missing, EngineUnavailable when one of them does not load.
+    """
+    try:
+        with extras.needed_by("OCR_ENGINE=embedded", "embedded"):
+            from ocr_worker.engines.embedded.reading.models import Models
+
+            return EmbeddedEngine(Models())
     except (ImportError, OSError) as error:
-        raise EngineUnavailable(f"the embedded engine cannot load: {error}; install requirements.txt again") from error
+        command = extras.install_command("embedded")
+        raise EngineUnavailable(f"the embedded engine does not load: {error}; install it again: {command}") from error

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+from ocr_worker import extras
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.engines.paddleocr_vl.managed_server import ManagedServer
@@ -30,8 +31,8 @@ class Builder:
     def __call__(self) -> Engine:
         """An engine, loaded from whole local weights.
 
-        Raises WeightsMissing, SettingsInvalid (a device or a program that is not there), EngineUnavailable (Paddle
-        does not load, the model server is not what it should be) and EngineTimedOut (that server is frozen).
+        Raises WeightsMissing, SettingsInvalid (a package, a device or a program that is not there), EngineUnavailable
+        (Paddle does not load, the model server is not what it should be) and EngineTimedOut (that server is frozen).
         """
         with self._building:
             if self._failed:
@@ -53,11 +54,11 @@ class Builder:
         found = time.monotonic()
         tell_paddle(settings)
         try:
-            from ocr_worker.engines.paddleocr_vl import adapter  # 3 s: only once the weights are there
+            with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
+                from ocr_worker.engines.paddleocr_vl import adapter  # 3 s: only once the weights are there
         except ImportError as error:
             raise EngineUnavailable(
-                f"Paddle does not load: {error}\n"
-                "install `ocr-worker[paddle]` and paddlepaddle-gpu (for the CPU: paddlepaddle),"
+                f"Paddle does not load: {error}\ninstall it again: {extras.install_command('paddle')},"
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported = time.monotonic()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocr_worker import threads
+from ocr_worker import extras, threads
 from ocr_worker.errors import WeightsMissing
 from ocr_worker.settings import MEGABYTE, Settings, tell_paddle
 
@@ -211,7 +211,8 @@ def _download(settings: Settings, model: Model) -> None:
     log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
     started = time.monotonic()
     tell_paddle(settings)
-    from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
+    with extras.needed_by("the download of weights", "paddle"):
+        from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
 
     try:
         download(model.name)

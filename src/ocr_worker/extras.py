@@ -1,0 +1,44 @@
+"""Optional dependencies: one error for an import that needs an extra of `pyproject.toml` which is not installed.
+
+Each way in, each engine and the bucket import libraries of their own, which `pyproject.toml` lists as extras. Whoever
+loads one of these parts imports it inside `with needed_by(...)`. The error names the missing module, the extra, and the
+command to run in a clone; there is no package of this project on an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ocr_worker.errors import SettingsInvalid
+
+_PIP = ".venv/bin/python -m pip install"
+_COMMANDS = {
+    # rapid-layout asks for a second build of OpenCV; the lock leaves it out.
+    "embedded": f"{_PIP} --no-deps -r requirements/light.txt",
+    "paddle": f"{_PIP} -e '.[paddle]' paddlepaddle==3.3.1 (for a GPU: paddlepaddle-gpu, from Paddle's own index)",
+}
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, to be run in a clone of the repository."""
+    return _COMMANDS.get(extra, f"{_PIP} -e '.[{extra}]'")
+
+
+@contextmanager
+def needed_by(user: str, extra: str) -> Iterator[None]:
+    """Raise SettingsInvalid if an import inside the block misses a module of `extra`.
+
+    user: the command or setting that needs it, as the message names it. A module of this package that is missing is a
+    mistake of ours and passes through.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = error.name or ""
+        if module.partition(".")[0] == "ocr_worker":
+            raise
+        raise SettingsInvalid(
+            f"{user} needs {module!r}, which is not installed; it belongs to the extra [{extra}],"
+            f" so run in the repository: {install_command(extra)}"
+        ) from error

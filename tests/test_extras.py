@@ -1,0 +1,118 @@
+"""Without an extra, what needs it stops with one message: what is missing, and the command that installs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ocr_worker import extras
+from ocr_worker.cli import EXTRAS
+from ocr_worker.errors import SettingsInvalid
+from support import tinyvl
+from support.worker_process import ROOT, environment
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+# Python raises ModuleNotFoundError for a module that is None, as for one that is not installed.
+WITHOUT = "import sys, runpy; sys.modules[sys.argv.pop(1)] = None; sys.argv.pop(0); "
+CLI = "runpy.run_module('ocr_worker.cli', run_name='__main__', alter_sys=True)"
+HANDLER = "runpy.run_path('handler.py', run_name='__main__')"
+BUCKET = {
+    "BUCKET_ENDPOINT_URL": "http://127.0.0.1:1/answers",
+    "BUCKET_ACCESS_KEY_ID": "key",
+    "BUCKET_SECRET_ACCESS_KEY": "secret",
+}
+IMPORTED_AT_START = {
+    "serve": {
+        "fastapi",
+        "latex2mathml",
+        "markdown_it",
+        "nh3",
+        "prometheus_client",
+        "python_multipart",
+        "starlette",
+        "uvicorn",
+    },
+    "batch": {"httpx"},
+    "endpoint": {"aiohttp"},
+}
+
+
+def run_without(module: str, program: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in a Python that does not have the module."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT + program, module, "program", *arguments],
+        cwd=ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "module", "user", "program", "arguments", "settings"),
+    [
+        ("http", "uvicorn", "`ocr-worker serve`", CLI, ["serve"], {}),
+        ("http", "nh3", "`ocr-worker serve`", CLI, ["serve"], {}),
+        ("batch", "httpx", "`ocr-worker batch`", CLI, ["batch", "status", "out"], {}),
+        ("endpoint", "aiohttp", "`ocr-worker endpoint`", CLI, ["endpoint"], {}),
+        ("s3", "boto3", "BUCKET_ENDPOINT_URL", HANDLER, [], {"OCR_ENGINE": "embedded", **BUCKET}),
+        ("embedded", "rapidocr", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
+        ("embedded", "cv2", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
+        ("embedded", "onnxruntime", "OCR_ENGINE=embedded", CLI, ["parse", "LICENSE"], {"OCR_ENGINE": "embedded"}),
+        ("paddle", "paddleocr", "OCR_ENGINE=paddleocr-vl", HANDLER, [], tinyvl.environment()),
+        ("paddle", "paddle", "OCR_ENGINE=paddleocr-vl", HANDLER, [], tinyvl.environment()),
+    ],
+)
+def test_what_needs_an_extra_names_it(
+    extra: str, module: str, user: str, program: str, arguments: list[str], settings: dict[str, str]
+) -> None:
+    """A command, engine or bucket without its extra ends with code 1, the reason and the remedy, and no traceback."""
+    stopped = run_without(module, program, *arguments, **settings)
+    assert stopped.returncode == 1, stopped.stderr
+    assert f"SETTINGS_INVALID: {user} needs {module!r}" in stopped.stderr
+    assert f"[{extra}]" in stopped.stderr
+    assert extras.install_command(extra) in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+
+
+@pytest.mark.parametrize("command", EXTRAS)
+def test_a_command_imports_its_extra_at_start(command: str) -> None:
+    """What the extra of a command lists is imported with the command, so that nothing is missed later."""
+    program = f"import sys, ocr_worker.cli.{command}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert set(done.stdout.split()) >= IMPORTED_AT_START[command]
+
+
+def test_a_missing_module_of_ours_is_no_missing_extra() -> None:
+    """A wrong import inside the package stays what it is."""
+    with pytest.raises(ModuleNotFoundError), extras.needed_by("a test", "http"):
+        import ocr_worker.no_such_module  # noqa: F401
+
+
+@pytest.mark.parametrize("extra", PYPROJECT["project"]["optional-dependencies"])
+def test_the_command_installs_what_exists(extra: str) -> None:
+    """Each extra has a command that works in a clone: its files exist, its pins are those of the project."""
+    command = extras.install_command(extra)
+    assert command.startswith(".venv/bin/python -m pip install ")
+    assert f"-e '.[{extra}]'" in command or "-r requirements/light.txt" in command
+    for word in command.split():
+        if word.startswith("requirements/"):
+            assert Path(ROOT, word).is_file()
+        if "==" in word:
+            assert word in PYPROJECT["dependency-groups"]["dev"]
+
+
+def test_the_message_for_people() -> None:
+    """The message says who needs what, where it belongs, and what to run."""
+    with pytest.raises(SettingsInvalid) as caught, extras.needed_by("`ocr-worker serve`", "http"):
+        import no_such_module  # noqa: F401
+    assert str(caught.value) == (
+        "`ocr-worker serve` needs 'no_such_module', which is not installed; it belongs to the extra [http],"
+        " so run in the repository: .venv/bin/python -m pip install -e '.[http]'"
+    )
