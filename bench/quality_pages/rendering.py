@@ -91,7 +91,8 @@ def compressed(quality: int) -> Scan:
 
     def apply(pixels: np.ndarray) -> np.ndarray:
         _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+        with Image.open(BytesIO(data.tobytes())) as image:
+            return np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
 
     return apply
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded import EmbeddedEngine, create
@@ -20,4 +22,5 @@ def engine() -> EmbeddedEngine:
 def own_page() -> Pixels:
     from resources.make_page import page_png
 
-    return np.asarray(cv2.imdecode(np.frombuffer(page_png(), np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    with Image.open(io.BytesIO(page_png())) as page:
+        return np.ascontiguousarray(np.asarray(page.convert("RGB"))[:, :, ::-1])
