@@ -56,6 +56,7 @@ lint: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/codespell handler.py src bench docs *.md
 	$(BIN)/lint-imports
 
 schema: .venv/light

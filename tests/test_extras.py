@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ocr_worker import extras
-from ocr_worker.cli import EXTRAS
 from ocr_worker.errors import SettingsInvalid
 from support import tinyvl
 from support.worker_process import ROOT, environment
@@ -54,13 +53,14 @@ def run_without(module: str, program: str, *arguments: str, **settings: str) -> 
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("extra", "module", "user", "program", "arguments", "settings"),
     [
-        ("http", "uvicorn", "`ocr-worker serve`", CLI, ["serve"], {}),
-        ("http", "nh3", "`ocr-worker serve`", CLI, ["serve"], {}),
-        ("batch", "httpx", "`ocr-worker batch`", CLI, ["batch", "status", "out"], {}),
-        ("endpoint", "aiohttp", "`ocr-worker endpoint`", CLI, ["endpoint"], {}),
+        ("http", "uvicorn", "the HTTP app", CLI, ["serve"], {}),
+        ("http", "nh3", "the HTTP app", CLI, ["serve"], {}),
+        ("batch", "httpx", "the batch client", CLI, ["batch", "status", "out"], {}),
+        ("endpoint", "aiohttp", "the local endpoint", CLI, ["endpoint"], {}),
         ("s3", "boto3", "BUCKET_ENDPOINT_URL", HANDLER, [], {"OCR_ENGINE": "embedded", **BUCKET}),
         ("embedded", "rapidocr", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
         ("embedded", "cv2", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
@@ -81,7 +81,8 @@ def test_what_needs_an_extra_names_it(
     assert "Traceback" not in stopped.stderr
 
 
-@pytest.mark.parametrize("command", EXTRAS)
+@pytest.mark.process
+@pytest.mark.parametrize("command", IMPORTED_AT_START)
 def test_a_command_imports_its_extra_at_start(command: str) -> None:
     """What the extra of a command lists is imported with the command, so that nothing is missed later."""
     program = f"import sys, ocr_worker.cli.{command}; print(*sys.modules)"
@@ -110,9 +111,9 @@ def test_the_command_installs_what_exists(extra: str) -> None:
 
 def test_the_message_for_people() -> None:
     """The message says who needs what, where it belongs, and what to run."""
-    with pytest.raises(SettingsInvalid) as caught, extras.needed_by("`ocr-worker serve`", "http"):
+    with pytest.raises(SettingsInvalid) as caught, extras.needed_by("the HTTP app", "http"):
         import no_such_module  # noqa: F401
     assert str(caught.value) == (
-        "`ocr-worker serve` needs 'no_such_module', which is not installed; it belongs to the extra [http],"
+        "the HTTP app needs 'no_such_module', which is not installed; it belongs to the extra [http],"
         " so run in the repository: .venv/bin/python -m pip install -e '.[http]'"
     )

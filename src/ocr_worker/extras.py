@@ -1,8 +1,8 @@
 """Optional dependencies: one error for an import that needs an extra of `pyproject.toml` which is not installed.
 
-Each way in, each engine and the bucket import libraries of their own, which `pyproject.toml` lists as extras. Whoever
-loads one of these parts imports it inside `with needed_by(...)`. The error names the missing module, the extra, and the
-command to run in a clone; there is no package of this project on an index.
+The packages `app`, `batch` and `endpoint`, the engines and the bucket use libraries that `pyproject.toml` lists as
+extras. Each of these parts is imported inside `with needed_by(...)`. The error names the missing module, the extra, and
+the command to run in a clone; there is no package of this project on an index.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def install_command(extra: str) -> str:
 def needed_by(user: str, extra: str) -> Iterator[None]:
     """Raise SettingsInvalid if an import inside the block misses a module of `extra`.
 
-    user: the command or setting that needs it, as the message names it. A module of this package that is missing is a
+    user: the part or setting that needs it, as the message names it. A module of this package that is missing is a
     mistake of ours and passes through.
     """
     try:

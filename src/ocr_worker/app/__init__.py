@@ -11,15 +11,17 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI, Request
-from starlette.middleware.cors import CORSMiddleware
-
-from ocr_worker import __version__
-from ocr_worker.app import health, paddlex, parse, playground, problems
-from ocr_worker.app.body import BodyLimit
-from ocr_worker.app.service import Service
+from ocr_worker import __version__, extras
 from ocr_worker.errors import Unauthorized
 from ocr_worker.settings import MEGABYTE, Settings
+
+with extras.needed_by("the HTTP app", "http"):
+    from fastapi import Depends, FastAPI, Request
+    from starlette.middleware.cors import CORSMiddleware
+
+    from ocr_worker.app import health, paddlex, parse, playground, problems
+    from ocr_worker.app.body import BodyLimit
+    from ocr_worker.app.service import Service
 
 _BASE64 = 1.4  # a file in JSON is a third larger, and a little
 _BODIES = 4  # of the largest would fill the room; three come in

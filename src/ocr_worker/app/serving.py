@@ -6,14 +6,17 @@ import ipaddress
 import threading
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 
+from ocr_worker import extras
 from ocr_worker.app import create_app
 from ocr_worker.app.health import ping_router
 from ocr_worker.app.service import Service
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.settings import Settings
+
+with extras.needed_by("the HTTP app", "http"):
+    import uvicorn
 
 
 def serve(settings: Settings, host: str, *, is_open: bool, port: int | None = None) -> None:

@@ -11,10 +11,14 @@ async with Batch(Path("out"), RemoteEndpoint(...)) as batch:
 
 from __future__ import annotations
 
-from ocr_worker.batch.batch import Batch
-from ocr_worker.batch.inputs import Item, gather
-from ocr_worker.batch.model import BatchSummary, DocumentSummary, Health, Look, Service, State
-from ocr_worker.batch.runner import RunOptions
+from ocr_worker import extras
+
+with extras.needed_by("the batch client", "batch"):
+    from ocr_worker.batch.batch import Batch
+    from ocr_worker.batch.inputs import Item, gather
+    from ocr_worker.batch.model import BatchSummary, DocumentSummary, Health, Look, Service, State
+    from ocr_worker.batch.remote import RemoteEndpoint
+    from ocr_worker.batch.runner import RunOptions
 
 __all__ = [
     "Batch",
@@ -23,6 +27,7 @@ __all__ = [
     "Health",
     "Item",
     "Look",
+    "RemoteEndpoint",
     "RunOptions",
     "Service",
     "State",

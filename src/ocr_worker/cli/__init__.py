@@ -10,9 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import ModuleType
 
-from ocr_worker import extras
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -26,7 +24,6 @@ COMMANDS = {
     "doctor": "what would run here; exit code 1 when the worker could not start",
     "schema": "write the JSON Schema of request and answer",
 }
-EXTRAS = {"endpoint": "endpoint", "batch": "batch", "serve": "http"}  # the other commands need none
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,16 +50,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     for name, description in COMMANDS.items():
         command = commands.add_parser(name, help=description)
         if name == chosen:
-            module = _module(name)
+            module = import_module(f"ocr_worker.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
-
-
-def _module(name: str) -> ModuleType:
-    """Import a command's module. Raises SettingsInvalid if the extra that the command needs is not installed."""
-    module = f"ocr_worker.cli.{name}"
-    if name not in EXTRAS:
-        return import_module(module)
-    with extras.needed_by(f"`ocr-worker {name}`", EXTRAS[name]):
-        return import_module(module)

@@ -21,7 +21,10 @@ rates. Where it is not the real platform:
 
 from __future__ import annotations
 
-from ocr_worker.endpoint.limits import Limits
-from ocr_worker.endpoint.server import LocalEndpoint
+from ocr_worker import extras
+
+with extras.needed_by("the local endpoint", "endpoint"):
+    from ocr_worker.endpoint.limits import Limits
+    from ocr_worker.endpoint.server import LocalEndpoint
 
 __all__ = ["Limits", "LocalEndpoint"]
