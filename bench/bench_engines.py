@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker.engines import create_engine
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import options_model
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.sources.rasterizer import RasterRequest, child
 from ocr_worker.sources.rasterizer.document import text_line

@@ -22,10 +22,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rapidocr import RapidOCR
 
-from ocr_worker.engines.base import PageImage, TextLine
 from ocr_worker.engines.embedded import create, page
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.options import EmbeddedOptions
+from ocr_worker.pages import PageImage, TextLine
 from ocr_worker.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -18,7 +18,10 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("the worker process", {"handler"}),
     ("ways in", {"app", "batch", "cli", "endpoint", "runpod_worker"}),
     ("one job", {"parsing"}),
-    ("its stages", {"delivery", "engines", "sources", "wire"}),
+    ("what becomes of results", {"delivery"}),
+    ("stages", {"engines", "sources"}),
+    ("what stages hand on", {"pages"}),
+    ("what travels", {"wire"}),
     ("the ground", {"errors", "log", "memory", "settings", "threads", "ocr_worker"}),
 ]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ocr_worker.engines.base import PageImage, ParsedPage, figure_name
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, WeightsMissing
+from ocr_worker.pages import PageImage, ParsedPage, figure_name
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import Block, EngineInfo, Figure, ParseOptions
 

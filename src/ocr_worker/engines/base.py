@@ -7,68 +7,11 @@ worker then tries the pages of the batch one by one, so that a fault costs the p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.wire.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions, TextSource
-
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class TextWord:
-    """A word of a born-digital page's own text; `bbox` as floats in pixels of the page's raster."""
-
-    text: str
-    bbox: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class TextLine:
-    """A line of a born-digital page's own text; `bbox` as for words, which may be empty."""
-
-    text: str
-    bbox: tuple[float, float, float, float]
-    words: tuple[TextWord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PageImage:
-    """One rendered page.
-
-    pixels: uint8 [height, width, 3], BGR. dpi: of the rendering; None for images that do not say.
-    text_lines: the page's own text layer, when it has one and it was asked for.
-    """
-
-    number: int
-    pixels: Pixels
-    dpi: float | None = None
-    warnings: tuple[PageWarning, ...] = ()
-    text_lines: tuple[TextLine, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedPage:
-    """What an engine read on one page. `width`, `height`: pixels of the page as it was processed (after turning it).
-
-    image: base64 JPEG of the page as it was processed, where `options.page_images` is "inline".
-    raw: JSON that the engine's own `merge_pages` reads, opaque to everybody else.
-    Figures carry base64 only where `options.figures` is "inline". Markdown names them by `Figure.name`.
-    """
-
-    width: int
-    height: int
-    markdown: str
-    blocks: list[Block]
-    figures: list[Figure] = field(default_factory=list)
-    warnings: list[PageWarning] = field(default_factory=list)
-    text_source: TextSource = "picture"
-    raw: dict[str, Any] | None = None
-    image: str | None = None
+from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.wire.schema import EngineInfo, ParseOptions
 
 
 class Engine(Protocol):
@@ -126,11 +69,6 @@ class MergesPages(Protocol):
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
         """The document's pages in order, None for one that failed; the same number comes back. On any thread."""
         ...
-
-
-def figure_name(page: int, index: int) -> str:
-    """The name of the page's figure number `index` (from 1): unique in its document."""
-    return f"page-{page}-figure-{index}.jpg"
 
 
 def options_of(options: ParseOptions) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import base64
 
 import cv2
 
-from ocr_worker.engines.base import Pixels
+from ocr_worker.pages import Pixels
 
 JPEG_QUALITY = 90
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ocr_worker.engines.base import Engine, PageImage, ParsedPage
+from ocr_worker.engines.base import Engine
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.wire.schema import Block, Figure, PageWarning, ParseOptions
 
 log = logging.getLogger(__name__)

@@ -19,19 +19,19 @@ from typing import Any
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, KeptPages, NoCheckpoints
 from ocr_worker.engines import engine_builders
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import check_options
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
 from ocr_worker.log import event
+from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
+from ocr_worker.parsing import results
 from ocr_worker.parsing.replicas import Replicas
+from ocr_worker.parsing.results import DocumentFacts
 from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
-from ocr_worker.wire import results
 from ocr_worker.wire.page_ranges import parse_page_ranges
-from ocr_worker.wire.results import DocumentFacts, PageOutcome
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
 from ocr_worker import threads
-from ocr_worker.engines.base import Engine, MergesPages, ParsedPage, Revives
+from ocr_worker.engines.base import Engine, MergesPages, Revives
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
+from ocr_worker.pages import ParsedPage
 from ocr_worker.parsing.isolation import parse_isolated
 from ocr_worker.parsing.scheduler import Scheduler, Task
 from ocr_worker.wire.schema import EngineInfo

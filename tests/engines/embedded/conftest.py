@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded import EmbeddedEngine, create
+from ocr_worker.pages import Pixels
 from ocr_worker.settings import Settings
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.errors import EngineUnavailable
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import EngineInfo, ParseOptions
 

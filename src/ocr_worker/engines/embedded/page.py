@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
-from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.columns import holds_columns
@@ -22,6 +21,7 @@ from ocr_worker.engines.embedded.reading.upright import upright
 from ocr_worker.engines.embedded.tables.detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.pictures import jpeg
+from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.wire.schema import BBox, Block, Figure, ParseOptions
 
 LAYER_SIDE = 800  # pixels on which lines are looked for that a text layer does not have

@@ -15,7 +15,6 @@ import paddle  # noqa: E402
 from paddleocr import PaddleOCRVL  # noqa: E402
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
-from ocr_worker.engines.base import PageImage, ParsedPage  # noqa: E402
 from ocr_worker.engines.options import (  # noqa: E402
     PaddleOcrVlOptions,
     check_options,
@@ -26,6 +25,7 @@ from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, place, still_reads  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
+from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
 from ocr_worker.wire.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
 

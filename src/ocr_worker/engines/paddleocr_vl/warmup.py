@@ -9,9 +9,10 @@ from difflib import SequenceMatcher
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.base import Engine, PageImage
+from ocr_worker.engines.base import Engine
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable
+from ocr_worker.pages import PageImage
 from ocr_worker.settings import Settings
 
 log = logging.getLogger(__name__)
