@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import create
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support import tinyvl
 
 WANTED = 1.05

@@ -17,8 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_worker.engines import create_engine
-from ocr_worker.engines.options import options_model
+from ocr_worker.engines.registry import create_engine, options_model
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.sources.rasterizer import RasterRequest, child

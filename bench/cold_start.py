@@ -42,7 +42,7 @@ import_sdk()
 marks.append(time.perf_counter())
 from ocr_worker import pipeline, request, response
 from ocr_worker.settings import load_settings
-from ocr_worker.engines import create_engine
+from ocr_worker.engines.registry import create_engine
 settings = load_settings()
 marks.append(time.perf_counter())
 engine = create_engine(settings)

@@ -83,7 +83,7 @@ def test_every_fault_is_told_with_its_path(worker: Worker, job_input: Any, told:
 
 def test_an_option_of_another_engine_is_refused_by_its_name(worker: Worker) -> None:
     """An option that only another engine honours is refused, and the message names that engine."""
-    from ocr_worker.engines.options import PaddleOcrVlOptions
+    from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
     from ocr_worker.wire.schema import ParseOptions
 
     # No more than a message holds.

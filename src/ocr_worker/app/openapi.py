@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, create_model
 
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
-from ocr_worker.engines.options import options_model
+from ocr_worker.engines.registry import options_model
 from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, every_error
 from ocr_worker.wire.schema import ParseRequest
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, KeptPages, NoCheckpoints
-from ocr_worker.engines import engine_builders
-from ocr_worker.engines.options import check_options
+from ocr_worker.engines.paddleocr_vl.options import check_options
+from ocr_worker.engines.registry import engine_builders
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
 from ocr_worker.log import event
 from ocr_worker.pages import PageImage, PageOutcome, ParsedPage

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, create_model
 
-from ocr_worker.engines.options import ENGINE_OPTIONS
+from ocr_worker.engines.registry import ENGINE_OPTIONS
 from ocr_worker.wire.request import SHORT_FORMS
 from ocr_worker.wire.schema import PageChunk, ParseOptions, ParseRequest, ParseResponse, PartChunk, SummaryChunk
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ocr_worker.engines.options import ENGINE_OPTIONS, options_model
+from ocr_worker.engines.registry import ENGINE_OPTIONS, options_model
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.wire.schema import MAX_DOCUMENTS, DocumentRequest, ParseOptions, ParseRequest, S3Config
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_worker.engines.embedded import EmbeddedEngine, create
+from ocr_worker.engines.embedded.engine import EmbeddedEngine, create
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import Settings
 

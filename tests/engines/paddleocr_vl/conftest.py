@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import create
 from support import tinyvl
 
 

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import Builder, create
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+from ocr_worker.engines.paddleocr_vl.builder import Builder, create
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import load_settings
 from support import tinyvl, vllm_command

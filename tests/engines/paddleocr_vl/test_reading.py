@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.options import PaddleOcrVlOptions
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, InvalidRequest
 from ocr_worker.pages import PageImage, ParsedPage
 from support import tinyvl

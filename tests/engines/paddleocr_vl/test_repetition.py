@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import create
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer
 from support import tinyvl
 

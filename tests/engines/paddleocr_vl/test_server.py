@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_worker.engines.options import PaddleOcrVlOptions, check_options
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import create
 from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
 from ocr_worker.errors import (
     EngineTimedOut,
     EngineUnavailable,

@@ -14,7 +14,7 @@ from support import tinyvl
 # Ends with code 3 when Paddle was imported on the way: seconds that a worker which cannot start should not take.
 START = """
 import sys
-from ocr_worker.engines import create_engine
+from ocr_worker.engines.registry import create_engine
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.settings import load_settings
 try:

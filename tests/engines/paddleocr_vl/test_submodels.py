@@ -9,8 +9,8 @@ import paddle
 import pytest
 import yaml
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import create
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import WeightsMissing
 from support import tinyvl
 

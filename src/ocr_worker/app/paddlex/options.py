@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, is_url
 from ocr_worker.app.paddlex.route import Fault, InvalidFile, Refusal
-from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, check_options, options_model
+from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, check_options
+from ocr_worker.engines.registry import options_model
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import DocumentRequest, ParseOptions, ParseRequest

@@ -20,8 +20,8 @@ from ocr_worker.engines.embedded.reading.text_layer import is_honest, layer_boxe
 from ocr_worker.engines.embedded.reading.upright import upright
 from ocr_worker.engines.embedded.tables.detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
-from ocr_worker.engines.pictures import jpeg
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
+from ocr_worker.pictures import jpeg
 from ocr_worker.wire.schema import BBox, Block, Figure, ParseOptions
 
 LAYER_SIDE = 800  # pixels on which lines are looked for that a text layer does not have

@@ -15,14 +15,11 @@ import paddle  # noqa: E402
 from paddleocr import PaddleOCRVL  # noqa: E402
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
-from ocr_worker.engines.options import (  # noqa: E402
-    PaddleOcrVlOptions,
-    check_options,
-)
 from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured, share_figures  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, place, still_reads  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, model_name
+from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, PaddleOcrVlOptions
 from ocr_worker.settings import Settings
 
 _PASSED_ON = (

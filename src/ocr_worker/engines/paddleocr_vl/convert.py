@@ -11,8 +11,8 @@ from typing import Any
 
 from PIL.Image import Image
 
-from ocr_worker.engines.pictures import jpeg
 from ocr_worker.pages import ParsedPage, Pixels, figure_name
+from ocr_worker.pictures import jpeg
 from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
 
 JPEG_QUALITY = 90

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 from PIL import Image
 
-from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
+from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
 from ocr_worker.errors import EngineError, EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.settings import Settings
 

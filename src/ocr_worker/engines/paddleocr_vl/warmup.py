@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.options import PaddleOcrVlOptions
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.pages import PageImage
 from ocr_worker.settings import Settings

@@ -19,14 +19,6 @@ DEFAULT_MIN_PIXELS = 112_896
 DEFAULT_MAX_PIXELS = 1_003_520
 
 
-class EmbeddedOptions(ParseOptions):
-    """Options of the embedded CPU engine."""
-
-    text_layer: Literal["auto", "never"] = Field(
-        "auto", description="`auto`: a PDF page's own text is used where the picture does not contradict it"
-    )
-
-
 class PaddleOcrVlOptions(ParseOptions):
     """Options of PaddleOCR-VL, in the engine's own names; what is not given is as the pipeline has it."""
 
@@ -64,17 +56,6 @@ class PaddleOcrVlOptions(ParseOptions):
         if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
             raise ValueError("`min_pixels` is above `max_pixels`")
         return self
-
-
-ENGINE_OPTIONS: dict[str, type[ParseOptions]] = {
-    "paddleocr-vl": PaddleOcrVlOptions,
-    "embedded": EmbeddedOptions,
-}
-
-
-def options_model(engine: str) -> type[ParseOptions]:
-    """The options model of the engine of this name; engines from outside have the common options only."""
-    return ENGINE_OPTIONS.get(engine, ParseOptions)
 
 
 def check_options(options: ParseOptions, settings: Settings) -> None:
