@@ -1,19 +1,24 @@
-"""Pictures that leave an engine."""
+"""Write pictures as results carry them: JPEG in base64."""
 
 from __future__ import annotations
 
 import base64
+import io
 
-import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from ocr_worker.pages import Pixels
-
-JPEG_QUALITY = 90
+QUALITY = 90
 
 
-def jpeg(pixels: Pixels) -> str | None:
-    """A JPEG of BGR pixels, in base64; None where there are none."""
-    if not pixels.size:
-        return None
-    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return base64.b64encode(data.tobytes()).decode() if done else None
+def jpeg(image: Image.Image, quality: int = QUALITY) -> str:
+    """Return the image as a base64 JPEG, without transparency."""
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=quality)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def jpeg_of_pixels(pixels: NDArray[np.uint8]) -> str | None:
+    """Return BGR pixels [height, width, 3] as a base64 JPEG; None for an empty array."""
+    return jpeg(Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))) if pixels.size else None

@@ -122,9 +122,10 @@ def test_what_stands_beside_the_input_is_the_platforms(worker: Worker) -> None:
 def test_requests_are_checked_without_an_engine() -> None:
     """Checking a request imports neither an engine nor Paddle."""
     program = (
-        "import sys; from ocr_worker.wire.request import parse_request\n"
-        "parse_request({'url': 'https://example.com/a.pdf'}, 'paddleocr-vl')\n"
-        "print([name for name in sys.modules if name.split('.')[0] in ('paddle', 'paddleocr', 'rapidocr', 'runpod')])"
+        "import sys; from ocr_worker.engines.registry import engine_spec, read_request\n"
+        "read_request({'url': 'https://example.com/a.pdf'}, engine_spec('paddleocr-vl'))\n"
+        "libraries = ('paddle', 'paddleocr', 'rapidocr', 'runpod', 'cv2')\n"
+        "print([name for name in sys.modules if name.split('.')[0] in libraries])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path("/"))
     assert done.stdout.strip() == "[]"

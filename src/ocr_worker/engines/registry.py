@@ -1,56 +1,65 @@
-"""The engines, chosen by name and never by accident."""
+"""Engines by name. Reading a spec imports no engine library: those are imported when an engine is built."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
+from typing import Any
 
-from ocr_worker.engines.base import Engine
-from ocr_worker.engines.embedded.options import EmbeddedOptions
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
+from ocr_worker.engines.base import EngineSpec
 from ocr_worker.errors import SettingsInvalid
-from ocr_worker.settings import Settings
-from ocr_worker.wire.schema import ParseOptions
+from ocr_worker.wire.request import parse_request
+from ocr_worker.wire.schema import ParseOptions, ParseRequest
 
-_FACTORIES = {
-    "paddleocr-vl": "ocr_worker.engines.paddleocr_vl.builder:create",
-    "embedded": "ocr_worker.engines.embedded.engine:create",
+BUILT_IN = {
+    "paddleocr-vl": "ocr_worker.engines.paddleocr_vl.spec:SPEC",
+    "embedded": "ocr_worker.engines.embedded.spec:SPEC",
 }
 
 
-def engine_builders(settings: Settings) -> list[Callable[[], Engine]]:
-    """What builds each engine of this worker; several run side by side only where a model server does the reading."""
-    if settings.engine == "paddleocr-vl":
-        from ocr_worker.engines.paddleocr_vl.builder import Builder
+@cache
+def engine_spec(name: str) -> EngineSpec[Any]:
+    """Return the spec of the engine that OCR_ENGINE=`name` chooses: one of ours, or `module:attribute` of any package.
 
-        return [Builder(settings)] * (1 if settings.backend == "native" else settings.replicas)
-    return [lambda: create_engine(settings)]
-
-
-def create_engine(settings: Settings) -> Engine:
-    """The engine that `settings.engine` names: one of ours, or `module:factory` of one that was installed beside us.
-
-    The factory takes the settings. Raises SettingsInvalid for an unknown name; what the factory raises goes through.
+    Raises SettingsInvalid when there is no such engine.
     """
-    target = _FACTORIES.get(settings.engine, settings.engine)
-    module, colon, factory = target.partition(":")
+    module, colon, attribute = BUILT_IN.get(name, name).partition(":")
     if not colon:
-        known = ", ".join(sorted(_FACTORIES))
-        raise SettingsInvalid(f"OCR_ENGINE={settings.engine!r} is unknown; choose one of: {known}")
+        raise SettingsInvalid(
+            f"OCR_ENGINE={name!r} is unknown; choose one of: {', '.join(sorted(BUILT_IN))},"
+            " or name an EngineSpec of your own as module:attribute"
+        )
     try:
-        create = getattr(import_module(module), factory)
+        spec = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise SettingsInvalid(f"OCR_ENGINE={settings.engine!r} cannot be imported: {error}") from None
-    engine: Engine = create(settings)
-    return engine
+        raise SettingsInvalid(f"OCR_ENGINE={name!r} cannot be imported: {error}") from None
+    if not isinstance(spec, EngineSpec):
+        raise SettingsInvalid(
+            f"OCR_ENGINE={name!r} is an object of type {type(spec).__name__}, not an EngineSpec;"
+            " name an `ocr_worker.engines.base.EngineSpec`, such as your_module:SPEC (CONTRIBUTING.md, Add an engine)"
+        )
+    if name not in BUILT_IN and spec.name in BUILT_IN:
+        raise SettingsInvalid(f"OCR_ENGINE={name!r}: the name {spec.name!r} belongs to another engine; rename the spec")
+    return spec
 
 
-ENGINE_OPTIONS: dict[str, type[ParseOptions]] = {
-    "paddleocr-vl": PaddleOcrVlOptions,
-    "embedded": EmbeddedOptions,
-}
+def options_models(name: str) -> dict[str, type[ParseOptions]]:
+    """Return the options model of each of our engines, and of the one that OCR_ENGINE=`name` chooses, by engine."""
+    specs = [engine_spec(known) for known in (*BUILT_IN, name)]
+    return {spec.name: spec.options for spec in specs}
 
 
-def options_model(engine: str) -> type[ParseOptions]:
-    """The options model of the engine of this name; engines from outside have the common options only."""
-    return ENGINE_OPTIONS.get(engine, ParseOptions)
+def read_request(job_input: Any, spec: EngineSpec[Any]) -> ParseRequest:
+    """Return the validated request in a job's `input`, with options of the engine `spec`. Raises InvalidRequest."""
+    return parse_request(job_input, spec.options, _foreign_options(spec))
+
+
+def _foreign_options(spec: EngineSpec[Any]) -> Mapping[str, str]:
+    """Return the options that only our other engines have, each with a message that says so."""
+    return {
+        option: f"is an option of the engine {engine}; this worker runs {spec.name}"
+        for engine in BUILT_IN
+        for option in engine_spec(engine).options.model_fields
+        if option not in spec.options.model_fields
+    }

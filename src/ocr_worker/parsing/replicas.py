@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from typing import Any
 
 from ocr_worker import threads
 from ocr_worker.engines.base import Engine, MergesPages, Revives
@@ -36,7 +37,7 @@ class Replicas:
     def __init__(
         self,
         scheduler: Scheduler,
-        factories: Sequence[Callable[[], Engine]],
+        factories: Sequence[Callable[[], Engine[Any]]],
         *,
         call_timeout_s: float,
         page_timeout_s: float = 0,
@@ -169,9 +170,9 @@ class Replicas:
 class _Replica:
     """One engine with the pages it has in hand; the watchdog looks at it from another thread."""
 
-    def __init__(self, factory: Callable[[], Engine]) -> None:
+    def __init__(self, factory: Callable[[], Engine[Any]]) -> None:
         self._factory = factory
-        self._engine: Engine | None = None
+        self._engine: Engine[Any] | None = None
         self._lock = threading.Lock()
         self._in_hand: list[Task] = []
         self._deadline = float("inf")
@@ -186,7 +187,7 @@ class _Replica:
         return {"engine": built - started, "warm_up": time.monotonic() - built}
 
     @property
-    def loaded(self) -> Engine:
+    def loaded(self) -> Engine[Any]:
         """The engine. Raises EngineUnavailable before it was loaded."""
         if self._engine is None:
             raise EngineUnavailable("the engine was not loaded")

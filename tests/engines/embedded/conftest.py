@@ -8,12 +8,11 @@ import pytest
 
 from ocr_worker.engines.embedded.engine import EmbeddedEngine, create
 from ocr_worker.pages import Pixels
-from ocr_worker.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def engine() -> EmbeddedEngine:
-    return create(Settings(engine="embedded"))
+    return create()
 
 
 @pytest.fixture(scope="session")

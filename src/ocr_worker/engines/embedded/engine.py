@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.pages import PageImage, ParsedPage
-from ocr_worker.settings import Settings
-from ocr_worker.wire.schema import EngineInfo, ParseOptions
+from ocr_worker.wire.schema import EngineInfo
 
 if TYPE_CHECKING:
     from ocr_worker.engines.embedded.reading.models import Models
@@ -38,8 +37,8 @@ class EmbeddedEngine:
         if _WARM_UP_TEXT not in page.markdown:
             raise EngineUnavailable("the embedded engine does not read its own warm-up page; reinstall its packages")
 
-    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage]:
-        """One parsed page for each page, in order."""
+    def parse(self, pages: Sequence[PageImage], options: EmbeddedOptions) -> list[ParsedPage]:
+        """See `Engine.parse`."""
         from ocr_worker.engines.embedded.page import parse_page
 
         return [parse_page(self._models, page, options) for page in pages]
@@ -49,8 +48,8 @@ class EmbeddedEngine:
         self._models.close()
 
 
-def create(settings: Settings) -> EmbeddedEngine:
-    """The engine with its models loaded. Raises EngineUnavailable when one of them cannot be."""
+def create() -> EmbeddedEngine:
+    """Return the engine with its models loaded. Raises EngineUnavailable when one of them does not load."""
     try:
         from ocr_worker.engines.embedded.reading.models import Models
 

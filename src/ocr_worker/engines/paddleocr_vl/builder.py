@@ -11,6 +11,7 @@ from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.engines.paddleocr_vl.managed_server import ManagedServer
 from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer, ModelServer
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.log import event
 from ocr_worker.settings import Settings, tell_paddle
@@ -27,7 +28,7 @@ class Builder:
         self._model_server: ModelServer | None = None
         self._failed: Exception | None = None
 
-    def __call__(self) -> Engine:
+    def __call__(self) -> Engine[PaddleOcrVlOptions]:
         """An engine, loaded from whole local weights.
 
         Raises WeightsMissing, SettingsInvalid (a device or a program that is not there), EngineUnavailable (Paddle
@@ -44,7 +45,7 @@ class Builder:
                     self._model_server.close()  # before the worker ends: it may end without a word
                 raise
 
-    def _build(self) -> Engine:
+    def _build(self) -> Engine[PaddleOcrVlOptions]:
         settings = self._settings
         began = time.monotonic()
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
@@ -73,8 +74,3 @@ class Builder:
         if settings.server == "external":
             return ExternalServer(settings)
         return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
-
-
-def create(settings: Settings) -> Engine:
-    """One engine of its own. Raises what `Builder` raises."""
-    return Builder(settings)()
