@@ -22,7 +22,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("stages", {"engines", "sources"}),
     ("what stages hand on", {"pages"}),
     ("what travels", {"wire"}),
-    ("the ground", {"errors", "log", "memory", "pictures", "settings", "threads", "ocr_worker"}),
+    ("the ground", {"characters", "errors", "log", "memory", "pictures", "settings", "threads", "ocr_worker"}),
 ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 
 from support.app_process import App, health, serving
 from support.drawing import document, png, request, tiff
@@ -26,13 +29,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a worker with this engine, installed from a copy of its folder into one of its own."""
     folder = tmp_path_factory.mktemp("own_engine")
     source, site = folder / "source", folder / "site"
-    shutil.copytree(
-        ROOT / "examples" / "own_engine", source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-    )
+    shutil.copytree(ROOT / "examples" / "own_engine", source)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     options = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(site)]
     subprocess.run([*pip, *options, str(source)], check=True, timeout=120)
-    return {"OCR_ENGINE": ENGINE, "PYTHONPATH": f"{python_path()}:{site}"}
+    return {"OCR_ENGINE": ENGINE, "PYTHONPATH": os.pathsep.join((python_path(), str(site)))}
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -55,7 +56,7 @@ def test_its_option_has_an_effect(settings: dict[str, str], tmp_path: Path) -> N
         done = dry_run(["--test_input", json.dumps({"input": job_input})], tmp_path, **settings)
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
-        assert done.stdout.count("- ") - done.stdout.count("-- ") == colors
+        assert done.stdout.count(" %") == colors
         assert "by own-engine 0.1.0 (pillow)" in done.stdout
 
 
@@ -64,10 +65,7 @@ def test_its_option_has_an_effect(settings: dict[str, str], tmp_path: Path) -> N
     [
         ({"colours": 2}, "input.options.colours: is unknown; did you mean 'colors'?"),
         ({"colors": 0}, "input.options.colors: should be greater than or equal to 1"),
-        (
-            {"merge_pages": True},
-            "input.options.merge_pages: is an option of the engine paddleocr-vl; this worker runs own-",
-        ),
+        ({"merge_pages": True}, "merge_pages: is an option of the engine paddleocr-vl; this worker runs own-engine"),
     ],
     ids=["misspelt", "out of range", "of another engine"],
 )
@@ -138,10 +136,6 @@ def test_as_many_replicas_run_as_it_declares(app: App) -> None:
 
 def two_colors() -> bytes:
     """A page of which a quarter is red and the rest blue, as a PNG."""
-    import io
-
-    from PIL import Image
-
     image = Image.new("RGB", (40, 40), BLUE)
     image.paste(RED, (0, 0, 20, 20))
     buffer = io.BytesIO()
