@@ -21,6 +21,7 @@ start_up.phase("sdk")
 
 from ocr_worker import log, threads  # noqa: E402  (after the clock has started)
 from ocr_worker.delivery import Deliveries, Delivery  # noqa: E402
+from ocr_worker.engines.registry import read_request  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
 from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline  # noqa: E402
 from ocr_worker.runpod_worker import dry_run  # noqa: E402  (after the clock has started)
@@ -30,7 +31,6 @@ from ocr_worker.runpod_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.runpod_worker.stream import PageStream  # noqa: E402
 from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
 from ocr_worker.wire import response  # noqa: E402  (after the clock has started)
-from ocr_worker.wire.request import parse_request  # noqa: E402
 from ocr_worker.wire.results import error_info  # noqa: E402
 
 logger = logging.getLogger("ocr_worker.handler")
@@ -85,7 +85,7 @@ async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[response.Answe
 async def parse(job: dict[str, Any], on_page: OnPage, *, streamed: bool = False) -> response.Answer:
     """Parsed, or failed with a code. The work is done on a thread, since the event loop must stay free."""
     try:
-        request = parse_request(job["input"], pipeline.settings.engine)
+        request = read_request(job["input"], pipeline.spec)
         delivery = deliveries.of(request, job, streamed=streamed)
         under_way = pipeline.job(request, job["id"], on_page, delivery.checkpoints)
         try:

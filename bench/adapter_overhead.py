@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import Builder
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support import tinyvl
 
 WANTED = 1.05
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
 
-    engine = create(tinyvl.settings(retry_repetition=True))
+    engine = Builder(tinyvl.settings(retry_repetition=True))()
     from paddleocr import PaddleOCRVL  # after the engine, which tells Paddle its settings
 
     bare = PaddleOCRVL(layout_detection_model_dir=str(tinyvl.LAYOUT), vl_rec_model_dir=str(tinyvl.VL), device="cpu")

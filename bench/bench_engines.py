@@ -17,9 +17,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_worker.engines import create_engine
-from ocr_worker.engines.base import PageImage, ParsedPage
-from ocr_worker.engines.options import options_model
+from ocr_worker.engines.base import EngineSpec
+from ocr_worker.engines.registry import engine_spec
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.sources.rasterizer import RasterRequest, child
 from ocr_worker.sources.rasterizer.document import text_line
@@ -63,14 +63,15 @@ class Timed:
         """Holds nothing."""
 
 
-def timed(settings: Settings) -> Timed:
-    """The factory."""
+def _timed() -> Timed:
     return Timed(float(os.environ["BENCH_PAGE_S"]), Path(os.environ["BENCH_CALLS"]))
 
 
-def ready_pages(data: bytes, options: ParseOptions, settings: Settings) -> list[PageImage]:
+timed = EngineSpec(name="timed", options=ParseOptions, builder=lambda settings: _timed)
+
+
+def ready_pages(data: bytes, options: ParseOptions, settings: Settings, layer: bool) -> list[PageImage]:
     """The document's pages, rendered in this process by what renders them in the worker's children."""
-    layer = getattr(options, "text_layer", "never") == "auto"
     request = RasterRequest(None, None, options.dpi or 144, int(settings.max_page_mpx * 1e6), settings.max_pages, layer)
     document = child.opened(media_type(data), data, request)
     pages = []
@@ -83,10 +84,11 @@ def ready_pages(data: bytes, options: ParseOptions, settings: Settings) -> list[
 
 def main() -> None:
     settings = load_settings()
-    options = options_model(settings.engine).model_validate(json.loads(sys.argv[2]))
-    engine = create_engine(settings)
+    spec = engine_spec(settings.engine)
+    options = spec.options.model_validate(json.loads(sys.argv[2]))
+    engine = spec.builder(settings)()
     engine.warm_up()
-    pages = ready_pages(Path(sys.argv[1]).read_bytes(), options, settings)
+    pages = ready_pages(Path(sys.argv[1]).read_bytes(), options, settings, spec.wants_text_layer(options))
     print(TOLD + "0", flush=True)
     for _ in sys.stdin:
         started = time.monotonic()

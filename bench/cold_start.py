@@ -42,10 +42,10 @@ import_sdk()
 marks.append(time.perf_counter())
 from ocr_worker import pipeline, request, response
 from ocr_worker.settings import load_settings
-from ocr_worker.engines import create_engine
+from ocr_worker.engines.registry import engine_spec
 settings = load_settings()
 marks.append(time.perf_counter())
-engine = create_engine(settings)
+engine = engine_spec(settings.engine).builder(settings)()
 marks.append(time.perf_counter())
 phases = ["import the SDK", "import ocr_worker, settings", "weights, import paddleocr, construct"]
 engine.warm_up()

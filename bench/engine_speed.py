@@ -22,11 +22,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rapidocr import RapidOCR
 
-from ocr_worker.engines.base import PageImage, TextLine
-from ocr_worker.engines.embedded import create, page
+from ocr_worker.engines.embedded.engine import create, page
+from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.models import Models
-from ocr_worker.engines.options import EmbeddedOptions
-from ocr_worker.settings import Settings
+from ocr_worker.pages import PageImage, TextLine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -109,7 +108,7 @@ def main() -> None:
     for owner, names in STAGES:
         for name in names:
             setattr(owner, name, timed(getattr(owner, name), name.strip("_"), seconds))
-    engine = create(Settings(engine="embedded"))
+    engine = create()
     pages = {
         "scan": scanned(drawn(2, 28)),
         "dense scan": scanned(drawn(3, 18)),

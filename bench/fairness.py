@@ -20,11 +20,11 @@ from pathlib import Path
 from soak import source, text_pdf
 
 from ocr_worker import threads
+from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.parsing.scheduler import Job, Scheduler, Task
 from ocr_worker.settings import Settings
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.schema import PageResult
 
 RESULTS = Path(__file__).parent / "results" / "fairness.json"
@@ -60,7 +60,7 @@ def short_job_s(scheduler: type[Scheduler], long: bytes, short: bytes) -> float:
         lead.release()
 
     def job(data: bytes, name: str, told: object = None) -> threading.Thread:
-        request = parse_request({"documents": [source(data)]}, pipeline.settings.engine)
+        request = read_request({"documents": [source(data)]}, pipeline.spec)
         running[name] = pipeline.job(request, name, on_page if told else None)
         return threads.start(running[name].run, name)
 

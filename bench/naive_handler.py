@@ -9,7 +9,7 @@ import pypdfium2 as pdfium
 import requests
 import runpod
 
-from ocr_worker.engines.base import PageImage
+from ocr_worker.pages import PageImage
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseOptions
 

@@ -56,9 +56,9 @@ class Reading:
 def ours() -> tuple[Reader, Callable[[], None]]:
     """Our pipeline with the embedded engine, and how to end it."""
     from ocr_worker import log
+    from ocr_worker.engines.registry import read_request
     from ocr_worker.parsing.pipeline import Pipeline
     from ocr_worker.settings import Settings
-    from ocr_worker.wire.request import parse_request
 
     log.configure("ERROR")
     pipeline = Pipeline(Settings(engine="embedded"))
@@ -66,7 +66,7 @@ def ours() -> tuple[Reader, Callable[[], None]]:
 
     def read(page: Page, pdf: bytes, pixels: np.ndarray) -> str:
         body = {"documents": [{"base64": base64.b64encode(pdf).decode()}], "options": {"timeout_s": LIMIT_S}}
-        (answer,) = pipeline.job(parse_request(body, "embedded"), page.name).run().documents
+        (answer,) = pipeline.job(read_request(body, pipeline.spec), page.name).run().documents
         return answer.markdown or ""
 
     return read, pipeline.close

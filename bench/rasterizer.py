@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from ocr_worker.engines.base import PageImage
+from ocr_worker.pages import PageImage
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from ocr_worker.sources.rasterizer.pdf import PdfDocument
 from ocr_worker.sources.rasterizer.process import PIPE_BYTES

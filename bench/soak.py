@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import psutil
 
+from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.sources.fetch import Fetcher
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.schema import PageResult
 from support import files
 from support.control_plane import ControlPlane
@@ -161,7 +161,7 @@ def first_page_s(pipeline: Pipeline, data: bytes) -> float:
         parsed.append(time.monotonic())
         job.stop(Cancelled("one page is enough"))
 
-    request = parse_request({"documents": [source(data)], "options": {"dpi": DPI}}, pipeline.settings.engine)
+    request = read_request({"documents": [source(data)], "options": {"dpi": DPI}}, pipeline.spec)
     job = pipeline.job(request, "first-page", on_page)
     with mock.patch.object(Fetcher, "fetch", timed), contextlib.suppress(Cancelled):
         job.run()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ocr_worker.engines.registry import engine_spec, options_models, read_request
 from ocr_worker.errors import every_error
 from ocr_worker.settings import Settings
 from ocr_worker.wire.json_schema import wire_schemas
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.schema import ParseResponse
 
 ROOT = Path(__file__).parents[1]
@@ -25,16 +25,19 @@ def example(name: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("name", wire_schemas())
+SCHEMAS = wire_schemas(options_models("embedded"))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_docs_hold_the_schemas_of_the_models(name: str) -> None:
     """docs/ is what `make schema` writes."""
-    assert json.loads((ROOT / "docs" / name).read_text(encoding="utf-8")) == wire_schemas()[name]
+    assert json.loads((ROOT / "docs" / name).read_text(encoding="utf-8")) == SCHEMAS[name]
 
 
 def test_the_request_in_the_readme_is_valid() -> None:
     """README's request is one the worker takes, whichever engine runs."""
     for engine in ("embedded", "paddleocr-vl"):
-        assert len(parse_request(json.loads(example("request")), engine).documents) == 3
+        assert len(read_request(json.loads(example("request")), engine_spec(engine)).documents) == 3
 
 
 def test_the_answer_in_the_readme_is_valid() -> None:
@@ -45,7 +48,7 @@ def test_the_answer_in_the_readme_is_valid() -> None:
 def test_the_test_input_is_valid() -> None:
     """test_input.json is in the platform's form and holds its document inside."""
     job = json.loads((ROOT / "test_input.json").read_text(encoding="utf-8"))
-    documents = parse_request(job["input"], "embedded").documents
+    documents = read_request(job["input"], engine_spec("embedded")).documents
     assert [bool(document.base64) for document in documents] == [True]
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.settings import load_settings
-from ocr_worker.wire.request import parse_request
 from support.worker_process import ROOT
 
 HUB = json.loads((ROOT / ".runpod" / "hub.json").read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def test_a_preset_sets_only_what_can_be_chosen() -> None:
 @pytest.mark.parametrize("case", TESTS["tests"], ids=lambda case: case["name"])
 def test_the_hubs_tests_are_requests_the_worker_takes(case: dict[str, Any]) -> None:
     """Each input passes the check of requests for the default engine."""
-    assert parse_request(case["input"], "paddleocr-vl").documents
+    assert read_request(case["input"], engine_spec("paddleocr-vl")).documents
 
 
 def test_the_hub_builds_the_same_image() -> None:

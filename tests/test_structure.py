@@ -18,8 +18,14 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("the worker process", {"handler"}),
     ("ways in", {"app", "batch", "cli", "endpoint", "runpod_worker"}),
     ("one job", {"parsing"}),
-    ("its stages", {"delivery", "engines", "sources", "wire"}),
-    ("the ground", {"errors", "extras", "log", "settings", "threads", "ocr_worker"}),
+    ("what becomes of results", {"delivery"}),
+    ("stages", {"engines", "sources"}),
+    ("what stages hand on", {"pages"}),
+    ("what travels", {"wire"}),
+    (
+        "the ground",
+        {"characters", "errors", "extras", "log", "memory", "pictures", "settings", "threads", "ocr_worker"},
+    ),
 ]
 
 

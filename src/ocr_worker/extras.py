@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 
 from ocr_worker.errors import SettingsInvalid
 
@@ -23,6 +24,19 @@ _COMMANDS = {
 def install_command(extra: str) -> str:
     """Return the command that installs an extra, to be run in a clone of the repository."""
     return _COMMANDS.get(extra, f"{_PIP} -e '.[{extra}]'")
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, or None."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def not_installed(name: str, extra: str) -> str:
+    """Return the message that something of an extra is missing, with the command that installs it."""
+    return f"{name} is not installed; run in the repository: {install_command(extra)}"
 
 
 @contextmanager

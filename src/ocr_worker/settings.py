@@ -24,7 +24,10 @@ class Settings(BaseSettings):
         env_prefix="OCR_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
     )
 
-    engine: str = Field("paddleocr-vl", description="`paddleocr-vl`, `embedded`, or `module:factory` of your own")
+    engine: str = Field(
+        "paddleocr-vl",
+        description="`paddleocr-vl`, `embedded`, or the `module:attribute` of an EngineSpec of your own",
+    )
     concurrency: int | None = Field(
         None, ge=1, le=64, description="jobs admitted at once; none: 2, or 16 where a model server reads"
     )

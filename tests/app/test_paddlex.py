@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support.paddlex_stand_in import FILE, StandIn
 
 

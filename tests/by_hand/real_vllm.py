@@ -17,9 +17,9 @@ from PIL import Image
 from test_managed_worker import START_S, request
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+from ocr_worker.engines.paddleocr_vl.builder import Builder
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support import tinyvl, vllm_command
 from support.worker_process import StartWorker, Worker
 
@@ -35,7 +35,7 @@ def worker(worker_of: StartWorker) -> Worker:
 
 @pytest.fixture(scope="module")
 def native() -> Iterator[Engine]:
-    engine = create(tinyvl.settings())
+    engine = Builder(tinyvl.settings())()
     yield engine
     engine.close()
 

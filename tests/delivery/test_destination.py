@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from ocr_worker.delivery.destination import Destination, InBucket, Inline, Streamed
-from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import DeliveryFailed
-from ocr_worker.wire import results
-from ocr_worker.wire.results import DocumentFacts, PageOutcome
+from ocr_worker.pages import PageOutcome, ParsedPage
+from ocr_worker.parsing import results
+from ocr_worker.parsing.results import DocumentFacts
 from ocr_worker.wire.schema import EngineInfo, ParseOptions, ParseResponse
 
 LIMIT = 1_000_000

@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
+from ocr_worker.engines.registry import read_request
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer import RasterDocument
-from ocr_worker.wire.request import parse_request
 from support.drawing import WHITE, pdf, request
 
 
@@ -28,9 +28,7 @@ def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest
     monkeypatch.setattr(RasterDocument, "_ask", dying)
     pipeline = Pipeline(Settings(engine="support.doubles:reading"))
     pipeline.start()
-    (document,) = (
-        pipeline.job(parse_request(request(pdf([WHITE] * 2)), "support.doubles:reading"), "job").run().documents
-    )
+    (document,) = pipeline.job(read_request(request(pdf([WHITE] * 2)), pipeline.spec), "job").run().documents
     pipeline.close()
     assert [page.status for page in document.pages] == ["succeeded", "succeeded"]
     assert document.status == "succeeded"

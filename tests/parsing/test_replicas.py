@@ -10,8 +10,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.parsing.replicas import Replicas
 from ocr_worker.parsing.scheduler import Scheduler, Settled
 from ocr_worker.wire.schema import ParseOptions

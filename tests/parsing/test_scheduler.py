@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_worker import threads
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import Cancelled, EngineUnavailable, OcrWorkerError
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.wire.schema import ParseOptions
 from support.scripted import OPTIONS, PAGE_BYTES, Scripted, acquire, page, running, text_of

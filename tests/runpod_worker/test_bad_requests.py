@@ -83,7 +83,7 @@ def test_every_fault_is_told_with_its_path(worker: Worker, job_input: Any, told:
 
 def test_an_option_of_another_engine_is_refused_by_its_name(worker: Worker) -> None:
     """An option that only another engine honours is refused, and the message names that engine."""
-    from ocr_worker.engines.options import PaddleOcrVlOptions
+    from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
     from ocr_worker.wire.schema import ParseOptions
 
     # No more than a message holds.
@@ -122,9 +122,10 @@ def test_what_stands_beside_the_input_is_the_platforms(worker: Worker) -> None:
 def test_requests_are_checked_without_an_engine() -> None:
     """Checking a request imports neither an engine nor Paddle."""
     program = (
-        "import sys; from ocr_worker.wire.request import parse_request\n"
-        "parse_request({'url': 'https://example.com/a.pdf'}, 'paddleocr-vl')\n"
-        "print([name for name in sys.modules if name.split('.')[0] in ('paddle', 'paddleocr', 'rapidocr', 'runpod')])"
+        "import sys; from ocr_worker.engines.registry import engine_spec, read_request\n"
+        "read_request({'url': 'https://example.com/a.pdf'}, engine_spec('paddleocr-vl'))\n"
+        "libraries = ('paddle', 'paddleocr', 'rapidocr', 'runpod', 'cv2')\n"
+        "print([name for name in sys.modules if name.split('.')[0] in libraries])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path("/"))
     assert done.stdout.strip() == "[]"

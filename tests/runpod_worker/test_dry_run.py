@@ -75,6 +75,7 @@ def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, told: lis
     [
         ("support.doubles:unstartable", "WEIGHTS_MISSING"),
         ("tesseract", "SETTINGS_INVALID"),
+        ("support.doubles:Double", "not an EngineSpec"),
         ("no_such_module:create", "no_such_module"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Engines for tests, named by `OCR_ENGINE=support.doubles:<factory>`.
+"""Engines for tests, named by `OCR_ENGINE=support.doubles:<spec>`.
 
 What they do with a page is told by its colour, so that a test chooses it by drawing a page. A colour that is not in
 `BEHAVIOURS` is read and nothing more.
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ocr_worker.engines.base import PageImage, ParsedPage, figure_name
+from ocr_worker.engines.base import EngineSpec
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, WeightsMissing
-from ocr_worker.settings import Settings
+from ocr_worker.pages import PageImage, ParsedPage, figure_name
 from ocr_worker.wire.schema import Block, EngineInfo, Figure, ParseOptions
 
 Colour = tuple[int, int, int]  # RGB
@@ -167,6 +167,11 @@ class Double:
         """Holds nothing."""
 
 
+def behaviour_by_colour(colour: Colour) -> Behaviour:
+    """What `BEHAVIOURS` says of the colour; reading, where it says nothing."""
+    return BEHAVIOURS.get(colour, read)
+
+
 def colour_of(page: PageImage) -> Colour:
     """The mean colour."""
     blue, green, red = page.pixels.reshape(-1, 3).mean(axis=0).round()
@@ -181,42 +186,54 @@ def nearest(colour: Colour) -> Colour:
     return colour
 
 
-# --------------------------------------------------------------------------- factories
+# --------------------------------------------------------------------------- specs
 
 
-def by_colour(settings: Settings) -> Double:
+def spec(build: Callable[[], Double]) -> EngineSpec[ParseOptions]:
+    """The spec of an engine that `build` builds."""
+    return EngineSpec(name="double", options=ParseOptions, builder=lambda settings: build)
+
+
+@spec
+def by_colour() -> Double:
     """Does with each page what its colour says."""
-    return Double(lambda colour: BEHAVIOURS.get(colour, read))
+    return Double(behaviour_by_colour)
 
 
-def reading(settings: Settings) -> Double:
+@spec
+def reading() -> Double:
     """Reads every page, each after DOUBLE_SECONDS when that is set."""
     return Double(lambda colour: read_slowly if "DOUBLE_SECONDS" in os.environ else read)
 
 
-def raising(settings: Settings) -> Double:
+@spec
+def raising() -> Double:
     """Fails on every page."""
     return Double(lambda colour: fail)
 
 
-def babbling(settings: Settings) -> Double:
+@spec
+def babbling() -> Double:
     """Answers garbage for every page."""
     return Double(lambda colour: babble)
 
 
-def slow_to_load(settings: Settings) -> Double:
+@spec
+def slow_to_load() -> Double:
     """Takes three seconds to come to be."""
     time.sleep(3)
-    return by_colour(settings)
+    return Double(behaviour_by_colour)
 
 
-def unstartable(settings: Settings) -> Double:
+@spec
+def unstartable() -> Double:
     """Never comes to be."""
     raise WeightsMissing("the double has no weights; give it some")
 
 
-def renamed(settings: Settings) -> Double:
+@spec
+def renamed() -> Double:
     """Reads as `by_colour` does, but is of another version."""
-    double = by_colour(settings)
+    double = Double(behaviour_by_colour)
     double.info = EngineInfo(name="double", version="2", backend="none")
     return double

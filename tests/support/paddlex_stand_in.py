@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from ocr_worker.app import paddlex
-from ocr_worker.engines.base import ParsedPage
+from ocr_worker.pages import ParsedPage
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import (
     Block,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import OcrWorkerError
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.parsing.replicas import Replicas
 from ocr_worker.parsing.scheduler import Scheduler, Settled
 from ocr_worker.wire.schema import EngineInfo, ParseOptions

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.base import PageImage, Pixels
+from ocr_worker.pages import PageImage, Pixels
 from ocr_worker.settings import Settings
 
 HOME = Path(__file__).parents[1] / "resources" / "tinyvl"

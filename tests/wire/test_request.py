@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.wire.request import SHORT_FORMS, parse_request
+from ocr_worker.wire.schema import ParseOptions
 
 URL = "https://example.com/a.pdf"
 
 
-def faults(job_input: Any, engine: str = "embedded") -> str:
+class OneOption(ParseOptions):
+    """Options of an engine."""
+
+    sharpen: bool = False
+
+
+def faults(job_input: Any) -> str:
     with pytest.raises(InvalidRequest) as caught:
-        parse_request(job_input, engine)
+        parse_request(job_input, OneOption, {"blur": "is an option of another engine"})
     return str(caught.value)
 
 
@@ -41,7 +48,7 @@ def faults(job_input: Any, engine: str = "embedded") -> str:
 )
 def test_every_form_becomes_documents(job_input: dict[str, Any], url: str | None, base64: str | None) -> None:
     """Long and short forms, strings and objects, all become one list of documents."""
-    document = parse_request(job_input, "embedded").documents[0]
+    document = parse_request(job_input, OneOption).documents[0]
     assert (document.url, document.base64) == (url, base64)
 
 
@@ -79,10 +86,12 @@ def test_every_short_form_is_tried_above() -> None:
         ),
         ({"documents": [URL], "options": {"dpi": True}}, "input.options.dpi: should be a valid integer"),
         ({"documents": [URL], "options": {"formats": ["html"]}}, "input.options.formats[0]: should be 'markdown' or"),
+        ({"documents": [URL], "options": {"sharpen": 1}}, "input.options.sharpen: should be a valid boolean"),
         (
-            {"documents": [URL], "options": {"max_new_tokens": 9}},
-            "is an option of the engine paddleocr-vl; this worker runs",
+            {"documents": [URL], "options": {"sharpn": True}},
+            "input.options.sharpn: is unknown; did you mean 'sharpen'?",
         ),
+        ({"documents": [URL], "options": {"blur": 9}}, "input.options.blur: is an option of another engine"),
     ],
 )
 def test_a_fault_is_told_with_its_path(job_input: Any, told: str) -> None:
@@ -116,7 +125,7 @@ names = st.sampled_from(["documents", "options", *SHORT_FORMS]) | st.text(max_si
 def test_whatever_comes_is_a_request_or_a_fault(job_input: dict[str, Any]) -> None:
     """No input makes the normaliser raise anything but InvalidRequest."""
     try:
-        request = parse_request(job_input, "embedded")
+        request = parse_request(job_input, OneOption)
     except InvalidRequest:
         return
     assert request.documents

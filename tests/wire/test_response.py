@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import ResponseTooLarge
-from ocr_worker.wire import response, results
-from ocr_worker.wire.results import DocumentFacts, PageOutcome
+from ocr_worker.pages import PageOutcome, ParsedPage
+from ocr_worker.parsing import results
+from ocr_worker.parsing.results import DocumentFacts
+from ocr_worker.wire import response
 from ocr_worker.wire.schema import Block, EngineInfo, Figure, ParseOptions, ParseResponse
 
 OPTIONS = ParseOptions()

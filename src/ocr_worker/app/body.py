@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocr_worker.app import problems
 from ocr_worker.app.problems import Refused
+from ocr_worker.engines.base import EngineSpec
+from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument
 
@@ -119,19 +120,19 @@ async def _refuse(error: OcrWorkerError, scope: Scope, receive: Receive, send: S
     await answer(scope, receive, send)
 
 
-async def request_of(request: Request, engine: str) -> ParseRequest:
+async def request_of(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     """What is asked for. Raises Refused (400, 415), InvalidRequest. An upload's file is open as long as the request."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORM_TYPE:
-        return await _of_form(request, engine)
+        return await _of_form(request, spec)
     if kind != JSON_TYPE:
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON_TYPE} or {FORM_TYPE}, not {kind or 'nothing'}")
     body = await request.body()
     # On a thread: a large body with a hundred thousand faults keeps nobody else from being answered.
-    return await run_in_threadpool(lambda: parse_request(loaded(body, "the body"), engine))
+    return await run_in_threadpool(lambda: read_request(loaded(body, "the body"), spec))
 
 
-async def _of_form(request: Request, engine: str) -> ParseRequest:
+async def _of_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     try:
         form = await request.form(max_files=MAX_DOCUMENTS, max_fields=MAX_DOCUMENTS * 2, max_part_size=2**20)
     except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
@@ -143,10 +144,10 @@ async def _of_form(request: Request, engine: str) -> ParseRequest:
     unknown = sorted(set(form) - set(FIELDS))
     if unknown:
         raise Refused(HTTPStatus.BAD_REQUEST, f"unknown fields {', '.join(unknown)}; known are {', '.join(FIELDS)}")
-    return await run_in_threadpool(_with_uploads, form, engine)
+    return await run_in_threadpool(_with_uploads, form, spec)
 
 
-def _with_uploads(form: FormData, engine: str) -> ParseRequest:
+def _with_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
     """The request that the form's texts make, with its files in the places of their documents."""
     files, urls = form.getlist("file"), form.getlist("url")
     if any(not isinstance(file, UploadFile) for file in files) or any(isinstance(url, UploadFile) for url in urls):
@@ -157,7 +158,7 @@ def _with_uploads(form: FormData, engine: str) -> ParseRequest:
     given: dict[str, Any] = {"documents": documents, "options": loaded(form.get("options") or "{}", "`options`")}
     if key := form.get("idempotency_key"):
         given["idempotency_key"] = key
-    checked = parse_request(given, engine)
+    checked = read_request(given, spec)
     uploaded = [
         UploadedDocument(content=file.file, pages=document.pages, password=document.password)
         for file, document in zip(files, checked.documents, strict=False)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from ocr_worker.app.service import Service
-from ocr_worker.runpod_worker.recycling import resident_bytes
+from ocr_worker.memory import resident_bytes
 from ocr_worker.wire.schema import EngineInfo
 
 _PING = {"loading": HTTPStatus.NO_CONTENT, "ready": HTTPStatus.OK, "dead": HTTPStatus.SERVICE_UNAVAILABLE}

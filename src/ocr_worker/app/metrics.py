@@ -13,7 +13,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ocr_worker.runpod_worker.recycling import resident_bytes
+from ocr_worker.memory import resident_bytes
 from ocr_worker.wire.schema import ParseResponse
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the time at which each number began to count is of no use here

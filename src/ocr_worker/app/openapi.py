@@ -5,12 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel
 
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
-from ocr_worker.engines.options import options_model
 from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, every_error
-from ocr_worker.wire.schema import ParseRequest
+from ocr_worker.wire.json_schema import request_schema
+from ocr_worker.wire.schema import ParseOptions
 
 _ELSEWHERE = (ClientError, SettingsInvalid)  # what no caller of the app hears
 _EXAMPLE = {"documents": [{"url": "https://example.com/report.pdf", "pages": "1-3"}], "options": {"figures": "none"}}
@@ -39,11 +39,9 @@ class Problem(BaseModel):
     retryable: bool
 
 
-def parse_route(engine: str) -> dict[str, Any]:
-    """Body and answers of `/v1/parse`."""
-    options = options_model(engine)
-    model = create_model("ParseRequest", __base__=ParseRequest, options=(options, options()))
-    schema = model.model_json_schema()
+def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
+    """Return what OpenAPI says of `/v1/parse`: its body, whose options are `options`, and its responses."""
+    schema = request_schema(options)
     body = {
         "required": True,
         "content": {

@@ -15,6 +15,7 @@ from ocr_worker.app import openapi, problems
 from ocr_worker.app.body import request_of
 from ocr_worker.app.render import block_html
 from ocr_worker.app.service import Service
+from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import typed
 from ocr_worker.wire import response
 from ocr_worker.wire.results import error_info, job_error
@@ -33,14 +34,15 @@ _WRITTEN: dict[str, Callable[[str, str], str]] = {
 def router(service: Service) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["parse"])
+    spec = engine_spec(service.settings.engine)
 
-    @router.post("/v1/parse", response_model=ParseResponse, **openapi.parse_route(service.settings.engine))
+    @router.post("/v1/parse", response_model=ParseResponse, **openapi.parse_route(spec.options))
     async def parse(request: Request, render: str | None = None) -> Response:
         """Parses documents. `Accept` chooses the form of the answer; in the streaming ones pages come as they are
         parsed, each as `page`, then `summary`, or `error` where the job failed. With `render=html` a page also has
         `rendered`: the HTML of each of its blocks."""
         service.pipeline()  # whoever comes while the engine loads, or after its end, need not send his documents
-        asked = await request_of(request, service.settings.engine)
+        asked = await request_of(request, spec)
         accepted = request.headers.get("accept", "")
         for kind, written in _WRITTEN.items():
             if kind in accepted:

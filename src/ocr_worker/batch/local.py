@@ -13,11 +13,11 @@ from contextlib import suppress
 
 from ocr_worker import threads
 from ocr_worker.batch.model import ENDED, Health, Json, Look, State
+from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled, EngineUnavailable, Internal, JobExpired, OcrWorkerError, typed
 from ocr_worker.parsing.pipeline import ParseJob, Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire import response
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.results import error_info, job_error
 from ocr_worker.wire.schema import PageResult
 
@@ -117,7 +117,7 @@ class LocalPipeline:
         """On the job's thread: waits for a place, then does the job."""
         with self._places:
             try:
-                request = parse_request(job.input, self._settings.engine)
+                request = read_request(job.input, pipeline.spec)
                 job.input = {}  # the request has it now
                 under_way = pipeline.job(request, job.id, job.page)
                 if job.begin(under_way):

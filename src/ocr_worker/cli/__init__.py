@@ -20,7 +20,7 @@ COMMANDS = {
     "endpoint": "RunPod's job API on this machine, in front of real workers",
     "batch": "a folder of documents through an endpoint, resumable",
     "serve": "the HTTP app: parse, health, PaddleX's routes, a page to try it",
-    "weights": "fetch, verify or find the weights of PaddleOCR-VL",
+    "weights": "fetch, verify or find the engine's weights",
     "doctor": "what would run here; exit code 1 when the worker could not start",
     "schema": "write the JSON Schema of request and answer",
 }

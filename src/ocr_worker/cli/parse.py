@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ocr_worker import log
 from ocr_worker.cli import FAILED, OK
+from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import load_settings
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.schema import DocumentResult, PageResult, default_id
 
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"engine": options.engine})
     log.configure("ERROR")
     documents = [_document(source, options.pages) for source in options.sources]
-    request = parse_request({"documents": documents}, settings.engine)
+    request = read_request({"documents": documents}, engine_spec(settings.engine))
     pipeline = Pipeline(settings)
     pipeline.start()
     progress = _Progress(options.sources)

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 from ocr_worker.cli import OK
+from ocr_worker.engines.registry import options_models
+from ocr_worker.settings import load_settings
 from ocr_worker.wire.json_schema import wire_schemas
 
 
@@ -17,8 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write one file per schema into the folder and print its path. Return the exit code."""
+    models = options_models(load_settings().engine)
     options.folder.mkdir(parents=True, exist_ok=True)
-    for name, schema in wire_schemas().items():
+    for name, schema in wire_schemas(models).items():
         (options.folder / name).write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         print(options.folder / name)
     return OK

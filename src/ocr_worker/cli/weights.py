@@ -1,30 +1,41 @@
-"""`ocr-worker weights`: fetch, verify or find the weights of PaddleOCR-VL."""
+"""`ocr-worker weights`: fetch, verify or find the weights of the engine that OCR_ENGINE names."""
 
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from ocr_worker import log
 from ocr_worker.cli import OK
-from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.settings import load_settings
+from ocr_worker.engines.base import Weights
+from ocr_worker.engines.registry import engine_spec
+from ocr_worker.errors import SettingsInvalid
+from ocr_worker.settings import Settings, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
+    """Add the command's arguments; the engine declares its flags. Raises SettingsInvalid for one without weights."""
     parser.add_argument("action", choices=["fetch", "verify", "path"])
-    parser.add_argument("--version", choices=["v1", "v1.5", "v1.6"], help="instead of OCR_VL_VERSION")
-    parser.add_argument(
-        "--source", choices=["huggingface", "modelscope", "aistudio", "bos"], help="the hub to ask first"
-    )
+    for flag, setting in _weights(load_settings()).flags.items():
+        choices = get_args(Settings.model_fields[setting].annotation)
+        parser.add_argument(f"--{flag}", dest=setting, choices=choices, help=f"instead of OCR_{setting.upper()}")
 
 
 def run(options: argparse.Namespace) -> int:
     """Fetch or locate the weights and print their directories. Return the exit code."""
-    chosen = {"vl_version": options.version, "weights_source": options.source}
-    settings = load_settings().model_copy(update={name: value for name, value in chosen.items() if value})
+    settings = load_settings()
+    weights = _weights(settings)
+    flags = {name: value for name, value in vars(options).items() if name in weights.flags.values() and value}
+    settings = settings.model_copy(update=flags)
     log.configure("INFO")
     directories = weights.fetch(settings) if options.action == "fetch" else weights.locate(settings)
     for part, directory in directories.items():
         print(directory if options.action == "path" else f"{part}: whole, in {directory}")
     return OK
+
+
+def _weights(settings: Settings) -> Weights:
+    spec = engine_spec(settings.engine)
+    if spec.weights is None:
+        raise SettingsInvalid(f"OCR_ENGINE={settings.engine}: the engine {spec.name} has no weights to fetch or verify")
+    return spec.weights

@@ -1,4 +1,4 @@
-"""Where results go that do not simply come back: a bucket, a stream of pages, checkpoints, words on progress.
+"""Where results go that do not simply come back: a bucket, the account of a stream, checkpoints.
 
 One job's `Delivery` says how its answer leaves (`Destination`: inline, in a bucket, streamed) and where its parsed
 pages are kept (`Checkpoints`). No library is loaded that neither the settings nor the job ask for.

@@ -19,10 +19,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ocr_worker import __version__, threads
 from ocr_worker.delivery.keys import checkpoint_folder, page_key, page_number
-from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import DeliveryFailed
 from ocr_worker.log import event
-from ocr_worker.wire.results import PageOutcome
+from ocr_worker.pages import PageOutcome, ParsedPage
 from ocr_worker.wire.schema import PageWarning
 
 if TYPE_CHECKING:

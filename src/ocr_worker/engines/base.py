@@ -1,139 +1,223 @@
-"""What an engine is: pages in, parsed pages out.
+"""The contract of an engine: what it declares (`EngineSpec`) and what it does (`Engine`).
 
-An engine lives on one thread of its own, from construction to its last page; nobody else calls it. It may raise: the
-worker then tries the pages of the batch one by one, so that a fault costs the page it belongs to.
+An `EngineSpec` is a constant in a module that is cheap to import: no engine library, no network, no GPU. The worker
+uses it to check requests, to write schemas, and to answer `doctor` and `weights`, all without an engine. An `Engine` is
+a loaded model; the builder that the spec names returns one for each replica.
+
+`OCR_ENGINE` chooses an engine by name: one of `registry.BUILT_IN`, or `module:attribute`, where the attribute is an
+`EngineSpec` in any installed package. `examples/own_engine/` is a complete one.
+
+Everything is called in the worker's own process. The functions of a spec are called on any thread, some of them on
+several threads at the same time; they must neither block nor change anything. Each engine has a thread of its own: it
+is built there, and `warm_up`, `parse`, `revive` and `close` are called there and nowhere else. The other methods of the
+two optional protocols are called on other threads, as their descriptions say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.wire.schema import Block, EngineInfo, Figure, PageWarning, ParseOptions, TextSource
+from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import EngineInfo, ParseOptions
 
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class TextWord:
-    """A word of a born-digital page's own text; `bbox` as floats in pixels of the page's raster."""
-
-    text: str
-    bbox: tuple[float, float, float, float]
+Options = TypeVar("Options", bound=ParseOptions)
+OptionsRead = TypeVar("OptionsRead", bound=ParseOptions, contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class TextLine:
-    """A line of a born-digital page's own text; `bbox` as for words, which may be empty."""
-
-    text: str
-    bbox: tuple[float, float, float, float]
-    words: tuple[TextWord, ...] = ()
+# --------------------------------------------------------------------------- what an engine does
 
 
-@dataclass(frozen=True, slots=True)
-class PageImage:
-    """One rendered page.
+class Engine(Protocol[OptionsRead]):
+    """A loaded model. `OptionsRead` is the options model of its spec.
 
-    pixels: uint8 [height, width, 3], BGR. dpi: of the rendering; None for images that do not say.
-    text_lines: the page's own text layer, when it has one and it was asked for.
+    The attributes are read on any thread once the builder has returned, and must not change afterwards.
+
+    info: name, version and backend, as every response reports them; part of the key of stored pages.
+    preferred_dpi: resolution at which PDF pages are rendered unless the request sets `dpi`.
+    batch_size: largest number of pages in one call of `parse`.
     """
-
-    number: int
-    pixels: Pixels
-    dpi: float | None = None
-    warnings: tuple[PageWarning, ...] = ()
-    text_lines: tuple[TextLine, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedPage:
-    """What an engine read on one page. `width`, `height`: pixels of the page as it was processed (after turning it).
-
-    image: base64 JPEG of the page as it was processed, where `options.page_images` is "inline".
-    raw: JSON that the engine's own `merge_pages` reads, opaque to everybody else.
-    Figures carry base64 only where `options.figures` is "inline". Markdown names them by `Figure.name`.
-    """
-
-    width: int
-    height: int
-    markdown: str
-    blocks: list[Block]
-    figures: list[Figure] = field(default_factory=list)
-    warnings: list[PageWarning] = field(default_factory=list)
-    text_source: TextSource = "picture"
-    raw: dict[str, Any] | None = None
-    image: str | None = None
-
-
-class Engine(Protocol):
-    """The adapter of one model; see CONTRIBUTING for how to add one."""
 
     info: EngineInfo
     preferred_dpi: int
     batch_size: int
 
     def warm_up(self) -> None:
-        """Parses a page of its own, so that the first job finds everything loaded.
+        """Parse a page with known text, so that the first job does not wait for anything that is loaded late.
 
-        Raises EngineUnavailable when the known text of that page does not come back.
+        Called once, after the builder, on the engine's thread; the worker takes no job before all replicas return.
+        Raises EngineUnavailable when the known text is not in the result: the worker then does not start.
         """
         ...
 
-    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-        """Parses the pages, one result for each, in their order.
+    def parse(self, pages: Sequence[PageImage], options: OptionsRead) -> Sequence[ParsedPage]:
+        """Parse the pages; return one result for each, in their order.
 
-        `options` is an instance of this engine's own options model. Raises anything; `EngineUnavailable` says that
-        the engine cannot go on, and the worker then drains and asks for a replacement.
+        Called on the engine's thread, once for each batch. The pages may belong to different jobs; all have equal
+        options. May raise anything: the worker repeats a failed batch page by page, so that an error costs the page it
+        belongs to. An OcrWorkerError becomes the page's error as it is; any other exception becomes PAGE_FAILED, with
+        its traceback in the log. EngineUnavailable means that the engine cannot continue: the worker then finishes its
+        jobs and asks for a replacement. A call that takes longer than `OCR_ENGINE_TIMEOUT_S` counts as hanging and is
+        abandoned with its thread.
         """
         ...
 
     def close(self) -> None:
-        """Frees what the engine holds; called on its thread, once."""
+        """Release what the engine holds.
+
+        Called once, on the engine's thread, when the worker stops or the engine is lost.
+        """
         ...
 
 
 @runtime_checkable
 class Revives(Protocol):
-    """An engine part of whose work is done by another process, which may die, freeze, and be started again."""
+    """An engine whose work is partly done by another process, which may die or hang and can be started again.
+
+    Optional: the worker tests each engine for it. An engine without it is lost after its first hanging call.
+    """
 
     def revive(self) -> None:
-        """Returns as soon as that process can be used. On the engine's thread, before each call.
+        """Wait until the other process can be used.
 
-        Raises EngineUnavailable when it will not be back.
+        Called on the engine's thread before each call of `parse`; may take minutes.
+        Raises EngineUnavailable when the process will not come back: the engine is then lost.
         """
         ...
 
     def abandon(self) -> OcrWorkerError | None:
-        """Ends that process, which failed or hangs in this engine's call; why it will not be back, if so. From any
-        thread, and more than once for one call."""
+        """End the other process, whose call failed or hangs. Return why it will not come back, or None if it will.
+
+        Called on the watchdog's thread while `parse` may still be running, and on the engine's thread after a failed
+        call; more than once for one call. Must not block or raise.
+        """
         ...
 
     def lost(self) -> OcrWorkerError | None:
-        """Why that process will not be back, if so. From any thread."""
+        """Return why the other process will not come back, or None. Called on the watchdog's thread; must not raise."""
         ...
 
 
 @runtime_checkable
 class MergesPages(Protocol):
-    """An engine that can look over a whole document again: tables over a page break joined, titles levelled anew."""
+    """An engine that can revise a whole document: join tables over page breaks, level titles.
+
+    Required of an engine whose spec answers true to `merges_pages`.
+    """
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
-        """The document's pages in order, None for one that failed; the same number comes back. On any thread."""
+        """Return the document's pages, revised; in their order, and as many as came in.
+
+        pages: in order, without the engine's own knowledge of them but `ParsedPage.raw`; None for a page that failed.
+        Called on a job's thread, for several jobs at once, while `parse` runs. An exception fails the document.
+        """
         ...
 
 
-def figure_name(page: int, index: int) -> str:
-    """The name of the page's figure number `index` (from 1): unique in its document."""
-    return f"page-{page}-figure-{index}.jpg"
+# --------------------------------------------------------------------------- what an engine declares
 
 
-def options_of(options: ParseOptions) -> dict[str, Any]:
-    """The engine's own options that were given, without the common ones."""
-    common = ParseOptions.model_fields
-    return {name: value for name, value in options.model_dump(exclude_unset=True).items() if name not in common}
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Model weights outside the package, as `ocr-worker weights` manages them; called on its main thread.
+
+    locate: return the directory of each part, after checking that it is complete. Uses no network.
+        Raises WeightsMissing, with a message that says what is missing and how to get it.
+    fetch: download the parts that are missing, and return the directory of each. Raises WeightsMissing.
+    flags: flags of the command, without their dashes, and the setting that each replaces. The setting is a Literal; its
+        values are the flag's choices.
+    """
+
+    locate: Callable[[Settings], Mapping[str, Path]]
+    fetch: Callable[[Settings], Mapping[str, Path]]
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Findings of an engine about its own start, for `ocr-worker doctor`.
+
+    lines: facts, such as versions, paths and devices. remedies: for each obstacle to a start, what to do about it; none
+    when the engine can start.
+    """
+
+    lines: Sequence[str] = ()
+    remedies: Sequence[str] = ()
+
+
+def _no(options: ParseOptions) -> bool:
+    return False
+
+
+def _accept(options: ParseOptions, settings: Settings) -> None:
+    return None
+
+
+def _one_replica(settings: Settings) -> int:
+    return 1
+
+
+def _no_findings(settings: Settings) -> Diagnosis:
+    return Diagnosis()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec(Generic[Options]):
+    """The declaration of an engine. Only the first three members are required."""
+
+    name: str
+    """Name of the engine in messages, and in the file name of its request schema; not the name of another engine."""
+
+    options: type[Options]
+    """Options of a request: `ParseOptions`, or a subclass that adds the engine's own.
+
+    Read by the request check, by `ocr-worker schema` and by the HTTP app's OpenAPI, without an engine. A field's
+    description is shown to users. Unknown options are rejected, so that every field must have an effect.
+    """
+
+    builder: Callable[[Settings], Callable[[], Engine[Options]]]
+    """Return the function that builds one engine.
+
+    Called once, when the pipeline is made; it must return at once, and is the place for what all replicas share. The
+    function that it returns is called once on the thread of each replica, on all of them at the same time. It loads the
+    model, and may take up to `OCR_START_TIMEOUT_S`, together with `Engine.warm_up`. It raises an OcrWorkerError that
+    says what to do, such as WeightsMissing, SettingsInvalid or EngineUnavailable: the worker then does not start.
+    """
+
+    replicas: Callable[[Settings], int] = _one_replica
+    """Return how many engines run side by side, at least 1. Called once, when the pipeline is made."""
+
+    check_options: Callable[[Options, Settings], None] = _accept
+    """Reject options that are valid in themselves, but that this worker would have to ignore.
+
+    Called for each job, on any thread, before a document is fetched. Raises InvalidRequest, with every problem in its
+    message.
+    """
+
+    wants_text_layer: Callable[[Options], bool] = _no
+    """Return whether the engine reads `PageImage.text_lines`.
+
+    Called for each document, on one of its job's threads, before the document is opened.
+    """
+
+    merges_pages: Callable[[Options], bool] = _no
+    """Return whether the document's pages go through `MergesPages.merge_pages` once all are parsed.
+
+    Called for each document, on one of its job's threads.
+    """
+
+    weights: Weights | None = None
+    """Model weights that `ocr-worker weights` manages; None: the engine has none, or they come with its package."""
+
+    diagnose: Callable[[Settings], Diagnosis] = _no_findings
+    """Return what stands in the way of a start. Called by `ocr-worker doctor`, on its main thread.
+
+    Loads no engine library and uses no network, so that it works where the engine does not. Must not raise.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that the engine reads itself: name to description. `ocr-worker doctor` lists them."""

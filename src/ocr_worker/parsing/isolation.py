@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ocr_worker.engines.base import Engine, PageImage, ParsedPage
+from ocr_worker.engines.base import Engine
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.wire.schema import Block, Figure, PageWarning, ParseOptions
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ _TEXT = TypeAdapter(str)
 
 
 def parse_isolated(
-    engine: Engine, pages: Sequence[PageImage], options: ParseOptions
+    engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions
 ) -> Iterator[tuple[ParsedPage | OcrWorkerError, float]]:
     """One result or error for each page, in order, with its seconds; a failed batch is tried again page by page.
 
@@ -36,7 +37,7 @@ def parse_isolated(
         yield result, time.monotonic() - started
 
 
-def _parse_together(engine: Engine, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage] | None:
+def _parse_together(engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage] | None:
     """The parsed pages, or None when more can be learnt page by page."""
     try:
         results = list(engine.parse(pages, options))
@@ -48,7 +49,7 @@ def _parse_together(engine: Engine, pages: Sequence[PageImage], options: ParseOp
         return None
 
 
-def _parse_one(engine: Engine, page: PageImage, options: ParseOptions) -> ParsedPage | OcrWorkerError:
+def _parse_one(engine: Engine[Any], page: PageImage, options: ParseOptions) -> ParsedPage | OcrWorkerError:
     try:
         results: Any = list(engine.parse([page], options))
         if len(results) != 1:

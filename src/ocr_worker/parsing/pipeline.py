@@ -18,20 +18,19 @@ from typing import Any
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, KeptPages, NoCheckpoints
-from ocr_worker.engines import engine_builders
-from ocr_worker.engines.base import PageImage, ParsedPage
-from ocr_worker.engines.options import check_options
+from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
 from ocr_worker.log import event
+from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
+from ocr_worker.parsing import results
 from ocr_worker.parsing.replicas import Replicas
+from ocr_worker.parsing.results import DocumentFacts
 from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
-from ocr_worker.wire import results
 from ocr_worker.wire.page_ranges import parse_page_ranges
-from ocr_worker.wire.results import DocumentFacts, PageOutcome
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,7 @@ class Pipeline:
         self, settings: Settings, on_engine_lost: Callable[[OcrWorkerError], None] = lambda error: None
     ) -> None:
         self.settings = settings
+        self.spec = engine_spec(settings.engine)
         self.fetcher = Fetcher(
             max_bytes=int(settings.max_source_mb * MEGABYTE),
             timeout_s=settings.fetch_timeout_s,
@@ -55,7 +55,7 @@ class Pipeline:
         self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
-            engine_builders(settings),
+            [self.spec.builder(settings)] * self.spec.replicas(settings),
             call_timeout_s=settings.engine_timeout_s,
             page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
@@ -84,7 +84,7 @@ class Pipeline:
 
         Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
-        check_options(request.options, self.settings)
+        self.spec.check_options(request.options, self.settings)
         return ParseJob(self, request, job_id, on_page or (lambda *told: None), checkpoints or NoCheckpoints())
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class ParseJob:
         facts, fault = feeding.result()
         if len(outcomes) == len(facts.numbers):
             fault = None  # a child that dies after its last page costs nothing
-        if getattr(self._request.options, "merge_pages", False):
+        if self._pipeline.spec.merges_pages(self._request.options):
             outcomes = self._merged(facts, outcomes)
         return results.document(name, facts, outcomes, fault, self._request.options)
 
@@ -222,7 +222,7 @@ class ParseJob:
             dpi=options.dpi or self._pipeline.engine.preferred_dpi,
             max_pixels=int(settings.max_page_mpx * 1_000_000),
             max_pages=settings.max_pages,
-            text_layer=getattr(options, "text_layer", "never") == "auto",
+            text_layer=self._pipeline.spec.wants_text_layer(options),
         )
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)

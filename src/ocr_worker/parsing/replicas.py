@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from typing import Any
 
 from ocr_worker import threads
-from ocr_worker.engines.base import Engine, MergesPages, ParsedPage, Revives
+from ocr_worker.engines.base import Engine, MergesPages, Revives
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
+from ocr_worker.pages import ParsedPage
 from ocr_worker.parsing.isolation import parse_isolated
 from ocr_worker.parsing.scheduler import Scheduler, Task
 from ocr_worker.wire.schema import EngineInfo
@@ -35,7 +37,7 @@ class Replicas:
     def __init__(
         self,
         scheduler: Scheduler,
-        factories: Sequence[Callable[[], Engine]],
+        factories: Sequence[Callable[[], Engine[Any]]],
         *,
         call_timeout_s: float,
         page_timeout_s: float = 0,
@@ -168,9 +170,9 @@ class Replicas:
 class _Replica:
     """One engine with the pages it has in hand; the watchdog looks at it from another thread."""
 
-    def __init__(self, factory: Callable[[], Engine]) -> None:
+    def __init__(self, factory: Callable[[], Engine[Any]]) -> None:
         self._factory = factory
-        self._engine: Engine | None = None
+        self._engine: Engine[Any] | None = None
         self._lock = threading.Lock()
         self._in_hand: list[Task] = []
         self._deadline = float("inf")
@@ -185,7 +187,7 @@ class _Replica:
         return {"engine": built - started, "warm_up": time.monotonic() - built}
 
     @property
-    def loaded(self) -> Engine:
+    def loaded(self) -> Engine[Any]:
         """The engine. Raises EngineUnavailable before it was loaded."""
         if self._engine is None:
             raise EngineUnavailable("the engine was not loaded")

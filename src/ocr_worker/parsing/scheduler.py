@@ -17,8 +17,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from ocr_worker.engines.base import PageImage, ParsedPage
 from ocr_worker.errors import Cancelled, OcrWorkerError
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.wire.schema import ParseOptions
 
 

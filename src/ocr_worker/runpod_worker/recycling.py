@@ -6,12 +6,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import psutil
 
 from ocr_worker import threads
+from ocr_worker.memory import container_memory, resident_bytes
 from ocr_worker.settings import MEGABYTE, Settings
 
 _LOOK_EVERY_S = 2.0
@@ -20,8 +19,6 @@ _ENOUGH = 60  # looks before a trend counts
 _LATELY = 20  # looks in which it must go on: a start that fills its caches is no trend
 _AHEAD_S = 60.0  # what answering the admitted jobs may take
 _SHARE = 0.9
-# Of version 2 and 1: https://docs.kernel.org/admin-guide/cgroup-v2.html, .../cgroup-v1/memory.html
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class Recycling:
@@ -72,24 +69,3 @@ class Trend:
         times, used = np.array(self._looks).T
         windows = (slice(None), slice(-_LATELY, None))
         return min(float(np.polynomial.polynomial.polyfit(times[one] - times[0], used[one], 1)[1]) for one in windows)
-
-
-def resident_bytes() -> int:
-    """Resident memory of this process and of all that it started."""
-    this = psutil.Process()
-    total = 0
-    for process in (this, *this.children(recursive=True)):
-        try:
-            total += int(process.memory_info().rss)
-        except psutil.NoSuchProcess:
-            continue  # ended since it was listed
-    return total
-
-
-def container_memory() -> int:
-    """Bytes that this container may use, or that the machine has."""
-    limits = [int(psutil.virtual_memory().total)]
-    for path in _CGROUP_LIMITS:
-        if path.is_file() and (text := path.read_text(encoding="ascii").strip()).isdigit():
-            limits.append(int(text))
-    return min(limits)

@@ -1,19 +1,22 @@
-"""JSON Schema of the wire, from the models: what `docs/` shows and other languages generate their clients from."""
+"""JSON Schemas of the wire models, as in `docs/`: clients in other languages are generated from them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, create_model
 
-from ocr_worker.engines.options import ENGINE_OPTIONS
 from ocr_worker.wire.request import SHORT_FORMS
 from ocr_worker.wire.schema import PageChunk, ParseOptions, ParseRequest, ParseResponse, PartChunk, SummaryChunk
 
 
-def wire_schemas() -> dict[str, dict[str, Any]]:
-    """File name -> JSON Schema: a request for each engine (they differ in their options), the answer, a chunk."""
-    schemas = {f"request.{engine}.schema.json": _request(engine, model) for engine, model in ENGINE_OPTIONS.items()}
+def wire_schemas(options: Mapping[str, type[ParseOptions]]) -> dict[str, dict[str, Any]]:
+    """Return the JSON Schemas by file name: a request for each engine, the response, and a chunk.
+
+    options: the options model of each engine, by the engine's name; requests differ in nothing else.
+    """
+    schemas = {f"request.{engine}.schema.json": _request(engine, model) for engine, model in options.items()}
     chunk: TypeAdapter[Any] = TypeAdapter(PageChunk | PartChunk | SummaryChunk)
     return {
         **schemas,
@@ -22,9 +25,14 @@ def wire_schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _request(engine: str, options: type[ParseOptions]) -> dict[str, Any]:
+def request_schema(options: type[ParseOptions]) -> dict[str, Any]:
+    """Return the JSON Schema of a request whose options are `options`."""
     model = create_model("ParseRequest", __base__=ParseRequest, options=(options, options()))
-    schema = model.model_json_schema()
+    return model.model_json_schema()
+
+
+def _request(engine: str, options: type[ParseOptions]) -> dict[str, Any]:
+    schema = request_schema(options)
     forms = ", ".join(f"`{form}`" for form in SHORT_FORMS)
     schema["description"] = f"A job's `input` for the engine {engine}. Short forms stand for `documents`: {forms}."
     return schema

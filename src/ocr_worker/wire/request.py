@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ocr_worker.engines.options import ENGINE_OPTIONS, options_model
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.wire.schema import MAX_DOCUMENTS, DocumentRequest, ParseOptions, ParseRequest, S3Config
 
@@ -51,16 +51,19 @@ Path = tuple[str | int, ...]
 Fault = tuple[Path, str]
 
 
-def parse_request(job_input: Any, engine: str) -> ParseRequest:
-    """The request in a job's `input`, checked against the options of `engine`.
+def parse_request(
+    job_input: Any, options_model: type[ParseOptions], foreign_options: Mapping[str, str] = MappingProxyType({})
+) -> ParseRequest:
+    """Return the validated request in a job's `input`; its options are an instance of `options_model`.
 
+    foreign_options: options that are unknown here, but not everywhere, each with the message that says where.
     Raises InvalidRequest, whose message lists every fault with its path and an example of the right form.
     """
     if not isinstance(job_input, Mapping):
         raise _invalid([((), f"should be an object that holds documents, not {_kind(job_input)}")])
     faults = list(_unknown_names(job_input))
     documents = _documents(job_input, faults)
-    options = _options(job_input.get("options", {}), engine, faults)
+    options = _options(job_input.get("options", {}), options_model, foreign_options, faults)
     if faults or options is None:
         raise _invalid(faults)
     try:
@@ -141,8 +144,9 @@ def _field_of(text: str) -> str:
 # --------------------------------------------------------------------------- options
 
 
-def _options(value: Any, engine: str, faults: list[Fault]) -> ParseOptions | None:
-    model = options_model(engine)
+def _options(
+    value: Any, model: type[ParseOptions], foreign: Mapping[str, str], faults: list[Fault]
+) -> ParseOptions | None:
     if not isinstance(value, Mapping):
         faults.append((("options",), f"should be an object, not {_kind(value)}{_example('options')}"))
         return None
@@ -150,17 +154,9 @@ def _options(value: Any, engine: str, faults: list[Fault]) -> ParseOptions | Non
         return model.model_validate(dict(value))
     except ValidationError as error:
         faults += [
-            (path, _foreign_option(str(path[-1]), engine) or told)
-            for path, told in _faults_of(error, ("options",), model)
+            (path, foreign.get(str(path[-1]), message)) for path, message in _faults_of(error, ("options",), model)
         ]
         return None
-
-
-def _foreign_option(name: str, engine: str) -> str | None:
-    if name in options_model(engine).model_fields:
-        return None
-    owners = [other for other, model in ENGINE_OPTIONS.items() if other != engine and name in model.model_fields]
-    return f"is an option of the engine {owners[0]}; this worker runs {engine}" if owners else None
 
 
 # --------------------------------------------------------------------------- faults

@@ -74,7 +74,7 @@ def default_id(number: int) -> str:
 
 
 class ParseOptions(WireModel):
-    """The options every engine honours; each engine adds its own (see `engines.options`)."""
+    """Options that every engine honors; an engine may add its own in a subclass."""
 
     formats: list[Literal["markdown", "blocks"]] = Field(
         ["markdown", "blocks"], min_length=1, description="what the answer's pages hold"

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_worker.engines.base import Pixels
-from ocr_worker.engines.embedded import EmbeddedEngine, create
-from ocr_worker.settings import Settings
+from ocr_worker.engines.embedded.engine import EmbeddedEngine, create
+from ocr_worker.pages import Pixels
 
 
 @pytest.fixture(scope="session")
 def engine() -> EmbeddedEngine:
-    return create(Settings(engine="embedded"))
+    return create()
 
 
 @pytest.fixture(scope="session")

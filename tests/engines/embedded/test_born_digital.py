@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.base import PageImage, ParsedPage
-from ocr_worker.engines.embedded import EmbeddedEngine
-from ocr_worker.engines.options import EmbeddedOptions
+from ocr_worker.engines.embedded.engine import EmbeddedEngine
+from ocr_worker.engines.embedded.options import EmbeddedOptions
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from resources.make_scripts import TEXTS
 from support import files

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
-from ocr_worker.engines.embedded import EmbeddedEngine
-from ocr_worker.engines.options import EmbeddedOptions
+from ocr_worker.engines.embedded.engine import EmbeddedEngine
+from ocr_worker.engines.embedded.options import EmbeddedOptions
+from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from resources.make_page import FOOTER, HEADING, INTRO, LEFT, PAGE_NUMBER, RIGHT, TABLE, TITLE, page_png
 
 MARKDOWN_TABLE = "\n".join(f"| {' | '.join(row)} |" for row in (TABLE[0], ["---"] * 4, *TABLE[1:]))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.base import PageImage, Pixels
-from ocr_worker.engines.embedded import EmbeddedEngine
-from ocr_worker.engines.options import EmbeddedOptions
+from ocr_worker.engines.embedded.engine import EmbeddedEngine
+from ocr_worker.engines.embedded.options import EmbeddedOptions
+from ocr_worker.pages import PageImage, Pixels
 
 ENTRIES = ("alder", "birch", "cedar", "larch", "maple", "rowan", "aspen", "hazel", "elder", "beech")
 

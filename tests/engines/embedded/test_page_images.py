@@ -9,9 +9,9 @@ import json
 import pytest
 from PIL import Image
 
+from ocr_worker.engines.registry import read_request
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
-from ocr_worker.wire.request import parse_request
 from support.worker_process import ROOT
 
 
@@ -27,7 +27,7 @@ def test_the_page_as_it_was_processed_comes_along(asked: str) -> None:
     pipeline.start()
     document = {"base64": base64.b64encode(buffer.getvalue()).decode()}
     answer = pipeline.job(
-        parse_request({"documents": [document], "options": {"page_images": asked}}, "embedded"), "a"
+        read_request({"documents": [document], "options": {"page_images": asked}}, pipeline.spec), "a"
     ).run()
     pipeline.close()
     (page,) = answer.documents[0].pages

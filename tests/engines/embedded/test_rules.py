@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
+from ocr_worker.pages import Pixels
 
 SIDE = 2000
 

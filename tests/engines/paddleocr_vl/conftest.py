@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import Builder
 from support import tinyvl
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    engine = create(tinyvl.settings())
+    engine = Builder(tinyvl.settings())()
     yield engine
     engine.close()

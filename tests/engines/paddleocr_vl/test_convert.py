@@ -6,8 +6,9 @@ from typing import Any
 
 from PIL import Image
 
-from ocr_worker.engines.base import Engine, ParsedPage
+from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
+from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 from support.planned import block, result
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import paddle
 import pytest
 
-from ocr_worker.engines.base import ParsedPage
-from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable
+from ocr_worker.pages import ParsedPage
 from support import tinyvl
 from support.planned import PlannedPipeline, block, result
 

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import Builder, create
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+from ocr_worker.engines.paddleocr_vl.builder import Builder
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import load_settings
 from support import tinyvl, vllm_command
@@ -25,7 +25,7 @@ SOON_S = 20
 
 
 def built(folder: Path, **fields: Any) -> PaddleOcrVl:
-    engine = create(tinyvl.settings(**vllm_command.fields(folder, **fields)))
+    engine = Builder(tinyvl.settings(**vllm_command.fields(folder, **fields)))()
     assert isinstance(engine, PaddleOcrVl)
     return engine
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ocr_worker.engines.base import Engine, PageImage, ParsedPage
-from ocr_worker.engines.options import PaddleOcrVlOptions
+from ocr_worker.engines.base import Engine
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, InvalidRequest
+from ocr_worker.pages import PageImage, ParsedPage
 from support import tinyvl
 
 THREE = tinyvl.LINES[:3]

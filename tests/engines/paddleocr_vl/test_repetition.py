@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import Builder
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer
 from support import tinyvl
 
@@ -94,7 +94,7 @@ def test_limits_never_exceed_the_largest() -> None:
 
 def test_the_real_model_is_watched() -> None:
     """In the real pipeline the crops that reached the limit are read again, and the page still says so."""
-    engine = create(tinyvl.settings(retry_repetition=True))
+    engine = Builder(tinyvl.settings(retry_repetition=True))()
     (parsed,) = engine.parse([tinyvl.page(tinyvl.LINES[:3])], PaddleOcrVlOptions(max_new_tokens=6))
     assert [len(block.content) for block in parsed.blocks] == [6, 6, 6]
     assert [warning.code for warning in parsed.warnings] == ["REPETITION"]

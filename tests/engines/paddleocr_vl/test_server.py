@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_worker.engines.options import PaddleOcrVlOptions, check_options
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
 from ocr_worker.errors import (
     EngineTimedOut,
     EngineUnavailable,
@@ -104,7 +104,7 @@ def test_the_server_reads_the_page(start: StartServer) -> None:
     chosen = settings(double)
     options = PaddleOcrVlOptions(temperature=0.5, top_p=0.9, repetition_penalty=1.2)
     check_options(options, chosen)
-    engine = create(chosen)
+    engine = Builder(chosen)()
     before = len(double.asked)
     parsed = engine.parse([tinyvl.page(tinyvl.LINES[:3])], options)[0]
     asked = double.asked[before:]
@@ -125,7 +125,7 @@ def test_pages_of_one_call_keep_their_own_text(start: StartServer) -> None:
     """The crops of four pages are read in one call, and each page gets its own."""
     double = start()
     double.text_of = lambda question: f"{darkness(question):.3f}"
-    engine = create(settings(double))
+    engine = Builder(settings(double))()
     pages = [tinyvl.page(tinyvl.LINES[number : number + 2], number) for number in range(1, 5)]
     together = engine.parse(pages, PaddleOcrVlOptions())
     alone = [engine.parse([page], PaddleOcrVlOptions())[0] for page in pages]
@@ -138,7 +138,7 @@ def test_a_repetition_is_told_of_its_page_only(start: StartServer) -> None:
     """One page of a call runs into repetition: its neighbours carry no warning, and are read all the same."""
     double = start()
     double.text_of = lambda question: "la " * 100 if darkness(question) > 5 else TEXT
-    engine = create(settings(double))
+    engine = Builder(settings(double))()
     pages = [tinyvl.page(["a word"], 1), tinyvl.page([tinyvl.LINES[2]], 2), tinyvl.page(["a word"], 3)]
     parsed = engine.parse(pages, PaddleOcrVlOptions())
     assert [[warning.code for warning in page.warnings] for page in parsed] == [[], ["REPETITION"], []]
@@ -149,7 +149,7 @@ def test_a_repetition_is_told_of_its_page_only(start: StartServer) -> None:
 def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
     """Pages are read without pixel limits where they are refused; asking for some is then an invalid request."""
     double = start("refuses-limits")
-    engine = create(settings(double))
+    engine = Builder(settings(double))()
     before = len(double.asked)
     assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
     assert not any("mm_processor_kwargs" in one for one in double.asked[before:])
@@ -161,7 +161,7 @@ def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
 def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer) -> None:
     """500 for a page and for a plain crop: the server is at fault, as when its engine died behind it."""
     double = start()
-    engine = create(settings(double))
+    engine = Builder(settings(double))()
     double.mode = "dying"
     with pytest.raises(EngineUnavailable, match=r"is gone \(InternalServerError\)"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
@@ -170,7 +170,7 @@ def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer) -> None:
 def test_a_server_that_fails_on_this_crop_is_not_gone(start: StartServer) -> None:
     """500 for a page, and a plain crop is read: the page is at fault."""
     double = start()
-    engine = create(settings(double))
+    engine = Builder(settings(double))()
     double.mode = "bad-crop"
     with pytest.raises(Exception, match="500") as caught:
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
@@ -180,7 +180,7 @@ def test_a_server_that_fails_on_this_crop_is_not_gone(start: StartServer) -> Non
 def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:
     """A server that dies between two pages is ENGINE_UNAVAILABLE, told with its place."""
     double = start()
-    engine = create(settings(double))
+    engine = Builder(settings(double))()
     double.die()
     with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ is gone"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())

@@ -14,11 +14,12 @@ from support import tinyvl
 # Ends with code 3 when Paddle was imported on the way: seconds that a worker which cannot start should not take.
 START = """
 import sys
-from ocr_worker.engines import create_engine
+from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.settings import load_settings
 try:
-    create_engine(load_settings())
+    settings = load_settings()
+    engine_spec(settings.engine).builder(settings)()
 except OcrWorkerError as error:
     print(f"{error.code}: {error}")
     sys.exit(3 if "paddle" in sys.modules else 1)

@@ -9,8 +9,8 @@ import paddle
 import pytest
 import yaml
 
-from ocr_worker.engines.options import PaddleOcrVlOptions
-from ocr_worker.engines.paddleocr_vl import create
+from ocr_worker.engines.paddleocr_vl.builder import Builder
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import WeightsMissing
 from support import tinyvl
 
@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pages_are_turned_where_it_is_loaded(home: Path) -> None:
     """With the orientation model loaded pages are turned, and so is their size; a request may say no."""
-    engine = create(tinyvl.settings(weights_home=home, use_doc_orientation_classify=True))
+    engine = Builder(tinyvl.settings(weights_home=home, use_doc_orientation_classify=True))()
 
     def size(**options: Any) -> tuple[int, int]:
         chosen = PaddleOcrVlOptions.model_validate({"max_new_tokens": tinyvl.LIMIT} | options)
@@ -70,4 +70,4 @@ def test_a_submodel_that_is_wanted_and_missing(tmp_path: Path) -> None:
     """A submodel that the settings want and that is nowhere stops the start, by its name."""
     wanted = tinyvl.settings(weights_home=tmp_path, volume_dir=tmp_path, use_doc_unwarping=True)
     with pytest.raises(WeightsMissing, match="UVDoc"):
-        create(wanted)
+        Builder(wanted)()

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ocr_worker.engines.base import PageImage
 from ocr_worker.errors import (
     Cancelled,
     OcrWorkerError,
@@ -23,6 +22,7 @@ from ocr_worker.errors import (
     RasterizerTimedOut,
     RasterizerUnavailable,
 )
+from ocr_worker.pages import PageImage
 from ocr_worker.sources.rasterizer import RasterPool
 from support import files
 from support.files import RED, request

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw
 from pypdfium2 import PdfiumError
 
-from ocr_worker.engines.base import PageImage, Pixels
 from ocr_worker.errors import OcrWorkerError
+from ocr_worker.pages import PageImage, Pixels
 from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest, pdf
 from support import files
 from support.files import RED, request, saved

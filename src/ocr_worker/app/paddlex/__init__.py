@@ -23,6 +23,8 @@ from ocr_worker.app.paddlex.request import LayoutParsingRequest, kind_of
 from ocr_worker.app.paddlex.route import PaddleXRoute, Refusal, new_log_id
 from ocr_worker.app.parse import until_gone
 from ocr_worker.app.service import Service
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
+from ocr_worker.engines.registry import engine_spec
 
 Value = TypeVar("Value")
 
@@ -41,6 +43,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": NoResult} for code i
 def router(service: Service) -> APIRouter:
     """The two routes."""
     router = APIRouter(tags=["paddlex"], route_class=PaddleXRoute)
+    spec = engine_spec(service.settings.engine)
 
     @router.post("/layout-parsing", operation_id="infer", response_class=Response, responses=_ERRORS)
     async def layout_parsing(body: LayoutParsingRequest, request: Request) -> Response:
@@ -57,10 +60,8 @@ def router(service: Service) -> APIRouter:
         """Joins tables over page breaks and levels titles over a document's pages."""
         log_id = body.logId or new_log_id()
         pages.check(body, service.settings.max_pages)
-        if service.settings.engine != "paddleocr-vl":
-            raise Refusal(
-                f"/restructure-pages needs the engine paddleocr-vl; this server runs {service.settings.engine}"
-            )
+        if not issubclass(spec.options, PaddleOcrVlOptions):  # no other engine reads pages in PaddleX's form
+            raise Refusal(f"/restructure-pages needs the engine paddleocr-vl; this server runs {spec.name}")
         merge = service.pipeline().engine.merge_pages
         entries = await _aside(partial(pages.restructured, body, merge))
         return answer.success(log_id, {"layoutParsingResults": entries})

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, is_url
 from ocr_worker.app.paddlex.route import Fault, InvalidFile, Refusal
-from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, check_options, options_model
+from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
+from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import DocumentRequest, ParseOptions, ParseRequest
@@ -63,13 +64,13 @@ def parse_request(body: LayoutParsingRequest, settings: Settings) -> ParseReques
 
 
 def _options(body: LayoutParsingRequest, settings: Settings) -> ParseOptions:
-    model = options_model(settings.engine)
-    given, faults = _translated(body, settings, model)
+    spec = engine_spec(settings.engine)
+    given, faults = _translated(body, settings, spec.options)
     if faults:
         raise Refusal.of(faults)
     try:
-        options = model.model_validate(given)
-        check_options(options, settings)
+        options: ParseOptions = spec.options.model_validate(given)
+        spec.check_options(options, settings)
     except ValidationError as error:
         raise Refusal.of([_fault(found["loc"], found["msg"]) for found in error.errors()]) from None
     except InvalidRequest as error:
@@ -133,14 +134,15 @@ def _in_their_names(told: str) -> str:
 
 def model_settings(body: LayoutParsingRequest, settings: Settings) -> dict[str, Any]:
     """What PaddleX's pipeline reports under `model_settings` for this request."""
-    loaded = {"use_doc_orientation_classify": body.useDocOrientationClassify, "use_doc_unwarping": body.useDocUnwarping}
+    preprocessing = (
+        (body.useDocOrientationClassify, settings.use_doc_orientation_classify),
+        (body.useDocUnwarping, settings.use_doc_unwarping),
+    )
     looks = body.useLayoutDetection is not False
     prompt = None if looks else body.promptLabel
     ignored = body.markdownIgnoreLabels
     return {
-        "use_doc_preprocessor": any(
-            getattr(settings, name) if asked is None else asked for name, asked in loaded.items()
-        ),
+        "use_doc_preprocessor": any(default if asked is None else asked for asked, default in preprocessing),
         "use_layout_detection": looks,
         "use_chart_recognition": bool(body.useChartRecognition) or prompt == "chart",
         "use_seal_recognition": bool(body.useSealRecognition) or prompt == "seal",

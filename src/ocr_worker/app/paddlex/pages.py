@@ -16,7 +16,7 @@ from ocr_worker.app.paddlex import written
 from ocr_worker.app.paddlex.numbering import Blocks, numbered, tables_joined
 from ocr_worker.app.paddlex.request import OutputFormats
 from ocr_worker.app.paddlex.route import Fault, Refusal
-from ocr_worker.engines.base import ParsedPage
+from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 
 Merge = Callable[[Sequence[ParsedPage | None]], Sequence[ParsedPage | None]]

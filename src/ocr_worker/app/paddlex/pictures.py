@@ -8,6 +8,7 @@ import io
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.app.paddlex.numbering import Blocks, ordered
+from ocr_worker.pictures import jpeg
 
 LARGEST = 2000
 _QUALITY = 95  # OpenCV's own, which PaddleX takes
@@ -44,6 +45,4 @@ def _encoded(image: Image.Image) -> str:
     factor = LARGEST / max(image.size)
     if factor < 1:
         image = image.resize((max(1, int(factor * image.width)), max(1, int(factor * image.height))))
-    buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "JPEG", quality=_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return jpeg(image, _QUALITY)

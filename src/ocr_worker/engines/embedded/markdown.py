@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocr_worker.engines.base import figure_name
 from ocr_worker.engines.embedded.furniture import FURNITURE
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.tables import table_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs
+from ocr_worker.pages import figure_name
 
 _HEADS = {"doc_title": "# ", "paragraph_title": "## "}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
-from ocr_worker.engines.base import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.columns import holds_columns
@@ -15,21 +14,23 @@ from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_r
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
+from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import warnings_for, without_specks
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.embedded.reading.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.reading.upright import upright
 from ocr_worker.engines.embedded.tables.detection import with_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
-from ocr_worker.engines.pictures import jpeg
-from ocr_worker.wire.schema import BBox, Block, Figure, ParseOptions
+from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
+from ocr_worker.pictures import jpeg_of_pixels
+from ocr_worker.wire.schema import BBox, Block, Figure
 
 LAYER_SIDE = 800  # pixels on which lines are looked for that a text layer does not have
 
 
-def parse_page(models: Models, page: PageImage, options: ParseOptions) -> ParsedPage:
+def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> ParsedPage:
     """Reads the page; a blank one has no blocks and no text."""
-    use_layer = bool(page.text_lines) and getattr(options, "text_layer", "never") == "auto"
+    use_layer = bool(page.text_lines) and options.text_layer == "auto"
     own = page.text_lines if use_layer and page.text_lines else ()
     pixels, read, seen = _read(models, page.pixels, own)
     height, width = pixels.shape[:2]
@@ -53,7 +54,7 @@ def parse_page(models: Models, page: PageImage, options: ParseOptions) -> Parsed
             for name, box in figure_boxes(passages)
         ],
         warnings=warnings_for(read),
-        image=jpeg(pixels) if options.page_images == "inline" else None,
+        image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )
 
@@ -107,4 +108,4 @@ def _bbox(box: Box, width: int, height: int) -> BBox:
 
 def _figure(pixels: Pixels, name: str, bbox: BBox, inline: bool) -> Figure:
     x0, y0, x1, y1 = bbox
-    return Figure(name=name, bbox=bbox, base64=jpeg(pixels[y0:y1, x0:x1]) if inline else None)
+    return Figure(name=name, bbox=bbox, base64=jpeg_of_pixels(pixels[y0:y1, x0:x1]) if inline else None)

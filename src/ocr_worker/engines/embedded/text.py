@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
@@ -53,7 +54,7 @@ def joined(above: str, below: str) -> str:
         return above[:-1] + below
     if len(above) > 1 and above[-1] == "-" and above[-2].isalnum() and below[:1].isalnum():
         return above + below
-    if above and below and _is_wide(above[-1]) and _is_wide(below[0]):
+    if above and below and _is_written_solid(above[-1]) and _is_written_solid(below[0]):
         return above + below
     return f"{above} {below}"
 
@@ -64,8 +65,9 @@ def is_right_to_left(text: str) -> bool:
     return sum(kind in ("R", "AL") for kind in kinds) > sum(kind == "L" for kind in kinds)
 
 
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in ("W", "F") and not "\uac00" <= character <= "\ud7a3"
+def _is_written_solid(character: str) -> bool:
+    """Return whether the character's script has no spaces between words: Chinese and Japanese, but not Korean."""
+    return is_wide(character) and not "\uac00" <= character <= "\ud7a3"
 
 
 def _begins(above: Sequence[Line], row: Sequence[Line], left: float, right: float, height: float) -> bool:

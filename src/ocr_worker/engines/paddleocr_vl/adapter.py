@@ -15,19 +15,16 @@ import paddle  # noqa: E402
 from paddleocr import PaddleOCRVL  # noqa: E402
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
-from ocr_worker.engines.base import PageImage, ParsedPage  # noqa: E402
-from ocr_worker.engines.options import (  # noqa: E402
-    PaddleOcrVlOptions,
-    check_options,
-)
 from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured, share_figures  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, place, still_reads  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
+from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
-from ocr_worker.wire.schema import EngineInfo, PageWarning, ParseOptions  # noqa: E402
+from ocr_worker.wire.schema import EngineInfo, PageWarning  # noqa: E402
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
@@ -77,14 +74,12 @@ class PaddleOcrVl:
         """Parses a page with known text. Raises EngineUnavailable when it does not come back."""
         warmup.run(self, self._settings)
 
-    def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage]:
-        """See `Engine.parse`; `options` are `PaddleOcrVlOptions`.
+    def parse(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage]:
+        """See `Engine.parse`.
 
         Raises InvalidRequest, EngineOutOfMemory, EngineUnavailable, and whatever else Paddle raises on a page.
         """
         check_options(options, self._settings)
-        if not isinstance(options, PaddleOcrVlOptions):
-            options = PaddleOcrVlOptions(**options.model_dump(exclude_unset=True))
         if self._server and not self._server.takes_pixel_limits and (options.min_pixels or options.max_pixels):
             raise InvalidRequest("options: the model server has pixel limits of its own; leave `*_pixels` out")
         if len(pages) > 1 and (parsed := self._parse_together(pages, options)):

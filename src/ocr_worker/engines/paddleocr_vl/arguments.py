@@ -5,22 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, model_name
+from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, PaddleOcrVlOptions, sampling
 from ocr_worker.settings import Settings
-
-_PASSED_ON = (
-    "use_chart_recognition",
-    "use_seal_recognition",
-    "use_layout_detection",
-    "prompt_label",
-    "layout_threshold",
-    "merge_layout_blocks",
-    "markdown_ignore_labels",
-    "min_pixels",
-    "max_pixels",
-    "max_new_tokens",
-)
 
 
 def of_call(options: PaddleOcrVlOptions, settings: Settings, server: Server | None) -> dict[str, Any]:
@@ -33,16 +20,24 @@ def of_call(options: PaddleOcrVlOptions, settings: Settings, server: Server | No
             options.use_doc_orientation_classify, settings.use_doc_orientation_classify
         ),
         "use_doc_unwarping": _first(options.use_doc_unwarping, settings.use_doc_unwarping),
-        **{name: getattr(options, name) for name in _PASSED_ON},
+        "use_chart_recognition": options.use_chart_recognition,
+        "use_seal_recognition": options.use_seal_recognition,
+        "use_layout_detection": options.use_layout_detection,
+        "prompt_label": options.prompt_label,
+        "layout_threshold": options.layout_threshold,
+        "merge_layout_blocks": options.merge_layout_blocks,
+        "markdown_ignore_labels": options.markdown_ignore_labels,
+        "min_pixels": options.min_pixels,
+        "max_pixels": options.max_pixels,
+        "max_new_tokens": options.max_new_tokens,
         **(_of_server(options, server) if server else {}),
     }
 
 
 def _of_server(options: PaddleOcrVlOptions, server: Server) -> dict[str, Any]:
     """What only a model server honours; a server with pixel limits of its own is sent none."""
-    sampling = {name: getattr(options, name) for name in ("temperature", "top_p", "repetition_penalty")}
     kinds = () if server.takes_pixel_limits else ("ocr", "table", "chart", "formula", "seal")
-    return sampling | {
+    return sampling(options) | {
         "vlm_extra_args": {f"{kind}_{end}_pixels": None for kind in kinds for end in ("min", "max")},
     }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,11 +9,9 @@ from typing import Any
 
 from PIL.Image import Image
 
-from ocr_worker.engines.base import ParsedPage, Pixels, figure_name
-from ocr_worker.engines.pictures import jpeg
+from ocr_worker.pages import ParsedPage, Pixels, figure_name
+from ocr_worker.pictures import jpeg, jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
-
-JPEG_QUALITY = 90
 
 
 def parsed_page(
@@ -47,12 +43,12 @@ def parsed_page(
         markdown=_rename(written, names),
         blocks=blocks,
         figures=[
-            Figure(name=names[path], bbox=_within(bbox, width, height), base64=_jpeg(crop) if inline_figures else None)
+            Figure(name=names[path], bbox=_within(bbox, width, height), base64=jpeg(crop) if inline_figures else None)
             for path, (crop, bbox) in crops.items()
         ],
         warnings=list(warnings),
         raw=_raw(result, blocks, regions, names) if keep_raw else None,
-        image=None if picture is None else jpeg(_processed(result, picture)),
+        image=None if picture is None else jpeg_of_pixels(_processed(result, picture)),
     )
 
 
@@ -108,12 +104,6 @@ def _rename(text: str, names: Mapping[str, str]) -> str:
     if not names:
         return text
     return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], text)
-
-
-def _jpeg(crop: Image) -> str:
-    buffer = io.BytesIO()
-    crop.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _united(one: Sequence[int], other: Sequence[int]) -> list[int]:

@@ -5,8 +5,6 @@ The library sends nothing when it is built, so that a wrong address or name woul
 
 from __future__ import annotations
 
-import base64
-import io
 import logging
 import time
 from collections.abc import Callable
@@ -17,8 +15,9 @@ from urllib.parse import urlsplit
 import requests
 from PIL import Image
 
-from ocr_worker.engines.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
+from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
 from ocr_worker.errors import EngineError, EngineTimedOut, EngineUnavailable, OcrWorkerError
+from ocr_worker.pictures import jpeg
 from ocr_worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -191,9 +190,7 @@ def _reads(session: requests.Session, url: str, model: str, timeout_s: float, *,
 
 
 def _question(model: str, limits: bool) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    Image.new("RGB", (336, 336), "white").save(buffer, "JPEG")
-    image = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    image = "data:image/jpeg;base64," + jpeg(Image.new("RGB", (336, 336), "white"))
     content = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": "OCR:"}]
     question: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0}
     question["max_tokens"] = 8

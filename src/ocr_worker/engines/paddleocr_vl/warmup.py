@@ -9,9 +9,10 @@ from difflib import SequenceMatcher
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ocr_worker.engines.base import Engine, PageImage
-from ocr_worker.engines.options import PaddleOcrVlOptions
+from ocr_worker.engines.base import Engine
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable
+from ocr_worker.pages import PageImage
 from ocr_worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ LINES = ("The quick brown fox", "jumps over the lazy dog", "Total 1,234.56 EUR")
 _ALIKE = 0.8  # of 1; a model with the wrong weights answers noise, far below
 
 
-def run(engine: Engine, settings: Settings) -> None:
+def run(engine: Engine[PaddleOcrVlOptions], settings: Settings) -> None:
     """Parses the warm-up page. Raises EngineUnavailable when its text does not come back and the setting says check."""
     started = time.monotonic()
     parsed = engine.parse([page()], PaddleOcrVlOptions.model_validate({"max_new_tokens": 64}))[0]

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from types import TracebackType
 
-from ocr_worker.engines.base import PageImage, TextLine, TextWord
 from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, every_error
+from ocr_worker.pages import PageImage, TextLine, TextWord
 from ocr_worker.sources.rasterizer.process import Bytes, ChildProcess
 from ocr_worker.sources.rasterizer.protocol import Header
 from ocr_worker.sources.rasterizer.rendered import Box

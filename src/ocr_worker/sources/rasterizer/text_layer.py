@@ -14,6 +14,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium_c
 
+from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import characters
 from ocr_worker.sources.rasterizer.rendered import Box, LayerLine
 
@@ -58,12 +59,12 @@ class _Line:
         for character, box in self.characters:
             if box is None:
                 inside = False
-            elif inside and not _is_wide(character):
+            elif inside and not is_wide(character):
                 parts, around = found[-1]
                 found[-1] = [*parts, character], _around(around, box)
             else:
                 found.append(([character], box))
-                inside = not _is_wide(character)
+                inside = not is_wide(character)
         return [(word, box) for parts, box in found if (word := _joined(parts))]
 
 
@@ -140,10 +141,6 @@ def _swapped(box: Box) -> Box:
 
 def _around(a: Box, b: Box) -> Box:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
 
 
 def _joined(characters: list[str]) -> str:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
+from ocr_worker.pages import Pixels
 
 SMALL_SIDE = 1100  # pixels
 AROUND = 0.007  # how far around a pixel others tell whether it is ink

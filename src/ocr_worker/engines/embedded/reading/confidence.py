@@ -6,9 +6,9 @@ tells is not its confidence, but how little text came from how much line.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
+from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.wire.schema import PageWarning
 
@@ -44,16 +44,12 @@ def is_speck(line: Line) -> bool:
 def without_specks(lines: Sequence[Line]) -> list[Line]:
     """The lines that are text: no specks, and no lone Chinese sign on a page in another script, where it is a mark."""
     letters = [c for line in lines for c in line.text if c.isalpha()]
-    alien = sum(map(_is_wide, letters)) < MAX_ALIEN * len(letters)
+    alien = sum(map(is_wide, letters)) < MAX_ALIEN * len(letters)
     return [line for line in lines if line.text and not is_speck(line) and not (alien and _is_sign(line))]
 
 
 def _is_sign(line: Line) -> bool:
-    return not line.own and len(line.text) <= SPECK and all(map(_is_wide, line.text))
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
+    return not line.own and len(line.text) <= SPECK and all(map(is_wide, line.text))
 
 
 def is_legible(line: Line) -> bool:

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.pages import Pixels
 
 Quads = NDArray[np.float32]
 

@@ -9,11 +9,11 @@ from difflib import SequenceMatcher
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.base import Pixels, TextLine
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.confidence import is_legible
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
+from ocr_worker.pages import Pixels, TextLine
 
 SAMPLE = 5  # lines that are read to check the layer
 MIN_LENGTH = 6  # characters of a line that can be checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded.reading.models import Models, Quads, turned
+from ocr_worker.pages import Pixels
 
 SAMPLE = 5  # lines that are read to tell which side is up
 LEGIBLE = 0.75  # below it no side reads: a script that the models do not know tells nothing, and the page stays

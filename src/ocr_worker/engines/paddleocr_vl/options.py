@@ -1,5 +1,4 @@
-"""The options each engine honours beside the common ones. No engine is imported here: requests are checked, and the
-JSON Schema is written, without Paddle."""
+"""Options of PaddleOCR-VL. Imports no Paddle, so that requests can be checked without it."""
 
 from __future__ import annotations
 
@@ -17,14 +16,6 @@ MIN_PIXELS = 28 * 28
 MAX_PIXELS = 4096 * 4096
 DEFAULT_MIN_PIXELS = 112_896
 DEFAULT_MAX_PIXELS = 1_003_520
-
-
-class EmbeddedOptions(ParseOptions):
-    """Options of the embedded CPU engine."""
-
-    text_layer: Literal["auto", "never"] = Field(
-        "auto", description="`auto`: a PDF page's own text is used where the picture does not contradict it"
-    )
 
 
 class PaddleOcrVlOptions(ParseOptions):
@@ -66,33 +57,33 @@ class PaddleOcrVlOptions(ParseOptions):
         return self
 
 
-ENGINE_OPTIONS: dict[str, type[ParseOptions]] = {
-    "paddleocr-vl": PaddleOcrVlOptions,
-    "embedded": EmbeddedOptions,
-}
-
-
-def options_model(engine: str) -> type[ParseOptions]:
-    """The options model of the engine of this name; engines from outside have the common options only."""
-    return ENGINE_OPTIONS.get(engine, ParseOptions)
-
-
-def check_options(options: ParseOptions, settings: Settings) -> None:
-    """Raises InvalidRequest for options that are right in themselves but that this worker would have to ignore."""
-    if not isinstance(options, PaddleOcrVlOptions):
-        return
-    native = settings.backend == "native"
-    faults = [
-        f"`{name}` needs a model server: this worker's backend is native"
-        for name in ("temperature", "top_p", "repetition_penalty")
-        if native and getattr(options, name) is not None
-    ]
-    faults += [
-        f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"
-        for name in ("use_doc_orientation_classify", "use_doc_unwarping")
-        if getattr(options, name) and not getattr(settings, name)
-    ]
+def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
+    """Raise InvalidRequest for options that are valid in themselves, but that this worker would have to ignore."""
+    problems = []
+    if settings.backend == "native":
+        problems += [
+            f"`{name}` needs a model server: this worker's backend is native"
+            for name, value in sampling(options).items()
+            if value is not None
+        ]
+    if options.use_doc_orientation_classify and not settings.use_doc_orientation_classify:
+        problems.append(_not_loaded("use_doc_orientation_classify"))
+    if options.use_doc_unwarping and not settings.use_doc_unwarping:
+        problems.append(_not_loaded("use_doc_unwarping"))
     if settings.stream and options.merge_pages:
-        faults.append("`merge_pages` looks at whole documents, and this worker gives pages as they come (OCR_STREAM)")
-    if faults:
-        raise InvalidRequest("; ".join(f"options: {fault}" for fault in faults))
+        problems.append("`merge_pages` looks at whole documents, and this worker gives pages as they come (OCR_STREAM)")
+    if problems:
+        raise InvalidRequest("; ".join(f"options: {problem}" for problem in problems))
+
+
+def sampling(options: PaddleOcrVlOptions) -> dict[str, float | None]:
+    """Return the sampling options, which only a model server honors, by name."""
+    return {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "repetition_penalty": options.repetition_penalty,
+    }
+
+
+def _not_loaded(name: str) -> str:
+    return f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"

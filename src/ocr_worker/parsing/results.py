@@ -1,0 +1,94 @@
+"""Build the results of a job from its page outcomes: pages, documents, response. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ocr_worker.errors import OcrWorkerError, PageFailed
+from ocr_worker.pages import PageOutcome
+from ocr_worker.wire.results import coverage, error_info, joined_markdown, overall_status
+from ocr_worker.wire.schema import (
+    DocumentResult,
+    EngineInfo,
+    PageResult,
+    PageWarning,
+    ParseOptions,
+    ParseResponse,
+    Timing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """Facts about an open document. page_count: pages in the file. numbers: of the requested pages, in order."""
+
+    page_count: int
+    numbers: Sequence[int]
+    warnings: Sequence[PageWarning] = ()
+
+
+def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
+    """Return the result of a page, with the formats that `options.formats` lists."""
+    parsed = outcome.result
+    if isinstance(parsed, OcrWorkerError):
+        return PageResult(page=outcome.number, status="failed", error=error_info(parsed))
+    return PageResult(
+        page=outcome.number,
+        status="succeeded",
+        width=parsed.width,
+        height=parsed.height,
+        dpi=outcome.dpi,
+        text_source=parsed.text_source,
+        markdown=parsed.markdown if "markdown" in options.formats else None,
+        blocks=parsed.blocks if "blocks" in options.formats else None,
+        figures=parsed.figures,
+        image=parsed.image,
+        seconds=round(outcome.seconds, 4),
+        from_checkpoint=outcome.from_checkpoint,
+        warnings=[*outcome.warnings, *parsed.warnings],
+    )
+
+
+def failed_document(name: str, error: OcrWorkerError) -> DocumentResult:
+    """Return the result of a document that could not be opened."""
+    return DocumentResult(id=name, status="failed", error=error_info(error))
+
+
+def document(
+    name: str,
+    facts: DocumentFacts,
+    outcomes: Mapping[int, PageOutcome],
+    error: OcrWorkerError | None,
+    options: ParseOptions,
+) -> DocumentResult:
+    """Return the result of a document that was opened; it has an entry for every requested page.
+
+    error: why the document ended early, if it did; pages without an outcome get it.
+    """
+    lost = error or PageFailed("the page was not reached")
+    entries = [page(outcomes.get(number) or PageOutcome(number, lost), options) for number in facts.numbers]
+    parsed = sum(entry.status == "succeeded" for entry in entries)
+    first_error = next((entry.error for entry in entries if entry.error), None)
+    return DocumentResult(
+        id=name,
+        status=overall_status(parsed, len(entries)),
+        page_count=facts.page_count,
+        markdown=joined_markdown(entries) if "markdown" in options.formats and parsed else None,
+        pages=entries,
+        warnings=list(facts.warnings),
+        error=error_info(error) if error else None if parsed else first_error,
+    )
+
+
+def response(engine: EngineInfo, documents: list[DocumentResult], seconds: Mapping[str, float]) -> ParseResponse:
+    """Return the response of a job. seconds: by stage, as in `Timing`."""
+    counts = coverage(documents)
+    whole = sum(entry.status == "succeeded" for entry in documents)
+    return ParseResponse(
+        status="partial" if counts.pages_parsed and whole < len(documents) else overall_status(whole, len(documents)),
+        engine=engine,
+        documents=documents,
+        coverage=counts,
+        timing=Timing(**{stage: round(value, 3) for stage, value in seconds.items()}),
+    )
