@@ -104,6 +104,17 @@ def test_another_engine_version_is_not_mixed(worker_of: StartWorker, worker: Wor
     assert resumed(other.answer(keyed("engine", png(WHITE)))) == [False]
 
 
+def test_pages_that_are_to_be_merged_are_not_taken_from_others(worker_of: StartWorker, s3: S3Server) -> None:
+    """A job that merges its pages parses those again that a job without merging kept under the same key."""
+    worker = worker_of(OCR_ENGINE="support.doubles:merging", **s3.settings()).wait_ready()
+    data = tiff([(90, 255, 255), (95, 255, 255)])
+    assert resumed(worker.answer(keyed("merged", data))) == [False, False]
+    for expected in (False, True):
+        merged = worker.answer(keyed("merged", data, merge_pages=True))
+        assert resumed(merged) == [expected, expected]
+        assert merged.output["documents"][0]["markdown"] == "1 of 2\n\n2 of 2"
+
+
 def test_a_damaged_checkpoint_is_parsed_again(worker: Worker, s3: S3Server) -> None:
     """Half an object, or somebody else's, in the place of a page costs that page and nothing more."""
     data = tiff([(70, 255, 255), (80, 255, 255)])

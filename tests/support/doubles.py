@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -186,6 +187,27 @@ def nearest(colour: Colour) -> Colour:
     return colour
 
 
+class MergingOptions(ParseOptions):
+    """merge_pages: number the pages in their Markdown, once all are read."""
+
+    merge_pages: bool = False
+
+
+class Merging(Double):
+    """Reads every page, and merges those that it read for that."""
+
+    def parse(self, pages: Sequence[PageImage], options: MergingOptions) -> list[Any]:
+        """As `Double` does; a page that is to be merged carries its number."""
+        parsed = super().parse(pages, options)
+        if not options.merge_pages:
+            return parsed
+        return [replace(one, raw={"number": page.number}) for one, page in zip(parsed, pages, strict=True)]
+
+    def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
+        """See `MergesPages`."""
+        return [page and replace(page, markdown=f"{page.raw['number']} of {len(pages)}") for page in pages]
+
+
 # --------------------------------------------------------------------------- specs
 
 
@@ -237,3 +259,11 @@ def renamed() -> Double:
     double = Double(behaviour_by_colour)
     double.info = EngineInfo(name="double", version="2", backend="none")
     return double
+
+
+merging = EngineSpec(
+    name="merging",
+    options=MergingOptions,
+    builder=lambda settings: lambda: Merging(lambda colour: read),
+    merges_pages=lambda options: options.merge_pages,
+)

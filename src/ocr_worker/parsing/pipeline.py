@@ -228,11 +228,14 @@ class ParseJob:
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
     def _decides(self) -> dict[str, Any]:
-        """What decides, beside its bytes, what a document's pages say."""
+        """Return everything besides the file's bytes that changes a parsed page. Part of the checkpoint key.
+
+        The engine's own options all do: pages that will be merged carry what merging needs.
+        """
         engine, options = self._pipeline.engine, self._request.options
         return {
             "engine": engine.info.model_dump(),
-            "options": options.model_dump(exclude={"delivery", "formats", "timeout_s", "merge_pages"}),
+            "options": options.model_dump(exclude={"delivery", "formats", "timeout_s"}),
             "dpi": engine.preferred_dpi,
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }
