@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TypeVar
 
-from ocr_worker import threads
+from ocr_worker.threads import start
 
 Value = TypeVar("Value")
 
@@ -34,7 +34,7 @@ class WatchedLock:
 def meanwhile(act: Callable[[], Value], lock: WatchedLock) -> Future[Value]:
     """Run `act` on another thread. Return as soon as it has ended or waits for `lock`, which the caller may hold."""
     lock.changed.clear()
-    future = threads.start(act, "meanwhile")
+    future = start(act, "meanwhile")
     future.add_done_callback(lambda _: lock.changed.set())
     lock.changed.wait()
     return future

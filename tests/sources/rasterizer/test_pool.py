@@ -65,12 +65,14 @@ def test_a_child_that_starts_while_the_pool_closes_is_ended(monkeypatch: pytest.
             made.append(self)
             pool.close()
 
+    real_start = threads.start
+
     def start(function: Callable[[], Any], name: str) -> Future[Any]:
-        waits.append(threads.start(function, name))
+        waits.append(real_start(function, name))
         return waits[-1]
 
     monkeypatch.setattr(module, "ChildProcess", Interrupted)
-    monkeypatch.setattr(module.threads, "start", start)
+    monkeypatch.setattr(threads, "start", start)
     pool._start_another()
     for wait in waits:
         wait.result()

@@ -119,15 +119,11 @@ class RasterPool:
             self._note_failed_start(type(error).__name__)
             return
         with self._lock:
-            is_wanted = not self._closed
-            if is_wanted:
-                self._children.add(child)  # from here on `close` ends it
-        if is_wanted:
-            threads.start(lambda: self._await(child), "rasterizer-start")
-        else:
-            child.close()
+            self._children.add(child)
+        threads.start(lambda: self._await(child), "rasterizer-start")
 
     def _await(self, child: ChildProcess) -> None:
+        """Wait until the child is ready, and hand it to the next document. One that no document may have is ended."""
         try:
             child.receive(time.monotonic() + START_S, START_S, 0, self._is_closed)
         except (DocumentError, Cancelled) as error:
