@@ -124,7 +124,11 @@ class MergesPages(Protocol):
     """An engine that can look over a whole document again: tables over a page break joined, titles levelled anew."""
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
-        """The document's pages in order, None for one that failed; the same number comes back. On any thread."""
+        """Return the document's pages, merged. `pages`: in order, None for one that failed; as many come back.
+
+        Called on a job's thread while the engine's own thread parses, several at once, and after the engine was lost
+        or closed: it depends on `pages` alone and uses none of the engine's state.
+        """
         ...
 
 
