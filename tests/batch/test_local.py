@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +20,7 @@ from ocr_worker.wire.schema import ParseResponse
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
+from support.interleaving import WatchedLock, meanwhile
 
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
 
@@ -176,3 +178,29 @@ def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
             assert (await service.look(job)).state is State.CANCELLED
 
     asyncio.run(scenario())
+
+
+def test_a_pipeline_that_is_closed_in_the_moment_of_its_start_ends() -> None:
+    """Whichever of the two comes first, `close` or the end of the start, the pipeline is closed."""
+    lock = WatchedLock()
+    closing: list[Future[None]] = []
+
+    class Interrupted(LocalPipeline):
+        was_closed = False
+
+        @property
+        def _closed(self) -> bool:
+            closed = self.was_closed
+            if not closing:
+                closing.append(meanwhile(lambda: asyncio.run(self.close()), lock))
+            return closed
+
+        @_closed.setter
+        def _closed(self, closed: bool) -> None:
+            self.was_closed = closed
+
+    service = Interrupted(Settings(engine="support.doubles:reading"))
+    service._lock = lock
+    pipeline = service._start()
+    closing[0].result()
+    assert pipeline.rasters._is_closed()

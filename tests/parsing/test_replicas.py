@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError, PageFailed
 from ocr_worker.pages import PageImage, ParsedPage
-from ocr_worker.parsing.replicas import Replicas
-from ocr_worker.parsing.scheduler import Scheduler, Settled
+from ocr_worker.parsing import replicas as module
+from ocr_worker.parsing.replicas import Replicas, _Replica
+from ocr_worker.parsing.scheduler import Scheduler, Settled, Task
 from ocr_worker.wire.schema import ParseOptions
+from support.interleaving import WatchedLock, meanwhile
 from support.scripted import OPTIONS, Scripted, page, running, text_of, wait
 
 
@@ -212,6 +215,187 @@ def test_a_process_that_dies_while_nothing_waits_is_noticed() -> None:
         with pytest.raises(EngineUnavailable), scheduler.admit() as job:
             job.submit(page(1), OPTIONS)
     assert [str(error) for error in lost] == ["died once too often"]
+
+
+def test_a_process_that_freezes_while_it_starts_again_is_a_lost_engine() -> None:
+    """Whatever error `revive` raises, the pages in hand get it, and the engine is closed on its thread."""
+
+    class Frozen(Served):
+        def revive(self) -> None:
+            raise EngineTimedOut("it lists its models but reads nothing")
+
+        def abandon(self) -> OcrWorkerError | None:
+            return EngineUnavailable("it will not be back")
+
+    engine = Frozen()
+    with running(engine) as scheduler, scheduler.admit() as job:
+        assert isinstance(job.submit(page(1), OPTIONS).result(timeout=20).result, EngineTimedOut)
+        until(lambda: engine.closed)
+
+
+# --------------------------------------------------------------------------- two threads at one moment
+
+
+class Losing(_Replica):
+    """A replica that is interrupted when somebody looks for the first time whether it is lost."""
+
+    interrupt: Callable[[], object] | None = None
+    _lost = False
+
+    @property
+    def lost(self) -> bool:
+        lost = self._lost
+        if interrupt := self.interrupt:
+            self.interrupt = None
+            interrupt()
+        return lost
+
+    @lost.setter
+    def lost(self, lost: bool) -> None:
+        self._lost = lost
+
+
+def test_an_engine_that_is_lost_on_two_threads_at_once_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's thread and the watchdog may find the same loss at the same moment; one of them tells it."""
+    monkeypatch.setattr(module, "_Replica", Losing)
+    lost: list[OcrWorkerError] = []
+    replicas = Replicas(Scheduler(10**9), [Scripted], call_timeout_s=60, on_lost=lost.append)
+    lock = replicas._losing = WatchedLock()  # type: ignore[assignment]
+    (replica,) = replicas._replicas
+    second: list[Future[None]] = []
+    replica.interrupt = lambda: second.append(
+        meanwhile(lambda: replicas._lose(replica, EngineTimedOut("found by the watchdog")), lock)
+    )
+    replicas._lose(replica, EngineUnavailable("found by its own thread"))
+    second[0].result()
+    assert [error.code for error in lost] == ["ENGINE_UNAVAILABLE"]
+
+
+def test_losing_an_engine_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two threads that lose an engine at once, only one hears that it was the first."""
+    replica = Losing(Scripted)
+    lock = replica._lock = WatchedLock()  # type: ignore[assignment]
+    second: list[Future[tuple[bool, list[Task]]]] = []
+    replica.interrupt = lambda: second.append(meanwhile(replica.lose, lock))
+    is_first, _ = replica.lose()
+    assert [is_first, second[0].result()[0]] == [True, False]
+
+
+def test_no_page_is_answered_while_the_loss_is_still_being_told() -> None:
+    """A second thread that finds the engine lost answers its pages only when `on_lost` has returned."""
+    scheduler = Scheduler(10**9)
+    answered_when_told: list[bool] = []
+    second: list[Future[None]] = []
+
+    def told(error: OcrWorkerError) -> None:
+        second.append(meanwhile(lambda: replicas._lose(replica, error, [task]), lock))
+        answered_when_told.append(future.done())
+
+    replicas = Replicas(scheduler, [Scripted], call_timeout_s=60, on_lost=told)
+    lock = replicas._losing = WatchedLock()  # type: ignore[assignment]
+    (replica,) = replicas._replicas
+    with scheduler.admit() as job:
+        future = job.submit(page(1), OPTIONS)
+        (task,) = scheduler.take(1)
+        replicas._lose(replica, EngineUnavailable("gone"))
+        second[0].result()
+    assert answered_when_told == [False]
+    assert isinstance(future.result().result, EngineUnavailable)
+
+
+def test_a_late_call_costs_no_page_of_the_next_one() -> None:
+    """A call that ends, and the next that begins, while the watchdog gives it up, keep their results."""
+    may_finish, next_began, looked_again = (threading.Event() for _ in range(3))
+
+    class Late(Served):
+        abandoned = False
+
+        def abandon(self) -> OcrWorkerError | None:
+            may_finish.set()
+            next_began.wait()
+            self.abandoned = True
+            return None
+
+        def lost(self) -> EngineUnavailable | None:
+            if self.abandoned:
+                looked_again.set()  # the watchdog is done with the late call
+            return None
+
+    def act(one: PageImage) -> None:
+        if one.number == 1:
+            replicas._replicas[0].extend(-1)
+            may_finish.wait()
+        else:
+            next_began.set()
+            looked_again.wait()
+
+    scheduler = Scheduler(10**9)
+    replicas = Replicas(scheduler, [lambda: Late(act)], call_timeout_s=60)
+    replicas.start()
+    with scheduler.admit() as job:
+        futures = [job.submit(page(number), OPTIONS) for number in (1, 2)]
+        assert [text_of(future.result(timeout=20)) for future in futures] == ["1", "2"]
+    replicas.close()
+
+
+def test_pages_of_engines_that_finish_at_once_are_all_counted() -> None:
+    """`pages_read` misses no page, since each engine counts its own."""
+    both_count = threading.Barrier(2)
+
+    class Meeting(int):
+        """A count of which two are raised at the same moment."""
+
+        def __add__(self, other: int) -> int:
+            both_count.wait()
+            return int(self) + other
+
+    scheduler = Scheduler(10**9)
+    both_read = threading.Barrier(2)
+    engines = [Scripted(lambda one: wait_at(both_read)) for _ in range(2)]
+    replicas = Replicas(scheduler, [lambda engine=engine: engine for engine in engines], call_timeout_s=60)
+    for counting in (replicas, *replicas._replicas):
+        if "pages_read" in vars(counting):
+            counting.pages_read = Meeting()
+    replicas.start()
+    with scheduler.admit() as job:
+        for future in [job.submit(page(number), OPTIONS) for number in (1, 2)]:
+            future.result(timeout=20)
+    replicas.close()
+    assert replicas.pages_read == 2
+
+
+def test_a_document_is_merged_beside_a_hanging_engine_and_after_its_loss() -> None:
+    """Merging waits for no engine: it uses the pages alone."""
+    hang = threading.Event()
+
+    class Merging(Scripted):
+        def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
+            return [one and replace(one, markdown=f"merged {one.markdown}") for one in pages]
+
+    scheduler = Scheduler(10**9)
+    replicas = Replicas(scheduler, [lambda: Merging(lambda one: wait(hang))], call_timeout_s=60)
+    replicas.start()
+    with scheduler.admit() as job:
+        future = job.submit(page(1), OPTIONS)
+        until(lambda: bool(job.in_engine))
+        parsed = ParsedPage(10, 10, "text", [])
+        assert [one and one.markdown for one in replicas.merge_pages([parsed, None])] == ["merged text", None]
+        replicas._lose(replicas._replicas[0], EngineTimedOut("given up"))
+        assert isinstance(future.result(timeout=20).result, EngineTimedOut)
+        assert [one and one.markdown for one in replicas.merge_pages([parsed, None])] == ["merged text", None]
+    hang.set()
+    replicas.close()
+
+
+def wait_at(barrier: threading.Barrier) -> None:
+    barrier.wait()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def wait_for(future: Future[Settled], seconds: float) -> bool:

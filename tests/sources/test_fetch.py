@@ -9,12 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from http.server import ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
 from runpod.serverless.utils import rp_ssrf
 
+from ocr_worker import threads
 from ocr_worker.errors import Cancelled, OcrWorkerError
 from ocr_worker.sources.fetch import Fetcher, shown
 from ocr_worker.wire.schema import DocumentRequest
@@ -28,6 +30,7 @@ class Server(Answering):
     """Each path is one behaviour; `hits` counts the requests for each."""
 
     hits: ClassVar[dict[str, int]] = {}
+    may_answer: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -64,6 +67,10 @@ class Server(Answering):
 
     def serve_drip(self) -> None:
         self.endless(b"x", pause=0.05)
+
+    def serve_late_drip(self) -> None:
+        self.may_answer.wait()
+        self.serve_drip()
 
     def endless(self, part: bytes, pause: float = 0.0) -> None:
         self.send_response(200)
@@ -274,6 +281,23 @@ def test_a_cancelled_job_stops_fetching(server: str, private_allowed: None) -> N
     fetcher = Fetcher(max_bytes=100_000, timeout_s=60, allowed_hosts=())
     with pytest.raises(Cancelled):
         fetcher.fetch(DocumentRequest(url=server + "/drip"), cancelled.is_set)
+
+
+def test_a_download_that_begins_after_it_was_given_up_ends(
+    server: str, private_allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers only after the deadline, and then drips, holds neither the thread nor the connection."""
+    downloads: list[Future[bytes]] = []
+
+    def start(function: Callable[[], bytes], name: str) -> Future[bytes]:
+        downloads.append(start_thread(function, name))
+        return downloads[-1]
+
+    start_thread = threads.start
+    monkeypatch.setattr(threads, "start", start)
+    assert refusal(url=f"{server}/late-drip", timeout=0.5).code == "SOURCE_TIMED_OUT"
+    Server.may_answer.set()
+    assert isinstance(downloads[-1].exception(timeout=30), Cancelled)
 
 
 def test_a_shown_url_has_no_secret() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 import uuid
 from typing import Literal
@@ -32,6 +33,8 @@ class Service:
         self.last_error: str | None = None  # its code
         self._pipeline: Pipeline | None = None
         self._failed: OcrWorkerError | None = None
+        self._lock = threading.Lock()  # of the end of loading against `close`
+        self._closed = False
         self._running = asyncio.Semaphore(settings.jobs_at_once)
 
     def start(self) -> None:
@@ -42,7 +45,10 @@ class Service:
         try:
             pipeline = Pipeline(self.settings, on_engine_lost=self._lost)
             pipeline.start()
-            self._pipeline = pipeline
+            with self._lock:
+                is_closed, self._pipeline = self._closed, pipeline
+            if is_closed:
+                pipeline.close()
             event(log, "ready", seconds=time.monotonic() - self.began)
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
@@ -55,9 +61,11 @@ class Service:
         self.last_error = error.code
 
     def close(self) -> None:
-        """Ends the engine and the rendering children."""
-        if self._pipeline:
-            self._pipeline.close()
+        """End the engine and the rendering children, or have them ended as soon as they are loaded."""
+        with self._lock:
+            self._closed, pipeline = True, self._pipeline
+        if pipeline:
+            pipeline.close()
 
     # ----------------------------------------------------------------- how it stands
 

@@ -41,6 +41,8 @@ class LocalPipeline:
         self._places = threading.Semaphore(settings.jobs_at_once)
         self._starting: Future[Pipeline] | None = None
         self._lost: OcrWorkerError | None = None
+        self._lock = threading.Lock()  # of the end of the start against `close`
+        self._pipeline: Pipeline | None = None
         self._closed = False
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
@@ -73,13 +75,13 @@ class LocalPipeline:
 
     async def close(self) -> None:
         """See `Service`. What hangs is left behind: all threads are daemons."""
-        self._closed = True
+        with self._lock:
+            self._closed, pipeline = True, self._pipeline
         for job in self._jobs.values():
             job.stop(State.CANCELLED)
-        if self._starting is None or not self._starting.done():  # one that is starting closes itself
+        if pipeline is None:  # one that is starting closes itself
             return
         with suppress(Exception):
-            pipeline = self._starting.result()
             closing = threads.start(pipeline.close, "pipeline-close")
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(closing)), _CLOSE_S)
 
@@ -97,8 +99,10 @@ class LocalPipeline:
         pipeline = Pipeline(self._settings, on_engine_lost=self._lose)
         try:
             pipeline.start()
-            if self._closed:
-                raise EngineUnavailable("the pipeline was closed while it started")
+            with self._lock:
+                if self._closed:
+                    raise EngineUnavailable("the pipeline was closed while it started")
+                self._pipeline = pipeline
         except OcrWorkerError:
             pipeline.close()
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -86,8 +87,10 @@ class BucketCheckpoints:
         self._bucket = bucket
         self._key = key
         self._waiting: SimpleQueue[tuple[str, PageOutcome] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # of the writers' number, and of the end
         self._writers: list[Future[None]] = []
-        self._given_up = False
+        self._closed = False
+        self._given_up = False  # set once, by any writer; another one may be in a last try
 
     def document(self, name: str, data: bytes, numbers: Sequence[int], decides: Mapping[str, Any]) -> KeptPages:
         """What the bucket has of the document, and a place for the rest."""
@@ -100,7 +103,7 @@ class BucketCheckpoints:
         except DeliveryFailed as error:
             log.warning("checkpoints unread code=%s: %s", error.code, error)
             return {}
-        found = threads.map_bounded(self._stored, keys, _READERS, "checkpoint")
+        found = threads.map_bounded(self._stored, keys, _READERS, "checkpoint-reader")
         return {outcome.number: outcome for outcome in found if outcome}
 
     def _stored(self, key: str) -> PageOutcome | None:
@@ -112,17 +115,24 @@ class BucketCheckpoints:
         return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, from_checkpoint=True)
 
     def _keep(self, folder: str, outcome: PageOutcome) -> None:
-        if isinstance(outcome.result, ParsedPage):
+        """Queue a parsed page for a writer. Called on each document's thread; after `close` it does nothing."""
+        if not isinstance(outcome.result, ParsedPage):
+            return
+        with self._lock:
+            if self._closed:
+                return
             if len(self._writers) < _WRITERS:
-                self._writers.append(threads.start(self._write, "checkpoint"))
+                self._writers.append(threads.start(self._write, "checkpoint-writer"))
             self._waiting.put((page_key(folder, outcome.number), outcome))
 
     def close(self) -> None:
-        """Returns when every page is written, or after the first that cannot be."""
-        writers, self._writers = self._writers, []
-        for _ in writers:
-            self._waiting.put(None)
-        for writer in writers:
+        """Return when every page is written, or after the first that cannot be."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                for _ in self._writers:
+                    self._waiting.put(None)
+        for writer in self._writers:
             writer.result()
 
     def _write(self) -> None:

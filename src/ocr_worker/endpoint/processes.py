@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -54,7 +55,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Keeps `count` workers running. All but the constructor runs on the endpoint's loop.
+    """Keeps `count` workers running. All but the constructor and `kill` runs on the endpoint's loop.
 
     start: makes the process of a worker of this name. lost: is told the name of each that ended. tell: is told
     (name, what happened) for a person to read. grace_s: between SIGTERM and SIGKILL.
@@ -80,6 +81,7 @@ class WorkerPool:
         self._failures = 0  # in a row, of workers that ended before they were ready
         self._start_at = 0.0
         self._closing = False
+        self._lock = threading.Lock()  # of `kill`, which comes from any thread, against a start
 
     @property
     def alive(self) -> list[Worker]:
@@ -134,15 +136,20 @@ class WorkerPool:
                 self._dismiss(worker)
 
     def kill(self) -> None:
-        """Ends all workers at once. May be called on any thread."""
-        self._closing = True
-        for worker in self.alive:
+        """End all workers at once; none starts afterwards. May be called on any thread."""
+        with self._lock:
+            self._closing = True
+            workers = self.alive
+        for worker in workers:
             kill_group(worker.process)
 
     def _new(self) -> None:
-        self._started += 1
-        name = f"worker-{self._started}"
-        self._workers[name] = Worker(name, self._start(name))
+        with self._lock:
+            if self._closing:
+                return
+            self._started += 1
+            name = f"worker-{self._started}"
+            self._workers[name] = Worker(name, self._start(name))
         self.tell(name, f"started, pid {self._workers[name].process.pid}")
 
     def _dismiss(self, worker: Worker) -> None:

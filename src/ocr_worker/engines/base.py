@@ -112,8 +112,10 @@ class MergesPages(Protocol):
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
         """Return the document's pages, revised; in their order, and as many as came in.
 
-        pages: in order, without the engine's own knowledge of them but `ParsedPage.raw`; None for a page that failed.
-        Called on a job's thread, for several jobs at once, while `parse` runs. An exception fails the document.
+        pages: in order; None for a page that failed. What the engine knows of a page beyond `ParsedPage` is its `raw`.
+        Called on a job's thread while the engine's own thread parses, for several jobs at once, and after the engine
+        was lost or closed: it depends on `pages` alone and uses none of the engine's state. An exception fails the
+        document.
         """
         ...
 

@@ -118,7 +118,7 @@ class ParseJob:
         with closing(self._checkpoints), self._place, self._deadline():
             numbered = list(enumerate(self._request.documents, start=1))
             limit = self._pipeline.settings.fetch_concurrency
-            documents = threads.map_bounded(self._document, numbered, limit, f"job-{self.id}")
+            documents = threads.map_bounded(self._document, numbered, limit, f"document-{self.id}")
             if isinstance(self._place.stopped, Cancelled):
                 event(log, "job", job=self.id, status="cancelled")
                 raise self._place.stopped
@@ -136,6 +136,7 @@ class ParseJob:
             return
         told = f"the job's {seconds:g} s were up before this page was parsed; send these pages again"
         timer = threading.Timer(seconds, self.stop, [DeadlineExceeded(told)])
+        timer.name = f"deadline-{self.id}"
         timer.daemon = True
         timer.start()
         try:

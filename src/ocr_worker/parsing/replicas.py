@@ -50,8 +50,8 @@ class Replicas:
         self._start_timeout_s = start_timeout_s
         self._on_lost = on_lost
         self._replicas = [_Replica(factory) for factory in factories]
+        self._losing = threading.Lock()  # held until `on_lost` has returned
         self._closed = threading.Event()
-        self.pages_read = 0  # by all engines; a page more or less, where two of them count at once, does not matter
 
     def start(self) -> dict[str, float]:
         """Builds and warms all engines at once; the seconds of the slowest, by phase.
@@ -83,11 +83,20 @@ class Replicas:
         """Engines that were not lost."""
         return sum(not replica.lost for replica in self._replicas)
 
+    @property
+    def pages_read(self) -> int:
+        """Pages that all engines have read, failed ones included."""
+        return sum(replica.pages_read for replica in self._replicas)
+
     def __len__(self) -> int:
         return len(self._replicas)
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
-        """A document's pages, looked over as a whole by an engine that can; else as they are."""
+        """Return a document's pages, merged by an engine that can, else as they are.
+
+        Runs on the caller's thread, beside the engine's own: `MergesPages` allows no use of the engine's state, so that
+        it does not matter which engine is asked, what it does meanwhile, or whether it was lost.
+        """
         engine = self._replicas[0].loaded
         return engine.merge_pages(pages) if isinstance(engine, MergesPages) else pages
 
@@ -119,8 +128,8 @@ class Replicas:
                 if isinstance(engine, Revives):
                     engine.revive()  # may take minutes, which are not the pages' time
                 self._parse(replica, batch)
-            except EngineUnavailable as error:
-                self._give_up(replica, error)
+            except OcrWorkerError as error:  # of `revive`; a call raises EngineUnavailable only
+                self._give_up(replica, error, replica.let_go())
         engine.close()
 
     def _parse(self, replica: _Replica, batch: list[Task]) -> None:
@@ -129,7 +138,7 @@ class Replicas:
         left = len(batch)
         for task, (result, seconds) in zip(batch, parse_isolated(replica.loaded, pages, options), strict=True):
             left -= 1
-            self.pages_read += 1
+            replica.pages_read += 1
             replica.finish(task, self._time_of(left))
             self._scheduler.settle(task, result, seconds)
 
@@ -138,37 +147,46 @@ class Replicas:
         return self._call_timeout_s + (pages - 1) * self._page_timeout_s if pages else float("inf")
 
     def _watch(self) -> None:
-        told = f"the engine did not answer within {self._call_timeout_s:g} s; send the page again"
+        message = f"the engine did not answer within {self._call_timeout_s:g} s; send the page again"
         while not self._closed.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
-                if replica.is_late():
-                    self._give_up(replica, EngineTimedOut(told))
+                if late_pages := replica.let_go_if_late():
+                    self._give_up(replica, EngineTimedOut(message), late_pages)
                 elif reason := replica.died():
                     self._lose(replica, reason)
 
-    def _give_up(self, replica: _Replica, error: OcrWorkerError) -> None:
-        """The call failed and cost its pages; the engine, too, unless it can be revived."""
+    def _give_up(self, replica: _Replica, error: OcrWorkerError, pages: Sequence[Task]) -> None:
+        """Answer the pages of a call that failed or hangs. The engine is lost, too, unless it can be revived."""
         if replica.abandon() is not None:
-            self._lose(replica, error)
+            self._lose(replica, error, pages)
             return
         log.warning("engine call given up code=%s", error.code)
-        for task in replica.let_go():
+        for task in pages:
             self._scheduler.settle(task, error)
 
-    def _lose(self, replica: _Replica, error: OcrWorkerError) -> None:
-        known = replica.lost
-        in_hand = replica.lose()
-        if not known:  # before any page is answered: the worker must know that it drains when its jobs answer
-            self._on_lost(error)
-        for task in in_hand:
+    def _lose(self, replica: _Replica, error: OcrWorkerError, pages: Sequence[Task] = ()) -> None:
+        """Give the engine up, and answer `pages` and those that it still had in hand.
+
+        The engine's thread and the watchdog may come here at once. The loss is told once, and before any page is
+        answered: the worker must know that it drains when its jobs answer.
+        """
+        with self._losing:
+            is_first, in_hand = replica.lose()
+            if is_first:
+                log.error("engine lost code=%s", error.code)
+                self._on_lost(error)
+        for task in (*pages, *in_hand):
             self._scheduler.settle(task, error)
         if all(other.lost for other in self._replicas):
             self._scheduler.close(EngineUnavailable("the engine is gone, a fresh worker is asked for; send this again"))
-        log.error("engine lost code=%s", error.code)
 
 
 class _Replica:
-    """One engine with the pages it has in hand; the watchdog looks at it from another thread."""
+    """One engine with the pages it has in hand.
+
+    Two threads use it: the engine's own and the watchdog. What both change is changed under the lock. `lost`, which is
+    never taken back, and `pages_read`, which one thread writes, are read without it.
+    """
 
     def __init__(self, factory: Callable[[], Engine[Any]]) -> None:
         self._factory = factory
@@ -177,6 +195,7 @@ class _Replica:
         self._in_hand: list[Task] = []
         self._deadline = float("inf")
         self.lost = False
+        self.pages_read = 0  # written by the engine's thread alone
 
     def load(self) -> dict[str, float]:
         """Builds and warms the engine; seconds by phase."""
@@ -210,10 +229,13 @@ class _Replica:
                 self._in_hand.remove(task)
                 self._deadline = time.monotonic() + seconds
 
-    def is_late(self) -> bool:
-        """Whether a call has passed its deadline."""
+    def let_go_if_late(self) -> list[Task]:
+        """Return the pages of a call that has passed its deadline, which no longer has them in hand; else none.
+
+        One step, so that it is never the next call, which may begin at any moment, that loses its pages.
+        """
         with self._lock:
-            return not self.lost and time.monotonic() > self._deadline
+            return self._emptied() if time.monotonic() > self._deadline else []
 
     def died(self) -> OcrWorkerError | None:
         """Why the engine will not be back, where it can tell without a call."""
@@ -225,14 +247,18 @@ class _Replica:
             return self._engine.abandon()
         return EngineUnavailable("the engine cannot be revived")
 
-    def lose(self) -> list[Task]:
-        """Gives the engine up; the pages it had in hand."""
-        self.lost = True
-        return self.let_go()
+    def lose(self) -> tuple[bool, list[Task]]:
+        """Give the engine up. Return whether it was not lost before, and the pages it had in hand."""
+        with self._lock:
+            is_first, self.lost = not self.lost, True
+            return is_first, self._emptied()
 
     def let_go(self) -> list[Task]:
-        """Gives the call up; the pages it had in hand."""
+        """Give the call up. Return the pages it had in hand."""
         with self._lock:
-            in_hand, self._in_hand = self._in_hand, []
-            self._deadline = float("inf")
-            return in_hand
+            return self._emptied()
+
+    def _emptied(self) -> list[Task]:
+        in_hand, self._in_hand = self._in_hand, []
+        self._deadline = float("inf")
+        return in_hand

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -126,17 +127,19 @@ class Fetcher:
     def _attempt(self, url: str, deadline: float, cancelled: Callable[[], bool]) -> bytes:
         """One try on a thread of its own, left behind at the deadline: a server that drips holds no job."""
         open_responses: list[requests.Response] = []
-        download = threads.start(lambda: self._get(url, open_responses), "fetch")
+        given_up = threading.Event()
+        download = threads.start(lambda: self._get(url, open_responses, given_up), "fetch")
         try:
             return _result_by(download, deadline, cancelled)
         except NotYet:
             raise SourceTimedOut(self._late(url)) from None
         finally:
+            given_up.set()  # before the look at the open responses: a later one is closed by the thread that opens it
             if not download.done():
                 for response in open_responses:
                     _hang_up(response)
 
-    def _get(self, url: str, open_responses: list[requests.Response]) -> bytes:
+    def _get(self, url: str, open_responses: list[requests.Response], given_up: threading.Event) -> bytes:
         from runpod.serverless.utils.rp_ssrf import SSRFError, iter_content_capped, safe_get
 
         where = shown(url)
@@ -151,6 +154,8 @@ class Fetcher:
         open_responses.append(response)
         try:
             with response:
+                if given_up.is_set():
+                    raise Cancelled("nobody waits for the download any more")
                 self._check_host(response.url)  # first, so that nothing is told of a host that is not allowed
                 _check_status(response, where)
                 return b"".join(iter_content_capped(response, _CHUNK_BYTES, self._max_bytes))

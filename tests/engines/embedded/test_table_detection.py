@@ -25,7 +25,7 @@ PROSE = "the report shows that measured values rose in most of the districts las
 def test_numbers_in_columns_are_a_table() -> None:
     """Rows of labels and numbers are found without a rule, with the headings above them."""
     heads = block([["name", "value", "share"]], [100, 300, 450], top=72)
-    (found,) = find_tables([*heads, *NUMBERS], NO_RULES)
+    (found,) = find_tables([*heads, *NUMBERS])
     assert found.y0 == 72
     assert found.x1 > 470
 
@@ -34,13 +34,13 @@ def test_prose_in_two_columns_is_no_table() -> None:
     """Neither are lists, however straight their gutter is."""
     columns = block([[PROSE, PROSE] for _ in range(8)], [100, 1000])
     items = block([[f"{i}.", "a point of the list"] for i in range(1, 8)], [100, 140], top=600)
-    assert find_tables([*columns, *items], NO_RULES) == []
+    assert find_tables([*columns, *items]) == []
 
 
 def test_a_table_of_contents_stays_text() -> None:
     """Numbers that only count up are pages."""
     entries = [[f"chapter {i}", str(3 * i)] for i in range(1, 9)]
-    assert find_tables(block(entries, [100, 500]), NO_RULES) == []
+    assert find_tables(block(entries, [100, 500])) == []
 
 
 def test_a_caption_and_a_paragraph_are_let_go() -> None:
@@ -111,4 +111,4 @@ def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
 def test_authors_side_by_side_are_no_table() -> None:
     """Names, institutes and addresses stand in columns like a table's, but are a paper's head."""
     rows = [["Ann Ash", "Bo Birch", "Cy Cedar"], ["River Lab"] * 3, ["Old Town"] * 3, ["a@r.org", "b@r.org", "c@r.org"]]
-    assert find_tables(block(rows, [100, 350, 600]), NO_RULES) == []
+    assert find_tables(block(rows, [100, 350, 600])) == []

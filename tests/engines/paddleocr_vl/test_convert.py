@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
+import pytest
+import sklearn.cluster
 from PIL import Image
+from sklearn.cluster import KMeans
 
 from ocr_worker.engines.base import Engine
+from ocr_worker.engines.paddleocr_vl import adapter
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
 from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
+from support.interleaving import WatchedLock, meanwhile
 from support.planned import block, result
 
 CROP = Image.new("RGB", (40, 30), (200, 0, 0))
@@ -143,6 +149,44 @@ def test_figures_keep_their_names_when_pages_are_merged(engine: Engine) -> None:
     assert merged.markdown == page.markdown
     assert "page-3-figure-1.jpg" in merged.markdown
     assert merged.figures == page.figures
+
+
+def titles() -> list[ParsedPage | None]:
+    """A page of two titles, whose levels are clustered."""
+    return [
+        convert(block("paragraph_title", (0, 0, 400, 60), "Basin"), block("paragraph_title", (0, 80, 400, 110), "Mill"))
+    ]
+
+
+def test_merging_uses_no_pipeline(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are merged without the engine's pipeline, which may be reading on its own thread, hang or be closed."""
+    monkeypatch.setattr(engine, "_pipeline", None)
+    (merged,) = engine.merge_pages(titles())
+    assert merged.markdown == "## Basin\n\n### Mill"
+
+
+def test_two_documents_are_merged_one_after_the_other(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """scikit-learn's KMeans sets the threads of the whole process, and is never entered by two merges at once."""
+    lock = WatchedLock()
+    others: list[Future[Any]] = []
+    inside: list[bool] = []
+    most: list[int] = []
+
+    class Interrupted(KMeans):
+        def fit(self, *arguments: Any) -> Any:
+            inside.append(True)
+            most.append(len(inside))
+            if most == [1]:
+                others.append(meanwhile(lambda: engine.merge_pages(titles()), lock))
+            inside.pop()
+            return super().fit(*arguments)
+
+    monkeypatch.setattr(adapter, "_restructuring", lock)
+    monkeypatch.setattr(sklearn.cluster, "KMeans", Interrupted)
+    engine.merge_pages(titles())
+    (merged,) = others[0].result()
+    assert merged.markdown == "## Basin\n\n### Mill"
+    assert most == [1, 1]
 
 
 def layout(*boxes: tuple[str, int]) -> dict[str, Any]:

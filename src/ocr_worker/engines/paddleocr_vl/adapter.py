@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -13,6 +14,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # of 
 
 import paddle  # noqa: E402
 from paddleocr import PaddleOCRVL  # noqa: E402
+from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline  # noqa: E402
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
 from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
@@ -29,6 +31,8 @@ from ocr_worker.wire.schema import EngineInfo, PageWarning  # noqa: E402
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # of the openai client: a line for each crop that is read
+
+_restructuring = threading.Lock()
 
 # Two replicas of four pages a call fill a model server best (bench/server_backend.py); more only delays other jobs.
 _PAGES_A_CALL = 4
@@ -87,13 +91,13 @@ class PaddleOcrVl:
         return [self._parse(page, options) for page in pages]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
-        """A document's pages, parsed with `merge_pages`, with tables joined over page breaks and titles levelled.
+        """Return a document's pages, parsed with `merge_pages`, with tables joined over page breaks and titles leveled.
 
-        None stands for a page that failed: nothing is joined over it. Touches no model, so that any thread may call it.
+        None stands for a page that failed: nothing is joined over it. Any thread may call it: see `_restructured`.
         """
         empty = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
         documents = [{"res": dict(page.raw or empty) if page else dict(empty)} for page in pages]
-        results = self._pipeline.restructure_pages(documents, merge_tables=True, relevel_titles=True)
+        results = _restructured(documents)
         return [page and restructured(page, result) for page, result in zip(pages, results, strict=True)]
 
     def revive(self) -> None:
@@ -166,6 +170,22 @@ class PaddleOcrVl:
         if fault is Fault.SERVER_FAILED and self._server:
             return not still_reads(self._settings, self._server)
         return fault is Fault.POISONED
+
+
+def _restructured(documents: list[dict[str, Any]]) -> list[Any]:
+    """Return PaddleX's result for each page of `documents`, with tables joined and titles leveled over all of them.
+
+    Safe beside engines that read, on any thread. `_PaddleOCRVLPipeline.restructure_pages` (paddlex 3.7.2,
+    `inference/pipelines/paddleocr_vl/pipeline.py`) does not use its `self`: it is called without a pipeline, so that it
+    can touch no model. What it calls (`merge_tables_across_pages` in `layout_parsing/merge_table.py`,
+    `assign_levels_to_parsing_res` in `layout_parsing/title_level.py`) changes only the blocks made from `documents`.
+
+    One call at a time: `cluster_global_heights` in `title_level.py` runs scikit-learn's KMeans, which limits the BLAS
+    threads of the whole process and then restores what it found. Of two at once, one would restore the other's limit.
+    """
+    with _restructuring:
+        pages = _PaddleOCRVLPipeline.restructure_pages(None, documents, merge_tables=True, relevel_titles=True)
+        return list(pages)
 
 
 def _converted(

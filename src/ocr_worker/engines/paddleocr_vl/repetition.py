@@ -49,14 +49,12 @@ class Recognizer:
         self._retry = retry
         self._again = again or other_limits
         self.repeated = 0
-        self.retried = 0
 
     def predict(self, crops: Sequence[dict[str, Any]], **arguments: Any) -> list[Any]:
         """The model's answers, one for each crop, in order."""
         answers = list(self._model.predict(crops, **arguments))
         bad = [i for i, answer in enumerate(answers) if self._runs_away(crops[i], answer, arguments)]
         if bad and self._retry:
-            self.retried += len(bad)
             again = self._model.predict([crops[i] for i in bad], **arguments | self._again(arguments))
             for i, answer in zip(list(bad), again, strict=True):
                 if answer.get("result") and not self._runs_away(crops[i], answer, arguments):

@@ -43,7 +43,7 @@ class Document(Protocol):
 
 def main() -> None:
     """Serves documents, one after the other, until stdin ends."""
-    threading.Thread(target=die_with_worker, daemon=True).start()
+    threading.Thread(target=die_with_worker, name="worker-watch", daemon=True).start()
     limit_memory(int(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the document
     answers = os.fdopen(os.dup(1), "wb", buffering=0)

@@ -1,4 +1,9 @@
-"""The rendering children: a few warm ones, each with one document at a time, replaced when they die or swell."""
+"""The rendering children: a few warm ones, each with one document at a time, replaced when they die or swell.
+
+A child belongs to one thread at a time: to the one that awaits its start, then to the document that has it; nobody owns
+an idle one. Only its owner closes its pipes: another thread that did so would free the number of a file that the owner
+still reads from. The pool's own state is touched under its lock alone.
+"""
 
 from __future__ import annotations
 
@@ -68,18 +73,26 @@ class RasterPool:
         return RasterDocument(child, opened, request, self._page_timeout_s, cancelled, self._release)
 
     def close(self) -> None:
-        """Ends all children, also those at work."""
+        """End all children, also those at work; whoever uses one is told that it crashed."""
         with self._lock:
             self._closed = True
             children = list(self._children)
         for child in children:
-            self._discard(child)
+            child.kill()
+        with suppress(Empty):
+            while True:
+                if isinstance(idle := self._idle.get_nowait(), ChildProcess):
+                    self._discard(idle)
+
+    def _is_closed(self) -> bool:
+        with self._lock:
+            return self._closed
 
     def _free_child(self, cancelled: Callable[[], bool]) -> ChildProcess:
         while True:
             if cancelled():
                 raise Cancelled("the job was cancelled")
-            if self._closed:
+            if self._is_closed():
                 raise RasterizerCrashed("the worker is closing; send the document again")
             with suppress(Empty):
                 child = self._idle.get(timeout=POLL_S)
@@ -87,53 +100,70 @@ class RasterPool:
                     return child
                 self._start_another()
                 if isinstance(child, DocumentError):
-                    if self._failed_starts >= FAILED_STARTS:
+                    if self._is_hopeless():
                         raise child
                     continue
                 self._discard(child)  # it was killed while it had nothing to do, which is no document's fault
 
     def _start_another(self) -> None:
-        """Starts a child at once and awaits it in the background.
+        """Start a child at once and wait for it in the background; do nothing once the pool is closed.
 
         Not on a thread of its own: the SDK forks a process when its loop starts, and a fork beside a half-started child
         keeps that child's pipes open, so that whoever starts it waits for ever.
         """
+        if self._is_closed():
+            return
         try:
             child = ChildProcess(self._command)
         except OSError as error:  # no memory, no process table entry
-            self._tell_no_start(type(error).__name__)
+            self._note_failed_start(type(error).__name__)
             return
         with self._lock:
             self._children.add(child)
         threads.start(lambda: self._await(child), "rasterizer-start")
 
     def _await(self, child: ChildProcess) -> None:
+        """Wait until the child is ready, and hand it to the next document. One that no document may have is ended."""
         try:
-            child.receive(time.monotonic() + START_S, START_S, 0, lambda: self._closed)
+            child.receive(time.monotonic() + START_S, START_S, 0, self._is_closed)
         except (DocumentError, Cancelled) as error:
             self._discard(child)
-            if not self._closed:
-                self._tell_no_start(error.code)
+            self._note_failed_start(error.code)
             return
-        self._failed_starts = 0
-        self._idle.put(child)
+        with self._lock:
+            self._failed_starts = 0
+        if not self._offer(child):
+            self._discard(child)
 
-    def _tell_no_start(self, why: str) -> None:
-        """The next caller of `open` hears of it, in the place of the child."""
-        log.error("a rendering child did not start reason=%s", why)
-        self._failed_starts += 1
-        self._idle.put(RasterizerUnavailable("no rendering process could be started; send the document again"))
+    def _note_failed_start(self, reason: str) -> None:
+        """Count a failed start. The next caller of `open` gets an error in the place of the child."""
+        with self._lock:
+            if self._closed:
+                return
+            self._failed_starts += 1
+            self._idle.put(RasterizerUnavailable("no rendering process could be started; send the document again"))
+        log.error("a rendering child did not start reason=%s", reason)
+
+    def _is_hopeless(self) -> bool:
+        """Return whether so many starts failed in a row that documents must not wait for the next one."""
+        with self._lock:
+            return self._failed_starts >= FAILED_STARTS
+
+    def _offer(self, child: ChildProcess) -> bool:
+        """Hand the child to the next document. Return False when the pool is closed, which takes no more children."""
+        with self._lock:
+            if not self._closed:
+                self._idle.put(child)
+            return not self._closed
 
     def _discard(self, child: ChildProcess) -> None:
         with self._lock:
             self._children.discard(child)
-        child.kill()
+        child.close()
 
     def _release(self, child: ChildProcess, lives: bool) -> None:
-        """Takes a child back from its document; one that died, hangs or has swollen is replaced."""
-        if lives and not self._closed:
-            self._idle.put(child)
+        """Take a child back from its document; replace one that died, hangs or has swollen."""
+        if lives and self._offer(child):
             return
         self._discard(child)
-        if not self._closed:
-            self._start_another()
+        self._start_another()

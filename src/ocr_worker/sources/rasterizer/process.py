@@ -32,7 +32,7 @@ Bytes = NDArray[np.uint8]
 
 
 class ChildProcess:
-    """A child and its two pipes. Not thread-safe: it serves one document at a time.
+    """A child and its two pipes. It serves one document at a time, on one thread; only `kill` is for any thread.
 
     A child stands between strangers' files and the worker, so what it answers is checked for size before it is read.
     """
@@ -89,9 +89,13 @@ class ChildProcess:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """Ends the child, whatever it does, and frees its pipes; may be called again."""
+        """End the child, whatever it does. Its pipes stay open for the thread that uses it, which finds it dead."""
         self._process.kill()
         self._process.wait()
+
+    def close(self) -> None:
+        """End the child and close its pipes; only on the thread that uses it. May be called again."""
+        self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()

@@ -30,7 +30,7 @@ def fitted(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
     if whole:
         return whole
     box = _as_wide_as_rules(_trimmed(box, inside, rules, height), rules, height)
-    return extended(_widened(box, lines, height), lines, rules, height)
+    return extended(_widened(box, lines, height), lines, height)
 
 
 def is_prose(line: Line) -> bool:
@@ -38,7 +38,7 @@ def is_prose(line: Line) -> bool:
     return len(line.text.split()) >= SENTENCE
 
 
-def extended(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> Box:
+def extended(box: Box, lines: Sequence[Line], height: float) -> Box:
     """The box with the next rows above and below while they stand close and fill several of its columns."""
     level = [line for line in lines if overlap(line.box.x0, line.box.x1, box.x0, box.x1) > 0.5 * line.box.width]
     found = text_rows(level)
@@ -95,8 +95,8 @@ def _trimmed(box: Box, inside: Sequence[Line], rules: Rules, height: float) -> B
     found = text_rows(inside)
     wide = wide_rules(box, rules.within(box, height), height)
     outer = [len(row) == 1 and _is_foreign(row[0], box) for row in found]
-    first = _foreign_ends(outer, found, wide, 1)
-    last = len(found) - _foreign_ends(outer[::-1], found[::-1], wide, -1)
+    first = _foreign_ends(outer, found, wide)
+    last = len(found) - _foreign_ends(outer[::-1], found[::-1], wide)
     if last - first < 2:
         return box
     top = box.y0 if not first else (_bottom(found[first - 1]) + _top(found[first])) / 2
@@ -104,7 +104,7 @@ def _trimmed(box: Box, inside: Sequence[Line], rules: Rules, height: float) -> B
     return Box(box.x0, top, box.x1, end)
 
 
-def _foreign_ends(foreign: Sequence[bool], found: Rows, wide: Sequence[float], way: int) -> int:
+def _foreign_ends(foreign: Sequence[bool], found: Rows, wide: Sequence[float]) -> int:
     """How many rows from this end on do not belong to the table; rows between its outermost rules do."""
     count = 0
     for i, row in enumerate(found):

@@ -64,7 +64,7 @@ def _unseen(
     parts = [[line for line in lines if not _is_in(line, [*taken, *clear])]]
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
     found = [box for box in ruled if _holds_text(box, lines, rules, height)]
-    found += [box for part in parts for box in find_tables(part, rules)]
+    found += [box for part in parts for box in find_tables(part)]
     return [box for box in found if not any(_is_detail(box, seen.box) for seen in pictures)]
 
 
@@ -132,7 +132,7 @@ def _is_detail(box: Box, picture: Box) -> bool:
     return covered(box, picture) > 0.5 and box.area < 0.5 * picture.area
 
 
-def find_tables(lines: Sequence[Line], rules: Rules) -> list[Box]:
+def find_tables(lines: Sequence[Line]) -> list[Box]:
     """Blocks of lines that stand in columns like a table's, whether ruled or not.
 
     Three rows and three columns at least, or two columns of which the second has numbers; no prose, no index, no
@@ -140,7 +140,7 @@ def find_tables(lines: Sequence[Line], rules: Rules) -> list[Box]:
     """
     height = line_height(lines)
     return [
-        extended(bounds(line.box for row in block for line in row), lines, rules, height)
+        extended(bounds(line.box for row in block for line in row), lines, height)
         for block in _blocks(text_rows(lines), height)
         if _is_table(block, height)
     ]

@@ -1,0 +1,35 @@
+"""Worker processes: none is left behind, whatever else happens at that moment."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import Future
+from pathlib import Path
+
+from ocr_worker.endpoint.processes import Process, WorkerPool, launch
+from support.interleaving import WatchedLock, meanwhile
+
+
+def test_a_worker_that_starts_while_all_are_killed_is_killed_too(tmp_path: Path) -> None:
+    """`kill` on one thread leaves no worker that the endpoint's loop is just starting, and none starts afterwards."""
+    handler = tmp_path / "handler.py"
+    handler.write_text("import time\ntime.sleep(600)\n")
+    lock = WatchedLock()
+    started: list[Process] = []
+    killing: list[Future[None]] = []
+
+    def start(name: str) -> Process:
+        with (tmp_path / "log").open("wb") as log:
+            started.append(launch(handler, {}, log))
+        killing.append(meanwhile(pool.kill, lock))
+        return started[-1]
+
+    pool = WorkerPool(2, start, lost=lambda name: None, tell=lambda name, event: None)
+    pool._lock = lock  # type: ignore[assignment]
+    pool.look()
+    killing[0].result()
+    try:
+        assert [process.wait(20) for process in started] == [-signal.SIGKILL]
+    finally:
+        for process in started:
+            process.kill()
