@@ -88,9 +88,9 @@ async def plain(base: str, files: list[Path]) -> float:
     import httpx
 
     from ocr_worker.batch import remote
-    from ocr_worker.batch.rates import Gate, TokenBucket
+    from ocr_worker.batch.rates import Gate
 
-    gate = Gate(TokenBucket(remote._CALLS_PER_S, remote._CALLS_PER_S), remote._CALLS_AT_ONCE)
+    gate = Gate(remote._CALLS_PER_S, remote._CALLS_PER_S, remote._CALLS_AT_ONCE)
     left = iter(files)
 
     async def carry(client: httpx.AsyncClient) -> None:

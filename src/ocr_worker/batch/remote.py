@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
@@ -18,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from ocr_worker import threads
 from ocr_worker.batch.model import Health, Json, Look, State
-from ocr_worker.batch.rates import Gate, Retries, TokenBucket, TryFailed, asked_wait_s
+from ocr_worker.batch.rates import AttemptFailed, Gate, Retries
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -27,6 +28,7 @@ from ocr_worker.errors import (
     JobFailed,
     SettingsInvalid,
 )
+from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.wire.schema import Delivered
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs, signed queries included
@@ -57,8 +59,8 @@ _STATES = {
 class RemoteEndpoint:
     """A `Service`. base_url: up to the endpoint's id, as `https://api.runpod.ai/v2`. endpoint: that id.
 
-    wake: once it is set nobody waits any more: a call that waits for its next try has it now, as its last. patience_s:
-    how long after a call's first failure it is tried again. timeout_s: longest silence of a server that is connected.
+    patience_s: how long after a call's first failure it is tried again. timeout_s: longest silence of a server that is
+    connected.
     Raises SettingsInvalid for a base URL that is none, AuthenticationFailed for a key that cannot be one.
     """
 
@@ -68,7 +70,6 @@ class RemoteEndpoint:
         endpoint: str,
         api_key: SecretStr | None,
         *,
-        wake: asyncio.Event | None = None,
         patience_s: float = 60.0,
         timeout_s: float = 30.0,
     ) -> None:
@@ -76,9 +77,9 @@ class RemoteEndpoint:
         self.jobs_at_once = 4
         self.payload_bytes = 9_500_000  # a body has 10 MB; the policy and the envelope want some
         self._url = f"{base_url.rstrip('/')}/{quote(endpoint, safe='')}"
-        self._retries = Retries(patience_s, wake or asyncio.Event())
-        self._calls = Gate(TokenBucket(_CALLS_PER_S, _CALLS_PER_S), _CALLS_AT_ONCE)
-        self._cancels = Gate(TokenBucket(_CANCELS_PER_S, _CANCELS_AT_ONCE), _CANCELS_AT_ONCE)
+        self._retries = Retries(patience_s)
+        self._calls = Gate(_CALLS_PER_S, _CALLS_PER_S, _CALLS_AT_ONCE)
+        self._cancels = Gate(_CANCELS_PER_S, _CANCELS_AT_ONCE, _CANCELS_AT_ONCE)
         self._downloads = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
         timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         limits = httpx.Limits(max_connections=_CALLS_AT_ONCE, keepalive_expiry=15)
@@ -107,7 +108,7 @@ class RemoteEndpoint:
         path = f"status/{quote(job_id, safe='')}"
         status, told = await self._call("GET", path)
         if status == 404:  # a replica of the API may not know it yet
-            await self._retries.pause(_LOOK_AGAIN_S)
+            await asyncio.sleep(_LOOK_AGAIN_S)
             status, told = await self._call("GET", path)
         if status == 404:
             raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
@@ -157,31 +158,31 @@ class RemoteEndpoint:
                 return await self._tried(method, path, body)
 
         try:
-            return await self._retries.until_done(path.partition("/")[0], attempt, only_untouched=only_untouched)
-        except TryFailed as failed:
-            more = "; it may have the job all the same" if only_untouched and not failed.untouched else ""
+            return await self._retries.call(path.partition("/")[0], attempt, only_untouched=only_untouched)
+        except AttemptFailed as failed:
+            more = "; it may have the job all the same" if only_untouched and not failed.is_untouched else ""
             raise EndpointUnavailable(f"{self.name} {failed}{more}") from None
 
     async def _tried(self, method: str, path: str, body: bytes | None) -> Answered:
         try:
             response = await self._client.request(method, f"{self._url}/{path}", content=body)
         except _NEVER_SENT as error:
-            raise TryFailed(f"cannot be reached ({type(error).__name__})", untouched=True) from None
+            raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_untouched=True) from None
         except httpx.RequestError as error:
-            raise TryFailed(f"was asked and did not answer ({type(error).__name__})") from None
-        status, asked_s = response.status_code, asked_wait_s(response.headers)
+            raise AttemptFailed(f"was asked and did not answer ({type(error).__name__})") from None
+        status, retry_after_s = response.status_code, _retry_after_s(response)
         if status in (401, 403):
             raise AuthenticationFailed(f"{self.name} answered {status}: set RUNPOD_API_KEY to a key that it takes")
         if status in _TURNED_AWAY or status >= 500:
-            untouched = status in _TURNED_AWAY or (status == 503 and asked_s is not None)
-            raise TryFailed(f"answered {status}", untouched=untouched, asked_s=asked_s)
+            is_untouched = status in _TURNED_AWAY or (status == 503 and retry_after_s is not None)
+            raise AttemptFailed(f"answered {status}", is_untouched=is_untouched, retry_after_s=retry_after_s)
         if 300 <= status < 400:
             raise EndpointUnavailable(f"{self.name} answered {status}, it is elsewhere: check the base URL")
         told = None
         with suppress(ValueError):
             told = response.json()
         if not isinstance(told, dict) and status < 300:
-            raise TryFailed("answered what is no JSON object")
+            raise AttemptFailed("answered what is no JSON object")
         return status, _object(told)
 
     # ----------------------------------------------------------------- answers in a bucket
@@ -198,8 +199,8 @@ class RemoteEndpoint:
         except (ValidationError, httpx.InvalidURL):
             raise DeliveryFailed("the answer does not say in a form that is known where its pages are") from None
         try:
-            return await self._retries.until_done("fetch", lambda: self._downloaded(link, where))
-        except TryFailed as failed:
+            return await self._retries.call("fetch", lambda: self._downloaded(link, where))
+        except AttemptFailed as failed:
             raise DeliveryFailed(f"{where} {failed}") from None
 
     async def _downloaded(self, link: Delivered, where: str) -> Json:
@@ -208,28 +209,28 @@ class RemoteEndpoint:
             async with self._downloads, self._links.stream("GET", link.url) as response:
                 status = response.status_code
                 if status in _TURNED_AWAY or status >= 500:
-                    raise TryFailed(f"is not given out: {status}", asked_s=asked_wait_s(response.headers))
+                    raise AttemptFailed(f"is not given out: {status}", retry_after_s=_retry_after_s(response))
                 if status != 200:
                     raise DeliveryFailed(f"{where} is not given out: {status}; it is deleted or its link has expired")
                 async for part in response.aiter_raw():
                     body += part
                     if len(body) > link.bytes:
-                        raise TryFailed(f"has more than its {link.bytes:,} bytes")
+                        raise AttemptFailed(f"has more than its {link.bytes:,} bytes")
         except _HOPELESS as error:
             raise DeliveryFailed(f"{where} is behind a link that cannot be followed ({type(error).__name__})") from None
         except httpx.RequestError as error:
-            raise TryFailed(f"cannot be fetched ({type(error).__name__})") from None
+            raise AttemptFailed(f"cannot be fetched ({type(error).__name__})") from None
         return await asyncio.wrap_future(threads.start(lambda: _verified(body, link), "fetched"))
 
 
 def _verified(body: bytearray, link: Delivered) -> Json:
-    """The JSON in these bytes. Raises TryFailed when they are not those that were delivered."""
+    """The JSON in these bytes. Raises AttemptFailed when they are not those that were delivered."""
     if len(body) != link.bytes or hashlib.sha256(body).hexdigest() != link.sha256:
-        raise TryFailed("came damaged: its size or its sha256 is not the delivered one's")
+        raise AttemptFailed("came damaged: its size or its sha256 is not the delivered one's")
     with suppress(ValueError):
         if isinstance(found := json.loads(body), dict):
             return found
-    raise TryFailed("is no JSON object")
+    raise AttemptFailed("is no JSON object")
 
 
 def joined(chunks: list[Any]) -> Json:
@@ -286,6 +287,10 @@ def _headers(api_key: SecretStr | None) -> dict[str, str]:
 def _told_error(status: int, told: Mapping[str, Any]) -> str:
     """The answer's `error`, or what there is instead of it."""
     return (_text(told.get("error")) or f"answer {status}, status {told.get('status')!r}")[:300]
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    return parse_retry_after(response.headers.get("Retry-After"), time.time())
 
 
 def _text(value: Any) -> str | None:
