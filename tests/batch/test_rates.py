@@ -1,4 +1,4 @@
-"""How calls are paced and repeated, on a clock that only waiting moves."""
+"""How calls are paced and repeated and how many jobs are sent, on a clock that only waiting moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from ocr_worker.batch import rates
-from ocr_worker.batch.rates import AttemptFailed, Gate, Patience, Retries
+from ocr_worker.batch.model import Health
+from ocr_worker.batch.rates import AttemptFailed, Gate, Patience, Retries, Window
 
 Value = TypeVar("Value")
 
@@ -43,6 +44,9 @@ class ClockLoop(asyncio.SelectorEventLoop):
 def run_on(clock: Clock, work: Coroutine[Any, Any, Value]) -> Value:
     with asyncio.Runner(loop_factory=lambda: ClockLoop(clock)) as runner:
         return runner.run(work)
+
+
+# --------------------------------------------------------------------------- calls
 
 
 def test_a_burst_and_then_the_rate() -> None:
@@ -227,3 +231,37 @@ def test_what_may_have_been_done_is_not_repeated() -> None:
 
     assert run_on(Clock(), outcome(only_untouched=True)) == ("silence", 0)
     assert run_on(Clock(), outcome(only_untouched=False)) == ("done", 0)
+
+
+# --------------------------------------------------------------------------- jobs
+
+
+def test_before_anything_is_known_a_few_jobs_are_sent() -> None:
+    """At the start the service's own word counts, then the number of its workers."""
+    window = Window(4, Clock())
+    assert window.size == 4
+    window.set_health(Health(workers=5, in_queue=0))
+    assert window.size == 20
+
+
+def test_no_more_is_sent_than_two_minutes_work() -> None:
+    """A queue is as long as what was done in two minutes at the last minute's pace, and gets short when work gets slow:
+    nothing can wait for the half hour after which results are dropped."""
+    clock = Clock()
+    window = Window(4, clock)
+    for _ in range(120):
+        clock.now += 0.5
+        window.job_ended()
+    assert 200 <= window.size <= 260
+    clock.now += 61
+    assert window.size == 4
+
+
+def test_there_is_a_most() -> None:
+    """However fast the service is, the window has an end."""
+    clock = Clock()
+    window = Window(4, clock)
+    for _ in range(5000):
+        clock.now += 0.001
+        window.job_ended()
+    assert window.size == 1000

@@ -1,4 +1,8 @@
-"""How the client calls a service: at what rate, how many calls at once, and again after an attempt that failed.
+"""How much a batch asks of a service: jobs there at once, calls per second, and calls again after a failure.
+
+`Window` is the number of jobs worth having at the service: enough to keep its workers busy, and no more than it soon
+gets done. A job that waits longer than its time-to-live is lost, and so is a result that is not fetched within half an
+hour. So the window is what the service does in two minutes at the pace of the last one, whatever its queue would take.
 
 `Gate` stands around every call. `aiolimiter` counts the calls per second; the gate adds the limit of calls at once, and
 that callers are served in the order in which they came, which a limiter alone does not promise.
@@ -15,6 +19,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TypeVar
@@ -22,6 +27,7 @@ from typing import TypeVar
 import stamina
 from aiolimiter import AsyncLimiter
 
+from ocr_worker.batch.model import Health
 from ocr_worker.log import event
 
 log = logging.getLogger(__name__)
@@ -29,11 +35,48 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], float]
 Value = TypeVar("Value")
 
+_JOBS_PER_WORKER = 4  # at least, so that no worker is idle while a result is fetched and a job is sent
+_MOST_JOBS = 1000
+_HORIZON_S = 120.0
+_MEASURED_S = 60.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
 
 stamina.instrumentation.set_on_retry_hooks(())  # retries are logged here, as events
 _RETRYING = stamina.AsyncRetryingCaller(attempts=None, timeout=None)
+
+
+class Window:
+    """Number of jobs that may be at the service at once. at_start: before anything was measured."""
+
+    def __init__(self, at_start: int, clock: Clock = time.monotonic) -> None:
+        self._least = at_start
+        self._clock = clock
+        self._ends: deque[float] = deque(maxlen=_MOST_JOBS)
+        self._workers = 0
+
+    @property
+    def size(self) -> int:
+        """Number of jobs."""
+        base = max(self._least, _JOBS_PER_WORKER * self._workers)
+        return min(_MOST_JOBS, max(base, int(self._rate() * _HORIZON_S)))
+
+    def job_ended(self) -> None:
+        """Count a job that ended."""
+        self._ends.append(self._clock())
+
+    def set_health(self, health: Health) -> None:
+        """Take the number of the service's workers in."""
+        self._workers = health.workers
+
+    def _rate(self) -> float:
+        """Return the jobs per second of the last minute."""
+        now = self._clock()
+        while self._ends and self._ends[0] < now - _MEASURED_S:
+            self._ends.popleft()
+        if len(self._ends) < 2:
+            return 0.0
+        return len(self._ends) / max(now - self._ends[0], 1.0)
 
 
 class Gate:
