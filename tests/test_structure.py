@@ -24,7 +24,18 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("what travels", {"wire"}),
     (
         "the ground",
-        {"characters", "errors", "extras", "log", "memory", "pictures", "settings", "threads", "ocr_worker"},
+        {
+            "characters",
+            "errors",
+            "extras",
+            "http_headers",
+            "log",
+            "memory",
+            "pictures",
+            "settings",
+            "threads",
+            "ocr_worker",
+        },
     ),
 ]
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import OPEN, State
-from ocr_worker.batch.plan import PlannedJob, Slice
-from ocr_worker.batch.summary import batch_summary, document_summaries
+from ocr_worker.batch.model import JobTimes, PlannedJob, Slice, Stamp, State
 from ocr_worker.errors import BatchUnusable, Corrupt
 from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import ErrorInfo
 
 
 @pytest.fixture
@@ -23,8 +22,9 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def two_documents(ledger: Ledger) -> None:
     ledger.add([Item("/in/a.pdf", "a.pdf"), Item("/in/b.pdf", "b.pdf")])
-    ledger.count(1, (100, 1, "abc"), 12, 12)
-    ledger.plan([PlannedJob("{}", [Slice(1, "1-6", 6)]), PlannedJob("{}", [Slice(1, "7-12", 6), Slice(2, None, 3)])])
+    ledger.record_length(1, Stamp(100, 1, "abc"), 12, 12)
+    first, second = Slice(1, tuple(range(1, 7))), Slice(1, tuple(range(7, 13)))
+    ledger.plan([PlannedJob("{}", [first]), PlannedJob("{}", [second, Slice(2, (1, 2, 3))])])
 
 
 def test_documents_are_known_by_what_is_asked_of_them(ledger: Ledger) -> None:
@@ -44,12 +44,12 @@ def test_documents_are_known_by_what_is_asked_of_them(ledger: Ledger) -> None:
 def test_a_state_survives_the_process(ledger: Ledger, tmp_path: Path) -> None:
     """What was written in a transaction is there for the next process, whatever became of this one."""
     two_documents(ledger)
-    ledger.submitting(1)
-    ledger.move(1, State.QUEUED, service_id="there")
+    ledger.mark_submitting(1)
+    ledger.mark_queued(1, "there")
     again = Ledger(tmp_path / "ledger.sqlite3")
-    (job,) = again.jobs(OPEN)
+    (job,) = again.open_jobs()
     assert (job.id, job.state, job.service_id, job.attempts, job.pages) == (1, State.QUEUED, "there", 0, 6)
-    assert [job.id for job in again.jobs([State.PLANNED])] == [2]
+    assert [job.id for job in again.jobs_to_send(10)] == [2]
     assert again.key == ledger.key
 
 
@@ -64,7 +64,7 @@ def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
 
     with pytest.raises(ValueError):  # noqa: PT011  (any error of the caller's)
         half()
-    assert len(ledger.slices("document", 1)) == 2
+    assert len(ledger.slices_of_document(1)) == 2
 
 
 def test_the_numbers_add_up(ledger: Ledger) -> None:
@@ -72,17 +72,18 @@ def test_the_numbers_add_up(ledger: Ledger) -> None:
     two_documents(ledger)
     ledger.put("price_per_second", "0.5")
     for job in (1, 2):
-        ledger.submitting(job)
-    ledger.submitting(2)
-    ledger.collected(1, State.COLLECTED, {1: (5, 1, 2)}, (4.0, 1.0))
-    ledger.collected(2, State.COLLECTED, {2: (6, 0, 0), 3: (3, 0, 0)}, (2.0, 0.0), lengths={2: (3, 3)})
-    ledger.settle(1, "partial", error=("PAGE_FAILED", "m"), faults={("error", "PAGE_FAILED"): 1}, files={}, seconds=3.0)
-    ledger.settle(2, "succeeded", error=None, faults={}, files={"document.md": "0"}, seconds=1.0)
-    summary = batch_summary(ledger)
+        ledger.mark_submitting(job)
+    ledger.mark_submitting(2)
+    ledger.record_end(1, State.COLLECTED, {1: (5, 1, 2)}, JobTimes(4.0, 1.0))
+    ledger.record_end(2, State.COLLECTED, {2: (6, 0, 0), 3: (3, 0, 0)}, JobTimes(2.0), lengths={2: (3, 3)})
+    error = ErrorInfo(code="PAGE_FAILED", message="m", retryable=False)
+    ledger.record_result(1, "partial", error=error, faults={("error", "PAGE_FAILED"): 1}, files={}, seconds=3.0)
+    ledger.record_result(2, "succeeded", error=None, faults={}, files={"document.md": "0"}, seconds=1.0)
+    summary = ledger.summary()
     assert (summary.pages_expected, summary.pages_parsed, summary.pages_failed) == (15, 14, 1)
     assert (summary.pages_from_checkpoint, summary.resubmitted, summary.cost) == (2, 1, 3.0)
     assert (summary.documents, summary.errors) == ({"partial": 1, "succeeded": 1}, {"PAGE_FAILED": 1})
-    first, second = document_summaries(ledger)
+    first, second = ledger.document_summaries()
     assert (first.pages_parsed, first.pages_failed, first.errors, first.message) == (11, 1, {"PAGE_FAILED": 1}, "m")
     assert (second.pages_expected, second.status) == (3, "succeeded")
 
@@ -91,11 +92,11 @@ def test_a_file_that_cannot_be_opened_costs_no_job(ledger: Ledger) -> None:
     """Its error is its last word; read once more it is looked into anew."""
     two_documents(ledger)
     ledger.add([Item("/in/bad.pdf", "bad.pdf")])
-    ledger.unopened(3, error_info(Corrupt("told")))
-    assert batch_summary(ledger).errors == {"DOCUMENT_CORRUPT": 1}
+    ledger.record_unreadable(3, error_info(Corrupt("told")))
+    assert ledger.summary().errors == {"DOCUMENT_CORRUPT": 1}
     ledger.reopen(3, [], "{}")
-    assert [one.id for one in ledger.documents("planned = 0 AND status = 'waiting'")] == [3]
-    assert batch_summary(ledger).errors == {}
+    assert [document.id for document in ledger.unplanned_documents()] == [3]
+    assert ledger.summary().errors == {}
 
 
 def test_a_damaged_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
@@ -112,30 +113,23 @@ def test_a_damaged_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_a_ledger_of_the_future_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
     """A version that this client does not know is never written to."""
-    ledger.query("PRAGMA user_version = 99")
     ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
+        db.execute("PRAGMA user_version = 99")
     with pytest.raises(BatchUnusable, match="version 99"):
         Ledger(tmp_path / "ledger.sqlite3")
 
 
-def test_one_run_at_a_time(tmp_path: Path) -> None:
-    """The second to lock the folder is told the first's process id."""
-    first, second = Folder(tmp_path / "out"), Folder(tmp_path / "out")
-    first.lock()
-    assert second.is_locked()
-    with pytest.raises(BatchUnusable, match=r"in use by process \d+"):
-        second.lock()
-
-
-def test_a_document_folder_is_replaced_whole(tmp_path: Path) -> None:
-    """Written again, a folder holds the new files only; pictures are files beside the Markdown and not in the JSON."""
-    folder = Folder(tmp_path / "out")
-    figure = {"name": "page-1-figure-1.jpg", "bbox": [0, 0, 1, 1], "base64": "AAEC"}
-    page = {"page": 1, "status": "succeeded", "markdown": "text", "figures": [figure]}
-    folder.put_document("a.pdf", {"id": "a.pdf", "pages": [page]})
-    files = folder.put_document("a.pdf", {"id": "a.pdf", "pages": [page | {"figures": []}]})
-    assert sorted(path.name for path in (tmp_path / "out" / "a.pdf").iterdir()) == ["document.json", "document.md"]
-    assert folder.faults("a.pdf", files) == []
-    (tmp_path / "out" / "a.pdf" / "document.md").write_text("changed")
-    (tmp_path / "out" / "a.pdf" / "document.json").unlink()
-    assert len(folder.faults("a.pdf", files)) == 2
+def test_pages_are_text_in_the_file_and_numbers_here(ledger: Ledger, tmp_path: Path) -> None:
+    """The pages asked for and those of a slice are ranges in the tables, which earlier versions read and wrote, and
+    come out as numbers; a slice without pages, as earlier versions wrote for a whole document, has all of them."""
+    two_documents(ledger)
+    ledger.add([Item("/in/c.pdf", "c.pdf", "2-3,20-")])
+    ledger.plan([PlannedJob("{}", [Slice(3, (2, 3, 20), is_cut=True, attempt=2)])])
+    assert ledger.document(3).ranges == ((2, 3), (20, None))
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
+        rows = db.execute("SELECT pages, count, cut, attempt FROM slices WHERE document = 3").fetchall()
+        db.execute("UPDATE slices SET pages = NULL WHERE document = 2")
+    assert rows == [("2-3,20", 3, 1, 2)]
+    assert [row.slice for row in ledger.slices_of_document(3)] == [Slice(3, (2, 3, 20), is_cut=True, attempt=2)]
+    assert [row.slice for row in ledger.slices_of_document(2)] == [Slice(2, (1, 2, 3))]

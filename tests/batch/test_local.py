@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
@@ -56,21 +55,21 @@ def test_answers_are_whole_and_like_a_workers() -> None:
 
     look = asyncio.run(scenario())
     assert (look.state, look.error, look.pages_done) == (State.COLLECTED, None, 3)
-    assert look.output is not None
-    answer = ParseResponse.model_validate_json(json.dumps(look.output, allow_nan=False))
+    assert look.response is not None
+    answer = ParseResponse.model_validate_json(look.response.model_dump_json(exclude_none=True))
     assert (answer.status, answer.coverage.pages_parsed, answer.degraded) == ("partial", 2, [])
     first, large, failed = answer.documents[0].pages
     assert first.markdown == f"{READING} #ffffff"
     assert large.blocks is not None
     assert len(large.blocks[-1].content) == doubles.LARGE
     assert failed.error is not None
-    assert 0 < look.execution_s < 30
-    assert 0 <= look.delay_s < 30
+    assert 0 < look.times.execution_s < 30
+    assert 0 <= look.times.delay_s < 30
 
 
 def test_what_is_wrong_or_came_to_nothing_fails_as_at_a_worker() -> None:
-    """An invalid request and a job without a parsed page are FAILED, their error begins with the code, and the entries
-    stand in the output."""
+    """An invalid request and a job without a parsed page are FAILED with the error's code; the latter's entries
+    are in the response."""
 
     async def scenario() -> list[Look]:
         async with pipeline() as service:
@@ -79,14 +78,16 @@ def test_what_is_wrong_or_came_to_nothing_fails_as_at_a_worker() -> None:
 
     invalid, wrong_option, nothing = asyncio.run(scenario())
     assert {look.state for look in (invalid, wrong_option, nothing)} == {State.FAILED}
-    assert [look.error.partition(": ")[0] for look in (invalid, wrong_option, nothing) if look.error] == [
+    assert [look.error.code for look in (invalid, wrong_option, nothing) if look.error] == [
         "INVALID_REQUEST",
         "INVALID_REQUEST",
         "PAGE_FAILED",
     ]
-    assert nothing.output is not None
-    assert nothing.output["documents"][0]["pages"][0]["status"] == "failed"
-    assert (nothing.output["code"], nothing.output["retryable"]) == ("PAGE_FAILED", False)
+    assert (invalid.response, wrong_option.response) == (None, None)
+    assert nothing.response is not None
+    assert nothing.response.documents[0].pages[0].status == "failed"
+    assert nothing.error is not None
+    assert not nothing.error.retryable
 
 
 def test_pages_are_counted_and_a_cancelled_job_stops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +99,7 @@ def test_pages_are_counted_and_a_cancelled_job_stops(monkeypatch: pytest.MonkeyP
         async with pipeline(concurrency=1) as service:
             long = await service.submit(request(tiff([doubles.SLOW] * 300)), **LIMITS)
             running = await until(service, long, State.RUNNING, pages=2)
-            assert (running.output, running.error) == (None, None)
+            assert (running.response, running.error) == (None, None)
             queued, third = [await service.submit(request(png(WHITE)), **LIMITS) for _ in range(2)]
             assert (await service.look(queued)).state is State.QUEUED
             health = await service.health()
@@ -160,7 +161,8 @@ def test_a_lost_engine_takes_no_more_jobs() -> None:
         async with pipeline() as service:
             look = await answered(service, request(png(doubles.ENGINE_DIES)))
             assert look.state is State.FAILED
-            assert (look.error or "").startswith("ENGINE_UNAVAILABLE: ")
+            assert look.error is not None
+            assert look.error.code == "ENGINE_UNAVAILABLE"
             with pytest.raises(EngineUnavailable, match="the double's engine died"):
                 await service.submit(request(png(WHITE)), **LIMITS)
 

@@ -1,101 +1,144 @@
-"""How calls are paced and repeated, on a clock that only waiting moves."""
+"""How calls are paced and repeated and how many jobs are sent, on a clock that only waiting moves."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from email.utils import formatdate
+import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import pytest
 
-from ocr_worker.batch.rates import Gate, Patience, Retries, TokenBucket, TryFailed, asked_wait_s
+from ocr_worker.batch import rates
+from ocr_worker.batch.model import Health
+from ocr_worker.batch.rates import AttemptFailed, Gate, Patience, Retries, Window
+
+Value = TypeVar("Value")
 
 
-class Clock:
-    """Seconds; `sleep` moves them on."""
+class Clock(selectors.SelectSelector):
+    """Seconds. An event loop that waits here moves the clock on and does not wait; each of its turns takes a
+    nanosecond, so that a timer set for now is over in the next."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now = 100.0
 
     def __call__(self) -> float:
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
+    def select(self, timeout: float | None = None) -> Any:
+        self.now += (timeout or 0.0) + 1e-9
+        return super().select(0)
 
 
-def bucket(clock: Clock, per_second: float = 10, burst: int = 3) -> TokenBucket:
-    return TokenBucket(per_second, burst, clock=clock, sleep=clock.sleep)
+class ClockLoop(asyncio.SelectorEventLoop):
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        super().__init__(clock)
+
+    def time(self) -> float:
+        return self._clock.now
+
+
+def run_on(clock: Clock, work: Coroutine[Any, Any, Value]) -> Value:
+    with asyncio.Runner(loop_factory=lambda: ClockLoop(clock)) as runner:
+        return runner.run(work)
+
+
+# --------------------------------------------------------------------------- calls
 
 
 def test_a_burst_and_then_the_rate() -> None:
     """The burst goes through at once, each further call a tenth of a second after the one before."""
+    clock = Clock()
 
     async def times() -> list[float]:
-        clock = Clock()
-        tokens = bucket(clock)
-        taken = []
+        gate = Gate(10, 3, at_once=10)
+        entered = []
         for _ in range(6):
-            await tokens.take()
-            taken.append(clock.now - 100)
-        return taken
+            async with gate:
+                entered.append(clock.now - 100)
+        return entered
 
-    assert asyncio.run(times()) == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
+    assert run_on(clock, times()) == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3], abs=1e-6)
 
 
 def test_no_ten_seconds_see_more_than_rate_and_burst() -> None:
     """Whatever the pauses between calls, a pause saves up no more than the burst."""
+    clock = Clock()
 
     async def times() -> list[float]:
-        clock = Clock()
-        tokens = bucket(clock, per_second=7, burst=5)
-        taken = []
+        gate = Gate(7, 5, at_once=10)
+        entered = []
         for number in range(500):
             clock.now += (0, 0, 0, 3.7)[number % 4] if number % 50 == 3 else 0
-            await tokens.take()
-            taken.append(clock.now)
-        return taken
+            async with gate:
+                entered.append(clock.now)
+        return entered
 
-    taken = asyncio.run(times())
-    assert max(sum(start <= at < start + 10 for at in taken) for start in taken) <= 7 * 10 + 5
+    entered = run_on(clock, times())
+    assert max(sum(start <= time < start + 10 for time in entered) for start in entered) <= 7 * 10 + 5
 
 
 def test_who_asks_first_goes_first() -> None:
-    """Calls that wait go through in the order in which they came, and one that is cancelled takes nothing."""
+    """Calls that wait go through in the order in which they came, also before one that comes in the moment in which
+    there is room."""
+    clock = Clock()
 
-    async def order() -> tuple[list[int], float]:
-        clock = Clock()
-        tokens = bucket(clock, burst=1)
-        went: list[int] = []
+    async def order() -> list[int]:
+        gate = Gate(10, 1, at_once=100)
+        entered: list[int] = []
 
         async def call(number: int) -> None:
-            await tokens.take()
-            went.append(number)
+            async with gate:
+                entered.append(number)
 
         calls = [asyncio.create_task(call(number)) for number in range(20)]
         await asyncio.sleep(0)
         calls[5].cancel()
+        for number in range(20, 30):
+            await asyncio.sleep(0.09)
+            clock.now += 0.02  # the loop is busy while the next call falls due, and then a new one is there first
+            calls.append(asyncio.create_task(call(number)))
         await asyncio.gather(*calls, return_exceptions=True)
-        return went, clock.now - 100
+        return entered
 
-    went, seconds = asyncio.run(order())
-    assert went == [number for number in range(20) if number != 5]
-    assert seconds == pytest.approx(1.8)
+    assert run_on(clock, order()) == [number for number in range(30) if number != 5]
+
+
+def test_one_that_is_cancelled_takes_nothing() -> None:
+    """Twenty calls of which one is cancelled while it waits take the time of nineteen."""
+    clock = Clock()
+
+    async def seconds() -> float:
+        gate = Gate(10, 1, at_once=100)
+
+        async def call() -> None:
+            async with gate:
+                pass
+
+        calls = [asyncio.create_task(call()) for _ in range(20)]
+        await asyncio.sleep(0)
+        calls[5].cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        return clock.now - 100
+
+    assert run_on(clock, seconds()) == pytest.approx(1.8, abs=1e-6)
 
 
 def test_so_many_at_once() -> None:
     """No more calls are inside the gate than it has places; cancelled and failed ones give theirs back."""
 
     async def most() -> int:
-        gate = Gate(TokenBucket(1e6, 1000), 3)
-        inside = seen = 0
+        gate = Gate(1e6, 1000, at_once=3)
+        inside = highest = 0
 
         async def call(number: int) -> None:
-            nonlocal inside, seen
+            nonlocal inside, highest
             async with gate:
                 inside += 1
-                seen = max(seen, inside)
+                highest = max(highest, inside)
                 try:
                     await asyncio.sleep(0.001)
                     if number % 5 == 0:
@@ -108,7 +151,7 @@ def test_so_many_at_once() -> None:
         for cancelled in calls[::7]:
             cancelled.cancel()
         await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 10)
-        return seen
+        return highest
 
     assert asyncio.run(most()) == 3
 
@@ -118,62 +161,107 @@ def test_waits_double_until_patience_is_over() -> None:
     clock = Clock()
     patience = Patience(60, clock=clock, jitter=lambda low, high: high)
     waits = []
-    while (wait := patience.wait_s()) is not None:
+    while (wait := patience.next_wait_s()) is not None:
         waits.append(wait)
         clock.now += wait
     assert waits == [0.5, 1, 2, 4, 8, 8, 8, 8, 8, 8]
-    assert Patience(60, jitter=lambda low, high: low).wait_s(10) == 10.25
-    assert Patience(60).wait_s(61) is None
+    assert Patience(60, jitter=lambda low, high: low).next_wait_s(10) == 10.25
+    assert Patience(60).next_wait_s(61) is None
+
+
+def test_a_call_is_repeated_after_each_wait_of_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that always fails is attempted after each of the doubled waits, however long the first attempt took, and
+    ends with its last failure."""
+    clock = Clock()
+    monkeypatch.setattr(rates, "Patience", lambda s: Patience(s, clock=clock, jitter=lambda low, high: high))
+    attempts: list[float] = []
+
+    async def attempt() -> None:
+        await asyncio.sleep(0 if attempts else 1000)
+        attempts.append(clock.now - 1100)
+        raise AttemptFailed(f"attempt {len(attempts)}")
+
+    with pytest.raises(AttemptFailed, match="attempt 5"):
+        run_on(clock, Retries(8).call("test", attempt))
+    assert attempts == pytest.approx([0, 0.5, 1.5, 3.5, 7.5], abs=1e-6)
+
+
+def test_a_cancelled_call_is_not_repeated() -> None:
+    """Cancelled in an attempt or in a wait, the call ends at once."""
+
+    async def attempts_of(fails: bool) -> int:
+        attempts = 0
+
+        async def attempt() -> None:
+            nonlocal attempts
+            attempts += 1
+            if fails:
+                raise AttemptFailed("asked to wait", retry_after_s=1000)
+            await asyncio.sleep(1000)
+
+        call = asyncio.create_task(Retries(5000).call("test", attempt))
+        await asyncio.sleep(1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        return attempts
+
+    for fails in (True, False):
+        clock = Clock()
+        assert run_on(clock, attempts_of(fails)) == 1
+        assert clock.now < 102
 
 
 def test_what_may_have_been_done_is_not_repeated() -> None:
-    """With `only_untouched` a try that the server may have acted on is the last; others are repeated."""
+    """With `only_untouched` an attempt that the server may have acted on is the last; others are repeated."""
 
-    async def tries(only_untouched: bool) -> list[str]:
-        left = [TryFailed("turned away", untouched=True), TryFailed("silence")]
+    async def outcome(only_untouched: bool) -> tuple[str, int]:
+        failures = [AttemptFailed("turned away", is_untouched=True), AttemptFailed("silence")]
 
         async def attempt() -> str:
-            if left:
-                raise left.pop(0)
+            if failures:
+                raise failures.pop(0)
             return "done"
 
-        retries = Retries(20, asyncio.Event())
         try:
-            return [await retries.until_done("test", attempt, only_untouched=only_untouched), str(len(left))]
-        except TryFailed as failed:
-            return [str(failed), str(len(left))]
+            result = await Retries(20).call("test", attempt, only_untouched=only_untouched)
+        except AttemptFailed as failure:
+            result = str(failure)
+        return result, len(failures)
 
-    assert asyncio.run(tries(only_untouched=True)) == ["silence", "0"]
-    assert asyncio.run(tries(only_untouched=False)) == ["done", "0"]
-
-
-def test_woken_it_tries_once_more() -> None:
-    """An event that is set ends the waiting at once, and patience after one more try."""
-
-    async def count() -> int:
-        wake, tries = asyncio.Event(), 0
-
-        async def attempt() -> None:
-            nonlocal tries
-            tries += 1
-            raise TryFailed("asked to wait", asked_s=1000)
-
-        call = asyncio.create_task(Retries(5000, wake).until_done("test", attempt))
-        await asyncio.sleep(0.05)
-        assert tries == 1
-        wake.set()
-        with pytest.raises(TryFailed):
-            await asyncio.wait_for(call, 5)
-        return tries
-
-    assert asyncio.run(count()) == 2
+    assert run_on(Clock(), outcome(only_untouched=True)) == ("silence", 0)
+    assert run_on(Clock(), outcome(only_untouched=False)) == ("done", 0)
 
 
-def test_retry_after_is_a_number_or_a_date() -> None:
-    """Both forms are read; a date that is over is no wait; anything else is none."""
-    assert asked_wait_s({"Retry-After": "7"}) == 7
-    assert asked_wait_s({"Retry-After": formatdate(time.time() + 30, usegmt=True)}) == pytest.approx(30, abs=3)
-    assert asked_wait_s({"Retry-After": formatdate(time.time() - 30, usegmt=True)}) == 0
-    for told in ("soon", "", "-1", "²", "1.5"):
-        assert asked_wait_s({"Retry-After": told}) is None
-    assert asked_wait_s({}) is None
+# --------------------------------------------------------------------------- jobs
+
+
+def test_before_anything_is_known_a_few_jobs_are_sent() -> None:
+    """At the start the service's own word counts, then the number of its workers."""
+    window = Window(4, Clock())
+    assert window.size == 4
+    window.set_health(Health(workers=5, in_queue=0))
+    assert window.size == 20
+
+
+def test_no_more_is_sent_than_two_minutes_work() -> None:
+    """A queue is as long as what was done in two minutes at the last minute's pace, and gets short when work gets slow:
+    nothing can wait for the half hour after which results are dropped."""
+    clock = Clock()
+    window = Window(4, clock)
+    for _ in range(120):
+        clock.now += 0.5
+        window.job_ended()
+    assert 200 <= window.size <= 260
+    clock.now += 61
+    assert window.size == 4
+
+
+def test_there_is_a_most() -> None:
+    """However fast the service is, the window has an end."""
+    clock = Clock()
+    window = Window(4, clock)
+    for _ in range(5000):
+        clock.now += 0.001
+        window.job_ended()
+    assert window.size == 1000

@@ -35,6 +35,10 @@ async def answered(service: Service, job_input: dict[str, Any]) -> Look:
     return await until(service, await service.submit(job_input, **LIMITS), *ENDED)
 
 
+def code_of(look: Look) -> str | None:
+    return look.error.code if look.error else None
+
+
 # --------------------------------------------------------------------------- against a real worker
 
 
@@ -54,14 +58,16 @@ def test_jobs_go_there_and_back(worker: Worker) -> None:
             assert (policy.execution_timeout_s, policy.ttl_s) == (60.5, 120)
             done = await until(service, job, *ENDED)
             assert done.state is State.COLLECTED
-            assert done.output is not None
-            assert done.output["coverage"]["pages_parsed"] == 2
-            assert 0.5 <= done.execution_s < 30
-            assert 0 <= done.delay_s < 30
+            assert done.response is not None
+            assert done.response.coverage.pages_parsed == 2
+            assert 0.5 <= done.times.execution_s < 30
+            assert 0 <= done.times.delay_s < 30
             invalid = await answered(service, {"documents": []})
-            assert (invalid.state, (invalid.error or "")[:16]) == (State.FAILED, "INVALID_REQUEST:")
+            assert (invalid.state, invalid.response, code_of(invalid)) == (State.FAILED, None, "INVALID_REQUEST")
             nothing = await answered(service, request(png(doubles.RAISES)))
-            assert (nothing.state, (nothing.error or "")[:12]) == (State.FAILED, "PAGE_FAILED:")
+            assert (nothing.state, code_of(nothing)) == (State.FAILED, "PAGE_FAILED")
+            assert nothing.response is not None
+            assert nothing.response.documents[0].pages[0].status == "failed"
 
     asyncio.run(scenario())
 
@@ -96,17 +102,17 @@ def test_a_streaming_workers_answer_is_joined(worker_of: StartWorker) -> None:
     async def scenario() -> None:
         async with remote(streaming.plane.base_url) as service:
             look = await answered(service, request(tiff(pages), png(WHITE)))
-            assert look.output is not None
-            assert look.output["status"] == "succeeded"
-            first, second = look.output["documents"]
-            assert [page["page"] for page in first["pages"]] == [1, 2, 3]
-            assert first["pages"][1]["markdown"] == doubles.HUGE_TEXT
-            assert first.get("markdown") is None
-            assert [page["markdown"] for page in second["pages"]] == [f"{READING} #ffffff"]
+            assert look.response is not None
+            assert look.response.status == "succeeded"
+            first, second = look.response.documents
+            assert [page.page for page in first.pages] == [1, 2, 3]
+            assert first.pages[1].markdown == doubles.HUGE_TEXT
+            assert first.markdown is None
+            assert [page.markdown for page in second.pages] == [f"{READING} #ffffff"]
             with pytest.raises(JobFailed, match="OCR_STREAM"):
                 await answered(service, request(tiff([doubles.HUGE] * 2)))
             failed = await answered(service, request(png(doubles.RAISES)))
-            assert (failed.state, (failed.error or "")[:12]) == (State.FAILED, "PAGE_FAILED:")
+            assert (failed.state, code_of(failed)) == (State.FAILED, "PAGE_FAILED")
 
     asyncio.run(scenario())
 

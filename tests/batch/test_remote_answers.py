@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import Health, Look, State
+from ocr_worker.batch.model import Health, JobTimes, Look, State
 from ocr_worker.batch.remote import RemoteEndpoint
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -22,31 +22,51 @@ from ocr_worker.errors import (
     OcrWorkerError,
     SettingsInvalid,
 )
+from ocr_worker.wire.schema import ErrorInfo, ParseResponse
 from support.faulty_endpoint import QUEUED, Answer, Server, play
+from support.responses import response
 
 
 def test_states_and_times_are_understood() -> None:
-    """The platform's words, milliseconds and progress become ours; what is no answer of the worker's is JobFailed."""
-    answer = {"status": "succeeded", "documents": []}
+    """The platform's words, milliseconds and progress become ours; what is no answer of the worker's is JobFailed, and
+    an object that is no response leaves the job without one."""
+    answer = response()
+    coded = ErrorInfo(code="CODE", message="told", retryable=False)
+    silent = ErrorInfo(
+        code="JOB_FAILED",
+        message="the job failed without a code; the endpoint's log has the reason",
+        retryable=False,
+    )
+    timed_out = ErrorInfo(code="ENGINE_TIMED_OUT", message="told", retryable=True)
+
+    def failed(error: ErrorInfo) -> Look:
+        return Look(State.FAILED, error=error)
+
     told: list[tuple[dict[str, Any], Look]] = [
-        ({"status": "IN_QUEUE", "delayTime": 1500}, Look(State.QUEUED, delay_s=1.5)),
+        ({"status": "IN_QUEUE", "delayTime": 1500}, Look(State.QUEUED, times=JobTimes(0.0, 1.5))),
         ({"status": "IN_PROGRESS", "output": {"pages_done": 12}}, Look(State.RUNNING, pages_done=12)),
         ({"status": "RUNNING", "output": "half"}, Look(State.RUNNING)),
         (
             {"status": "COMPLETED", "output": answer, "executionTime": 2500, "delayTime": 10},
-            Look(State.COLLECTED, output=answer, execution_s=2.5, delay_s=0.01),
+            Look(State.COLLECTED, ParseResponse.read(answer), times=JobTimes(2.5, 0.01)),
         ),
+        ({"status": "COMPLETED", "output": {"status": "succeeded"}}, Look(State.COLLECTED)),
+        ({"status": "FAILED", "error": "OTHER", "output": {"code": "CODE", "message": "told"}}, failed(coded)),
         (
-            {"status": "FAILED", "error": "CODE: told", "output": {"code": "CODE"}},
-            Look(State.FAILED, output={"code": "CODE"}, error="CODE: told"),
+            {"status": "FAILED", "output": {**answer, "code": "CODE", "message": "told", "retryable": False}},
+            Look(State.FAILED, ParseResponse.read(answer), coded),
         ),
-        ({"status": "FAILED", "error": {"error_type": "X"}}, Look(State.FAILED, error='{"error_type": "X"}')),
+        ({"status": "FAILED", "error": "CODE: told"}, failed(coded)),
+        ({"status": "FAILED", "error": "ENGINE_TIMED_OUT: told"}, failed(timed_out)),
+        ({"status": "FAILED", "error": {"error_type": "X"}}, failed(silent)),
+        ({"status": "FAILED"}, failed(silent)),
         ({"status": "TIMED_OUT"}, Look(State.TIMED_OUT)),
         ({"status": "CANCELLED", "executionTime": None}, Look(State.CANCELLED)),
     ]
     wrong: list[tuple[Any, type[OcrWorkerError]]] = [
         ({"status": "COMPLETED"}, JobFailed),
         ({"status": "COMPLETED", "output": [1]}, JobFailed),
+        ({"status": "COMPLETED", "output": [{"chunk": 1, "summary": {}}]}, JobFailed),
         ({"status": "COMPLETED", "output": [{"chunk": 2, "summary": answer}]}, JobFailed),
         ({"status": "DANCING"}, EndpointUnavailable),
         ({"error": "?"}, EndpointUnavailable),
@@ -101,9 +121,40 @@ def test_no_key_and_no_url_that_cannot_be_one() -> None:
             RemoteEndpoint(url, "local", None)
 
 
+def test_answers_of_workers_of_other_versions_are_read() -> None:
+    """Fields that this client does not know are passed over, wherever in the answer they stand: in a response, in the
+    chunks of a stream, in a failed job's error, and beside the link into a bucket."""
+    block = {"label": "text", "content": "text", "bbox": [0, 1, 2, 3]}
+    page = {"page": 1, "status": "succeeded", "blocks": [block]}
+    plain = response({"id": "a", "status": "succeeded", "pages": [page]})
+    new = {"newer": {"than": "this client"}}
+    newer_page = {**page, **new, "blocks": [{**block, **new}]}
+    newer = {**response({"id": "a", "status": "succeeded", "pages": [newer_page], **new}), "timing": new, **new}
+    chunks = [
+        {"chunk": 1, "document": "a", "page": newer_page, **new},
+        {"chunk": 2, "summary": {**newer, "documents": [{"id": "a", "status": "succeeded", **new}]}, **new},
+    ]
+
+    async def scenario(server: Server, service: RemoteEndpoint) -> None:
+        for output in (newer, chunks):
+            server.script["status"] = [Answer(body={"status": "COMPLETED", "output": output, **new})]
+            assert (await service.look("job-1")).response == ParseResponse.read(plain)
+        failure = {"code": "CODE", "message": "told", "retryable": True, **new}
+        server.script["status"] = [Answer(body={"status": "FAILED", "output": {**newer, **failure}})]
+        look = await service.look("job-1")
+        assert look.response == ParseResponse.read(plain)
+        assert look.error == ErrorInfo(code="CODE", message="told", retryable=True)
+        server.script["status"] = [delivered(server, **new)]
+        assert (await service.look("job-1")).response == RESPONSE
+
+    play(scenario, {"status": [QUEUED], "file": [Answer(body=WHOLE)]})
+
+
 # --------------------------------------------------------------------------- answers in a bucket
 
-WHOLE = json.dumps({"status": "succeeded", "documents": [{"id": "a", "pages": [1, 2]}], "text": "ä" * 50_000}).encode()
+PAGES = [{"page": number, "status": "succeeded", "markdown": "ä" * 25_000} for number in (1, 2)]
+WHOLE = json.dumps(response({"id": "a", "status": "succeeded", "page_count": 2, "pages": PAGES})).encode()
+RESPONSE = ParseResponse.read(json.loads(WHOLE))
 
 
 def delivered(server: Server, path: str = "file", **changed: Any) -> Answer:
@@ -132,11 +183,11 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         server.script["status"] = [delivered(server, "moved")]
         look = await service.look("job-1")
-        assert (look.state, look.output) == (State.COLLECTED, json.loads(WHOLE))
+        assert (look.state, look.response) == (State.COLLECTED, RESPONSE)
         summary = delivered(server).body["output"]
         chunks = [{"omitted": 1}, {"chunk": 2, "summary": summary}]
         server.script["status"] = [Answer(body={"status": "COMPLETED", "output": chunks})]
-        assert (await service.look("job-1")).output == json.loads(WHOLE)
+        assert (await service.look("job-1")).response == RESPONSE
 
     server = play(scenario, script)
     assert server.asked("file?X-Signature=hidden") == 5

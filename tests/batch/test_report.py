@@ -15,8 +15,7 @@ from urllib.parse import unquote
 import pytest
 
 from ocr_worker.batch.model import DocumentSummary
-from ocr_worker.batch.report import report_html, report_json
-from ocr_worker.batch.report_tables import ROWS
+from ocr_worker.batch.report import ROWS, report_html, report_json
 from ocr_worker.batch.status import books_of, status_lines
 from ocr_worker.errors import every_error
 from support.summaries import document, failed, partial, summary_of

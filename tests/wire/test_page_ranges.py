@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.wire.page_ranges import asks_beyond, parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import asks_beyond, format_page_ranges, parse_page_ranges, select_pages
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,14 @@ def test_no_ranges_are_all_pages() -> None:
 def test_a_range_beyond_the_end_is_noticed(last: int, page_count: int) -> None:
     """`asks_beyond` is true exactly when a page is named that does not exist."""
     assert asks_beyond(parse_page_ranges(f"1-{last}"), page_count) is (last > page_count)
+
+
+def test_pages_are_written_as_short_as_may_be() -> None:
+    """Pages in a row are one range, a single page is a number."""
+    assert format_page_ranges([1, 2, 3, 8, 10, 11]) == "1-3,8,10-11"
+
+
+@given(st.sets(st.integers(1, 200), min_size=1))
+def test_written_pages_are_read_as_the_same(pages: set[int]) -> None:
+    """Numbers written as ranges are read back as the same numbers."""
+    assert select_pages(parse_page_ranges(format_page_ranges(sorted(pages))), 200) == sorted(pages)

@@ -1,9 +1,8 @@
-"""One batch in one folder: what a program, and the command, does with it."""
+"""One batch in one folder: the interface for programs and for the command."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -15,19 +14,16 @@ from ocr_worker.batch.collecting import Collector, OnFault
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import OPEN, BatchSummary, DocumentSummary, Service
+from ocr_worker.batch.model import BatchSummary, DocumentSummary, Service, Stamp
 from ocr_worker.batch.runner import Runner, RunOptions
-from ocr_worker.batch.summary import batch_summary, document_summaries
 from ocr_worker.errors import EndpointUnavailable
 from ocr_worker.settings import Settings, load_settings
 
-_AGAIN = ("failed", "partial", "cancelled")
-
 
 class Batch:
-    """The batch in the folder `out`, begun or gone on with. An async context manager that holds the folder's lock.
+    """The batch in the folder `out`, new or continued. An async context manager that holds the folder's lock.
 
-    service: where jobs go; None: it is only looked at. Entering raises BatchUnusable.
+    service: where jobs are sent; None: the batch is only looked at. Entering raises BatchUnusable.
     """
 
     def __init__(
@@ -58,54 +54,42 @@ class Batch:
         self.ledger.close()
 
     def use(self, service: Service) -> None:
-        """Where jobs go; it is closed with the batch."""
+        """Send jobs to this service, which is closed with the batch."""
         self._service = service
 
     def look(self) -> None:
-        """Opens the ledger beside a run that may be at work; to be looked at only."""
+        """Open the ledger only to read it, beside a run that may be at work."""
         self.ledger = Ledger(self.folder.ledger)
 
     # ----------------------------------------------------------------- documents
 
     def add(self, items: Iterable[Item]) -> int:
-        """Documents to read; those that the batch knows are left alone. How many are new."""
+        """Add documents; those that the batch has are left alone. Return the number of new ones."""
         return self.ledger.add(items)
 
     def changed(self) -> list[int]:
-        """Documents whose file is another than the one that was read."""
-        found = []
-        for document, source, *known in self.ledger.stamps():
-            try:
-                now = os.stat(source)
-            except OSError:
-                continue  # nothing can be said of it, and what was read of it stands
-            if [now.st_size, now.st_mtime_ns] != known[:2] and _digest(source) != known[2]:
-                found.append(document)
-        return found
+        """Return the documents whose file is not the one that was read."""
+        return [document for document, source, stamp in self.ledger.stamps() if _has_changed(source, stamp)]
 
     def refresh(self, documents: Sequence[int]) -> None:
-        """These are read from the start."""
+        """Have these documents read from the start."""
         for document in documents:
-            (row,) = self.ledger.documents("id = ?", document)
-            self.folder.drop_document(row.name)  # of another file: nobody is to take it for this one
+            self.folder.drop_document(self.ledger.document(document).name)  # it is of another file now
             self.ledger.reset(document)
 
     def retry(self, code: str | None = None) -> int:
-        """What failed, or was cancelled, is to be read once more: of parsed documents their failed pages only. How many
-        documents; with `code`, those that have it."""
-        marks = ",".join("?" * len(_AGAIN))
-        documents = self.ledger.documents(f"status IN ({marks})", *_AGAIN)
-        having = {one for (one,) in self.ledger.query("SELECT document FROM faults WHERE code = ?", code)}
-        chosen = [document for document in documents if code is None or document.id in having]
+        """Have what failed or was cancelled read once more: of documents that were parsed in part, their failed pages.
+        With `code`, only documents with this error. Return the number of documents."""
+        documents = self.ledger.unsuccessful_documents(code)
         collector = Collector(self.folder, self.ledger, self.options.job_pages, self.options.tries)
-        for document in chosen:
-            collector.retry(document, document.options)
-        return len(chosen)
+        for document in documents:
+            collector.retry(document)
+        return len(documents)
 
     # ----------------------------------------------------------------- work
 
     async def run(self) -> None:
-        """Reads until every document has its last word. Raises what `Runner.run` raises."""
+        """Read until every document has a result. Raises what `Runner.run` raises."""
         assert self._service, "a batch that is to run has a service"
         self.ledger.put("service", self._service.name)
         self.runner = Runner(self.folder, self.ledger, self._service, self._settings or load_settings(), self.options)
@@ -117,8 +101,8 @@ class Batch:
             self.ledger.put("wall_s", str(before + time.monotonic() - began))
 
     async def cancel(self) -> int:
-        """Stops all jobs at the service, and gives up what waits. How many jobs were under way."""
-        jobs = self.ledger.jobs(OPEN)
+        """Stop all jobs at the service, and cancel what waits. Return the number of jobs that were under way."""
+        jobs = self.ledger.open_jobs()
         for job in jobs:
             if self._service and job.service_id:
                 try:
@@ -128,21 +112,26 @@ class Batch:
         self.ledger.cancel_all()
         return len(jobs)
 
-    # ----------------------------------------------------------------- what came of it
+    # ----------------------------------------------------------------- results
 
     def summary(self) -> BatchSummary:
-        """The batch in numbers."""
-        return batch_summary(self.ledger)
-
-    def faults(self) -> list[str]:
-        """What differs from the ledger on the disk."""
-        rows = self.ledger.query("SELECT name, files FROM documents ORDER BY id")
-        return [fault for name, files in rows for fault in self.folder.faults(name, json.loads(files))]
+        """Return the batch in numbers."""
+        return self.ledger.summary()
 
     def documents(self) -> list[DocumentSummary]:
-        """Every document."""
-        return document_summaries(self.ledger)
+        """Return a summary of every document."""
+        return self.ledger.document_summaries()
+
+    def faults(self) -> list[str]:
+        """Return what differs from the ledger in the documents' folders."""
+        return [fault for name, files in self.ledger.files() for fault in self.folder.faults(name, files)]
 
 
-def _digest(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def _has_changed(path: str, stamp: Stamp) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False  # nothing can be said of it, and what was read of it stays
+    if (status.st_size, status.st_mtime_ns) == (stamp.size, stamp.mtime_ns):
+        return False
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() != stamp.sha256

@@ -1,6 +1,6 @@
-"""What a batch leaves on the disk: complete document folders, and beside them, hidden, what is not complete yet.
+"""The folder of a batch: complete document folders, and beside them, hidden, what is not complete yet.
 
-DIR/ledger.sqlite3      the truth
+DIR/ledger.sqlite3      see `ledger`
 DIR/<name>/             document.md, document.json, figures; complete or absent
 DIR/.batch/             lock, answers that wait for the rest of their document, folders being written
 """
@@ -14,21 +14,23 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from ocr_worker.batch.model import Json
 from ocr_worker.errors import BatchUnusable
+from ocr_worker.wire.schema import DocumentResult, PageResult
 
 LEDGER = "ledger.sqlite3"
 MARKDOWN, DOCUMENT = "document.md", "document.json"
+_PICTURES: Any = {"pages": {"__all__": {"figures": {"__all__": {"base64"}}}}}
 RESERVED = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "report.html", "report.json"}
 
 
 class Folder:
-    """The folder of a batch; made where it is not. Raises BatchUnusable, as all that write do."""
+    """The folder of a batch, created if needed. Raises BatchUnusable, as every method that writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -40,21 +42,21 @@ class Folder:
 
     @property
     def ledger(self) -> Path:
-        """The ledger's file."""
+        """Path of the ledger."""
         return self.path / LEDGER
 
     @property
     def report(self) -> Path:
-        """The report's page."""
+        """Path of the report as a page."""
         return self.path / "report.html"
 
     @property
     def cancel_request(self) -> Path:
-        """A file that asks the run that is at work here to cancel everything."""
+        """Path of the file that asks the run at work here to cancel everything."""
         return self._hidden / "cancel"
 
     def lock(self) -> None:
-        """One run at a time. Raises BatchUnusable, with the process id of the other."""
+        """Lock the folder until this process ends. Raises BatchUnusable, with the process id of another run."""
         with _on_disk(self.path):
             lock = (self._hidden / "lock").open("a+", encoding="ascii")
         try:
@@ -71,7 +73,7 @@ class Folder:
             lock.flush()
 
     def is_locked(self) -> bool:
-        """Whether a run is at work here."""
+        """Return whether a run is at work here."""
         try:
             with (self._hidden / "lock").open("a+", encoding="ascii") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -81,19 +83,25 @@ class Folder:
 
     # ----------------------------------------------------------------- answers that wait
 
-    def keep_answer(self, job: int, answer: Mapping[int, Json]) -> None:
-        """Slice -> entry, whole or not at all."""
-        self._write(
-            self._answer(job), json.dumps({str(one): entry for one, entry in answer.items()}, ensure_ascii=False)
-        )
+    def keep_answer(self, job: int, results: Mapping[int, DocumentResult]) -> None:
+        """Store a job's answer, slice -> result, whole or not at all."""
+        entries = {str(row): result.model_dump(mode="json", exclude_none=True) for row, result in results.items()}
+        self._write(self._answer(job), json.dumps(entries, ensure_ascii=False))
 
-    def answer(self, job: int) -> dict[int, Json]:
-        """What was kept of a job; nothing of one that failed."""
+    def answer(self, job: int) -> dict[int, DocumentResult]:
+        """Return the stored answer of a job; empty for a job that failed. Raises BatchUnusable: it cannot be read."""
         path = self._answer(job)
-        return {int(one): entry for one, entry in json.loads(path.read_bytes()).items()} if path.exists() else {}
+        if not path.exists():
+            return {}
+        try:
+            return {int(row): DocumentResult.read(entry) for row, entry in json.loads(path.read_bytes()).items()}
+        except (ValueError, AttributeError):
+            raise BatchUnusable(
+                f"{path} holds no answer that this client can read: delete it, run again, and then `retry`"
+            ) from None
 
     def drop_answer(self, job: int) -> None:
-        """Its documents are complete."""
+        """Delete the stored answer of a job whose documents are complete."""
         with _on_disk(self.path):
             self._answer(job).unlink(missing_ok=True)
 
@@ -111,13 +119,13 @@ class Folder:
 
     # ----------------------------------------------------------------- documents
 
-    def put_document(self, name: str, entry: Json) -> dict[str, str]:
-        """Writes a document's folder, in place of an older one; file -> sha256."""
+    def put_document(self, name: str, result: DocumentResult) -> dict[str, str]:
+        """Write a document's folder, in place of an older one. Return file -> sha256."""
         writing = self._writing(name)
         with _on_disk(self.path):
             shutil.rmtree(writing, ignore_errors=True)
             writing.mkdir()
-            files = dict(_files(entry))
+            files = dict(_files(result))
             for file, content in files.items():
                 (writing / file).write_bytes(content)
             self.drop_document(name)
@@ -125,7 +133,7 @@ class Folder:
         return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
 
     def drop_document(self, name: str) -> None:
-        """Takes a document's folder away, if it is there."""
+        """Delete a document's folder, if there is one."""
         with _on_disk(self.path):
             if (self.path / name).exists():
                 old = self._writing(name).with_suffix(".old")
@@ -137,52 +145,46 @@ class Folder:
         return self._hidden / "writing" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
     def put_report(self, report: Json, page: str) -> tuple[Path, Path]:
-        """The report as JSON and as a page."""
+        """Write the report as JSON and as a page. Return both paths."""
         self._write(self.path / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self._write(self.path / "report.html", page)
         return self.path / "report.json", self.path / "report.html"
 
     def faults(self, name: str, files: Mapping[str, str]) -> list[str]:
-        """What differs from the ledger in a document's folder."""
+        """Return what differs from the ledger in a document's folder."""
         folder = self.path / name
-        found = []
+        differences = []
         for file, sha256 in files.items():
             path = folder / file
             if not path.is_file():
-                found.append(f"{name}/{file} is missing")
+                differences.append(f"{name}/{file} is missing")
             elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                found.append(f"{name}/{file} was changed")
-        return found
+                differences.append(f"{name}/{file} was changed")
+        return differences
 
 
-def _files(entry: Json) -> Iterator[tuple[str, bytes]]:
-    """The files of a document: its Markdown, its JSON without pictures, and the pictures."""
-    pages = []
-    for page in entry["pages"]:
-        figures = []
-        for figure in page.get("figures", []):
-            data = _decoded(figure.get("base64"))
+def _files(result: DocumentResult) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a document: its pictures, its Markdown, and its JSON without the pictures."""
+    for page in result.pages:
+        for figure in page.figures:
+            data = _decoded(figure.base64)
             if data is not None:
-                yield Path(figure["name"]).name, data
-            figures.append({name: value for name, value in figure.items() if name != "base64"})
-        pages.append({**page, **({"figures": figures} if figures else {})})
-    yield MARKDOWN, markdown_of(entry["pages"]).encode()
-    yield DOCUMENT, (json.dumps({**entry, "pages": pages}, ensure_ascii=False, indent=2) + "\n").encode()
+                yield Path(figure.name).name, data
+    entry = result.model_dump(mode="json", exclude_none=True, exclude=_PICTURES)
+    yield MARKDOWN, _markdown(result.pages).encode()
+    yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def markdown_of(pages: list[Json]) -> str:
-    """The pages' Markdown; a comment stands where a page is missing."""
-    parts = [
-        f"<!-- page {page['page']}: {page['error']['code']} -->" if "error" in page else page.get("markdown") or ""
-        for page in pages
-    ]
+def _markdown(pages: Sequence[PageResult]) -> str:
+    """Return the pages' Markdown; a comment stands where a page is missing."""
+    parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _decoded(text: Any) -> bytes | None:
+def _decoded(text: str | None) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True) if text else None
-    except (binascii.Error, TypeError):
+    except binascii.Error:
         return None
 
 

@@ -1,59 +1,207 @@
-"""The truth about a batch: one SQLite file. Every change of state is a transaction before the act that it announces.
+"""The ledger: what a batch knows, in one SQLite file. No other module of the batch holds SQL.
 
-    documents  what is to be read, and what came of it     waiting ─▶ succeeded | partial | failed | cancelled
-    jobs       what travels to the service and back        see `model.State`
+    documents  what is to be read, and its result     waiting ─▶ succeeded | partial | failed | cancelled
+    jobs       what is sent to the service            see `model.State`
     slices     the pages of one document in one job
     faults     codes of errors and warnings, by document
 
-Not thread-safe; one process at a time, which the lock in `folder` sees to.
+Every change of state is a transaction before the act that it announces, so a run that is started again continues from
+the last one. Pages are text in the tables (`1-3,8`) and integers everywhere else; the methods here convert them. The
+ledger is not thread-safe, and one process writes it at a time: see `Folder.lock`.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ocr_worker.batch.database import Database
 from ocr_worker.batch.folders import RESERVED
-from ocr_worker.batch.inputs import Item
-from ocr_worker.batch.model import OPEN, Document, Job, SliceRow, State
-from ocr_worker.batch.plan import PlannedJob, Slice
+from ocr_worker.batch.inputs import Item, is_url
+from ocr_worker.batch.model import (
+    NOT_MEASURED,
+    OPEN,
+    BatchSummary,
+    Document,
+    DocumentSummary,
+    Job,
+    JobTimes,
+    PlannedJob,
+    Slice,
+    SliceRow,
+    Stamp,
+    State,
+)
+from ocr_worker.errors import BatchUnusable
+from ocr_worker.sources.fetch import shown
+from ocr_worker.wire.page_ranges import format_page_ranges, parse_page_ranges, select_pages
 from ocr_worker.wire.schema import ErrorInfo
 
+_VERSION = 1
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE documents (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, source TEXT NOT NULL, pages TEXT, options TEXT NOT NULL,
+  size INTEGER, mtime_ns INTEGER, sha256 TEXT, page_count INTEGER, expected INTEGER,
+  status TEXT NOT NULL DEFAULT 'waiting', planned INTEGER NOT NULL DEFAULT 0,
+  code TEXT, message TEXT, files TEXT NOT NULL DEFAULT '{}', seconds REAL NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX document_of_source ON documents (source, COALESCE(pages, ''), options);
+CREATE INDEX documents_by_status ON documents (status, planned);
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY, options TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'planned', service_id TEXT, pages INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, submissions INTEGER NOT NULL DEFAULT 0,
+  not_before REAL NOT NULL DEFAULT 0, execution_s REAL NOT NULL DEFAULT 0, delay_s REAL NOT NULL DEFAULT 0,
+  code TEXT, message TEXT);
+CREATE INDEX jobs_by_state ON jobs (state, not_before);
+CREATE TABLE slices (
+  id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents, job INTEGER NOT NULL REFERENCES jobs,
+  pages TEXT, count INTEGER NOT NULL, cut INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  parsed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX slices_by_job ON slices (job);
+CREATE INDEX slices_by_document ON slices (document);
+CREATE TABLE faults (
+  document INTEGER NOT NULL REFERENCES documents, kind TEXT NOT NULL, code TEXT NOT NULL, pages INTEGER NOT NULL);
+CREATE INDEX faults_by_document ON faults (document);
+"""
+
 _ADD_TIMES = "execution_s = execution_s + ?, delay_s = delay_s + ?"
+_UNFINISHED = (State.PLANNED, *OPEN)
+
+
+class Database:
+    """An SQLite file with a write-ahead log and a schema version; its errors become BatchUnusable.
+
+    Opens the file in `path`, or creates it. Raises BatchUnusable: the file is damaged or of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._translated():
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+            if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("damaged")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+            elif version != _VERSION:
+                raise BatchUnusable(f"{path} is a ledger of version {version}, this client reads {_VERSION}: update it")
+
+    def close(self) -> None:
+        """Write everything back into the one file."""
+        with self._translated():
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Apply all changes of the block or none. Raises BatchUnusable: the disk is full or read-only, the file
+        damaged."""
+        with self._translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _query(self, sql: str, *values: Any) -> list[Any]:
+        with self._translated():
+            return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise BatchUnusable(
+                f"the ledger {self._path} cannot be used ({error}): see to the disk and its rights and run again; a"
+                " damaged ledger can be restored (`sqlite3 ledger.sqlite3 .recover`) or moved away to begin anew"
+            ) from None
 
 
 class Ledger(Database):
-    """What the batch knows. Every method may raise BatchUnusable: the disk is full or read-only, the file damaged."""
+    """The documents, jobs and slices of a batch. Every method may raise BatchUnusable, as `transaction` does."""
 
-    # ----------------------------------------------------------------- what the batch is
+    # ----------------------------------------------------------------- the batch as a whole
 
     def get(self, name: str, default: str = "") -> str:
-        """A word about the batch as a whole."""
-        found = self.query("SELECT value FROM meta WHERE name = ?", name)
-        return str(found[0][0]) if found else default
+        """Return a value of the batch as a whole: `service`, `engine`, `target`, `wall_s`, `price_per_second`."""
+        rows = self._query("SELECT value FROM meta WHERE name = ?", name)
+        return str(rows[0][0]) if rows else default
 
     def put(self, name: str, value: str) -> None:
-        """Keeps it."""
+        """Store a value of the batch as a whole."""
         with self.transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     @property
     def key(self) -> str:
-        """The idempotency key of all jobs: pages that an endpoint with a bucket has parsed once are found again,
-        whichever job asks for them."""
+        """Idempotency key of all jobs: an endpoint with a bucket finds a page that it has parsed again, whichever job
+        asks for it."""
         if not self.get("key"):
             self.put("key", f"batch-{secrets.token_hex(12)}")
         return self.get("key")
 
-    # ----------------------------------------------------------------- documents
+    # ----------------------------------------------------------------- documents: read
+
+    def documents(self) -> list[Document]:
+        """Return all documents, in the order in which they were added."""
+        return self._documents("1")
+
+    def document(self, document: int) -> Document:
+        """Return one document."""
+        return self._documents("id = ?", document)[0]
+
+    def unplanned_documents(self) -> list[Document]:
+        """Return the documents that no job holds yet."""
+        return self._documents("planned = 0 AND status = 'waiting'")
+
+    def planned_documents(self) -> list[Document]:
+        """Return the documents that jobs hold and that have no result yet."""
+        return self._documents("planned = 1 AND status = 'waiting'")
+
+    def unsuccessful_documents(self, code: str | None = None) -> list[Document]:
+        """Return the documents that failed in part or whole or were cancelled; with `code`, those with this error."""
+        where = "status IN ('failed', 'partial', 'cancelled')"
+        if code is None:
+            return self._documents(where)
+        return self._documents(f"{where} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
+
+    def _documents(self, where: str, *values: Any) -> list[Document]:
+        columns = "id, name, source, pages, options, sha256, page_count, status"
+        rows = self._query(f"SELECT {columns} FROM documents WHERE {where} ORDER BY id", *values)
+        return [
+            Document(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
+            for row_id, name, source, pages, *rest in rows
+        ]
+
+    def stamps(self) -> list[tuple[int, str, Stamp]]:
+        """Return document, path and stamp of each file that was read."""
+        rows = self._query(
+            "SELECT id, source, size, mtime_ns, sha256 FROM documents WHERE status <> 'waiting' AND sha256 IS NOT NULL"
+        )
+        return [(document, source, Stamp(*stamp)) for document, source, *stamp in rows]
+
+    def files(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the name of each document, and the files in its folder with their sha256."""
+        rows = self._query("SELECT name, files FROM documents ORDER BY id")
+        return [(name, json.loads(files)) for name, files in rows]
+
+    # ----------------------------------------------------------------- documents: change
 
     def add(self, items: Iterable[Item]) -> int:
-        """The documents that are new are added, under names of their own; how many."""
+        """Add the documents that are new, under unique names. Return their number."""
         with self.transaction():
             taken = RESERVED | {name for (name,) in self._db.execute("SELECT name FROM documents")}
             known = set(self._db.execute("SELECT source, pages, options FROM documents"))
@@ -68,33 +216,16 @@ class Ledger(Database):
                     )
             return len(taken) - before
 
-    def documents(self, where: str = "1", *values: Any) -> list[Document]:
-        """Documents, in the order they were added."""
-        columns = "id, name, source, pages, options, sha256, page_count, status"
-        return [
-            Document(*row) for row in self.query(f"SELECT {columns} FROM documents WHERE {where} ORDER BY id", *values)
-        ]
-
-    def stamps(self) -> list[tuple[int, str, int, int, str]]:
-        """Of each file that was read: document, path, and as it was counted bytes, time of change (ns), sha256."""
-        return self.query(
-            "SELECT id, source, size, mtime_ns, sha256 FROM documents WHERE status <> 'waiting' AND sha256 IS NOT NULL"
-        )
-
-    def count(
-        self, document: int, stamp: tuple[int, int, str] | None, page_count: int | None, expected: int | None
-    ) -> None:
-        """What is known of a document once somebody looked into it."""
-        size, mtime, sha256 = stamp or (None, None, None)
+    def record_length(self, document: int, stamp: Stamp, page_count: int, expected: int) -> None:
+        """Record what was found in a document's file. expected: pages asked for that exist."""
         with self.transaction():
             self._db.execute(
-                "UPDATE documents SET size = COALESCE(?, size), mtime_ns = COALESCE(?, mtime_ns),"
-                " sha256 = COALESCE(?, sha256), page_count = ?, expected = ? WHERE id = ?",
-                (size, mtime, sha256, page_count, expected, document),
+                "UPDATE documents SET size = ?, mtime_ns = ?, sha256 = ?, page_count = ?, expected = ? WHERE id = ?",
+                (*stamp, page_count, expected, document),
             )
 
-    def unopened(self, document: int, error: ErrorInfo) -> None:
-        """The document cannot be read at all, and no job is spent on it."""
+    def record_unreadable(self, document: int, error: ErrorInfo) -> None:
+        """Record that a document cannot be read; no job is spent on it."""
         with self.transaction():
             self._db.execute(
                 "UPDATE documents SET status = 'failed', planned = 1, code = ?, message = ? WHERE id = ?",
@@ -102,8 +233,29 @@ class Ledger(Database):
             )
             self._db.execute("INSERT INTO faults VALUES (?, 'error', ?, 0)", (document, error.code))
 
+    def record_result(
+        self,
+        document: int,
+        status: str,
+        *,
+        error: ErrorInfo | None,
+        faults: Mapping[tuple[str, str], int],
+        files: Mapping[str, str],
+        seconds: float,
+    ) -> None:
+        """Record a document's result. faults: (kind, code) -> pages. files: name -> sha256."""
+        code, message = (error.code, error.message) if error else (None, None)
+        with self.transaction():
+            self._db.execute(
+                "UPDATE documents SET status = ?, code = ?, message = ?, files = ?, seconds = ? WHERE id = ?",
+                (status, code, message, json.dumps(files), seconds, document),
+            )
+            self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
+            rows = [(document, kind, code, pages) for (kind, code), pages in faults.items()]
+            self._db.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", rows)
+
     def reset(self, document: int) -> None:
-        """The document has changed: it is looked into anew, and read from the start."""
+        """Forget what was read of a document whose file has changed: it is counted and read from the start."""
         with self.transaction():
             for table in ("slices", "faults"):
                 self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
@@ -115,53 +267,147 @@ class Ledger(Database):
             )
 
     def reopen(self, document: int, slices: Sequence[Slice], options: str) -> None:
-        """A document's failed pages are read once more, in these slices; without any it is looked into anew."""
+        """Plan these slices of a document once more, a job for each; without any, the document is counted again."""
         with self.transaction():
             self._db.execute("UPDATE slices SET failed = 0 WHERE document = ?", (document,))
             self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
             sql = "UPDATE documents SET status = 'waiting', planned = 0, code = NULL, message = NULL WHERE id = ?"
             self._db.execute(sql, (document,))
-            for one in slices:
-                self._plan(PlannedJob(options, [one]))
+            for part in slices:
+                self._plan(PlannedJob(options, [part]))
 
     def cancel_all(self) -> None:
-        """Jobs that are not back, and documents without their last word."""
-        marks = ",".join("?" * (len(OPEN) + 1))
+        """Cancel the jobs that have not ended, and the documents without a result."""
         with self.transaction():
-            self._db.execute(f"UPDATE jobs SET state = 'cancelled' WHERE state IN ({marks})", (State.PLANNED, *OPEN))
+            sql = f"UPDATE jobs SET state = 'cancelled' WHERE state IN ({_marks(_UNFINISHED)})"
+            self._db.execute(sql, _UNFINISHED)
             self._db.execute("UPDATE documents SET status = 'cancelled', planned = 1 WHERE status = 'waiting'")
 
-    def settle(
-        self,
-        document: int,
-        status: str,
-        *,
-        error: tuple[str, str] | None,
-        faults: Mapping[tuple[str, str], int],
-        files: Mapping[str, str],
-        seconds: float,
-    ) -> None:
-        """The last word on a document. faults: (kind, code) -> pages. files: name -> sha256."""
-        code, message = error or (None, None)
-        with self.transaction():
-            self._db.execute(
-                "UPDATE documents SET status = ?, code = ?, message = ?, files = ?, seconds = ? WHERE id = ?",
-                (status, code, message, json.dumps(files), seconds, document),
-            )
-            self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
-            rows = [(document, kind, code, pages) for (kind, code), pages in faults.items()]
-            self._db.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", rows)
+    # ----------------------------------------------------------------- jobs: read
 
-    # ----------------------------------------------------------------- jobs
+    def jobs_to_send(self, limit: int) -> list[Job]:
+        """Return the first planned jobs that are due, and those whose submission did not end."""
+        return self._jobs((State.SUBMITTING, State.PLANNED), limit)
+
+    def jobs_at_service(self) -> list[Job]:
+        """Return the jobs that are queued or running at the service."""
+        return self._jobs((State.QUEUED, State.RUNNING))
+
+    def open_jobs(self) -> list[Job]:
+        """Return the jobs that the service may have: queued, running, or being submitted."""
+        return self._jobs(OPEN)
+
+    def _jobs(self, states: Sequence[State], limit: int = -1) -> list[Job]:
+        rows = self._query(
+            "SELECT id, state, service_id, pages, attempts, options FROM jobs"
+            f" WHERE state IN ({_marks(states)}) AND not_before <= ? ORDER BY id LIMIT ?",
+            *states,
+            time.time(),
+            limit,
+        )
+        return [Job(job, State(state), *rest) for job, state, *rest in rows]
+
+    def planned_job_count(self) -> int:
+        """Return the number of jobs that are to be sent, now or later."""
+        return int(self._query("SELECT COUNT(*) FROM jobs WHERE state = 'planned'")[0][0])
+
+    def has_unfinished_jobs(self, document: int) -> bool:
+        """Return whether any job of the document has not ended."""
+        sql = (
+            f"SELECT 1 FROM slices JOIN jobs ON jobs.id = job"
+            f" WHERE document = ? AND state IN ({_marks(_UNFINISHED)}) LIMIT 1"
+        )
+        return bool(self._query(sql, document, *_UNFINISHED))
+
+    def is_answer_needed(self, job: int) -> bool:
+        """Return whether a document of the job has no complete result, so that the job's answer must be kept."""
+        sql = "SELECT 1 FROM slices JOIN documents ON documents.id = document WHERE job = ? AND status <> 'succeeded'"
+        return bool(self._query(sql, job))
+
+    def errors_of_jobs(self, jobs: Collection[int]) -> dict[int, ErrorInfo]:
+        """Return the errors of those of the jobs that failed."""
+        rows = self._query(
+            f"SELECT id, code, message FROM jobs WHERE id IN ({_marks(jobs)}) AND code IS NOT NULL", *jobs
+        )
+        return {job: ErrorInfo(code=code, message=message or "", retryable=False) for job, code, message in rows}
+
+    def seconds_and_pages(self) -> tuple[float, float]:
+        """Return the execution seconds of all jobs so far, and the pages of the jobs that took them."""
+        sql = "SELECT TOTAL(execution_s), TOTAL(pages) FILTER (WHERE execution_s > 0) FROM jobs"
+        seconds, pages = self._query(sql)[0]
+        return seconds, pages
+
+    def pages_of_jobs(self, jobs: Collection[int]) -> int:
+        """Return the number of pages in these jobs."""
+        return int(self._query(f"SELECT TOTAL(pages) FROM jobs WHERE id IN ({_marks(jobs)})", *jobs)[0][0])
+
+    def slices_of_job(self, job: int) -> list[SliceRow]:
+        """Return the slices in a job."""
+        return self._slices("job", job)
+
+    def slices_of_document(self, document: int) -> list[SliceRow]:
+        """Return the slices of a document, in the order in which they were planned."""
+        return self._slices("document", document)
+
+    def _slices(self, column: str, value: int) -> list[SliceRow]:
+        rows = self._query(
+            f"SELECT id, job, document, pages, count, cut, attempt FROM slices WHERE {column} = ? ORDER BY id", value
+        )
+        return [
+            SliceRow(row, job, Slice(document, _page_numbers(pages, count), bool(cut), attempt))
+            for row, job, document, pages, count, cut, attempt in rows
+        ]
+
+    # ----------------------------------------------------------------- jobs: change
 
     def plan(self, jobs: Iterable[PlannedJob]) -> None:
-        """Adds jobs, which hold all slices of their documents; these count as planned."""
+        """Add jobs that hold all slices of their documents; these count as planned."""
         with self.transaction():
             for job in jobs:
                 self._plan(job)
 
-    def replan(self, job: int, error: ErrorInfo, times: tuple[float, float], jobs: Iterable[PlannedJob]) -> None:
-        """The job failed, and its slices go into these jobs instead. times: of execution, in the queue."""
+    def _plan(self, job: PlannedJob) -> None:
+        insert = "INSERT INTO jobs (pages, options) VALUES (?, ?)"
+        added = self._db.execute(insert, (job.page_count, job.options)).lastrowid
+        for part in job.slices:
+            pages = format_page_ranges(part.pages)
+            self._db.execute(
+                "INSERT INTO slices (document, job, pages, count, cut, attempt) VALUES (?, ?, ?, ?, ?, ?)",
+                (part.document, added, pages, len(part.pages), part.is_cut, part.attempt),
+            )
+            self._db.execute("UPDATE documents SET planned = 1 WHERE id = ?", (part.document,))
+
+    def mark_submitting(self, job: int) -> None:
+        """Record that the job is about to be sent."""
+        with self.transaction():
+            self._db.execute(
+                "UPDATE jobs SET state = 'submitting', submissions = submissions + 1, service_id = NULL WHERE id = ?",
+                (job,),
+            )
+
+    def mark_not_sent(self, job: int, not_before: float) -> None:
+        """Record that the service did not take the job; it is sent again, not before then (seconds since the epoch)."""
+        with self.transaction():
+            self._db.execute("UPDATE jobs SET state = 'planned', not_before = ? WHERE id = ?", (not_before, job))
+
+    def mark_queued(self, job: int, service_id: str) -> None:
+        """Record that the service has the job under this id."""
+        with self.transaction():
+            self._db.execute("UPDATE jobs SET state = 'queued', service_id = ? WHERE id = ?", (service_id, job))
+
+    def mark_running(self, job: int) -> None:
+        """Record that the service works on the job."""
+        with self.transaction():
+            self._db.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (job,))
+
+    def retry_later(self, job: int, times: JobTimes, not_before: float) -> None:
+        """Record that the job failed and is sent again, not before then (seconds since the epoch)."""
+        with self.transaction():
+            assignments = f"state = 'planned', attempts = attempts + 1, {_ADD_TIMES}, not_before = ?"
+            self._db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*times, not_before, job))
+
+    def replan(self, job: int, error: ErrorInfo, times: JobTimes, jobs: Iterable[PlannedJob]) -> None:
+        """Record that the job failed and that its slices are in these jobs instead."""
         with self.transaction():
             self._db.execute("DELETE FROM slices WHERE job = ?", (job,))
             self._db.execute(
@@ -170,99 +416,112 @@ class Ledger(Database):
             for planned in jobs:
                 self._plan(planned)
 
-    def again(self, job: int, times: tuple[float, float], not_before: float) -> None:
-        """The job failed, and is to be sent once more, not before then (seconds since the epoch)."""
-        with self.transaction():
-            sets = f"state = 'planned', attempts = attempts + 1, {_ADD_TIMES}, not_before = ?"
-            self._db.execute(f"UPDATE jobs SET {sets} WHERE id = ?", (*times, not_before, job))
-
-    def _plan(self, job: PlannedJob) -> None:
-        insert = "INSERT INTO jobs (pages, options) VALUES (?, ?)"
-        added = self._db.execute(insert, (job.pages, job.options)).lastrowid
-        for one in job.slices:
-            self._db.execute(
-                "INSERT INTO slices (document, job, pages, count, cut, attempt) VALUES (?, ?, ?, ?, ?, ?)",
-                (one.document, added, one.pages, one.count, one.cut, one.attempt),
-            )
-            self._db.execute("UPDATE documents SET planned = 1 WHERE id = ?", (one.document,))
-
-    def jobs(self, states: Sequence[State], most: int = -1) -> list[Job]:
-        """Jobs in these states that are due, first come first."""
-        marks = ",".join("?" * len(states))
-        rows = self.query(
-            "SELECT id, state, service_id, pages, attempts, options FROM jobs"
-            f" WHERE state IN ({marks}) AND not_before <= ? ORDER BY id LIMIT ?",
-            *states,
-            time.time(),
-            most,
-        )
-        return [Job(one, State(state), *rest) for one, state, *rest in rows]
-
-    def slices(self, where: str, value: int) -> list[SliceRow]:
-        """Slices of a `job` or a `document`."""
-        rows = self.query(
-            f"SELECT id, job, document, pages, count, cut, attempt FROM slices WHERE {where} = ? ORDER BY id", value
-        )
-        return [
-            SliceRow(one, job, Slice(doc, pages, n, bool(cut), attempt))
-            for one, job, doc, pages, n, cut, attempt in rows
-        ]
-
-    def move(self, job: int, state: State, **values: Any) -> None:
-        """A job changes its state, and its columns of these names their values."""
-        names = "".join(f", {name} = ?" for name in values)
-        with self.transaction():
-            self._db.execute(f"UPDATE jobs SET state = ?{names} WHERE id = ?", (state, *values.values(), job))
-
-    def submitting(self, job: int) -> None:
-        """The job is about to be sent."""
-        with self.transaction():
-            self._db.execute(
-                "UPDATE jobs SET state = 'submitting', submissions = submissions + 1, service_id = NULL WHERE id = ?",
-                (job,),
-            )
-
-    def collected(
+    def record_end(
         self,
         job: int,
         state: State,
         counts: Mapping[int, tuple[int, int, int]],
-        times: tuple[float, float] = (0.0, 0.0),
+        times: JobTimes = NOT_MEASURED,
         more: Sequence[PlannedJob] = (),
         lengths: Mapping[int, tuple[int, int]] = MappingProxyType({}),
         error: ErrorInfo | None = None,
     ) -> None:
-        """The job's answer is on the disk, or its failure (`error`) final.
+        """Record that the job's answer is on the disk, or that its failure (`error`) is final.
 
-        counts: slice -> pages parsed, failed, kept. times: of execution, in the queue. more: jobs that the answer makes
-        necessary. lengths: document -> pages of the file, pages expected, where the answer told them.
+        counts: slice -> pages parsed, failed, taken from checkpoints. more: jobs that the answer makes necessary.
+        lengths: document -> pages of the file, pages expected, where the answer says so.
         """
         with self.transaction():
-            told = (error.code, error.message) if error else (None, None)
+            code, message = (error.code, error.message) if error else (None, None)
             sql = f"UPDATE jobs SET state = ?, {_ADD_TIMES}, code = ?, message = ? WHERE id = ?"
-            self._db.execute(sql, (state, *times, *told, job))
-            rows = [(*numbers, one) for one, numbers in counts.items()]
+            self._db.execute(sql, (state, *times, code, message, job))
+            rows = [(*numbers, row) for row, numbers in counts.items()]
             self._db.executemany("UPDATE slices SET parsed = ?, failed = ?, kept = ? WHERE id = ?", rows)
             known = [(*length, document) for document, length in lengths.items()]
             self._db.executemany("UPDATE documents SET page_count = ?, expected = ? WHERE id = ?", known)
             for planned in more:
                 self._plan(planned)
 
-    def unfinished(self, document: int) -> bool:
-        """Whether a job of the document is still to come back."""
-        marks = ",".join("?" * (len(OPEN) + 1))
-        sql = f"SELECT 1 FROM slices JOIN jobs ON jobs.id = job WHERE document = ? AND state IN ({marks}) LIMIT 1"
-        return bool(self.query(sql, document, State.PLANNED, *OPEN))
+    # ----------------------------------------------------------------- summaries
+
+    def summary(self) -> BatchSummary:
+        """Return the batch in numbers."""
+        parsed, failed, kept = self._query("SELECT TOTAL(parsed), TOTAL(failed), TOTAL(kept) FROM slices")[0]
+        expected, unknown = self._query(
+            "SELECT TOTAL(expected), COUNT(*) FILTER (WHERE expected IS NULL AND status = 'waiting') FROM documents"
+        )[0]
+        execution_s, delay_s, resubmitted = self._query(
+            "SELECT TOTAL(execution_s), TOTAL(delay_s), TOTAL(MAX(submissions - 1, 0)) FROM jobs"
+        )[0]
+        price = self.get("price_per_second")
+        return BatchSummary(
+            service=self.get("service"),
+            engine=self.get("engine") or None,
+            jobs={State(state): n for state, n in self._query("SELECT state, COUNT(*) FROM jobs GROUP BY state")},
+            documents=dict(self._query("SELECT status, COUNT(*) FROM documents GROUP BY status")),
+            pages_expected=int(expected),
+            pages_parsed=int(parsed),
+            pages_failed=int(failed),
+            pages_from_checkpoint=int(kept),
+            documents_of_unknown_length=unknown,
+            errors=self._fault_counts("error"),
+            warnings=self._fault_counts("warning"),
+            resubmitted=int(resubmitted),
+            execution_s=execution_s,
+            delay_s=delay_s,
+            wall_s=float(self.get("wall_s", "0")),
+            cost=execution_s * float(price) if price else None,
+        )
+
+    def _fault_counts(self, kind: str) -> dict[str, int]:
+        sql = "SELECT code, SUM(MAX(pages, 1)) FROM faults WHERE kind = ? GROUP BY code ORDER BY 2 DESC, 1"
+        return dict(self._query(sql, kind))
+
+    def document_summaries(self) -> list[DocumentSummary]:
+        """Return a summary of every document, in the order in which they were added."""
+        faults: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
+        for document, kind, code, pages in self._query("SELECT document, kind, code, pages FROM faults"):
+            faults[document, kind][code] = pages
+        sql = "SELECT document, TOTAL(parsed), TOTAL(failed) FROM slices GROUP BY document"
+        counts = {document: (int(parsed), int(failed)) for document, parsed, failed in self._query(sql)}
+        rows = self._query("SELECT id, name, source, status, expected, message, seconds FROM documents ORDER BY id")
+        return [
+            DocumentSummary(
+                name=name,
+                source=shown(source) if is_url(source) else source,
+                status=status,
+                pages_expected=expected,
+                pages_parsed=counts.get(document, (0, 0))[0],
+                pages_failed=counts.get(document, (0, 0))[1],
+                errors=faults[document, "error"],
+                warnings=faults[document, "warning"],
+                message=message,
+                seconds=seconds,
+            )
+            for document, name, source, status, expected, message, seconds in rows
+        ]
+
+
+def _page_numbers(text: str | None, count: int) -> tuple[int, ...]:
+    """Return the pages of a slice's row. NULL: all `count` pages, as earlier versions wrote a document sent whole."""
+    if text is None:
+        return tuple(range(1, count + 1))
+    ranges = parse_page_ranges(text)
+    return tuple(select_pages(ranges, max(last or first for first, last in ranges)))
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """`name`, or the first of `name-2`, `name-3` that is free; taken from now on."""
-    found, number = name, 1
-    while found in taken:
+    """Return `name`, or the first of `name-2`, `name-3` that is free, and add it to `taken`."""
+    unique, number = name, 1
+    while unique in taken:
         number += 1
-        found = f"{name}-{number}"
-    taken.add(found)
-    return found
+        unique = f"{name}-{number}"
+    taken.add(unique)
+    return unique
 
 
 def _json(value: Mapping[str, Any]) -> str:

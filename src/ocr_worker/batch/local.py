@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 import time
 import uuid
@@ -12,14 +11,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from ocr_worker import threads
-from ocr_worker.batch.model import ENDED, Health, Json, Look, State
+from ocr_worker.batch.model import ENDED, Health, JobTimes, Json, Look, State
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled, EngineUnavailable, Internal, JobExpired, OcrWorkerError, typed
 from ocr_worker.parsing.pipeline import ParseJob, Pipeline
 from ocr_worker.settings import Settings
-from ocr_worker.wire import response
 from ocr_worker.wire.results import error_info, job_error
-from ocr_worker.wire.schema import PageResult
+from ocr_worker.wire.schema import ErrorInfo, PageResult, ParseResponse
 
 log = logging.getLogger(__name__)
 
@@ -125,11 +123,11 @@ class LocalPipeline:
                 job.input = {}  # the request has it now
                 under_way = pipeline.job(request, job.id, job.page)
                 if job.begin(under_way):
-                    job.end(_answer(under_way))
+                    job.end(under_way.run())
             except Exception as error:
                 if not isinstance(error, OcrWorkerError):
                     log.exception("unexpected error job=%s", job.id)
-                job.end(response.failure(error_info(typed(error))))
+                job.end(error=error_info(typed(error)))
 
     def _forget(self) -> None:
         self._jobs = {name: job for name, job in self._jobs.items() if not job.is_over()}
@@ -145,7 +143,8 @@ class _Job:
         self._execution_timeout_s = execution_timeout_s
         self._lock = threading.Lock()
         self._under_way: ParseJob | None = None
-        self._answer: Json = {}
+        self._response: ParseResponse | None = None
+        self._error: ErrorInfo | None = None
         self._pages_done = 0
         self._submitted_at = time.monotonic()
         self._began_at: float | None = None
@@ -165,12 +164,12 @@ class _Job:
             self._under_way, self.state, self._began_at = under_way, State.RUNNING, time.monotonic()
             return True
 
-    def end(self, answer: Json) -> None:
-        """The job's answer; what comes after a stop no longer counts."""
+    def end(self, response: ParseResponse | None = None, error: ErrorInfo | None = None) -> None:
+        """End the job with its response, or with the error that it has none for; no effect after `stop`."""
         with self._lock:
             if self.state not in ENDED:
-                self._answer = answer
-                self._settle(State.FAILED if "error" in answer else State.COLLECTED)
+                self._response, self._error = response, job_error(response) if response else error
+                self._settle(State.FAILED if self._error else State.COLLECTED)
 
     def stop(self, state: State) -> None:
         """Ends the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
@@ -191,15 +190,11 @@ class _Job:
         with self._lock:
             if self.state in ENDED:
                 self._told_at = self._told_at or time.monotonic()
-            output = {name: value for name, value in self._answer.items() if name != "error"}
-            return Look(
-                self.state,
-                output=output or None,
-                error=self._answer.get("error"),
+            times = JobTimes(
                 execution_s=self._execution_s() if self.state in ENDED else 0.0,
                 delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
-                pages_done=self._pages_done,
             )
+            return Look(self.state, self._response, self._error, times, self._pages_done)
 
     def is_over(self) -> bool:
         """Whether the answer was told and kept long enough."""
@@ -207,11 +202,3 @@ class _Job:
 
     def _execution_s(self) -> float:
         return (self._ended_at or time.monotonic()) - self._began_at if self._began_at is not None else 0.0
-
-
-def _answer(under_way: ParseJob) -> Json:
-    """The whole answer, or the envelope of a job that failed. Raises Cancelled."""
-    parsed = under_way.run()
-    if failed := job_error(parsed):
-        return response.failure(failed, parsed, limit=sys.maxsize)
-    return parsed.model_dump(mode="json", exclude_none=True)

@@ -1,19 +1,24 @@
-"""The words of a batch: what is to be read, the jobs it is read in, and what is known of both."""
+"""The data of a batch: documents, the slices and jobs that they are read in, what a service says of a job, summaries.
+
+Page numbers are integers here, as in the file and counted from 1. Ranges written as text (`1-3,8`) exist in a job's
+input and in the ledger's tables only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ocr_worker.batch.plan import Slice
+from ocr_worker.wire.page_ranges import Range, select_pages
+from ocr_worker.wire.schema import ErrorInfo, ParseResponse
 
 Json = dict[str, Any]
 
 
 class State(StrEnum):
-    """Of a job of ours. The ledger holds the state before the act that it announces."""
+    """State of a batch job. The ledger holds a state before the act that it announces."""
 
     PLANNED = "planned"
     SUBMITTING = "submitting"
@@ -30,23 +35,68 @@ OPEN = (State.SUBMITTING, State.QUEUED, State.RUNNING)
 ENDED = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, State.CANCELLED)
 
 
+class Stamp(NamedTuple):
+    """What a file was when its pages were counted."""
+
+    size: int  # bytes
+    mtime_ns: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A row of the ledger's documents."""
+    """A document of the ledger.
+
+    name: its folder below the batch's. source: absolute path or http(s) URL. ranges: the pages asked for; None: all.
+    options: as JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is counted,
+    and of a URL.
+    """
 
     id: int
     name: str
     source: str
-    pages: str | None
+    ranges: tuple[Range, ...] | None
     options: str
     sha256: str | None
     page_count: int | None
     status: str
 
+    def pages_of(self, page_count: int) -> list[int]:
+        """Return the pages asked for that a file of `page_count` pages has."""
+        return select_pages(self.ranges, page_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Pages of one document in one job.
+
+    document: its id. pages: ascending. is_cut: a PDF of these pages only is sent, because the file is too large for a
+    job; its pages are then numbered from 1. attempt: counts from 1.
+    """
+
+    document: int
+    pages: tuple[int, ...]
+    is_cut: bool = False
+    attempt: int = 1
+
+
+@dataclass(slots=True)
+class PlannedJob:
+    """Slices that are sent together: of equal options, within the limits of a job. size: bytes of its input as JSON."""
+
+    options: str
+    slices: list[Slice] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def page_count(self) -> int:
+        """Pages of all slices."""
+        return sum(len(part.pages) for part in self.slices)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of its jobs. pages: how many it carries. attempts: how often it failed."""
+    """A batch job of the ledger. pages: their number. attempts: how often it failed."""
 
     id: int
     state: State
@@ -58,61 +108,82 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """A row of its slices, with the slice that was planned."""
+    """A slice of the ledger, with the id of its job."""
 
     id: int
     job: int
     slice: Slice
 
+    @property
+    def wire_id(self) -> str:
+        """Id of the slice's document in a request: the same in every job, so that checkpoints are found again. No job
+        holds two slices of a document."""
+        return f"document-{self.slice.document}"
+
+
+class JobTimes(NamedTuple):
+    """Seconds of a job, as the service measured them."""
+
+    execution_s: float = 0.0
+    delay_s: float = 0.0  # in the service's queue
+
+
+NOT_MEASURED = JobTimes()
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the service says of a job. state: QUEUED, RUNNING, COLLECTED (its output is here), FAILED, TIMED_OUT or
-    CANCELLED. output: of a job that ended, the worker's answer. execution_s, delay_s: as the service measured them."""
+    """What a service says of a job.
+
+    state: QUEUED, RUNNING, COLLECTED, FAILED, TIMED_OUT or CANCELLED. response: of a job that ended; None: it has none,
+    or none that can be read. error: of a FAILED job. pages_done: of a running job, as far as the service says.
+    """
 
     state: State
-    output: Json | None = None
-    error: str | None = None
-    execution_s: float = 0.0
-    delay_s: float = 0.0
-    pages_done: int = 0  # of a running job, as far as it tells
+    response: ParseResponse | None = None
+    error: ErrorInfo | None = None
+    times: JobTimes = NOT_MEASURED
+    pages_done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Of the service: workers there are (idle, running or starting), and jobs in its queue, ours and others'."""
+    """Workers of a service (idle, running or starting), and jobs in its queue, including those of other clients."""
 
     workers: int
     in_queue: int
 
 
 class Service(Protocol):
-    """Where documents go and answers come from: an endpoint of the platform, or the pipeline in this process."""
+    """Where a batch sends jobs: an endpoint of the platform, or the pipeline in this process."""
 
     name: str  # for people
     jobs_at_once: int  # jobs worth having there at the start, before anything was measured
     payload_bytes: int  # largest `input` of a job as JSON
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
-        """Hands a job over; its id there. Raises EndpointUnavailable (the answer may be lost, the job there all the
-        same), AuthenticationFailed, JobFailed for an input that is refused."""
+        """Hand over a job and return its id at the service.
+
+        Raises EndpointUnavailable: the service may have the job all the same; AuthenticationFailed; JobFailed: the
+        input is refused.
+        """
         ...
 
     async def look(self, job_id: str) -> Look:
-        """How a job stands. Raises JobExpired when nobody knows it (any more), EndpointUnavailable,
+        """Return the state of a job. Raises JobExpired: the service does not know it (any more); EndpointUnavailable;
         AuthenticationFailed."""
         ...
 
     async def cancel(self, job_id: str) -> None:
-        """Stops a job; one that is unknown or has ended is no error. Raises EndpointUnavailable."""
+        """Stop a job; one that is unknown or has ended is no error. Raises EndpointUnavailable."""
         ...
 
     async def health(self) -> Health:
-        """Raises EndpointUnavailable, AuthenticationFailed."""
+        """Return the service's workers and queue. Raises EndpointUnavailable, AuthenticationFailed."""
         ...
 
     async def close(self) -> None:
-        """Gives back connections, threads and engines."""
+        """Release connections, threads and engines."""
         ...
 
 
@@ -134,10 +205,10 @@ class DocumentSummary:
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """A batch in numbers, from its ledger. Pages whose number is not known yet are not counted."""
+    """A batch in numbers, from its ledger. Pages of documents of unknown length are not counted."""
 
     service: str
-    engine: str | None  # name, version and backend, once an answer told them
+    engine: str | None  # name, version and backend, once a response names them
     jobs: Mapping[State, int]
     documents: Mapping[str, int]  # status -> number
     pages_expected: int

@@ -1,4 +1,17 @@
-"""How a service is called: so many times a second, so many at once, and again after a try that failed."""
+"""How much a batch asks of a service: jobs there at once, calls per second, and calls again after a failure.
+
+`Window` is the number of jobs worth having at the service: enough to keep its workers busy, and no more than it soon
+gets done. A job that waits longer than its time-to-live is lost, and so is a result that is not fetched within half an
+hour. So the window is what the service does in two minutes at the pace of the last one, whatever its queue would take.
+
+`Gate` stands around every call. `aiolimiter` counts the calls per second; the gate adds the limit of calls at once, and
+that callers are served in the order in which they came, which a limiter alone does not promise.
+
+`Retries` repeats a call. `stamina` runs the loop; how long to wait is `Patience`'s decision, through stamina's backoff
+hook, because three of its rules cannot be set as stamina's parameters: the time limit starts at the first failure and
+not at the first attempt, the seconds that a server asks for are added to the backoff, and a wait that would end after
+the limit is not begun.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +19,15 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
+from collections import deque
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TypeVar
 
+import stamina
+from aiolimiter import AsyncLimiter
+
+from ocr_worker.batch.model import Health
 from ocr_worker.log import event
 
 log = logging.getLogger(__name__)
@@ -19,59 +35,67 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], float]
 Value = TypeVar("Value")
 
-_NEARLY = 1e-9  # of a token; a sum of floats must not wait for the last bit
+_JOBS_PER_WORKER = 4  # at least, so that no worker is idle while a result is fetched and a job is sent
+_MOST_JOBS = 1000
+_HORIZON_S = 120.0
+_MEASURED_S = 60.0
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
 
+stamina.instrumentation.set_on_retry_hooks(())  # retries are logged here, as events
+_RETRYING = stamina.AsyncRetryingCaller(attempts=None, timeout=None)
 
-class TokenBucket:
-    """Lets `per_second` calls through a second, and `burst` at once after a pause; in the order in which they came.
 
-    clock: monotonic seconds. sleep: waits so many of them.
-    """
+class Window:
+    """Number of jobs that may be at the service at once. at_start: before anything was measured."""
 
-    def __init__(
-        self,
-        per_second: float,
-        burst: int,
-        *,
-        clock: Clock = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._per_second = per_second
-        self._burst = burst
+    def __init__(self, at_start: int, clock: Clock = time.monotonic) -> None:
+        self._least = at_start
         self._clock = clock
-        self._sleep = sleep
-        self._tokens = float(burst)
-        self._counted_at = clock()
-        self._turns = asyncio.Lock()  # fair: who waits for it gets it in the order of asking
+        self._ends: deque[float] = deque(maxlen=_MOST_JOBS)
+        self._workers = 0
 
-    async def take(self) -> None:
-        """Returns when the call may be made. Who is cancelled meanwhile takes nothing."""
-        async with self._turns:
-            while (missing := 1 - self._count()) > _NEARLY:
-                await self._sleep(missing / self._per_second)
-            self._tokens -= 1
+    @property
+    def size(self) -> int:
+        """Number of jobs."""
+        base = max(self._least, _JOBS_PER_WORKER * self._workers)
+        return min(_MOST_JOBS, max(base, int(self._rate() * _HORIZON_S)))
 
-    def _count(self) -> float:
+    def job_ended(self) -> None:
+        """Count a job that ended."""
+        self._ends.append(self._clock())
+
+    def set_health(self, health: Health) -> None:
+        """Take the number of the service's workers in."""
+        self._workers = health.workers
+
+    def _rate(self) -> float:
+        """Return the jobs per second of the last minute."""
         now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._per_second)
-        self._counted_at = now
-        return self._tokens
+        while self._ends and self._ends[0] < now - _MEASURED_S:
+            self._ends.popleft()
+        if len(self._ends) < 2:
+            return 0.0
+        return len(self._ends) / max(now - self._ends[0], 1.0)
 
 
 class Gate:
-    """An async context manager around each call: at most `at_once` are inside, and `bucket` says when one may enter."""
+    """An async context manager around each call.
 
-    def __init__(self, bucket: TokenBucket, at_once: int) -> None:
-        self._bucket = bucket
+    per_second: calls that enter per second. burst: calls that enter at once after a pause. at_once: calls inside.
+    """
+
+    def __init__(self, per_second: float, burst: int, at_once: int) -> None:
+        self._limiter = AsyncLimiter(burst, burst / per_second)
+        self._turns = asyncio.Lock()  # fair: without it a new caller may overtake one that waits at the limiter
         self._places = asyncio.Semaphore(at_once)
 
     async def __aenter__(self) -> None:
         await self._places.acquire()
         try:
-            await self._bucket.take()
-        except BaseException:  # also of one that is cancelled while it waits
+            async with self._turns:
+                await self._limiter.acquire()
+        except BaseException:  # including cancellation of a waiting caller
             self._places.release()
             raise
 
@@ -82,9 +106,9 @@ class Gate:
 
 
 class Patience:
-    """Of one call: how long it waits before each further try, until `seconds` after its first failure are over.
+    """The waits between the attempts of one call, until `seconds` after its first failure.
 
-    clock: monotonic seconds. jitter: a number between two.
+    clock: monotonic seconds. jitter: returns a number between two.
     """
 
     def __init__(
@@ -93,71 +117,57 @@ class Patience:
         self._seconds = seconds
         self._clock = clock
         self._jitter = jitter
-        self._next_s = _FIRST_WAIT_S
-        self._until: float | None = None
+        self._backoff_s = _FIRST_WAIT_S
+        self._deadline: float | None = None
 
-    def wait_s(self, asked_s: float | None = None) -> float | None:
-        """Seconds until the next try: twice as many each time, jittered, after those that the server asked for.
+    def next_wait_s(self, retry_after_s: float | None = None) -> float | None:
+        """Return the seconds until the next attempt: jittered, doubled each time, after those the server asks for.
 
-        None: patience would be over by then.
+        None: that attempt would begin after the deadline.
         """
         now = self._clock()
-        if self._until is None:
-            self._until = now + self._seconds
-        waited = (asked_s or 0.0) + self._jitter(self._next_s / 2, self._next_s)
-        self._next_s = min(2 * self._next_s, _LONGEST_WAIT_S)
-        return waited if now + waited <= self._until else None
+        if self._deadline is None:
+            self._deadline = now + self._seconds
+        wait_s = (retry_after_s or 0.0) + self._jitter(self._backoff_s / 2, self._backoff_s)
+        self._backoff_s = min(2 * self._backoff_s, _LONGEST_WAIT_S)
+        return wait_s if now + wait_s <= self._deadline else None
 
 
-class TryFailed(Exception):
-    """A try that came to nothing, and is worth another where that is safe; says what happened, without a subject.
+class AttemptFailed(Exception):
+    """An attempt that failed and is worth another one where that is safe. The message has no subject: "answered 500".
 
-    untouched: the server surely did not act on it. asked_s: how long the server wants to be left alone.
+    is_untouched: the server certainly did not act on it. retry_after_s: seconds the server asks to wait.
     """
 
-    def __init__(self, told: str, *, untouched: bool = False, asked_s: float | None = None) -> None:
-        super().__init__(told)
-        self.untouched = untouched
-        self.asked_s = asked_s
+    def __init__(self, message: str, *, is_untouched: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.is_untouched = is_untouched
+        self.retry_after_s = retry_after_s
 
 
 class Retries:
-    """Repeats calls. patience_s: how long after its first failure each is tried again. wake: once it is set nobody
-    waits any more: a call that waits for its next try has it now, as its last."""
+    """Repeats calls. patience_s: seconds after its first failure during which a call is repeated."""
 
-    def __init__(self, patience_s: float, wake: asyncio.Event) -> None:
+    def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
-        self._wake = wake
 
-    async def until_done(
-        self, act: str, attempt: Callable[[], Awaitable[Value]], *, only_untouched: bool = False
+    async def call(
+        self, operation: str, attempt: Callable[[], Awaitable[Value]], *, only_untouched: bool = False
     ) -> Value:
-        """What `attempt` returns in the end. Raises its TryFailed when patience is over, or when the server may have
-        acted on it and `only_untouched` forbids to repeat that; what else it raises goes through."""
+        """Return the first result of `attempt`. `operation` names the call in the log.
+
+        Raises AttemptFailed: when patience is over, or, with `only_untouched`, when the server may have acted on the
+        attempt. Other exceptions of `attempt` are not repeated.
+        """
         patience = Patience(self._patience_s)
-        while True:
-            last = self._wake.is_set()
-            try:
-                return await attempt()
-            except TryFailed as failed:
-                wait_s = patience.wait_s(failed.asked_s)
-                if last or wait_s is None or (only_untouched and not failed.untouched):
-                    raise
-                event(log, "call_retried", act=act, reason=failed, wait=wait_s)
-            await self.pause(wait_s)
 
-    async def pause(self, seconds: float) -> None:
-        """Waits so long, unless woken."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        def wait_before_retry(error: Exception) -> bool | float:
+            if not isinstance(error, AttemptFailed) or (only_untouched and not error.is_untouched):
+                return False
+            wait_s = patience.next_wait_s(error.retry_after_s)
+            if wait_s is None:
+                return False
+            event(log, "call_retried", act=operation, reason=error, wait=wait_s)
+            return wait_s
 
-
-def asked_wait_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks for, by a number or a date (RFC 9110); None where it does not."""
-    told = headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return float(told)
-    try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
+        return await _RETRYING(wait_before_retry, attempt)

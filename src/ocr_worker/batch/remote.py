@@ -1,4 +1,10 @@
-"""An endpoint of the platform, over its job API: every call paced, tried again while that is safe, and understood."""
+"""An endpoint of the platform as a service, over its job API: every call paced, and repeated while that is safe.
+
+A completed job's answer comes in one of three forms: whole, as the chunks of a streaming worker (`joined`), or as a
+link into a bucket (`_fetched`). All three end as a `ParseResponse`, validated here and nowhere else. Workers of other
+versions may write fields that this client does not know; these are ignored. An answer that is no response even then
+leaves the job without one, and its documents are accounted for as failed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,8 @@ import base64
 import hashlib
 import json
 import logging
+import time
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
@@ -17,8 +25,8 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker import threads
-from ocr_worker.batch.model import Health, Json, Look, State
-from ocr_worker.batch.rates import Gate, Retries, TokenBucket, TryFailed, asked_wait_s
+from ocr_worker.batch.model import Health, JobTimes, Json, Look, State
+from ocr_worker.batch.rates import AttemptFailed, Gate, Retries
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -26,12 +34,23 @@ from ocr_worker.errors import (
     JobExpired,
     JobFailed,
     SettingsInvalid,
+    every_error,
 )
-from ocr_worker.wire.schema import Delivered
+from ocr_worker.http_headers import parse_retry_after
+from ocr_worker.wire.results import error_info
+from ocr_worker.wire.schema import (
+    Delivered,
+    ErrorInfo,
+    PageChunk,
+    PageResult,
+    ParseResponse,
+    PartChunk,
+    SummaryChunk,
+)
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs, signed queries included
 
-Answered = tuple[int, Mapping[str, Any]]  # status, body
+StatusAndBody = tuple[int, Mapping[str, Any]]
 
 # Well below what the platform allows in 10 s: 1000 of /run, 2000 of /status, 100 of /cancel.
 _CALLS_PER_S, _CALLS_AT_ONCE = 80, 40
@@ -43,6 +62,7 @@ _LOOK_AGAIN_S = 1.0
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
 _TURNED_AWAY = (408, 425, 429)
+_RETRYABLE = {error.code for error in every_error() if error.retryable}
 _STATES = {
     "IN_QUEUE": State.QUEUED,
     "IN_PROGRESS": State.RUNNING,
@@ -55,11 +75,10 @@ _STATES = {
 
 
 class RemoteEndpoint:
-    """A `Service`. base_url: up to the endpoint's id, as `https://api.runpod.ai/v2`. endpoint: that id.
+    """A `Service`. base_url: up to the endpoint's id, such as `https://api.runpod.ai/v2`. endpoint: that id.
 
-    wake: once it is set nobody waits any more: a call that waits for its next try has it now, as its last. patience_s:
-    how long after a call's first failure it is tried again. timeout_s: longest silence of a server that is connected.
-    Raises SettingsInvalid for a base URL that is none, AuthenticationFailed for a key that cannot be one.
+    patience_s: seconds after a call's first failure during which it is repeated. timeout_s: longest silence of a server
+    that is connected. Raises SettingsInvalid: the base URL is no URL; AuthenticationFailed: the key cannot be one.
     """
 
     def __init__(
@@ -68,7 +87,6 @@ class RemoteEndpoint:
         endpoint: str,
         api_key: SecretStr | None,
         *,
-        wake: asyncio.Event | None = None,
         patience_s: float = 60.0,
         timeout_s: float = 30.0,
     ) -> None:
@@ -76,9 +94,9 @@ class RemoteEndpoint:
         self.jobs_at_once = 4
         self.payload_bytes = 9_500_000  # a body has 10 MB; the policy and the envelope want some
         self._url = f"{base_url.rstrip('/')}/{quote(endpoint, safe='')}"
-        self._retries = Retries(patience_s, wake or asyncio.Event())
-        self._calls = Gate(TokenBucket(_CALLS_PER_S, _CALLS_PER_S), _CALLS_AT_ONCE)
-        self._cancels = Gate(TokenBucket(_CANCELS_PER_S, _CANCELS_AT_ONCE), _CANCELS_AT_ONCE)
+        self._retries = Retries(patience_s)
+        self._calls = Gate(_CALLS_PER_S, _CALLS_PER_S, _CALLS_AT_ONCE)
+        self._cancels = Gate(_CANCELS_PER_S, _CANCELS_AT_ONCE, _CANCELS_AT_ONCE)
         self._downloads = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
         timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         limits = httpx.Limits(max_connections=_CALLS_AT_ONCE, keepalive_expiry=15)
@@ -87,60 +105,56 @@ class RemoteEndpoint:
         self._links = httpx.AsyncClient(headers={"Accept-Encoding": "identity"}, timeout=timeout, follow_redirects=True)
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
-        """See `Service`. Tries again only what the endpoint surely did not take: no connection, 408, 425, 429, and 503
+        """See `Service`. Repeats only what the endpoint certainly did not take: no connection, 408, 425, 429, and 503
         with a Retry-After. After anything else the job may be there (the connection broke, silence, another 5xx, an
         answer without an id): EndpointUnavailable comes at once, and sending it again is the caller's decision."""
         policy = {"executionTimeout": round(execution_timeout_s * 1000), "ttl": round(ttl_s * 1000)}
-        body = json.dumps({"input": job_input, "policy": policy}).encode()
-        status, told = await self._call("POST", "run", body, only_untouched=True)
+        content = json.dumps({"input": job_input, "policy": policy}).encode()
+        status, body = await self._call("POST", "run", content, only_untouched=True)
         if status == 404:
             raise SettingsInvalid(f"there is no {self.name}: check the id and RUNPOD_ENDPOINT_BASE_URL")
         if status >= 400:
-            raise JobFailed(f"{self.name} refuses the job: {_told_error(status, told)}")
-        if not (job_id := told.get("id")) or not isinstance(job_id, str):
+            raise JobFailed(f"{self.name} refuses the job: {_error_text(status, body)}")
+        if not (job_id := body.get("id")) or not isinstance(job_id, str):
             raise EndpointUnavailable(f"{self.name} answered without a job's id; it may have the job all the same")
         return job_id
 
     async def look(self, job_id: str) -> Look:
-        """See `Service`; an answer that lies in a bucket is fetched. Raises beside JobFailed for a completed job whose
-        answer is incomplete or none of this worker's, and DeliveryFailed."""
+        """See `Service`; an answer in a bucket is fetched. Raises also JobFailed: the answer of a completed job is
+        incomplete or none of this worker's; DeliveryFailed."""
         path = f"status/{quote(job_id, safe='')}"
-        status, told = await self._call("GET", path)
+        status, body = await self._call("GET", path)
         if status == 404:  # a replica of the API may not know it yet
-            await self._retries.pause(_LOOK_AGAIN_S)
-            status, told = await self._call("GET", path)
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            status, body = await self._call("GET", path)
         if status == 404:
             raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
-        state = _STATES.get(str(told.get("status")))
+        state = _STATES.get(str(body.get("status")))
         if status >= 400 or state is None:
-            raise EndpointUnavailable(f"{self.name} does not tell how the job stands: {_told_error(status, told)}")
-        output = told.get("output")
+            raise EndpointUnavailable(f"{self.name} does not tell how the job stands: {_error_text(status, body)}")
+        output = body.get("output")
+        times = JobTimes(_number(body.get("executionTime")) / 1000, _number(body.get("delayTime")) / 1000)
+        if state is State.RUNNING:
+            return Look(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
         if state is State.COLLECTED:
-            output = await self.fetched(joined(output) if isinstance(output, list) else output)
-        progress = output.get("pages_done") if state is State.RUNNING and isinstance(output, dict) else None
-        return Look(
-            state,
-            output=output if isinstance(output, dict) and state is not State.RUNNING else None,
-            error=_text(told.get("error")),
-            execution_s=_number(told.get("executionTime")) / 1000,
-            delay_s=_number(told.get("delayTime")) / 1000,
-            pages_done=int(_number(progress)),
-        )
+            return Look(state, await self._response_of(output), times=times)
+        error = _error_of(body) if state is State.FAILED else None
+        return Look(state, _response(output), error, times)
 
     async def cancel(self, job_id: str) -> None:
-        """See `Service`. Raises AuthenticationFailed beside."""
+        """See `Service`. Raises also AuthenticationFailed."""
         async with self._cancels:
             await self._call("POST", f"cancel/{quote(job_id, safe='')}")
 
     async def health(self) -> Health:
         """See `Service`. Workers that are throttled or unhealthy do not count."""
-        status, told = await self._call("GET", "health")
+        status, body = await self._call("GET", "health")
         if status >= 400:
-            raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_told_error(status, told)}")
-        of, jobs = _object(told.get("workers")), _object(told.get("jobs"))
+            raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_error_text(status, body)}")
+        workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
         # `ready` is newer than the other two, which it sums up.
-        ready = max(_number(of.get("ready")), _number(of.get("idle")) + _number(of.get("running")))
-        return Health(int(ready + _number(of.get("initializing"))), int(_number(jobs.get("inQueue"))))
+        ready = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
+        return Health(int(ready + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
 
     async def close(self) -> None:
         """See `Service`."""
@@ -149,124 +163,162 @@ class RemoteEndpoint:
 
     # ----------------------------------------------------------------- calls
 
-    async def _call(self, method: str, path: str, body: bytes | None = None, only_untouched: bool = False) -> Answered:
-        """Any answer below 300 or from 400 to 499. Raises AuthenticationFailed, EndpointUnavailable."""
+    async def _call(
+        self, method: str, path: str, content: bytes | None = None, only_untouched: bool = False
+    ) -> StatusAndBody:
+        """Return any answer below 300 or from 400 to 499. Raises AuthenticationFailed, EndpointUnavailable."""
 
-        async def attempt() -> Answered:
+        async def attempt() -> StatusAndBody:
             async with self._calls:
-                return await self._tried(method, path, body)
+                return await self._attempt(method, path, content)
 
         try:
-            return await self._retries.until_done(path.partition("/")[0], attempt, only_untouched=only_untouched)
-        except TryFailed as failed:
-            more = "; it may have the job all the same" if only_untouched and not failed.untouched else ""
-            raise EndpointUnavailable(f"{self.name} {failed}{more}") from None
+            return await self._retries.call(path.partition("/")[0], attempt, only_untouched=only_untouched)
+        except AttemptFailed as failure:
+            more = "; it may have the job all the same" if only_untouched and not failure.is_untouched else ""
+            raise EndpointUnavailable(f"{self.name} {failure}{more}") from None
 
-    async def _tried(self, method: str, path: str, body: bytes | None) -> Answered:
+    async def _attempt(self, method: str, path: str, content: bytes | None) -> StatusAndBody:
         try:
-            response = await self._client.request(method, f"{self._url}/{path}", content=body)
+            response = await self._client.request(method, f"{self._url}/{path}", content=content)
         except _NEVER_SENT as error:
-            raise TryFailed(f"cannot be reached ({type(error).__name__})", untouched=True) from None
+            raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_untouched=True) from None
         except httpx.RequestError as error:
-            raise TryFailed(f"was asked and did not answer ({type(error).__name__})") from None
-        status, asked_s = response.status_code, asked_wait_s(response.headers)
+            raise AttemptFailed(f"was asked and did not answer ({type(error).__name__})") from None
+        status, retry_after_s = response.status_code, _retry_after_s(response)
         if status in (401, 403):
             raise AuthenticationFailed(f"{self.name} answered {status}: set RUNPOD_API_KEY to a key that it takes")
         if status in _TURNED_AWAY or status >= 500:
-            untouched = status in _TURNED_AWAY or (status == 503 and asked_s is not None)
-            raise TryFailed(f"answered {status}", untouched=untouched, asked_s=asked_s)
+            is_untouched = status in _TURNED_AWAY or (status == 503 and retry_after_s is not None)
+            raise AttemptFailed(f"answered {status}", is_untouched=is_untouched, retry_after_s=retry_after_s)
         if 300 <= status < 400:
             raise EndpointUnavailable(f"{self.name} answered {status}, it is elsewhere: check the base URL")
-        told = None
+        body = None
         with suppress(ValueError):
-            told = response.json()
-        if not isinstance(told, dict) and status < 300:
-            raise TryFailed("answered what is no JSON object")
-        return status, _object(told)
+            body = response.json()
+        if not isinstance(body, dict) and status < 300:
+            raise AttemptFailed("answered what is no JSON object")
+        return status, _object(body)
 
-    # ----------------------------------------------------------------- answers in a bucket
+    # ----------------------------------------------------------------- answers of completed jobs
 
-    async def fetched(self, output: Any) -> Json:
-        """The whole of a completed job's answer, from where its `delivery` says. Raises DeliveryFailed, JobFailed."""
-        if not isinstance(output, dict):
+    async def _response_of(self, output: Any) -> ParseResponse | None:
+        """Return the whole response, from where its `delivery` says; None for a JSON object that is none.
+
+        Raises DeliveryFailed, JobFailed.
+        """
+        if not isinstance(output, dict | list):
             raise JobFailed(f"{self.name} completed the job with an answer that is none of this worker's")
-        if not output.get("delivery"):
-            return output
+        if delivery := output.get("delivery") if isinstance(output, dict) else _delivery_of(output):
+            return await self._fetched(delivery)
+        return joined(output) if isinstance(output, list) else _response(output)
+
+    async def _fetched(self, delivery: Any) -> ParseResponse | None:
         try:
-            link = Delivered.model_validate(output["delivery"])
+            link = Delivered.read(delivery)
             where = f"the answer in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
         except (ValidationError, httpx.InvalidURL):
             raise DeliveryFailed("the answer does not say in a form that is known where its pages are") from None
         try:
-            return await self._retries.until_done("fetch", lambda: self._downloaded(link, where))
-        except TryFailed as failed:
-            raise DeliveryFailed(f"{where} {failed}") from None
+            return await self._retries.call("fetch", lambda: self._downloaded(link, where))
+        except AttemptFailed as failure:
+            raise DeliveryFailed(f"{where} {failure}") from None
 
-    async def _downloaded(self, link: Delivered, where: str) -> Json:
+    async def _downloaded(self, link: Delivered, where: str) -> ParseResponse | None:
         body = bytearray()
         try:
             async with self._downloads, self._links.stream("GET", link.url) as response:
                 status = response.status_code
                 if status in _TURNED_AWAY or status >= 500:
-                    raise TryFailed(f"is not given out: {status}", asked_s=asked_wait_s(response.headers))
+                    raise AttemptFailed(f"is not given out: {status}", retry_after_s=_retry_after_s(response))
                 if status != 200:
                     raise DeliveryFailed(f"{where} is not given out: {status}; it is deleted or its link has expired")
                 async for part in response.aiter_raw():
                     body += part
                     if len(body) > link.bytes:
-                        raise TryFailed(f"has more than its {link.bytes:,} bytes")
+                        raise AttemptFailed(f"has more than its {link.bytes:,} bytes")
         except _HOPELESS as error:
             raise DeliveryFailed(f"{where} is behind a link that cannot be followed ({type(error).__name__})") from None
         except httpx.RequestError as error:
-            raise TryFailed(f"cannot be fetched ({type(error).__name__})") from None
+            raise AttemptFailed(f"cannot be fetched ({type(error).__name__})") from None
         return await asyncio.wrap_future(threads.start(lambda: _verified(body, link), "fetched"))
 
 
-def _verified(body: bytearray, link: Delivered) -> Json:
-    """The JSON in these bytes. Raises TryFailed when they are not those that were delivered."""
+def _verified(body: bytearray, link: Delivered) -> ParseResponse | None:
+    """Return the response in these bytes. Raises AttemptFailed: they are not those that were delivered."""
     if len(body) != link.bytes or hashlib.sha256(body).hexdigest() != link.sha256:
-        raise TryFailed("came damaged: its size or its sha256 is not the delivered one's")
+        raise AttemptFailed("came damaged: its size or its sha256 is not the delivered one's")
     with suppress(ValueError):
-        if isinstance(found := json.loads(body), dict):
-            return found
-    raise TryFailed("is no JSON object")
+        if isinstance(output := json.loads(body), dict):
+            return _response(output)
+    raise AttemptFailed("is no JSON object")
 
 
-def joined(chunks: list[Any]) -> Json:
-    """The answer that a streaming worker gave in chunks: its summary, each document with its pages and no Markdown.
+def _response(output: Any) -> ParseResponse | None:
+    try:
+        return ParseResponse.read(output)
+    except ValidationError:
+        return None
 
-    Raises JobFailed where chunks are missing, unless the pages are in a bucket.
+
+def _error_of(body: Mapping[str, Any]) -> ErrorInfo:
+    """Return the error of a failed job: the worker's own, or that of the platform's text, `CODE: message`."""
+    output = _object(body.get("output"))
+    if output.get("code"):
+        with suppress(ValidationError):
+            return ErrorInfo.read({"message": "", "retryable": False, **output})
+    code, _, message = (_text(body.get("error")) or "").partition(": ")
+    if code.isupper():
+        return ErrorInfo(code=code, message=message, retryable=code in _RETRYABLE)
+    return error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
+
+
+def joined(chunks: list[Any]) -> ParseResponse:
+    """Return the response that a streaming worker gave in chunks: each document with its pages, and no Markdown.
+
+    Raises JobFailed: chunks are missing, or are none of this worker's.
     """
     try:
-        summary = next((chunk["summary"] for chunk in chunks if "summary" in chunk), None)
-        if summary and summary.get("delivery"):
-            return dict(summary)
         if any("omitted" in chunk for chunk in chunks):
             raise JobFailed(
                 "pages of a large answer are left out: run the endpoint with a bucket, or without OCR_STREAM"
             )
-        if summary is None or [chunk["chunk"] for chunk in chunks] != list(range(1, len(chunks) + 1)):
+        parts = [_chunk(chunk) for chunk in chunks]
+        summary = next((part.summary for part in parts if isinstance(part, SummaryChunk)), None)
+        if summary is None or [part.chunk for part in parts] != list(range(1, len(parts) + 1)):
             raise JobFailed("chunks of the streamed answer are missing; send the job again")
-        pages = _pages_of(chunks)
-        documents = [{**entry, "pages": pages.get(entry["id"], [])} for entry in summary["documents"]]
-        return {**summary, "documents": documents}
-    except (KeyError, TypeError, ValueError, AttributeError):
+        pages = _pages_of(parts)
+    except (TypeError, ValueError):
         raise JobFailed("the endpoint gave a list that is no answer of this worker's") from None
+    documents = [document.model_copy(update={"pages": pages[document.id]}) for document in summary.documents]
+    return summary.model_copy(update={"documents": documents})
 
 
-def _pages_of(chunks: list[Json]) -> dict[str, list[Any]]:
-    """Document -> its pages. The parts of a page follow each other; joined and decoded, they are its JSON."""
-    pages: dict[str, list[Any]] = {}
+def _chunk(chunk: Any) -> PageChunk | PartChunk | SummaryChunk:
+    if "summary" in chunk:
+        return SummaryChunk.read(chunk)
+    return PartChunk.read(chunk) if "part" in chunk else PageChunk.read(chunk)
+
+
+def _pages_of(chunks: list[PageChunk | PartChunk | SummaryChunk]) -> dict[str, list[PageResult]]:
+    """Return document -> its pages. The parts of a page follow each other; joined and decoded, they are its JSON."""
+    pages: dict[str, list[PageResult]] = defaultdict(list)
     text = ""
     for chunk in chunks:
-        page = chunk.get("page")
-        if part := chunk.get("part"):
-            text += part["base64"]
-            if part["number"] == part["of"]:
-                page, text = json.loads(base64.b64decode(text)), ""
-        if page:
-            pages.setdefault(chunk["document"], []).append(page)
+        if isinstance(chunk, PageChunk):
+            pages[chunk.document].append(chunk.page)
+        elif isinstance(chunk, PartChunk):
+            text += chunk.part.base64
+            if chunk.part.number == chunk.part.of:
+                pages[chunk.document].append(PageResult.read(json.loads(base64.b64decode(text))))
+                text = ""
     return pages
+
+
+def _delivery_of(chunks: list[Any]) -> Any:
+    """Return the `delivery` of a streamed answer's summary, where the pages are in a bucket."""
+    summaries = [_object(_object(chunk).get("summary")) for chunk in chunks]
+    return next((summary["delivery"] for summary in summaries if summary.get("delivery")), None)
 
 
 def _host(base_url: str) -> str:
@@ -283,9 +335,13 @@ def _headers(api_key: SecretStr | None) -> dict[str, str]:
     return {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
 
 
-def _told_error(status: int, told: Mapping[str, Any]) -> str:
-    """The answer's `error`, or what there is instead of it."""
-    return (_text(told.get("error")) or f"answer {status}, status {told.get('status')!r}")[:300]
+def _error_text(status: int, body: Mapping[str, Any]) -> str:
+    """Return the answer's `error`, or what there is instead of it."""
+    return (_text(body.get("error")) or f"answer {status}, status {body.get('status')!r}")[:300]
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    return parse_retry_after(response.headers.get("Retry-After"), time.time())
 
 
 def _text(value: Any) -> str | None:

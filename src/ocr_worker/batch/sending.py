@@ -1,4 +1,4 @@
-"""Files on their way into jobs: looked into, so that their pages can be counted; read; cut where they are too large."""
+"""Files on their way into jobs: counted, read, cut where they are too large, and put into a job's input."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_worker.batch.answers import numbers_of, wire_id
 from ocr_worker.batch.cutting import HAS_FORMS
-from ocr_worker.batch.model import Document, Job, Json, SliceRow
-from ocr_worker.batch.plan import Slice
+from ocr_worker.batch.model import Document, Job, Json, Slice, SliceRow, Stamp
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from ocr_worker.sources.rasterizer.media_type import PDF, media_type
-
-Stamp = tuple[int, int, str]  # bytes, time of change (ns), sha256
+from ocr_worker.wire.page_ranges import format_page_ranges
 
 _SEVERAL_PAGES = {PDF, "image/tiff"}
 _CUT_S = 120
+_ENTRY_BYTES = 1_000  # of a document's JSON besides its bytes
 
 
-class Counting:
-    """Counts the pages of files, in the children that render them for the worker."""
+class FileCounter:
+    """Counts the pages of files, in the processes that render them for a worker."""
 
     def __init__(self, settings: Settings) -> None:
         self._rasters = RasterPool(
@@ -35,72 +33,73 @@ class Counting:
             page_timeout_s=settings.raster_page_timeout_s,
         )
 
-    def look(self, path: Path) -> tuple[Stamp, int, str]:
-        """The file's stamp, its pages, its type. Raises DocumentError, SourceRejected."""
-        data = read(path)
+    def count(self, path: Path) -> tuple[Stamp, int, str]:
+        """Return the file's stamp, its number of pages and its media type. Raises DocumentError, SourceRejected."""
+        data = read_file(path)
         kind = media_type(data)
-        stamp = (len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
+        stamp = Stamp(len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
         return stamp, self._pages(data) if kind in _SEVERAL_PAGES else 1, kind
 
     def _pages(self, data: bytes) -> int:
         request = RasterRequest(None, None, 72, 1_000_000, sys.maxsize)
         with self._rasters.open(data, request, lambda: False) as document:
             document.skip(document.numbers)
-            list(document)  # to its end, though there is nothing to render: the child is good for the next one
+            list(document)  # to its end, though nothing is rendered: the process can then count the next file
             return document.page_count
 
     def close(self) -> None:
-        """Ends the children."""
+        """End the processes."""
         self._rasters.close()
 
 
-def read(path: Path) -> bytes:
-    """The file. Raises SourceRejected."""
+def read_file(path: Path) -> bytes:
+    """Return the file's bytes. Raises SourceRejected."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise SourceRejected(f"the file cannot be read ({error.strerror})") from None
 
 
-def job_input(job: Job, rows: Sequence[SliceRow], documents: Sequence[Document], key: str, payload: int) -> Json:
-    """What travels, under the idempotency key `key`.
+def job_input(job: Job, rows: Sequence[SliceRow], documents: Sequence[Document], key: str, payload_bytes: int) -> Json:
+    """Return the job's input, with the idempotency key `key`. documents: that of each row.
 
-    Raises SourceRejected for a file that changed, SourceTooLarge for a job over `payload` bytes.
+    Raises SourceRejected: a file has changed; SourceTooLarge: the input has more than `payload_bytes`.
     """
     entries = [_entry(row, document) for row, document in zip(rows, documents, strict=True)]
-    given = {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
-    size = sum(len(entry.get("base64", "")) + 1_000 for entry in entries)
-    if size > payload:
-        raise SourceTooLarge(f"{size:,} bytes do not fit into a job, the limit is {payload:,}: give a URL instead")
-    return given
+    size = sum(len(entry.get("base64", "")) + _ENTRY_BYTES for entry in entries)
+    if size > payload_bytes:
+        raise SourceTooLarge(
+            f"{size:,} bytes do not fit into a job, the limit is {payload_bytes:,}: give a URL instead"
+        )
+    return {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
 
 
 def _entry(row: SliceRow, document: Document) -> Json:
-    entry: Json = {"id": wire_id(row)}
-    if row.slice.pages and not row.slice.cut:
-        entry["pages"] = row.slice.pages
+    entry = {"id": row.wire_id, "pages": format_page_ranges(row.slice.pages)}
     if document.sha256 is None:
         return {**entry, "url": document.source}
+    if row.slice.is_cut or len(row.slice.pages) == document.page_count:
+        del entry["pages"]  # all pages of the file that is sent
     path = Path(document.source)
-    data = read(path)
+    data = read_file(path)
     if hashlib.sha256(data).hexdigest() != document.sha256:
         raise SourceRejected("the file was changed since its pages were counted; run again with --refresh")
-    if row.slice.cut:
+    if row.slice.is_cut:
         data = cut(path, row.slice)
     return {**entry, "base64": base64.b64encode(data).decode()}
 
 
-def cut(path: Path, one: Slice) -> bytes:
-    """A PDF of the slice's pages only, made in a process of its own. Raises SourceTooLarge, SourceRejected."""
-    command = [sys.executable, "-m", "ocr_worker.batch.cutting", str(path), *map(str, numbers_of(one))]
+def cut(path: Path, part: Slice) -> bytes:
+    """Return a PDF of the slice's pages only, made in a process of its own. Raises SourceTooLarge, SourceRejected."""
+    command = [sys.executable, "-m", "ocr_worker.batch.cutting", str(path), *map(str, part.pages)]
     try:
-        made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_CUT_S)
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_CUT_S)
     except subprocess.TimeoutExpired:
         raise SourceRejected(f"cutting pages out of the file took more than {_CUT_S} s; give a URL instead") from None
-    if made.returncode == HAS_FORMS:
+    if process.returncode == HAS_FORMS:
         raise SourceTooLarge(
             "the file is too large for a job, and cut in parts it would lose its form; give a URL instead"
         )
-    if made.returncode:
+    if process.returncode:
         raise SourceRejected("pages cannot be cut out of the file; give a URL instead")
-    return made.stdout
+    return process.stdout

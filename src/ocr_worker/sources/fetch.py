@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from fnmatch import fnmatch
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -25,6 +24,7 @@ import stamina
 
 from ocr_worker import threads
 from ocr_worker.errors import Cancelled, SourceRejected, SourceTimedOut, SourceTooLarge, SourceUnavailable
+from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.wire.schema import DocumentRequest, UploadedDocument
 
 _ATTEMPTS = 5
@@ -212,20 +212,9 @@ def _check_status(response: requests.Response, where: str) -> None:
         return
     if status in _TRANSIENT or status >= 500:
         error = SourceUnavailable(f"{where} answered {status}; try again later")
-        error.retry_after = _retry_after(response)
+        error.retry_after = parse_retry_after(response.headers.get("Retry-After"), time.time())
         raise error
     raise SourceRejected(f"{where} answered {status}: check that the URL is right, public and not expired")
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that the server asks us to wait; RFC 9110 allows a number or a date."""
-    told = response.headers.get("Retry-After", "")
-    if told.isdigit():
-        return float(told)
-    try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
 
 
 def _result_by(download: Future[bytes], deadline: float, cancelled: Callable[[], bool]) -> bytes:

@@ -44,3 +44,14 @@ def select_pages(ranges: Iterable[Range] | None, page_count: int) -> list[int]:
 def asks_beyond(ranges: Iterable[Range] | None, page_count: int) -> bool:
     """Whether any range names a page past the end."""
     return any((last or first) > page_count for first, last in ranges or ())
+
+
+def format_page_ranges(pages: Iterable[int]) -> str:
+    """Return ascending page numbers as text: `[1, 2, 3, 8]` -> `"1-3,8"`. Inverse of `parse_page_ranges`."""
+    runs: list[list[int]] = []
+    for page in pages:
+        if runs and page == runs[-1][1] + 1:
+            runs[-1][1] = page
+        else:
+            runs.append([page, page])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

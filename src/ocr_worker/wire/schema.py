@@ -6,7 +6,7 @@ Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -22,6 +22,14 @@ class WireModel(BaseModel):
     """Strict about names and types, so that a misspelt field is an error and never ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        """Return the model of JSON that a worker of another version may have written: unknown fields are ignored.
+
+        Raises ValidationError.
+        """
+        return cls.model_validate(data, strict=False, extra="ignore")
 
 
 # --------------------------------------------------------------------------- request
