@@ -13,18 +13,18 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ocr_worker.runpod_worker.start_up import StartUp, fail, import_sdk
+from ocr_worker.runpod_worker.start_up import StartUp, fail, load_sdk
 
 start_up = StartUp()
-runpod = import_sdk()
+runpod = load_sdk()
 start_up.phase("sdk")
 
-from ocr_worker import log, threads  # noqa: E402  (after the clock has started)
+from ocr_worker import log, runpod_sdk, threads  # noqa: E402  (after the clock has started)
 from ocr_worker.delivery import Deliveries, Delivery  # noqa: E402
 from ocr_worker.errors import Cancelled, OcrWorkerError, typed  # noqa: E402
 from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline  # noqa: E402
 from ocr_worker.runpod_worker import dry_run  # noqa: E402  (after the clock has started)
-from ocr_worker.runpod_worker.drain import Drain, told_concurrency  # noqa: E402
+from ocr_worker.runpod_worker.drain import Drain  # noqa: E402
 from ocr_worker.runpod_worker.progress import Progress  # noqa: E402
 from ocr_worker.runpod_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.runpod_worker.stream import PageStream  # noqa: E402
@@ -45,7 +45,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     settings = load_settings()
     log.configure(settings.log_level)
     # In a dry run the SDK would print the whole answer beside our summary of it.
-    log.configure_sdk((settings.sdk_log_level or "INFO") if on_platform() else "WARN")
+    runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if on_platform() else "WARN")
     proven = Deliveries(settings)
     proven.start()
     start_up.phase("bucket")
@@ -65,7 +65,7 @@ async def handler(job: dict[str, Any]) -> response.Answer:
             answer = await parse(job, progress.page)
     finally:
         last = await drain.asks_for_replacement()
-    return {**answer, "refresh_worker": True} if last else answer
+    return runpod_sdk.with_replacement(answer) if last else answer
 
 
 async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[response.Answer]:
@@ -78,7 +78,7 @@ async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[response.Answe
     finally:
         answering.cancel()
         if await drain.asks_for_replacement():
-            endpoint["refresh_worker"] = True  # a generator cannot return it; the SDK looks here when it has ended
+            runpod_sdk.replace_after_stream(endpoint)
     yield stream.last(answering.result())
 
 
@@ -108,8 +108,8 @@ def run(under_way: ParseJob, delivery: Delivery) -> response.Answer:
 
 endpoint: dict[str, Any] = {
     "handler": handler,
-    # Constant, since the SDK applies a change only when no job runs; the gate holds the true number.
-    "concurrency_modifier": lambda current: told_concurrency(pipeline.settings.jobs_at_once),
+    # The gate of `drain` keeps the true number.
+    "concurrency_modifier": lambda current: runpod_sdk.unreachable_concurrency(pipeline.settings.jobs_at_once),
 }
 
 try:

@@ -19,7 +19,7 @@ ROOMS: list[tuple[str, set[str]]] = [
     ("ways in", {"app", "batch", "cli", "endpoint", "runpod_worker"}),
     ("one job", {"parsing"}),
     ("its stages", {"delivery", "engines", "sources", "wire"}),
-    ("the ground", {"errors", "log", "settings", "threads", "ocr_worker"}),
+    ("the ground", {"errors", "log", "runpod_sdk", "settings", "threads", "ocr_worker"}),
 ]
 
 
