@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from importlib import import_module
 from importlib.metadata import version
@@ -24,20 +23,10 @@ import pytest
 from ocr_worker import runpod_sdk
 from ocr_worker.settings import keep_logs_from_callers, on_platform
 from support.answering import Answering
+from support.contracts import contract
 
-VERSION = version("runpod")
-IS_2 = int(VERSION.partition(".")[0]) >= 2
+IS_2 = int(version("runpod").partition(".")[0]) >= 2
 JOB = {"id": "a-job", "input": {}}
-
-
-@contextmanager
-def contract(function: str, advice: str) -> Iterator[None]:
-    """Explain whatever fails inside: which function of ours to change, and what to look for in the SDK."""
-    try:
-        yield
-    except (Exception, pytest.fail.Exception) as error:
-        message = f"runpod {VERSION} breaks what {function} relies on. Read {advice}. Then change {function}."
-        raise AssertionError(f"{message}\nThe failure: {error!r}") from error
 
 
 def module(name: str) -> Any:
@@ -119,7 +108,7 @@ def test_the_sdk_starts_without_measuring_the_processor() -> None:
         "sys.exit(10 + len(calls))"
     )
     advice = "how `serverless/utils/rp_debugger.py` calls py-cpuinfo; without that call the measure can be deleted"
-    with contract("runpod_sdk.load", advice):
+    with contract("runpod", "runpod_sdk.load", advice):
         done = run_python(code)
         assert done.returncode == 10 + (0 if IS_2 else 1), done.stderr
         assert callable(runpod_sdk.load().serverless.start)
@@ -127,7 +116,7 @@ def test_the_sdk_starts_without_measuring_the_processor() -> None:
 
 def test_the_log_level_is_one_for_all() -> None:
     """Every `RunPodLogger()` is the same object, so that the level set once holds everywhere."""
-    with contract("runpod_sdk.set_log_level", "`RunPodLogger.__new__` and `set_level`"):
+    with contract("runpod", "runpod_sdk.set_log_level", "`RunPodLogger.__new__` and `set_level`"):
         logger = module("modules.rp_logger").RunPodLogger
         before = logger().level
         runpod_sdk.set_log_level("WARN")
@@ -145,7 +134,9 @@ def test_a_failed_start_ends_the_worker_with_its_reason() -> None:
         "from runpod.serverless.modules.rp_fitness import run_fitness_checks\n"
         "asyncio.run(run_fitness_checks())"
     )
-    with contract("runpod_sdk.report_failed_start", "`register_fitness_check` and `run_fitness_checks` in rp_fitness"):
+    with contract(
+        "runpod", "runpod_sdk.report_failed_start", "`register_fitness_check` and `run_fitness_checks` in rp_fitness"
+    ):
         done = run_python(code)
         assert done.returncode == 1, done.stderr
         assert "WEIGHTS_MISSING: fetch them" in done.stdout + done.stderr
@@ -163,7 +154,7 @@ def test_jobs_come_from_the_platform_by_the_sdks_rule(
     else:
         monkeypatch.delenv("RUNPOD_WEBHOOK_GET_JOB", raising=False)
     ours = on_platform()
-    with contract("settings.on_platform", "`_is_local` in `serverless/worker.py`"):
+    with contract("runpod", "settings.on_platform", "`_is_local` in `serverless/worker.py`"):
         config = runpod_sdk.load().serverless._set_config_args({})
         assert module("worker")._is_local(config) is not ours
 
@@ -173,7 +164,7 @@ def test_logs_are_not_attached_to_failures(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("RUNPOD_LOG_CAPTURE", "")  # so that the variable is as before after the test
     monkeypatch.delenv("RUNPOD_LOG_CAPTURE")
     keep_logs_from_callers()
-    with contract("settings.keep_logs_from_callers", "`serverless/modules/rp_capture.py` and who calls it"):
+    with contract("runpod", "settings.keep_logs_from_callers", "`serverless/modules/rp_capture.py` and who calls it"):
         runpod_sdk.load()
         assert (importlib.util.find_spec("runpod.serverless.modules.rp_capture") is not None) is IS_2
         if IS_2:
@@ -191,7 +182,17 @@ def test_the_loop_fetches_jobs_through_our_wrapper(rp_scale: Any) -> None:
     and takes the jobs that the wrapper returns."""
     calls: list[Any] = []
 
+    class Session:
+        """What the SDK's own fetcher would call."""
+
+        def get(self, url: str) -> None:
+            scaler.kill_worker()
+
+    session, scaler = Session(), None
+
     async def scenario() -> None:
+        nonlocal scaler
+
         async def fetch(session: Any, number: int) -> list[runpod_sdk.Job] | None:
             calls.append((session, number))
             scaler.kill_worker()
@@ -199,14 +200,14 @@ def test_the_loop_fetches_jobs_through_our_wrapper(rp_scale: Any) -> None:
 
         runpod_sdk.wrap_job_fetcher(lambda original: fetch)
         scaler = rp_scale.JobScaler({"concurrency_modifier": lambda current: 3})
-        await scaler.get_jobs("the session")
+        await scaler.get_jobs(session)
         assert scaler.jobs_queue.get_nowait() == JOB
         scaler.job_progress.remove(JOB)
 
     advice = "how `JobScaler.__init__` finds `get_job` and how `JobScaler.get_jobs` calls it, in rp_scale"
-    with contract("runpod_sdk.wrap_job_fetcher", advice):
+    with contract("runpod", "runpod_sdk.wrap_job_fetcher", advice):
         asyncio.run(scenario())
-        assert calls == [("the session", 3)]
+        assert calls == [(session, 3)]
 
 
 def test_the_sdk_never_finds_itself_full(rp_scale: Any) -> None:
@@ -225,7 +226,9 @@ def test_the_sdk_never_finds_itself_full(rp_scale: Any) -> None:
             scaler.job_progress.remove(job)
         return room
 
-    with contract("runpod_sdk.unreachable_concurrency", "`JobScaler.current_occupancy` and `get_jobs` in rp_scale"):
+    with contract(
+        "runpod", "runpod_sdk.unreachable_concurrency", "`JobScaler.current_occupancy` and `get_jobs` in rp_scale"
+    ):
         assert asyncio.run(scenario()) > 0
 
 
@@ -244,7 +247,7 @@ def test_a_job_is_in_progress_until_it_was_handled(rp_scale: Any) -> None:
         await scaler.handle_job(None, await scaler.jobs_queue.get())
 
     advice = "`JobsProgress` in worker_state, and where `JobScaler` adds to it and removes from it"
-    with contract("runpod_sdk.jobs_in_progress", advice):
+    with contract("runpod", "runpod_sdk.jobs_in_progress", advice):
         before = runpod_sdk.jobs_in_progress()
         asyncio.run(scenario())
         assert [*counts, runpod_sdk.jobs_in_progress()] == [before + 1, before]
@@ -263,7 +266,9 @@ def test_the_loop_ends_when_it_is_asked_to() -> None:
         "rp_scale.JobScaler({}).start()\n"
         "print('the loop has ended')"
     )
-    with contract("runpod_sdk.stop_fetching", "the signal handlers that `JobScaler.start` in rp_scale installs"):
+    with contract(
+        "runpod", "runpod_sdk.stop_fetching", "the signal handlers that `JobScaler.start` in rp_scale installs"
+    ):
         done = run_python(code)
         assert done.returncode == 0, done.stderr
         assert "the loop has ended" in done.stdout
@@ -295,7 +300,7 @@ def test_a_stopped_job_is_cancelled(rp_scale: Any) -> None:
         await asyncio.wait_for(loop, 30)
         return is_cancelled
 
-    with contract("parsing.job_host", "`JobScaler.stop_job` in rp_scale"):
+    with contract("runpod", "parsing.job_host", "`JobScaler.stop_job` in rp_scale"):
         assert asyncio.run(scenario())
 
 
@@ -308,7 +313,7 @@ def test_an_output_asks_for_replacement() -> None:
     async def handler(job: Any) -> runpod_sdk.Job:
         return runpod_sdk.with_replacement({"text": "a"})
 
-    with contract("runpod_sdk.with_replacement", "`run_job` in rp_job"):
+    with contract("runpod", "runpod_sdk.with_replacement", "`run_job` in rp_job"):
         result = asyncio.run(module("modules.rp_job").run_job(handler, JOB))
         assert result == {"output": {"text": "a"}, "stopPod": True}
 
@@ -325,7 +330,7 @@ def test_a_generator_asks_for_replacement_and_shortens_what_was_sent(posts: list
         yield {"summary": "b"}
 
     config = {"handler": handler, "return_aggregate_stream": True}
-    with contract("runpod_sdk.replace_after_stream", "`handle_job` in rp_job"):
+    with contract("runpod", "runpod_sdk.replace_after_stream", "`handle_job` in rp_job"):
         asyncio.run(module("modules.rp_job").handle_job(None, config, JOB))
         assert posts[-1] == {"output": [{}, {"summary": "b"}], "stopPod": True}
         assert len(posts) == 3
@@ -339,7 +344,7 @@ def test_an_error_at_a_chunks_top_fails_the_job(posts: list[Any]) -> None:
         yield {"error": "of the job"}
         yield {"summary": "never sent"}
 
-    with contract("runpod_worker.stream", "`handle_job` in rp_job"):
+    with contract("runpod", "runpod_worker.stream", "`handle_job` in rp_job"):
         config = {"handler": handler, "return_aggregate_stream": True}
         asyncio.run(module("modules.rp_job").handle_job(None, config, JOB))
         assert posts[0] == {"output": {"page": {"error": "of this page only"}}}
@@ -348,7 +353,7 @@ def test_an_error_at_a_chunks_top_fails_the_job(posts: list[Any]) -> None:
 
 def test_progress_is_posted_as_the_sdk_posts_it(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`post_progress` has posted when it returns, and sends what the SDK's own `progress_update` sends."""
-    with contract("runpod_sdk.post_progress", "`rp_progress` and `send_result` in rp_http"):
+    with contract("runpod", "runpod_sdk.post_progress", "`rp_progress` and `send_result` in rp_http"):
         monkeypatch.setattr(module("modules.rp_http"), "JOB_DONE_URL", f"{receiver}/$ID?worker=a")
         asyncio.run(runpod_sdk.post_progress(JOB, {"pages_done": 1}))
         assert not Receiver.bodies.empty()
@@ -363,12 +368,14 @@ def test_progress_is_posted_as_the_sdk_posts_it(receiver: str, monkeypatch: pyte
 def test_a_download_is_held_to_its_size(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body is refused before it is read where its size is announced, and while it is read where it is not."""
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
-    with contract("runpod_sdk.open_download", "`safe_get`, `_enforce_content_length` and `SSRFError` in rp_ssrf"):
+    with contract(
+        "runpod", "runpod_sdk.open_download", "`safe_get`, `_enforce_content_length` and `SSRFError` in rp_ssrf"
+    ):
         with runpod_sdk.open_download(f"{receiver}/announced", timeout_s=30, max_bytes=1_000) as response:
             assert b"".join(runpod_sdk.read_download(response, chunk_bytes=300, max_bytes=1_000)) == b"x" * 1_000
         with pytest.raises(runpod_sdk.DownloadTooLarge):
             runpod_sdk.open_download(f"{receiver}/announced", timeout_s=30, max_bytes=999)
-    with contract("runpod_sdk.read_download", "`iter_content_capped` in rp_ssrf"):
+    with contract("runpod", "runpod_sdk.read_download", "`iter_content_capped` in rp_ssrf"):
         response = runpod_sdk.open_download(f"{receiver}/not-announced", timeout_s=30, max_bytes=999)
         with response, pytest.raises(runpod_sdk.DownloadTooLarge):
             list(runpod_sdk.read_download(response, chunk_bytes=300, max_bytes=999))
@@ -377,7 +384,7 @@ def test_a_download_is_held_to_its_size(receiver: str, monkeypatch: pytest.Monke
 def test_a_download_from_a_private_address_is_refused(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address of this machine is not called, and a name that does not resolve is refused in the same way."""
     monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
-    with contract("runpod_sdk.open_download", "`safe_get` and `resolve_and_validate` in rp_ssrf"):
+    with contract("runpod", "runpod_sdk.open_download", "`safe_get` and `resolve_and_validate` in rp_ssrf"):
         for url in (receiver, "http://no-such-host.invalid/"):
             with pytest.raises(runpod_sdk.DownloadRefused):
                 runpod_sdk.open_download(url, timeout_s=30, max_bytes=999)
