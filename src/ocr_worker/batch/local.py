@@ -13,19 +13,18 @@ from contextlib import suppress
 
 from ocr_worker import threads
 from ocr_worker.batch.model import ENDED, Health, Json, Look, State
-from ocr_worker.errors import Cancelled, EngineUnavailable, Internal, JobExpired, OcrWorkerError, typed
-from ocr_worker.parsing.pipeline import ParseJob, Pipeline
+from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
+from ocr_worker.parsing.job_host import JobHost, typed_errors
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire import response
-from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.results import error_info, job_error
-from ocr_worker.wire.schema import PageResult
+from ocr_worker.wire.schema import PageResult, ParseResponse
 
 log = logging.getLogger(__name__)
 
 _KEPT_S = 60.0  # an answer, after it was first told; a batch's answers together are too much for one memory
 _CLOSE_S = 10.0
-_CANCELLED = "the job was cancelled"
 
 
 class LocalPipeline:
@@ -38,7 +37,7 @@ class LocalPipeline:
         self.payload_bytes = 200_000_000
         self._settings = settings
         self._jobs: dict[str, _Job] = {}
-        self._places = threading.Semaphore(settings.jobs_at_once)
+        self._places = asyncio.Semaphore(settings.jobs_at_once)
         self._starting: Future[Pipeline] | None = None
         self._lost: OcrWorkerError | None = None
         self._closed = False
@@ -52,7 +51,7 @@ class LocalPipeline:
         self._forget()
         job = _Job(str(uuid.uuid4()), job_input, execution_timeout_s)
         self._jobs[job.id] = job
-        threads.start(lambda: self._run(pipeline, job), f"job-{job.id}")
+        job.task = asyncio.create_task(self._run(JobHost(pipeline), job))
         return job.id
 
     async def look(self, job_id: str) -> Look:
@@ -113,34 +112,32 @@ class LocalPipeline:
 
     # ----------------------------------------------------------------- jobs
 
-    def _run(self, pipeline: Pipeline, job: _Job) -> None:
-        """On the job's thread: waits for a place, then does the job."""
-        with self._places:
+    async def _run(self, host: JobHost, job: _Job) -> None:
+        """Wait for a place, then run the job."""
+        async with self._places:
             try:
-                request = parse_request(job.input, self._settings.engine)
-                job.input = {}  # the request has it now
-                under_way = pipeline.job(request, job.id, job.page)
-                if job.begin(under_way):
-                    job.end(_answer(under_way))
-            except Exception as error:
-                if not isinstance(error, OcrWorkerError):
-                    log.exception("unexpected error job=%s", job.id)
-                job.end(response.failure(error_info(typed(error))))
+                with typed_errors(job.id):
+                    request = await host.read(job.input)
+                    job.input = {}  # the request has it now
+                    job.begin()
+                    job.end(_answer(await host.run(request, job.id, job.on_page)))
+            except OcrWorkerError as error:
+                job.end(response.failure(error_info(error)))
 
     def _forget(self) -> None:
         self._jobs = {name: job for name, job in self._jobs.items() if not job.is_over()}
 
 
 class _Job:
-    """One job: its thread writes, the event loop reads. `look` stops one that runs too long, as an endpoint would."""
+    """One job. All but `on_page` runs on the event loop. `look` stops one that runs too long, as an endpoint would."""
 
     def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float) -> None:
         self.id = job_id
         self.input = job_input
         self.state = State.QUEUED
+        self.task: asyncio.Task[None] | None = None  # set by who made the job; ends with it
         self._execution_timeout_s = execution_timeout_s
-        self._lock = threading.Lock()
-        self._under_way: ParseJob | None = None
+        self._counting = threading.Lock()
         self._answer: Json = {}
         self._pages_done = 0
         self._submitted_at = time.monotonic()
@@ -148,34 +145,26 @@ class _Job:
         self._ended_at: float | None = None
         self._told_at: float | None = None
 
-    def page(self, name: str, expected: int, page: PageResult) -> None:
-        """Told by the pipeline of each page."""
-        with self._lock:
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Count a page. See `OnPage`."""
+        with self._counting:
             self._pages_done += 1
 
-    def begin(self, under_way: ParseJob) -> bool:
-        """Whether the job is to run; not when it was stopped in the queue."""
-        with self._lock:
-            if self.state in ENDED:
-                return False
-            self._under_way, self.state, self._began_at = under_way, State.RUNNING, time.monotonic()
-            return True
+    def begin(self) -> None:
+        """Note that the job has its place and a valid request."""
+        self.state, self._began_at = State.RUNNING, time.monotonic()
 
     def end(self, answer: Json) -> None:
-        """The job's answer; what comes after a stop no longer counts."""
-        with self._lock:
-            if self.state not in ENDED:
-                self._answer = answer
-                self._settle(State.FAILED if "error" in answer else State.COLLECTED)
+        """Keep the job's answer."""
+        self._answer = answer
+        self._settle(State.FAILED if "error" in answer else State.COLLECTED)
 
     def stop(self, state: State) -> None:
-        """Ends the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
-        with self._lock:
-            if self.state in ENDED:
-                return
+        """End the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
+        if self.state not in ENDED:
             self._settle(state)
-        if self._under_way:
-            self._under_way.stop(Cancelled(_CANCELLED))
+            if self.task:
+                self.task.cancel()
 
     def _settle(self, state: State) -> None:
         self.state, self._ended_at = state, time.monotonic()
@@ -184,18 +173,17 @@ class _Job:
         """How the job stands."""
         if self.state is State.RUNNING and self._execution_s() > self._execution_timeout_s:
             self.stop(State.TIMED_OUT)
-        with self._lock:
-            if self.state in ENDED:
-                self._told_at = self._told_at or time.monotonic()
-            output = {name: value for name, value in self._answer.items() if name != "error"}
-            return Look(
-                self.state,
-                output=output or None,
-                error=self._answer.get("error"),
-                execution_s=self._execution_s() if self.state in ENDED else 0.0,
-                delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
-                pages_done=self._pages_done,
-            )
+        if self.state in ENDED:
+            self._told_at = self._told_at or time.monotonic()
+        output = {name: value for name, value in self._answer.items() if name != "error"}
+        return Look(
+            self.state,
+            output=output or None,
+            error=self._answer.get("error"),
+            execution_s=self._execution_s() if self.state in ENDED else 0.0,
+            delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
+            pages_done=self._pages_done,
+        )
 
     def is_over(self) -> bool:
         """Whether the answer was told and kept long enough."""
@@ -205,9 +193,8 @@ class _Job:
         return (self._ended_at or time.monotonic()) - self._began_at if self._began_at is not None else 0.0
 
 
-def _answer(under_way: ParseJob) -> Json:
-    """The whole answer, or the envelope of a job that failed. Raises Cancelled."""
-    parsed = under_way.run()
+def _answer(parsed: ParseResponse) -> Json:
+    """Return the whole answer, or the envelope of a job that failed."""
     if failed := job_error(parsed):
         return response.failure(failed, parsed, limit=sys.maxsize)
     return parsed.model_dump(mode="json", exclude_none=True)

@@ -23,7 +23,7 @@ _POST_S = 5.0
 
 
 class Progress:
-    """An async context manager around a job; `page` may be called from any thread."""
+    """An async context manager around a job; counts its pages and posts how many there are."""
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._job = job
@@ -33,10 +33,10 @@ class Progress:
         self._began = time.monotonic()
         self._over = asyncio.Event()
 
-    def page(self, name: str, expected: int, page: PageResult) -> None:
-        """Told by the pipeline of each page."""
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Count a page. See `OnPage`."""
         with self._lock:
-            self._expected[name] = expected
+            self._expected[document_id] = pages_expected
             self._done += 1
 
     async def __aenter__(self) -> Progress:
