@@ -32,6 +32,7 @@ ROOMS: list[tuple[str, set[str]]] = [
             "log",
             "memory",
             "pictures",
+            "runpod_sdk",
             "settings",
             "threads",
             "ocr_worker",

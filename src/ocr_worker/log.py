@@ -17,13 +17,6 @@ def configure(level: str) -> None:
     package.propagate = False
 
 
-def configure_sdk(level: str) -> None:
-    """Sets the SDK's level. Its default, DEBUG, logs every answer, document text included."""
-    from runpod.serverless.modules.rp_logger import RunPodLogger
-
-    RunPodLogger().set_level(level)
-
-
 def event(log: logging.Logger, name: str, **fields: Any) -> None:
     """One line: the event's name, then each field that is not None; seconds are rounded to milliseconds."""
     told = (f"{key}={_short(value)}" for key, value in fields.items() if value is not None)

@@ -197,9 +197,21 @@ def _loaded(model: type[Model]) -> Model:
 
 
 def on_platform() -> bool:
-    """Whether jobs come from an endpoint, by the rule of the SDK; else `handler.py` makes a dry run."""
+    """Return whether jobs come from an endpoint; otherwise `handler.py` makes a dry run.
+
+    The rule is the SDK's own (`runpod.serverless.worker`), which a contract test compares with this one.
+    """
     dry = any(argument.startswith("--test_input") for argument in sys.argv)
     return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not dry
+
+
+def keep_logs_from_callers() -> None:
+    """Switch off the SDK's log capture, unless the operator chose a mode of it. Call before a job runs.
+
+    From 2.0 on, RunPod's SDK can attach the end of the worker's log to the error that a caller gets; 1.12.0 ignores the
+    variable. Its default, `auto`, captures where prestart hooks are registered.
+    """
+    os.environ.setdefault("RUNPOD_LOG_CAPTURE", "off")
 
 
 def _variable(path: tuple[int | str, ...]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 from pydantic import Field, SecretStr
 
+from ocr_worker import extras
 from ocr_worker.cli import doctor
 from ocr_worker.extras import install_command
 from ocr_worker.settings import Settings
@@ -83,7 +85,11 @@ def test_secrets_are_masked() -> None:
 
 def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine or a bucket without its extra stands in the way, with the command that installs it."""
-    monkeypatch.setattr(doctor, "_version", lambda distribution: None)
+
+    def nothing_installed(distribution: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(extras, "version", nothing_installed)
     bucket = {"bucket_endpoint_url": "https://x/y", "bucket_access_key_id": "k", "bucket_secret_access_key": "s"}
     for settings, extra in (
         (tinyvl.settings(), "paddle"),

@@ -51,7 +51,7 @@ def test_what_was_sent_is_shortened_when_the_result_grows_too_large() -> None:
         stream = PageStream(kept_bytes=2_500)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         for _ in range(4):
-            stream.page("a", 4, page_of("x" * 1_000))
+            stream.on_page("a", 4, page_of("x" * 1_000))
         asyncio.get_running_loop().call_soon(answered.set_result, {"status": "succeeded"})
         collected = [chunk async for chunk in stream.until(answered)]
         return [*collected, stream.last(answered.result())]

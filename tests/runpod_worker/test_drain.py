@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from runpod.serverless.modules import rp_scale
+from runpod.serverless.modules.worker_state import JobsProgress
 
+from ocr_worker import runpod_sdk
+from ocr_worker.runpod_worker.drain import Drain
 from support import doubles
 from support.control_plane import Result
 from support.drawing import WHITE, png, request, tiff
@@ -91,3 +98,53 @@ def test_a_worker_with_nobody_left_to_ask_ends_by_itself(worker_of: StartWorker)
     assert plane.wait_until(lambda: plane.polls >= 2, 10)
     assert not plane.wait(job).stop_pod
     assert worker.exit_code(30) == 0, worker.log()
+
+
+# --------------------------------------------------------------------------- the gate alone
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many jobs the platform was asked for, each time; it always gives one."""
+    numbers: list[int] = []
+
+    async def get_job(session: Any, number: int) -> list[runpod_sdk.Job]:
+        numbers.append(number)
+        return [{"id": "a"}]
+
+    monkeypatch.setattr(rp_scale, "get_job", get_job)
+    yield numbers
+    for job in ("first", "second"):
+        JobsProgress().remove(job)
+
+
+def test_a_drained_gate_asks_nobody(fetched: list[int]) -> None:
+    """The gate hands on what is fetched until the drain is requested, and from then on nothing is fetched."""
+    JobsProgress().add("first")
+    drain = Drain()
+    drain.install(lambda: 2)
+    assert asyncio.run(rp_scale.get_job(None, 1)) == [{"id": "a"}]
+    drain.request("told to")
+    assert asyncio.run(rp_scale.get_job(None, 1)) is None
+    assert len(fetched) == 1
+
+
+def test_the_gate_opens_for_as_many_jobs_as_there_is_room(fetched: list[int]) -> None:
+    """With one of two places taken one job is asked for, however many the SDK wants; with both taken none is, until a
+    job is answered."""
+    Drain().install(lambda: 2)
+    wanted, progress = runpod_sdk.unreachable_concurrency(2), JobsProgress()
+    progress.add("first")
+    asyncio.run(rp_scale.get_job(None, wanted))
+    progress.add("second")
+    assert asyncio.run(rp_scale.get_job(None, wanted)) is None
+    assert fetched == [1]
+
+    async def one_is_answered_meanwhile() -> None:
+        asking = asyncio.create_task(rp_scale.get_job(None, wanted))
+        await asyncio.sleep(0.05)
+        progress.remove("first")
+        await asking
+
+    asyncio.run(one_is_answered_meanwhile())
+    assert fetched == [1, 1]

@@ -46,9 +46,9 @@ def test_the_word_before_the_end_is_not_said() -> None:
     assert progress.told(6) == {"stage": "opening", "pages_done": 0}
     page = PageResult(page=1, status="succeeded")
     for _ in range(5):
-        progress.page("a", 10, page)
+        progress.on_page("a", 10, page)
     assert progress.told(10) == {"stage": "parsing", "pages_done": 5, "pages_expected": 10}
     assert progress.told(4) is None
     for _ in range(5):
-        progress.page("a", 10, page)
+        progress.on_page("a", 10, page)
     assert progress.told(100) is None

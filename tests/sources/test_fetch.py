@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import inspect
 import socket
 import threading
 import time
@@ -305,10 +304,3 @@ def test_a_shown_url_has_no_secret() -> None:
     assert (
         shown(f"https://user:{SECRET}@h.example:8443/a/b.pdf?sig={SECRET}#{SECRET}") == "https://h.example:8443/a/b.pdf"
     )
-
-
-def test_the_sdk_still_has_what_we_use() -> None:
-    """rp_ssrf is no documented API: its functions, parameters and the text that tells a size apart are held here."""
-    assert {"timeout", "max_bytes"} <= set(inspect.signature(rp_ssrf.safe_get).parameters)
-    assert list(inspect.signature(rp_ssrf.iter_content_capped).parameters) == ["response", "chunk_size", "max_bytes"]
-    assert inspect.getsource(rp_ssrf).count("size cap") >= 2

@@ -94,8 +94,12 @@ async def _events(service: Service, asked: ParseRequest, *, with_html: bool) -> 
     loop = asyncio.get_running_loop()
     ready: asyncio.Queue[Event | None] = asyncio.Queue()
 
-    def on_page(name: str, expected: int, page: PageResult) -> None:
-        data = {"document": name, "expected": expected, "page": page.model_dump(mode="json", exclude_none=True)}
+    def on_page(document_id: str, pages_expected: int, page: PageResult) -> None:
+        data = {
+            "document": document_id,
+            "expected": pages_expected,
+            "page": page.model_dump(mode="json", exclude_none=True),
+        }
         if with_html:
             data["rendered"] = [block_html(block) for block in page.blocks or ()]
         loop.call_soon_threadsafe(ready.put_nowait, ("page", data))

@@ -11,9 +11,10 @@ from typing import Literal
 
 from ocr_worker import threads
 from ocr_worker.app.metrics import Metrics
-from ocr_worker.errors import Cancelled, EngineUnavailable, OcrWorkerError, QueueFull, typed
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, typed
 from ocr_worker.log import event
-from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline
+from ocr_worker.parsing.job_host import JobHost
+from ocr_worker.parsing.pipeline import OnPage, Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import EngineInfo, ParseRequest, ParseResponse
 
@@ -104,18 +105,17 @@ class Service:
     async def parse(
         self, request: ParseRequest, *, job_id: str | None = None, on_page: OnPage | None = None
     ) -> ParseResponse:
-        """The answer. A caller who is cancelled takes the job's pages with him.
+        """Run a job and return its response. If it is cancelled, its pages are dropped.
 
-        Raises InvalidRequest, EngineUnavailable, QueueFull, Cancelled.
+        Raises InvalidRequest, EngineUnavailable, QueueFull, Cancelled, Internal.
         """
-        pipeline = self.pipeline()
+        host = JobHost(self.pipeline())
         if self.jobs >= self.settings.queue:
             raise QueueFull(f"{self.jobs} jobs wait already; come again in some seconds")
         self.jobs += 1
         try:
             async with self._running:
-                job = pipeline.job(request, job_id or uuid.uuid4().hex, on_page)
-                response = await _run(job)
+                response = await host.run(request, job_id or uuid.uuid4().hex, on_page)
         except OcrWorkerError as error:
             self._note(error.code)
             raise
@@ -131,11 +131,3 @@ class Service:
     def _note(self, code: str) -> None:
         self.last_error = code
         self.metrics.error(code)
-
-
-async def _run(job: ParseJob) -> ParseResponse:
-    try:
-        return await asyncio.wrap_future(threads.start(job.run, f"job-{job.id}"))
-    except asyncio.CancelledError:
-        job.stop(Cancelled("the caller is gone"))
-        raise

@@ -12,9 +12,9 @@ from contextlib import suppress
 
 from ocr_worker import threads
 from ocr_worker.batch.model import ENDED, Health, JobTimes, Json, Look, State
-from ocr_worker.engines.registry import read_request
-from ocr_worker.errors import Cancelled, EngineUnavailable, Internal, JobExpired, OcrWorkerError, typed
-from ocr_worker.parsing.pipeline import ParseJob, Pipeline
+from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
+from ocr_worker.parsing.job_host import JobHost, typed_errors
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.results import error_info, job_error
 from ocr_worker.wire.schema import ErrorInfo, PageResult, ParseResponse
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _KEPT_S = 60.0  # an answer, after it was first told; a batch's answers together are too much for one memory
 _CLOSE_S = 10.0
-_CANCELLED = "the job was cancelled"
 
 
 class LocalPipeline:
@@ -36,7 +35,7 @@ class LocalPipeline:
         self.payload_bytes = 200_000_000
         self._settings = settings
         self._jobs: dict[str, _Job] = {}
-        self._places = threading.Semaphore(settings.jobs_at_once)
+        self._places = asyncio.Semaphore(settings.jobs_at_once)
         self._starting: Future[Pipeline] | None = None
         self._lost: OcrWorkerError | None = None
         self._lock = threading.Lock()  # of the end of the start against `close`
@@ -52,7 +51,7 @@ class LocalPipeline:
         self._forget()
         job = _Job(str(uuid.uuid4()), job_input, execution_timeout_s)
         self._jobs[job.id] = job
-        threads.start(lambda: self._run(pipeline, job), f"job-{job.id}")
+        job.task = asyncio.create_task(self._run(JobHost(pipeline), job))
         return job.id
 
     async def look(self, job_id: str) -> Look:
@@ -115,34 +114,32 @@ class LocalPipeline:
 
     # ----------------------------------------------------------------- jobs
 
-    def _run(self, pipeline: Pipeline, job: _Job) -> None:
-        """On the job's thread: waits for a place, then does the job."""
-        with self._places:
+    async def _run(self, host: JobHost, job: _Job) -> None:
+        """Wait for a place, then run the job."""
+        async with self._places:
             try:
-                request = read_request(job.input, pipeline.spec)
-                job.input = {}  # the request has it now
-                under_way = pipeline.job(request, job.id, job.page)
-                if job.begin(under_way):
-                    job.end(under_way.run())
-            except Exception as error:
-                if not isinstance(error, OcrWorkerError):
-                    log.exception("unexpected error job=%s", job.id)
-                job.end(error=error_info(typed(error)))
+                with typed_errors(job.id):
+                    request = await host.read(job.input)
+                    job.input = {}  # the request has it now
+                    job.begin()
+                    job.end(await host.run(request, job.id, job.on_page))
+            except OcrWorkerError as error:
+                job.end(error=error_info(error))
 
     def _forget(self) -> None:
         self._jobs = {name: job for name, job in self._jobs.items() if not job.is_over()}
 
 
 class _Job:
-    """One job: its thread writes, the event loop reads. `look` stops one that runs too long, as an endpoint would."""
+    """One job. All but `on_page` runs on the event loop. `look` stops one that runs too long, as an endpoint would."""
 
     def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float) -> None:
         self.id = job_id
         self.input = job_input
         self.state = State.QUEUED
+        self.task: asyncio.Task[None] | None = None  # set by who made the job; ends with it
         self._execution_timeout_s = execution_timeout_s
-        self._lock = threading.Lock()
-        self._under_way: ParseJob | None = None
+        self._counting = threading.Lock()
         self._response: ParseResponse | None = None
         self._error: ErrorInfo | None = None
         self._pages_done = 0
@@ -151,34 +148,27 @@ class _Job:
         self._ended_at: float | None = None
         self._told_at: float | None = None
 
-    def page(self, name: str, expected: int, page: PageResult) -> None:
-        """Told by the pipeline of each page."""
-        with self._lock:
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Count a page. See `OnPage`."""
+        with self._counting:
             self._pages_done += 1
 
-    def begin(self, under_way: ParseJob) -> bool:
-        """Whether the job is to run; not when it was stopped in the queue."""
-        with self._lock:
-            if self.state in ENDED:
-                return False
-            self._under_way, self.state, self._began_at = under_way, State.RUNNING, time.monotonic()
-            return True
+    def begin(self) -> None:
+        """Note that the job has its place and a valid request."""
+        self.state, self._began_at = State.RUNNING, time.monotonic()
 
     def end(self, response: ParseResponse | None = None, error: ErrorInfo | None = None) -> None:
         """End the job with its response, or with the error that it has none for; no effect after `stop`."""
-        with self._lock:
-            if self.state not in ENDED:
-                self._response, self._error = response, job_error(response) if response else error
-                self._settle(State.FAILED if self._error else State.COLLECTED)
+        if self.state not in ENDED:
+            self._response, self._error = response, job_error(response) if response else error
+            self._settle(State.FAILED if self._error else State.COLLECTED)
 
     def stop(self, state: State) -> None:
-        """Ends the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
-        with self._lock:
-            if self.state in ENDED:
-                return
+        """End the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
+        if self.state not in ENDED:
             self._settle(state)
-        if self._under_way:
-            self._under_way.stop(Cancelled(_CANCELLED))
+            if self.task:
+                self.task.cancel()
 
     def _settle(self, state: State) -> None:
         self.state, self._ended_at = state, time.monotonic()
@@ -187,14 +177,13 @@ class _Job:
         """How the job stands."""
         if self.state is State.RUNNING and self._execution_s() > self._execution_timeout_s:
             self.stop(State.TIMED_OUT)
-        with self._lock:
-            if self.state in ENDED:
-                self._told_at = self._told_at or time.monotonic()
-            times = JobTimes(
-                execution_s=self._execution_s() if self.state in ENDED else 0.0,
-                delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
-            )
-            return Look(self.state, self._response, self._error, times, self._pages_done)
+        if self.state in ENDED:
+            self._told_at = self._told_at or time.monotonic()
+        times = JobTimes(
+            execution_s=self._execution_s() if self.state in ENDED else 0.0,
+            delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
+        )
+        return Look(self.state, self._response, self._error, times, self._pages_done)
 
     def is_over(self) -> bool:
         """Whether the answer was told and kept long enough."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import json
 import sys
@@ -13,6 +14,7 @@ from ocr_worker import log
 from ocr_worker.cli import FAILED, OK
 from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest
+from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import load_settings
 from ocr_worker.wire.schema import DocumentResult, PageResult, default_id
@@ -38,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     pipeline.start()
     progress = _Progress(options.sources)
     with progress.display:
-        response = pipeline.job(request, "cli", progress.on_page).run()
+        response = asyncio.run(JobHost(pipeline).run(request, "cli", progress.on_page))
     pipeline.close()
     if options.json:
         print(json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2))
@@ -86,6 +88,6 @@ class _Progress:
             for number, source in enumerate(sources, start=1)
         }
 
-    def on_page(self, name: str, expected: int, page: PageResult) -> None:
-        """Told by the pipeline of each page."""
-        self.display.update(self._tasks[name], total=expected, advance=1)
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Advance the document's bar by a page. See `OnPage`."""
+        self.display.update(self._tasks[document_id], total=pages_expected, advance=1)

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, KeptPages, NoCheckpoints
@@ -35,8 +35,20 @@ from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, 
 
 log = logging.getLogger(__name__)
 
-OnPage = Callable[[str, int, PageResult], None]
 PendingPage = Callable[[], PageOutcome]
+
+
+class OnPage(Protocol):
+    """Receives the pages of a job as they are done.
+
+    Called on the thread of the page's document, which is no event loop's: once per page, in the document's order, and
+    before the job has its response. The threads of a job's documents call at the same time, so a receiver must be
+    thread-safe; it should return soon, since the document's next page waits for it. What it raises fails the document.
+    """
+
+    def __call__(self, document_id: str, pages_expected: int, page: PageResult, /) -> None:
+        """Receive one page. pages_expected: number of pages that were asked for of the document."""
+        ...
 
 
 class Pipeline:
@@ -80,7 +92,7 @@ class Pipeline:
         on_page: OnPage | None = None,
         checkpoints: Checkpoints | None = None,
     ) -> ParseJob:
-        """A job to run. `on_page(document id, pages expected, page)` is told of each page, in its document's order.
+        """Return a job that is ready to run.
 
         Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """

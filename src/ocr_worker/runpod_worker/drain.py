@@ -3,34 +3,27 @@ jobs first, answer every admitted one, then ask the platform for a replacement.
 
 The SDK does not drain: asked to refresh, it goes on taking jobs. And a loop that has as many jobs as it may take looks
 again only after a second, so that short jobs leave the engine idle. Its one seam is the function that fetches jobs, so
-the gate stands there (runpod 1.12.0, `rp_scale.get_job`; tests/test_runpod_sdk.py holds it in place): the SDK is told
-a concurrency that it never reaches, and the gate opens as soon as a job is answered.
+the gate stands there (`runpod_sdk.wrap_job_fetcher`): the SDK is told a concurrency that it never reaches
+(`runpod_sdk.unreachable_concurrency`), and the gate opens as soon as a job is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
+from ocr_worker import runpod_sdk
 from ocr_worker.log import event
+from ocr_worker.runpod_sdk import FetchJobs, Job
 
 log = logging.getLogger(__name__)
-
-GetJobs = Callable[..., Awaitable[list[dict[str, Any]] | None]]
 
 _PAUSE_S = 0.05
 _LOOK_EVERY_S = 0.01
 _HOLD_S = 1.0  # then the SDK looks whether it is to end
-
-
-def told_concurrency(jobs_at_once: int) -> int:
-    """What the SDK is told, constant: it counts jobs in its queue twice, and must never find itself full."""
-    return 2 * jobs_at_once + 1
 
 
 class Drain:
@@ -49,16 +42,14 @@ class Drain:
             event(log, "drain", reason=reason)
 
     def install(self, jobs_at_once: Callable[[], int]) -> None:
-        """Puts the gate between the SDK's loop and its fetching of jobs; before `runpod.serverless.start`.
+        """Put the gate between the SDK's loop and its fetching of jobs; before `runpod.serverless.start`.
 
         jobs_at_once: asked when the loop runs, which it does not in a worker that could not be loaded.
         """
-        from runpod.serverless.modules import rp_scale
+        runpod_sdk.wrap_job_fetcher(lambda fetch_jobs: self._gated(fetch_jobs, jobs_at_once))
 
-        rp_scale.get_job = self._gated(rp_scale.get_job, jobs_at_once)
-
-    def _gated(self, get_jobs: GetJobs, jobs_at_once: Callable[[], int]) -> GetJobs:
-        async def gated(session: Any, wanted: int) -> list[dict[str, Any]] | None:
+    def _gated(self, fetch_jobs: FetchJobs, jobs_at_once: Callable[[], int]) -> FetchJobs:
+        async def gated(session: Any, wanted: int) -> list[Job] | None:
             room = await self._room(jobs_at_once())
             if self.requested:
                 self._leave_if_idle()
@@ -67,7 +58,7 @@ class Drain:
                 return None
             self._polling = True
             try:
-                jobs = await get_jobs(session, min(wanted, room))
+                jobs = await fetch_jobs(session, min(wanted, room))
             finally:
                 self._polling = False
             self._taken += len(jobs or ())
@@ -78,7 +69,9 @@ class Drain:
     async def _room(self, jobs_at_once: int) -> int:
         """How many jobs may be taken; waits a moment while there is no room."""
         deadline = time.monotonic() + _HOLD_S
-        while (room := jobs_at_once - _jobs_in_progress()) <= 0 and time.monotonic() < deadline and not self.requested:
+        while (room := jobs_at_once - runpod_sdk.jobs_in_progress()) <= 0:
+            if self.requested or time.monotonic() >= deadline:
+                break
             await asyncio.sleep(_LOOK_EVERY_S)
         return room
 
@@ -88,18 +81,12 @@ class Drain:
         if not self.requested or self._polling or self._answered < self._taken:
             return False
         # Neighbours have their answers but may still be posting them, and we may be stopped as soon as we ask.
-        while _jobs_in_progress() > 1:
+        while runpod_sdk.jobs_in_progress() > 1:
             await asyncio.sleep(_PAUSE_S)
         event(log, "replacement", answered=self._answered)
         return True
 
     def _leave_if_idle(self) -> None:
         """No job is left whose answer could ask: end, and the platform starts the container again."""
-        if _jobs_in_progress() == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _jobs_in_progress() -> int:
-    from runpod.serverless.modules.worker_state import JobsProgress
-
-    return int(JobsProgress().get_job_count())
+        if runpod_sdk.jobs_in_progress() == 0:
+            runpod_sdk.stop_fetching()

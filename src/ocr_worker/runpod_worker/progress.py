@@ -1,8 +1,8 @@
 """Words on a job's progress, for those who look at `/status` meanwhile.
 
 The SDK's own `progress_update` posts from a thread nobody waits for, and a late word can land after the final answer
-and put the job back in progress. So the words are posted here, through the same function of the SDK (runpod 1.12.0,
-`rp_http.send_result`; tests/test_runpod_sdk.py holds it in place), and the job waits for the last before it answers.
+and put the job back in progress. So a task of the job posts the words (`runpod_sdk.post_progress`), and the job waits
+for the last before it answers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from ocr_worker import runpod_sdk
 from ocr_worker.settings import on_platform
 from ocr_worker.wire.schema import PageResult
 
@@ -22,7 +23,7 @@ _POST_S = 5.0
 
 
 class Progress:
-    """An async context manager around a job; `page` may be called from any thread."""
+    """An async context manager around a job; counts its pages and posts how many there are."""
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._job = job
@@ -32,10 +33,10 @@ class Progress:
         self._began = time.monotonic()
         self._over = asyncio.Event()
 
-    def page(self, name: str, expected: int, page: PageResult) -> None:
-        """Told by the pipeline of each page."""
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Count a page. See `OnPage`."""
         with self._lock:
-            self._expected[name] = expected
+            self._expected[document_id] = pages_expected
             self._done += 1
 
     async def __aenter__(self) -> Progress:
@@ -77,11 +78,7 @@ class Progress:
 
 
 async def _post(job: Mapping[str, Any], told: dict[str, Any]) -> None:
-    from runpod.http_client import AsyncClientSession
-    from runpod.serverless.modules.rp_http import send_result
-
-    async with AsyncClientSession() as session:
-        try:
-            await asyncio.wait_for(send_result(session, {"status": "IN_PROGRESS", "output": told}, job), _POST_S)
-        except TimeoutError:
-            return  # a word less; the answer must not wait for it
+    try:
+        await asyncio.wait_for(runpod_sdk.post_progress(job, told), _POST_S)
+    except TimeoutError:
+        return  # a word less; the answer must not wait for it

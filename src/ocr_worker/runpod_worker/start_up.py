@@ -6,27 +6,21 @@ import logging
 import os
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ocr_worker import runpod_sdk
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.log import event
-from ocr_worker.settings import on_platform
+from ocr_worker.settings import keep_logs_from_callers, on_platform
 
 log = logging.getLogger(__name__)
 
 
-def import_sdk() -> Any:
-    """The SDK (`runpod`), without what costs four fifths of its import: py-cpuinfo measures the processor's clock for a
-    second, in a forked child, to fill one field of a debug log, which does without (runpod 1.12.0, `rp_debugger`)."""
-    import cpuinfo
-
-    measure, cpuinfo.get_cpu_info = cpuinfo.get_cpu_info, dict
-    try:
-        return import_module("runpod")
-    finally:
-        cpuinfo.get_cpu_info = measure
+def load_sdk() -> Any:
+    """Import the SDK and return the package `runpod`."""
+    keep_logs_from_callers()
+    return runpod_sdk.load()
 
 
 class StartUp:
@@ -73,8 +67,4 @@ def fail(error: Exception) -> None:
     if not on_platform():
         print(reason, file=sys.stderr)
         raise SystemExit(1)
-    runpod = import_sdk()
-
-    @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
-    def worker_can_start() -> None:
-        raise RuntimeError(reason)
+    runpod_sdk.report_failed_start(reason)

@@ -31,10 +31,10 @@ class PageStream:
         self._count = 0
         self._room = kept_bytes
 
-    def page(self, name: str, expected: int, page: PageResult) -> None:
-        """Told by the pipeline of each page. A page's parts follow each other, whatever other documents do."""
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Send a page. See `OnPage`. A page's parts follow each other, whatever other documents do."""
         with self._counting:
-            for chunk in chunks_of(name, page, self._count + 1):
+            for chunk in chunks_of(document_id, page, self._count + 1):
                 self._count += 1
                 self._loop.call_soon_threadsafe(self._ready.put_nowait, chunk)
 

@@ -22,7 +22,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import requests
 import stamina
 
-from ocr_worker import threads
+from ocr_worker import runpod_sdk, threads
 from ocr_worker.errors import Cancelled, SourceRejected, SourceTimedOut, SourceTooLarge, SourceUnavailable
 from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.wire.schema import DocumentRequest, UploadedDocument
@@ -140,13 +140,13 @@ class Fetcher:
                     _hang_up(response)
 
     def _get(self, url: str, open_responses: list[requests.Response], given_up: threading.Event) -> bytes:
-        from runpod.serverless.utils.rp_ssrf import SSRFError, iter_content_capped, safe_get
-
         where = shown(url)
         try:
-            response = safe_get(url, timeout=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
-        except SSRFError as error:
-            raise self._refusal(url, error) from None
+            response = runpod_sdk.open_download(url, timeout_s=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
+        except runpod_sdk.DownloadTooLarge:
+            raise self._too_large() from None
+        except runpod_sdk.DownloadRefused:
+            raise _refusal(url) from None
         except requests.RequestException as error:
             raise SourceUnavailable(f"{where} does not answer ({type(error).__name__}); try again later") from None
         except ValueError:  # a host or port that cannot be, as in a redirect to port 99999
@@ -158,8 +158,8 @@ class Fetcher:
                     raise Cancelled("nobody waits for the download any more")
                 self._check_host(response.url)  # first, so that nothing is told of a host that is not allowed
                 _check_status(response, where)
-                return b"".join(iter_content_capped(response, _CHUNK_BYTES, self._max_bytes))
-        except SSRFError:
+                return b"".join(runpod_sdk.read_download(response, chunk_bytes=_CHUNK_BYTES, max_bytes=self._max_bytes))
+        except runpod_sdk.DownloadTooLarge:
             raise self._too_large() from None
         except (requests.RequestException, OSError) as error:
             raise SourceUnavailable(f"{where} broke off ({type(error).__name__}); try again") from None
@@ -181,19 +181,6 @@ class Fetcher:
         if self._allowed_hosts and not any(fnmatch(host, pattern.lower()) for pattern in self._allowed_hosts):
             raise SourceRejected(f"{host} is not among the hosts this worker may fetch from (OCR_ALLOWED_HOSTS)")
 
-    def _refusal(self, url: str, error: Exception) -> Exception:
-        """The SDK has one exception for every refusal; which it was is found out here."""
-        if "size cap" in str(error):
-            return self._too_large()
-        host = urlsplit(url).hostname or ""
-        try:
-            socket.getaddrinfo(host, None)
-        except (OSError, UnicodeError):
-            return SourceUnavailable(f"{host} does not resolve: check the name, or try again later")
-        return SourceRejected(
-            f"{shown(url)} is refused: it, or what it redirects to, is no public address, or redirects too often"
-        )
-
     def _late(self, url: str) -> str:
         return f"{shown(url)} was not read within {self._timeout_s:g} s; try again, or send the file as base64"
 
@@ -204,6 +191,18 @@ def shown(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _refusal(url: str) -> SourceUnavailable | SourceRejected:
+    """Return the error for a URL that the SDK refused: it does not say whether the host failed to resolve."""
+    host = urlsplit(url).hostname or ""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return SourceUnavailable(f"{host} does not resolve: check the name, or try again later")
+    return SourceRejected(
+        f"{shown(url)} is refused: it, or what it redirects to, is no public address, or redirects too often"
+    )
 
 
 def _check_status(response: requests.Response, where: str) -> None:

@@ -1,0 +1,190 @@
+"""Every use this worker makes of RunPod's SDK, the package `runpod`, pinned at 1.12.0. No other module imports it.
+
+Importing this module imports nothing of the SDK. Each function below imports what it needs when it is called, and its
+docstring names the behavior of the SDK that it relies on. Part of that behavior is no documented API, so each function
+has a contract test in tests/test_runpod_sdk.py, which runs against 1.12.0 and 2.0.0rc2. After an upgrade, those tests
+say which function to change. What the SDK sends over HTTP is not a subject here: see `endpoint/workers_api.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from requests import Response
+
+Job = dict[str, Any]
+FetchJobs = Callable[[Any, int], Awaitable[list[Job] | None]]
+
+_importing = threading.Lock()
+
+
+# --------------------------------------------------------------------------- start
+
+
+def load() -> Any:
+    """Import the SDK and return the package `runpod`. Thread-safe.
+
+    In 1.12.0 `rp_debugger` calls py-cpuinfo when it is imported, for one field of a debug log. That call measures the
+    processor's clock for a second in a child process, four fifths of the import. `rp_debugger` accepts an empty answer,
+    so it gets one. 2.0 calls py-cpuinfo only when a job asks for debugger output: there this measure has no effect.
+    """
+    with _importing:
+        if "runpod.serverless" not in sys.modules:
+            import cpuinfo
+
+            get_cpu_info, cpuinfo.get_cpu_info = cpuinfo.get_cpu_info, dict
+            try:
+                import_module("runpod.serverless")
+            finally:
+                cpuinfo.get_cpu_info = get_cpu_info
+    return import_module("runpod")
+
+
+def set_log_level(level: str) -> None:
+    """Set the level of the SDK's log. Its default, DEBUG, logs every result, document text included.
+
+    Relies on `RunPodLogger` being a singleton (1.12.0, 2.0.0rc2).
+    """
+    _module("runpod.serverless.modules.rp_logger").RunPodLogger().set_level(level)
+
+
+def report_failed_start(reason: str) -> None:
+    """Let the worker fail at `runpod.serverless.start` with `reason`, which the platform shows.
+
+    Relies on fitness checks (documented): they run before the first job is fetched, and the first one that raises is
+    reported to the platform and ends the process with exit code 1. They run only on the platform.
+    """
+
+    def worker_can_start() -> None:
+        raise RuntimeError(reason)
+
+    load().serverless.register_fitness_check(worker_can_start)
+
+
+# --------------------------------------------------------------------------- the loop that fetches jobs
+
+
+def wrap_job_fetcher(wrap: Callable[[FetchJobs], FetchJobs]) -> None:
+    """Replace the coroutine function with which the SDK fetches jobs by `wrap` of it. Call before the loop starts.
+
+    Relies on `rp_scale.JobScaler` looking up the global name `rp_scale.get_job` when it is made, and on awaiting it as
+    `get_job(session, number_of_jobs)`, which returns a list of jobs or None (1.12.0, 2.0.0rc2).
+    """
+    rp_scale = _module("runpod.serverless.modules.rp_scale")
+    rp_scale.get_job = wrap(rp_scale.get_job)
+
+
+def unreachable_concurrency(jobs_at_once: int) -> int:
+    """Return a concurrency that the SDK never reaches while `jobs_at_once` jobs run. Constant during a worker's life.
+
+    A loop that is full sleeps for a second before it looks again, so it must not find itself full. Relies on
+    `JobScaler.current_occupancy`, which counts a job up to twice: in its queue and in progress (1.12.0, 2.0.0rc2).
+    Constant, because `JobScaler.set_scale` applies a change only when no job runs.
+    """
+    return 2 * jobs_at_once + 1
+
+
+def jobs_in_progress() -> int:
+    """Return the number of jobs that were fetched and whose results are not posted yet.
+
+    Relies on the singleton `worker_state.JobsProgress`, to which the loop adds each job that it fetched and from which
+    it removes the job after its result was sent (1.12.0, 2.0.0rc2).
+    """
+    return int(_module("runpod.serverless.modules.worker_state").JobsProgress().get_job_count())
+
+
+def stop_fetching() -> None:
+    """Let the SDK's loop end: it fetches no more jobs, finishes those in progress, and `start` returns.
+
+    Relies on the handler of SIGTERM that `JobScaler.start` installs (1.12.0, 2.0.0rc2).
+    """
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+# --------------------------------------------------------------------------- what a job returns
+
+
+def with_replacement(output: Job) -> Job:
+    """Return a handler's output extended by the request to replace this worker.
+
+    Relies on `rp_job.run_job`, which removes `refresh_worker` from the output and posts the result with `stopPod`
+    (documented as "refresh worker"; 1.12.0, 2.0.0rc2). The SDK itself goes on fetching jobs.
+    """
+    return {**output, "refresh_worker": True}
+
+
+def replace_after_stream(config: Job) -> None:
+    """Request the replacement of this worker from a generator, which has no output to extend. Call before it ends.
+
+    Relies on `rp_job.handle_job`, which reads `refresh_worker` from the configuration given to `start` after the
+    generator ended; `JobScaler.handle_job` then also ends the loop (1.12.0, 2.0.0rc2).
+
+    Two more properties of `handle_job` matter to a generator. It collects each yielded object by reference before it
+    posts it, so that an object may be shortened afterwards. It ends a job whose yielded object has `error` at its top.
+    """
+    config["refresh_worker"] = True
+
+
+async def post_progress(job: Mapping[str, Any], output: Job) -> None:
+    """Post `output` as the progress of `job`, and return when it was posted. Failures are logged by the SDK.
+
+    The SDK's own `progress_update` posts from a thread that nobody waits for, so that progress can arrive after the
+    result and put the job back in progress. Relies on `rp_http.send_result` and its payload in `rp_progress`, which
+    marks progress by the status IN_PROGRESS (1.12.0, 2.0.0rc2).
+    """
+    send_result = _module("runpod.serverless.modules.rp_http").send_result
+    async with _module("runpod.http_client").AsyncClientSession() as session:
+        await send_result(session, {"status": "IN_PROGRESS", "output": output}, job)
+
+
+# --------------------------------------------------------------------------- downloads
+
+
+class DownloadRefused(Exception):
+    """The URL, or one it redirects to, has no public address, does not resolve, or redirects too often."""
+
+
+class DownloadTooLarge(Exception):
+    """The body has more bytes than the limit."""
+
+
+def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
+    """Send a GET and return the response, its body unread. Close it after use.
+
+    timeout_s: of connecting, and of each wait for bytes. Raises DownloadRefused, DownloadTooLarge when the announced
+    size exceeds `max_bytes`, and what requests raises; ValueError for a host or port that cannot exist.
+
+    Relies on `rp_ssrf.safe_get`: each address, redirects included, is resolved once, must be public, and is dialed as
+    it was checked. It raises one exception for all refusals; the words "size cap" tell a large body from the others
+    (1.12.0, 2.0.0rc2).
+    """
+    rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
+    try:
+        response: Response = rp_ssrf.safe_get(url, timeout=timeout_s, max_bytes=max_bytes)
+    except rp_ssrf.SSRFError as error:
+        raise (DownloadTooLarge if "size cap" in str(error) else DownloadRefused) from None
+    return response
+
+
+def read_download(response: Response, *, chunk_bytes: int, max_bytes: int) -> Iterator[bytes]:
+    """Yield the body of a response in chunks. Raises DownloadTooLarge, and what requests raises.
+
+    Relies on `rp_ssrf.iter_content_capped`, which counts the bytes whatever size was announced (1.12.0, 2.0.0rc2).
+    """
+    rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
+    try:
+        yield from rp_ssrf.iter_content_capped(response, chunk_bytes, max_bytes)
+    except rp_ssrf.SSRFError:
+        raise DownloadTooLarge from None
+
+
+def _module(name: str) -> Any:
+    load()
+    return import_module(name)

@@ -1,0 +1,28 @@
+"""Contract test: RapidOCR's private names that `engines/embedded/reading/models.py` uses. With the real models."""
+
+from __future__ import annotations
+
+from ocr_worker.engines.base import Pixels
+from ocr_worker.engines.embedded.reading.models import Models
+from support.contracts import contract
+
+
+def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
+    """The detector is loaded once and obeys the `limit_side_len` that is set on it; the recognizer takes its input from
+    `ch_ppocr_rec.typings` and returns each line's words with their boxes."""
+    name = "engines.embedded.reading.models.Models"
+    with contract("rapidocr", f"{name}.__init__", "the names of `params` in RapidOCR's config.yaml"):
+        models = Models()
+    advice = "`RapidOCR._load_det_model` and where `TextDetector.__call__` reads `limit_side_len`"
+    with contract("rapidocr", f"{name}.find_lines", advice):
+        assert models._reader._load_det_model() is models._reader._load_det_model()
+        quads = models.find_lines(own_page, side=1280)
+        assert len(models.find_lines(own_page, side=64)) < len(quads) / 2
+        assert len(models.find_lines(own_page, side=1280)) == len(quads)
+    advice = "`ch_ppocr_rec/typings.py`, and how `RapidOCR.recognize_txt` and `calc_word_boxes` use what it defines"
+    with contract("rapidocr", f"{name}.read_lines", advice):
+        heading = models.read_lines(own_page, quads)[0]
+        assert heading.text == "Water Levels of the Upper Basin"
+        assert [word.text for word in heading.words]
+        assert all(word.box.x1 > word.box.x0 for word in heading.words)
+    models.close()
