@@ -20,6 +20,8 @@ from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
 
+pytestmark = pytest.mark.process
+
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
 
 

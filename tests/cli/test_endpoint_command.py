@@ -11,10 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from support.drawing import WHITE, png, request
 from support.worker_process import HANDLER, environment, in_group
+
+pytestmark = pytest.mark.process
 
 
 def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None:

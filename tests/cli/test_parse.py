@@ -13,6 +13,8 @@ import pytest
 
 from ocr_worker import cli
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 
 

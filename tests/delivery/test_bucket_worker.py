@@ -16,6 +16,8 @@ from support.drawing import WHITE, png, request, tiff
 from support.s3_server import FaultyProxy, S3Server
 from support.worker_process import StartWorker, Worker, eventually
 
+pytestmark = pytest.mark.process
+
 LIMIT = 100_000
 BY_COLOUR = {"OCR_ENGINE": "support.doubles:by_colour", "OCR_INLINE_LIMIT_MB": str(LIMIT / 1e6)}
 

@@ -16,6 +16,8 @@ from support.drawing import WHITE, document, png, tiff
 from support.s3_server import S3Server
 from support.worker_process import StartWorker, Worker, eventually
 
+pytestmark = pytest.mark.process
+
 IN_FLIGHT = 16  # pages of a batch, pages that wait for a writer, pages being written
 
 

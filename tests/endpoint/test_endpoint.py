@@ -19,6 +19,8 @@ from support.calling import ENDED, Client, ready
 from support.drawing import WHITE, png, request, tiff
 from support.worker_process import HANDLER, in_group, python_path
 
+pytestmark = pytest.mark.process
+
 STREAMING = """
 import asyncio, runpod
 

@@ -11,6 +11,8 @@ from support.control_plane import Result
 from support.drawing import WHITE, png, request, tiff
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 DEATHS = {"the engine dies": doubles.ENGINE_DIES, "the engine hangs": doubles.HANGS}
 
 

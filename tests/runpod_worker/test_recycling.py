@@ -62,6 +62,7 @@ def test_what_is_measured_is_there() -> None:
     assert 10e6 < resident_bytes() < container_memory()
 
 
+@pytest.mark.process
 def test_a_worker_is_replaced_after_its_pages(worker_of: StartWorker) -> None:
     """It answers what it has taken, the last answer asks for a new worker, and no other job is taken."""
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_RECYCLE_PAGES="3").wait_ready()

@@ -19,6 +19,8 @@ from support.doubles import READING, Colour
 from support.drawing import WHITE, hexadecimal, png, request, tiff
 from support.worker_process import ROOT, StartWorker, Worker, dry_run
 
+pytestmark = pytest.mark.process
+
 LIMIT = 1_000_000
 
 

@@ -14,6 +14,8 @@ from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def worker(worker_of: StartWorker) -> Worker:

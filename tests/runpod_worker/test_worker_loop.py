@@ -12,6 +12,8 @@ from support.doubles import READING, Colour
 from support.drawing import WHITE, document, hexadecimal, pdf, png, request, tiff
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 LIMIT = 100_000
 
 

@@ -223,12 +223,14 @@ def test_only_allowed_hosts_are_fetched(server: str, private_allowed: None) -> N
 # --------------------------------------------------------------------------- servers
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", ["/good", "/third-time", "/busy", "/redirect"])
 def test_what_passes_is_tried_again(server: str, path: str, private_allowed: None) -> None:
     """A good file comes, also after two errors, after being asked to wait, and through a redirect."""
     assert fetch(url=server + path) == DATA
 
 
+@pytest.mark.process
 def test_retry_after_is_honoured(server: str, private_allowed: None) -> None:
     """Asked to wait a second, it waits about a second; asked to wait beyond the deadline, it gives up at once."""
     started = time.monotonic()
@@ -239,6 +241,7 @@ def test_retry_after_is_honoured(server: str, private_allowed: None) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("path", "code", "retryable"),
     [
@@ -260,6 +263,7 @@ def test_a_server_that_fails_gets_its_code(
     assert (error.code, error.retryable) == (code, retryable)
 
 
+@pytest.mark.process
 def test_a_dead_host_and_an_unknown_name_are_unavailable(private_allowed: None) -> None:
     """Nobody listening, or no such name: worth another try later."""
     assert refusal(url="http://127.0.0.1:9/a", timeout=2).code == "SOURCE_UNAVAILABLE"

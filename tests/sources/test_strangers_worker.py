@@ -20,6 +20,8 @@ from support.files import RED
 from support.stranger_server import GOOD, MAX_SOURCE_MB, Server
 from support.worker_process import HANDLER, StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 SECRET = "s3cr3t"
 DOCUMENTS = 64
 HANDLER_WITH_NAMES = """

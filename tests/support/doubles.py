@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -34,6 +35,7 @@ ENGINE_DIES: Colour = (100, 0, 100)
 OUT_OF_MEMORY: Colour = (100, 100, 0)
 SLOW: Colour = (0, 100, 100)
 HUGE: Colour = (50, 50, 50)
+HELD: Colour = (150, 150, 0)
 
 LARGE = 200_000  # characters
 READING = "the page's colour is"
@@ -55,6 +57,18 @@ def read_slowly(page: PageImage, options: ParseOptions) -> ParsedPage:
     """Reads, after DOUBLE_SECONDS (half a second)."""
     time.sleep(float(os.environ.get("DOUBLE_SECONDS", "0.5")))
     return read(page, options)
+
+
+def read_when_let(page: PageImage, options: ParseOptions) -> ParsedPage:
+    """Reads once the file DOUBLE_GATE is there: a test does first what has to be done while the page is parsed."""
+    wait_for_gate()
+    return read(page, options)
+
+
+def wait_for_gate() -> None:
+    """Returns once the file DOUBLE_GATE is there."""
+    while not Path(os.environ["DOUBLE_GATE"]).exists():
+        time.sleep(0.01)
 
 
 def fail(page: PageImage, options: ParseOptions) -> Any:
@@ -138,6 +152,7 @@ BEHAVIOURS: Mapping[Colour, Behaviour] = MappingProxyType(
         OUT_OF_MEMORY: run_out_of_memory,
         HUGE: answer_huge,
         SLOW: read_slowly,
+        HELD: read_when_let,
     }
 )
 
@@ -147,9 +162,9 @@ class Double:
 
     info = EngineInfo(name="double", version="1", backend="none")
     preferred_dpi = 72
-    batch_size = 4
 
     def __init__(self, behaviour_of: Callable[[Colour], Behaviour]) -> None:
+        self.batch_size = int(os.environ.get("DOUBLE_BATCH", "4"))
         self._behaviour_of = behaviour_of
         self._thread = threading.get_ident()
 
@@ -205,8 +220,8 @@ def babbling(settings: Settings) -> Double:
 
 
 def slow_to_load(settings: Settings) -> Double:
-    """Takes three seconds to come to be."""
-    time.sleep(3)
+    """Comes to be once the file DOUBLE_GATE is there."""
+    wait_for_gate()
     return by_colour(settings)
 
 

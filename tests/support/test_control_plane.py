@@ -11,6 +11,8 @@ import pytest
 
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 HANDLER = """
 import asyncio, runpod
 

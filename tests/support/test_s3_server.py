@@ -19,6 +19,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 
 from support.s3_server import BUCKET, PAGE_KEYS, FaultyProxy, S3Server
 
+pytestmark = pytest.mark.process
+
 HERE = Path(__file__).parents[1]
 IN_PARTS = TransferConfig(multipart_threshold=6 * 2**20, multipart_chunksize=6 * 2**20, use_threads=False)
 LARGE = bytes(range(256)) * 40_000  # two parts

@@ -15,6 +15,8 @@ from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from resources.make_scripts import TEXTS
 from support import files
 
+pytestmark = pytest.mark.process
+
 LINES = ("The gauges rose in February, not in April,", "and the meadows stood under water for nine days.")
 
 

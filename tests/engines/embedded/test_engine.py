@@ -17,6 +17,8 @@ from ocr_worker.engines.embedded import EmbeddedEngine
 from ocr_worker.engines.options import EmbeddedOptions
 from resources.make_page import FOOTER, HEADING, INTRO, LEFT, PAGE_NUMBER, RIGHT, TABLE, TITLE, page_png
 
+pytestmark = pytest.mark.process
+
 MARKDOWN_TABLE = "\n".join(f"| {' | '.join(row)} |" for row in (TABLE[0], ["---"] * 4, *TABLE[1:]))
 MARKDOWN = "\n\n".join([f"# {TITLE}", INTRO, *LEFT, *RIGHT, f"## {HEADING}", MARKDOWN_TABLE])
 RUSSIAN = (

@@ -12,6 +12,8 @@ from ocr_worker.engines.base import PageImage, Pixels
 from ocr_worker.engines.embedded import EmbeddedEngine
 from ocr_worker.engines.options import EmbeddedOptions
 
+pytestmark = pytest.mark.process
+
 ENTRIES = ("alder", "birch", "cedar", "larch", "maple", "rowan", "aspen", "hazel", "elder", "beech")
 
 

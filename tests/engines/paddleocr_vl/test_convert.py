@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from ocr_worker.engines.base import Engine, ParsedPage
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
 from ocr_worker.wire.schema import Block
 from support.planned import block, result
+
+pytestmark = pytest.mark.paddle
 
 CROP = Image.new("RGB", (40, 30), (200, 0, 0))
 HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"

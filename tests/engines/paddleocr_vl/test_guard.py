@@ -15,6 +15,8 @@ import pytest
 
 from ocr_worker.engines.paddleocr_vl import guard
 
+pytestmark = pytest.mark.process
+
 # A server whose child has a session of its own and does not listen to SIGTERM, as a frozen one.
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 SERVER = f"""

@@ -15,16 +15,20 @@ import pytest
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl import Builder, create
-from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import load_settings
 from support import tinyvl, vllm_command
 from support.model_server import TEXT
 
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
+
 SOON_S = 20
 
 
-def built(folder: Path, **fields: Any) -> PaddleOcrVl:
+def built(folder: Path, **fields: Any) -> Any:
+    """An engine whose server may be revived."""
+    from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+
     engine = create(tinyvl.settings(**vllm_command.fields(folder, **fields)))
     assert isinstance(engine, PaddleOcrVl)
     return engine

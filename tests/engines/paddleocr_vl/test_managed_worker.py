@@ -20,6 +20,8 @@ from support import tinyvl, vllm_command
 from support.drawing import request
 from support.worker_process import StartWorker, dry_run
 
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
+
 REAL = os.environ.get("VLLM_UNDER_TEST")
 START_S = 180 if REAL else 30
 ANSWER_S = 240 if REAL else 60

@@ -14,6 +14,8 @@ from support import tinyvl
 from support.model_server import TEXT, ModelServer
 from support.worker_process import StartWorker, Worker, dry_run
 
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
+
 
 @pytest.fixture
 def double() -> Iterator[ModelServer]:

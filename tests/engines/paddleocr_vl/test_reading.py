@@ -16,6 +16,8 @@ from ocr_worker.engines.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, InvalidRequest
 from support import tinyvl
 
+pytestmark = pytest.mark.paddle
+
 THREE = tinyvl.LINES[:3]
 
 

@@ -25,6 +25,8 @@ from ocr_worker.settings import Settings, load_settings
 from support import tinyvl
 from support.model_server import TEXT, ModelServer
 
+pytestmark = pytest.mark.paddle
+
 StartServer = Callable[..., ModelServer]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from support import tinyvl
 
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
+
 # Ends with code 3 when Paddle was imported on the way: seconds that a worker which cannot start should not take.
 START = """
 import sys

@@ -16,6 +16,8 @@ import pytest
 from support import tinyvl
 from support.worker_process import StartWorker, Worker
 
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
+
 ROOT = Path(__file__).parents[3]
 OPTIONS = {"max_new_tokens": tinyvl.LIMIT}
 

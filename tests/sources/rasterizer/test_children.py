@@ -27,6 +27,8 @@ from ocr_worker.sources.rasterizer import RasterPool
 from support import files
 from support.files import RED, request
 
+pytestmark = pytest.mark.process
+
 GOOD = files.pages([files.filled(RED)] * 3)
 
 

@@ -17,6 +17,8 @@ from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool,
 from support import files
 from support.files import RED, request, saved
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[RasterPool]:
