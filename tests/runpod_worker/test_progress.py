@@ -38,7 +38,7 @@ def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
 @pytest.mark.process
 def test_a_dry_run_has_nobody_to_tell(tmp_path: Path) -> None:
     """A job that takes long in a dry run says nothing to an address that is not there."""
-    job_input = json.dumps({"input": request(tiff([doubles.SLOW] * 2))})
+    job_input = json.dumps({"input": request(png(doubles.SLOW))})
     done = dry_run(["--test_input", job_input], tmp_path, OCR_ENGINE="support.doubles:by_colour", DOUBLE_SECONDS="6")
     assert done.returncode == 0, done.stderr
     assert "Failed to return" not in done.stdout + done.stderr
