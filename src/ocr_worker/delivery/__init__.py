@@ -94,6 +94,7 @@ class Deliveries:
             given.accessSecret,
             name=given.bucketName,
             link_s=self._settings.bucket_link_s,
+            patience_s=self._settings.bucket_patience_s,
         )
 
 
@@ -104,4 +105,12 @@ def _bucket_of(settings: Settings) -> Bucket | None:
     from ocr_worker.delivery.bucket import Bucket
 
     name, region = settings.bucket_name, settings.bucket_region
-    return Bucket.at(url, key, secret.get_secret_value(), name=name, region=region, link_s=settings.bucket_link_s)
+    return Bucket.at(
+        url,
+        key,
+        secret.get_secret_value(),
+        name=name,
+        region=region,
+        link_s=settings.bucket_link_s,
+        patience_s=settings.bucket_patience_s,
+    )
