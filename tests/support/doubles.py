@@ -205,8 +205,9 @@ def by_colour(settings: Settings) -> Double:
 
 
 def reading(settings: Settings) -> Double:
-    """Reads every page, each after DOUBLE_SECONDS when that is set."""
-    return Double(lambda colour: read_slowly if "DOUBLE_SECONDS" in os.environ else read)
+    """Reads every page, each after DOUBLE_SECONDS when that is set; those of the colour HELD wait for DOUBLE_GATE."""
+    usual = read_slowly if "DOUBLE_SECONDS" in os.environ else read
+    return Double(lambda colour: read_when_let if colour == HELD and "DOUBLE_GATE" in os.environ else usual)
 
 
 def raising(settings: Settings) -> Double:

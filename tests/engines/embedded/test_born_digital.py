@@ -14,6 +14,7 @@ from ocr_worker.engines.options import EmbeddedOptions
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from resources.make_scripts import TEXTS
 from support import files
+from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
@@ -22,7 +23,7 @@ LINES = ("The gauges rose in February, not in April,", "and the meadows stood un
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[RasterPool]:
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=20)
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
     yield pool
     pool.close()
 
