@@ -112,7 +112,8 @@ class Runner:
             return False
         if self._stopped or self.waiting:
             return True
-        return planning.done() and not self._ledger.query("SELECT 1 FROM jobs WHERE state = 'planned' LIMIT 1")
+        unsent = "SELECT 1 FROM jobs WHERE state IN ('planned', 'submitting') LIMIT 1"
+        return planning.done() and not self._ledger.query(unsent)
 
     async def _next_event(self) -> None:
         if self._carried:
