@@ -7,9 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.control_plane import ControlPlane
 from support.worker_process import HANDLER, StartWorker, Worker, start_worker
+
+# A property holds or does not, whatever else the machine does meanwhile.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="module")

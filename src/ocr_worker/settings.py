@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         None, validation_alias="BUCKET_REGION", description="none: the endpoint's host tells it, if it matters"
     )
     bucket_link_s: int = Field(604_800, ge=60, le=604_800, description="how long a signed URL is good; seven days")
+    bucket_patience_s: float = Field(
+        60, gt=0, description="Seconds during which a failing request to the bucket is retried"
+    )
 
     backend: Literal[
         "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"

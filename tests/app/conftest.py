@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.scripted_worker import Script, app_of, page, played, served
+from support.waiting import PATIENCE_S
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -17,8 +18,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 def browser() -> Iterator[Any]:
     if not CHROMIUM.exists():
         pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield chromium
         chromium.close()
@@ -39,7 +41,7 @@ def url(script: Script) -> Iterator[str]:
 def tab(browser: Any, url: str) -> Iterator[Any]:
     """The page, opened at desktop size; at the end no error was left uncaught, and the policy was not broken."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_S * 1000)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
     opened = context.new_page()
     faults: list[str] = []

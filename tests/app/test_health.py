@@ -5,20 +5,45 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
 import requests
 
 from support import doubles
-from support.app_process import free_port, health, serving
+from support.app_process import App, free_port, health, serving
 from support.drawing import WHITE, png, request, tiff
-from support.worker_process import eventually
+from support.waiting import PATIENCE_S, eventually
+
+pytestmark = pytest.mark.process
+
+
+BY_COLOUR = {"OCR_ENGINE": "support.doubles:by_colour"}
+
+
+class Caller:
+    """Somebody who asks on a thread of his own for a page of this colour."""
+
+    def __init__(self, app: App, colour: doubles.Colour) -> None:
+        self.answer: requests.Response | None = None
+        self._app, self._colour = app, colour
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        url, job_input = f"{self._app.url}/v1/parse", request(png(self._colour))
+        self.answer = requests.post(url, json=job_input, timeout=PATIENCE_S)
+
+    def wait(self) -> requests.Response:
+        self._thread.join(PATIENCE_S)
+        assert self.answer is not None
+        return self.answer
 
 
 def test_health_and_metrics_count(tmp_path: Path) -> None:
     """What was parsed and what failed is counted by status and code; health names engine, replicas and memory."""
-    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour") as app:
+    with serving(tmp_path / "log", **BY_COLOUR) as app:
         app.wait(200)
-        requests.post(f"{app.url}/v1/parse", files={"file": tiff([WHITE, doubles.RAISES])}, timeout=30)
-        told, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=5).text
+        requests.post(f"{app.url}/v1/parse", files={"file": tiff([WHITE, doubles.RAISES])}, timeout=PATIENCE_S)
+        told, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=PATIENCE_S).text
     assert (told["state"], told["engine"]["name"], told["replicas"]) == ("ready", "double", {"alive": 1, "total": 1})
     assert told["last_error"] == "PAGE_FAILED"
     assert told["memory_bytes"] > 1_000_000
@@ -32,55 +57,52 @@ def test_health_and_metrics_count(tmp_path: Path) -> None:
 
 def test_a_full_queue_says_come_again(tmp_path: Path) -> None:
     """More jobs than may wait are answered 429 with a time to come again; the others are answered."""
-    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", OCR_QUEUE="3", DOUBLE_SECONDS="0.5") as app:
+    gate = tmp_path / "gate"
+    with serving(tmp_path / "log", **BY_COLOUR, OCR_QUEUE="3", DOUBLE_GATE=str(gate)) as app:
         app.wait(200)
-        answers: list[requests.Response] = []
-
-        def ask() -> None:
-            answers.append(requests.post(f"{app.url}/v1/parse", json=request(png(doubles.SLOW)), timeout=60))
-
-        callers = [threading.Thread(target=ask) for _ in range(8)]
-        for caller in callers:
-            caller.start()
-        for caller in callers:
-            caller.join(60)
-    codes = [answer.status_code for answer in answers]
-    assert sorted(set(codes)) == [200, 429]
-    assert codes.count(200) >= 3
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    assert refused.headers["Retry-After"] == "5"
-    assert refused.json()["code"] == "QUEUE_FULL"
+        callers = [Caller(app, doubles.HELD) for _ in range(8)]
+        assert eventually(lambda: sum(caller.answer is not None for caller in callers) == 5)
+        gate.touch()
+        answers = [caller.wait() for caller in callers]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert [answer.status_code for answer in answers if answer not in refused] == [200] * 3
+    assert len(refused) == 5
+    assert refused[0].headers["Retry-After"] == "5"
+    assert refused[0].json()["code"] == "QUEUE_FULL"
 
 
 def test_ping_tells_an_engine_that_died(tmp_path: Path) -> None:
     """Ready until the engine is lost, dead from then on, and every parse says so."""
-    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour") as app:
+    with serving(tmp_path / "log", **BY_COLOUR) as app:
         app.wait(200)
         assert (
-            requests.post(f"{app.url}/v1/parse", json=request(png(doubles.ENGINE_DIES)), timeout=30).status_code == 503
+            requests.post(f"{app.url}/v1/parse", json=request(png(doubles.ENGINE_DIES)), timeout=PATIENCE_S).status_code
+            == 503
         )
-        assert eventually(lambda: app.ping() == 503, 1)
-        answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=30)
+        assert eventually(lambda: app.ping() == 503)
+        answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=PATIENCE_S)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_UNAVAILABLE")
         assert health(app)["state"] == "dead"
 
 
 def test_ping_tells_an_engine_that_hangs(tmp_path: Path) -> None:
     """An engine that does not answer in its time is lost, and `/ping` says so as soon as it is given up."""
-    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1") as app:
+    with serving(tmp_path / "log", **BY_COLOUR, OCR_ENGINE_TIMEOUT_S="1") as app:
         app.wait(200)
-        answer = requests.post(f"{app.url}/v1/parse", json=request(png(doubles.HANGS)), timeout=30)
+        answer = requests.post(f"{app.url}/v1/parse", json=request(png(doubles.HANGS)), timeout=PATIENCE_S)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_TIMED_OUT")
-        assert eventually(lambda: app.ping() == 503, 1)
+        assert eventually(lambda: app.ping() == 503)
 
 
 def test_ping_tells_an_engine_that_loads_and_one_that_cannot(tmp_path: Path) -> None:
     """204 while the engine loads, 503 and the reason's code when it cannot."""
-    with serving(tmp_path / "slow", OCR_ENGINE="support.doubles:slow_to_load") as app:
+    gate = tmp_path / "gate"
+    with serving(tmp_path / "slow", OCR_ENGINE="support.doubles:slow_to_load", DOUBLE_GATE=str(gate)) as app:
         app.wait(204)
-        answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=30)
+        answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=PATIENCE_S)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_UNAVAILABLE")
-        app.wait(200, 20)
+        gate.touch()
+        app.wait(200)
     with serving(tmp_path / "never", OCR_ENGINE="support.doubles:unstartable") as app:
         app.wait(503)
         assert health(app)["last_error"] == "WEIGHTS_MISSING"
@@ -88,35 +110,31 @@ def test_ping_tells_an_engine_that_loads_and_one_that_cannot(tmp_path: Path) -> 
 
 def test_a_stop_lets_jobs_go_on(tmp_path: Path) -> None:
     """Told to stop, the app answers the job under way and then ends with 0."""
-    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", DOUBLE_SECONDS="1") as app:
+    gate = tmp_path / "gate"
+    with serving(tmp_path / "log", **BY_COLOUR, DOUBLE_GATE=str(gate), OCR_GRACE_S=str(PATIENCE_S)) as app:
         app.wait(200)
-        answers: list[requests.Response] = []
-        caller = threading.Thread(
-            target=lambda: answers.append(
-                requests.post(f"{app.url}/v1/parse", json=request(png(doubles.SLOW)), timeout=30)
-            )
-        )
-        caller.start()
-        assert eventually(lambda: health(app)["jobs"] == 1, 5)
+        caller = Caller(app, doubles.HELD)
+        assert eventually(lambda: health(app)["jobs"] == 1)
         app.process.terminate()
-        caller.join(30)
-        assert [answer.status_code for answer in answers] == [200]
-        assert app.process.wait(20) in (0, -15)
+        assert eventually(lambda: app.ping() is None)
+        gate.touch()
+        assert caller.wait().status_code == 200
+        assert app.process.wait(PATIENCE_S) in (0, -15)
 
 
 def test_others_need_a_key(tmp_path: Path) -> None:
     """Without keys the app listens on loopback only, unless it is told otherwise."""
-    with serving(tmp_path / "log", "--host", "0.0.0.0", OCR_ENGINE="support.doubles:by_colour") as app:
-        assert app.process.wait(30) == 1
+    with serving(tmp_path / "log", "--host", "0.0.0.0", **BY_COLOUR) as app:
+        assert app.process.wait(PATIENCE_S) == 1
         assert "SETTINGS_INVALID: anybody who reaches 0.0.0.0" in app.log()
-    with serving(tmp_path / "log", "--host", "0.0.0.0", "--open", OCR_ENGINE="support.doubles:by_colour") as app:
+    with serving(tmp_path / "log", "--host", "0.0.0.0", "--open", **BY_COLOUR) as app:
         app.wait(200)
 
 
 def test_health_has_a_port_of_its_own(tmp_path: Path) -> None:
     """A load balancer finds `/ping` on the port that it was promised."""
     port = free_port()
-    with serving(tmp_path / "log", OCR_ENGINE="support.doubles:by_colour", PORT_HEALTH=str(port)) as app:
+    with serving(tmp_path / "log", **BY_COLOUR, PORT_HEALTH=str(port)) as app:
         app.wait(200)
-        assert requests.get(f"http://127.0.0.1:{port}/ping", timeout=5).status_code == 200
-        assert requests.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 404
+        assert requests.get(f"http://127.0.0.1:{port}/ping", timeout=PATIENCE_S).status_code == 200
+        assert requests.get(f"http://127.0.0.1:{port}/health", timeout=PATIENCE_S).status_code == 404

@@ -18,6 +18,7 @@ from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseOptions, ParseRequest
 from support.app_process import App, serving
 from support.drawing import WHITE, document, pdf, png
+from support.waiting import PATIENCE_S
 
 # Of these no caller of the app hears: the batch client's own, and the start's.
 ELSEWHERE = {error.code for error in every_error(ClientError)} | {"SETTINGS_INVALID"}
@@ -97,7 +98,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 @pytest.fixture(scope="module")
 def answers(app: App) -> dict[str, Any]:
     """What the running app says that `/v1/parse` answers, by status."""
-    found: dict[str, Any] = requests.get(f"{app.url}/openapi.json", timeout=10).json()
+    found: dict[str, Any] = requests.get(f"{app.url}/openapi.json", timeout=PATIENCE_S).json()
     responses: dict[str, Any] = found["paths"]["/v1/parse"]["post"]["responses"]
     return responses
 
@@ -133,12 +134,13 @@ REQUESTS = st.one_of(
 FORMS = ("application/json", "text/markdown", "application/x-ndjson", "text/event-stream", "*/*", "image/png")
 
 
+@pytest.mark.process
 @settings(max_examples=200, deadline=None)
 @given(asked=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
 def test_answers_are_as_told(app: App, answers: dict[str, Any], asked: Any, accept: str, render: str) -> None:
     """Whatever is asked, the answer has a status and a form that the document names, and no fault is ours."""
     headers = {"Content-Type": "application/json", "Accept": accept}
-    answer = requests.post(f"{app.url}/v1/parse{render}", data=json.dumps(asked), headers=headers, timeout=30)
+    answer = requests.post(f"{app.url}/v1/parse{render}", data=json.dumps(asked), headers=headers, timeout=PATIENCE_S)
     assert answer.headers["Content-Type"].partition(";")[0] in answers[str(answer.status_code)]["content"]
     assert answer.status_code != 500, answer.text
     if answer.status_code == 503:

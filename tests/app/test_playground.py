@@ -11,11 +11,10 @@ import httpx
 import pytest
 
 from ocr_worker.app import playground
-from support.page_actions import BUSY, DONE, PDF, block, box, is_dark, is_lit, send
+from support.page_actions import BUSY, DONE, PDF, block, box, expect, is_dark, is_lit, send
 from support.scripted_worker import Script, failed_page, page, page_event, played, summary
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-expect = playwright.expect
+pytestmark = pytest.mark.browser
 
 # --------------------------------------------------------------------------- what is served
 
@@ -191,7 +190,7 @@ def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
             requestAnimationFrame(tick); }"""
     )
     send(tab)
-    expect(tab.locator("#told")).to_have_text("300 pages read in 1.5 s by scripted 1", timeout=30_000)
+    expect(tab.locator("#told")).to_have_text("300 pages read in 1.5 s by scripted 1")
     expect(tab.locator(".page")).to_have_count(300)
     tab.mouse.move(640, 600)
     for _ in range(40):

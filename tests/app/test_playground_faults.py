@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from ocr_worker.wire.schema import Block, ErrorInfo, PageWarning
-from support.page_actions import DONE, PDF, send
+from support.page_actions import DONE, PDF, expect, send
 from support.scripted_worker import BLOCKS, Script, failed_page, page, page_event, played, problem, summary
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-expect = playwright.expect
+pytestmark = pytest.mark.browser
 
 # --------------------------------------------------------------------------- what can go wrong
 

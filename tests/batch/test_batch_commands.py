@@ -37,6 +37,8 @@ from support.calling import ready
 from support.drawing import pdf
 from support.worker_process import HANDLER, in_group
 
+pytestmark = pytest.mark.process
+
 SECONDS_A_PAGE = 0.06
 UNDER_WAY = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')"
 BACK = "SELECT COUNT(*) FROM jobs WHERE state = 'collected'"

@@ -39,6 +39,8 @@ from support.drawing import tiff
 from support.s3_server import S3Server
 from support.worker_process import HANDLER
 
+pytestmark = pytest.mark.process
+
 DOCUMENTS = 40
 KILLS, SEED = 10, 20260401
 SLOW = {**WORKERS, "OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": "0.08"}

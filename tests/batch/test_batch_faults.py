@@ -31,6 +31,8 @@ from support.drawing import tiff
 from support.faulty_front import Front
 from support.worker_process import HANDLER
 
+pytestmark = pytest.mark.process
+
 MEGABYTE = 1 << 20
 
 

@@ -21,6 +21,8 @@ from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
 from support.interleaving import WatchedLock, meanwhile
 
+pytestmark = pytest.mark.process
+
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
 
 

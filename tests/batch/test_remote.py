@@ -21,6 +21,8 @@ from support.drawing import WHITE, png, request, tiff
 from support.faulty_endpoint import KEY, LIMITS, QUEUED, TAKEN, Answer, Server, play, remote, submit
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 
 async def until(service: Service, job: str, *states: State, timeout: float = 40) -> Look:
     """The first look at the job in one of these states. Raises AssertionError."""

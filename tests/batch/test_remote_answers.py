@@ -171,6 +171,7 @@ def delivered(server: Server, path: str = "file", **changed: Any) -> Answer:
     return Answer(body={"status": "COMPLETED", "output": {"status": "succeeded", "documents": [], "delivery": link}})
 
 
+@pytest.mark.process
 def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> None:
     """Through a redirect, a 503, a broken connection and damaged bytes the whole answer comes, without the key having
     gone to the bucket; a streamed summary is fetched as well; no log holds the signed query."""
@@ -197,6 +198,7 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
     assert "call_retried" in caplog.text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("answer", "changed", "tries", "told"),
     [
@@ -229,6 +231,7 @@ def test_an_answer_that_cannot_be_had_is_told(answer: Answer, changed: Any, trie
 # --------------------------------------------------------------------------- pace
 
 
+@pytest.mark.process
 def test_calls_stay_below_the_published_rates() -> None:
     """160 looks at once are never more than forty, and take the second that eighty of them cost; fifteen cancellations
     are never more than ten, and five of them cost the other second."""

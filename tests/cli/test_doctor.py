@@ -23,6 +23,7 @@ class WithSecrets(Settings):
     server_url: str = Field("")
 
 
+@pytest.mark.paddle
 def test_ready() -> None:
     """On whole weights and a device that is there the worker could start; versions, weights and limits are told."""
     report = doctor.examine(tinyvl.settings())
@@ -33,6 +34,7 @@ def test_ready() -> None:
         assert told in text
 
 
+@pytest.mark.paddle
 def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
     """An external server by host and port alone; a managed one by its command, which must be there."""
     external = doctor.examine(
@@ -54,6 +56,7 @@ def test_missing_weights(tmp_path: Path) -> None:
     assert "ocr-worker weights fetch --version v1.6" in "\n".join(report.lines)
 
 
+@pytest.mark.paddle
 def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
     """With downloads allowed, missing weights do not stand in the way."""
     report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path, download_weights=True))

@@ -8,13 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from support.drawing import WHITE, png, request
-from support.worker_process import HANDLER, environment, in_group
+from support.processes import in_group
+from support.waiting import PATIENCE_S, eventually
+from support.worker_process import HANDLER, environment
+
+pytestmark = pytest.mark.process
 
 
 def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None:
@@ -31,21 +35,18 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 60
-        while "worker-1: ready" not in told.read_text():
-            assert time.monotonic() < deadline, (tmp_path / "stderr").read_text()
-            time.sleep(0.1)
+        assert eventually(lambda: "worker-1: ready" in told.read_text()), (tmp_path / "stderr").read_text()
         text = told.read_text()
         url = re.search(r"^Endpoint: (\S+)$", text, re.MULTILINE)
         assert url
         assert f"curl -s {url[1]}/runsync" in text
         assert "Not the real platform:" in text
-        done = requests.post(f"{url[1]}/runsync", json={"input": request(png(WHITE))}, timeout=60).json()
+        done = requests.post(f"{url[1]}/runsync", json={"input": request(png(WHITE))}, timeout=PATIENCE_S).json()
         assert done["status"] == "COMPLETED"
         worker = int(re.search(r"worker-1: started, pid (\d+)", text)[1])  # type: ignore[index]
         assert in_group(worker) != []
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(PATIENCE_S) == 130
         assert in_group(worker) == []
         assert "worker-1: ended with 0" in told.read_text()
         assert "worker-1 | " in (tmp_path / "stderr").read_text()
@@ -53,7 +54,7 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            process.wait(PATIENCE_S)
 
 
 def test_wrong_usage_is_told_in_a_line(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_wrong_usage_is_told_in_a_line(tmp_path: Path) -> None:
                 env=environment({}),
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=PATIENCE_S,
                 check=False,
             )
             assert done.returncode == 2

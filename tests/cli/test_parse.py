@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from ocr_worker import cli
+from support.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +31,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ocr_worker.cli", *map(str, arguments)]
     variables = {**os.environ, **environment}
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False)
 
 
 def test_markdown_goes_to_stdout_and_nothing_else(page: Path) -> None:

@@ -14,7 +14,10 @@ import requests
 from support import doubles
 from support.drawing import WHITE, png, request, tiff
 from support.s3_server import FaultyProxy, S3Server
-from support.worker_process import StartWorker, Worker, eventually
+from support.waiting import PATIENCE_S, eventually
+from support.worker_process import StartWorker, Worker
+
+pytestmark = pytest.mark.process
 
 LIMIT = 100_000
 BY_COLOUR = {"OCR_ENGINE": "support.doubles:by_colour", "OCR_INLINE_LIMIT_MB": str(LIMIT / 1e6)}
@@ -67,7 +70,7 @@ def test_an_answer_that_is_too_large_goes_to_the_bucket(worker: Worker) -> None:
     assert result.output["degraded"] == []
     assert [document["pages"] for document in result.output["documents"]] == [[]]
     delivery = result.output["delivery"]
-    body = requests.get(delivery["url"], timeout=10).content
+    body = requests.get(delivery["url"], timeout=PATIENCE_S).content
     assert (len(body), hashlib.sha256(body).hexdigest()) == (delivery["bytes"], delivery["sha256"])
     whole = json.loads(body)
     assert [page["page"] for page in whole["documents"][0]["pages"]] == [1, 2]
@@ -122,29 +125,40 @@ def test_a_worker_without_a_bucket_says_so(worker_of: StartWorker) -> None:
 def test_a_wrong_bucket_stops_the_worker(worker_of: StartWorker, s3: S3Server, code: str) -> None:
     """With a wrong key, secret, bucket or right in its settings the worker tells the platform why it does not start."""
     worker = worker_of(**BY_COLOUR, **wrong_settings(s3)[code])
-    reason = worker.plane.unhealthy(30)
+    reason = worker.plane.unhealthy()
     assert reason is not None
     assert "BUCKET_REJECTED" in reason
     assert code in reason
 
 
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `open_worker` writes a line for each page it has read."""
+    journal = tmp_path_factory.mktemp("journal") / "journal"
+    journal.touch()
+    return journal
+
+
+@pytest.fixture(scope="module")
+def open_worker(worker_of: StartWorker, journal: Path) -> Worker:
+    """A worker that takes buckets from jobs."""
+    return worker_of(**BY_COLOUR, OCR_JOB_BUCKETS="true", DOUBLE_JOURNAL=str(journal)).wait_ready()
+
+
 @pytest.mark.parametrize("code", WRONG)
-def test_a_job_with_a_wrong_bucket_costs_no_page(
-    worker_of: StartWorker, s3: S3Server, code: str, tmp_path: Path
-) -> None:
+def test_a_job_with_a_wrong_bucket_costs_no_page(open_worker: Worker, s3: S3Server, code: str, journal: Path) -> None:
     """A job whose own bucket is wrong fails with the reason before the engine sees a page; one with the right bucket
     gets its answer there."""
-    journal = tmp_path / "journal"
-    worker = worker_of(**BY_COLOUR, OCR_JOB_BUCKETS="true", DOUBLE_JOURNAL=str(journal)).wait_ready()
-    failed = worker.answer(request(tiff([WHITE] * 3)), s3Config=brought(wrong_settings(s3)[code]))
+    before = journal.read_text()
+    failed = open_worker.answer(request(tiff([WHITE] * 3)), s3Config=brought(wrong_settings(s3)[code]))
     assert failed.error is not None
     assert failed.error.startswith("BUCKET_REJECTED: ")
     assert code in failed.error
     assert failed.output["retryable"] is False
-    assert not journal.exists()
-    good = worker.answer(request(png(WHITE), delivery="bucket"), s3Config=brought(s3.settings()))
+    assert journal.read_text() == before
+    good = open_worker.answer(request(png(WHITE), delivery="bucket"), s3Config=brought(s3.settings()))
     assert good.output["delivery"]["bucket"] == s3.settings()["BUCKET_NAME"]
-    assert journal.read_text().split() == ["1"]
+    assert journal.read_text().removeprefix(before).split() == ["1"]
 
 
 # --------------------------------------------------------------------------- networks that fail
@@ -155,7 +169,7 @@ def test_an_answer_outlasts_a_bad_spell(worker_of: StartWorker, s3: S3Server, pr
     worker = worker_of(**BY_COLOUR, **s3.settings(proxy.url)).wait_ready()
     proxy.unavailable_for(20)
     job = worker.plane.submit(request(png(doubles.LARGE_MARKDOWN)))
-    result = worker.plane.wait(job, 120)
+    result = worker.plane.wait(job)
     assert result.error is None
     assert json.loads(s3.get(result.output["delivery"]["key"]))["coverage"]["pages_parsed"] == 1
     retried = re.search(r"event=bucket_retried .*times=(\d+)", worker.log())
@@ -167,7 +181,7 @@ def test_a_part_that_is_cut_is_sent_again(worker_of: StartWorker, s3: S3Server, 
     """Connections cut inside the parts of a large answer cost a retry each, and the answer is whole."""
     worker = worker_of(**BY_COLOUR, **s3.settings(proxy.url)).wait_ready()
     proxy.cut_uploads(times=2, after_bytes=1_000_000)
-    result = worker.plane.wait(worker.plane.submit(request(tiff([doubles.HUGE] * 4))), 120)
+    result = worker.plane.wait(worker.plane.submit(request(tiff([doubles.HUGE] * 4))))
     assert result.error is None
     delivery = result.output["delivery"]
     assert delivery["bytes"] > 20_000_000
@@ -184,7 +198,7 @@ def test_a_bucket_that_is_gone_costs_what_does_not_fit(
 ) -> None:
     """The bucket goes away for good while two jobs are read: the one that fits without its pictures comes inline and
     says why, the other fails with the code and its account; pages parsed before are kept."""
-    worker = worker_of(**BY_COLOUR, **s3.settings(proxy.url)).wait_ready()
+    worker = worker_of(**BY_COLOUR, **s3.settings(proxy.url), OCR_BUCKET_PATIENCE_S="5").wait_ready()
     plane = worker.plane
     pages = [WHITE, WHITE, *[doubles.SLOW] * 6]
     degraded = plane.submit(
@@ -192,14 +206,14 @@ def test_a_bucket_that_is_gone_costs_what_does_not_fit(
     )
     failed = plane.submit(request(tiff([*pages, doubles.LARGE_MARKDOWN])))
     kept = "ocr-worker/checkpoints/gone/"
-    assert eventually(lambda: len(s3.keys(kept)) >= 2, 20)
+    assert eventually(lambda: len(s3.keys(kept)) >= 2)
     proxy.go_away()
-    inline = plane.wait(degraded, 240)
+    inline = plane.wait(degraded)
     assert inline.error is None
     assert inline.output["degraded"] == ["figures"]
     assert inline.output["coverage"]["pages_parsed"] == 9
     assert [warning["code"] for warning in inline.output["warnings"]] == ["DELIVERY_FAILED"]
-    lost = plane.wait(failed, 240)
+    lost = plane.wait(failed)
     assert lost.error is not None
     assert lost.error.startswith("DELIVERY_FAILED: ")
     assert lost.output["retryable"] is True

@@ -14,7 +14,10 @@ from support import doubles
 from support.control_plane import Result
 from support.drawing import WHITE, document, png, tiff
 from support.s3_server import S3Server
-from support.worker_process import StartWorker, Worker, eventually
+from support.waiting import eventually
+from support.worker_process import StartWorker, Worker
+
+pytestmark = pytest.mark.process
 
 IN_FLIGHT = 16  # pages of a batch, pages that wait for a writer, pages being written
 
@@ -49,11 +52,11 @@ def test_a_killed_worker_loses_only_what_was_in_flight(worker_of: StartWorker, s
     job_input = keyed("killed", tiff([(number % 250, 255, number // 250) for number in range(300)]))
     first = worker_of(**settings, **s3.settings()).wait_ready()
     first.plane.submit(job_input)
-    assert eventually(lambda: len(s3.keys("ocr-worker/checkpoints/killed/")) >= 120, 60)
+    assert eventually(lambda: len(s3.keys("ocr-worker/checkpoints/killed/")) >= 120)
     first.kill()
     kept = len(s3.keys("ocr-worker/checkpoints/killed/"))
     second = worker_of(**settings, **s3.settings()).wait_ready()
-    result = second.plane.wait(second.plane.submit(job_input), 120)
+    result = second.plane.wait(second.plane.submit(job_input))
     pages = result.output["documents"][0]["pages"]
     assert [page["page"] for page in pages if page["status"] == "succeeded"] == list(range(1, 301))
     assert sum(resumed(result)) == kept

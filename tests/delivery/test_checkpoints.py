@@ -10,9 +10,8 @@ import pytest
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import BucketCheckpoints, StoredPage
-from ocr_worker.engines.base import ParsedPage
+from ocr_worker.pages import PageOutcome, ParsedPage
 from ocr_worker.threads import start
-from ocr_worker.wire.results import PageOutcome
 from support.interleaving import WatchedLock, meanwhile
 
 

@@ -17,7 +17,11 @@ from ocr_worker.endpoint.rates import Rate
 from support import doubles
 from support.calling import ENDED, Client, ready
 from support.drawing import WHITE, png, request, tiff
-from support.worker_process import HANDLER, in_group, python_path
+from support.processes import in_group
+from support.waiting import PATIENCE_S, eventually
+from support.worker_process import HANDLER, python_path
+
+pytestmark = pytest.mark.process
 
 STREAMING = """
 import asyncio, runpod
@@ -46,9 +50,16 @@ def events() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def endpoint(logs: Path, events: list[tuple[str, str]]) -> Iterator[LocalEndpoint]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is not there, pages of the colour HELD are not read."""
+    return tmp_path_factory.mktemp("gate") / "gate"
+
+
+@pytest.fixture(scope="module")
+def endpoint(logs: Path, gate: Path, events: list[tuple[str, str]]) -> Iterator[LocalEndpoint]:
     """Two workers with the double engine, one job each."""
-    settings = {"PYTHONPATH": python_path(), "OCR_ENGINE": "support.doubles:by_colour", "OCR_CONCURRENCY": "1"}
+    double = {"PYTHONPATH": python_path(), "OCR_ENGINE": "support.doubles:by_colour", "DOUBLE_GATE": str(gate)}
+    settings = {**double, "OCR_CONCURRENCY": "1"}
     with LocalEndpoint(
         2, handler=HANDLER, settings=settings, log_dir=logs, tell=lambda *event: events.append(event)
     ) as endpoint:
@@ -57,10 +68,11 @@ def endpoint(logs: Path, events: list[tuple[str, str]]) -> Iterator[LocalEndpoin
 
 @pytest.fixture(scope="module")
 def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """One worker whose handler is a generator; jobs time out after 2 s, results of `/run` are kept for 1 s."""
+    """One worker whose handler is a generator; results of `/run` are kept for 4 s, and jobs time out after 2 s unless
+    they bring `LONG`."""
     folder = tmp_path_factory.mktemp("streaming")
     (folder / "handler.py").write_text(STREAMING)
-    limits = Limits(execution_timeout_s=2, run_retention_s=1, answer=10_000, stream_chunk=1000)
+    limits = Limits(execution_timeout_s=2, run_retention_s=4, answer=10_000, stream_chunk=1000)
     with LocalEndpoint(1, handler=folder / "handler.py", limits=limits, log_dir=folder) as endpoint:
         yield Client(ready(endpoint))
 
@@ -68,6 +80,9 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture
 def client(endpoint: LocalEndpoint, logs: Path) -> Client:
     return Client(ready(endpoint), logs)
+
+
+LONG = {"executionTimeout": 600_000}
 
 
 def slow(pages: int) -> Any:
@@ -85,8 +100,8 @@ def test_run_and_status(client: Client) -> None:
     assert done["status"] == "COMPLETED"
     assert done["output"]["coverage"]["pages_parsed"] == 2
     assert done["workerId"].startswith("worker-")
-    assert 1000 <= done["executionTime"] < 30_000
-    assert 0 <= done["delayTime"] < 30_000
+    assert done["executionTime"] >= 1000
+    assert done["delayTime"] >= 0
     assert client.post(f"status/{job}").json() == done
 
 
@@ -99,8 +114,8 @@ def test_runsync_answers_with_the_output(client: Client) -> None:
 
 def test_runsync_that_waits_too_long_answers_with_the_state(client: Client) -> None:
     """After `wait` milliseconds the job goes on and can be asked for."""
-    early = client.post("runsync?wait=1000", {"input": slow(4)}).json()
-    assert early["status"] == "IN_PROGRESS"
+    early = client.post("runsync?wait=1000", {"input": slow(8)}).json()
+    assert early["status"] in ("IN_QUEUE", "IN_PROGRESS")
     assert client.end(early["id"])["status"] == "COMPLETED"
 
 
@@ -116,8 +131,8 @@ def test_the_sdks_own_client_works_against_it(endpoint: LocalEndpoint, monkeypat
     monkeypatch.setattr(runpod, "endpoint_url_base", endpoint.base_url)
     client = runpod.Endpoint("anything", api_key="any")
     assert client.run_sync({"input": request(png(WHITE))})["coverage"]["pages_parsed"] == 1
-    assert client.run({"input": request(png(WHITE))}).output(timeout=30)["coverage"]["pages_parsed"] == 1
-    assert client.run({"input": slow(1)}).cancel()["status"] == "CANCELLED"
+    assert client.run({"input": request(png(WHITE))}).output(timeout=PATIENCE_S)["coverage"]["pages_parsed"] == 1
+    assert client.run({"input": slow(100)}).cancel()["status"] == "CANCELLED"
     assert client.health()["workers"]["ready"] == 2
     assert client.purge_queue()["status"] == "completed"
 
@@ -148,21 +163,19 @@ def test_cancel_purge_and_health(client: Client) -> None:
 
 def test_chunks_are_streamed_once(streaming: Client) -> None:
     """`/stream` gives each chunk in order and once, then the end; the aggregate is the output."""
-    job = streaming.run({"chunks": 5}, webhook="https://example.com", s3Config={"bucketName": "b"})
+    job = streaming.run({"chunks": 5}, policy=LONG, webhook="https://example.com", s3Config={"bucketName": "b"})
     chunks: list[Any] = []
-    deadline = time.monotonic() + 30
     while (part := streaming.get(f"stream/{job}"))["status"] not in ENDED or part["stream"]:
         chunks += [chunk["output"] for chunk in part["stream"]]
-        assert time.monotonic() < deadline
     assert [chunk["number"] for chunk in chunks] == [0, 1, 2, 3, 4]
     assert part == {"status": "COMPLETED", "stream": []}
-    assert chunks[0]["beside"] == ["id", "input", "s3Config", "webhook"]
+    assert chunks[0]["beside"] == ["id", "input", "policy", "s3Config", "webhook"]
     assert len(streaming.end(job)["output"]) == 5
 
 
 def test_progress_shows_while_the_job_runs(streaming: Client) -> None:
     """The latest `progress_update` is the output of a job in progress."""
-    job = streaming.run({"progress": "half", "seconds": 1.5})
+    job = streaming.run({"progress": "half", "seconds": 1.5}, policy=LONG)
     assert "output" in streaming.until(job, lambda status: status.get("output") == "half")
     assert streaming.end(job)["output"] == []
 
@@ -171,12 +184,9 @@ def test_an_execution_timeout_stops_the_job(streaming: Client) -> None:
     """TIMED_OUT, and the worker is free for the next job at once; a minute's result is gone in its retention."""
     job = streaming.run({"seconds": 600})
     assert streaming.end(job)["status"] == "TIMED_OUT"
-    assert streaming.end(streaming.run({}))["status"] == "COMPLETED"
-    deadline = time.monotonic() + 20
-    while (answered := streaming.post(f"status/{job}")).status_code != 404:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert "error" in answered.json()
+    assert streaming.end(streaming.run({}, policy=LONG))["status"] == "COMPLETED"
+    assert eventually(lambda: streaming.post(f"status/{job}").status_code == 404)
+    assert "error" in streaming.post(f"status/{job}").json()
 
 
 def test_a_refused_answer_leaves_the_job_to_its_timeout(streaming: Client) -> None:
@@ -191,7 +201,7 @@ def test_a_refused_answer_leaves_the_job_to_its_timeout(streaming: Client) -> No
 @pytest.fixture(scope="module")
 def idle() -> Iterator[Client]:
     """No workers, small limits, a key."""
-    limits = Limits(run_body=1000, runsync_body=2000, ttl_s=1, rates={"status": Rate(3), "run": Rate(100, 5)})
+    limits = Limits(run_body=1000, runsync_body=2000, ttl_s=2, rates={"status": Rate(3), "run": Rate(100, 5)})
     with LocalEndpoint(0, limits=limits, api_key="secret") as endpoint:
         yield Client(endpoint)
 
@@ -229,7 +239,7 @@ def test_a_job_that_nobody_takes_is_gone_after_its_time_to_live(idle: Client) ->
     """404 once the time to live is over, which the queue counts into; more than the rate gives 429 with Retry-After."""
     job = idle.post("run", {"input": 1}, headers=KEY).json()["id"]
     assert idle.post(f"status/{job}", headers=KEY).json() == {"id": job, "status": "IN_QUEUE"}
-    time.sleep(1.5)
+    time.sleep(2.2)
     assert idle.post(f"status/{job}", headers=KEY).status_code == 404
     answers = [idle.post(f"status/{job}", headers=KEY) for _ in range(2)]
     assert [answered.status_code for answered in answers] == [404, 429]
@@ -246,17 +256,18 @@ def test_a_taken_port_is_an_error(idle: Client) -> None:
 # --------------------------------------------------------------------------- the life of workers
 
 
-def test_a_killed_workers_job_runs_again_elsewhere(endpoint: LocalEndpoint, client: Client) -> None:
+def test_a_killed_workers_job_runs_again_elsewhere(endpoint: LocalEndpoint, client: Client, gate: Path) -> None:
     """The job of a worker that is killed completes on another, is counted as retried, and a new worker starts."""
     retried = client.get("health")["jobs"]["retried"]
-    job = client.run(slow(6))
+    job = client.run(request(png(doubles.HELD)))
     first = client.taken(job)["workerId"]
     os.kill(endpoint.workers[first], signal.SIGKILL)
+    gate.touch()
     done = client.end(job)
     assert done["status"] == "COMPLETED"
     assert done["workerId"] != first
     assert client.get("health")["jobs"]["retried"] == retried + 1
-    assert endpoint.wait_until(lambda: len(endpoint.workers) == 2 and first not in endpoint.workers, 30)
+    assert endpoint.wait_until(lambda: len(endpoint.workers) == 2 and first not in endpoint.workers, PATIENCE_S)
 
 
 def test_a_worker_that_asks_for_it_is_replaced(
@@ -267,8 +278,8 @@ def test_a_worker_that_asks_for_it_is_replaced(
     done = client.post("runsync", {"input": request(png(doubles.ENGINE_DIES))}).json()
     assert done["error"].startswith("ENGINE_UNAVAILABLE")
     old = done["workerId"]
-    assert endpoint.wait_until(lambda: len(endpoint.workers) == 2 and old not in endpoint.workers, 30)
-    assert in_group(pids[old]) == []
+    assert endpoint.wait_until(lambda: len(endpoint.workers) == 2 and old not in endpoint.workers, PATIENCE_S)
+    assert eventually(lambda: in_group(pids[old]) == [])
     assert [event for worker, event in events if worker == old][-2:] == ["asks to be replaced", "ended with 0"]
     ready(endpoint)
     assert client.post("runsync", {"input": request(png(WHITE))}).json()["status"] == "COMPLETED"

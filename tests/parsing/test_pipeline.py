@@ -13,6 +13,8 @@ from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer import RasterDocument
 from support.drawing import WHITE, pdf, request
 
+pytestmark = pytest.mark.process
+
 
 def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """All pages are parsed, so the document carries no error."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Future
@@ -19,6 +18,9 @@ from ocr_worker.parsing.scheduler import Scheduler, Settled, Task
 from ocr_worker.wire.schema import ParseOptions
 from support.interleaving import WatchedLock, meanwhile
 from support.scripted import OPTIONS, Scripted, page, running, text_of, wait
+from support.waiting import PATIENCE_S, eventually
+
+CALL_S = 1.0  # of an engine's call that is to succeed: far more than it takes
 
 
 def test_one_bad_page_costs_one_page() -> None:
@@ -29,7 +31,7 @@ def test_one_bad_page_costs_one_page() -> None:
             raise RuntimeError("a fault that nobody foresaw")
 
     with running(Scripted(act, batch_size=4)) as scheduler, scheduler.admit() as job:
-        outcomes = [job.submit(page(number), OPTIONS).result(timeout=5) for number in (1, 2, 3)]
+        outcomes = [job.submit(page(number), OPTIONS).result(timeout=PATIENCE_S) for number in (1, 2, 3)]
     assert isinstance(outcomes[1].result, PageFailed)
     assert [text_of(outcomes[0]), text_of(outcomes[2])] == ["1", "3"]
 
@@ -41,8 +43,8 @@ def test_an_engine_that_hangs_is_given_up() -> None:
     engine = Scripted(lambda page: wait(hang))
     with running(engine, timeout=0.2, lost=lost) as scheduler, scheduler.admit() as job:
         first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
-        assert isinstance(first.result(timeout=5).result, EngineTimedOut)
-        assert isinstance(second.result(timeout=5).result, EngineUnavailable)
+        assert isinstance(first.result(timeout=PATIENCE_S).result, EngineTimedOut)
+        assert isinstance(second.result(timeout=PATIENCE_S).result, EngineUnavailable)
         with pytest.raises(EngineUnavailable):
             job.submit(page(3), OPTIONS)
     assert [error.code for error in lost] == ["ENGINE_TIMED_OUT"]
@@ -85,7 +87,7 @@ def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
     with scheduler.admit() as job:
         futures.append(job.submit(page(1), OPTIONS))
         gate.release()
-        futures[0].result(timeout=5)
+        futures[0].result(timeout=PATIENCE_S)
     replicas.close()
     assert answered_when_told == [False]
 
@@ -109,7 +111,7 @@ def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
     with running(blocker) as scheduler, scheduler.admit() as job:
         futures = [job.submit(page(number), OPTIONS) for number in (0, 1, 2, 3)]
         gate.release(2)  # page 0 may come in a batch and then alone
-        outcomes = [future.result(timeout=5).result for future in futures]
+        outcomes = [future.result(timeout=PATIENCE_S).result for future in futures]
     assert [type(outcome) for outcome in outcomes] == [ParsedPage, ParsedPage, EngineUnavailable, EngineUnavailable]
 
 
@@ -152,10 +154,10 @@ def test_a_process_that_dies_costs_the_page_it_had() -> None:
     engine = Served(act)
     with running(engine, lost=lost) as scheduler, scheduler.admit() as job:
         first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
-        assert isinstance(first.result(timeout=5).result, EngineUnavailable)
+        assert isinstance(first.result(timeout=PATIENCE_S).result, EngineUnavailable)
         assert not second.done()
         engine.revivable.set()
-        assert text_of(second.result(timeout=5)) == "2"
+        assert text_of(second.result(timeout=PATIENCE_S)) == "2"
     assert lost == []
 
 
@@ -163,11 +165,11 @@ def test_the_time_of_a_revival_is_not_the_pages() -> None:
     """A page may wait for the process far longer than a call may take."""
     engine = Served()
     engine.revivable.clear()
-    with running(engine, timeout=0.2) as scheduler, scheduler.admit() as job:
+    with running(engine, timeout=CALL_S) as scheduler, scheduler.admit() as job:
         future = job.submit(page(1), OPTIONS)
-        assert not wait_for(future, 0.6)
+        assert not wait_for(future, 1.5 * CALL_S)
         engine.revivable.set()
-        assert text_of(future.result(timeout=5)) == "1"
+        assert text_of(future.result(timeout=PATIENCE_S)) == "1"
 
 
 def test_a_process_that_freezes_costs_the_page_it_had() -> None:
@@ -180,10 +182,10 @@ def test_a_process_that_freezes_costs_the_page_it_had() -> None:
             raise EngineUnavailable("ended while it read")
 
     engine = Served(act, lives=3)
-    with running(engine, timeout=0.2, lost=lost) as scheduler, scheduler.admit() as job:
+    with running(engine, timeout=CALL_S, lost=lost) as scheduler, scheduler.admit() as job:
         first, second = job.submit(page(1), OPTIONS), job.submit(page(2), OPTIONS)
-        assert isinstance(first.result(timeout=5).result, EngineTimedOut)
-        assert text_of(second.result(timeout=5)) == "2"
+        assert isinstance(first.result(timeout=PATIENCE_S).result, EngineTimedOut)
+        assert text_of(second.result(timeout=PATIENCE_S)) == "2"
     assert lost == []
 
 
@@ -195,9 +197,9 @@ def test_a_process_that_is_not_back_is_a_lost_engine() -> None:
         raise EngineUnavailable("the process died")
 
     with running(Served(act), lost=lost) as scheduler, scheduler.admit() as job:
-        job.submit(page(1), OPTIONS).result(timeout=5)
+        job.submit(page(1), OPTIONS).result(timeout=PATIENCE_S)
         assert lost == []
-        assert isinstance(job.submit(page(2), OPTIONS).result(timeout=5).result, EngineUnavailable)
+        assert isinstance(job.submit(page(2), OPTIONS).result(timeout=PATIENCE_S).result, EngineUnavailable)
         assert [error.code for error in lost] == ["ENGINE_UNAVAILABLE"]
         with pytest.raises(EngineUnavailable):
             job.submit(page(3), OPTIONS)
@@ -209,9 +211,7 @@ def test_a_process_that_dies_while_nothing_waits_is_noticed() -> None:
     engine = Served()
     with running(engine, timeout=0.2, lost=lost) as scheduler:
         engine.lives = 0
-        deadline = time.monotonic() + 5
-        while not lost and time.monotonic() < deadline:
-            time.sleep(0.02)
+        assert eventually(lambda: bool(lost))
         with pytest.raises(EngineUnavailable), scheduler.admit() as job:
             job.submit(page(1), OPTIONS)
     assert [str(error) for error in lost] == ["died once too often"]
@@ -230,7 +230,7 @@ def test_a_process_that_freezes_while_it_starts_again_is_a_lost_engine() -> None
     engine = Frozen()
     with running(engine) as scheduler, scheduler.admit() as job:
         assert isinstance(job.submit(page(1), OPTIONS).result(timeout=20).result, EngineTimedOut)
-        until(lambda: engine.closed)
+        assert eventually(lambda: engine.closed)
 
 
 # --------------------------------------------------------------------------- two threads at one moment
@@ -377,7 +377,7 @@ def test_a_document_is_merged_beside_a_hanging_engine_and_after_its_loss() -> No
     replicas.start()
     with scheduler.admit() as job:
         future = job.submit(page(1), OPTIONS)
-        until(lambda: bool(job.in_engine))
+        assert eventually(lambda: bool(job.in_engine))
         parsed = ParsedPage(10, 10, "text", [])
         assert [one and one.markdown for one in replicas.merge_pages([parsed, None])] == ["merged text", None]
         replicas._lose(replicas._replicas[0], EngineTimedOut("given up"))
@@ -389,13 +389,6 @@ def test_a_document_is_merged_beside_a_hanging_engine_and_after_its_loss() -> No
 
 def wait_at(barrier: threading.Barrier) -> None:
     barrier.wait()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def wait_for(future: Future[Settled], seconds: float) -> bool:

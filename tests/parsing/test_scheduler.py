@@ -18,6 +18,7 @@ from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.wire.schema import ParseOptions
 from support.scripted import OPTIONS, PAGE_BYTES, Scripted, acquire, page, running, text_of
+from support.waiting import PATIENCE_S, eventually
 
 
 def test_a_short_job_does_not_wait_for_a_long_one() -> None:
@@ -28,9 +29,11 @@ def test_a_short_job_does_not_wait_for_a_long_one() -> None:
         futures = [long.submit(page(number), OPTIONS) for number in range(1, 101)]
         late = short.submit(page(1000), OPTIONS)
         gate.release(100 + 1)
-        late.result(timeout=5)
+        late.result(timeout=PATIENCE_S)
         assert engine.seen.index(1000) <= 2
-        assert [text_of(future.result(timeout=5)) for future in futures] == [str(number) for number in range(1, 101)]
+        assert [text_of(future.result(timeout=PATIENCE_S)) for future in futures] == [
+            str(number) for number in range(1, 101)
+        ]
 
 
 def test_a_long_job_leaves_room_for_a_short_one() -> None:
@@ -39,26 +42,21 @@ def test_a_long_job_leaves_room_for_a_short_one() -> None:
     engine = Scripted(lambda page: acquire(gate))
     with running(engine, memory=3 * PAGE_BYTES) as scheduler, scheduler.admit() as long, scheduler.admit() as short:
         feeding = threads.start(lambda: [long.submit(page(number), OPTIONS) for number in range(20)], "feed")
-        until(lambda: scheduler._held_bytes == 2 * PAGE_BYTES and bool(scheduler._entering) and bool(long.in_engine))
+        assert eventually(
+            lambda: scheduler._held_bytes == 2 * PAGE_BYTES and bool(scheduler._entering) and bool(long.in_engine)
+        )
         late = short.submit(page(1000), OPTIONS)
         assert scheduler._held_bytes == 3 * PAGE_BYTES
         gate.release(21)
-        late.result(timeout=5)
-        feeding.result(timeout=5)
+        late.result(timeout=PATIENCE_S)
+        feeding.result(timeout=PATIENCE_S)
         assert engine.seen.index(1000) == 1
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_a_page_larger_than_the_memory_budget_is_still_parsed() -> None:
     """The budget holds pages back, it never refuses one: alone, any page may enter."""
     with running(Scripted(), memory=1) as scheduler, scheduler.admit() as job:
-        assert [text_of(job.submit(page(n), OPTIONS).result(timeout=5)) for n in (1, 2, 3)] == ["1", "2", "3"]
+        assert [text_of(job.submit(page(n), OPTIONS).result(timeout=PATIENCE_S)) for n in (1, 2, 3)] == ["1", "2", "3"]
 
 
 def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
@@ -69,11 +67,11 @@ def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
             futures = [job.submit(page(number), OPTIONS) for number in range(5)]
             kept = other.submit(page(9), OPTIONS)
             job.stop(Cancelled("the job was cancelled"))
-            assert all(isinstance(future.result(timeout=1).result, Cancelled) for future in futures)
+            assert all(isinstance(future.result(timeout=PATIENCE_S).result, Cancelled) for future in futures)
             with pytest.raises(Cancelled):
                 job.submit(page(6), OPTIONS)
             gate.release(2)
-            assert text_of(kept.result(timeout=5)) == "9"
+            assert text_of(kept.result(timeout=PATIENCE_S)) == "9"
         assert scheduler._held_bytes == 0
 
 
@@ -91,13 +89,12 @@ def test_pages_with_other_options_go_into_another_batch() -> None:
     other = ParseOptions(dpi=300)
     with running(engine) as scheduler, scheduler.admit() as first, scheduler.admit() as second:
         futures = [first.submit(page(0), OPTIONS)]
-        while not first.in_engine:
-            time.sleep(0.001)
+        assert eventually(lambda: bool(first.in_engine))
         futures += [first.submit(page(number), OPTIONS) for number in (1, 2)]
         futures += [second.submit(page(number), other) for number in (11, 12)]
         gate.release()
         for future in futures:
-            future.result(timeout=5)
+            future.result(timeout=PATIENCE_S)
     assert sorted(batches[1:], key=lambda batch: batch[0]) == [([1, 2], OPTIONS), ([11, 12], other)]
 
 
@@ -149,16 +146,13 @@ def test_every_page_is_accounted_for_exactly_once(
                     except OcrWorkerError:
                         refused += 1
                 if wish != "leave":
-                    [future.result(timeout=20) for future in futures]
+                    [future.result(timeout=PATIENCE_S) for future in futures]
             assert all(future.done() for future in futures)
             return len(futures) + refused
 
         counts = threads.map_bounded(run, list(enumerate(plans)), len(plans), "job")
         assert counts == [count for count, _, _ in plans]
-        deadline = time.monotonic() + 10
-        while scheduler._held_bytes and time.monotonic() < deadline:
-            time.sleep(0.002)
-        assert scheduler._held_bytes == 0
+        assert eventually(lambda: scheduler._held_bytes == 0)
         assert not scheduler._waiting
 
 
@@ -211,7 +205,7 @@ def test_every_page_is_accounted_for_when_replicas_die_and_come_back(
             with suppress(OcrWorkerError):
                 for number in range(len(plan)):
                     futures.append(jobs[index].submit(page(index * 100 + number), OPTIONS))
-            outcomes = [future.result(timeout=20) for future in futures]
+            outcomes = [future.result(timeout=PATIENCE_S) for future in futures]
             return len(outcomes), len(plan) - len(futures)
 
         def cancel() -> None:
@@ -220,12 +214,9 @@ def test_every_page_is_accounted_for_when_replicas_die_and_come_back(
 
         cancelling = threads.start(cancel, "cancel")
         counts = threads.map_bounded(run, list(enumerate(plans)), len(plans), "job")
-        cancelling.result(timeout=5)
+        cancelling.result(timeout=PATIENCE_S)
         assert [settled + refused for settled, refused in counts] == [len(plan) for plan in plans]
-        deadline = time.monotonic() + 10
-        while scheduler._held_bytes and time.monotonic() < deadline:
-            time.sleep(0.002)
-        assert scheduler._held_bytes == 0
+        assert eventually(lambda: scheduler._held_bytes == 0)
 
 
 @settings(deadline=None, max_examples=EXAMPLES)

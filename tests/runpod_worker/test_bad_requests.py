@@ -12,6 +12,8 @@ import pytest
 from support.drawing import WHITE, document, png, request
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 URL = "https://example.com/a.pdf?token=s3cr3t"
 
 # Name, a job's input, and what its error must hold.

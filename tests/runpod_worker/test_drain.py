@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,17 +16,29 @@ from ocr_worker.runpod_worker.drain import Drain
 from support import doubles
 from support.control_plane import Result
 from support.drawing import WHITE, png, request, tiff
+from support.waiting import PATIENCE_S, eventually
 from support.worker_process import StartWorker, Worker
+
+pytestmark = pytest.mark.process
 
 DEATHS = {"the engine dies": doubles.ENGINE_DIES, "the engine hangs": doubles.HANGS}
 
 
 @pytest.fixture(params=DEATHS)
-def worker_and_death(worker_of: StartWorker, request: pytest.FixtureRequest) -> tuple[Worker, doubles.Colour]:
-    worker = worker_of(
-        OCR_ENGINE="support.doubles:by_colour", OCR_ENGINE_TIMEOUT_S="1.5", OCR_ENGINE_PAGE_TIMEOUT_S="0.5"
-    )
+def worker_and_death(
+    worker_of: StartWorker, request: pytest.FixtureRequest, journal: Path
+) -> tuple[Worker, doubles.Colour]:
+    """A worker whose engine has three seconds and more for what takes half a second a page."""
+    limits = {"OCR_ENGINE_TIMEOUT_S": "3", "OCR_ENGINE_PAGE_TIMEOUT_S": "1"}
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", DOUBLE_JOURNAL=str(journal), **limits)
     return worker.wait_ready(), DEATHS[request.param]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Where the double writes a line for each page that it has read."""
+    (tmp_path / "journal").touch()
+    return tmp_path / "journal"
 
 
 def answers(worker: Worker) -> list[Result]:
@@ -35,14 +47,15 @@ def answers(worker: Worker) -> list[Result]:
     return sorted(found, key=lambda result: result.at)
 
 
-def test_an_engine_that_is_gone_drains_the_worker(worker_and_death: tuple[Worker, doubles.Colour]) -> None:
+def test_an_engine_that_is_gone_drains_the_worker(
+    worker_and_death: tuple[Worker, doubles.Colour], journal: Path
+) -> None:
     """The engine is lost under two jobs while more are queued: both are answered, one with the pages that were done,
     the last asks for a replacement, no other job is ever taken, and the process ends in order."""
     worker, death = worker_and_death
     plane = worker.plane
     neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
-    assert worker.started(neighbour)
-    time.sleep(2)  # so that pages of it are done
+    assert eventually(lambda: len(journal.read_text().split()) > 4)  # more than a batch: some pages are done
     plane.slow_posts[neighbour] = 2  # the last to answer must wait until its neighbour's answer has arrived
     deadly = plane.submit(request(png(death)))
     queued = [plane.submit(request(png(WHITE))) for _ in range(3)]
@@ -73,10 +86,10 @@ def test_a_job_that_arrives_in_the_open_poll_is_answered(worker_of: StartWorker)
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour", hold_s=5.0).wait_ready()
     plane = worker.plane
     plane.submit(request(tiff([doubles.SLOW, doubles.SLOW, doubles.SLOW, doubles.SLOW, doubles.ENGINE_DIES])))
-    assert plane.wait_until(lambda: plane.polls >= 2, 10)  # the second poll waits beside the running job
-    assert plane.wait_until(lambda: "event=drain" in worker.log() or bool(answers(worker)), 20)
+    assert plane.wait_until(lambda: plane.polls >= 2, PATIENCE_S)  # the second poll waits beside the running job
+    assert plane.wait_until(lambda: "event=drain" in worker.log() or bool(answers(worker)), PATIENCE_S)
     late = plane.submit(request(png(WHITE)))
-    assert plane.wait_until(lambda: any(result.stop_pod for result in answers(worker)), 20), worker.log()
+    assert plane.wait_until(lambda: any(result.stop_pod for result in answers(worker)), PATIENCE_S), worker.log()
     if plane.taken(late):
         result = plane.wait(late)
         assert result.error is not None
@@ -89,15 +102,17 @@ def test_a_job_that_arrives_in_the_open_poll_is_answered(worker_of: StartWorker)
     assert worker.exit_code() == 0, worker.log()
 
 
-def test_a_worker_with_nobody_left_to_ask_ends_by_itself(worker_of: StartWorker) -> None:
+def test_a_worker_with_nobody_left_to_ask_ends_by_itself(worker_of: StartWorker, tmp_path: Path) -> None:
     """The only job loses the engine while a poll is open: its answer cannot be the last word, since the poll may bring
     a job; when the poll comes back empty the worker ends, and the platform starts it again."""
-    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", hold_s=3.0).wait_ready()
+    gate = tmp_path / "gate"
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", DOUBLE_GATE=str(gate), hold_s=5.0).wait_ready()
     plane = worker.plane
-    job = plane.submit(request(tiff([doubles.SLOW, doubles.SLOW, doubles.ENGINE_DIES])))
-    assert plane.wait_until(lambda: plane.polls >= 2, 10)
+    job = plane.submit(request(tiff([doubles.HELD, doubles.ENGINE_DIES])))
+    assert plane.wait_until(lambda: plane.polls >= 2, PATIENCE_S)
+    gate.touch()
     assert not plane.wait(job).stop_pod
-    assert worker.exit_code(30) == 0, worker.log()
+    assert worker.exit_code() == 0, worker.log()
 
 
 # --------------------------------------------------------------------------- the gate alone

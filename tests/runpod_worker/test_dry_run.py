@@ -14,6 +14,8 @@ from support.doubles import READING
 from support.drawing import WHITE, document, png, request, tiff
 from support.worker_process import ROOT, dry_run
 
+pytestmark = pytest.mark.process
+
 
 def run(directory: Path, job_input: Any, engine: str = "support.doubles:by_colour") -> CompletedProcess[str]:
     """A dry run of `--test_input` in a directory."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from ocr_worker.runpod_worker.progress import Progress
 from ocr_worker.wire.schema import PageResult
 from support import doubles
@@ -12,6 +14,7 @@ from support.drawing import png, request, tiff
 from support.worker_process import StartWorker, dry_run
 
 
+@pytest.mark.process
 def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
     """Every few seconds a job says how many of its pages are done; the words stop before the end, and a short job says
     nothing; none comes after the answer."""
@@ -32,9 +35,10 @@ def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
     plane.assert_each_answered_once()
 
 
+@pytest.mark.process
 def test_a_dry_run_has_nobody_to_tell(tmp_path: Path) -> None:
     """A job that takes long in a dry run says nothing to an address that is not there."""
-    job_input = json.dumps({"input": request(tiff([doubles.SLOW] * 2))})
+    job_input = json.dumps({"input": request(png(doubles.SLOW))})
     done = dry_run(["--test_input", job_input], tmp_path, OCR_ENGINE="support.doubles:by_colour", DOUBLE_SECONDS="6")
     assert done.returncode == 0, done.stderr
     assert "Failed to return" not in done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -57,10 +58,15 @@ def test_pages_are_counted() -> None:
     assert Recycling(Settings(), lambda: 10**9, lambda reason: None).reason() is None
 
 
-def test_a_worker_is_replaced_after_its_pages(worker_of: StartWorker) -> None:
+@pytest.mark.process
+def test_a_worker_is_replaced_after_its_pages(worker_of: StartWorker, tmp_path: Path) -> None:
     """It answers what it has taken, the last answer asks for a new worker, and no other job is taken."""
-    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_RECYCLE_PAGES="3").wait_ready()
-    jobs = [worker.plane.submit(request(tiff([doubles.SLOW] * 12))) for _ in range(2)]
+    gate = tmp_path / "gate"
+    double = {"OCR_ENGINE": "support.doubles:by_colour", "DOUBLE_GATE": str(gate), "DOUBLE_SECONDS": "0.25"}
+    worker = worker_of(**double, OCR_RECYCLE_PAGES="3").wait_ready()
+    jobs = [worker.plane.submit(request(tiff([doubles.HELD, *[doubles.SLOW] * 11]))) for _ in range(2)]
+    assert all(worker.started(job) for job in jobs)
+    gate.touch()
     answers = [worker.plane.wait(job) for job in jobs]
     assert [answer.output["coverage"]["pages_parsed"] for answer in answers] == [12, 12]
     assert "event=drain reason='recycle: 3 pages'" in worker.log()

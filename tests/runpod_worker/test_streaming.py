@@ -17,18 +17,28 @@ from support import doubles
 from support.control_plane import JobRecord
 from support.doubles import READING, Colour
 from support.drawing import WHITE, hexadecimal, png, request, tiff
+from support.waiting import PATIENCE_S
 from support.worker_process import ROOT, StartWorker, Worker, dry_run
+
+pytestmark = pytest.mark.process
 
 LIMIT = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def worker(worker_of: StartWorker) -> Worker:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is not there, pages of the colour HELD are not read."""
+    return tmp_path_factory.mktemp("gate") / "gate"
+
+
+@pytest.fixture(scope="module")
+def worker(worker_of: StartWorker, gate: Path) -> Worker:
     return worker_of(
         OCR_ENGINE="support.doubles:by_colour",
         OCR_STREAM="true",
         OCR_INLINE_LIMIT_MB=str(LIMIT / 1e6),
-        DOUBLE_SECONDS="0.5",
+        DOUBLE_BATCH="1",
+        DOUBLE_GATE=str(gate),
     ).wait_ready()
 
 
@@ -37,15 +47,17 @@ def chunks_of(record: JobRecord) -> list[dict[str, Any]]:
     return [posted["output"] for posted in record.stream]
 
 
-def test_pages_come_before_the_answer_and_in_order(worker: Worker) -> None:
+def test_pages_come_before_the_answer_and_in_order(worker: Worker, gate: Path) -> None:
     """The first page is there while others are still being read; pages keep their document's order; the last chunk is
     the account of all, without the pages."""
-    colours: list[Colour] = [WHITE, doubles.SLOW, doubles.RAISES, doubles.SLOW]
+    colours: list[Colour] = [WHITE, doubles.HELD, doubles.RAISES, WHITE]
     job = worker.plane.submit(request(tiff(colours)))
     record = worker.plane.jobs[job]
-    assert worker.plane.wait_until(lambda: bool(record.stream), 10)
+    assert worker.plane.wait_until(lambda: bool(record.stream), PATIENCE_S)
     assert not record.results
+    gate.touch()
     result = worker.plane.wait(job)
+    gate.unlink()
     *pages, last = chunks_of(record)
     assert [chunk["page"]["page"] for chunk in pages] == [1, 2, 3, 4]
     assert [chunk["page"]["status"] for chunk in pages] == ["succeeded", "succeeded", "failed", "succeeded"]
@@ -99,9 +111,9 @@ def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
     """A job that is cancelled in the midst of its pages leaves the worker, which goes on with the next."""
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 60)))
     record = worker.plane.jobs[job]
-    assert worker.plane.wait_until(lambda: bool(record.stream), 10)
+    assert worker.plane.wait_until(lambda: bool(record.stream), PATIENCE_S)
     worker.plane.cancel(job)
-    assert worker.plane.left(job, 15)
+    assert worker.plane.left(job)
     came = len(record.stream)
     assert came < 60
     assert worker.answer(request(png(WHITE))).error is None
@@ -114,7 +126,7 @@ def test_the_last_answer_asks_for_a_replacement(worker_of: StartWorker) -> None:
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_STREAM="true").wait_ready()
     plane = worker.plane
     neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
-    assert plane.wait_until(lambda: bool(plane.jobs[neighbour].stream), 10)
+    assert plane.wait_until(lambda: bool(plane.jobs[neighbour].stream), PATIENCE_S)
     deadly = plane.submit(request(png(doubles.ENGINE_DIES)))
     queued = plane.submit(request(png(WHITE)))
     failed, partial = plane.wait(deadly), plane.wait(neighbour)
@@ -138,15 +150,16 @@ def test_a_dry_run_really_runs(worker: Worker) -> None:
     assert f"{READING} #ffffff" in done.stdout
 
 
-def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, tmp_path: Path) -> None:
+def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, gate: Path, tmp_path: Path) -> None:
     """README's own reader, in a process of its own, prints the first page while the job runs, puts a page of 5 MB
     together byte for byte, and ends with the coverage."""
-    reader = reading(worker, tmp_path, request(tiff([WHITE, doubles.HUGE, *[doubles.SLOW] * 3])))
+    reader = reading(worker, tmp_path, request(tiff([WHITE, doubles.HUGE, doubles.HELD, WHITE, WHITE])))
     assert reader.stdout is not None
     first = [reader.stdout.readline() for _ in range(2)]
     under_way = list(worker.plane.jobs.values())[-1]
     assert not under_way.results
-    told, _ = reader.communicate(timeout=60)
+    gate.touch()
+    told, _ = reader.communicate(timeout=PATIENCE_S)
     assert first == ["--- document-1, page 1: succeeded\n", f"{READING} #ffffff\n"]
     assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in told
     assert json.loads(told.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
@@ -156,7 +169,7 @@ def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, tmp_p
 def test_the_reader_of_the_readme_tells_an_error(worker: Worker, tmp_path: Path) -> None:
     """A job that fails ends the reader with the job's error."""
     reader = reading(worker, tmp_path, {"documents": []})
-    _, told = reader.communicate(timeout=60)
+    _, told = reader.communicate(timeout=PATIENCE_S)
     assert reader.returncode == 1
     assert told.startswith("INVALID_REQUEST: ")
 

@@ -12,6 +12,8 @@ from support.doubles import READING, Colour
 from support.drawing import WHITE, document, hexadecimal, pdf, png, request, tiff
 from support.worker_process import StartWorker, Worker
 
+pytestmark = pytest.mark.process
+
 LIMIT = 100_000
 
 
@@ -135,7 +137,7 @@ def test_a_cancelled_job_leaves_its_neighbour_alone(worker: Worker) -> None:
     assert worker.started(cancelled)
     assert worker.started(neighbour)
     worker.plane.cancel(cancelled)
-    assert worker.plane.left(cancelled, 20)
+    assert worker.plane.left(cancelled)
     assert worker.plane.wait(neighbour).output["coverage"]["pages_parsed"] == 6
     assert worker.answer(request(png(WHITE))).output["status"] == "succeeded"
     assert worker.plane.jobs[cancelled].results == []
@@ -236,7 +238,7 @@ def test_every_job_was_answered_once(worker: Worker) -> None:
 
 def test_no_more_jobs_are_taken_than_may_be(worker_of: StartWorker) -> None:
     """Two at once, as the setting says, while others wait in the queue for this worker or another; all are answered."""
-    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_CONCURRENCY="2").wait_ready()
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_CONCURRENCY="2", DOUBLE_SECONDS="0.2").wait_ready()
     plane = worker.plane
     jobs = [plane.submit(request(tiff([doubles.SLOW] * 3))) for _ in range(5)]
     under_way: list[int] = []

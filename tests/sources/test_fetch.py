@@ -20,6 +20,7 @@ from ocr_worker.errors import Cancelled, OcrWorkerError
 from ocr_worker.sources.fetch import Fetcher, shown
 from ocr_worker.wire.schema import DocumentRequest
 from support.answering import Answering
+from support.waiting import PATIENCE_S
 
 DATA = bytes(range(256)) * 40
 SECRET = "s3cr3t"
@@ -109,7 +110,7 @@ def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fetch(
-    *, url: str | None = None, inline: str | None = None, timeout: float = 10, hosts: tuple[str, ...] = ()
+    *, url: str | None = None, inline: str | None = None, timeout: float = PATIENCE_S, hosts: tuple[str, ...] = ()
 ) -> bytes:
     fetcher = Fetcher(max_bytes=100_000, timeout_s=timeout, allowed_hosts=hosts)
     return fetcher.fetch(DocumentRequest(url=url, base64=inline))
@@ -229,22 +230,23 @@ def test_only_allowed_hosts_are_fetched(server: str, private_allowed: None) -> N
 # --------------------------------------------------------------------------- servers
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", ["/good", "/third-time", "/busy", "/redirect"])
 def test_what_passes_is_tried_again(server: str, path: str, private_allowed: None) -> None:
     """A good file comes, also after two errors, after being asked to wait, and through a redirect."""
     assert fetch(url=server + path) == DATA
 
 
+@pytest.mark.process
 def test_retry_after_is_honoured(server: str, private_allowed: None) -> None:
-    """Asked to wait a second, it waits about a second; asked to wait beyond the deadline, it gives up at once."""
+    """Asked to wait a second, it waits a second; asked to wait beyond the deadline, far as that is, it gives up."""
     started = time.monotonic()
     fetch(url=server + "/busy")
     assert time.monotonic() - started >= 0.9
-    started = time.monotonic()
-    assert refusal(url=server + "/busy-for-an-hour").code == "SOURCE_UNAVAILABLE"
-    assert time.monotonic() - started < 5
+    assert refusal(url=server + "/busy-for-an-hour", timeout=3500).code == "SOURCE_UNAVAILABLE"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("path", "code", "retryable"),
     [
@@ -262,14 +264,15 @@ def test_a_server_that_fails_gets_its_code(
     server: str, path: str, code: str, retryable: bool, private_allowed: None
 ) -> None:
     """Each way a server can fail has its code, and says rightly whether to try again."""
-    error = refusal(url=f"{server}{path}?token={SECRET}", timeout=2)
+    error = refusal(url=f"{server}{path}?token={SECRET}", timeout=2 if path == "/drip" else PATIENCE_S)
     assert (error.code, error.retryable) == (code, retryable)
 
 
+@pytest.mark.process
 def test_a_dead_host_and_an_unknown_name_are_unavailable(private_allowed: None) -> None:
     """Nobody listening, or no such name: worth another try later."""
-    assert refusal(url="http://127.0.0.1:9/a", timeout=2).code == "SOURCE_UNAVAILABLE"
-    error = refusal(url=f"http://no-such-host.invalid/a?token={SECRET}", timeout=2)
+    assert refusal(url="http://127.0.0.1:9/a").code == "SOURCE_UNAVAILABLE"
+    error = refusal(url=f"http://no-such-host.invalid/a?token={SECRET}")
     assert error.code == "SOURCE_UNAVAILABLE"
 
 
@@ -277,7 +280,7 @@ def test_a_cancelled_job_stops_fetching(server: str, private_allowed: None) -> N
     """A download is given up soon after its job was cancelled."""
     cancelled = threading.Event()
     threading.Timer(0.4, cancelled.set).start()
-    fetcher = Fetcher(max_bytes=100_000, timeout_s=60, allowed_hosts=())
+    fetcher = Fetcher(max_bytes=100_000, timeout_s=2 * PATIENCE_S, allowed_hosts=())
     with pytest.raises(Cancelled):
         fetcher.fetch(DocumentRequest(url=server + "/drip"), cancelled.is_set)
 

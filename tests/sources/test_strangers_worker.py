@@ -18,7 +18,10 @@ from support.control_plane import Json, Result
 from support.drawing import document, request
 from support.files import RED
 from support.stranger_server import GOOD, MAX_SOURCE_MB, Server
+from support.waiting import PATIENCE_S
 from support.worker_process import HANDLER, StartWorker, Worker
+
+pytestmark = pytest.mark.process
 
 SECRET = "s3cr3t"
 DOCUMENTS = 64
@@ -65,7 +68,6 @@ ROWS = {
     "file:": Row("file:///etc/passwd", "SOURCE_REJECTED"),
     "redirect to file:": Row("{server}/redirect?to=file:///etc/passwd", "SOURCE_REJECTED"),
     "redirect to nowhere": Row("{server}/redirect?to=http://a:99999/", "SOURCE_REJECTED"),
-    "slow drip": Row("{server}/drip", "SOURCE_TIMED_OUT", True),
     "endless body": Row("{server}/endless", "SOURCE_TOO_LARGE"),
     "wrong length": Row("{server}/short", "SOURCE_UNAVAILABLE", True),
     "gzip bomb": Row("{server}/bomb", "SOURCE_TOO_LARGE"),
@@ -104,7 +106,7 @@ def worker(worker_of: StartWorker) -> Worker:
     return worker_of(
         OCR_ENGINE="support.doubles:reading",
         OCR_MAX_SOURCE_MB=str(MAX_SOURCE_MB),
-        OCR_FETCH_TIMEOUT_S="10",
+        OCR_FETCH_TIMEOUT_S=str(PATIENCE_S),
         OCR_FETCH_CONCURRENCY=str(DOCUMENTS),
         OCR_MAX_PAGES="5000",
         RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS="true",
@@ -160,6 +162,15 @@ def test_neither_secrets_nor_tracebacks_get_out(answer: Result, worker: Worker) 
         assert not [word for word in (SECRET, "sesame", "b4rley", "Traceback") if word in text]
 
 
+def test_a_server_that_drips_is_given_up(worker_of: StartWorker, server: str) -> None:
+    """A file that would take for ever gets its code when the time for it is over, whatever comes meanwhile."""
+    hurried = worker_of(
+        OCR_ENGINE="support.doubles:reading", OCR_FETCH_TIMEOUT_S="2", RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS="true"
+    ).wait_ready()
+    (entry,) = hurried.answer({"documents": [{"url": f"{server}/drip"}]}).output["documents"]
+    assert (entry["error"]["code"], entry["error"]["retryable"]) == ("SOURCE_TIMED_OUT", True)
+
+
 # --------------------------------------------------------------------------- addresses inside a network
 
 INSIDE = {
@@ -183,7 +194,9 @@ def guarded(worker_of: StartWorker, tmp_path_factory: pytest.TempPathFactory) ->
     addresses = {"public.example": ["127.0.0.2"], "both.example": ["93.184.215.14", "10.0.0.1"]}
     handler = tmp_path_factory.mktemp("handler") / "handler_with_names.py"
     handler.write_text(HANDLER_WITH_NAMES.format(addresses=addresses, allowed=["127.0.0.2"], handler=str(HANDLER)))
-    return worker_of(handler=handler, OCR_ENGINE="support.doubles:reading", OCR_FETCH_TIMEOUT_S="10").wait_ready()
+    return worker_of(
+        handler=handler, OCR_ENGINE="support.doubles:reading", OCR_FETCH_TIMEOUT_S=str(PATIENCE_S)
+    ).wait_ready()
 
 
 def test_nothing_reaches_the_inside_of_a_network(guarded: Worker, server: str) -> None:
@@ -230,7 +243,7 @@ def test_a_child_killed_at_work_costs_its_document(worker: Worker) -> None:
     children = psutil.Process(worker.process.pid).children()
     rendered = {child: child.cpu_times().user for child in children}
     assert worker.plane.wait_until(
-        lambda: any(child.cpu_times().user > seconds + 0.2 for child, seconds in rendered.items()), 20
+        lambda: any(child.cpu_times().user > seconds + 0.2 for child, seconds in rendered.items()), PATIENCE_S
     )
     for child in children:
         child.kill()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import requests
 
+from support.waiting import PATIENCE_S, eventually
 from support.worker_process import ROOT, environment
 
 
@@ -29,17 +29,14 @@ class App:
     def ping(self) -> int | None:
         """The status of `/ping`; None while nothing listens."""
         try:
-            return requests.get(f"{self.url}/ping", timeout=5).status_code
+            return requests.get(f"{self.url}/ping", timeout=PATIENCE_S).status_code
         except requests.ConnectionError:
             return None
 
-    def wait(self, status: int, timeout: float = 60) -> App:
+    def wait(self, status: int) -> App:
         """Returns when `/ping` has this status. Raises AssertionError with the log when it never has."""
-        deadline = time.monotonic() + timeout
-        while (found := self.ping()) != status:
-            assert self.process.poll() is None, f"the app ended with {self.process.returncode}:\n{self.log()}"
-            assert time.monotonic() < deadline, f"/ping is {found}, not {status}:\n{self.log()}"
-            time.sleep(0.05)
+        assert eventually(lambda: self.ping() == status or self.process.poll() is not None), self.log()
+        assert self.process.poll() is None, f"the app ended with {self.process.returncode}:\n{self.log()}"
         return self
 
     def log(self) -> str:
@@ -62,12 +59,12 @@ def serving(log_file: Path, *arguments: str, **settings: str) -> Iterator[App]:
         with_children = os.getpgid(process.pid) if process.poll() is None else None
         if with_children is not None:
             os.killpg(with_children, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def health(app: App) -> dict[str, Any]:
     """What `/health` tells."""
-    told: dict[str, Any] = requests.get(f"{app.url}/health", timeout=5).json()
+    told: dict[str, Any] = requests.get(f"{app.url}/health", timeout=PATIENCE_S).json()
     return told
 
 

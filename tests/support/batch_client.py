@@ -21,6 +21,7 @@ from ocr_worker.endpoint.jobs import Job
 from support import doubles
 from support.doubles import Colour
 from support.drawing import pdf, png, tiff
+from support.waiting import PATIENCE_S
 from support.worker_process import environment, python_path
 
 WORKERS = {
@@ -55,7 +56,7 @@ class Client:
             self.process.stdin.close()
             self.process.stdin = None
 
-    def end(self, timeout: float = 100) -> tuple[int, str]:
+    def end(self, timeout: float = 2 * PATIENCE_S) -> tuple[int, str]:
         """The exit code, and all that was printed; never a traceback. Kills a client that is late."""
         try:
             told, _ = self.process.communicate(timeout=timeout)
@@ -81,7 +82,7 @@ class Client:
         self.process.wait()
 
 
-def batch(base_url: str, *arguments: str | Path, timeout: float = 100, **more: Any) -> tuple[int, str]:
+def batch(base_url: str, *arguments: str | Path, timeout: float = 2 * PATIENCE_S, **more: Any) -> tuple[int, str]:
     """Runs the client to its end: exit code and output."""
     return Client(base_url, *arguments, **more).end(timeout)
 
@@ -91,7 +92,7 @@ def run(endpoint: LocalEndpoint, source: str | Path, out: Path, *more: str) -> C
     return Client(endpoint.base_url, "run", source, "--out", out, "--endpoint", "local", *more)
 
 
-def until(condition: Callable[[], bool], client: Client | None = None, timeout: float = 40) -> None:
+def until(condition: Callable[[], bool], client: Client | None = None, timeout: float = PATIENCE_S) -> None:
     """Waits for `condition`. Raises AssertionError when it does not come true, or the client ends before."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -190,7 +191,7 @@ def report(out: Path) -> Any:
 
 def ledger(out: Path, sql: str) -> list[Any]:
     """Rows of the ledger, as it stands."""
-    with sqlite3.connect(f"file:{out / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=10) as db:
+    with sqlite3.connect(f"file:{out / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=PATIENCE_S) as db:
         return db.execute(sql).fetchall()
 
 

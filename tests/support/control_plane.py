@@ -17,6 +17,7 @@ from aiohttp import web
 from ocr_worker.endpoint import Limits, LocalEndpoint
 from ocr_worker.endpoint.jobs import Job as JobRecord
 from ocr_worker.endpoint.jobs import Json, Policy, Refusal, Result
+from support.waiting import PATIENCE_S
 
 __all__ = ["ControlPlane", "JobRecord", "Json", "Ping", "Refusal", "Result"]
 
@@ -50,7 +51,7 @@ class ControlPlane(LocalEndpoint):
         """Queues a job; `beside` stands beside its input (`webhook`, `policy`). Returns its id."""
         return self._call(self._submit({"input": job_input, **beside}))
 
-    def wait(self, job_id: str, timeout: float = 60) -> Result:
+    def wait(self, job_id: str, timeout: float = PATIENCE_S) -> Result:
         """The job's first answer. Raises AssertionError with the job's record when there is none in time."""
         record = self.jobs[job_id]
         assert self.wait_until(lambda: bool(record.results), timeout), f"{job_id} was not answered: {_told(record)}"
@@ -64,12 +65,12 @@ class ControlPlane(LocalEndpoint):
         """Takes the job out of the queue, or tells the worker that has it to stop it."""
         self._call(self._cancel(job_id))
 
-    def left(self, job_id: str, timeout: float) -> bool:
+    def left(self, job_id: str, timeout: float = PATIENCE_S) -> bool:
         """Whether the worker's heartbeats stop naming the job within the timeout."""
         since = time.monotonic()
         return self.wait_until(lambda: any(p.at > since and job_id not in p.jobs for p in self.pings), timeout)
 
-    def unhealthy(self, timeout: float) -> str | None:
+    def unhealthy(self, timeout: float = PATIENCE_S) -> str | None:
         """The reason of the first failed fitness check that a worker reports within the timeout."""
         self.wait_until(lambda: any(ping.unhealthy for ping in self.pings), timeout)
         return next((ping.unhealthy for ping in self.pings if ping.unhealthy), None)

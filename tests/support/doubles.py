@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +36,7 @@ ENGINE_DIES: Colour = (100, 0, 100)
 OUT_OF_MEMORY: Colour = (100, 100, 0)
 SLOW: Colour = (0, 100, 100)
 HUGE: Colour = (50, 50, 50)
+HELD: Colour = (150, 150, 0)
 
 LARGE = 200_000  # characters
 READING = "the page's colour is"
@@ -56,6 +58,18 @@ def read_slowly(page: PageImage, options: ParseOptions) -> ParsedPage:
     """Reads, after DOUBLE_SECONDS (half a second)."""
     time.sleep(float(os.environ.get("DOUBLE_SECONDS", "0.5")))
     return read(page, options)
+
+
+def read_when_let(page: PageImage, options: ParseOptions) -> ParsedPage:
+    """Reads once the file DOUBLE_GATE is there: a test does first what has to be done while the page is parsed."""
+    wait_for_gate()
+    return read(page, options)
+
+
+def wait_for_gate() -> None:
+    """Returns once the file DOUBLE_GATE is there."""
+    while not Path(os.environ["DOUBLE_GATE"]).exists():
+        time.sleep(0.01)
 
 
 def fail(page: PageImage, options: ParseOptions) -> Any:
@@ -139,6 +153,7 @@ BEHAVIOURS: Mapping[Colour, Behaviour] = MappingProxyType(
         OUT_OF_MEMORY: run_out_of_memory,
         HUGE: answer_huge,
         SLOW: read_slowly,
+        HELD: read_when_let,
     }
 )
 
@@ -148,9 +163,9 @@ class Double:
 
     info = EngineInfo(name="double", version="1", backend="none")
     preferred_dpi = 72
-    batch_size = 4
 
     def __init__(self, behaviour_of: Callable[[Colour], Behaviour]) -> None:
+        self.batch_size = int(os.environ.get("DOUBLE_BATCH", "4"))
         self._behaviour_of = behaviour_of
         self._thread = threading.get_ident()
 
@@ -224,8 +239,9 @@ def by_colour() -> Double:
 
 @spec
 def reading() -> Double:
-    """Reads every page, each after DOUBLE_SECONDS when that is set."""
-    return Double(lambda colour: read_slowly if "DOUBLE_SECONDS" in os.environ else read)
+    """Reads every page, each after DOUBLE_SECONDS when that is set; those of the colour HELD wait for DOUBLE_GATE."""
+    usual = read_slowly if "DOUBLE_SECONDS" in os.environ else read
+    return Double(lambda colour: read_when_let if colour == HELD and "DOUBLE_GATE" in os.environ else usual)
 
 
 @spec
@@ -242,8 +258,8 @@ def babbling() -> Double:
 
 @spec
 def slow_to_load() -> Double:
-    """Takes three seconds to come to be."""
-    time.sleep(3)
+    """Comes to be once the file DOUBLE_GATE is there."""
+    wait_for_gate()
     return Double(behaviour_by_colour)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from ocr_worker.batch.remote import RemoteEndpoint
+from support.waiting import PATIENCE_S
 
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}
 KEY = SecretStr("secret-key")
@@ -99,7 +100,7 @@ def play(scenario: Scenario, script: dict[str, list[Answer]], **more: Any) -> Se
         serving = await asyncio.start_server(server.handle, "127.0.0.1", 0)
         server.url = f"http://127.0.0.1:{serving.sockets[0].getsockname()[1]}/v2"
         async with remote(server.url, KEY, **more) as service:
-            await asyncio.wait_for(scenario(server, service), 30)
+            await asyncio.wait_for(scenario(server, service), PATIENCE_S)
         serving.close()
 
     asyncio.run(run())

@@ -16,9 +16,9 @@ PROBE_TOKENS = 8  # what the worker asks for when it only wants to know whether 
 
 class ModelServer:
     """Answers each crop with TEXT. mode: fine, refuses-limits, refuses-all, hangs, slow, garbage, dying (500 for every
-    crop), bad-crop (500 for the pipeline's crops only); may change."""
+    crop), bad-crop (500 for the pipeline's crops only); may change. journal: a file that gets a line for each crop."""
 
-    def __init__(self, mode: str = "fine", model: str = MODEL, port: int = 0) -> None:
+    def __init__(self, mode: str = "fine", model: str = MODEL, port: int = 0, journal: str | None = None) -> None:
         self.mode = mode
         self.model = model
         self.asked: list[dict[str, Any]] = []
@@ -35,6 +35,9 @@ class ModelServer:
             def do_POST(self) -> None:
                 question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(question)
+                if journal:
+                    with open(journal, "a") as lines:
+                        lines.write("crop\n")
                 self._send(*outer.reply(question))
 
             def _send(self, status: int, body: dict[str, Any]) -> None:

@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from support.waiting import PATIENCE_S
+
 PDF = {"name": "levels.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
 DONE, BUSY = "html[data-state=done]", "html[data-state=busy]"
+
+
+def expect(what: Any) -> Any:
+    """Playwright's assertions, which wait for what they state; tests without a browser do without Playwright."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_S * 1000)
+    return expect(what)
 
 
 def send(tab: Any, *files: dict[str, Any]) -> None:
@@ -22,12 +32,8 @@ def box(tab: Any, number: int, n: int) -> Any:
 
 
 def is_lit(one: Any) -> None:
-    from playwright.sync_api import expect
-
     expect(one).to_have_class(re.compile(r"\blit\b"))
 
 
 def is_dark(one: Any) -> None:
-    from playwright.sync_api import expect
-
     expect(one).not_to_have_class(re.compile(r"\blit\b"))

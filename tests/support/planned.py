@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLBlock, PaddleOCRVLResult
 from PIL import Image
+
+if TYPE_CHECKING:  # importing Paddle takes seconds, and not every machine has it
+    from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLBlock, PaddleOCRVLResult
 
 IGNORED = ["number", "footnote", "header", "header_image", "footer", "footer_image", "aside_text"]
 
@@ -16,6 +18,8 @@ def block(
     label: str, bbox: Sequence[int], content: str = "", group: int | None = None, crop: Image.Image | None = None
 ) -> PaddleOCRVLBlock:
     """A block as the pipeline makes it; crop: of a figure."""
+    from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLBlock
+
     made = PaddleOCRVLBlock(label=label, bbox=list(bbox), content=content, group_id=group)
     if crop is not None:
         made.image = {"path": f"imgs/img_in_{label}_box_{'_'.join(map(str, bbox))}.jpg", "img": crop}
@@ -24,6 +28,8 @@ def block(
 
 def result(*blocks: PaddleOCRVLBlock, in_tables: Sequence[dict[str, Any]] = ()) -> PaddleOCRVLResult:
     """A page of 1000 x 800; in_tables: figures that only a table's HTML refers to."""
+    from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLResult
+
     model_settings = {
         "use_doc_preprocessor": False,
         "use_layout_detection": True,

@@ -32,6 +32,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 
 from support.answering import Answering
+from support.waiting import PATIENCE_S
 
 BUCKET = "results"
 PAGE_KEYS = 10  # of a listing; few, so that whoever forgets the next page is found out
@@ -57,7 +58,7 @@ class S3Server:
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=PATIENCE_S)
 
     def settings(self, endpoint: str | None = None, **overrides: str) -> dict[str, str]:
         """A worker's environment that names the bucket; the endpoint is the server's own unless one is given."""
@@ -87,7 +88,7 @@ class S3Server:
 
     def _port(self) -> int:
         assert self._process.stdout
-        ready, _, _ = select.select([self._process.stdout], [], [], 30)
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
         line = self._process.stdout.readline() if ready else b""
         assert line, "the S3 server did not start: run `python -m support.s3_server` in tests/ to see why"
         return int(line)
@@ -98,7 +99,7 @@ class S3Server:
         self._reader = self._user("reader", "s3:GetObject", "s3:ListBucket")
         self._client = self._client_of("s3", *self._writer.values())
         self._client.create_bucket(Bucket=BUCKET)
-        requests.post(f"{self.url}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
+        requests.post(f"{self.url}/moto-api/reset-auth", data="0", timeout=PATIENCE_S).raise_for_status()
 
     def _user(self, name: str, *actions: str) -> dict[str, str]:
         """A new user's key. The rights hold for any bucket, so that a missing one is told as missing."""
@@ -190,7 +191,7 @@ class Relay(Answering):
     """A client's connection; each of its requests gets a connection of its own to the server."""
 
     server: FaultyProxy
-    timeout = 60
+    timeout = PATIENCE_S
 
     def handle(self) -> None:
         with contextlib.suppress(OSError, HTTPException):

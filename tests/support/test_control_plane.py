@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from support.waiting import PATIENCE_S
 from support.worker_process import StartWorker, Worker
+
+pytestmark = pytest.mark.process
 
 HANDLER = """
 import asyncio, runpod
@@ -54,14 +57,14 @@ def test_a_cancelled_job_is_stopped(worker: Worker) -> None:
     job = worker.plane.submit({"seconds": 600})
     assert worker.started(job)
     worker.plane.cancel(job)
-    assert worker.plane.left(job, 15)
+    assert worker.plane.left(job)
     assert worker.plane.jobs[job].results == []
 
 
 def test_a_job_cancelled_in_the_queue_is_never_taken(worker: Worker) -> None:
     """A job that no worker has leaves the queue."""
-    long = [worker.plane.submit({"seconds": 1}) for _ in range(2)]
-    assert all(worker.plane.taken(job, 10) for job in long)
+    long = [worker.plane.submit({"seconds": 2}) for _ in range(2)]
+    assert all(worker.plane.taken(job, PATIENCE_S) for job in long)
     queued = worker.plane.submit({})
     worker.plane.cancel(queued)
     for job in long:
@@ -74,7 +77,7 @@ def test_what_the_platform_refuses_is_lost(worker: Worker, job_input: dict[str, 
     """An answer that is no JSON or too large is refused, and the SDK reports nothing in its place."""
     job = worker.plane.submit(job_input)
     record = worker.plane.jobs[job]
-    assert worker.plane.wait_until(lambda: bool(record.refusals), 20)
+    assert worker.plane.wait_until(lambda: bool(record.refusals), PATIENCE_S)
     assert not worker.plane.wait_until(lambda: bool(record.results), 3)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from support import tinyvl
+from support.processes import command_line, descendants, is_alive
 
 TESTS = Path(__file__).parents[1]
 
@@ -68,14 +69,14 @@ def real_environment(home: Path, **variables: str) -> dict[str, str]:
 
 def processes(within: Path | str) -> list[psutil.Process]:
     """Everything alive that a managed server brings: its guard, itself and its engine; known by its weights' folder."""
-    named = [one for one in psutil.process_iter() if runs(one) and any(str(within) in part for part in _command(one))]
-    below = [child for one in named for child in one.children(recursive=True) if runs(child)]
-    return list({one.pid: one for one in [*named, *below]}.values())
+    named = [one for one in psutil.process_iter() if any(str(within) in part for part in command_line(one))]
+    family = {one.pid: one for parent in named for one in [parent, *descendants(parent)]}
+    return [one for one in family.values() if is_alive(one)]
 
 
 def servers(within: Path | str) -> list[psutil.Process]:
     """The server's own process: one, or none."""
-    return [one for one in processes(within) if "serve" in _command(one) and "-P" not in _command(one)]
+    return [one for one in processes(within) if "serve" in (command := command_line(one)) and "-P" not in command]
 
 
 def server(within: Path | str) -> psutil.Process:
@@ -87,7 +88,7 @@ def server(within: Path | str) -> psutil.Process:
 def freeze(within: Path | str) -> None:
     """Stops the server and its engine, so that they take connections and answer nothing; not their guard."""
     one = server(within)
-    for process in [one, *one.children(recursive=True)]:
+    for process in [one, *descendants(one)]:
         process.suspend()
 
 
@@ -97,18 +98,3 @@ def _written(value: Any) -> str:
 
 def _path(value: Any) -> str:
     return str(value) if isinstance(value, Path) else json.dumps(value)
-
-
-def runs(process: psutil.Process) -> bool:
-    """Whether it is alive; a zombie is not."""
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.NoSuchProcess:
-        return []

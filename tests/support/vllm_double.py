@@ -34,7 +34,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda signum, frame: os._exit(0))
     time.sleep(float(os.environ.get("DOUBLE_VLLM_SECONDS", "0")))
     if mode != "silent":
-        ModelServer(mode, model=options.served_model_name, port=options.port)
+        ModelServer(mode, model=options.served_model_name, port=options.port, journal=os.environ.get("DOUBLE_JOURNAL"))
     threading.Event().wait()
 
 

@@ -7,15 +7,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ocr_worker.endpoint.processes import kill_group, launch
 from support.control_plane import ControlPlane, Result
+from support.processes import in_group
+from support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 HANDLER = ROOT / "handler.py"
@@ -33,23 +32,21 @@ class Worker:
         """What the process has printed so far, both streams."""
         return self.log_file.read_text(errors="replace")
 
-    def wait_ready(self, timeout: float = 60) -> Worker:
+    def wait_ready(self, timeout: float = PATIENCE_S) -> Worker:
         """Returns when the worker asks for its first job. Raises AssertionError with its log when it does not."""
-        deadline = time.monotonic() + timeout
-        while not self.plane.wait_until(lambda: self.plane.polls > 0, 0.2):
-            assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log()}"
-            assert time.monotonic() < deadline, f"the worker asked for no job:\n{self.log()}"
+        assert eventually(lambda: self.plane.polls > 0 or self.process.poll() is not None, timeout), self.log()
+        assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log()}"
         return self
 
     def answer(self, job_input: Any, **beside: Any) -> Result:
         """Submits a job and waits for its answer."""
         return self.plane.wait(self.plane.submit(job_input, **beside))
 
-    def started(self, job_id: str, timeout: float = 20) -> bool:
+    def started(self, job_id: str, timeout: float = PATIENCE_S) -> bool:
         """Whether the SDK calls the handler for the job within the timeout; until then a cancellation is lost on it."""
         return eventually(lambda: f"{job_id} | Started." in self.log(), timeout)
 
-    def logged(self, pattern: str, timeout: float = 20) -> bool:
+    def logged(self, pattern: str, timeout: float = PATIENCE_S) -> bool:
         """Whether a line of this pattern comes within the timeout."""
         return eventually(lambda: re.search(pattern, self.log()) is not None, timeout)
 
@@ -57,7 +54,7 @@ class Worker:
         """Sends SIGTERM, as the platform does before it takes a machine away."""
         self.process.send_signal(signal.SIGTERM)
 
-    def exit_code(self, timeout: float = 30) -> int:
+    def exit_code(self, timeout: float = PATIENCE_S) -> int:
         """Of the process, once it has ended. Raises subprocess.TimeoutExpired."""
         return self.process.wait(timeout)
 
@@ -72,14 +69,6 @@ class Worker:
 
 
 StartWorker = Callable[..., Worker]
-
-
-def eventually(condition: Callable[[], bool], timeout: float = 20) -> bool:
-    """Whether `condition`, asked again and again, comes true within the timeout."""
-    deadline = time.monotonic() + timeout
-    while (true := condition()) is False and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true
 
 
 def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, **settings: str) -> Worker:
@@ -100,26 +89,13 @@ def dry_run(arguments: Sequence[str], cwd: Path, **settings: str) -> subprocess.
         capture_output=True,
         check=False,
         text=True,
-        timeout=120,
+        timeout=2 * PATIENCE_S,
     )
-
-
-def in_group(leader: int) -> list[str]:
-    """Command lines of the processes in the group of this leader, itself among them while it lives."""
-    group = [process for process in psutil.process_iter() if _group(process.pid) == leader]
-    return [" ".join(process.cmdline()) for process in group if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def python_path() -> str:
     """Where the worker's package and the engine doubles are."""
     return os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests")))
-
-
-def _group(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:

@@ -311,6 +311,11 @@ class Ledger(Database):
         """Return the number of jobs that are to be sent, now or later."""
         return int(self._query("SELECT COUNT(*) FROM jobs WHERE state = 'planned'")[0][0])
 
+    def has_unsent_jobs(self) -> bool:
+        """Return whether any job is to be sent, or was being sent when its sending was interrupted."""
+        sql = "SELECT 1 FROM jobs WHERE state IN (?, ?) LIMIT 1"
+        return bool(self._query(sql, State.PLANNED, State.SUBMITTING))
+
     def has_unfinished_jobs(self, document: int) -> bool:
         """Return whether any job of the document has not ended."""
         sql = (

@@ -93,6 +93,7 @@ class Deliveries:
             given.accessSecret,
             name=given.bucketName,
             link_s=self._settings.bucket_link_s,
+            patience_s=self._settings.bucket_patience_s,
         )
 
 
@@ -102,7 +103,13 @@ def _bucket_of(settings: Settings) -> Bucket | None:
         return None
     name, region = settings.bucket_name, settings.bucket_region
     return _bucket_class("BUCKET_ENDPOINT_URL").at(
-        url, key, secret.get_secret_value(), name=name, region=region, link_s=settings.bucket_link_s
+        url,
+        key,
+        secret.get_secret_value(),
+        name=name,
+        region=region,
+        link_s=settings.bucket_link_s,
+        patience_s=settings.bucket_patience_s,
     )
 
 

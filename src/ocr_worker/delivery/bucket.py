@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 CHECK_KEY = "ocr-worker/write-check"
 
 _CHECKED_FOR_S = 300.0
-_PATIENCE_S = 60.0  # for each request
 _GONE_FOR_S = 60.0  # so long after patience ended each request has one try only: not every job is to wait for it
 _PART_BYTES = 8 * 2**20
 _CONFIG = Config(
@@ -49,23 +48,34 @@ Value = TypeVar("Value")
 
 
 class Bucket:
-    """Thread-safe. link_s: seconds for which a signed URL is good."""
+    """Thread-safe. link_s: seconds for which a signed URL is good. patience_s: during which a failing request is
+    retried."""
 
-    def __init__(self, client: Any, name: str, link_s: int) -> None:
+    def __init__(self, client: Any, name: str, link_s: int, patience_s: float) -> None:
         self.name = name
         self._client = client
         self._link_s = link_s
+        self._patience_s = patience_s
         self._checked_at = self._gone_at = float("-inf")
 
     @classmethod
     def at(
-        cls, url: str, key_id: str, secret: str, *, name: str | None = None, region: str | None = None, link_s: int
+        cls,
+        url: str,
+        key_id: str,
+        secret: str,
+        *,
+        name: str | None = None,
+        region: str | None = None,
+        link_s: int,
+        patience_s: float,
     ) -> Bucket:
         """The bucket at an endpoint's URL, whose host or path may name it. Raises SettingsInvalid when nothing does."""
         endpoint, name = located(url, name)
         session = boto3.session.Session(aws_access_key_id=key_id, aws_secret_access_key=secret)
         region = region or region_of(endpoint)
-        return cls(session.client("s3", endpoint_url=endpoint, region_name=region, config=_CONFIG), name, link_s)
+        client = session.client("s3", endpoint_url=endpoint, region_name=region, config=_CONFIG)
+        return cls(client, name, link_s, patience_s)
 
     def check(self) -> None:
         """Writes and reads back a few bytes, unless that went well within five minutes.
@@ -154,7 +164,7 @@ class Bucket:
                 raise self._translated(error, act) from None
 
         attempts = 1 if time.monotonic() - self._gone_at < _GONE_FOR_S else None
-        retrying = stamina.RetryingCaller(attempts=attempts, timeout=_PATIENCE_S, wait_initial=0.3, wait_max=8.0)
+        retrying = stamina.RetryingCaller(attempts=attempts, timeout=self._patience_s, wait_initial=0.3, wait_max=8.0)
         try:
             return retrying(lambda error: isinstance(error, DeliveryFailed) and error.retryable, attempt)
         except DeliveryFailed as error:

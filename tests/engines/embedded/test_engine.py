@@ -18,6 +18,8 @@ from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from resources.make_page import FOOTER, HEADING, INTRO, LEFT, PAGE_NUMBER, RIGHT, TABLE, TITLE, page_png
 
+pytestmark = pytest.mark.process
+
 MARKDOWN_TABLE = "\n".join(f"| {' | '.join(row)} |" for row in (TABLE[0], ["---"] * 4, *TABLE[1:]))
 MARKDOWN = "\n\n".join([f"# {TITLE}", INTRO, *LEFT, *RIGHT, f"## {HEADING}", MARKDOWN_TABLE])
 RUSSIAN = (

@@ -12,6 +12,8 @@ from ocr_worker.engines.embedded.engine import EmbeddedEngine
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.pages import PageImage, Pixels
 
+pytestmark = pytest.mark.process
+
 ENTRIES = ("alder", "birch", "cedar", "larch", "maple", "rowan", "aspen", "hazel", "elder", "beech")
 
 

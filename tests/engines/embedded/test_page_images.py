@@ -14,6 +14,8 @@ from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from support.worker_process import ROOT
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("asked", ["inline", "none"])
 def test_the_page_as_it_was_processed_comes_along(asked: str) -> None:

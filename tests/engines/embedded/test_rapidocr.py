@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ocr_worker.engines.base import Pixels
 from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.pages import Pixels
 from support.contracts import contract
 
 

@@ -6,17 +6,16 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-import sklearn.cluster
 from PIL import Image
-from sklearn.cluster import KMeans
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import adapter
 from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
 from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 from support.interleaving import WatchedLock, meanwhile
 from support.planned import block, result
+
+pytestmark = pytest.mark.paddle
 
 CROP = Image.new("RGB", (40, 30), (200, 0, 0))
 HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"
@@ -172,7 +171,11 @@ def test_two_documents_are_merged_one_after_the_other(engine: Engine, monkeypatc
     inside: list[bool] = []
     most: list[int] = []
 
-    class Interrupted(KMeans):
+    import sklearn.cluster
+
+    from ocr_worker.engines.paddleocr_vl import adapter
+
+    class Interrupted(sklearn.cluster.KMeans):
         def fit(self, *arguments: Any) -> Any:
             inside.append(True)
             most.append(len(inside))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import paddle
+from typing import Any
+
 import pytest
 
-from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable
 from ocr_worker.pages import ParsedPage
 from support import tinyvl
 from support.planned import PlannedPipeline, block, result
+
+pytestmark = pytest.mark.paddle
 
 OUT_OF_MEMORY = MemoryError(
     "(ResourceExhausted) \n\nOut of memory error on GPU 0. Cannot allocate 2.000000GB memory on GPU 0, "
@@ -28,10 +30,16 @@ POISON = [
     OSError("(External) CUBLAS error(1). \n  [Hint: 'CUBLAS_STATUS_NOT_INITIALIZED'. ...]"),
     OSError("(External) CUBLAS error(13). \n  [Hint: 'CUBLAS_STATUS_EXECUTION_FAILED'. ...]"),
 ]
-GOOD = result(block("text", (0, 0, 100, 20), "read"))
+
+
+def good() -> Any:
+    """A page that was read."""
+    return result(block("text", (0, 0, 100, 20), "read"))
 
 
 def parse(pipeline: PlannedPipeline, **options: object) -> ParsedPage:
+    from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+
     (parsed,) = PaddleOcrVl(pipeline, tinyvl.settings()).parse(
         [tinyvl.page(["one"])], PaddleOcrVlOptions.model_validate(options)
     )
@@ -40,7 +48,7 @@ def parse(pipeline: PlannedPipeline, **options: object) -> ParsedPage:
 
 def test_out_of_memory_is_tried_with_half_the_pixels() -> None:
     """A page that runs out of memory is read once more with half the pixels, and says so."""
-    pipeline = PlannedPipeline(OUT_OF_MEMORY, GOOD)
+    pipeline = PlannedPipeline(OUT_OF_MEMORY, good())
     parsed = parse(pipeline, max_pixels=400_000)
     assert parsed.markdown == "read"
     assert [warning.code for warning in parsed.warnings] == ["FEWER_PIXELS"]
@@ -49,7 +57,7 @@ def test_out_of_memory_is_tried_with_half_the_pixels() -> None:
 
 def test_half_of_the_default_pixels() -> None:
     """Without limits in the request it is half of the pipeline's own, and the minimum never above it."""
-    pipeline = PlannedPipeline(OUT_OF_MEMORY, GOOD)
+    pipeline = PlannedPipeline(OUT_OF_MEMORY, good())
     parse(pipeline, min_pixels=700_000)
     assert (pipeline.calls[1]["min_pixels"], pipeline.calls[1]["max_pixels"]) == (501_760, 501_760)
 
@@ -95,6 +103,8 @@ def test_an_invalid_argument_is_no_poison() -> None:
 
 def test_paddles_own_out_of_memory() -> None:
     """What the installed Paddle really raises when an allocation fails is understood."""
+    import paddle
+
     with pytest.raises(MemoryError) as caught:
         paddle.zeros([10**13], dtype="float64")
     assert diagnose(caught.value) == (Fault.OUT_OF_MEMORY, "(ResourceExhausted)")
@@ -102,7 +112,7 @@ def test_paddles_own_out_of_memory() -> None:
 
 def test_what_the_pipeline_is_asked_for() -> None:
     """Queues are off, orientation and unwarping always said outright, and the options passed on under their names."""
-    pipeline = PlannedPipeline(GOOD)
+    pipeline = PlannedPipeline(good())
     parse(pipeline, use_chart_recognition=True, merge_layout_blocks=False, use_seal_recognition=True)
     (call,) = pipeline.calls
     assert call["use_queues"] is False

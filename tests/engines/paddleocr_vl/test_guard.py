@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,10 @@ import psutil
 import pytest
 
 from ocr_worker.engines.paddleocr_vl import guard
+from support.processes import is_alive
+from support.waiting import PATIENCE_S, eventually
+
+pytestmark = pytest.mark.process
 
 # A server whose child has a session of its own and does not listen to SIGTERM, as a frozen one.
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -51,27 +54,22 @@ def worker() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     family = psutil.Process(process.pid).children(recursive=True)
     yield process, family
     process.kill()
-    for one in alive_of(family, 0):
+    for one in filter(is_alive, family):
         one.kill()
 
 
-def alive_of(family: list[psutil.Process], timeout: float) -> list[psutil.Process]:
-    """Those that still run after the timeout; a zombie does not."""
-    deadline = time.monotonic() + timeout
-    while alive := [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    return alive
+def end(family: list[psutil.Process]) -> bool:
+    """Whether all of them end."""
+    return eventually(lambda: not any(map(is_alive, family)))
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_nothing_outlives_the_worker(worker: tuple[subprocess.Popen[str], list[psutil.Process]], end: str) -> None:
+@pytest.mark.parametrize("way", ENDS)
+def test_nothing_outlives_the_worker(worker: tuple[subprocess.Popen[str], list[psutil.Process]], way: str) -> None:
     """However the worker ends: the server, and the child that it left behind deaf to SIGTERM, end soon after."""
     process, family = worker
     assert len(family) == 3
-    process.communicate(ENDS[end] + "\n", timeout=guard.GRACE_S + 5)
-    assert alive_of(family, guard.GRACE_S + 3) == []
+    process.communicate(ENDS[way] + "\n", timeout=PATIENCE_S)
+    assert end(family)
 
 
 def test_a_server_that_ends_takes_its_children_with_it(
@@ -80,20 +78,18 @@ def test_a_server_that_ends_takes_its_children_with_it(
     """The server alone is killed: what it leaves behind is ended, and the guard with it."""
     process, family = worker
     family[1].send_signal(signal.SIGKILL)
-    assert alive_of(family, guard.GRACE_S + 3) == []
+    assert end(family)
     assert process.poll() is None
 
 
 def test_a_guard_whose_worker_is_gone_already_ends_at_once() -> None:
     """The worker may end while the guard starts: the command is not left running."""
     command = [sys.executable, "-P", guard.__file__, str(os.getppid()), "sleep", "600"]
-    assert subprocess.run(command, timeout=30, check=False).returncode == 128 + signal.SIGTERM
+    assert subprocess.run(command, timeout=PATIENCE_S, check=False).returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -9 $$", 128 + 9)])
 def test_the_guard_passes_the_exit_code_on(command: str, code: int, tmp_path: Path) -> None:
     """The command's own code, or 128 and the signal it died of, is the guard's."""
-    begun = time.monotonic()
     whole = [sys.executable, "-P", guard.__file__, str(os.getpid()), "sh", "-c", command]
-    assert subprocess.run(whole, timeout=30, check=False).returncode == code
-    assert time.monotonic() - begun < guard.GRACE_S
+    assert subprocess.run(whole, timeout=PATIENCE_S, check=False).returncode == code

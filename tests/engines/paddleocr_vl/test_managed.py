@@ -4,8 +4,6 @@ its processes are real, and so is the pipeline."""
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,21 @@ import psutil
 import pytest
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import load_settings
 from support import tinyvl, vllm_command
 from support.model_server import TEXT
+from support.waiting import eventually
 
-SOON_S = 20
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
 
 
-def built(folder: Path, **fields: Any) -> PaddleOcrVl:
+def built(folder: Path, **fields: Any) -> Any:
+    """An engine whose server may be revived."""
+    from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
+
     engine = Builder(tinyvl.settings(**vllm_command.fields(folder, **fields)))()
     assert isinstance(engine, PaddleOcrVl)
     return engine
@@ -33,13 +34,6 @@ def built(folder: Path, **fields: Any) -> PaddleOcrVl:
 def read(engine: Engine) -> str:
     (block,) = engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks
     return block.content
-
-
-def comes_true(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + SOON_S
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 def test_a_managed_server_reads_and_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -57,7 +51,7 @@ def test_a_managed_server_reads_and_goes(tmp_path: Path, caplog: pytest.LogCaptu
     first.close()
     assert read(second) == TEXT
     second.close()
-    assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
+    assert eventually(lambda: vllm_command.processes(tmp_path) == [])
 
 
 def test_a_dead_server_is_started_again_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +68,7 @@ def test_a_dead_server_is_started_again_once(tmp_path: Path, monkeypatch: pytest
             assert read(engine) == TEXT
     with pytest.raises(EngineUnavailable, match="died a second time"):
         engine.revive()
-    assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
+    assert eventually(lambda: vllm_command.processes(tmp_path) == [])
 
 
 def test_a_server_that_dies_idle_is_started_again(tmp_path: Path) -> None:
@@ -82,12 +76,12 @@ def test_a_server_that_dies_idle_is_started_again(tmp_path: Path) -> None:
     engine = built(tmp_path)
     first = vllm_command.server(tmp_path)
     first.kill()
-    assert comes_true(lambda: vllm_command.servers(tmp_path) not in ([], [first]))
+    assert eventually(lambda: vllm_command.servers(tmp_path) not in ([], [first]))
     engine.revive()
     assert read(engine) == TEXT
     assert engine.lost() is None
     vllm_command.server(tmp_path).kill()
-    assert comes_true(lambda: engine.lost() is not None)
+    assert eventually(lambda: engine.lost() is not None)
 
 
 def test_a_frozen_server_can_be_abandoned(tmp_path: Path) -> None:
@@ -124,7 +118,7 @@ def test_a_managed_server_that_does_not_come_up_says_why(
     monkeypatch.setenv("DOUBLE_VLLM", mode)
     with pytest.raises(error, match=told):
         built(tmp_path, **fields)
-    assert comes_true(lambda: vllm_command.processes(tmp_path) == [])
+    assert eventually(lambda: vllm_command.processes(tmp_path) == [])
 
 
 def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from support import tinyvl
 from support.model_server import TEXT, ModelServer
 from support.worker_process import StartWorker, Worker, dry_run
 
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
+
 
 @pytest.fixture
 def double() -> Iterator[ModelServer]:
@@ -40,7 +42,7 @@ def error_code(worker: Worker) -> str:
 
 def test_a_frozen_server_is_a_deadline(worker_of: StartWorker, double: ModelServer) -> None:
     """A server that read one job and then says nothing: the next job is ENGINE_TIMED_OUT."""
-    worker = worker_of(**environment(double, OCR_ENGINE_TIMEOUT_S="3"))
+    worker = worker_of(**environment(double, OCR_ENGINE_TIMEOUT_S="8"))
     answer = worker.answer(request()).output
     assert answer["engine"]["backend"] == "vllm-server"
     assert [block["content"] for block in answer["documents"][0]["pages"][0]["blocks"]] == [TEXT] * 2

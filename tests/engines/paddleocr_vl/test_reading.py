@@ -17,6 +17,8 @@ from ocr_worker.errors import EngineUnavailable, InvalidRequest
 from ocr_worker.pages import PageImage, ParsedPage
 from support import tinyvl
 
+pytestmark = pytest.mark.paddle
+
 THREE = tinyvl.LINES[:3]
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
 from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer
 from support import tinyvl
+
+pytestmark = pytest.mark.paddle
 
 LIMITS = {"min_pixels": 112_896, "max_pixels": 1_003_520, "max_new_tokens": 400}
 LOOP = "The river rose. " + "and then again " * 20
@@ -36,6 +37,8 @@ def crops(*names: str, query: str = "OCR:") -> list[dict[str, Any]]:
 
 
 def watch(model: Model, retry: bool = True) -> Recognizer:
+    from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
+
     return Recognizer(model, truncate_repetitive_content, count_tokens=len, retry=retry)
 
 

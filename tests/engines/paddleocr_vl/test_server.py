@@ -24,6 +24,9 @@ from ocr_worker.errors import (
 from ocr_worker.settings import Settings, load_settings
 from support import tinyvl
 from support.model_server import TEXT, ModelServer
+from support.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.paddle
 
 StartServer = Callable[..., ModelServer]
 
@@ -43,7 +46,7 @@ def start() -> Iterator[StartServer]:
 
 
 def settings(double: ModelServer, **fields: Any) -> Settings:
-    chosen = {"backend": "vllm-server", "server_url": double.url, "server_wait_s": 1.5, "warmup_check": False}
+    chosen = {"backend": "vllm-server", "server_url": double.url, "server_wait_s": PATIENCE_S, "warmup_check": False}
     return tinyvl.settings(**chosen | fields)
 
 
@@ -68,7 +71,7 @@ def test_a_server_that_is_not_right_stops_the_worker(
     """Another model, silence, nonsense and refusal are each an error that says so."""
     double = start(mode, model=model) if model else start(mode)
     with pytest.raises(error) as caught:
-        ExternalServer(settings(double, engine_timeout_s=1))
+        ExternalServer(settings(double, engine_timeout_s=1 if mode == "hangs" else PATIENCE_S))
     assert told in str(caught.value)
 
 
@@ -78,7 +81,7 @@ def test_no_server_is_told_within_the_time(start: StartServer) -> None:
     double.die()
     url = double.url.replace("http://", "http://user:secret@")
     with pytest.raises(EngineUnavailable, match=r"no model server at 127\.0\.0\.1:\d+ within 1\.5 s") as caught:
-        ExternalServer(settings(double, server_url=url))
+        ExternalServer(settings(double, server_url=url, server_wait_s=1.5))
     assert "secret" not in str(caught.value)
 
 

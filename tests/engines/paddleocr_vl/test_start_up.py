@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from support import tinyvl
+from support.waiting import PATIENCE_S
+
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
 
 # Ends with code 3 when Paddle was imported on the way: seconds that a worker which cannot start should not take.
 START = """
@@ -29,7 +32,7 @@ except OcrWorkerError as error:
 def start(**variables: str) -> subprocess.CompletedProcess[str]:
     environment = tinyvl.environment(**variables)
     return subprocess.run(
-        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import paddle
 import pytest
 import yaml
 
@@ -13,6 +12,8 @@ from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import WeightsMissing
 from support import tinyvl
+
+pytestmark = pytest.mark.paddle
 
 CONFIGURATION: dict[str, Any] = {
     "Global": {"model_name": "PP-LCNet_x1_0_doc_ori"},
@@ -28,15 +29,24 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-class Turned(paddle.nn.Layer):  # type: ignore[misc]
-    """Scores of 0, 90, 180, 270 degrees: always 90, whatever the image [pages, 3, 224, 224]."""
+def save_turned(path: Path) -> None:
+    """Writes a network whose scores of 0, 90, 180, 270 degrees are always 90, whatever the image
+    [pages, 3, 224, 224]."""
+    import paddle
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.scores = self.create_parameter([1, 4], default_initializer=paddle.nn.initializer.Assign([[0.0, 1, 0, 0]]))
+    class Turned(paddle.nn.Layer):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            always = paddle.nn.initializer.Assign([[0.0, 1, 0, 0]])
+            self.scores = self.create_parameter([1, 4], default_initializer=always)
 
-    def forward(self, x: Any) -> Any:
-        return x.mean(axis=[1, 2, 3]).unsqueeze(1) * 0 + self.scores
+        def forward(self, x: Any) -> Any:
+            return x.mean(axis=[1, 2, 3]).unsqueeze(1) * 0 + self.scores
+
+    shape = paddle.static.InputSpec([None, 3, 224, 224], "float32", "x")
+    network = Turned()
+    network.eval()
+    paddle.jit.save(paddle.jit.to_static(network, input_spec=[shape], full_graph=True), str(path))
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of weights that holds the orientation model."""
     home = tmp_path_factory.mktemp("home")
     directory = home / "official_models" / "PP-LCNet_x1_0_doc_ori"
-    shape = paddle.static.InputSpec([None, 3, 224, 224], "float32", "x")
-    network = Turned()
-    network.eval()
-    paddle.jit.save(paddle.jit.to_static(network, input_spec=[shape], full_graph=True), str(directory / "inference"))
+    save_turned(directory / "inference")
     (directory / "inference.yml").write_text(yaml.safe_dump(CONFIGURATION), encoding="utf-8")
     return home
 

@@ -191,6 +191,8 @@ def fetch(hub: Path, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.process
+@pytest.mark.paddle
 def test_fetch_replaces_what_is_not_whole(tmp_path: Path) -> None:
     """`fetch` gets what is missing by Paddle's downloader, a partial directory anew; what is whole stays as it is."""
     put(tinyvl.VL, tmp_path / "hub" / VL)
@@ -203,6 +205,8 @@ def test_fetch_replaces_what_is_not_whole(tmp_path: Path) -> None:
     assert weights.verify(partial, weights.Model(VL, weights.VL_FILES)) == []
 
 
+@pytest.mark.process
+@pytest.mark.paddle
 def test_fetch_without_a_network(tmp_path: Path) -> None:
     """When no hub answers, the error says so in a few lines, without a traceback."""
     done = fetch(tmp_path / "hub", tmp_path / "home")

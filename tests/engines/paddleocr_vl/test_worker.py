@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from support import tinyvl
+from support.waiting import PATIENCE_S
 from support.worker_process import StartWorker, Worker
+
+pytestmark = [pytest.mark.paddle, pytest.mark.process]
 
 ROOT = Path(__file__).parents[3]
 OPTIONS = {"max_new_tokens": tinyvl.LIMIT}
@@ -71,7 +74,7 @@ def test_a_hundred_pages_of_two_jobs_never_mix(worker: Worker) -> None:
         pages = [[f"Invoice {start + number}"] for number in range(50)]
         jobs[worker.plane.submit(asked(pdf_of(pages)))] = start
     for job, start in jobs.items():
-        entries = worker.plane.wait(job, 300).output["documents"][0]["pages"]
+        entries = worker.plane.wait(job, 4 * PATIENCE_S).output["documents"][0]["pages"]
         wanted = [f"Invoice {start + number}" for number in range(50)]
         read = [page["blocks"][0]["content"] for page in entries]
         near = [min(wanted, key=lambda line, text=text: tinyvl.character_error_rate(text, line)) for text in read]
@@ -105,7 +108,7 @@ def test_a_dry_run_reads_with_the_default_engine(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=2 * PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1 page parsed" in done.stdout
@@ -117,7 +120,12 @@ def test_without_weights_the_worker_stops_with_three_lines(engine: str, tmp_path
     """No weights: exit code 1 in seconds, what is missing and the command that gets it, and no traceback."""
     environment = {**os.environ, "OCR_ENGINE": engine, "OCR_DEVICE": "cpu", "OCR_WEIGHTS_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, ROOT / "handler.py"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, ROOT / "handler.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 1
     assert "WEIGHTS_MISSING" in done.stderr

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -26,24 +24,21 @@ from ocr_worker.pages import PageImage
 from ocr_worker.sources.rasterizer import RasterPool
 from support import files
 from support.files import RED, request
+from support.processes import is_alive
+from support.waiting import PATIENCE_S, eventually
+
+pytestmark = pytest.mark.process
 
 GOOD = files.pages([files.filled(RED)] * 3)
 
 
-def pool_of(workers: int = 1, timeout: float = 20, memory: int = 1_000_000_000) -> RasterPool:
+def pool_of(workers: int = 1, timeout: float = PATIENCE_S, memory: int = 1_000_000_000) -> RasterPool:
     return RasterPool(workers=workers, memory_bytes=memory, page_timeout_s=timeout)
 
 
 def read(pool: RasterPool, data: bytes = GOOD) -> int:
     with pool.open(data, request()) as document:
         return sum(isinstance(page, PageImage) for page in document)
-
-
-def until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +60,7 @@ def test_a_child_that_dies_costs_its_document(signal_number: int, error: type[Oc
 
 def test_a_child_that_hangs_is_given_up_after_its_time() -> None:
     """A page past its time limit ends the document with a time-out; the next document is read."""
-    pool = pool_of(timeout=1)
+    pool = pool_of(timeout=3)
     try:
         with pool.open(GOOD, request()) as document:
             os.kill(document._child.pid, signal.SIGSTOP)
@@ -139,12 +134,12 @@ def test_no_child_outlives_the_worker() -> None:
     )
     killed = subprocess.Popen([sys.executable, "-c", program, "60"])
     worker = psutil.Process(killed.pid)
-    until(lambda: len(worker.children()) == 2)
+    assert eventually(lambda: len(worker.children()) == 2)
     children = worker.children()
     killed.kill()
     killed.wait()
-    until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
-    assert subprocess.run([sys.executable, "-c", program, "0.5"], timeout=20, check=False).returncode == 0
+    assert eventually(lambda: not any(map(is_alive, children)))
+    assert subprocess.run([sys.executable, "-c", program, "0.5"], timeout=PATIENCE_S, check=False).returncode == 0
 
 
 def stillborn(folder: Path, times: int) -> list[str]:
@@ -160,7 +155,9 @@ def stillborn(folder: Path, times: int) -> list[str]:
 
 def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None:
     """Another one is started; the document that waits for it never knows."""
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=20, _command=stillborn(tmp_path, times=2))
+    pool = RasterPool(
+        workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=stillborn(tmp_path, times=2)
+    )
     try:
         assert read(pool) == 3
     finally:
@@ -170,7 +167,7 @@ def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None
 def test_children_that_never_start_are_told(tmp_path: Path) -> None:
     """Where none will start documents do not wait for ever: a code of its own, worth sending again elsewhere."""
     pool = RasterPool(
-        workers=1, memory_bytes=1_000_000_000, page_timeout_s=20, _command=stillborn(tmp_path, times=1000)
+        workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=stillborn(tmp_path, times=1000)
     )
     try:
         with pytest.raises(RasterizerUnavailable) as caught:

@@ -16,11 +16,14 @@ from ocr_worker.pages import PageImage, Pixels
 from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest, pdf
 from support import files
 from support.files import RED, request, saved
+from support.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[RasterPool]:
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=20)
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
     yield pool
     pool.close()
 
