@@ -37,10 +37,11 @@ print("PHASES " + json.dumps(dict(zip(phases, [b - a for a, b in zip(marks, mark
 OURS = """
 import json, time
 marks = [time.perf_counter()]
-from ocr_worker.start_up import import_sdk
+from ocr_worker.runpod_worker.start_up import import_sdk
 import_sdk()
 marks.append(time.perf_counter())
-from ocr_worker import pipeline, request, response
+from ocr_worker.parsing import pipeline
+from ocr_worker.wire import request, response
 from ocr_worker.settings import load_settings
 from ocr_worker.engines.registry import engine_spec
 settings = load_settings()
