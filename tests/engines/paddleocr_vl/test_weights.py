@@ -160,7 +160,7 @@ def test_each_version_has_its_models() -> None:
 FETCH = """
 import shutil, sys
 from pathlib import Path
-from ocr_worker import weights
+from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.settings import load_settings, tell_paddle
 settings = load_settings()
 tell_paddle(settings)
