@@ -146,7 +146,7 @@ class ManagedServer:
 
     def _launched(self) -> subprocess.Popen[str]:
         self._starts += 1
-        self._said: deque[str] = deque(maxlen=_LAST_LINES)
+        self._said: deque[str] = deque(maxlen=_LAST_LINES)  # of this start; an earlier one may still be speaking
         process = subprocess.Popen(
             [sys.executable, "-P", guard.__file__, str(os.getpid()), *self._command],
             env=model_server_environment(),
@@ -157,16 +157,8 @@ class ManagedServer:
             errors="replace",
             start_new_session=True,  # what is sent to the worker's group is for the worker; the guard notices its end
         )
-        self._output = threads.start(partial(self._log, process), "model-server-log")
+        self._output = threads.start(partial(_log_output, process, self._said), "model-server-log")
         return process
-
-    def _log(self, process: subprocess.Popen[str]) -> None:
-        """What the server says goes into our log, but for what it may say of documents."""
-        assert process.stdout is not None
-        for line in process.stdout:
-            told = _DOCUMENT.sub("data:...", line.rstrip())[:_LONGEST_LINE]
-            self._said.append(told)
-            log.info("vllm: %s", told)
 
     def _ended(self) -> str | None:
         code = self._process.poll()
@@ -176,6 +168,15 @@ class ManagedServer:
         errors = [line for line in self._said if "rror" in line]
         why = (errors or list(self._said) or ["it said nothing"])[-1]
         return f"the model server ended with code {code} before it could be used: {why}\nthe log has all it said"
+
+
+def _log_output(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
+    """Log the server's output, without documents that it may hold, and keep its last lines."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        message = _DOCUMENT.sub("data:...", line.rstrip())[:_LONGEST_LINE]
+        last_lines.append(message)
+        log.info("vllm: %s", message)
 
 
 def _command(settings: Settings, directory: Path, port: int) -> list[str]:
