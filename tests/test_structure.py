@@ -106,6 +106,12 @@ def test_only_its_engine_imports_paddle() -> None:
     assert [name for name in importers if not name.startswith("ocr_worker.engines.paddleocr_vl")] == []
 
 
+def test_only_one_module_imports_the_sdk() -> None:
+    """RunPod's SDK is imported by `runpod_sdk` and nowhere else."""
+    importers = [n for n, tree in MODULES.items() if any(i.split(".")[0] == "runpod" for i in imported_names(tree))]
+    assert [name for name in importers if name != "ocr_worker.runpod_sdk"] == []
+
+
 def test_only_the_settings_read_the_environment() -> None:
     """`os.environ` and `os.getenv` appear in settings.py only."""
 
