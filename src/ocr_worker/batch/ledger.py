@@ -311,6 +311,10 @@ class Ledger(Database):
         """Return the number of jobs that are to be sent, now or later."""
         return int(self._query("SELECT COUNT(*) FROM jobs WHERE state = 'planned'")[0][0])
 
+    def has_unsent_jobs(self) -> bool:
+        """Return whether any job is still to be sent, now or later, or its submission did not end."""
+        return bool(self._query("SELECT 1 FROM jobs WHERE state IN ('planned', 'submitting') LIMIT 1"))
+
     def has_unfinished_jobs(self, document: int) -> bool:
         """Return whether any job of the document has not ended."""
         sql = (

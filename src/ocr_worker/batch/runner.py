@@ -120,7 +120,7 @@ class Runner:
             return False
         if self._stopped or self.waiting:
             return True
-        return planning.done() and not self._ledger.planned_job_count()
+        return planning.done() and not self._ledger.has_unsent_jobs()
 
     async def _next_event(self) -> None:
         if self._carried:
