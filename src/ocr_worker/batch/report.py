@@ -279,7 +279,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def documents_table(documents: Sequence[DocumentSummary]) -> str:
-    """Return the documents, those with errors first; at most `ROWS`, and a note on the rest. The filter needs scripts."""
+    """Return the documents, those with errors first: at most `ROWS`, and a note on the rest."""
     ranked = sorted(documents, key=lambda document: (_rank(document.status), not document.warnings))
     if not ranked:
         return '<p class="quiet">There are none in this batch.</p>'
