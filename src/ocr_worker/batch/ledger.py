@@ -312,9 +312,8 @@ class Ledger(Database):
         return int(self._query("SELECT COUNT(*) FROM jobs WHERE state = 'planned'")[0][0])
 
     def has_unsent_jobs(self) -> bool:
-        """Return whether any job is to be sent, or was being sent when its sending was interrupted."""
-        sql = "SELECT 1 FROM jobs WHERE state IN (?, ?) LIMIT 1"
-        return bool(self._query(sql, State.PLANNED, State.SUBMITTING))
+        """Return whether any job is still to be sent, now or later, or its submission did not end."""
+        return bool(self._query("SELECT 1 FROM jobs WHERE state IN ('planned', 'submitting') LIMIT 1"))
 
     def has_unfinished_jobs(self, document: int) -> bool:
         """Return whether any job of the document has not ended."""

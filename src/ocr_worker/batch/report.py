@@ -30,7 +30,7 @@ _READ_FIRST = ("failed", "partial", "cancelled", "waiting", "succeeded")
 
 
 def report_json(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> Json:
-    """The whole account, every document in it: `books`, `summary` and `documents`, in the fields of `model`."""
+    """Return the report as JSON: `books`, `summary`, and every document, with the fields of `model`'s classes."""
     books = proven(summary, documents)
     return {
         "books": {"state": books.state, "pages_left": books.left, "told": books.told},
@@ -45,23 +45,23 @@ def _fields(row: BatchSummary | DocumentSummary) -> Json:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     return encodable(value) if isinstance(value, str) else value
 
 
 def proven(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> Books:
-    """The account, held against the documents' own numbers once none of them waits."""
+    """Return the account, compared with the documents' own numbers once none of them waits."""
     books = books_of(summary)
-    told = sum(summary.documents.values()), summary.pages_expected, summary.pages_parsed, summary.pages_failed
-    again = (
+    totals = sum(summary.documents.values()), summary.pages_expected, summary.pages_parsed, summary.pages_failed
+    counted_again = (
         len(documents),
         sum(document.pages_expected or 0 for document in documents),
         sum(document.pages_parsed for document in documents),
         sum(document.pages_failed for document in documents),
     )
-    if books.state == "open" or again == told:
+    if books.state == "open" or counted_again == totals:
         return books
-    differs = "{:,} documents with {:,} pages expected, {:,} parsed and {:,} failed".format(*again)
+    differs = "{:,} documents with {:,} pages expected, {:,} parsed and {:,} failed".format(*counted_again)
     return Books("wrong", books.left, f"The books do not balance: counted one by one there are {differs}.")
 
 
@@ -69,7 +69,10 @@ def proven(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> Books
 
 
 def report_html(summary: BatchSummary, documents: Sequence[DocumentSummary], *, made: datetime | None = None) -> str:
-    """The page, for the batch's folder: it links to each document's `document.md` below itself. made: now."""
+    """Return the page for the batch's folder: it links to each document's `document.md` below itself.
+
+    made: time of the report; default: now.
+    """
     made = made or datetime.now().astimezone()
     origin = [html_text(word) for word in (summary.engine, summary.service) if word]
     template = Template(files("ocr_worker.batch").joinpath("report.html").read_text(encoding="utf-8"))
@@ -100,7 +103,7 @@ def _headline(summary: BatchSummary) -> str:
 
 
 def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
-    """The equation, what it proves, and what is not in it."""
+    """Return the equation of all pages, what it proves, and what is not in it."""
     books = proven(summary, documents)
     terms = [_term(summary.pages_parsed, "parsed", "good"), _term(summary.pages_failed, "failed", "bad")]
     if books.left > 0:
@@ -114,8 +117,8 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
     ]
     if unknown := sum(document.pages_expected is None for document in documents):
         yet = " yet" if books.state == "open" else ""
-        told = f"The length of {counted(unknown, 'document')} is not known{yet}; their pages are not in this account."
-        lines.append(f'<p class="quiet">{told}</p>')
+        note = f"The length of {counted(unknown, 'document')} is not known{yet}; their pages are not in this account."
+        lines.append(f'<p class="quiet">{note}</p>')
     return "\n".join(lines)
 
 
@@ -136,7 +139,7 @@ def _bars(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
 
 
 def _bar(noun: str, parts: Sequence[tuple[str, int, str]], note: str) -> str:
-    """One bar with its key. parts: word, number and class of each."""
+    """Return one bar with its key. parts: word, number and CSS class of each part."""
     parts = [part for part in parts if part[1]]
     whole = sum(number for _, number, _ in parts)
     if not whole:
@@ -153,20 +156,20 @@ def _bar(noun: str, parts: Sequence[tuple[str, int, str]], note: str) -> str:
 
 
 def _facts(summary: BatchSummary) -> str:
-    """What the run took, in numbers; what is not known is not there."""
+    """Return time, speed, cost and jobs of the runs; unknown values have no entry."""
     parsed, wall_s, cost = summary.pages_parsed, summary.wall_s, summary.cost
-    found = [("Time at work", duration(wall_s), "over all runs")]
+    facts = [("Time at work", duration(wall_s), "over all runs")]
     if wall_s and parsed:
-        found.append(("Speed", f"{rate(parsed / wall_s)} pages/s", "parsed, over the time at work"))
-    found.append(("On the workers", duration(summary.execution_s), f"and {duration(summary.delay_s)} in the queue"))
+        facts.append(("Speed", f"{rate(parsed / wall_s)} pages/s", "parsed, over the time at work"))
+    facts.append(("On the workers", duration(summary.execution_s), f"and {duration(summary.delay_s)} in the queue"))
     if cost is not None:
-        found.append(("Cost", money(cost), f"{money(1000 * cost / parsed)} per 1,000 pages" if parsed else ""))
-    found += [
+        facts.append(("Cost", money(cost), f"{money(1000 * cost / parsed)} per 1,000 pages" if parsed else ""))
+    facts += [
         ("Jobs", f"{sum(summary.jobs.values()):,}", html_text(jobs_told(summary.jobs))),
         ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost answer or a passing failure"),
         ("Pages from checkpoints", f"{summary.pages_from_checkpoint:,}", "parsed by an earlier attempt"),
     ]
-    cells = (f"<div><dt>{label}</dt><dd>{value}</dd><dd>{note}</dd></div>" for label, value, note in found)
+    cells = (f"<div><dt>{label}</dt><dd>{value}</dd><dd>{note}</dd></div>" for label, value, note in facts)
     return "\n".join(cells)
 
 
@@ -175,17 +178,17 @@ def _facts(summary: BatchSummary) -> str:
 
 
 def encodable(text: str) -> str:
-    """`text`, escaped where a file name held bytes that are no text."""
+    """Return `text`, escaped where a file name held bytes that are no text."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def html_text(text: str) -> str:
-    """`text` as HTML that shows it, as an attribute's value, too."""
+    """Return `text` escaped for HTML content and for attribute values."""
     return escape(encodable(text))
 
 
 def _foreign(text: str) -> str:
-    """The same, with the direction of its script kept to itself."""
+    """Return `text` as HTML in which its writing direction does not affect what stands around it."""
     return f"<bdi>{html_text(text)}</bdi>"
 
 
@@ -195,7 +198,7 @@ def _cell(content: str, css: str = "", label: str = "") -> str:
 
 
 def _table(css: str, names: Sequence[tuple[str, str]], rows: Sequence[str]) -> str:
-    """names: of the columns, each with its class."""
+    """Return a table. names: of the columns, each with its CSS class."""
     heads = "".join(f'<th scope="col" role="columnheader" class="{kind}">{name}</th>' for name, kind in names)
     body = "\n".join(f'<tr role="row">{row}</tr>' for row in rows)
     return (
@@ -208,47 +211,47 @@ def _table(css: str, names: Sequence[tuple[str, str]], rows: Sequence[str]) -> s
 
 
 def errors_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
-    """By code: what it is, what to do, and what the worker said, where that surely belongs to the code."""
-    said = {next(iter(document.errors)): document.message for document in documents if len(document.errors) == 1}
+    """Return errors by code: meaning, remedy, and the worker's message where it certainly belongs to the code."""
+    messages = {next(iter(document.errors)): document.message for document in documents if len(document.errors) == 1}
 
-    def told(code: str) -> str:
+    def cells(code: str) -> str:
         what, todo = meaning(code)
-        message = said.get(code)
+        message = messages.get(code)
         example = f"<small>For example: {_foreign(message)}</small>" if message else ""
         return _cell((escape(what) or "This client does not know the code.") + example) + _cell(todo)
 
     names = [("Code", ""), ("Meaning", ""), ("What to do", "")]
-    return _codes("Errors", names, summary.errors, [document.errors for document in documents], told)
+    return _codes("Errors", names, summary.errors, [document.errors for document in documents], cells)
 
 
 def warnings_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
-    """By code: what a reader should know."""
+    """Return warnings by code, with their meaning."""
 
-    def told(code: str) -> str:
+    def cells(code: str) -> str:
         return _cell(
             escape(meaning(code)[0]) or "This client does not know the code; the pages were read all the same."
         )
 
     names = [("Code", ""), ("Meaning", "")]
-    return _codes("Warnings", names, summary.warnings, [document.warnings for document in documents], told)
+    return _codes("Warnings", names, summary.warnings, [document.warnings for document in documents], cells)
 
 
 def _codes(
     title: str,
     names: Sequence[tuple[str, str]],
     known: Mapping[str, int],
-    found: Sequence[Mapping[str, int]],
-    told: Callable[[str], str],
+    codes_of_documents: Sequence[Mapping[str, int]],
+    cells: Callable[[str], str],
 ) -> str:
-    """known: codes of the batch, found: those of each document. told: the cells between code and numbers."""
+    """Return a table of codes, or nothing. known: codes of the batch. cells: returns those between code and numbers."""
     pages: Counter[str] = Counter()
     documents: Counter[str] = Counter()
-    for codes in found:
+    for codes in codes_of_documents:
         pages.update(codes)
         documents.update(codes.keys())
     ranked = sorted({*known, *documents}, key=lambda code: (-documents[code], -pages[code], code))
     rows = [
-        _code_cell(code) + told(code) + _count(documents[code], "document") + _count(pages[code], "page")
+        _code_cell(code) + cells(code) + _count(documents[code], "document") + _count(pages[code], "page")
         for code in ranked
     ]
     table = _table("codes", [*names, ("Documents", "number"), ("Pages", "number")], rows)
@@ -276,7 +279,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def documents_table(documents: Sequence[DocumentSummary]) -> str:
-    """What needs a look first; no more than `ROWS`, with a word on the rest. The filter works with scripts only."""
+    """Return the documents, those with errors first: at most `ROWS`, and a note on the rest."""
     ranked = sorted(documents, key=lambda document: (_rank(document.status), not document.warnings))
     if not ranked:
         return '<p class="quiet">There are none in this batch.</p>'
