@@ -1,122 +1,38 @@
-"""The rules that keep the code readable: which way imports run, who may import what."""
+"""What the import contracts in pyproject.toml (`lint-imports`) cannot say about the package's structure."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+import tomllib
 from pathlib import Path
 
-import pytest
-
-from support.worker_process import ROOT
-
+ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "ocr_worker"
-SOURCES = [ROOT / "handler.py", *sorted(PACKAGE.rglob("*.py"))]
-
-# From the edge to the core. A room imports from itself and from the rooms below it; no two modules import each other.
-ROOMS: list[tuple[str, set[str]]] = [
-    ("the worker process", {"handler"}),
-    ("ways in", {"app", "batch", "cli", "endpoint", "runpod_worker"}),
-    ("one job", {"parsing"}),
-    ("what becomes of results", {"delivery"}),
-    ("stages", {"engines", "sources"}),
-    ("what stages hand on", {"pages"}),
-    ("what travels", {"wire"}),
-    (
-        "the ground",
-        {
-            "characters",
-            "errors",
-            "extras",
-            "http_headers",
-            "log",
-            "memory",
-            "pictures",
-            "runpod_sdk",
-            "settings",
-            "threads",
-            "ocr_worker",
-        },
-    ),
-]
+ENVIRONMENT = {"environ", "getenv"}
 
 
-def name_of(path: Path) -> str:
-    """The module's dotted name."""
-    if path.parent == ROOT:
-        return path.stem
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
-
-
-def imported_names(tree: ast.AST) -> Iterator[str]:
-    """Every name that is imported anywhere in the module; of `from a import b` both `a` and `a.b`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def imports_of(name: str) -> set[str]:
-    """The modules of ours that this one imports; a package's own file counts only when nothing more exact is meant."""
-    names = [found for found in imported_names(MODULES[name]) if found in MODULES]
-    exact = {found for found in names if not any(other.startswith(f"{found}.") for other in names)}
-    return exact - {name}
-
-
-def room_of(name: str) -> int:
-    """The number of the room, counted from the edge. Raises AssertionError for a module that has none."""
-    parts = name.removeprefix("ocr_worker.").split(".")
-    for number, (_, modules) in enumerate(ROOMS):
-        if any(parts[0] == module or parts[0].startswith(f"{module}_") for module in modules):
-            return number
-    raise AssertionError(f"{name} has no room yet: give it one in ROOMS, and keep ARCHITECTURE.md in step")
-
-
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_imports_run_from_the_edge_to_the_core(name: str) -> None:
-    """A module imports only from its own room and from rooms nearer to the core."""
-    outward = {found for found in imports_of(name) if room_of(found) < room_of(name)}
-    assert outward == set()
-
-
-def test_no_modules_import_each_other() -> None:
-    """The imports have no cycle."""
-    left = {name: imports_of(name) for name in MODULES}
-    while free := {name for name, imports in left.items() if not imports & left.keys()}:
-        left = {name: imports for name, imports in left.items() if name not in free}
-    assert left == {}
-
-
-def test_only_the_worker_process_knows_the_handler() -> None:
-    """Nothing imports `handler.py`, which would load the engine again."""
-    assert [name for name, tree in MODULES.items() if "handler" in set(imported_names(tree))] == []
-
-
-def test_only_its_engine_imports_paddle() -> None:
-    """Paddle is imported by the adapter of PaddleOCR-VL and nowhere else."""
-    paddle = ("paddle", "paddleocr", "paddlex")
-    importers = [n for n, tree in MODULES.items() if any(i.split(".")[0] in paddle for i in imported_names(tree))]
-    assert [name for name in importers if not name.startswith("ocr_worker.engines.paddleocr_vl")] == []
-
-
-def test_only_one_module_imports_the_sdk() -> None:
-    """RunPod's SDK is imported by `runpod_sdk` and nowhere else."""
-    importers = [n for n, tree in MODULES.items() if any(i.split(".")[0] == "runpod" for i in imported_names(tree))]
-    assert [name for name in importers if name != "ocr_worker.runpod_sdk"] == []
+def test_architecture_lists_the_rooms_of_the_contract() -> None:
+    """The table of rooms in ARCHITECTURE.md has the rooms of the import contract, in its order, each once."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (house,) = (contract for contract in contracts["contracts"] if contract["id"] == "house")
+    layers = [layer.split(" | ") for layer in house["layers"]]
+    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("| room |")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`([a-z_]+)/?`", row.split("|")[1]) for row in table.splitlines() if row.startswith("| `")]
+    rooms = [room for row in rows for room in row if room != "handler"]
+    assert sorted(rooms) == sorted(room for layer in layers for room in layer)
+    depth = {room: number for number, layer in enumerate(layers) for room in layer}
+    assert [depth[room] for room in rooms] == sorted(depth[room] for room in rooms)
 
 
 def test_only_the_settings_read_the_environment() -> None:
     """`os.environ` and `os.getenv` appear in settings.py only."""
+    readers = {path.name for path in [ROOT / "handler.py", *PACKAGE.rglob("*.py")] if _reads_environment(path)}
+    assert readers == {"settings.py"}
 
-    def reads(tree: ast.AST) -> bool:
-        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} | set(imported_names(tree))
-        return bool(names & {"environ", "getenv", "os.environ", "os.getenv"})
 
-    assert [name for name, tree in MODULES.items() if reads(tree)] in ([], ["ocr_worker.settings"])
+def _reads_environment(path: Path) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return bool(ENVIRONMENT & (attributes | names))
