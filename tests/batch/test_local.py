@@ -19,6 +19,7 @@ from ocr_worker.wire.schema import ParseResponse
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
+from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
@@ -34,7 +35,7 @@ async def pipeline(engine: str = "by_colour", **settings: Any) -> AsyncIterator[
         await service.close()
 
 
-async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = 30) -> Look:
+async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = PATIENCE_S) -> Look:
     """The first look at the job in one of these states and with so many pages. Raises AssertionError."""
     deadline = time.monotonic() + timeout
     while (look := await service.look(job)).state not in states or look.pages_done < pages:
@@ -64,8 +65,8 @@ def test_answers_are_whole_and_like_a_workers() -> None:
     assert large.blocks is not None
     assert len(large.blocks[-1].content) == doubles.LARGE
     assert failed.error is not None
-    assert 0 < look.execution_s < 30
-    assert 0 <= look.delay_s < 30
+    assert look.execution_s > 0
+    assert look.delay_s >= 0
 
 
 def test_what_is_wrong_or_came_to_nothing_fails_as_at_a_worker() -> None:
@@ -174,7 +175,7 @@ def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
         async with pipeline() as service:
             job = await service.submit(request(png(doubles.HANGS)), **LIMITS)
             await until(service, job, State.RUNNING)
-            await asyncio.wait_for(service.close(), 10)
+            await asyncio.wait_for(service.close(), PATIENCE_S)
             assert (await service.look(job)).state is State.CANCELLED
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ from email.utils import formatdate
 import pytest
 
 from ocr_worker.batch.rates import Gate, Patience, Retries, TokenBucket, TryFailed, asked_wait_s
+from support.waiting import PATIENCE_S
 
 
 class Clock:
@@ -107,7 +108,7 @@ def test_so_many_at_once() -> None:
         await asyncio.sleep(0)
         for cancelled in calls[::7]:
             cancelled.cancel()
-        await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 10)
+        await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), PATIENCE_S)
         return seen
 
     assert asyncio.run(most()) == 3
@@ -163,7 +164,7 @@ def test_woken_it_tries_once_more() -> None:
         assert tries == 1
         wake.set()
         with pytest.raises(TryFailed):
-            await asyncio.wait_for(call, 5)
+            await asyncio.wait_for(call, PATIENCE_S)
         return tries
 
     assert asyncio.run(count()) == 2
