@@ -18,6 +18,7 @@ from support import doubles
 from support.batch_client import (
     LONG,
     WORKERS,
+    Book,
     assert_complete,
     batch,
     folders,
@@ -37,12 +38,15 @@ from support.batch_client import (
 from support.calling import ready
 from support.drawing import tiff
 from support.s3_server import S3Server
+from support.waiting import PATIENCE_S
 from support.worker_process import HANDLER
 
 pytestmark = pytest.mark.process
 
 DOCUMENTS = 40
 KILLS, SEED = 10, 20260401
+UNDER_WAY = "SELECT COUNT(*) > 0 FROM jobs WHERE state IN ('submitting', 'queued', 'running')"
+STEPS = "SELECT TOTAL(submissions) + COUNT(*) FILTER (WHERE state = 'collected') FROM jobs"
 SLOW = {**WORKERS, "OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": "0.08"}
 
 
@@ -51,16 +55,22 @@ def endpoint_of(folder: Path, settings: dict[str, str] = WORKERS, **more: Any) -
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is not there, pages of the colour HELD are not read."""
+    return tmp_path_factory.mktemp("gate") / "gate"
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[LocalEndpoint]:
     """Two workers that do with a page what its colour says, at once."""
-    with endpoint_of(tmp_path_factory.mktemp("quick")) as endpoint:
+    with endpoint_of(tmp_path_factory.mktemp("quick"), WORKERS | {"DOUBLE_GATE": str(gate)}) as endpoint:
         yield ready(endpoint)
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+def slow(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[LocalEndpoint]:
     """Two workers that take a while for every page."""
-    with endpoint_of(tmp_path_factory.mktemp("slow"), SLOW, grace_s=0.5) as endpoint:
+    with endpoint_of(tmp_path_factory.mktemp("slow"), SLOW | {"DOUBLE_GATE": str(gate)}, grace_s=0.5) as endpoint:
         yield ready(endpoint)
 
 
@@ -107,29 +117,39 @@ def test_answers_from_a_bucket_are_fetched(tmp_path: Path) -> None:
 
 
 def test_a_client_killed_again_and_again_loses_nothing(
-    slow: LocalEndpoint, quick: LocalEndpoint, tmp_path: Path
+    slow: LocalEndpoint, quick: LocalEndpoint, gate: Path, tmp_path: Path
 ) -> None:
     """`kill -9` of the client at random moments: in the end all is as in an undisturbed run, and no job was sent twice
     but those whose sending nobody saw the end of."""
-    books = written(tmp_path / "in", [good_book(n, LONG if n == 2 else None) for n in range(DOCUMENTS)])
-    few = ("--pages-per-job", "4")  # and so, many jobs
+    books = [good_book(n, LONG if n == 2 else None) for n in range(DOCUMENTS)]
+    books.append(Book("held.tif", tiff([doubles.HELD]), [doubles.HELD]))  # so that no client comes to the end
+    written(tmp_path / "in", books)
+    few = ("--pages-per-job", "2")  # and so, many jobs
+    gate.touch()
     assert run(quick, tmp_path / "in", tmp_path / "undisturbed", *few).end()[0] == 0
+    gate.unlink()
     out, before, chance = tmp_path / "out", set(slow.jobs), random.Random(SEED)
     unseen = hit = 0
     for _ in range(KILLS):
         client = run(slow, tmp_path / "in", out, *few)
         until(lambda client=client: is_at_work(out, client), client)  # type: ignore[misc]
-        time.sleep(chance.uniform(0.0, 0.8))
-        assert client.process.poll() is None, client.end()
+        steps, moment = found(out, STEPS) + chance.randrange(12), time.monotonic() + chance.uniform(0, 2)
+        until(lambda steps=steps, moment=moment: has_come(out, steps, moment), client)  # type: ignore[misc]
         client.kill()
-        hit += found(out, "SELECT COUNT(*) > 0 FROM jobs WHERE state IN ('submitting', 'queued', 'running')")
+        hit += found(out, UNDER_WAY)
         unseen += found(out, "SELECT COUNT(*) FROM jobs WHERE state = 'submitting'")
+    gate.touch()
     assert hit > KILLS / 2
     code, told = run(slow, tmp_path / "in", out, *few).end()
     assert code == 0, told
     summary = assert_complete(out, books)["summary"]
     assert folders(out) == folders(tmp_path / "undisturbed")
     assert 0 <= len(new_jobs(slow, before)) - sum(summary["jobs"].values()) <= unseen
+
+
+def has_come(out: Path, steps: int, moment: float) -> bool:
+    """Whether the batch has taken so many steps, or the moment is past and some job is under way."""
+    return found(out, STEPS) >= steps or (time.monotonic() > moment and bool(found(out, UNDER_WAY)))
 
 
 def test_a_killed_worker_costs_no_page(slow: LocalEndpoint, tmp_path: Path) -> None:
@@ -174,12 +194,12 @@ def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
     """The client stands still until the results of its jobs are gone: these jobs are sent again, and no others."""
     books = plain(tmp_path / "in", 6, 7)
     out = tmp_path / "out"
-    with endpoint_of(tmp_path / "logs", SLOW, limits=Limits(run_retention_s=2)) as endpoint:
+    with endpoint_of(tmp_path / "logs", SLOW, limits=Limits(run_retention_s=5)) as endpoint:
         client = run(ready(endpoint), tmp_path / "in", out)
         until(lambda: found(out, "SELECT COUNT(*) > 3 FROM jobs WHERE state IN ('queued', 'running')"), client)
         client.signal(signal.SIGSTOP)
         lost = ledger(out, "SELECT COUNT(*) FROM jobs WHERE state IN ('submitting', 'queued', 'running')")[0][0]
-        assert endpoint.wait_until(lambda: not endpoint.jobs, 30)
+        assert endpoint.wait_until(lambda: not endpoint.jobs, PATIENCE_S)
         client.signal(signal.SIGCONT)
         code, told = client.end()
     assert code == 0, told

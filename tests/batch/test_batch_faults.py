@@ -37,10 +37,16 @@ MEGABYTE = 1 << 20
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file is not there, pages of the colour HELD are not read."""
+    return tmp_path_factory.mktemp("gate") / "gate"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[LocalEndpoint]:
     """Two workers that do with a page what its colour says."""
-    logs = tmp_path_factory.mktemp("workers")
-    with LocalEndpoint(2, handler=HANDLER, settings=WORKERS, log_dir=logs) as endpoint:
+    logs, settings = tmp_path_factory.mktemp("workers"), WORKERS | {"DOUBLE_GATE": str(gate)}
+    with LocalEndpoint(2, handler=HANDLER, settings=settings, log_dir=logs) as endpoint:
         yield ready(endpoint)
 
 
@@ -169,16 +175,17 @@ def test_a_damaged_ledger_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> No
     assert_complete(out, books)
 
 
-def test_a_second_run_is_refused(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: Path) -> None:
     """While a run is at work another one on the same folder ends with the first's process id, and does no harm."""
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "slow.tif").write_bytes(tiff([doubles.SLOW] * 8))
+    (tmp_path / "in" / "held.tif").write_bytes(tiff([doubles.HELD, (48, 112, 208)]))
     out = tmp_path / "out"
     first = run(endpoint, tmp_path / "in", out)
     until(lambda: is_at_work(out, first), first)
     assert_unusable(run(endpoint, tmp_path / "in", out).end(), f"process {first.process.pid}:")
     assert_unusable(batch(endpoint.base_url, "retry", out), f"process {first.process.pid}:")
     assert "a run is at work here" in batch(endpoint.base_url, "status", out)[1]
+    gate.touch()
     assert first.end()[0] == 0
     assert "no run is at work here" in batch(endpoint.base_url, "status", out)[1]
 

@@ -20,6 +20,7 @@ from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
 from support.interleaving import WatchedLock, meanwhile
+from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
@@ -35,7 +36,7 @@ async def pipeline(engine: str = "by_colour", **settings: Any) -> AsyncIterator[
         await service.close()
 
 
-async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = 30) -> Look:
+async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = PATIENCE_S) -> Look:
     """The first look at the job in one of these states and with so many pages. Raises AssertionError."""
     deadline = time.monotonic() + timeout
     while (look := await service.look(job)).state not in states or look.pages_done < pages:
@@ -65,8 +66,8 @@ def test_answers_are_whole_and_like_a_workers() -> None:
     assert large.blocks is not None
     assert len(large.blocks[-1].content) == doubles.LARGE
     assert failed.error is not None
-    assert 0 < look.times.execution_s < 30
-    assert 0 <= look.times.delay_s < 30
+    assert look.times.execution_s > 0
+    assert look.times.delay_s >= 0
 
 
 def test_what_is_wrong_or_came_to_nothing_fails_as_at_a_worker() -> None:
@@ -178,7 +179,7 @@ def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
         async with pipeline() as service:
             job = await service.submit(request(png(doubles.HANGS)), **LIMITS)
             await until(service, job, State.RUNNING)
-            await asyncio.wait_for(service.close(), 10)
+            await asyncio.wait_for(service.close(), PATIENCE_S)
             assert (await service.look(job)).state is State.CANCELLED
 
     asyncio.run(scenario())

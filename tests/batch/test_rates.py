@@ -12,6 +12,7 @@ import pytest
 from ocr_worker.batch import rates
 from ocr_worker.batch.model import Health
 from ocr_worker.batch.rates import AttemptFailed, Gate, Patience, Retries, Window
+from support.waiting import PATIENCE_S
 
 Value = TypeVar("Value")
 
@@ -150,7 +151,7 @@ def test_so_many_at_once() -> None:
         await asyncio.sleep(0)
         for cancelled in calls[::7]:
             cancelled.cancel()
-        await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 10)
+        await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), PATIENCE_S)
         return highest
 
     assert asyncio.run(most()) == 3

@@ -19,12 +19,13 @@ from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
 from support.faulty_endpoint import KEY, LIMITS, QUEUED, TAKEN, Answer, Server, play, remote, submit
+from support.waiting import PATIENCE_S
 from support.worker_process import StartWorker, Worker
 
 pytestmark = pytest.mark.process
 
 
-async def until(service: Service, job: str, *states: State, timeout: float = 40) -> Look:
+async def until(service: Service, job: str, *states: State, timeout: float = PATIENCE_S) -> Look:
     """The first look at the job in one of these states. Raises AssertionError."""
     deadline = time.monotonic() + timeout
     while (look := await service.look(job)).state not in states:
@@ -62,8 +63,8 @@ def test_jobs_go_there_and_back(worker: Worker) -> None:
             assert done.state is State.COLLECTED
             assert done.response is not None
             assert done.response.coverage.pages_parsed == 2
-            assert 0.5 <= done.times.execution_s < 30
-            assert 0 <= done.times.delay_s < 30
+            assert done.times.execution_s >= 0.5
+            assert done.times.delay_s >= 0
             invalid = await answered(service, {"documents": []})
             assert (invalid.state, invalid.response, code_of(invalid)) == (State.FAILED, None, "INVALID_REQUEST")
             nothing = await answered(service, request(png(doubles.RAISES)))
@@ -154,7 +155,7 @@ def test_what_was_turned_away_is_sent_again() -> None:
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         began = time.monotonic()
         assert await submit(service) == "job-1"
-        assert 1.2 < time.monotonic() - began < 15
+        assert time.monotonic() - began > 1.2
 
     server = play(scenario, {"run": script})
     assert server.asked("run") == 3
@@ -175,7 +176,7 @@ def test_what_was_turned_away_is_sent_again() -> None:
         Answer(503, b""),
         Answer(200, b"<html>"),
         Answer(200, {"status": "IN_QUEUE"}),
-        Answer(after_s=3),
+        Answer(after_s=600),
     ],
     ids=["closed", "500", "502", "503", "no JSON", "no id", "silent"],
 )
@@ -186,7 +187,7 @@ def test_a_job_that_may_be_there_is_not_sent_again(first: Answer) -> None:
         with pytest.raises(EndpointUnavailable, match="may have the job all the same"):
             await submit(service)
 
-    assert play(scenario, {"run": [first, TAKEN]}, timeout_s=1).asked("run") == 1
+    assert play(scenario, {"run": [first, TAKEN]}, timeout_s=2).asked("run") == 1
 
 
 def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> None:
@@ -200,7 +201,7 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
                     await call
             return time.monotonic() - began
 
-    assert 0.5 < asyncio.run(scenario()) < 20
+    assert asyncio.run(scenario()) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Excepti
 
 
 @pytest.mark.parametrize(
-    "fault", [Answer(closes=True), Answer(500), Answer(200, b"]["), Answer(after_s=3), Answer(429), Answer(408)]
+    "fault", [Answer(closes=True), Answer(500), Answer(200, b"]["), Answer(after_s=600), Answer(429), Answer(408)]
 )
 def test_a_look_is_repeated_whatever_happened(fault: Answer) -> None:
     """After a broken connection, 5xx, garbage, silence or 429 it is tried again, and the job's state is told."""
@@ -232,7 +233,7 @@ def test_a_look_is_repeated_whatever_happened(fault: Answer) -> None:
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         assert (await service.look("job-1")).state is State.QUEUED
 
-    assert play(scenario, {"status": [fault, QUEUED]}, timeout_s=1).asked("status") == 2
+    assert play(scenario, {"status": [fault, QUEUED]}, timeout_s=2).asked("status") == 2
 
 
 def test_patience_with_a_look_ends() -> None:

@@ -76,6 +76,12 @@ class Client:
         """What Ctrl-C does: everybody in the terminal's foreground gets the signal."""
         os.killpg(self.process.pid, signal.SIGINT)
 
+    def has_pending(self, number: int) -> bool:
+        """Whether a signal was sent to the process that has not reached it yet: another of its kind would be lost."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        masks = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
+        return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
     def kill(self) -> None:
         """`kill -9` of the client alone."""
         self.process.kill()
