@@ -22,7 +22,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rapidocr import RapidOCR
 
-from ocr_worker.engines.embedded.engine import create, page
+from ocr_worker.engines.embedded import page
+from ocr_worker.engines.embedded.engine import create
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.pages import PageImage, TextLine

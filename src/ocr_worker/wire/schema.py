@@ -6,9 +6,11 @@ Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page a
 
 from __future__ import annotations
 
+import copy
+from functools import reduce
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from ocr_worker.wire.page_ranges import parse_page_ranges
 
@@ -25,11 +27,21 @@ class WireModel(BaseModel):
 
     @classmethod
     def read(cls, data: Any) -> Self:
-        """Return the model of JSON that a worker of another version may have written: unknown fields are ignored.
+        """Return the model of JSON that a worker of another version may have written.
 
-        Raises ValidationError.
+        Unknown fields are ignored, and so is an unknown word in a field that may be missing: a result that was paid for
+        is not lost for one word. Raises ValidationError.
         """
-        return cls.model_validate(data, strict=False, extra="ignore")
+        try:
+            return cls.model_validate(data, strict=False, extra="ignore")
+        except ValidationError as error:
+            if any(problem["type"] != "literal_error" for problem in error.errors()):
+                raise
+            known = copy.deepcopy(data)
+            for problem in error.errors():
+                *path, name = problem["loc"]
+                del reduce(lambda value, step: value[step], path, known)[name]
+            return cls.model_validate(known, strict=False, extra="ignore")
 
 
 # --------------------------------------------------------------------------- request
