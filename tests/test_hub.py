@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +61,18 @@ def test_the_hub_builds_the_same_image() -> None:
     theirs = (ROOT / ".runpod" / "Dockerfile").read_text(encoding="utf-8")
     assert theirs.startswith(ours)
     assert theirs.removeprefix(ours).splitlines()[-1] == "FROM vllm"
+
+
+def test_the_stage_that_fetches_weights_has_all_that_it_imports(tmp_path: Path) -> None:
+    """The Dockerfile copies few files before it fetches the weights; the command there finds every module among them."""
+    stage = (ROOT / "Dockerfile").read_text(encoding="utf-8").partition(" AS weights\n")[2].partition("\nFROM ")[0]
+    (command,) = re.findall(r"python -c '(.+?)'", stage)
+    for copied, target in re.findall(r"^COPY ((?:[^\n]|\\\n)+?) /app/(\S+)$", stage, re.MULTILINE):
+        folder = tmp_path / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in copied.replace("\\", "").split():
+            shutil.copy(ROOT / source, folder)
+    imports = "; ".join(part for part in command.split(";") if part.strip().startswith("from"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    done = subprocess.run([sys.executable, "-c", imports], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
