@@ -27,9 +27,10 @@ def test_a_worker_that_starts_while_all_are_killed_is_killed_too(tmp_path: Path)
     pool = WorkerPool(2, start, lost=lambda name: None, tell=lambda name, event: None)
     pool._lock = lock  # type: ignore[assignment]
     pool.look()
-    killing[0].result()
+    for kill in killing:
+        kill.result()
     try:
-        assert [process.wait(20) for process in started] == [-signal.SIGKILL]
+        assert {process.wait(20) for process in started} == {-signal.SIGKILL}
     finally:
         for process in started:
             process.kill()

@@ -106,10 +106,10 @@ def test_closing_the_pool_leaves_a_reader_its_pipes() -> None:
 def test_a_closed_pool_keeps_no_idle_child() -> None:
     """Children that wait for a document end with the pool, and one that comes back later is not kept."""
     pool = pool_of(2)
-    document = pool.open(PAGES, request())
-    idle = next(child for child in pool._children if child is not document._child)
+    idle, late = (pool.open(PAGES, request())._child for _ in range(2))
+    pool._release(idle, True)
     pool.close()
-    pool._release(document._child, True)
+    pool._release(late, True)
     assert not idle.is_alive()
-    assert not document._child.is_alive()
+    assert not late.is_alive()
     assert pool._children == set()
