@@ -15,8 +15,8 @@ import runpod
 from ocr_worker.endpoint import Limits, LocalEndpoint
 from ocr_worker.endpoint.rates import Rate
 from support import doubles
-from support.calling import ENDED, Client, ready
 from support.drawing import WHITE, png, request, tiff
+from support.endpoint_client import ENDED, Client, ready
 from support.processes import in_group
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER, python_path

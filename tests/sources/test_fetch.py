@@ -18,7 +18,7 @@ from runpod.serverless.utils import rp_ssrf
 from ocr_worker.errors import Cancelled, OcrWorkerError
 from ocr_worker.sources.fetch import Fetcher, shown
 from ocr_worker.wire.schema import DocumentRequest
-from support.answering import Answering
+from support.http_handler import Answering
 from support.waiting import PATIENCE_S
 
 DATA = bytes(range(256)) * 40

@@ -11,7 +11,7 @@ from http.server import ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
-from support.answering import Answering
+from support.http_handler import Answering
 
 
 class Front(ThreadingHTTPServer):
