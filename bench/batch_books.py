@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from ocr_worker.endpoint import LocalEndpoint
 from support.batch_client import WORKERS, Book, assert_complete, folders, library, new_jobs, pages_read, run
-from support.calling import ready
+from support.endpoint_client import ready
 from support.worker_process import HANDLER
 
 

@@ -37,8 +37,8 @@ from bench_engines import TOLD
 from soak import text_pdf
 
 from support import tinyvl
-from support.answering import Answering
 from support.control_plane import ControlPlane
+from support.http_handler import Answering
 from support.worker_process import HANDLER, ROOT, Worker, start_worker
 
 BENCH = Path(__file__).parent

@@ -35,7 +35,7 @@ IMPORTED_AT_START = {
         "starlette",
         "uvicorn",
     },
-    "batch": {"httpx"},
+    "batch": {"aiolimiter", "httpx"},
     "endpoint": {"aiohttp"},
 }
 

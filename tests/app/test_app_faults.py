@@ -24,8 +24,8 @@ from starlette.types import Message, Receive, Scope, Send
 from ocr_worker.app.body import BodyLimit
 from support import files
 from support.app_process import App, health, serving
-from support.callers import calm, chunk, dialled, head, is_served, said, spools, told_as_problem
 from support.drawing import WHITE, png
+from support.http_callers import calm, chunk, dialled, head, is_served, said, spools, told_as_problem
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import ROOT
 

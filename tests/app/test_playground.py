@@ -180,15 +180,19 @@ def test_several_documents_are_read_together(tab: Any, script: Script) -> None:
 
 
 def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
-    """While 300 pages arrive, and while one scrolls through them, the page answers; few pictures are held at once."""
+    """While 300 pages arrive, and while one scrolls through them, frames are drawn nearly as often as in an empty tab
+    beside it; few pictures are held at once."""
     first = page(1)
     pages = [first.model_copy(update={"page": number}) for number in range(1, 301)]
     script.events = played(pages)
-    tab.evaluate(
-        """() => { window.gaps = []; let last = performance.now();
-            const tick = (now) => { gaps.push(now - last); last = now; requestAnimationFrame(tick); };
-            requestAnimationFrame(tick); }"""
-    )
+    empty = tab.context.new_page()
+    for one in (empty, tab):
+        one.bring_to_front()
+        one.evaluate(
+            """() => { window.gaps = []; let last = performance.now();
+                const tick = (now) => { gaps.push(now - last); last = now; requestAnimationFrame(tick); };
+                requestAnimationFrame(tick); }"""
+        )
     send(tab)
     expect(tab.locator("#told")).to_have_text("300 pages read in 1.5 s by scripted 1")
     expect(tab.locator(".page")).to_have_count(300)
@@ -198,9 +202,10 @@ def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
         tab.wait_for_timeout(30)
     tab.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(block(tab, 300, 1)).to_be_in_viewport()
-    gaps = sorted(tab.evaluate("gaps"))
-    assert gaps[-1] < 1500, gaps[-5:]
-    assert gaps[int(len(gaps) * 0.95)] < 250
+    gaps, usual = (sorted(one.evaluate("gaps")) for one in (tab, empty))  # milliseconds between two frames
+    assert len(usual) >= 20  # which tell how busy the machine is
+    assert gaps[-1] < usual[-1] + 1500
+    assert gaps[int(len(gaps) * 0.95)] < usual[int(len(usual) * 0.95)] + 250
     assert tab.locator(".sheet img[src]").count() < 15
     block(tab, 300, 3).hover()
     is_lit(box(tab, 300, 3))

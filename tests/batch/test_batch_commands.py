@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from ocr_worker.endpoint import LocalEndpoint
-from support.answering import Answering
 from support.batch_client import (
     WORKERS,
     Client,
@@ -34,8 +33,9 @@ from support.batch_client import (
     run,
     until,
 )
-from support.calling import ready
 from support.drawing import pdf
+from support.endpoint_client import ready
+from support.http_handler import Answering
 from support.processes import in_group
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER

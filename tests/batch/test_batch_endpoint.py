@@ -35,8 +35,8 @@ from support.batch_client import (
     until,
     written,
 )
-from support.calling import ready
 from support.drawing import tiff
+from support.endpoint_client import ready
 from support.s3_server import S3Server
 from support.waiting import PATIENCE_S
 from support.worker_process import HANDLER

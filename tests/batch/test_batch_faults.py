@@ -26,8 +26,8 @@ from support.batch_client import (
     until,
     written,
 )
-from support.calling import ready
 from support.drawing import tiff
+from support.endpoint_client import ready
 from support.faulty_front import Front
 from support.worker_process import HANDLER
 

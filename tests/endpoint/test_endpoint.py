@@ -15,8 +15,8 @@ import runpod
 from ocr_worker.endpoint import Limits, LocalEndpoint
 from ocr_worker.endpoint.rates import Rate
 from support import doubles
-from support.calling import ENDED, Client, ready
 from support.drawing import WHITE, png, request, tiff
+from support.endpoint_client import ENDED, Client, ready
 from support.processes import in_group
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER, python_path
@@ -132,7 +132,7 @@ def test_the_sdks_own_client_works_against_it(endpoint: LocalEndpoint, monkeypat
     client = runpod.Endpoint("anything", api_key="any")
     assert client.run_sync({"input": request(png(WHITE))})["coverage"]["pages_parsed"] == 1
     assert client.run({"input": request(png(WHITE))}).output(timeout=PATIENCE_S)["coverage"]["pages_parsed"] == 1
-    assert client.run({"input": slow(100)}).cancel()["status"] == "CANCELLED"
+    assert client.run({"input": slow(4)}).cancel()["status"] == "CANCELLED"
     assert client.health()["workers"]["ready"] == 2
     assert client.purge_queue()["status"] == "completed"
 

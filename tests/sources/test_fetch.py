@@ -19,7 +19,7 @@ from ocr_worker import threads
 from ocr_worker.errors import Cancelled, OcrWorkerError
 from ocr_worker.sources.fetch import Fetcher, shown
 from ocr_worker.wire.schema import DocumentRequest
-from support.answering import Answering
+from support.http_handler import Answering
 from support.waiting import PATIENCE_S
 
 DATA = bytes(range(256)) * 40

@@ -33,9 +33,9 @@ class App:
         except requests.ConnectionError:
             return None
 
-    def wait(self, status: int) -> App:
+    def wait(self, status: int, timeout: float = PATIENCE_S) -> App:
         """Returns when `/ping` has this status. Raises AssertionError with the log when it never has."""
-        assert eventually(lambda: self.ping() == status or self.process.poll() is not None), self.log()
+        assert eventually(lambda: self.ping() == status or self.process.poll() is not None, timeout), self.log()
         assert self.process.poll() is None, f"the app ended with {self.process.returncode}:\n{self.log()}"
         return self
 

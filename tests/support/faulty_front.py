@@ -11,7 +11,8 @@ from http.server import ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
-from support.answering import Answering
+from support.http_handler import Answering
+from support.waiting import PATIENCE_S
 
 
 class Front(ThreadingHTTPServer):
@@ -76,7 +77,7 @@ class Passing(Answering):
         elif fate == "500":
             self.answer(b"<html>Internal Server Error</html>", 500)
         else:
-            with closing(HTTPConnection(self.server.upstream, timeout=30)) as upstream:
+            with closing(HTTPConnection(self.server.upstream, timeout=PATIENCE_S)) as upstream:
                 upstream.request(self.command, self.path, body, {"Content-Type": "application/json"})
                 response = upstream.getresponse()
                 told = response.read()

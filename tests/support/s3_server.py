@@ -31,7 +31,7 @@ import requests
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 
-from support.answering import Answering
+from support.http_handler import Answering
 from support.waiting import PATIENCE_S
 
 BUCKET = "results"

@@ -8,8 +8,8 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from support import files
-from support.answering import Answering
 from support.files import RED, saved
+from support.http_handler import Answering
 
 MAX_SOURCE_MB = 80  # what the worker under test accepts
 GOOD = files.pages([files.filled(RED)])
