@@ -14,6 +14,8 @@ from ocr_worker.errors import SettingsInvalid
 from support import tinyvl
 from support.worker_process import ROOT, environment
 
+pytestmark = pytest.mark.process
+
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Python raises ModuleNotFoundError for a module that is None, as for one that is not installed.
 WITHOUT = "import sys, runpy; sys.modules[sys.argv.pop(1)] = None; sys.argv.pop(0); "

@@ -64,7 +64,7 @@ def test_the_hub_builds_the_same_image() -> None:
 
 
 def test_the_stage_that_fetches_weights_has_all_that_it_imports(tmp_path: Path) -> None:
-    """The Dockerfile copies few files before it fetches the weights; the command there finds every module among them."""
+    """The Dockerfile copies few files before it fetches the weights; its command finds every module among them."""
     stage = (ROOT / "Dockerfile").read_text(encoding="utf-8").partition(" AS weights\n")[2].partition("\nFROM ")[0]
     (command,) = re.findall(r"python -c '(.+?)'", stage)
     for copied, target in re.findall(r"^COPY ((?:[^\n]|\\\n)+?) /app/(\S+)$", stage, re.MULTILINE):

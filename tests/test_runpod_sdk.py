@@ -22,8 +22,10 @@ import pytest
 
 from ocr_worker import runpod_sdk
 from ocr_worker.settings import keep_logs_from_callers, on_platform
-from support.answering import Answering
 from support.contracts import contract
+from support.http_handler import Answering
+
+pytestmark = pytest.mark.process
 
 IS_2 = int(version("runpod").partition(".")[0]) >= 2
 JOB = {"id": "a-job", "input": {}}

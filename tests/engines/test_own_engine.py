@@ -20,6 +20,8 @@ from support.app_process import App, health, serving
 from support.drawing import document, png, request, tiff
 from support.worker_process import ROOT, dry_run, environment, python_path
 
+pytestmark = pytest.mark.process
+
 ENGINE = "own_engine:SPEC"
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.pages import Pixels
 from support.contracts import contract
+
+pytestmark = pytest.mark.process
 
 
 def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
