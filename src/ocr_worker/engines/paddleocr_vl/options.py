@@ -1,4 +1,8 @@
-"""Options of PaddleOCR-VL. Imports no Paddle, so that requests can be checked without it."""
+"""The options of PaddleOCR-VL in a request, and the check that this worker can apply them.
+
+`PaddleOcrVlOptions` checks values on their own, and `check_options` checks them against the worker's settings. Imports
+no Paddle, so that requests can be checked without it.
+"""
 
 from __future__ import annotations
 
