@@ -23,7 +23,7 @@ DEFAULT_MAX_PIXELS = 1_003_520
 
 
 class PaddleOcrVlOptions(ParseOptions):
-    """Options of PaddleOCR-VL, in the engine's own names; what is not given is as the pipeline has it."""
+    """Options of PaddleOCR-VL, with the names of its pipeline. The pipeline's defaults apply to missing options."""
 
     use_chart_recognition: bool | None = Field(None, description="read charts as tables; default: they are figures")
     use_seal_recognition: bool | None = Field(None, description="read the text of seals")
