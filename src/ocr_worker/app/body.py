@@ -55,7 +55,7 @@ class BodyLimit:
             return
         content_length = dict(scope["headers"]).get(b"content-length", b"0")
         if content_length.isdigit() and int(content_length[:20]) > self.max_bytes:
-            await _send_error(self.too_large(), scope, receive, send)
+            await _send_error(self.size_error(), scope, receive, send)
             return
         reader = _BodyReader(self, receive, send)
         try:
@@ -67,7 +67,7 @@ class BodyLimit:
         if reader.error:
             await _send_error(reader.error, scope, receive, send)
 
-    def too_large(self) -> SourceTooLarge:
+    def size_error(self) -> SourceTooLarge:
         """Return the error for a body that is larger than the limit."""
         return SourceTooLarge(f"the body has more than {self.max_bytes:,} bytes, the limit: split it, or give a URL")
 
@@ -102,7 +102,7 @@ class _BodyReader:
         self._deadline = min(self._deadline + chunk_bytes / BYTES_PER_S, time.monotonic() + self._limit.patience_s)
         self._is_complete = not message.get("more_body", False)
         if self.bytes_read > self._limit.max_bytes:
-            raise self._stop(self._limit.too_large())
+            raise self._stop(self._limit.size_error())
         if self.bytes_read > self._limit.max_total_bytes - self._limit.bytes_held:
             raise self._stop(QueueFull("the documents that wait fill the worker's memory; come again in some seconds"))
         return message
@@ -156,10 +156,10 @@ async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
                 HTTPStatus.BAD_REQUEST, f"the form cannot be read: {getattr(error, 'detail', '')}"
             ) from None
         raise
-    unknown = sorted(set(form) - set(FORM_FIELDS))
-    if unknown:
+    unknown_fields = sorted(set(form) - set(FORM_FIELDS))
+    if unknown_fields:
         raise HttpError(
-            HTTPStatus.BAD_REQUEST, f"unknown fields {', '.join(unknown)}; known are {', '.join(FORM_FIELDS)}"
+            HTTPStatus.BAD_REQUEST, f"unknown fields {', '.join(unknown_fields)}; known are {', '.join(FORM_FIELDS)}"
         )
     return await run_in_threadpool(_add_uploads, form, spec)
 
@@ -169,9 +169,9 @@ def _add_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
     files, urls = form.getlist("file"), form.getlist("url")
     if any(not isinstance(file, UploadFile) for file in files) or any(isinstance(url, UploadFile) for url in urls):
         raise HttpError(HTTPStatus.BAD_REQUEST, "`file` is a file, `url` a text")
-    common = {name: form[name] for name in ("pages", "password") if form.get(name)}
-    documents: list[dict[str, Any]] = [{"base64": "upload", **common} for _ in files]
-    documents += [{"url": url, **common} for url in urls]
+    common_members = {name: form[name] for name in ("pages", "password") if form.get(name)}
+    documents: list[dict[str, Any]] = [{"base64": "upload", **common_members} for _ in files]
+    documents += [{"url": url, **common_members} for url in urls]
     job_input: dict[str, Any] = {"documents": documents, "options": load_json(form.get("options") or "{}", "`options`")}
     if key := form.get("idempotency_key"):
         job_input["idempotency_key"] = key

@@ -65,11 +65,11 @@ def _mathml(latex: str, is_displayed: bool) -> str | None:
     return ElementTree.tostring(math, encoding="unicode")
 
 
-def render_formulas(escaped: str) -> str:
-    """Return `escaped`, the text of an HTML document, with its formulas as MathML."""
-    if "$" not in escaped and "\\" not in escaped:
-        return escaped
-    parts, end, text = [], 0, unescape(escaped)
+def render_formulas(html_text: str) -> str:
+    """Return `html_text`, the text of an HTML document, with its formulas as MathML."""
+    if "$" not in html_text and "\\" not in html_text:
+        return html_text
+    parts, end, text = [], 0, unescape(html_text)
     for match in FORMULA.finditer(text):
         parts += [escape(text[end : match.start()], quote=False), _match_html(match)]
         end = match.end()

@@ -86,7 +86,7 @@ def router(worker: AppWorker) -> APIRouter:
             jobs=worker.jobs,
             pages_waiting=worker.pages_waiting,
             memory_bytes=resident_bytes(),
-            uptime_s=round(time.monotonic() - worker.started, 1),
+            uptime_s=round(time.monotonic() - worker.started_at, 1),
             last_error=worker.last_error,
             limits=DocumentLimits(source_mb=worker.settings.max_source_mb, pages=worker.settings.max_pages),
         )

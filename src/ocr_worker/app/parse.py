@@ -1,7 +1,7 @@
 """`POST /v1/parse`: the wire's request and response over HTTP.
 
-`Accept` chooses between one response (JSON or Markdown) and a stream of events (NDJSON or server-sent events), which
-has a `page` for each page and a `summary` or an `error` at its end. If the client disconnects, its job is cancelled.
+`Accept` chooses between one response (JSON or Markdown) and a stream of events (NDJSON or server-sent events). A stream
+has a `page` for each page, and a `summary` or an `error` at its end. If the client disconnects, its job is cancelled.
 `body` reads the request, `AppWorker` runs the job.
 """
 
@@ -50,9 +50,9 @@ def router(worker: AppWorker) -> APIRouter:
         """
         worker.pipeline()  # while the engine loads, or after it died, no client has to upload documents in vain
         parse_request = await read_body(request, spec)
-        accepted = request.headers.get("accept", "")
+        accept_header = request.headers.get("accept", "")
         for media_type, format_event in _EVENT_FORMATS.items():
-            if media_type in accepted:
+            if media_type in accept_header:
                 lines = _lines(request, _events(worker, parse_request, has_html=render == "html"), format_event)
                 return StreamingResponse(lines, media_type=media_type, headers={"Cache-Control": "no-store"})
         try:
@@ -61,7 +61,7 @@ def router(worker: AppWorker) -> APIRouter:
             await request.close()  # deletes the uploads from disk
         if error := job_error(parse_response):
             return problems.problem_response(error, **_problem_members(parse_response))
-        if MARKDOWN in accepted:
+        if MARKDOWN in accept_header:
             texts = [document.markdown or "" for document in parse_response.documents]
             return PlainTextResponse("\n\n".join(texts), media_type=MARKDOWN)
         return JSONResponse(parse_response.model_dump(mode="json", exclude_none=True))
@@ -114,22 +114,22 @@ async def _events(worker: AppWorker, parse_request: ParseRequest, *, has_html: b
             data["rendered"] = [block_html(block) for block in page.blocks or ()]
         loop.call_soon_threadsafe(events.put_nowait, ("page", data))
 
-    parsing = asyncio.ensure_future(worker.parse(parse_request, on_page=on_page))
-    parsing.add_done_callback(lambda _: events.put_nowait(None))
+    parse_task = asyncio.ensure_future(worker.parse(parse_request, on_page=on_page))
+    parse_task.add_done_callback(lambda _: events.put_nowait(None))
     try:
         while (event := await events.get()) is not None:
             yield event
-        yield _last_event(parsing)
+        yield _last_event(parse_task)
     finally:
-        parsing.cancel()
+        parse_task.cancel()
         with suppress(asyncio.CancelledError, Exception):
-            await parsing
+            await parse_task
 
 
-def _last_event(parsing: asyncio.Future[ParseResponse]) -> Event:
-    if exception := parsing.exception():
+def _last_event(parse_task: asyncio.Future[ParseResponse]) -> Event:
+    if exception := parse_task.exception():
         return "error", problems.problem(error_info(typed(exception)))
-    parse_response = parsing.result()
+    parse_response = parse_task.result()
     if error := job_error(parse_response):
         return "error", problems.problem(error, **_problem_members(parse_response))
     return "summary", response.without_pages(parse_response).model_dump(mode="json", exclude_none=True)

@@ -123,7 +123,7 @@ def install(app: FastAPI) -> None:
         return problem_response(ErrorInfo(code=InvalidRequest.code, message="; ".join(messages), retryable=False))
 
     @app.exception_handler(ClientDisconnect)
-    async def disconnected(request: Request, error: ClientDisconnect) -> Response:
+    async def client_disconnect(request: Request, error: ClientDisconnect) -> Response:
         return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client is gone
 
     @app.exception_handler(Exception)

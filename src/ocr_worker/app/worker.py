@@ -32,14 +32,14 @@ class AppWorker:
 
     `start` loads the engine on a thread of its own. The state can be read before, during and after loading.
 
-    started: monotonic time of construction, in seconds. jobs: accepted and not finished. last_error: code of the last
-    error.
+    started_at: monotonic time of construction, in seconds. jobs: accepted and not finished. last_error: code of the
+    last error.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.started = time.monotonic()
+        self.started_at = time.monotonic()
         self.jobs = 0
         self.last_error: str | None = None
         self._pipeline: Pipeline | None = None
@@ -60,7 +60,7 @@ class AppWorker:
                 is_closed, self._pipeline = self._is_closed, pipeline
             if is_closed:
                 pipeline.close()
-            event(log, "ready", seconds=time.monotonic() - self.started)
+            event(log, "ready", seconds=time.monotonic() - self.started_at)
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the engine cannot start")

@@ -22,7 +22,7 @@ HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"
 
 
 def convert(*blocks: object, number: int = 1, **arguments: object) -> ParsedPage:
-    return parsed_page(result(*blocks, **arguments), number, inline_figures=False, keep_raw=True)  # type: ignore[arg-type]
+    return parsed_page(result(*blocks, **arguments), number, has_inline_figures=False, has_raw=True)  # type: ignore[arg-type]
 
 
 def table(*rows: str) -> str:

@@ -55,10 +55,10 @@ def _replace_paragraphs(text: str, pairs: list[tuple[str, str]]) -> str:
 def _plain_pair(block: dict[str, str]) -> tuple[str, str]:
     label, content = block["block_label"], block["block_content"]
     if label == "table":
-        centered = content
+        styled_content = content
         for tag, styled_tag in _CENTERED_TAGS.items():
-            centered = centered.replace(tag, styled_tag)
-        return "\n" + centered, "\n\n" + _DOCUMENT_TAG.sub("", content)
+            styled_content = styled_content.replace(tag, styled_tag)
+        return "\n" + styled_content, "\n\n" + _DOCUMENT_TAG.sub("", content)
     if label in _CAPTION_LABELS:
         line = content.replace("-\n", "").replace("\n", " ")
         return f'<div style="text-align: center;">{line}</div>\n', content

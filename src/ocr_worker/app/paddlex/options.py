@@ -109,8 +109,8 @@ def _translate(
 def _has_no_effect(field: str, body: LayoutParsingRequest, settings: Settings) -> bool:
     """Return True if the pipeline ignores the field.
 
-    That is the case for sampling options that switch sampling off on a backend that never samples, and for the prompt
-    of a page with layout detection.
+    It ignores options that switch sampling off if the backend never samples. It ignores the prompt of a page with
+    layout detection.
     """
     if field == "promptLabel":
         return body.useLayoutDetection is not False
@@ -149,7 +149,7 @@ def model_settings(body: LayoutParsingRequest, settings: Settings) -> dict[str, 
     ignored_labels = body.markdownIgnoreLabels
     return {
         "use_doc_preprocessor": any(
-            default if requested is None else requested for requested, default in preprocessing
+            default if requested_value is None else requested_value for requested_value, default in preprocessing
         ),
         "use_layout_detection": has_layout_detection,
         "use_chart_recognition": bool(body.useChartRecognition) or prompt == "chart",

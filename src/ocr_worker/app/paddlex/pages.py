@@ -56,7 +56,7 @@ class _Block(BaseModel):
     block_bbox: list[float] = Field(min_length=4, max_length=4)
 
 
-class _Pruned(BaseModel):
+class _PrunedResult(BaseModel):
     """The required members of a `prunedResult`."""
 
     page_count: int | None
@@ -81,7 +81,7 @@ def check_pages(body: RestructurePagesRequest, max_pages: int) -> None:
 
 def _page_errors(page: Page, path: str) -> Iterator[FieldError]:
     try:
-        pruned_result = _Pruned.model_validate(page.prunedResult)
+        pruned_result = _PrunedResult.model_validate(page.prunedResult)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem["loc"])
@@ -103,9 +103,11 @@ def restructured_entries(body: RestructurePagesRequest, merge_pages: MergePages)
     if not pruned_results:
         return []
     revised_pages = _restructure(body, pruned_results, merge_pages)
-    contents = [_block_contents(page, revised) for page, revised in zip(pruned_results, revised_pages, strict=True)]
+    contents = [
+        _block_contents(page, revised_page) for page, revised_page in zip(pruned_results, revised_pages, strict=True)
+    ]
     pages = _number_pages(pruned_results, contents)
-    texts = [_text(body, blocks, revised) for blocks, revised in zip(pages, revised_pages, strict=True)]
+    texts = [_text(body, blocks, revised_page) for blocks, revised_page in zip(pages, revised_pages, strict=True)]
     if body.concatenatePages:
         images = {path: data for page in body.pages for path, data in (page.markdownImages or {}).items()}
         text = "\n\n".join(text for text in texts if text)
@@ -149,11 +151,11 @@ def _box(values: Sequence[float]) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _block_contents(page: Entry, revised: ParsedPage) -> list[str]:
+def _block_contents(page: Entry, revised_page: ParsedPage) -> list[str]:
     """Return the new content of each block: joined tables, and all other text without the hashes of a title."""
     return [
         new_block.content if new_block.label == "table" else _TITLE_HASHES.sub("", block["block_content"])
-        for block, new_block in zip(page["parsing_res_list"], revised.blocks, strict=True)
+        for block, new_block in zip(page["parsing_res_list"], revised_page.blocks, strict=True)
     ]
 
 
@@ -161,16 +163,18 @@ def _number_pages(pruned_results: Sequence[Entry], contents: Sequence[Sequence[s
     pages, continuations = [], []
     for page, texts in zip(pruned_results, contents, strict=True):
         page_blocks = page["parsing_res_list"]
-        first = next((index for index, block in enumerate(page_blocks) if block["block_label"] == "table"), None)
-        continuations.append(first is not None and bool(page_blocks[first]["block_content"]) and not texts[first])
+        table_index = next((index for index, block in enumerate(page_blocks) if block["block_label"] == "table"), None)
+        continuations.append(
+            table_index is not None and bool(page_blocks[table_index]["block_content"]) and not texts[table_index]
+        )
         blocks = [{**block, "block_content": text} for block, text in zip(page_blocks, texts, strict=True)]
         pages.append(number_blocks(blocks, page["model_settings"].get("markdown_ignore_labels", [])))
     add_global_numbers(pages, continuations)
     return pages
 
 
-def _text(body: RestructurePagesRequest, blocks: Blocks, revised: ParsedPage) -> str:
-    return markdown_forms.convert_markdown(revised.markdown, blocks, body.prettifyMarkdown, body.showFormulaNumber)
+def _text(body: RestructurePagesRequest, blocks: Blocks, revised_page: ParsedPage) -> str:
+    return markdown_forms.convert_markdown(revised_page.markdown, blocks, body.prettifyMarkdown, body.showFormulaNumber)
 
 
 # --------------------------------------------------------------------------- what goes out
@@ -195,11 +199,11 @@ def _pruned(page: Entry, blocks: Blocks, page_count: int | None) -> Entry:
 
 
 def _concatenate(pruned_results: Sequence[Entry], pages: Sequence[Blocks]) -> Entry:
-    first = pruned_results[0]
+    first_page = pruned_results[0]
     blocks = number_blocks(
-        [block for page in pages for block in page], first["model_settings"].get("markdown_ignore_labels", [])
+        [block for page in pages for block in page], first_page["model_settings"].get("markdown_ignore_labels", [])
     )
-    entry = _pruned(first, blocks, len(pruned_results))
+    entry = _pruned(first_page, blocks, len(pruned_results))
     for name in _LISTED_MEMBERS:
         if name in entry:
             entry[name] = [page.get(name) for page in pruned_results]

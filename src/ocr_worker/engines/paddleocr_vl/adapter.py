@@ -1,7 +1,7 @@
 """The engine that runs Paddle: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
 
-This is the only module that runs Paddle. The conversion of results (`convert`), the arguments of calls (`arguments`),
-the kinds of failures (`failures`) and the detection of repetition (`repetition`) are in modules that import no Paddle.
+This is the only module that runs Paddle. Modules that import no Paddle do the rest: `convert` the conversion of results,
+`arguments` the arguments of calls, `failures` the kinds of failures, and `repetition` the detection of repetition.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ class PaddleOcrVl:
         check_options(options, self._settings)
         if (
             self._served_model
-            and not self._served_model.takes_pixel_limits
+            and not self._served_model.can_limit_pixels
             and (options.min_pixels or options.max_pixels)
         ):
             raise InvalidRequest("options: the model server has pixel limits of its own; leave `*_pixels` out")
-        if len(pages) > 1 and (parsed := self._parse_together(pages, options)):
-            return parsed
+        if len(pages) > 1 and (parsed_pages := self._parse_together(pages, options)):
+            return parsed_pages
         return [self._parse(page, options) for page in pages]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
@@ -105,8 +105,8 @@ class PaddleOcrVl:
 
         None is a page that failed: nothing is joined over it. Safe on any thread: see `_restructure`.
         """
-        empty = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
-        documents = [{"res": dict(page.raw or empty) if page else dict(empty)} for page in pages]
+        empty_page = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
+        documents = [{"res": dict(page.raw or empty_page) if page else dict(empty_page)} for page in pages]
         results = _restructure(documents)
         return [page and revise_page(page, result) for page, result in zip(pages, results, strict=True)]
 
@@ -213,8 +213,8 @@ def _convert(
     return parsed_page(
         result,
         page.number,
-        inline_figures=options.figures == "inline",
-        keep_raw=options.merge_pages,
+        has_inline_figures=options.figures == "inline",
+        has_raw=options.merge_pages,
         warnings=page_warnings,
         page_image=page.pixels if options.page_images == "inline" else None,
     )

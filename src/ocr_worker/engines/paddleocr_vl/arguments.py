@@ -40,7 +40,7 @@ def call_arguments(options: PaddleOcrVlOptions, settings: Settings, served_model
 
 def _server_arguments(options: PaddleOcrVlOptions, served_model: ServedModel) -> dict[str, Any]:
     """Return the arguments that only a model server uses. A server with pixel limits of its own gets none."""
-    prompt_labels = () if served_model.takes_pixel_limits else ("ocr", "table", "chart", "formula", "seal")
+    prompt_labels = () if served_model.can_limit_pixels else ("ocr", "table", "chart", "formula", "seal")
     return sampling(options) | {
         "vlm_extra_args": {
             f"{prompt_label}_{bound}_pixels": None for prompt_label in prompt_labels for bound in ("min", "max")

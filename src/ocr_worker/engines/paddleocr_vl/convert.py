@@ -22,15 +22,15 @@ def parsed_page(
     result: Any,
     number: int,
     *,
-    inline_figures: bool,
-    keep_raw: bool,
+    has_inline_figures: bool,
+    has_raw: bool,
     warnings: Sequence[PageWarning] = (),
     page_image: Pixels | None = None,
 ) -> ParsedPage:
     """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
-    inline_figures: include the figures' crops. keep_raw: keep what `merge_pages` needs. page_image: the page's pixels
-    if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
+    has_inline_figures: include the figures' crops. has_raw: keep what `merge_pages` needs. page_image: the page's
+    pixels if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
     """
     width, height = int(result["width"]), int(result["height"])
     result["parsing_res_list"] = regions = drop_merged_regions(result["parsing_res_list"])
@@ -47,11 +47,11 @@ def parsed_page(
         markdown=_rename(markdown, names),
         blocks=blocks,
         figures=[
-            Figure(name=names[path], bbox=_clip(bbox, width, height), base64=jpeg(crop) if inline_figures else None)
+            Figure(name=names[path], bbox=_clip(bbox, width, height), base64=jpeg(crop) if has_inline_figures else None)
             for path, (crop, bbox) in crops.items()
         ],
         warnings=list(warnings),
-        raw=_raw(result, blocks, regions, names) if keep_raw else None,
+        raw=_raw(result, blocks, regions, names) if has_raw else None,
         image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )
 
@@ -70,7 +70,7 @@ def drop_merged_regions(regions: Sequence[Any]) -> list[Any]:
 
     The pipeline stores the text of a merged group in its first region, and leaves the other regions empty.
     """
-    remaining: list[Any] = []
+    kept_regions: list[Any] = []
     readers: dict[int, Any] = {}
     for region in regions:
         reader = readers.get(region.group_id)
@@ -79,8 +79,8 @@ def drop_merged_regions(regions: Sequence[Any]) -> list[Any]:
             continue
         if region.group_id is not None:
             readers.setdefault(region.group_id, region)
-        remaining.append(region)
-    return remaining
+        kept_regions.append(region)
+    return kept_regions
 
 
 def has_figure_conflict(results: Sequence[Any]) -> bool:

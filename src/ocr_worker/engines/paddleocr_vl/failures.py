@@ -77,9 +77,9 @@ def classify(error: BaseException) -> tuple[Failure, str]:
 
 
 def _error_chain(error: BaseException) -> Iterator[BaseException]:
-    visited: set[int] = set()
+    visited_ids: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None and id(cause) not in visited:
-        visited.add(id(cause))
+    while cause is not None and id(cause) not in visited_ids:
+        visited_ids.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__

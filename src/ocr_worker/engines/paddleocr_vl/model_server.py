@@ -36,13 +36,13 @@ _REJECTION_STATUSES = (400, 422)
 class ServedModel:
     """A model on a server that works.
 
-    url: base URL of the server's API. takes_pixel_limits: the server accepts `mm_processor_kwargs`; otherwise its own
-    limits apply.
+    url: base URL of the server's API. can_limit_pixels: the server accepts `mm_processor_kwargs`; otherwise its
+    own limits apply.
     """
 
     url: str
     model: str
-    takes_pixel_limits: bool
+    can_limit_pixels: bool
 
 
 class ModelServer(Protocol):
@@ -124,10 +124,10 @@ def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | No
             "set OCR_SERVER_MODEL to the name it serves, or start it with --served-model-name"
         )
     timeout_s = settings.engine_timeout_s
-    has_pixel_limits = settings.backend == "vllm-server" and _can_read(
-        session, url, model, timeout_s, has_pixel_limits=True
+    can_limit_pixels = settings.backend == "vllm-server" and _can_read(
+        session, url, model, timeout_s, can_limit_pixels=True
     )
-    if not has_pixel_limits and not _can_read(session, url, model, timeout_s, has_pixel_limits=False):
+    if not can_limit_pixels and not _can_read(session, url, model, timeout_s, can_limit_pixels=False):
         raise EngineUnavailable(
             f"the model server at {host_and_port(url)} refuses a plain crop; see its log for the reason"
         )
@@ -135,9 +135,9 @@ def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | No
         "model server at %s: model %s, pixel limits %s",
         host_and_port(url),
         model,
-        "ours" if has_pixel_limits else "its own",
+        "ours" if can_limit_pixels else "its own",
     )
-    return ServedModel(url, model, has_pixel_limits)
+    return ServedModel(url, model, can_limit_pixels)
 
 
 def can_still_read(settings: Settings, served_model: ServedModel) -> bool:
@@ -149,7 +149,7 @@ def can_still_read(settings: Settings, served_model: ServedModel) -> bool:
             served_model.url,
             served_model.model,
             timeout_s,
-            has_pixel_limits=served_model.takes_pixel_limits,
+            can_limit_pixels=served_model.can_limit_pixels,
         )
     except EngineError:
         return False
@@ -201,14 +201,14 @@ def _wait_for_models(
         time.sleep(_POLL_INTERVAL_S)
 
 
-def _can_read(session: requests.Session, url: str, model: str, timeout_s: float, *, has_pixel_limits: bool) -> bool:
+def _can_read(session: requests.Session, url: str, model: str, timeout_s: float, *, can_limit_pixels: bool) -> bool:
     """Return True if the server reads a crop in a request like the pipeline's, False if it rejects the request.
 
     Raises EngineTimedOut: no response in time. Raises EngineUnavailable: any other failure.
     """
     try:
         response = session.post(
-            f"{url}/chat/completions", json=_crop_request(model, has_pixel_limits), timeout=timeout_s
+            f"{url}/chat/completions", json=_crop_request(model, can_limit_pixels), timeout=timeout_s
         )
         if response.status_code in _REJECTION_STATUSES:
             return False
@@ -228,12 +228,12 @@ def _can_read(session: requests.Session, url: str, model: str, timeout_s: float,
     )
 
 
-def _crop_request(model: str, has_pixel_limits: bool) -> dict[str, Any]:
+def _crop_request(model: str, can_limit_pixels: bool) -> dict[str, Any]:
     image = "data:image/jpeg;base64," + jpeg(Image.new("RGB", (336, 336), "white"))
     content = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": "OCR:"}]
     body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0}
     body["max_tokens"] = 8
-    if has_pixel_limits:
+    if can_limit_pixels:
         body["mm_processor_kwargs"] = {"min_pixels": DEFAULT_MIN_PIXELS, "max_pixels": DEFAULT_MAX_PIXELS}
     return body
 

@@ -53,7 +53,7 @@ class PaddleOcrVlOptions(ParseOptions):
     merge_pages: bool = Field(False, description="join tables over page breaks and level titles over the document")
 
     @model_validator(mode="after")
-    def _consistent(self) -> PaddleOcrVlOptions:
+    def _check_consistency(self) -> PaddleOcrVlOptions:
         if self.prompt_label is not None and self.use_layout_detection is not False:
             raise ValueError("`prompt_label` needs `use_layout_detection: false`")
         if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
@@ -71,9 +71,9 @@ def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
             if value is not None
         ]
     if options.use_doc_orientation_classify and not settings.use_doc_orientation_classify:
-        problems.append(_not_loaded("use_doc_orientation_classify"))
+        problems.append(_not_loaded_message("use_doc_orientation_classify"))
     if options.use_doc_unwarping and not settings.use_doc_unwarping:
-        problems.append(_not_loaded("use_doc_unwarping"))
+        problems.append(_not_loaded_message("use_doc_unwarping"))
     if settings.stream and options.merge_pages:
         problems.append("`merge_pages` looks at whole documents, and this worker gives pages as they come (OCR_STREAM)")
     if problems:
@@ -89,5 +89,5 @@ def sampling(options: PaddleOcrVlOptions) -> dict[str, float | None]:
     }
 
 
-def _not_loaded(name: str) -> str:
+def _not_loaded_message(name: str) -> str:
     return f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"

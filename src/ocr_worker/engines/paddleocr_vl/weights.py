@@ -83,9 +83,9 @@ def locate(settings: Settings) -> dict[str, Path]:
 
     Raises WeightsMissing, with a message that says what is missing and which command downloads it.
     """
-    directories, missing = _search(settings)
-    if missing:
-        raise WeightsMissing(_remedy(settings, missing))
+    directories, missing_parts = _search(settings)
+    if missing_parts:
+        raise WeightsMissing(_remedy(settings, missing_parts))
     return directories
 
 
@@ -107,8 +107,8 @@ def fetch(settings: Settings) -> dict[str, Path]:
     An incomplete directory in that cache is removed first, because the downloader would accept it. Raises
     WeightsMissing if no hub can be reached or the downloaded weights are incomplete.
     """
-    _, missing = _search(settings)
-    for part in missing:
+    _, missing_parts = _search(settings)
+    for part in missing_parts:
         model = models(settings)[part]
         if model.directory is None:
             _download(settings, model)
@@ -131,7 +131,7 @@ def read_ahead(directories: Iterable[Path]) -> None:
 def _search(settings: Settings) -> tuple[dict[str, Path], dict[str, str]]:
     """Return the directories of the complete parts, and a description of each missing part."""
     directories: dict[str, Path] = {}
-    missing: dict[str, str] = {}
+    missing_parts: dict[str, str] = {}
     for part, model in models(settings).items():
         details = ""
         for directory in _candidates(settings, model):
@@ -142,8 +142,8 @@ def _search(settings: Settings) -> tuple[dict[str, Path], dict[str, str]]:
             if directory.is_dir() or model.directory is not None:
                 details = details or f" ({directory}: {', '.join(problems)})"
         else:
-            missing[part] = model.name + details
-    return directories, missing
+            missing_parts[part] = model.name + details
+    return directories, missing_parts
 
 
 def _candidates(settings: Settings, model: ModelWeights) -> Iterator[Path]:
@@ -203,15 +203,17 @@ def _safetensors_problem(path: Path, size: int) -> str | None:
     return f"is cut off: {size} of {expected_size} bytes" if size < expected_size else None
 
 
-def _remedy(settings: Settings, missing: dict[str, str]) -> str:
+def _remedy(settings: Settings, missing_parts: dict[str, str]) -> str:
     version = settings.vl_version
-    variables = [f"OCR_{part.upper()}_WEIGHTS_DIR" for part in missing if models(settings)[part].directory is not None]
+    variables = [
+        f"OCR_{part.upper()}_WEIGHTS_DIR" for part in missing_parts if models(settings)[part].directory is not None
+    ]
     command = f"ocr-worker weights fetch --version {version}"
     remedy = (
         f"correct {' and '.join(variables)}, or unset it and run: {command}" if variables else f"get them: {command}"
     )
     return (
-        f"weights of PaddleOCR-VL {version} are missing: {'; '.join(missing.values())}\n"
+        f"weights of PaddleOCR-VL {version} are missing: {'; '.join(missing_parts.values())}\n"
         f"looked in the directories that OCR_*_WEIGHTS_DIR name, {settings.volume_dir}, {_cache(settings)}\n"
         f"{remedy} (or start with OCR_DOWNLOAD_WEIGHTS=true; without weights: OCR_ENGINE=embedded)"
     )
