@@ -1,7 +1,7 @@
 """The engine that runs Paddle: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
 
-This is the only module that runs Paddle. Modules that import no Paddle do the rest: `convert` the conversion of results,
-`arguments` the arguments of calls, `failures` the kinds of failures, and `repetition` the detection of repetition.
+This is the only module that runs Paddle. Modules that import no Paddle do the rest: `arguments` builds the arguments of
+calls, `convert` converts results, `failures` classifies errors, and `repetition` detects repetition.
 """
 
 from __future__ import annotations
