@@ -90,9 +90,9 @@ def test_a_body_that_comes_too_slowly_is_ended() -> None:
             while (await receive()).get("more_body"):
                 continue
 
-        limit = BodyLimit(reads, most=10**7, room=10**8, patience_s=0.3)
+        limit = BodyLimit(reads, max_bytes=10**7, max_total_bytes=10**8, patience_s=0.3)
         await asyncio.wait_for(limit({"type": "http", "headers": []}, receive, send), PATIENCE_S)
-        assert limit.held == 0
+        assert limit.bytes_held == 0
         return sent[0]
 
     for began_with in (1, 5_000_000):

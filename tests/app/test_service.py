@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from ocr_worker.app.service import Service
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from support.interleaving import WatchedLock, meanwhile
@@ -15,7 +15,7 @@ def test_a_service_that_is_closed_in_the_moment_of_its_start_ends() -> None:
     lock = WatchedLock()
     closing: list[Future[None]] = []
 
-    class Interrupted(Service):
+    class Interrupted(AppWorker):
         loaded: Pipeline | None = None
 
         @property
@@ -28,17 +28,17 @@ def test_a_service_that_is_closed_in_the_moment_of_its_start_ends() -> None:
                 closing.append(meanwhile(self.close, lock))
             self.loaded = pipeline
 
-    service = Interrupted(Settings(engine="support.doubles:reading"))
-    service._lock = lock
-    service._load()
+    worker = Interrupted(Settings(engine="support.doubles:reading"))
+    worker._lock = lock
+    worker._load()
     closing[0].result()
-    assert service.loaded
-    assert service.loaded.rasters._is_closed()
+    assert worker.loaded
+    assert worker.loaded.rasters._is_closed()
 
 
 def test_a_service_that_is_closed_while_it_loads_ends() -> None:
     """A pipeline that is ready after `close` is closed at once."""
-    service = Service(Settings(engine="support.doubles:reading"))
-    service.close()
-    service._load()
-    assert service.pipeline().rasters._is_closed()
+    worker = AppWorker(Settings(engine="support.doubles:reading"))
+    worker.close()
+    worker._load()
+    assert worker.pipeline().rasters._is_closed()

@@ -66,7 +66,7 @@ def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU that was asked for and that Paddle or the driver lacks stands in the way, with the way out."""
-    monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.doctor._graphics_cards", list)
+    monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.doctor._list_gpus", list)
     report = doctor.examine(tinyvl.settings(device="gpu"))
     assert not report.ok
     assert any(line.startswith("not ready:") and "OCR_DEVICE=cpu" in line for line in report.lines)

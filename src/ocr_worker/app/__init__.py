@@ -1,8 +1,13 @@
-"""The HTTP app, the worker's second door: load-balancing endpoints, a container on one's own GPU, a page to try it.
+"""The HTTP app: serves load-balancing endpoints, containers on your own GPU, and a page to try the worker.
 
-body ─▶ service (the same pipeline as the handler's) ─▶ parse: JSON, Markdown, pages as they come
-                                                     ├▶ paddlex: what PaddleX's own server answers
-                                                     └▶ health: /ping, /health, /metrics
+It runs the same pipeline as the handler of a queue-based endpoint, and decides nothing about parsing. `body` reads a
+request, `worker` runs it on the pipeline, and the other modules write the response: `parse` as JSON, Markdown or a
+stream of pages; `paddlex` in the form of PaddleX's own server; `problems` for errors. `health` reports the state, and
+`playground` is the page to try the worker.
+
+body ─▶ worker ─▶ parse: JSON, Markdown, pages as they are parsed
+               ├▶ paddlex: the API of PaddleX's own server
+               └▶ health: /ping, /health, /metrics
 """
 
 from __future__ import annotations
@@ -21,32 +26,35 @@ with extras.needed_by("the HTTP app", "http"):
 
     from ocr_worker.app import health, paddlex, parse, playground, problems
     from ocr_worker.app.body import BodyLimit
-    from ocr_worker.app.service import Service
+    from ocr_worker.app.worker import AppWorker
 
-_BASE64 = 1.4  # a file in JSON is a third larger, and a little
-_BODIES = 4  # of the largest would fill the room; three come in
+_BASE64_FACTOR = 1.4  # base64 in JSON makes a file a third larger, and the rest of the JSON adds a little
+_BODIES_IN_MEMORY = 4  # this many of the largest bodies would use all of the memory; three are accepted
 
 
-def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
-    """The app; its engine begins to load when it is started."""
-    behind = service or Service(settings)
+def create_app(settings: Settings, worker: AppWorker | None = None) -> FastAPI:
+    """Return the app. Its engine begins to load when the app starts.
+
+    worker: runs the jobs; a new one by default.
+    """
+    app_worker = worker or AppWorker(settings)
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        behind.start()
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app_worker.start()
         yield
-        behind.close()
+        app_worker.close()
 
-    app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=life)
+    app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan)
     problems.install(app)
-    keyed = [Depends(_KeyCheck(settings))]
-    app.include_router(health.ping_router(behind))
-    app.include_router(health.router(behind))
-    app.include_router(parse.router(behind), dependencies=keyed)
-    app.include_router(paddlex.router(behind), dependencies=keyed)
+    key_checks = [Depends(_KeyCheck(settings))]
+    app.include_router(health.ping_router(app_worker))
+    app.include_router(health.router(app_worker))
+    app.include_router(parse.router(app_worker), dependencies=key_checks)
+    app.include_router(paddlex.router(app_worker), dependencies=key_checks)
     app.include_router(playground.router())
-    most = int(settings.max_source_mb * MEGABYTE * _BASE64)
-    app.add_middleware(BodyLimit, most=most, room=_BODIES * most)
+    max_body_bytes = int(settings.max_source_mb * MEGABYTE * _BASE64_FACTOR)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
@@ -55,14 +63,14 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
 
 
 class _KeyCheck:
-    """Lets in who brings one of the keys; everybody where there are none."""
+    """A dependency of routes: checks the bearer token against the API keys. Without keys, it accepts every request."""
 
     def __init__(self, settings: Settings) -> None:
         self._keys = [key.get_secret_value().encode() for key in settings.api_keys]
 
     def __call__(self, request: Request) -> None:
-        """Raises Unauthorized."""
+        """Check the request's key. Raises Unauthorized when it is missing or wrong."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        given = key.strip().encode() if scheme.lower() == "bearer" else b""
-        if self._keys and not any(hmac.compare_digest(given, known) for known in self._keys):
+        key_bytes = key.strip().encode() if scheme.lower() == "bearer" else b""
+        if self._keys and not any(hmac.compare_digest(key_bytes, accepted_key) for accepted_key in self._keys):
             raise Unauthorized("bring a key: `Authorization: Bearer KEY`")

@@ -1,4 +1,9 @@
-"""From an HTTP body to a `ParseRequest`: JSON as on the wire, or a form with files. No more is read than may be."""
+"""Bodies of HTTP requests: the limit to their size and speed, and the way from a body to a `ParseRequest`.
+
+`BodyLimit` is ASGI middleware around the whole app: it stops bodies that are too large, too slow, or more than the
+memory can hold, before a route reads them. `read_body` is what a route calls: it reads the wire's JSON, or a form with
+files. Whether the content of a request is valid is decided by the wire's models, not here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocr_worker.app import problems
-from ocr_worker.app.problems import Refused
+from ocr_worker.app.problems import HttpError
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
@@ -24,156 +29,168 @@ from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
-FIELDS = ("file", "url", "pages", "password", "options", "idempotency_key")
-BYTES_PER_S = 20_000  # slower than any line that documents are sent over
+FORM_FIELDS = ("file", "url", "pages", "password", "options", "idempotency_key")
+BYTES_PER_S = 20_000  # slower than any connection over which documents are sent
 
 
 class BodyLimit:
-    """Ends a request whose body has more than `most` bytes, comes too slowly, or finds no room.
+    """ASGI middleware that rejects a body that is too large, arrives too slowly, or does not fit in memory.
 
-    room: bytes that the bodies of all requests without an answer may have; one body may have what the others leave and
-    must leave as much, so that there is room for small ones when large ones fill it. patience_s: how long a sender may
-    be behind BYTES_PER_S.
+    max_bytes: size of one body. max_total_bytes: size of the bodies of all requests without a response, together. One
+    body may use at most half of what the others leave, so that small bodies still fit when large ones use most of it.
+    patience_s: how long a sender may be behind BYTES_PER_S.
     """
 
-    def __init__(self, app: ASGIApp, most: int, room: int, patience_s: float = 60) -> None:
-        self.most = most
-        self.room = room
+    def __init__(self, app: ASGIApp, max_bytes: int, max_total_bytes: int, patience_s: float = 60) -> None:
+        self.max_bytes = max_bytes
+        self.max_total_bytes = max_total_bytes
         self.patience_s = patience_s
-        self.held = 0  # bytes of bodies whose requests are not answered
+        self.bytes_held = 0  # bytes of bodies whose requests have no response yet
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Run the app with a limited body. See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = dict(scope["headers"]).get(b"content-length", b"0")
-        if told.isdigit() and int(told[:20]) > self.most:
-            await _refuse(self.too_large(), scope, receive, send)
+        content_length = dict(scope["headers"]).get(b"content-length", b"0")
+        if content_length.isdigit() and int(content_length[:20]) > self.max_bytes:
+            await _send_error(self.size_error(), scope, receive, send)
             return
-        reading = _Reading(self, receive, send)
+        reader = _BodyReader(self, receive, send)
         try:
-            await self._app(scope, reading.receive, reading.send)
-        except _Ended:
+            await self._app(scope, reader.receive, reader.send)
+        except _BodyRejected:
             pass
         finally:
-            self.held -= reading.seen
-        if reading.ended:
-            await _refuse(reading.ended, scope, receive, send)
+            self.bytes_held -= reader.bytes_read
+        if reader.error:
+            await _send_error(reader.error, scope, receive, send)
 
-    def too_large(self) -> SourceTooLarge:
-        """What a body is told that has more than it may."""
-        return SourceTooLarge(f"the body has more than {self.most:,} bytes, the limit: split it, or give a URL")
+    def size_error(self) -> SourceTooLarge:
+        """Return the error for a body that is larger than the limit."""
+        return SourceTooLarge(f"the body has more than {self.max_bytes:,} bytes, the limit: split it, or give a URL")
 
 
-class _Reading:
-    """A body as it comes. seen: its bytes; ended: why it is read no further, and nothing the app says is sent then."""
+class _BodyReader:
+    """The body of one request while it arrives.
+
+    bytes_read: bytes so far. error: the reason why the rest is not read; then nothing that the app sends is passed on.
+    """
 
     def __init__(self, limit: BodyLimit, receive: Receive, send: Send) -> None:
-        self.seen = 0
-        self.ended: OcrWorkerError | None = None
+        self.bytes_read = 0
+        self.error: OcrWorkerError | None = None
         self._limit = limit
         self._receive = receive
         self._send = send
         self._deadline = time.monotonic() + limit.patience_s
-        self._whole = False
+        self._is_complete = False
 
     async def receive(self) -> Message:
-        """The next message. Raises _Ended."""
-        if self._whole:
+        """Return the next ASGI message. Raises _BodyRejected when the body exceeds a limit."""
+        if self._is_complete:
             return await self._receive()
         try:
             async with asyncio.timeout(self._deadline - time.monotonic()):
                 message = await self._receive()
         except TimeoutError:
-            raise self._end(SourceTimedOut("the body comes too slowly: send it again, or give a URL")) from None
-        came = len(message.get("body", b""))
-        self.seen += came
-        self._limit.held += came
-        self._deadline = min(self._deadline + came / BYTES_PER_S, time.monotonic() + self._limit.patience_s)
-        self._whole = not message.get("more_body", False)
-        if self.seen > self._limit.most:
-            raise self._end(self._limit.too_large())
-        if self.seen > self._limit.room - self._limit.held:
-            raise self._end(QueueFull("the documents that wait fill the worker's memory; come again in some seconds"))
+            raise self._stop(SourceTimedOut("the body comes too slowly: send it again, or give a URL")) from None
+        chunk_bytes = len(message.get("body", b""))
+        self.bytes_read += chunk_bytes
+        self._limit.bytes_held += chunk_bytes
+        self._deadline = min(self._deadline + chunk_bytes / BYTES_PER_S, time.monotonic() + self._limit.patience_s)
+        self._is_complete = not message.get("more_body", False)
+        if self.bytes_read > self._limit.max_bytes:
+            raise self._stop(self._limit.size_error())
+        if self.bytes_read > self._limit.max_total_bytes - self._limit.bytes_held:
+            raise self._stop(QueueFull("the documents that wait fill the worker's memory; come again in some seconds"))
         return message
 
     async def send(self, message: Message) -> None:
-        """See ASGI."""
-        if not self.ended:
+        """Send a message of the app, unless the body was rejected. See ASGI."""
+        if not self.error:
             await self._send(message)
 
-    def _end(self, error: OcrWorkerError) -> _Ended:
-        self.ended = error
-        return _Ended()
+    def _stop(self, error: OcrWorkerError) -> _BodyRejected:
+        self.error = error
+        return _BodyRejected()
 
 
-class _Ended(Exception):
-    """The body is read no further."""
+class _BodyRejected(Exception):
+    """A signal through the app: the rest of the body is not read."""
 
 
-async def _refuse(error: OcrWorkerError, scope: Scope, receive: Receive, send: Send) -> None:
-    late = HTTPStatus.REQUEST_TIMEOUT if isinstance(error, SourceTimedOut) else None
-    answer = problems.answer(error_info(error), late)
-    answer.headers["Connection"] = "close"  # what is still to come is not read
-    await answer(scope, receive, send)
+async def _send_error(error: OcrWorkerError, scope: Scope, receive: Receive, send: Send) -> None:
+    status = HTTPStatus.REQUEST_TIMEOUT if isinstance(error, SourceTimedOut) else None
+    response = problems.problem_response(error_info(error), status)
+    response.headers["Connection"] = "close"  # the rest of the body is not read
+    await response(scope, receive, send)
 
 
-async def request_of(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
-    """What is asked for. Raises Refused (400, 415), InvalidRequest. An upload's file is open as long as the request."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == FORM_TYPE:
-        return await _of_form(request, spec)
-    if kind != JSON_TYPE:
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON_TYPE} or {FORM_TYPE}, not {kind or 'nothing'}")
+async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
+    """Return the validated request in an HTTP body. The file of an upload stays open as long as the request.
+
+    Raises HttpError (400, 415): the body cannot be read. Raises InvalidRequest: its content is invalid.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == FORM_TYPE:
+        return await _read_form(request, spec)
+    if content_type != JSON_TYPE:
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON_TYPE} or {FORM_TYPE}, not {content_type or 'nothing'}"
+        )
     body = await request.body()
-    # On a thread: a large body with a hundred thousand faults keeps nobody else from being answered.
-    return await run_in_threadpool(lambda: read_request(loaded(body, "the body"), spec))
+    # On a thread: checking a large body with a hundred thousand errors must not delay other requests.
+    return await run_in_threadpool(lambda: read_request(load_json(body, "the body"), spec))
 
 
-async def _of_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
+async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     try:
         form = await request.form(max_files=MAX_DOCUMENTS, max_fields=MAX_DOCUMENTS * 2, max_part_size=2**20)
     except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from None
-    except Exception as error:  # Starlette turns its own into an HTTPException where there is an app
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from None
+    except Exception as error:  # inside an app, Starlette raises its own error as an HTTPException
         if getattr(error, "status_code", None) == HTTPStatus.BAD_REQUEST:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {getattr(error, 'detail', '')}") from None
+            raise HttpError(
+                HTTPStatus.BAD_REQUEST, f"the form cannot be read: {getattr(error, 'detail', '')}"
+            ) from None
         raise
-    unknown = sorted(set(form) - set(FIELDS))
-    if unknown:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"unknown fields {', '.join(unknown)}; known are {', '.join(FIELDS)}")
-    return await run_in_threadpool(_with_uploads, form, spec)
+    unknown_fields = sorted(set(form) - set(FORM_FIELDS))
+    if unknown_fields:
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, f"unknown fields {', '.join(unknown_fields)}; known are {', '.join(FORM_FIELDS)}"
+        )
+    return await run_in_threadpool(_add_uploads, form, spec)
 
 
-def _with_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
-    """The request that the form's texts make, with its files in the places of their documents."""
+def _add_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
+    """Return the request that the form's fields describe; its first documents are the uploaded files."""
     files, urls = form.getlist("file"), form.getlist("url")
     if any(not isinstance(file, UploadFile) for file in files) or any(isinstance(url, UploadFile) for url in urls):
-        raise Refused(HTTPStatus.BAD_REQUEST, "`file` is a file, `url` a text")
-    common = {name: form[name] for name in ("pages", "password") if form.get(name)}
-    documents: list[dict[str, Any]] = [{"base64": "upload", **common} for _ in files]
-    documents += [{"url": url, **common} for url in urls]
-    given: dict[str, Any] = {"documents": documents, "options": loaded(form.get("options") or "{}", "`options`")}
+        raise HttpError(HTTPStatus.BAD_REQUEST, "`file` is a file, `url` a text")
+    common_members = {name: form[name] for name in ("pages", "password") if form.get(name)}
+    documents: list[dict[str, Any]] = [{"base64": "upload", **common_members} for _ in files]
+    documents += [{"url": url, **common_members} for url in urls]
+    job_input: dict[str, Any] = {"documents": documents, "options": load_json(form.get("options") or "{}", "`options`")}
     if key := form.get("idempotency_key"):
-        given["idempotency_key"] = key
-    checked = read_request(given, spec)
-    uploaded = [
+        job_input["idempotency_key"] = key
+    request = read_request(job_input, spec)
+    uploads = [
         UploadedDocument(content=file.file, pages=document.pages, password=document.password)
-        for file, document in zip(files, checked.documents, strict=False)
+        for file, document in zip(files, request.documents, strict=False)
         if isinstance(file, UploadFile)
     ]
-    return checked.model_copy(update={"documents": [*uploaded, *checked.documents[len(files) :]]})
+    return request.model_copy(update={"documents": [*uploads, *request.documents[len(files) :]]})
 
 
-def loaded(text: Any, what: str) -> Any:
-    """JSON. Raises Refused."""
+def load_json(text: Any, name: str) -> Any:
+    """Return the value of a JSON text. Raises HttpError (400), which calls the text by `name`, for invalid JSON."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, TypeError, RecursionError):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{what} is no JSON") from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"{name} is no JSON") from None
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
+def _reject_constant(constant: str) -> None:
+    raise ValueError(constant)

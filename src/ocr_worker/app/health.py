@@ -1,4 +1,8 @@
-"""Health that tells the truth: what a load balancer, a person and Prometheus read."""
+"""Routes that report the worker's state: `/ping` for load balancers, `/health` for people, `/metrics` for Prometheus.
+
+They are open without a key, never wait for the engine, and only read what `AppWorker` reports. `ping_router` is apart,
+so that `/ping` can also be served alone on a port for health checks.
+"""
 
 from __future__ import annotations
 
@@ -9,43 +13,46 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from ocr_worker.app.service import Service
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.memory import resident_bytes
 from ocr_worker.wire.schema import EngineInfo
 
 _PING = {"loading": HTTPStatus.NO_CONTENT, "ready": HTTPStatus.OK, "dead": HTTPStatus.SERVICE_UNAVAILABLE}
 
 
-class Replicas(BaseModel):
-    """Engines: how many there are, how many of them live."""
+class ReplicaCounts(BaseModel):
+    """Number of replicas: those that are alive, and all of them."""
 
     alive: int
     total: int
 
 
-class Limits(BaseModel):
-    """Of one document."""
+class DocumentLimits(BaseModel):
+    """Limits of one document: megabytes of its file, and pages."""
 
     source_mb: float
     pages: int
 
 
-class Health(BaseModel):
-    """How the app stands. jobs: taken and not answered; pages_waiting: for an engine; last_error: a code."""
+class HealthReport(BaseModel):
+    """State of the worker.
+
+    jobs: accepted and not finished. pages_waiting: pages that wait for an engine. last_error: code of the last error.
+    """
 
     state: Literal["loading", "ready", "dead"]
     engine: EngineInfo | None
-    replicas: Replicas
+    replicas: ReplicaCounts
     jobs: int
     pages_waiting: int
     memory_bytes: int
     uptime_s: float
     last_error: str | None
-    limits: Limits
+    limits: DocumentLimits
 
 
-def ping_router(service: Service) -> APIRouter:
-    """What a load balancer reads."""
+def ping_router(worker: AppWorker) -> APIRouter:
+    """Return the router of `/ping`, for load balancers."""
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -55,38 +62,38 @@ def ping_router(service: Service) -> APIRouter:
         responses={204: {"description": "the engine is loading"}, 503: {"description": "no engine lives"}},
     )
     async def ping() -> Response:
-        """200 while at least one engine lives that has parsed its warm-up page."""
-        return Response(status_code=_PING[service.state])
+        """Return 200 while at least one engine is alive that has parsed its warm-up page."""
+        return Response(status_code=_PING[worker.state])
 
     return router
 
 
-def router(service: Service) -> APIRouter:
-    """What people and Prometheus read."""
+def router(worker: AppWorker) -> APIRouter:
+    """Return the router of `/health` and `/metrics`; adds the worker's gauges to its metrics."""
     router = APIRouter(tags=["health"])
-    service.metrics.gauge("ocr_jobs_waiting", "Jobs taken and not answered", lambda: service.jobs)
-    service.metrics.gauge("ocr_pages_waiting", "Pages that wait for an engine", lambda: service.pages_waiting)
-    service.metrics.gauge("ocr_replicas_alive", "Engines that live", lambda: service.replicas[0])
+    worker.metrics.gauge("ocr_jobs_waiting", "Jobs taken and not answered", lambda: worker.jobs)
+    worker.metrics.gauge("ocr_pages_waiting", "Pages that wait for an engine", lambda: worker.pages_waiting)
+    worker.metrics.gauge("ocr_replicas_alive", "Engines that live", lambda: worker.replicas[0])
 
     @router.get("/health")
-    async def health() -> Health:
-        """Engine, backend, replicas, queue, memory, uptime, last error."""
-        alive, total = service.replicas
-        return Health(
-            state=service.state,
-            engine=service.engine_info,
-            replicas=Replicas(alive=alive, total=total),
-            jobs=service.jobs,
-            pages_waiting=service.pages_waiting,
+    async def health() -> HealthReport:
+        """Return the state of engine, backend, replicas and queue, the memory, the uptime and the last error."""
+        alive, total = worker.replicas
+        return HealthReport(
+            state=worker.state,
+            engine=worker.engine_info,
+            replicas=ReplicaCounts(alive=alive, total=total),
+            jobs=worker.jobs,
+            pages_waiting=worker.pages_waiting,
             memory_bytes=resident_bytes(),
-            uptime_s=round(time.monotonic() - service.began, 1),
-            last_error=service.last_error,
-            limits=Limits(source_mb=service.settings.max_source_mb, pages=service.settings.max_pages),
+            uptime_s=round(time.monotonic() - worker.started_at, 1),
+            last_error=worker.last_error,
+            limits=DocumentLimits(source_mb=worker.settings.max_source_mb, pages=worker.settings.max_pages),
         )
 
     @router.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        """For Prometheus."""
-        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        """Return the metrics in Prometheus' text format."""
+        return Response(worker.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router

@@ -1,4 +1,7 @@
-"""What Prometheus reads at `/metrics`."""
+"""Prometheus metrics of the HTTP app: pages, jobs, errors and stages, served at `/metrics`.
+
+The app counts each response and each error here; gauges are read at the moment of the scrape.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from prometheus_client import (
 from ocr_worker.memory import resident_bytes
 from ocr_worker.wire.schema import ParseResponse
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # the time at which each number began to count is of no use here
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the creation time of each series is of no use here
 
-_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+_BUCKETS_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
 class Metrics:
-    """A registry of its own, so that several apps can live in one process."""
+    """The metrics of one app, in a registry of their own, so that a process can hold several apps."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -32,26 +35,26 @@ class Metrics:
             "ocr_errors", "Errors of pages, documents and jobs by code", ["code"], registry=self.registry
         )
         self._stages = Histogram(
-            "ocr_stage_seconds", "Seconds of a job by stage", ["stage"], buckets=_SECONDS, registry=self.registry
+            "ocr_stage_seconds", "Seconds of a job by stage", ["stage"], buckets=_BUCKETS_S, registry=self.registry
         )
         self.gauge("ocr_resident_memory_bytes", "Of the process and its children", resident_bytes)
 
-    def gauge(self, name: str, told: str, value: Callable[[], float]) -> None:
-        """A number that is asked for when it is read."""
-        Gauge(name, told, registry=self.registry).set_function(value)
+    def gauge(self, name: str, description: str, read_value: Callable[[], float]) -> None:
+        """Add a gauge; each scrape calls `read_value`."""
+        Gauge(name, description, registry=self.registry).set_function(read_value)
 
-    def answered(self, response: ParseResponse) -> None:
-        """A job has its answer."""
+    def count_response(self, response: ParseResponse) -> None:
+        """Count a finished job, its pages, and the seconds of its stages."""
         self._jobs.labels(response.status).inc()
         self._pages.labels("succeeded").inc(response.coverage.pages_parsed)
         self._pages.labels("failed").inc(response.coverage.pages_failed)
         for stage, seconds in response.timing.model_dump().items():
             self._stages.labels(stage).observe(seconds)
 
-    def error(self, code: str) -> None:
-        """Something failed."""
+    def count_error(self, code: str) -> None:
+        """Count an error by its code."""
         self._errors.labels(code).inc()
 
     def text(self) -> bytes:
-        """As Prometheus reads it."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,4 +1,8 @@
-"""What OpenAPI says of a route whose body it cannot tell by its arguments."""
+"""OpenAPI of `/v1/parse`, whose body FastAPI cannot derive from the route's arguments.
+
+The route reads JSON or a form itself, and its options depend on the engine. So its request body, its media types and
+its errors are described here, from the same models that check a request.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, ever
 from ocr_worker.wire.json_schema import request_schema
 from ocr_worker.wire.schema import ParseOptions
 
-_ELSEWHERE = (ClientError, SettingsInvalid)  # what no caller of the app hears
+_ERRORS_WITHOUT_RESPONSE = (ClientError, SettingsInvalid)  # no request to the app gets these
 _EXAMPLE = {"documents": [{"url": "https://example.com/report.pdf", "pages": "1-3"}], "options": {"figures": "none"}}
 _FORM = {
     "type": "object",
@@ -29,7 +33,7 @@ _FORM = {
 
 
 class Problem(BaseModel):
-    """RFC 9457, with our code; a job that failed also has `documents` and `coverage`."""
+    """Error response as of RFC 9457, with our code; a failed job also has `documents` and `coverage`."""
 
     type: str = "about:blank"
     title: str
@@ -40,16 +44,16 @@ class Problem(BaseModel):
 
 
 def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
-    """Return what OpenAPI says of `/v1/parse`: its body, whose options are `options`, and its responses."""
+    """Return the OpenAPI members of `/v1/parse`: its body, with options of the model `options`, and its responses."""
     schema = request_schema(options)
     body = {
         "required": True,
         "content": {
-            "application/json": {"schema": _inlined(schema, schema.pop("$defs", {})), "example": _EXAMPLE},
+            "application/json": {"schema": _inline_references(schema, schema.pop("$defs", {})), "example": _EXAMPLE},
             "multipart/form-data": {"schema": _FORM},
         },
     }
-    answers = {
+    media_types = {
         "text/markdown": {"schema": {"type": "string"}},
         "application/x-ndjson": {"schema": {"type": "string"}},
         "text/event-stream": {"schema": {"type": "string"}},
@@ -57,32 +61,36 @@ def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
     return {
         "openapi_extra": {"requestBody": body},
         "responses": {
-            200: {"description": "The answer, in the form of `Accept`", "content": answers},
-            **problem_answers(),
+            200: {"description": "The answer, in the form of `Accept`", "content": media_types},
+            **problem_responses(),
         },
     }
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with what it refers to in its place: a part of OpenAPI's document has no definitions of its own."""
+def _inline_references(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Return the schema with each reference replaced by its definition.
+
+    A part of an OpenAPI document cannot have definitions of its own.
+    """
     if isinstance(schema, list):
-        return [_inlined(one, definitions) for one in schema]
+        return [_inline_references(item, definitions) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if name := schema.get("$ref", "").rpartition("/")[2]:
-        return _inlined(definitions[name], definitions)
-    return {key: _inlined(value, definitions) for key, value in schema.items()}
+        return _inline_references(definitions[name], definitions)
+    return {key: _inline_references(value, definitions) for key, value in schema.items()}
 
 
-def problem_answers() -> dict[int | str, dict[str, Any]]:
-    """Every status that a problem has, with the codes that it tells."""
+def problem_responses() -> dict[int | str, dict[str, Any]]:
+    """Return an OpenAPI response for every status of a problem, with the error codes that have this status."""
     codes: dict[HTTPStatus, list[str]] = {
         HTTPStatus.BAD_REQUEST: ["INVALID_REQUEST"],
         HTTPStatus.REQUEST_TIMEOUT: [SourceTimedOut.code],  # the body itself; else 422
     }
-    for code in dict.fromkeys(error.code for error in every_error() if not issubclass(error, _ELSEWHERE)):
+    for code in dict.fromkeys(error.code for error in every_error() if not issubclass(error, _ERRORS_WITHOUT_RESPONSE)):
         codes.setdefault(status_of(code), []).append(code)
     schema = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {
-        int(status): {"description": ", ".join(found), "content": schema} for status, found in sorted(codes.items())
+        int(status): {"description": ", ".join(error_codes), "content": schema}
+        for status, error_codes in sorted(codes.items())
     }

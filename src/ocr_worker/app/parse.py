@@ -1,4 +1,9 @@
-"""`POST /v1/parse`: the wire's request and answer over HTTP, whole or page by page."""
+"""`POST /v1/parse`: the wire's request and response over HTTP.
+
+`Accept` chooses between one response (JSON or Markdown) and a stream of events (NDJSON or server-sent events). A stream
+has a `page` for each page, and a `summary` or an `error` at its end. If the client disconnects, its job is cancelled.
+`body` reads the request, `AppWorker` runs the job.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +17,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from ocr_worker.app import openapi, problems
-from ocr_worker.app.body import request_of
+from ocr_worker.app.body import read_body
 from ocr_worker.app.render import block_html
-from ocr_worker.app.service import Service
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import typed
 from ocr_worker.wire import response
@@ -24,64 +29,69 @@ from ocr_worker.wire.schema import PageResult, ParseRequest, ParseResponse
 Value = TypeVar("Value")
 Event = tuple[str, dict[str, Any]]
 
-EVENT_STREAM, LINES, MARKDOWN = "text/event-stream", "application/x-ndjson", "text/markdown"
-_WRITTEN: dict[str, Callable[[str, str], str]] = {
+EVENT_STREAM, NDJSON, MARKDOWN = "text/event-stream", "application/x-ndjson", "text/markdown"
+_EVENT_FORMATS: dict[str, Callable[[str, str], str]] = {
     EVENT_STREAM: lambda name, data: f"event: {name}\ndata: {data}\n\n",
-    LINES: lambda name, data: f'{{"{name}": {data}}}\n',
+    NDJSON: lambda name, data: f'{{"{name}": {data}}}\n',
 }
 
 
-def router(service: Service) -> APIRouter:
-    """The route."""
+def router(worker: AppWorker) -> APIRouter:
+    """Return the router of `/v1/parse`."""
     router = APIRouter(tags=["parse"])
-    spec = engine_spec(service.settings.engine)
+    spec = engine_spec(worker.settings.engine)
 
     @router.post("/v1/parse", response_model=ParseResponse, **openapi.parse_route(spec.options))
     async def parse(request: Request, render: str | None = None) -> Response:
-        """Parses documents. `Accept` chooses the form of the answer; in the streaming ones pages come as they are
-        parsed, each as `page`, then `summary`, or `error` where the job failed. With `render=html` a page also has
-        `rendered`: the HTML of each of its blocks."""
-        service.pipeline()  # whoever comes while the engine loads, or after its end, need not send his documents
-        asked = await request_of(request, spec)
-        accepted = request.headers.get("accept", "")
-        for kind, written in _WRITTEN.items():
-            if kind in accepted:
-                lines = _lines(request, _events(service, asked, with_html=render == "html"), written)
-                return StreamingResponse(lines, media_type=kind, headers={"Cache-Control": "no-store"})
+        """Parse documents. `Accept` chooses the form of the response.
+
+        A streaming response has an event `page` for each page as soon as it is parsed, then `summary`, or `error` if
+        the job failed. With `render=html` a page also has `rendered`: the HTML of each of its blocks.
+        """
+        worker.pipeline()  # while the engine loads, or after it died, no client has to upload documents in vain
+        parse_request = await read_body(request, spec)
+        accept_header = request.headers.get("accept", "")
+        for media_type, format_event in _EVENT_FORMATS.items():
+            if media_type in accept_header:
+                lines = _lines(request, _events(worker, parse_request, has_html=render == "html"), format_event)
+                return StreamingResponse(lines, media_type=media_type, headers={"Cache-Control": "no-store"})
         try:
-            answered = await until_gone(request, service.parse(asked))
+            parse_response = await run_while_connected(request, worker.parse(parse_request))
         finally:
-            await request.close()  # uploads lie on the disk as long as they are open
-        if failed := job_error(answered):
-            return problems.answer(failed, **_account(answered))
-        if MARKDOWN in accepted:
-            texts = [document.markdown or "" for document in answered.documents]
+            await request.close()  # deletes the uploads from disk
+        if error := job_error(parse_response):
+            return problems.problem_response(error, **_problem_members(parse_response))
+        if MARKDOWN in accept_header:
+            texts = [document.markdown or "" for document in parse_response.documents]
             return PlainTextResponse("\n\n".join(texts), media_type=MARKDOWN)
-        return JSONResponse(answered.model_dump(mode="json", exclude_none=True))
+        return JSONResponse(parse_response.model_dump(mode="json", exclude_none=True))
 
     return router
 
 
-def _account(answered: ParseResponse) -> dict[str, Any]:
-    told = answered.model_dump(mode="json", exclude_none=True)
-    return {name: told[name] for name in ("documents", "coverage")}
+def _problem_members(parse_response: ParseResponse) -> dict[str, Any]:
+    members = parse_response.model_dump(mode="json", exclude_none=True)
+    return {name: members[name] for name in ("documents", "coverage")}
 
 
-async def until_gone(request: Request, work: Awaitable[Value]) -> Value:
-    """What `work` comes to; it is cancelled when the caller hangs up, whom nobody can answer then."""
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_hung_up(request))
+async def run_while_connected(request: Request, work: Awaitable[Value]) -> Value:
+    """Await `work` and return its result; cancel it if the client disconnects.
+
+    Raises CancelledError when the client disconnects, and whatever `work` raises.
+    """
+    work_task = asyncio.ensure_future(work)
+    disconnect_task = asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        await asyncio.wait([working, gone], return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait([work_task, disconnect_task], return_when=asyncio.FIRST_COMPLETED)
+        if not work_task.done():
             raise asyncio.CancelledError
-        return working.result()
+        return work_task.result()
     finally:
-        for task in (working, gone):
+        for task in (work_task, disconnect_task):
             task.cancel()
 
 
-async def _hung_up(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         continue
 
@@ -89,10 +99,10 @@ async def _hung_up(request: Request) -> None:
 # --------------------------------------------------------------------------- page by page
 
 
-async def _events(service: Service, asked: ParseRequest, *, with_html: bool) -> AsyncIterator[Event]:
-    """`page` for each page as it is parsed, in its document's order, then `summary`; or `error`."""
+async def _events(worker: AppWorker, parse_request: ParseRequest, *, has_html: bool) -> AsyncIterator[Event]:
+    """Yield `page` for each page as it is parsed, in its document's order, then `summary`; or `error`."""
     loop = asyncio.get_running_loop()
-    ready: asyncio.Queue[Event | None] = asyncio.Queue()
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
 
     def on_page(document_id: str, pages_expected: int, page: PageResult) -> None:
         data = {
@@ -100,36 +110,36 @@ async def _events(service: Service, asked: ParseRequest, *, with_html: bool) -> 
             "expected": pages_expected,
             "page": page.model_dump(mode="json", exclude_none=True),
         }
-        if with_html:
+        if has_html:
             data["rendered"] = [block_html(block) for block in page.blocks or ()]
-        loop.call_soon_threadsafe(ready.put_nowait, ("page", data))
+        loop.call_soon_threadsafe(events.put_nowait, ("page", data))
 
-    parsing = asyncio.ensure_future(service.parse(asked, on_page=on_page))
-    parsing.add_done_callback(lambda _: ready.put_nowait(None))
+    parse_task = asyncio.ensure_future(worker.parse(parse_request, on_page=on_page))
+    parse_task.add_done_callback(lambda _: events.put_nowait(None))
     try:
-        while (event := await ready.get()) is not None:
+        while (event := await events.get()) is not None:
             yield event
-        yield _last(parsing)
+        yield _last_event(parse_task)
     finally:
-        parsing.cancel()
+        parse_task.cancel()
         with suppress(asyncio.CancelledError, Exception):
-            await parsing
+            await parse_task
 
 
-def _last(parsing: asyncio.Future[ParseResponse]) -> Event:
-    if error := parsing.exception():
-        return "error", problems.problem(error_info(typed(error)))
-    answered = parsing.result()
-    if failed := job_error(answered):
-        return "error", problems.problem(failed, **_account(answered))
-    return "summary", response.without_pages(answered).model_dump(mode="json", exclude_none=True)
+def _last_event(parse_task: asyncio.Future[ParseResponse]) -> Event:
+    if exception := parse_task.exception():
+        return "error", problems.problem(error_info(typed(exception)))
+    parse_response = parse_task.result()
+    if error := job_error(parse_response):
+        return "error", problems.problem(error, **_problem_members(parse_response))
+    return "summary", response.without_pages(parse_response).model_dump(mode="json", exclude_none=True)
 
 
 async def _lines(
-    request: Request, events: AsyncIterator[Event], written: Callable[[str, str], str]
+    request: Request, events: AsyncIterator[Event], format_event: Callable[[str, str], str]
 ) -> AsyncIterator[str]:
     try:
         async for name, data in events:
-            yield written(name, json.dumps(data, ensure_ascii=False, allow_nan=False))
+            yield format_event(name, json.dumps(data, ensure_ascii=False, allow_nan=False))
     finally:
         await request.close()

@@ -1,4 +1,8 @@
-"""`GET /`: a page to try the worker. Its files are its own, nothing is loaded from elsewhere, nothing inline runs."""
+"""`GET /`: a page to try the worker in a browser.
+
+The page uses the API like any other client, and its files come with this package. Its content security policy allows
+nothing from other hosts and no inline scripts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Response
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _FILES = ("index.html", "playground.css", "app.js", "engine.js", "job.js", "pages.js", "stream.js")
 
-# The last net: even what got past the sanitiser could not run, load, or send anything.
+# The last defense: even content that the sanitizer missed could not run, load or send anything.
 _POLICY = (
     "default-src 'none'",
     "script-src 'self'",
@@ -31,23 +35,26 @@ HEADERS = {
 
 
 def router() -> APIRouter:
-    """The page and its files. The page itself needs no key: it asks for one when a document is refused for it."""
+    """Return the router of the page and its files.
+
+    The page needs no key; it asks the user for one when the API rejects a document without a key.
+    """
     router = APIRouter(include_in_schema=False)
     folder = resources.files("ocr_worker") / "app" / "playground"
     contents = {name: (folder / name).read_bytes() for name in _FILES}
 
     @router.get("/")
     async def page() -> Response:
-        return _answer("index.html", contents["index.html"])
+        return _file_response("index.html", contents["index.html"])
 
     @router.get("/playground/{name}")
     async def file(name: str) -> Response:
         if name not in contents:
             raise HTTPException(404, "the page has no such file")
-        return _answer(name, contents[name])
+        return _file_response(name, contents[name])
 
     return router
 
 
-def _answer(name: str, content: bytes) -> Response:
+def _file_response(name: str, content: bytes) -> Response:
     return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers=HEADERS)

@@ -1,4 +1,8 @@
-"""Errors as `application/problem+json` (RFC 9457), with our stable codes."""
+"""Error responses of the HTTP app: `application/problem+json` (RFC 9457) with our stable codes.
+
+`install` makes every error of a route such a response. `status_of` maps a code to its HTTP status. Routes of
+`/v1/parse` also write problems themselves, for jobs that failed. PaddleX's routes write errors in their own form.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ from ocr_worker.wire.schema import ErrorInfo
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
 
-# By the class nearest to the error; what is not here is the document's own fault: 422.
+# The entry of the nearest base class counts. An error without an entry is caused by the document: 422.
 _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
@@ -43,12 +47,12 @@ _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     Cancelled: HTTPStatus.SERVICE_UNAVAILABLE,
     Internal: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-_OF_THE_PAGE = {"PAGE_FAILED"}  # an engine's error that no other moment would mend
+_PAGE_CODES = {"PAGE_FAILED"}  # an engine's error that a retry would not fix
 _CLASSES = {error.code: error for error in every_error()}
 
 
-class Refused(Exception):
-    """An answer of HTTP's own kind, such as 400 for a body that is no JSON."""
+class HttpError(Exception):
+    """An error of the HTTP request itself, such as 400 for a body that is not JSON."""
 
     def __init__(self, status: HTTPStatus, detail: str, code: str = InvalidRequest.code) -> None:
         super().__init__(detail)
@@ -57,29 +61,35 @@ class Refused(Exception):
 
 
 def status_of(code: str) -> HTTPStatus:
-    """The status that an error of this code is answered with."""
-    if code in _OF_THE_PAGE:
+    """Return the HTTP status of an error with this code."""
+    if code in _PAGE_CODES:
         return HTTPStatus.UNPROCESSABLE_ENTITY
-    lineage = _CLASSES.get(code, Internal).__mro__
-    return next((_STATUS[cls] for cls in lineage if cls in _STATUS), HTTPStatus.UNPROCESSABLE_ENTITY)
+    base_classes = _CLASSES.get(code, Internal).__mro__
+    return next(
+        (_STATUS[error_class] for error_class in base_classes if error_class in _STATUS),
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    )
 
 
 def problem(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -> dict[str, Any]:
-    """The body. members: beside the standard ones."""
+    """Return the body of a problem.
+
+    status: by default that of the error's code. members: additional members of the body.
+    """
     status = status or status_of(error.code)
     return {
         "type": "about:blank",
         "title": status.phrase,
         "status": int(status),
-        "detail": error.message.encode("utf-8", "replace").decode(),  # half a character may come in by JSON
+        "detail": error.message.encode("utf-8", "replace").decode(),  # JSON can contain half of a surrogate pair
         "code": error.code,
         "retryable": error.retryable,
         **members,
     }
 
 
-def answer(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -> JSONResponse:
-    """The answer."""
+def problem_response(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -> JSONResponse:
+    """Return a problem as a response, with the headers that its status needs. See `problem` for the arguments."""
     body = problem(error, status, **members)
     headers = {}
     if error.retryable and body["status"] in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
@@ -90,32 +100,32 @@ def answer(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -
 
 
 def install(app: FastAPI) -> None:
-    """From here on every error of a route leaves as a problem."""
+    """Install handlers that turn every error of a route into a problem."""
 
     @app.exception_handler(OcrWorkerError)
-    async def ours(request: Request, error: OcrWorkerError) -> JSONResponse:
-        return answer(error_info(error))
+    async def worker_error(request: Request, error: OcrWorkerError) -> JSONResponse:
+        return problem_response(error_info(error))
 
-    @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> JSONResponse:
-        return answer(error.error, error.status)
+    @app.exception_handler(HttpError)
+    async def http_error(request: Request, error: HttpError) -> JSONResponse:
+        return problem_response(error.error, error.status)
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    async def http_exception(request: Request, error: HTTPException) -> JSONResponse:
         info = ErrorInfo(code=InvalidRequest.code, message=str(error.detail), retryable=False)
-        told = answer(info, HTTPStatus(error.status_code))
-        told.headers.update(error.headers or {})
-        return told
+        response = problem_response(info, HTTPStatus(error.status_code))
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        return answer(ErrorInfo(code=InvalidRequest.code, message="; ".join(faults), retryable=False))
+    async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        messages = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        return problem_response(ErrorInfo(code=InvalidRequest.code, message="; ".join(messages), retryable=False))
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> Response:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody hears it
+    async def client_disconnect(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client is gone
 
     @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        return answer(error_info(typed(error)))
+    async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
+        return problem_response(error_info(typed(error)))

@@ -1,5 +1,8 @@
-"""Blocks as HTML, for the page to try the worker. What a document says is shown and can never run: everything that
-leaves here has gone through the sanitiser. Pure."""
+"""Blocks as HTML, for the page to try the worker.
+
+Documents are untrusted: their content is shown and must never run. So a writer for each label makes HTML of a block's
+content, and everything that leaves `block_html` passes the sanitizer. Pure: no input or output, no state.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from html import escape
 import nh3
 from markdown_it import MarkdownIt
 
-from ocr_worker.app.formulas import formula_html, formulas, in_text, is_latex, without_fences
+from ocr_worker.app.formulas import formula_html, formula_plugin, is_latex, render_formulas, strip_fences
 from ocr_worker.wire.schema import Block
 
 _MATHML = {
@@ -44,33 +47,36 @@ _COUNT = re.compile(r"[1-9]\d{0,2}")
 _WORD = re.compile(r"[\w .%+-]{1,40}")
 
 
-def _attribute(tag: str, name: str, value: str) -> str | None:
-    if name == "href":  # the sanitiser has checked it
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    if name == "href":  # the sanitizer has checked it
         return value
     return value if (_COUNT if name in ("colspan", "rowspan", "start") else _WORD).fullmatch(value) else None
 
 
-_SANITISER = nh3.Cleaner(
+_SANITIZER = nh3.Cleaner(
     tags=_TEXT | _TABLE | _MATHML,
     attributes=_ATTRIBUTES,
-    attribute_filter=_attribute,
+    attribute_filter=_filter_attribute,
     clean_content_tags={"script", "style", "iframe", "object", "template", "textarea", "title", "noscript"},
     set_tag_attribute_values={"a": {"target": "_blank"}},
     link_rel="noopener noreferrer nofollow",
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
 )
-# Pictures would be fetched from elsewhere; indented text is no code, and dashes under a line make no title, on a scan.
+# Images would be loaded from other hosts. On a scan, indented text is not code, and dashes under a line are no title.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True})
 _MARKDOWN.enable("table").disable(["image", "code", "heading", "lheading", "hr", "html_block", "html_inline"])
-_MARKDOWN.use(formulas)
+_MARKDOWN.use(formula_plugin)
 _TAG = re.compile(r"(<[^>]*>)")
 _PICTURE = re.compile(r"</?(?:div|img)\b[^>]*>", re.IGNORECASE)
 
 
 def block_html(block: Block) -> str:
-    """The block's content as safe HTML; empty where it has none. Into a figure's frame the page puts the crop."""
-    return _SANITISER.clean(_WRITERS.get(block.label, _text)(block.content.strip()))
+    """Return the block's content as safe HTML, or an empty string for a block without content.
+
+    A figure becomes an empty frame, into which the page puts the crop.
+    """
+    return _SANITIZER.clean(_WRITERS.get(block.label, _text)(block.content.strip()))
 
 
 def _text(content: str) -> str:
@@ -78,7 +84,7 @@ def _text(content: str) -> str:
 
 
 def _line(tag: str) -> Callable[[str], str]:
-    opening, closing = "".join(f"<{one}>" for one in tag.split()), "".join(f"</{one}>" for one in tag.split()[::-1])
+    opening, closing = "".join(f"<{name}>" for name in tag.split()), "".join(f"</{name}>" for name in tag.split()[::-1])
 
     def write(content: str) -> str:
         return f"{opening}{_MARKDOWN.renderInline(content)}{closing}" if content else ""
@@ -87,22 +93,22 @@ def _line(tag: str) -> Callable[[str], str]:
 
 
 def _table(content: str) -> str:
-    """A table's HTML, in whose cells formulas may stand."""
+    """Return a table as HTML, with the formulas of its cells as MathML."""
     if "<t" not in content.lower():
         return _text(content)
-    parts = _TAG.split(_SANITISER.clean(content))
-    return "".join(part if part.startswith("<") else in_text(part) for part in parts)
+    parts = _TAG.split(_SANITIZER.clean(content))
+    return "".join(part if part.startswith("<") else render_formulas(part) for part in parts)
 
 
 def _chart(content: str) -> str:
-    """A chart that was read as rows of `a | b`, or only seen, as a figure."""
+    """Return a chart as a table when it was read as rows of `a | b`, else as a figure."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in content.splitlines()]
     if "<t" in content.lower():
         return _table(content)
     if not any(len(row) > 1 for row in rows):
         return _figure(content)
-    written = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows if not _is_rule(row))
-    return f"<table><tbody>{''.join(f'<tr>{cells}</tr>' for cells in written)}</tbody></table>"
+    table_rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows if not _is_rule(row))
+    return f"<table><tbody>{''.join(f'<tr>{cells}</tr>' for cells in table_rows)}</tbody></table>"
 
 
 def _is_rule(row: list[str]) -> bool:
@@ -110,14 +116,14 @@ def _is_rule(row: list[str]) -> bool:
 
 
 def _formula(content: str) -> str:
-    latex = without_fences(content)
+    latex = strip_fences(content)
     if not latex:
         return ""
-    return f"<p>{formula_html(latex, displayed=True)}</p>" if is_latex(latex) else _text(content)
+    return f"<p>{formula_html(latex, is_displayed=True)}</p>" if is_latex(latex) else _text(content)
 
 
 def _figure(content: str) -> str:
-    """A figure's frame; the words that stand in the picture are told under it."""
+    """Return a figure's frame, with the words read from the figure as its caption."""
     words = escape(_PICTURE.sub("", content).strip())
     return f"<figure>{f'<figcaption>{words}</figcaption>' if words else ''}</figure>"
 

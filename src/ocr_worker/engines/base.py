@@ -58,16 +58,16 @@ class Engine(Protocol[OptionsRead]):
         """Parse the pages; return one result for each, in their order.
 
         Called on the engine's thread, once for each batch. The pages may belong to different jobs; all have equal
-        options. May raise anything: the worker repeats a failed batch page by page, so that an error costs the page it
-        belongs to. An OcrWorkerError becomes the page's error as it is; any other exception becomes PAGE_FAILED, with
-        its traceback in the log. EngineUnavailable means that the engine cannot continue: the worker then finishes its
-        jobs and asks for a replacement. A call that takes longer than `OCR_ENGINE_TIMEOUT_S` counts as hanging and is
-        abandoned with its thread.
+        options. May raise anything: the worker repeats a failed batch page by page, so that an error affects only the
+        page that causes it. An OcrWorkerError becomes the page's error as it is; any other exception becomes
+        PAGE_FAILED, with its traceback in the log. EngineUnavailable means that the engine cannot continue: the worker
+        then finishes its jobs and asks for a replacement. A call that takes longer than `OCR_ENGINE_TIMEOUT_S` counts
+        as hanging and is abandoned with its thread.
         """
         ...
 
     def close(self) -> None:
-        """Release what the engine holds.
+        """Release the engine's resources.
 
         Called once, on the engine's thread, when the worker stops or the engine is lost.
         """
@@ -106,7 +106,7 @@ class Revives(Protocol):
 class MergesPages(Protocol):
     """An engine that can revise a whole document: join tables over page breaks, level titles.
 
-    Required of an engine whose spec answers true to `merges_pages`.
+    Required of an engine whose spec has a `merges_pages` that can return True.
     """
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
@@ -151,11 +151,11 @@ class Diagnosis:
     remedies: Sequence[str] = ()
 
 
-def _no(options: ParseOptions) -> bool:
+def _always_false(options: ParseOptions) -> bool:
     return False
 
 
-def _accept(options: ParseOptions, settings: Settings) -> None:
+def _accept_options(options: ParseOptions, settings: Settings) -> None:
     return None
 
 
@@ -193,20 +193,20 @@ class EngineSpec(Generic[Options]):
     replicas: Callable[[Settings], int] = _one_replica
     """Return how many engines run side by side, at least 1. Called once, when the pipeline is made."""
 
-    check_options: Callable[[Options, Settings], None] = _accept
+    check_options: Callable[[Options, Settings], None] = _accept_options
     """Reject options that are valid in themselves, but that this worker would have to ignore.
 
     Called for each job, on any thread, before a document is fetched. Raises InvalidRequest, with every problem in its
     message.
     """
 
-    wants_text_layer: Callable[[Options], bool] = _no
+    wants_text_layer: Callable[[Options], bool] = _always_false
     """Return whether the engine reads `PageImage.text_lines`.
 
     Called for each document, on one of its job's threads, before the document is opened.
     """
 
-    merges_pages: Callable[[Options], bool] = _no
+    merges_pages: Callable[[Options], bool] = _always_false
     """Return whether the document's pages go through `MergesPages.merge_pages` once all are parsed.
 
     Called for each document, on one of its job's threads.
@@ -216,7 +216,7 @@ class EngineSpec(Generic[Options]):
     """Model weights that `ocr-worker weights` manages; None: the engine has none, or they come with its package."""
 
     diagnose: Callable[[Settings], Diagnosis] = _no_findings
-    """Return what stands in the way of a start. Called by `ocr-worker doctor`, on its main thread.
+    """Return the obstacles to a start. Called by `ocr-worker doctor`, on its main thread.
 
     Loads no engine library and uses no network, so that it works where the engine does not. Must not raise.
     """

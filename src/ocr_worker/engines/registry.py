@@ -1,4 +1,8 @@
-"""Engines by name. Reading a spec imports no engine library: those are imported when an engine is built."""
+"""The engines by name, and the reading of a request with the options of an engine.
+
+`BUILT_IN` lists our engines; any other is named as `module:attribute` (see `base`). Importing a spec imports no engine
+library: those are imported when an engine is built.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ def engine_spec(name: str) -> EngineSpec[Any]:
 
 def options_models(name: str) -> dict[str, type[ParseOptions]]:
     """Return the options model of each of our engines, and of the one that OCR_ENGINE=`name` chooses, by engine."""
-    specs = [engine_spec(known) for known in (*BUILT_IN, name)]
+    specs = [engine_spec(engine_name) for engine_name in (*BUILT_IN, name)]
     return {spec.name: spec.options for spec in specs}
 
 

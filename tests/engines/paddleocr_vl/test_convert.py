@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl.convert import parsed_page, share_figures
+from ocr_worker.engines.paddleocr_vl.convert import has_figure_conflict, parsed_page
 from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 from support.interleaving import WatchedLock, meanwhile
@@ -22,7 +22,7 @@ HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"
 
 
 def convert(*blocks: object, number: int = 1, **arguments: object) -> ParsedPage:
-    return parsed_page(result(*blocks, **arguments), number, inline_figures=False, keep_raw=True)  # type: ignore[arg-type]
+    return parsed_page(result(*blocks, **arguments), number, has_inline_figures=False, has_raw=True)  # type: ignore[arg-type]
 
 
 def table(*rows: str) -> str:
@@ -184,7 +184,7 @@ def test_two_documents_are_merged_one_after_the_other(engine: Engine, monkeypatc
             inside.pop()
             return super().fit(*arguments)
 
-    monkeypatch.setattr(adapter, "_restructuring", lock)
+    monkeypatch.setattr(adapter, "_restructure_lock", lock)
     monkeypatch.setattr(sklearn.cluster, "KMeans", Interrupted)
     engine.merge_pages(titles())
     (merged,) = others[0].result()
@@ -200,6 +200,6 @@ def layout(*boxes: tuple[str, int]) -> dict[str, Any]:
 
 def test_figures_of_two_pages_share_a_place() -> None:
     """Only where pages have a figure in the very same place, and a table there, are they in each other's way."""
-    assert share_figures([layout(("image", 0), ("table", 50)), layout(("image", 0))])
-    assert not share_figures([layout(("image", 0), ("table", 500)), layout(("image", 0))])
-    assert not share_figures([layout(("image", 0), ("table", 50)), layout(("image", 1))])
+    assert has_figure_conflict([layout(("image", 0), ("table", 50)), layout(("image", 0))])
+    assert not has_figure_conflict([layout(("image", 0), ("table", 500)), layout(("image", 0))])
+    assert not has_figure_conflict([layout(("image", 0), ("table", 50)), layout(("image", 1))])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose
+from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable
 from ocr_worker.pages import ParsedPage
@@ -93,12 +93,12 @@ def test_poison_is_found_behind_another_error() -> None:
     """An error that a broken context caused counts as that, however it was wrapped."""
     error = RuntimeError("worker failed")
     error.__cause__ = POISON[0]
-    assert diagnose(error) == (Fault.POISONED, "CUDA error(700)")
+    assert classify(error) == (Failure.POISONED, "CUDA error(700)")
 
 
 def test_an_invalid_argument_is_no_poison() -> None:
     """CUDA errors that leave the context whole cost the page only."""
-    assert diagnose(OSError("(External) CUDA error(9), invalid configuration argument. "))[0] is Fault.PAGE
+    assert classify(OSError("(External) CUDA error(9), invalid configuration argument. "))[0] is Failure.PAGE
 
 
 def test_paddles_own_out_of_memory() -> None:
@@ -107,7 +107,7 @@ def test_paddles_own_out_of_memory() -> None:
 
     with pytest.raises(MemoryError) as caught:
         paddle.zeros([10**13], dtype="float64")
-    assert diagnose(caught.value) == (Fault.OUT_OF_MEMORY, "(ResourceExhausted)")
+    assert classify(caught.value) == (Failure.OUT_OF_MEMORY, "(ResourceExhausted)")
 
 
 def test_what_the_pipeline_is_asked_for() -> None:

@@ -167,7 +167,7 @@ def test_warm_up_reads_its_page(engine: Engine) -> None:
 def test_warm_up_refuses_weights_that_do_not_read(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the known text does not come back the engine is unavailable, unless the check is off."""
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.LINES", ("X" * 40, "Y" * 40))
-    monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.page", lambda: tinyvl.page(THREE))
+    monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.draw_page", lambda: tinyvl.page(THREE))
     with pytest.raises(EngineUnavailable, match="did not read right"):
         engine.warm_up()
     monkeypatch.setattr(engine, "_settings", tinyvl.settings(warmup_check=False))

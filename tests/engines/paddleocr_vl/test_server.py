@@ -53,7 +53,7 @@ def settings(double: ModelServer, **fields: Any) -> Settings:
 @pytest.mark.parametrize(("mode", "limits"), [("fine", True), ("slow", True), ("refuses-limits", False)])
 def test_a_server_that_reads_is_connected(start: StartServer, mode: str, limits: bool) -> None:
     """A server that reads a crop is taken, and whether it takes pixel limits is found out."""
-    assert ExternalServer(settings(start(mode))).wait()[0].takes_pixel_limits is limits
+    assert ExternalServer(settings(start(mode))).wait()[0].can_limit_pixels is limits
 
 
 @pytest.mark.parametrize(

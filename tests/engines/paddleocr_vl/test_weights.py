@@ -34,7 +34,7 @@ def broken(directory: Path, name: str, data: bytes) -> list[str]:
     """The faults of a copy of the test weights whose file `name` holds `data`."""
     put(tinyvl.VL, directory)
     (directory / name).write_bytes(data)
-    return weights.verify(directory, weights.Model(VL, weights.VL_FILES))
+    return weights.verify(directory, weights.ModelWeights(VL, weights.VL_FILES))
 
 
 # --------------------------------------------------------------------------- verify
@@ -76,11 +76,11 @@ def test_what_is_no_safetensors_file(tmp_path: Path, data: bytes, fault: str) ->
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     """Each file of the list that is missing is named."""
-    assert weights.verify(tinyvl.VL, weights.Model(LAYOUT, weights.STATIC_FILES)) == [
+    assert weights.verify(tinyvl.VL, weights.ModelWeights(LAYOUT, weights.STATIC_FILES)) == [
         "inference.json is missing",
         "inference.pdiparams is missing",
     ]
-    assert weights.verify(tmp_path / "nowhere", weights.Model(VL, weights.VL_FILES)) == ["no such directory"]
+    assert weights.verify(tmp_path / "nowhere", weights.ModelWeights(VL, weights.VL_FILES)) == ["no such directory"]
 
 
 # --------------------------------------------------------------------------- locate
@@ -202,7 +202,7 @@ def test_fetch_replaces_what_is_not_whole(tmp_path: Path) -> None:
     (partial / "model.safetensors").write_bytes(b"half")
     done = fetch(tmp_path / "hub", tmp_path / "home")
     assert done.returncode == 0, done.stderr
-    assert weights.verify(partial, weights.Model(VL, weights.VL_FILES)) == []
+    assert weights.verify(partial, weights.ModelWeights(VL, weights.VL_FILES)) == []
 
 
 @pytest.mark.process
@@ -223,4 +223,4 @@ def test_the_header_is_read_and_not_the_tensors(tmp_path: Path) -> None:
     with (tmp_path / "vl" / "model.safetensors").open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         file.truncate(8 + len(header) + 4 * 10**9)
-    assert weights.verify(tmp_path / "vl", weights.Model(VL, weights.VL_FILES)) == []
+    assert weights.verify(tmp_path / "vl", weights.ModelWeights(VL, weights.VL_FILES)) == []

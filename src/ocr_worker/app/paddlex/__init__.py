@@ -1,8 +1,11 @@
-"""What PaddleX's own server for PaddleOCR-VL answers (paddlex 3.7.2), by this worker's pipeline: its clients need only
-another address. A translation; what is parsed, and how, is decided elsewhere.
+"""The API of PaddleX's own server for PaddleOCR-VL (paddlex 3.7.2), on this worker's pipeline.
 
-request ─▶ options: theirs to ours ─▶ service ─▶ answer: ours to theirs        pages: /restructure-pages
-route: errors in PaddleX's words; written: two other ways of Markdown; pictures, numbering: of pages and blocks
+Clients of that server need only another address. This package translates requests and responses; the pipeline decides
+what is parsed and how. `request` has PaddleX's request models, `options` translates a request to ours, and `response`
+translates our response to PaddleX's. `pages` serves `/restructure-pages`, and `route` writes errors in PaddleX's form.
+`markdown` writes the two other forms of Markdown, `pictures` the page images, and `numbering` the numbers of blocks.
+
+request ─▶ options ─▶ worker ─▶ response        pages: /restructure-pages
 """
 
 from __future__ import annotations
@@ -16,59 +19,59 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from ocr_worker import threads
-from ocr_worker.app.paddlex import answer, pages
+from ocr_worker.app.paddlex import pages, response
 from ocr_worker.app.paddlex.options import model_settings, parse_request
 from ocr_worker.app.paddlex.pages import RestructurePagesRequest
-from ocr_worker.app.paddlex.request import LayoutParsingRequest, kind_of
-from ocr_worker.app.paddlex.route import PaddleXRoute, Refusal, new_log_id
-from ocr_worker.app.parse import until_gone
-from ocr_worker.app.service import Service
+from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
+from ocr_worker.app.paddlex.route import PaddleXRoute, RequestRejected, new_log_id
+from ocr_worker.app.parse import run_while_connected
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.registry import engine_spec
 
 Value = TypeVar("Value")
 
 
-class NoResult(BaseModel):
-    """An error, as PaddleX's server tells it."""
+class ErrorResponse(BaseModel):
+    """An error response in the form of PaddleX's server."""
 
     logId: str
     errorCode: int
     errorMsg: str
 
 
-_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": NoResult} for code in (400, 401, 422, 429, 500, 503)}
+_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": ErrorResponse} for code in (400, 401, 422, 429, 500, 503)}
 
 
-def router(service: Service) -> APIRouter:
-    """The two routes."""
+def router(worker: AppWorker) -> APIRouter:
+    """Return the router of `/layout-parsing` and `/restructure-pages`."""
     router = APIRouter(tags=["paddlex"], route_class=PaddleXRoute)
-    spec = engine_spec(service.settings.engine)
+    spec = engine_spec(worker.settings.engine)
 
     @router.post("/layout-parsing", operation_id="infer", response_class=Response, responses=_ERRORS)
     async def layout_parsing(body: LayoutParsingRequest, request: Request) -> Response:
-        """Parses a document. `errorCode` 0 only when every page was parsed."""
+        """Parse a document. `errorCode` is 0 only if every page was parsed."""
         log_id = body.logId or new_log_id()
-        kind = kind_of(body)
-        asked = parse_request(body, service.settings)
-        parsed = await until_gone(request, service.parse(asked))
-        settings = model_settings(body, service.settings)
-        return await _aside(partial(answer.answered, parsed, body, kind, settings, log_id))
+        kind = file_kind(body)
+        job_request = parse_request(body, worker.settings)
+        parse_response = await run_while_connected(request, worker.parse(job_request))
+        settings = model_settings(body, worker.settings)
+        return await _on_thread(partial(response.parsing_response, parse_response, body, kind, settings, log_id))
 
     @router.post("/restructure-pages", operation_id="restructurePages", response_class=Response, responses=_ERRORS)
     async def restructure_pages(body: RestructurePagesRequest) -> Response:
-        """Joins tables over page breaks and levels titles over a document's pages."""
+        """Join tables over page breaks and level titles over a document's pages."""
         log_id = body.logId or new_log_id()
-        pages.check(body, service.settings.max_pages)
-        if not issubclass(spec.options, PaddleOcrVlOptions):  # no other engine reads pages in PaddleX's form
-            raise Refusal(f"/restructure-pages needs the engine paddleocr-vl; this server runs {spec.name}")
-        merge = service.pipeline().engine.merge_pages
-        entries = await _aside(partial(pages.restructured, body, merge))
-        return answer.success(log_id, {"layoutParsingResults": entries})
+        pages.check_pages(body, worker.settings.max_pages)
+        if not issubclass(spec.options, PaddleOcrVlOptions):  # no other engine accepts pages in PaddleX's form
+            raise RequestRejected(f"/restructure-pages needs the engine paddleocr-vl; this server runs {spec.name}")
+        merge_pages = worker.pipeline().engine.merge_pages
+        entries = await _on_thread(partial(pages.restructured_entries, body, merge_pages))
+        return response.success_response(log_id, {"layoutParsingResults": entries})
 
     return router
 
 
-async def _aside(work: Callable[[], Value]) -> Value:
-    """What takes the processor a while, beside the loop."""
+async def _on_thread(work: Callable[[], Value]) -> Value:
+    """Run CPU-bound work on a thread, so that the event loop stays free. Return its result."""
     return await asyncio.wrap_future(threads.start(work, "paddlex"))

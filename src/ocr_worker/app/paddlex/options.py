@@ -1,6 +1,7 @@
-"""PaddleX's options in our words: from its request to a `ParseRequest`.
+"""The translation of PaddleX's options: from the body of `/layout-parsing` to a `ParseRequest`.
 
-What it knows and this worker cannot do is accepted where it changes nothing, and refused where it would.
+`_TRANSLATIONS` maps PaddleX's fields to our options. A field that this worker does not support is accepted with a value
+that has no effect, and rejected with any other value. `model_settings` reports the options back in PaddleX's form.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, is_url
-from ocr_worker.app.paddlex.route import Fault, InvalidFile, Refusal
+from ocr_worker.app.paddlex.route import FieldError, InvalidFile, RequestRejected
 from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import InvalidRequest
@@ -19,8 +20,8 @@ from ocr_worker.wire.schema import DocumentRequest, ParseOptions, ParseRequest
 
 IGNORED_IN_MARKDOWN = ["number", "footnote", "header", "header_image", "footer", "footer_image", "aside_text"]
 
-# Ours for theirs, and the value that changes nothing. Those of the second table have no counterpart.
-_PASSED_ON: dict[str, tuple[str, Any]] = {
+# Our option for each field of PaddleX, and the field's value without effect. Fields of the second table have no option.
+_TRANSLATIONS: dict[str, tuple[str, Any]] = {
     "useDocOrientationClassify": ("use_doc_orientation_classify", False),
     "useDocUnwarping": ("use_doc_unwarping", False),
     "useLayoutDetection": ("use_layout_detection", True),
@@ -37,7 +38,7 @@ _PASSED_ON: dict[str, tuple[str, Any]] = {
     "mergeLayoutBlocks": ("merge_layout_blocks", True),
     "markdownIgnoreLabels": ("markdown_ignore_labels", IGNORED_IN_MARKDOWN),
 }
-_HARMLESS: dict[str, Any] = {
+_UNTRANSLATED: dict[str, Any] = {
     "outputFormats": [],
     "useOcrForImageBlock": False,
     "layoutNms": True,
@@ -51,10 +52,10 @@ _SAMPLING = ("repetitionPenalty", "temperature", "topP")
 
 
 def parse_request(body: LayoutParsingRequest, settings: Settings) -> ParseRequest:
-    """The same request in our words.
+    """Return our request for PaddleX's request.
 
-    Raises Refusal, which names every field that would change the result and that this worker cannot honour, and
-    InvalidFile for a file that is empty.
+    Raises RequestRejected, which lists every field that would change the result and that this worker does not support.
+    Raises InvalidFile for an empty file.
     """
     try:
         document = DocumentRequest(**{"url" if is_url(body.file) else "base64": body.file})
@@ -65,90 +66,97 @@ def parse_request(body: LayoutParsingRequest, settings: Settings) -> ParseReques
 
 def _options(body: LayoutParsingRequest, settings: Settings) -> ParseOptions:
     spec = engine_spec(settings.engine)
-    given, faults = _translated(body, settings, spec.options)
-    if faults:
-        raise Refusal.of(faults)
+    option_values, errors = _translate(body, settings, spec.options)
+    if errors:
+        raise RequestRejected.from_errors(errors)
     try:
-        options: ParseOptions = spec.options.model_validate(given)
+        options: ParseOptions = spec.options.model_validate(option_values)
         spec.check_options(options, settings)
     except ValidationError as error:
-        raise Refusal.of([_fault(found["loc"], found["msg"]) for found in error.errors()]) from None
+        raise RequestRejected.from_errors([_field_error(item["loc"], item["msg"]) for item in error.errors()]) from None
     except InvalidRequest as error:
-        raise Refusal(_in_their_names(str(error))) from None
+        raise RequestRejected(_use_field_names(str(error))) from None
     return options
 
 
-def _translated(
+def _translate(
     body: LayoutParsingRequest, settings: Settings, model: type[ParseOptions]
-) -> tuple[dict[str, Any], list[Fault]]:
-    """Our options by name, and what cannot be translated."""
-    given: dict[str, Any] = {
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """Return our options by name, and an error for each field that cannot be translated."""
+    options: dict[str, Any] = {
         "figures": "inline" if body.returnMarkdownImages else "none",
-        "page_images": "inline" if body.wants_pictures else "none",
+        "page_images": "inline" if body.has_page_images else "none",
     }
-    faults = [_not_done(name) for name, value in _HARMLESS.items() if getattr(body, name) not in (None, value)]
-    for theirs, (ours, harmless) in _PASSED_ON.items():
-        value = getattr(body, theirs)
-        if value is None or _changes_nothing(theirs, body, settings):
+    errors = [
+        _unsupported_field(name) for name, value in _UNTRANSLATED.items() if getattr(body, name) not in (None, value)
+    ]
+    for field, (option, default) in _TRANSLATIONS.items():
+        value = getattr(body, field)
+        if value is None or _has_no_effect(field, body, settings):
             continue
-        if ours in model.model_fields and not _too_much(theirs, value):
-            given[ours] = value
-        elif value != harmless:
-            faults.append(_not_done(theirs))
+        if option in model.model_fields and not _is_unsupported_value(field, value):
+            options[option] = value
+        elif value != default:
+            errors.append(_unsupported_field(field))
     if body.restructurePages and "merge_pages" in model.model_fields:
-        given["merge_pages"] = True
-        faults += [_not_done(name) for name in ("mergeTables", "relevelTitles") if not getattr(body, name)]
+        options["merge_pages"] = True
+        errors += [_unsupported_field(name) for name in ("mergeTables", "relevelTitles") if not getattr(body, name)]
     elif body.restructurePages:
-        faults.append(_not_done("restructurePages"))
-    return given, faults
+        errors.append(_unsupported_field("restructurePages"))
+    return options, errors
 
 
-def _changes_nothing(theirs: str, body: LayoutParsingRequest, settings: Settings) -> bool:
-    """Whether the pipeline would not look at the field: sampling that is none where nothing is sampled, and the prompt
-    of a page whose regions are looked for."""
-    if theirs == "promptLabel":
+def _has_no_effect(field: str, body: LayoutParsingRequest, settings: Settings) -> bool:
+    """Return True if the pipeline ignores the field.
+
+    It ignores options that switch sampling off if the backend never samples. It ignores the prompt of a page with
+    layout detection.
+    """
+    if field == "promptLabel":
         return body.useLayoutDetection is not False
-    sampled = settings.backend != "native"
-    return theirs in _SAMPLING and not sampled and getattr(body, theirs) == _PASSED_ON[theirs][1]
+    can_sample = settings.backend != "native"
+    return field in _SAMPLING and not can_sample and getattr(body, field) == _TRANSLATIONS[field][1]
 
 
-def _too_much(theirs: str, value: Any) -> bool:
-    return isinstance(value, dict) or (theirs == "promptLabel" and value == "spotting")
+def _is_unsupported_value(field: str, value: Any) -> bool:
+    return isinstance(value, dict) or (field == "promptLabel" and value == "spotting")
 
 
-def _not_done(theirs: str) -> Fault:
-    return Fault(theirs, "this server cannot honour the value; leave the field out")
+def _unsupported_field(field: str) -> FieldError:
+    return FieldError(field, "this server cannot honour the value; leave the field out")
 
 
-def _fault(path: tuple[int | str, ...], told: str) -> Fault:
-    ours = str(path[0]) if path else ""
-    names = {option: theirs for theirs, (option, _) in _PASSED_ON.items()}
-    return Fault(names.get(ours, ""), _in_their_names(told))
+def _field_error(path: tuple[int | str, ...], message: str) -> FieldError:
+    option = str(path[0]) if path else ""
+    fields = {option: field for field, (option, _) in _TRANSLATIONS.items()}
+    return FieldError(fields.get(option, ""), _use_field_names(message))
 
 
-def _in_their_names(told: str) -> str:
-    for theirs, (ours, _) in _PASSED_ON.items():
-        told = told.replace(f"`{ours}`", f"`{theirs}`")
-    return told
+def _use_field_names(message: str) -> str:
+    for field, (option, _) in _TRANSLATIONS.items():
+        message = message.replace(f"`{option}`", f"`{field}`")
+    return message
 
 
 def model_settings(body: LayoutParsingRequest, settings: Settings) -> dict[str, Any]:
-    """What PaddleX's pipeline reports under `model_settings` for this request."""
+    """Return what PaddleX's pipeline reports as `model_settings` for this request."""
     preprocessing = (
         (body.useDocOrientationClassify, settings.use_doc_orientation_classify),
         (body.useDocUnwarping, settings.use_doc_unwarping),
     )
-    looks = body.useLayoutDetection is not False
-    prompt = None if looks else body.promptLabel
-    ignored = body.markdownIgnoreLabels
+    has_layout_detection = body.useLayoutDetection is not False
+    prompt = None if has_layout_detection else body.promptLabel
+    ignored_labels = body.markdownIgnoreLabels
     return {
-        "use_doc_preprocessor": any(default if asked is None else asked for asked, default in preprocessing),
-        "use_layout_detection": looks,
+        "use_doc_preprocessor": any(
+            default if requested_value is None else requested_value for requested_value, default in preprocessing
+        ),
+        "use_layout_detection": has_layout_detection,
         "use_chart_recognition": bool(body.useChartRecognition) or prompt == "chart",
         "use_seal_recognition": bool(body.useSealRecognition) or prompt == "seal",
         "use_ocr_for_image_block": False,
         "format_block_content": False,
         "merge_layout_blocks": body.mergeLayoutBlocks is not False,
-        "markdown_ignore_labels": list(IGNORED_IN_MARKDOWN if ignored is None else ignored),
+        "markdown_ignore_labels": list(IGNORED_IN_MARKDOWN if ignored_labels is None else ignored_labels),
         "return_layout_polygon_points": True,
     }

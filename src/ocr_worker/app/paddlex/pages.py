@@ -1,7 +1,8 @@
-"""`POST /restructure-pages`: pages that were parsed before, looked over as one document by PaddleX's own code.
+"""`POST /restructure-pages`: revises pages that were parsed before as one document, with PaddleX's own code.
 
-That code is reached through the engine's `merge_pages`. It joins tables only over neighbouring pages, so that an absent
-page between each two keeps them apart where tables are not to be joined.
+`check_pages` rejects bodies that this worker cannot serve, and `restructured_entries` makes the result. PaddleX's code
+is called through the engine's `merge_pages`. It joins tables only over neighboring pages. So, when tables must not be
+joined, an absent page is put between each two pages.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ocr_worker.app.paddlex import written
-from ocr_worker.app.paddlex.numbering import Blocks, numbered, tables_joined
+from ocr_worker.app.paddlex import markdown as markdown_forms
+from ocr_worker.app.paddlex.numbering import Blocks, add_global_numbers, number_blocks
 from ocr_worker.app.paddlex.request import OutputFormats
-from ocr_worker.app.paddlex.route import Fault, Refusal
+from ocr_worker.app.paddlex.route import FieldError, RequestRejected
 from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 
-Merge = Callable[[Sequence[ParsedPage | None]], Sequence[ParsedPage | None]]
+MergePages = Callable[[Sequence[ParsedPage | None]], Sequence[ParsedPage | None]]
 Entry = dict[str, Any]
 
-_HASHES = re.compile(r"^#+\s")
-_CARRIED_ON = ("spotting_res", "doc_preprocessor_res", "layout_det_res")
-_LISTED = ("doc_preprocessor_res", "layout_det_res")
+_TITLE_HASHES = re.compile(r"^#+\s")
+_KEPT_MEMBERS = ("spotting_res", "doc_preprocessor_res", "layout_det_res")
+_LISTED_MEMBERS = ("doc_preprocessor_res", "layout_det_res")
 
 
 class Page(BaseModel):
-    """A page as `/layout-parsing` gave it."""
+    """A page from the response of `/layout-parsing`."""
 
     prunedResult: dict[Any, Any]
     markdownImages: dict[str, str] | None = Field(None, repr=False)
@@ -55,8 +56,8 @@ class _Block(BaseModel):
     block_bbox: list[float] = Field(min_length=4, max_length=4)
 
 
-class _Pruned(BaseModel):
-    """What has to be there of a `prunedResult`."""
+class _PrunedResult(BaseModel):
+    """The required members of a `prunedResult`."""
 
     page_count: int | None
     width: int = Field(gt=0)
@@ -65,71 +66,81 @@ class _Pruned(BaseModel):
     parsing_res_list: list[_Block]
 
 
-def check(body: RestructurePagesRequest, max_pages: int) -> None:
-    """Raises Refusal, which names what is no page and what this worker cannot do."""
-    faults = [Fault("relevelTitles", "this server always levels titles")] if not body.relevelTitles else []
+def check_pages(body: RestructurePagesRequest, max_pages: int) -> None:
+    """Check the request. Raises RequestRejected, which lists invalid pages and what this worker does not support."""
+    errors = [FieldError("relevelTitles", "this server always levels titles")] if not body.relevelTitles else []
     if body.outputFormats:
-        faults.append(Fault("outputFormats", "this server exports nothing"))
+        errors.append(FieldError("outputFormats", "this server exports nothing"))
     if len(body.pages) > max_pages:
-        faults.append(Fault("pages", f"the limit is {max_pages} pages"))
+        errors.append(FieldError("pages", f"the limit is {max_pages} pages"))
     for number, page in enumerate(body.pages):
-        faults += _faults_of(page, f"pages[{number}].prunedResult")
-    if faults:
-        raise Refusal.of(faults)
+        errors += _page_errors(page, f"pages[{number}].prunedResult")
+    if errors:
+        raise RequestRejected.from_errors(errors)
 
 
-def _faults_of(page: Page, at: str) -> Iterator[Fault]:
+def _page_errors(page: Page, path: str) -> Iterator[FieldError]:
     try:
-        read = _Pruned.model_validate(page.prunedResult)
+        pruned_result = _PrunedResult.model_validate(page.prunedResult)
     except ValidationError as error:
-        for found in error.errors(include_input=False, include_url=False):
-            steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in found["loc"])
-            yield Fault(at + "".join(steps), found["msg"])
+        for problem in error.errors(include_input=False, include_url=False):
+            steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem["loc"])
+            yield FieldError(path + "".join(steps), problem["msg"])
         return
-    if read.model_settings.get("format_block_content"):
-        yield Fault(f"{at}.model_settings.format_block_content", "this server reads plain blocks only")
+    if pruned_result.model_settings.get("format_block_content"):
+        yield FieldError(f"{path}.model_settings.format_block_content", "this server reads plain blocks only")
 
 
 # --------------------------------------------------------------------------- over all pages
 
 
-def restructured(body: RestructurePagesRequest, merge: Merge) -> list[Entry]:
-    """The entries of `layoutParsingResults`: one a page, or one in all. `body` has passed `check`."""
-    given = [page.prunedResult for page in body.pages]
-    if not given:
+def restructured_entries(body: RestructurePagesRequest, merge_pages: MergePages) -> list[Entry]:
+    """Return the entries of `layoutParsingResults`: one for each page, or a single one for `concatenatePages`.
+
+    body: a request that passed `check_pages`. merge_pages: `MergesPages.merge_pages` of the engine.
+    """
+    pruned_results = [page.prunedResult for page in body.pages]
+    if not pruned_results:
         return []
-    parsed = _looked_over(body, given, merge)
-    contents = [_contents(page, after) for page, after in zip(given, parsed, strict=True)]
-    pages = _numbered_over_pages(given, contents)
-    texts = [_text(body, blocks, after) for blocks, after in zip(pages, parsed, strict=True)]
+    revised_pages = _restructure(body, pruned_results, merge_pages)
+    contents = [
+        _block_contents(page, revised_page) for page, revised_page in zip(pruned_results, revised_pages, strict=True)
+    ]
+    pages = _number_pages(pruned_results, contents)
+    texts = [_text(body, blocks, revised_page) for blocks, revised_page in zip(pages, revised_pages, strict=True)]
     if body.concatenatePages:
         images = {path: data for page in body.pages for path, data in (page.markdownImages or {}).items()}
         text = "\n\n".join(text for text in texts if text)
-        return [_entry(body, _as_one(given, pages), text, images)]
+        return [_entry(body, _concatenate(pruned_results, pages), text, images)]
     return [
-        _entry(body, _pruned(page, blocks, page["page_count"]), text, asked.markdownImages)
-        for page, blocks, text, asked in zip(given, pages, texts, body.pages, strict=True)
+        _entry(body, _pruned(page, blocks, page["page_count"]), text, page_request.markdownImages)
+        for page, blocks, text, page_request in zip(pruned_results, pages, texts, body.pages, strict=True)
     ]
 
 
-def _looked_over(body: RestructurePagesRequest, given: Sequence[Entry], merge: Merge) -> list[ParsedPage]:
-    # Widths decide only how large figures are shown; one document has one.
-    widths = [given[0]["width"] if body.concatenatePages else page["width"] for page in given]
-    parsed = [_as_parsed(page, width, number) for number, (page, width) in enumerate(zip(given, widths, strict=True))]
-    asked: list[ParsedPage | None] = []
-    for page in parsed:
-        asked += [page] if body.mergeTables else [page, None]
-    return [page for page in merge(asked) if page]
+def _restructure(
+    body: RestructurePagesRequest, pruned_results: Sequence[Entry], merge_pages: MergePages
+) -> list[ParsedPage]:
+    # Widths only decide how large figures are shown; a concatenated document has one width.
+    widths = [pruned_results[0]["width"] if body.concatenatePages else page["width"] for page in pruned_results]
+    parsed_pages = [
+        _parsed_page(page, width, number)
+        for number, (page, width) in enumerate(zip(pruned_results, widths, strict=True))
+    ]
+    document: list[ParsedPage | None] = []
+    for page in parsed_pages:
+        document += [page] if body.mergeTables else [page, None]
+    return [page for page in merge_pages(document) if page]
 
 
-def _as_parsed(page: Entry, width: int, number: int) -> ParsedPage:
+def _parsed_page(page: Entry, width: int, number: int) -> ParsedPage:
     return ParsedPage(
         width=width,
         height=page["height"],
         markdown="",
         blocks=[
-            Block(label=one["block_label"], content=one["block_content"], bbox=_box(one["block_bbox"]))
-            for one in page["parsing_res_list"]
+            Block(label=block["block_label"], content=block["block_content"], bbox=_box(block["block_bbox"]))
+            for block in page["parsing_res_list"]
         ],
         raw={**page, "width": width, "input_path": "", "page_index": number},
     )
@@ -140,28 +151,30 @@ def _box(values: Sequence[float]) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _contents(page: Entry, after: ParsedPage) -> list[str]:
-    """What the blocks say now: tables as they were joined, everything else without a title's hashes."""
+def _block_contents(page: Entry, revised_page: ParsedPage) -> list[str]:
+    """Return the new content of each block: joined tables, and all other text without the hashes of a title."""
     return [
-        one.content if one.label == "table" else _HASHES.sub("", block["block_content"])
-        for block, one in zip(page["parsing_res_list"], after.blocks, strict=True)
+        new_block.content if new_block.label == "table" else _TITLE_HASHES.sub("", block["block_content"])
+        for block, new_block in zip(page["parsing_res_list"], revised_page.blocks, strict=True)
     ]
 
 
-def _numbered_over_pages(given: Sequence[Entry], contents: Sequence[Sequence[str]]) -> list[Blocks]:
-    pages, continued = [], []
-    for page, texts in zip(given, contents, strict=True):
-        before = page["parsing_res_list"]
-        first = next((at for at, block in enumerate(before) if block["block_label"] == "table"), None)
-        continued.append(first is not None and bool(before[first]["block_content"]) and not texts[first])
-        blocks = [{**block, "block_content": text} for block, text in zip(before, texts, strict=True)]
-        pages.append(numbered(blocks, page["model_settings"].get("markdown_ignore_labels", [])))
-    tables_joined(pages, continued)
+def _number_pages(pruned_results: Sequence[Entry], contents: Sequence[Sequence[str]]) -> list[Blocks]:
+    pages, continuations = [], []
+    for page, texts in zip(pruned_results, contents, strict=True):
+        page_blocks = page["parsing_res_list"]
+        table_index = next((index for index, block in enumerate(page_blocks) if block["block_label"] == "table"), None)
+        continuations.append(
+            table_index is not None and bool(page_blocks[table_index]["block_content"]) and not texts[table_index]
+        )
+        blocks = [{**block, "block_content": text} for block, text in zip(page_blocks, texts, strict=True)]
+        pages.append(number_blocks(blocks, page["model_settings"].get("markdown_ignore_labels", [])))
+    add_global_numbers(pages, continuations)
     return pages
 
 
-def _text(body: RestructurePagesRequest, blocks: Blocks, after: ParsedPage) -> str:
-    return written.as_asked(after.markdown, blocks, body.prettifyMarkdown, body.showFormulaNumber)
+def _text(body: RestructurePagesRequest, blocks: Blocks, revised_page: ParsedPage) -> str:
+    return markdown_forms.convert_markdown(revised_page.markdown, blocks, body.prettifyMarkdown, body.showFormulaNumber)
 
 
 # --------------------------------------------------------------------------- what goes out
@@ -181,17 +194,17 @@ def _pruned(page: Entry, blocks: Blocks, page_count: int | None) -> Entry:
         "height": page["height"],
         "model_settings": page["model_settings"],
         "parsing_res_list": blocks,
-        **{name: page[name] for name in _CARRIED_ON if page.get(name)},
+        **{name: page[name] for name in _KEPT_MEMBERS if page.get(name)},
     }
 
 
-def _as_one(given: Sequence[Entry], pages: Sequence[Blocks]) -> Entry:
-    first = given[0]
-    blocks = numbered(
-        [block for page in pages for block in page], first["model_settings"].get("markdown_ignore_labels", [])
+def _concatenate(pruned_results: Sequence[Entry], pages: Sequence[Blocks]) -> Entry:
+    first_page = pruned_results[0]
+    blocks = number_blocks(
+        [block for page in pages for block in page], first_page["model_settings"].get("markdown_ignore_labels", [])
     )
-    found = _pruned(first, blocks, len(given))
-    for name in _LISTED:
-        if name in found:
-            found[name] = [page.get(name) for page in given]
-    return found
+    entry = _pruned(first_page, blocks, len(pruned_results))
+    for name in _LISTED_MEMBERS:
+        if name in entry:
+            entry[name] = [page.get(name) for page in pruned_results]
+    return entry

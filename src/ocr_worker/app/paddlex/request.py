@@ -1,6 +1,7 @@
-"""What a client of PaddleX's server sends to `POST /layout-parsing`, in its names; and what its file is.
+"""The request of `POST /layout-parsing`, as clients of PaddleX's server send it, and the kind of its file.
 
-Names, types, defaults and checks are those of paddlex 3.7.2. Names it does not know are ignored, as it ignores them.
+Names, types, defaults, checks and messages are those of paddlex 3.7.2. Unknown fields are ignored, as PaddleX's server
+ignores them. `options` translates the request to ours.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from ocr_worker.app.paddlex.route import Refusal
+from ocr_worker.app.paddlex.route import RequestRejected
 
 PROMPTS = ("ocr", "formula", "table", "chart", "seal", "spotting")
 
-_PDF_WITHIN = 1024  # bytes from the start in which a PDF says that it is one
-_TELLS_NOTHING = "Unsupported file type"
+_PDF_HEADER_BYTES = 1024  # a PDF's signature is within this many bytes from the start
+_UNKNOWN_FILE_TYPE = "Unsupported file type"
 
-Kind = Literal["pdf", "image"]
+FileKind = Literal["pdf", "image"]
 Positive = Annotated[int, Field(gt=0)]
-Mapping = dict[Any, Any]
+JsonObject = dict[Any, Any]
 
 
 class OutputFormats(BaseModel):
-    """The one field that both requests take from a common base."""
+    """The field that both requests inherit."""
 
     outputFormats: list[str] | None = None
 
     @field_validator("outputFormats")
     @classmethod
-    def _known(cls, formats: list[str] | None) -> list[str] | None:
-        for one in formats or []:
-            if one != "docx":
-                raise ValueError(f"Unsupported `outputFormats` entry {one!r}. Supported values: ['docx']")
+    def _check_output_formats(cls, formats: list[str] | None) -> list[str] | None:
+        for format_name in formats or []:
+            if format_name != "docx":
+                raise ValueError(f"Unsupported `outputFormats` entry {format_name!r}. Supported values: ['docx']")
         return formats
 
 
@@ -53,10 +54,10 @@ class LayoutParsingRequest(OutputFormats, _File):
     useChartRecognition: bool | None = None
     useSealRecognition: bool | None = None
     useOcrForImageBlock: bool | None = None
-    layoutThreshold: float | Mapping | None = None
+    layoutThreshold: float | JsonObject | None = None
     layoutNms: bool | None = None
-    layoutUnclipRatio: float | tuple[float, float] | Mapping | None = None
-    layoutMergeBboxesMode: str | Mapping | None = None
+    layoutUnclipRatio: float | tuple[float, float] | JsonObject | None = None
+    layoutMergeBboxesMode: str | JsonObject | None = None
     layoutShapeMode: Literal["rect", "quad", "poly", "auto"] = "auto"
     promptLabel: str | None = None
     formatBlockContent: bool | None = None
@@ -68,7 +69,7 @@ class LayoutParsingRequest(OutputFormats, _File):
     maxNewTokens: Positive | None = None
     mergeLayoutBlocks: bool | None = None
     markdownIgnoreLabels: list[str] | None = None
-    vlmExtraArgs: Mapping | None = None
+    vlmExtraArgs: JsonObject | None = None
     prettifyMarkdown: bool = True
     showFormulaNumber: bool = False
     returnMarkdownImages: bool = True
@@ -80,76 +81,76 @@ class LayoutParsingRequest(OutputFormats, _File):
 
     @field_validator("topP")
     @classmethod
-    def _share(cls, value: float | None) -> float | None:
+    def _check_top_p(cls, value: float | None) -> float | None:
         if value is not None and not 0 < value <= 1:
             raise ValueError(f"`topP` must be > 0 and ≤ 1; got: {value}")
         return value
 
     @field_validator("temperature")
     @classmethod
-    def _not_negative(cls, value: float | None) -> float | None:
+    def _check_temperature(cls, value: float | None) -> float | None:
         if value is not None and value < 0:
             raise ValueError(f"`temperature` must be ≥ 0; got: {value}")
         return value
 
     @field_validator("repetitionPenalty")
     @classmethod
-    def _positive(cls, value: float | None) -> float | None:
+    def _check_repetition_penalty(cls, value: float | None) -> float | None:
         if value is not None and value <= 0:
             raise ValueError(f"`repetitionPenalty` must be > 0; got: {value}")
         return value
 
     @field_validator("promptLabel")
     @classmethod
-    def _prompt(cls, value: str | None) -> str | None:
+    def _check_prompt_label(cls, value: str | None) -> str | None:
         if value is not None and value not in PROMPTS:
             raise ValueError(f"`promptLabel` must be one of: {', '.join(PROMPTS)}; got: {value}")
         return value
 
     @field_validator("layoutThreshold")
     @classmethod
-    def _score(cls, value: float | Mapping | None) -> float | Mapping | None:
+    def _check_layout_threshold(cls, value: float | JsonObject | None) -> float | JsonObject | None:
         if isinstance(value, float) and not 0 <= value <= 1:
             raise ValueError(f"`layoutThreshold` must be between 0 and 1 inclusive; got: {value}")
         return value
 
     @model_validator(mode="after")
-    def _pixel_range(self) -> LayoutParsingRequest:
+    def _check_pixel_range(self) -> LayoutParsingRequest:
         if self.minPixels is not None and self.maxPixels is not None and self.minPixels > self.maxPixels:
             raise ValueError(f"`minPixels` ({self.minPixels}) cannot be greater than `maxPixels` ({self.maxPixels})")
         return self
 
     @property
-    def wants_pictures(self) -> bool:
-        """Whether pictures of the pages are asked for; PaddleX's own server gives them unless told not to."""
+    def has_page_images(self) -> bool:
+        """True if the response has page images; PaddleX's own server sends them unless `visualize` is false."""
         return self.visualize is not False
 
 
 # --------------------------------------------------------------------------- the file
 
 
-def kind_of(body: LayoutParsingRequest) -> Kind:
-    """What the file is: by its first bytes where they are here, else by `fileType` or the URL's ending.
+def file_kind(body: LayoutParsingRequest) -> FileKind:
+    """Return the kind of the file: by the first bytes of an inline file, else by `fileType` or the URL's suffix.
 
-    Raises Refusal for a URL that does not say it.
+    Raises RequestRejected if neither `fileType` nor the URL shows the kind.
     """
     if not is_url(body.file):
         return "pdf" if b"%PDF-" in _first_bytes(body.file) else "image"
     if body.fileType is not None:
         return "pdf" if body.fileType == 0 else "image"
-    guessed = mimetypes.guess_type(urlsplit(body.file).path.rpartition("/")[2])[0] or ""
-    if guessed != "application/pdf" and not guessed.startswith("image/"):
-        raise Refusal(_TELLS_NOTHING)
-    return "pdf" if guessed == "application/pdf" else "image"
+    media_type = mimetypes.guess_type(urlsplit(body.file).path.rpartition("/")[2])[0] or ""
+    if media_type != "application/pdf" and not media_type.startswith("image/"):
+        raise RequestRejected(_UNKNOWN_FILE_TYPE)
+    return "pdf" if media_type == "application/pdf" else "image"
 
 
 def is_url(text: str) -> bool:
-    """Whether the file is to be fetched."""
+    """Return True if `file` is a URL."""
     return text.startswith(("http://", "https://"))
 
 
 def _first_bytes(text: str) -> bytes:
     try:
-        return base64.b64decode(text[: _PDF_WITHIN // 3 * 4])
+        return base64.b64decode(text[: _PDF_HEADER_BYTES // 3 * 4])
     except (binascii.Error, ValueError):
         return b""

@@ -1,6 +1,7 @@
-"""A route whose errors leave as PaddleX's server writes them: `logId`, `errorCode` (the HTTP status), `errorMsg`.
+"""The route class of PaddleX's API: writes every error as PaddleX's server does.
 
-Errors of ours have `error` beside these: code, message, retryable.
+Such a response has `logId`, `errorCode` (the HTTP status) and `errorMsg`. For errors of this worker it also has
+`error`: code, message, retryable. `RequestRejected` is raised by the modules that read a request.
 """
 
 from __future__ import annotations
@@ -29,102 +30,111 @@ log = logging.getLogger(__name__)
 UNPROCESSABLE = 422
 INVALID_FILE = "Invalid input file"
 INTERNAL = "Internal server error"
-_OF_THE_FILE = {error.code for root in (SourceError, DocumentError) for error in every_error(root)}
+_FILE_ERROR_CODES = {error.code for root in (SourceError, DocumentError) for error in every_error(root)}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A field of the request, by its path (`pages[0].prunedResult`), and what is wrong with it."""
+class FieldError:
+    """A problem with a field of the request. field: its path, such as `pages[0].prunedResult`."""
 
     field: str
-    told: str
+    message: str
 
 
-class Refusal(Exception):
-    """The request is wrong; the message goes out as `errorMsg`, under 422."""
+class RequestRejected(Exception):
+    """Error for an invalid request; its message becomes `errorMsg`, with status 422."""
 
     @classmethod
-    def of(cls, faults: Sequence[Fault]) -> Refusal:
-        """In the form in which PaddleX's server lists what is wrong with a request."""
-        return cls(json.dumps([_listed("unsupported", f"body.{one.field}".rstrip("."), one.told) for one in faults]))
+    def from_errors(cls, errors: Sequence[FieldError]) -> RequestRejected:
+        """Return the exception for several errors, which its message lists in the form of PaddleX's server."""
+        return cls(
+            json.dumps(
+                [_error_item("unsupported", f"body.{error.field}".rstrip("."), error.message) for error in errors]
+            )
+        )
 
 
-class InvalidFile(Refusal):
-    """The file cannot be read."""
+class InvalidFile(RequestRejected):
+    """Error for a file that cannot be read."""
 
     def __init__(self) -> None:
         super().__init__(INVALID_FILE)
 
 
 class PaddleXRoute(APIRoute):
-    """Catches what a route raises, validation included."""
+    """A route that turns every exception, validation errors included, into a response of PaddleX's form."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler with our errors around it."""
-        inner = super().get_route_handler()
+        """Return the route's handler, which never raises."""
+        route_handler = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
             try:
-                return await inner(request)
+                return await route_handler(request)
             except Exception as error:
-                return _refused(await _log_id(request), error)
+                return _exception_response(await _log_id(request), error)
 
         return handler
 
 
 def new_log_id() -> str:
-    """The id of a request that came without one."""
+    """Return a new id, for a request without one."""
     return str(uuid.uuid4())
 
 
-def failed(log_id: str, error: ErrorInfo, told: str | None = None, **members: Any) -> JSONResponse:
-    """The answer to an error of ours. told: instead of its own words; members: beside the standard fields."""
+def error_response(log_id: str, error: ErrorInfo, message: str | None = None, **members: Any) -> JSONResponse:
+    """Return the response to an error of this worker.
+
+    message: by default PaddleX's for the status, else the error's. members: additional members of the body.
+    """
     status = _status(error.code)
-    own = {UNPROCESSABLE: INVALID_FILE, HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL}.get(status, error.message)
-    answer = envelope(log_id, status, told or own, error=error.model_dump(), **members)
+    default_message = {UNPROCESSABLE: INVALID_FILE, HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL}.get(
+        status, error.message
+    )
+    response = error_envelope(log_id, status, message or default_message, error=error.model_dump(), **members)
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        answer.headers["Retry-After"] = problems.RETRY_AFTER_S
+        response.headers["Retry-After"] = problems.RETRY_AFTER_S
     if status == HTTPStatus.UNAUTHORIZED:
-        answer.headers["WWW-Authenticate"] = "Bearer"
-    return answer
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _status(code: str) -> int:
-    """As PaddleX's server has it: 422 whatever is wrong with the file, 500 where the pipeline fails; else ours."""
-    if code in _OF_THE_FILE:
+    """Return the HTTP status: as PaddleX's server, 422 for errors of the file and 500 for failed pages; else ours."""
+    if code in _FILE_ERROR_CODES:
         return UNPROCESSABLE
     if code == PageFailed.code:
         return HTTPStatus.INTERNAL_SERVER_ERROR
     return int(problems.status_of(code))
 
 
-def envelope(log_id: str, status: int, told: str, **members: Any) -> JSONResponse:
-    """An answer that says that something went wrong."""
-    return JSONResponse({"logId": log_id, "errorCode": status, "errorMsg": told, **members}, status)
+def error_envelope(log_id: str, status: int, message: str, **members: Any) -> JSONResponse:
+    """Return an error in PaddleX's envelope."""
+    return JSONResponse({"logId": log_id, "errorCode": status, "errorMsg": message, **members}, status)
 
 
-def _refused(log_id: str, error: Exception) -> JSONResponse:
+def _exception_response(log_id: str, error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError):
-        listed = [_listed(one["type"], _path(one["loc"]), one["msg"]) for one in error.errors()]
-        return envelope(log_id, UNPROCESSABLE, json.dumps(listed))
-    if isinstance(error, Refusal):
-        return envelope(log_id, UNPROCESSABLE, str(error))
+        items = [_error_item(item["type"], _path(item["loc"]), item["msg"]) for item in error.errors()]
+        return error_envelope(log_id, UNPROCESSABLE, json.dumps(items))
+    if isinstance(error, RequestRejected):
+        return error_envelope(log_id, UNPROCESSABLE, str(error))
     if isinstance(error, HTTPException):
-        return envelope(log_id, error.status_code, str(error.detail))
+        return error_envelope(log_id, error.status_code, str(error.detail))
     if isinstance(error, InvalidRequest):
-        return envelope(log_id, UNPROCESSABLE, str(error))
+        return error_envelope(log_id, UNPROCESSABLE, str(error))
     if isinstance(error, OcrWorkerError):
-        return failed(log_id, error_info(error))
+        return error_response(log_id, error_info(error))
     log.exception("unexpected error of a PaddleX route", exc_info=error)
-    return envelope(log_id, int(HTTPStatus.INTERNAL_SERVER_ERROR), INTERNAL)
+    return error_envelope(log_id, int(HTTPStatus.INTERNAL_SERVER_ERROR), INTERNAL)
 
 
-def _listed(kind: str, path: str, told: str) -> dict[str, str]:
-    return {"type": kind, "loc": path, "msg": told}
+def _error_item(error_type: str, path: str, message: str) -> dict[str, str]:
+    return {"type": error_type, "loc": path, "msg": message}
 
 
 def _path(steps: Sequence[int | str]) -> str:
-    """`("body", "pages", 0, "file")` as `body.pages[0].file`."""
+    """Return a path as text: `("body", "pages", 0, "file")` as `body.pages[0].file`."""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return path.removeprefix(".")
 
@@ -134,5 +144,5 @@ async def _log_id(request: Request) -> str:
         body = await request.json()
     except Exception:
         return new_log_id()
-    named = body.get("logId") if isinstance(body, dict) else None
-    return named.encode(errors="replace").decode() if isinstance(named, str) and named else new_log_id()
+    log_id = body.get("logId") if isinstance(body, dict) else None
+    return log_id.encode(errors="replace").decode() if isinstance(log_id, str) and log_id else new_log_id()

@@ -1,4 +1,8 @@
-"""The one place that runs Paddle: builds the pipeline, calls it, and turns its errors into ours."""
+"""The engine that runs Paddle: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
+
+This is the only module that runs Paddle. Modules that import no Paddle do the rest: `arguments` builds the arguments of
+calls, `convert` converts results, `failures` classifies errors, and `repetition` detects repetition.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # of ccache, of tensor copies
+warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # about ccache and tensor copies
 
 import paddle  # noqa: E402
 from paddleocr import PaddleOCRVL  # noqa: E402
@@ -18,24 +22,25 @@ from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeli
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
 from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.convert import parsed_page, restructured, share_figures  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.faults import Fault, diagnose  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, place, still_reads  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.convert import has_figure_conflict, parsed_page, revise_page  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.failures import Failure, classify  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, other_limits, sampled  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
 from ocr_worker.wire.schema import EngineInfo, PageWarning  # noqa: E402
 
 log = logging.getLogger(__name__)
-logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can print what it was given
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # of the openai client: a line for each crop that is read
+logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can contain document data
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # the openai client logs a line for each crop
 
-_restructuring = threading.Lock()
+_restructure_lock = threading.Lock()
 
-# Two replicas of four pages a call fill a model server best (bench/server_backend.py); more only delays other jobs.
-_PAGES_A_CALL = 4
+# Two replicas with four pages per call use a model server best (bench/server_backend.py). More pages only delay other
+# jobs.
+_PAGES_PER_CALL = 4
 
 REPETITION = PageWarning(
     code="REPETITION",
@@ -45,26 +50,27 @@ FEWER_PIXELS = PageWarning(code="FEWER_PIXELS", message="memory was short: block
 
 
 class PaddleOcrVl:
-    """PaddleOCR-VL on one thread.
+    """The PaddleOCR-VL engine of one replica; see `Engine` for its threads.
 
-    The native model reads crops one at a time, so that pages gain nothing from each other (measured: 0.31, 0.30, 0.30 s
-    a page at 1, 2, 4 pages a call); a model server reads the crops of all pages of a call at once.
+    The native model reads crops one at a time, so several pages per call gain nothing (measured: 0.31, 0.30, 0.30 s per
+    page at 1, 2, 4 pages per call). A model server reads the crops of all pages of a call at the same time.
     """
 
-    preferred_dpi = 144  # PaddleX's own for PDFs: 2.0 times 72
+    preferred_dpi = 144  # PaddleX's resolution for PDFs: 2.0 times 72
 
     def __init__(self, pipeline: Any, settings: Settings, model_server: ModelServer | None = None) -> None:
-        """pipeline: a PaddleOCRVL, or what behaves like one. model_server: what reads its crops; None: Paddle itself.
+        """Prepare the pipeline, and wait for the model server, if any.
 
-        Raises EngineUnavailable or EngineTimedOut when the model server is not what it should be.
+        pipeline: a PaddleOCRVL, or an object that behaves like one. model_server: reads the crops; None: native
+        backend. Raises EngineUnavailable or EngineTimedOut if the model server cannot be used.
         """
         self._pipeline = pipeline
         self._settings = settings
         self._model_server = model_server
-        self.batch_size = _PAGES_A_CALL if model_server else 1
-        self._server: Server | None = None
-        self._start = 0
-        self._recognizer = _watch(pipeline, settings.retry_repetition, model_server is not None)
+        self.batch_size = _PAGES_PER_CALL if model_server else 1
+        self._served_model: ServedModel | None = None
+        self._server_start = 0
+        self._recognizer = _install_recognizer(pipeline, settings.retry_repetition, model_server is not None)
         if model_server:
             model_server.join()
             self.revive()
@@ -75,142 +81,164 @@ class PaddleOcrVl:
         )
 
     def warm_up(self) -> None:
-        """Parses a page with known text. Raises EngineUnavailable when it does not come back."""
+        """Parse a page with known text. Raises EngineUnavailable if that text is not in the result."""
         warmup.run(self, self._settings)
 
     def parse(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage]:
-        """See `Engine.parse`.
+        """Parse the pages; see `Engine.parse`.
 
-        Raises InvalidRequest, EngineOutOfMemory, EngineUnavailable, and whatever else Paddle raises on a page.
+        Raises InvalidRequest, EngineOutOfMemory, EngineUnavailable, and whatever else Paddle raises for a page.
         """
         check_options(options, self._settings)
-        if self._server and not self._server.takes_pixel_limits and (options.min_pixels or options.max_pixels):
+        if (
+            self._served_model
+            and not self._served_model.can_limit_pixels
+            and (options.min_pixels or options.max_pixels)
+        ):
             raise InvalidRequest("options: the model server has pixel limits of its own; leave `*_pixels` out")
-        if len(pages) > 1 and (parsed := self._parse_together(pages, options)):
-            return parsed
+        if len(pages) > 1 and (parsed_pages := self._parse_together(pages, options)):
+            return parsed_pages
         return [self._parse(page, options) for page in pages]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
         """Return a document's pages, parsed with `merge_pages`, with tables joined over page breaks and titles leveled.
 
-        None stands for a page that failed: nothing is joined over it. Any thread may call it: see `_restructured`.
+        None is a page that failed: nothing is joined over it. Safe on any thread: see `_restructure`.
         """
-        empty = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
-        documents = [{"res": dict(page.raw or empty) if page else dict(empty)} for page in pages]
-        results = _restructured(documents)
-        return [page and restructured(page, result) for page, result in zip(pages, results, strict=True)]
+        empty_page = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
+        documents = [{"res": dict(page.raw or empty_page) if page else dict(empty_page)} for page in pages]
+        results = _restructure(documents)
+        return [page and revise_page(page, result) for page, result in zip(pages, results, strict=True)]
 
     def revive(self) -> None:
-        """See `Revives`: waits while a model server of ours is started again."""
+        """Wait while a managed model server is started again. See `Revives`."""
         if self._model_server:
-            self._server, self._start = self._model_server.wait()
+            self._served_model, self._server_start = self._model_server.wait()
 
     def abandon(self) -> OcrWorkerError | None:
-        """See `Revives`: without a model server there is only this process, which cannot be revived."""
+        """Abandon the model server after a failed call. See `Revives`.
+
+        Without a model server, Paddle runs in this process, which cannot be revived.
+        """
         if self._model_server:
-            return self._model_server.abandon(self._start)
+            return self._model_server.abandon(self._server_start)
         return EngineUnavailable("the engine is gone; the worker is replaced")
 
     def lost(self) -> OcrWorkerError | None:
-        """See `Revives`."""
+        """Return why the model server will never be usable again, or None. See `Revives`."""
         return self._model_server.lost() if self._model_server else None
 
     def close(self) -> None:
-        """Ends the pipeline and gives its memory on the device back; the last engine ends a model server of ours."""
+        """Close the pipeline and free its memory on the device; the last engine stops a managed model server."""
         if self._model_server:
             self._model_server.leave()
         self._pipeline.close()
         _free_cache()
 
     def _parse_together(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage] | None:
-        """The pages of one call; None when they must be read one by one: something is to be said of one of them, and
-        the call does not tell of which, or their figures get in each other's way."""
-        self._recognizer.repeated = 0
-        results = self._predict(pages, arguments.of_call(options, self._settings, self._server))
-        if results is None or self._recognizer.repeated or share_figures(results):
+        """Parse the pages in one call. Return None if they must be parsed one by one.
+
+        That is the case if a page needs a warning, because a call does not show which page that is. It is also the case
+        if the figures of the pages conflict.
+        """
+        self._recognizer.repetitions = 0
+        results = self._predict(pages, arguments.call_arguments(options, self._settings, self._served_model))
+        if results is None or self._recognizer.repetitions or has_figure_conflict(results):
             return None
-        return [_converted(result, page, options) for result, page in zip(results, pages, strict=True)]
+        return [_convert(result, page, options) for result, page in zip(results, pages, strict=True)]
 
     def _parse(self, page: PageImage, options: PaddleOcrVlOptions) -> ParsedPage:
-        given = arguments.of_call(options, self._settings, self._server)
-        self._recognizer.repeated = 0
-        notes = []
-        results = self._predict([page], given)
+        pipeline_arguments = arguments.call_arguments(options, self._settings, self._served_model)
+        self._recognizer.repetitions = 0
+        page_warnings = []
+        results = self._predict([page], pipeline_arguments)
         if results is None:
             _free_cache()
-            notes.append(FEWER_PIXELS)
-            results = self._predict([page], given | arguments.half_the_pixels(given))
+            page_warnings.append(FEWER_PIXELS)
+            results = self._predict([page], pipeline_arguments | arguments.halve_pixels(pipeline_arguments))
         if results is None:
             raise EngineOutOfMemory(
                 f"page {page.number} needs more memory than the device has, even with half the pixels;"
                 " lower `max_pixels` or `dpi`, or use a larger device"
             )
-        if self._recognizer.repeated:
-            notes.append(REPETITION)
-        return _converted(results[0], page, options, notes)
+        if self._recognizer.repetitions:
+            page_warnings.append(REPETITION)
+        return _convert(results[0], page, options, page_warnings)
 
-    def _predict(self, pages: Sequence[PageImage], given: Mapping[str, Any]) -> list[Any] | None:
-        """The pipeline's results, or None when memory ran out. Raises EngineUnavailable for a poisoned process."""
+    def _predict(self, pages: Sequence[PageImage], pipeline_arguments: Mapping[str, Any]) -> list[Any] | None:
+        """Return the pipeline's results, or None if memory ran out.
+
+        Raises EngineUnavailable if this process or the model server is unusable.
+        """
         try:
-            # Queues cost half a second a call and three threads, and hide the error's type.
-            return list(self._pipeline.predict([page.pixels for page in pages], use_queues=False, **given))
+            # Queues cost half a second per call and three threads, and hide the error's type.
+            return list(self._pipeline.predict([page.pixels for page in pages], use_queues=False, **pipeline_arguments))
         except Exception as error:
-            fault, words = diagnose(error)
-            if self._is_gone(fault):
-                server = self._server and f"the model server at {place(self._server.url)} is gone"
-                what = server or "the device's context is broken"
-                raise EngineUnavailable(f"{what} ({words}); send the page again") from error
-            if fault is not Fault.OUT_OF_MEMORY:
+            failure, text = classify(error)
+            if self._is_unusable(failure):
+                server = self._served_model and f"the model server at {host_and_port(self._served_model.url)} is gone"
+                cause = server or "the device's context is broken"
+                raise EngineUnavailable(f"{cause} ({text}); send the page again") from error
+            if failure is not Failure.OUT_OF_MEMORY:
                 raise
-            log.warning("page %d ran out of memory (%s)", pages[0].number, words)
+            log.warning("page %d ran out of memory (%s)", pages[0].number, text)
             return None
 
-    def _is_gone(self, fault: Fault) -> bool:
-        """Whether no page can be read any more, not just this one."""
-        if fault is Fault.SERVER_FAILED and self._server:
-            return not still_reads(self._settings, self._server)
-        return fault is Fault.POISONED
+    def _is_unusable(self, failure: Failure) -> bool:
+        """Return True if the failure affects all pages from now on, not just this page."""
+        if failure is Failure.SERVER_FAILED and self._served_model:
+            return not can_still_read(self._settings, self._served_model)
+        return failure is Failure.POISONED
 
 
-def _restructured(documents: list[dict[str, Any]]) -> list[Any]:
+def _restructure(documents: list[dict[str, Any]]) -> list[Any]:
     """Return PaddleX's result for each page of `documents`, with tables joined and titles leveled over all of them.
 
-    Safe beside engines that read, on any thread. `_PaddleOCRVLPipeline.restructure_pages` (paddlex 3.7.2,
+    Safe on any thread, while engines parse. `_PaddleOCRVLPipeline.restructure_pages` (paddlex 3.7.2,
     `inference/pipelines/paddleocr_vl/pipeline.py`) does not use its `self`: it is called without a pipeline, so that it
-    can touch no model. What it calls (`merge_tables_across_pages` in `layout_parsing/merge_table.py`,
+    cannot use a model. What it calls (`merge_tables_across_pages` in `layout_parsing/merge_table.py`,
     `assign_levels_to_parsing_res` in `layout_parsing/title_level.py`) changes only the blocks made from `documents`.
 
     One call at a time: `cluster_global_heights` in `title_level.py` runs scikit-learn's KMeans, which limits the BLAS
-    threads of the whole process and then restores what it found. Of two at once, one would restore the other's limit.
+    threads of the whole process and then restores the old limit. Of two at once, one would restore the other's limit.
     """
-    with _restructuring:
+    with _restructure_lock:
         pages = _PaddleOCRVLPipeline.restructure_pages(None, documents, merge_tables=True, relevel_titles=True)
         return list(pages)
 
 
-def _converted(
-    result: Any, page: PageImage, options: PaddleOcrVlOptions, notes: Sequence[PageWarning] = ()
+def _convert(
+    result: Any, page: PageImage, options: PaddleOcrVlOptions, page_warnings: Sequence[PageWarning] = ()
 ) -> ParsedPage:
     return parsed_page(
         result,
         page.number,
-        inline_figures=options.figures == "inline",
-        keep_raw=options.merge_pages,
-        warnings=notes,
-        picture=page.pixels if options.page_images == "inline" else None,
+        has_inline_figures=options.figures == "inline",
+        has_raw=options.merge_pages,
+        warnings=page_warnings,
+        page_image=page.pixels if options.page_images == "inline" else None,
     )
 
 
 def load(settings: Settings, directories: Mapping[str, Path], model_server: ModelServer | None = None) -> PaddleOcrVl:
-    """The engine on `directories` (see `weights.models`). Raises SettingsInvalid and EngineUnavailable."""
+    """Return an engine.
+
+    directories: of the weights, by part of the pipeline (see `weights.models`). model_server: reads the crops; None:
+    native backend. Raises SettingsInvalid: the device does not exist. Raises EngineUnavailable: the pipeline cannot be
+    built, or the model server cannot be used.
+    """
     _check_device(settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
-    reader = arguments.of_server_pipeline(settings, model_server) if model_server else {"vl_rec_model_dir": parts["vl"]}
+    model_arguments = (
+        arguments.server_pipeline_arguments(settings, model_server)
+        if model_server
+        else {"vl_rec_model_dir": parts["vl"]}
+    )
     try:
         pipeline = PaddleOCRVL(
             pipeline_version=settings.vl_version,
             layout_detection_model_dir=parts["layout"],
-            **reader,
+            **model_arguments,
             doc_orientation_classify_model_dir=parts.get("doc_orientation_classify"),
             doc_unwarping_model_dir=parts.get("doc_unwarping"),
             use_doc_orientation_classify=settings.use_doc_orientation_classify,
@@ -242,20 +270,20 @@ def _check_device(device: str) -> None:
         raise SettingsInvalid(f"OCR_DEVICE={device}, but Paddle sees {count} GPUs\nset it to one of them, or to cpu")
 
 
-def _watch(pipeline: Any, retry: bool, served: bool) -> Recognizer:
-    """Puts a `Recognizer` in the place of the pipeline's model (paddlex 3.7.2; a test holds the names in place)."""
-    inner = pipeline.paddlex_pipeline._pipeline
-    # A server keeps the tokenizer and the client drops why an answer ended: only repetition is seen then.
-    tokenizer = None if served else inner.vl_rec_model.processor.tokenizer
-    inner.vl_rec_model = Recognizer(
-        inner.vl_rec_model,
+def _install_recognizer(pipeline: Any, can_retry: bool, has_model_server: bool) -> Recognizer:
+    """Replace the pipeline's model by a `Recognizer` (attributes of paddlex 3.7.2, checked by a test). Return it."""
+    paddlex_pipeline = pipeline.paddlex_pipeline._pipeline
+    # With a model server there is no tokenizer, and the client drops the finish reason: only repetition is detected.
+    tokenizer = None if has_model_server else paddlex_pipeline.vl_rec_model.processor.tokenizer
+    paddlex_pipeline.vl_rec_model = Recognizer(
+        paddlex_pipeline.vl_rec_model,
         cut=truncate_repetitive_content,
         count_tokens=lambda text: len(tokenizer(text)["input_ids"]) if tokenizer else 0,
-        retry=retry,
-        again=sampled if served else other_limits,
+        can_retry=can_retry,
+        retry_arguments=sampling_arguments if has_model_server else retry_pixel_limits,
     )
-    watched: Recognizer = inner.vl_rec_model
-    return watched
+    recognizer: Recognizer = paddlex_pipeline.vl_rec_model
+    return recognizer
 
 
 def _free_cache() -> None:

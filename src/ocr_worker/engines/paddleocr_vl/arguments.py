@@ -1,25 +1,29 @@
-"""What the pipeline is built and called with, from our options and settings. Imports no Paddle."""
+"""Keyword arguments of Paddle's pipeline, from our options and settings: for its construction and for each call.
+
+Pure functions. Imports no Paddle, so that the arguments can be tested without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, Server, model_name
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, model_name
 from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS, PaddleOcrVlOptions, sampling
 from ocr_worker.settings import Settings
 
 
-def of_call(options: PaddleOcrVlOptions, settings: Settings, server: Server | None) -> dict[str, Any]:
-    """The pipeline's keyword arguments of one call. server: what reads its crops; None: Paddle itself.
+def call_arguments(options: PaddleOcrVlOptions, settings: Settings, served_model: ServedModel | None) -> dict[str, Any]:
+    """Return the keyword arguments of one call of the pipeline.
 
-    Orientation and unwarping are always said outright: left out, one of them switches the other on.
+    served_model: the model of the server that reads the crops; None for the native backend. Orientation and unwarping
+    always have explicit values: if only one of them is given, it switches the other on.
     """
     return {
-        "use_doc_orientation_classify": _first(
+        "use_doc_orientation_classify": _value_or_default(
             options.use_doc_orientation_classify, settings.use_doc_orientation_classify
         ),
-        "use_doc_unwarping": _first(options.use_doc_unwarping, settings.use_doc_unwarping),
+        "use_doc_unwarping": _value_or_default(options.use_doc_unwarping, settings.use_doc_unwarping),
         "use_chart_recognition": options.use_chart_recognition,
         "use_seal_recognition": options.use_seal_recognition,
         "use_layout_detection": options.use_layout_detection,
@@ -30,20 +34,22 @@ def of_call(options: PaddleOcrVlOptions, settings: Settings, server: Server | No
         "min_pixels": options.min_pixels,
         "max_pixels": options.max_pixels,
         "max_new_tokens": options.max_new_tokens,
-        **(_of_server(options, server) if server else {}),
+        **(_server_arguments(options, served_model) if served_model else {}),
     }
 
 
-def _of_server(options: PaddleOcrVlOptions, server: Server) -> dict[str, Any]:
-    """What only a model server honours; a server with pixel limits of its own is sent none."""
-    kinds = () if server.takes_pixel_limits else ("ocr", "table", "chart", "formula", "seal")
+def _server_arguments(options: PaddleOcrVlOptions, served_model: ServedModel) -> dict[str, Any]:
+    """Return the arguments that only a model server uses. A server with pixel limits of its own gets none."""
+    prompt_labels = () if served_model.can_limit_pixels else ("ocr", "table", "chart", "formula", "seal")
     return sampling(options) | {
-        "vlm_extra_args": {f"{kind}_{end}_pixels": None for kind in kinds for end in ("min", "max")},
+        "vlm_extra_args": {
+            f"{prompt_label}_{bound}_pixels": None for prompt_label in prompt_labels for bound in ("min", "max")
+        },
     }
 
 
-def of_server_pipeline(settings: Settings, model_server: ModelServer) -> dict[str, Any]:
-    """What the pipeline is built with where a model server reads."""
+def server_pipeline_arguments(settings: Settings, model_server: ModelServer) -> dict[str, Any]:
+    """Return the arguments of the pipeline's constructor that select a model server."""
     key = settings.server_api_key
     return {
         "vl_rec_backend": settings.backend,
@@ -53,11 +59,11 @@ def of_server_pipeline(settings: Settings, model_server: ModelServer) -> dict[st
     }
 
 
-def _first(asked: bool | None, otherwise: bool) -> bool:
-    return otherwise if asked is None else asked
+def _value_or_default(value: bool | None, default: bool) -> bool:
+    return default if value is None else value
 
 
-def half_the_pixels(arguments: Mapping[str, Any]) -> dict[str, int]:
-    """The arguments to change when memory ran out."""
-    largest = (arguments["max_pixels"] or DEFAULT_MAX_PIXELS) // 2
-    return {"max_pixels": largest, "min_pixels": min(arguments["min_pixels"] or DEFAULT_MIN_PIXELS, largest)}
+def halve_pixels(arguments: Mapping[str, Any]) -> dict[str, int]:
+    """Return the arguments to change after a call ran out of memory: half the pixels of a crop."""
+    max_pixels = (arguments["max_pixels"] or DEFAULT_MAX_PIXELS) // 2
+    return {"max_pixels": max_pixels, "min_pixels": min(arguments["min_pixels"] or DEFAULT_MIN_PIXELS, max_pixels)}

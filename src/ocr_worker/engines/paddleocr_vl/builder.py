@@ -1,4 +1,8 @@
-"""The PaddleOCR-VL engine: `adapter` alone (and `download`) imports Paddle; what can fail before that fails here."""
+"""The construction of PaddleOCR-VL engines, one for each replica.
+
+Only `adapter` and `download` import Paddle. Importing it takes seconds, so this module first does everything that can
+fail without it: it locates the weights and connects to the model server or starts it. Then it imports `adapter`.
+"""
 
 from __future__ import annotations
 
@@ -21,54 +25,61 @@ log = logging.getLogger(__name__)
 
 
 class Builder:
-    """Builds the engines of one worker: Paddle by one thread at a time, and one model server for all of them."""
+    """Builder of a worker's engines. One thread at a time uses Paddle, and all engines share one model server."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._building = threading.Lock()  # replicas start at once
+        self._lock = threading.Lock()  # all replicas are built at the same time
         self._model_server: ModelServer | None = None
-        self._failed: Exception | None = None
+        self._build_error: Exception | None = None
 
     def __call__(self) -> Engine[PaddleOcrVlOptions]:
-        """An engine, loaded from whole local weights.
+        """Return an engine, loaded from complete local weights.
 
-        Raises WeightsMissing, SettingsInvalid (a device or a program that is not there), EngineUnavailable (Paddle
-        does not load, the model server is not what it should be) and EngineTimedOut (that server is frozen).
+        Raises WeightsMissing. Raises SettingsInvalid: the device or the server's command does not exist. Raises
+        EngineUnavailable: Paddle cannot be imported, or the model server cannot be used. Raises EngineTimedOut: the
+        model server does not respond. After an error, every further call raises the same error.
         """
-        with self._building:
-            if self._failed:
-                raise self._failed  # the worker is ending: nothing more may be built meanwhile
+        with self._lock:
+            if self._build_error:
+                raise self._build_error  # the worker is about to exit: do not build more engines
             try:
                 return self._build()
             except Exception as error:
-                self._failed = error
+                self._build_error = error
                 if self._model_server:
-                    self._model_server.close()  # before the worker ends: it may end without a word
+                    self._model_server.close()  # before the worker exits, which may happen without notice
                 raise
 
     def _build(self) -> Engine[PaddleOcrVlOptions]:
         settings = self._settings
-        began = time.monotonic()
+        started_at = time.monotonic()
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
         weights.read_ahead(directories.values())
-        self._model_server = self._model_server or self._started_server(directories)
-        found = time.monotonic()
+        self._model_server = self._model_server or self._make_model_server(directories)
+        located_at = time.monotonic()
         tell_paddle(settings)
         try:
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
-                from ocr_worker.engines.paddleocr_vl import adapter  # 3 s: only once the weights are there
+                from ocr_worker.engines.paddleocr_vl import adapter  # takes 3 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
                 f"Paddle does not load: {error}\ninstall it again: {extras.install_command('paddle')},"
                 " or set OCR_ENGINE=embedded"
             ) from error
-        imported = time.monotonic()
+        imported_at = time.monotonic()
         engine = adapter.load(settings, directories, self._model_server)
-        built = time.monotonic()
-        event(log, "engine", weights=found - began, paddle=imported - found, construct=built - imported)
+        built_at = time.monotonic()
+        event(
+            log,
+            "engine",
+            weights=located_at - started_at,
+            paddle=imported_at - located_at,
+            construct=built_at - imported_at,
+        )
         return engine
 
-    def _started_server(self, directories: dict[str, Path]) -> ModelServer | None:
+    def _make_model_server(self, directories: dict[str, Path]) -> ModelServer | None:
         settings = self._settings
         if settings.backend == "native":
             return None

@@ -1,4 +1,8 @@
-"""From the pipeline's result to ours: Paddle's words, numpy's types and PIL's images end here. Imports no Paddle."""
+"""The conversion of the pipeline's results to `ParsedPage`.
+
+Paddle's classes, numpy's types and PIL's images do not leave this module. `parsed_page` converts the result of one
+page, and `revise_page` applies the result of PaddleX's `restructure_pages` to it. Imports no Paddle.
+"""
 
 from __future__ import annotations
 
@@ -18,99 +22,110 @@ def parsed_page(
     result: Any,
     number: int,
     *,
-    inline_figures: bool,
-    keep_raw: bool,
+    has_inline_figures: bool,
+    has_raw: bool,
     warnings: Sequence[PageWarning] = (),
-    picture: Pixels | None = None,
+    page_image: Pixels | None = None,
 ) -> ParsedPage:
-    """The page `number` from a `PaddleOCRVLResult`, which is changed and should be dropped.
+    """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
-    keep_raw: keep what `merge_pages` needs. picture: of the page, where it is wanted; what the pipeline made of it, by
-    turning or flattening it, goes out.
+    has_inline_figures: include the figures' crops. has_raw: keep what `merge_pages` needs. page_image: the page's
+    pixels if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
     """
     width, height = int(result["width"]), int(result["height"])
-    result["parsing_res_list"] = regions = without_merged_away(result["parsing_res_list"])
-    written = result.markdown["markdown_texts"]
-    crops = _crops(result, written)
+    result["parsing_res_list"] = regions = drop_merged_regions(result["parsing_res_list"])
+    markdown = result.markdown["markdown_texts"]
+    crops = _shown_crops(result, markdown)
     names = {path: figure_name(number, index) for index, path in enumerate(crops, start=1)}
     blocks = [
-        Block(label=one.label, content=_rename(one.content, names), bbox=_within(one.bbox, width, height))
-        for one in regions
+        Block(label=region.label, content=_rename(region.content, names), bbox=_clip(region.bbox, width, height))
+        for region in regions
     ]
     return ParsedPage(
         width=width,
         height=height,
-        markdown=_rename(written, names),
+        markdown=_rename(markdown, names),
         blocks=blocks,
         figures=[
-            Figure(name=names[path], bbox=_within(bbox, width, height), base64=jpeg(crop) if inline_figures else None)
+            Figure(name=names[path], bbox=_clip(bbox, width, height), base64=jpeg(crop) if has_inline_figures else None)
             for path, (crop, bbox) in crops.items()
         ],
         warnings=list(warnings),
-        raw=_raw(result, blocks, regions, names) if keep_raw else None,
-        image=None if picture is None else jpeg_of_pixels(_processed(result, picture)),
+        raw=_raw(result, blocks, regions, names) if has_raw else None,
+        image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )
 
 
-def _processed(result: Any, picture: Pixels) -> Pixels:
-    made = result.get("doc_preprocessor_res")
-    return made["output_img"] if made and result["model_settings"].get("use_doc_preprocessor") else picture
+def _processed_image(result: Any, page_image: Pixels) -> Pixels:
+    preprocessing = result.get("doc_preprocessor_res")
+    return (
+        preprocessing["output_img"]
+        if preprocessing and result["model_settings"].get("use_doc_preprocessor")
+        else page_image
+    )
 
 
-def without_merged_away(regions: Sequence[Any]) -> list[Any]:
-    """The regions without those whose text was read as part of another; that one's box is united with theirs.
+def drop_merged_regions(regions: Sequence[Any]) -> list[Any]:
+    """Return the regions without those whose text is part of another region, whose box is extended to cover them.
 
-    The pipeline reads the text of a merged group into its first region and leaves the others, with their boxes, empty.
+    The pipeline stores the text of a merged group in its first region, and leaves the other regions empty.
     """
-    kept: list[Any] = []
-    first: dict[int, Any] = {}
+    kept_regions: list[Any] = []
+    readers: dict[int, Any] = {}
     for region in regions:
-        reader = first.get(region.group_id)
+        reader = readers.get(region.group_id)
         if reader is not None and not region.content:
-            reader.bbox = _united(reader.bbox, region.bbox)
+            reader.bbox = _unite(reader.bbox, region.bbox)
             continue
         if region.group_id is not None:
-            first.setdefault(region.group_id, region)
-        kept.append(region)
-    return kept
+            readers.setdefault(region.group_id, region)
+        kept_regions.append(region)
+    return kept_regions
 
 
-def share_figures(results: Sequence[Any]) -> bool:
-    """Whether pages of one call have a figure in the very same place, and one of them has a table there.
+def has_figure_conflict(results: Sequence[Any]) -> bool:
+    """Return True if two pages of a call have a figure with the same label and box, and a table overlaps it.
 
-    The pipeline names figures by label and place, and drops those inside tables from all pages of a call.
+    The pipeline names figures by label and box, and drops those inside a table from all pages of a call.
     """
     pages = [result["layout_det_res"]["boxes"] for result in results]
     tables = [box["coordinate"] for boxes in pages for box in boxes if box["label"] == "table"]
-    places = Counter(
+    figure_boxes = Counter(
         (box["label"], *map(int, box["coordinate"])) for boxes in pages for box in boxes if box["label"] != "table"
     )
-    return any(count > 1 and any(_overlap(place, table) for table in tables) for (_, *place), count in places.items())
+    return any(
+        count > 1 and any(_overlap(figure_box, table) for table in tables)
+        for (_, *figure_box), count in figure_boxes.items()
+    )
 
 
-def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(box: Sequence[float], other_box: Sequence[float]) -> bool:
+    return box[0] < other_box[2] and other_box[0] < box[2] and box[1] < other_box[3] and other_box[1] < box[3]
 
 
-def _crops(result: Any, written: str) -> dict[str, tuple[Image, Sequence[float]]]:
-    """The pictures the Markdown shows, by the pipeline's path, in their order there: crop (RGB) and box."""
-    found = {one["path"]: (one["img"], one["coordinate"]) for one in result["imgs_in_doc"]}
-    found |= {one.image["path"]: (one.image["img"], one.bbox) for one in result["parsing_res_list"] if one.image}
-    shown = [(place, path) for path in found if (place := written.find(path)) >= 0]
-    return {path: found[path] for _, path in sorted(shown)}
+def _shown_crops(result: Any, markdown: str) -> dict[str, tuple[Image, Sequence[float]]]:
+    """Return crop (RGB) and box of each figure in the Markdown, by the pipeline's path, in the Markdown's order."""
+    figures = {figure["path"]: (figure["img"], figure["coordinate"]) for figure in result["imgs_in_doc"]}
+    figures |= {
+        figure.image["path"]: (figure.image["img"], figure.bbox)
+        for figure in result["parsing_res_list"]
+        if figure.image
+    }
+    positions = [(position, path) for path in figures if (position := markdown.find(path)) >= 0]
+    return {path: figures[path] for _, path in sorted(positions)}
 
 
 def _rename(text: str, names: Mapping[str, str]) -> str:
     if not names:
         return text
-    return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], text)
+    return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
 
 
-def _united(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    return [min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])]
+def _unite(box: Sequence[int], other_box: Sequence[int]) -> list[int]:
+    return [min(box[0], other_box[0]), min(box[1], other_box[1]), max(box[2], other_box[2]), max(box[3], other_box[3])]
 
 
-def _within(bbox: Sequence[float], width: int, height: int) -> BBox:
+def _clip(bbox: Sequence[float], width: int, height: int) -> BBox:
     x0, y0, x1, y1 = (int(value) for value in bbox)
     return (min(max(x0, 0), width), min(max(y0, 0), height), min(max(x1, 0), width), min(max(y1, 0), height))
 
@@ -119,7 +134,7 @@ def _within(bbox: Sequence[float], width: int, height: int) -> BBox:
 
 
 def _raw(result: Any, blocks: Sequence[Block], regions: Sequence[Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON that the pipeline's `restructure_pages` reads, figures already under their names here."""
+    """Return the JSON that the pipeline's `restructure_pages` reads, with our names of the figures."""
     return {
         "input_path": None,
         "page_index": None,
@@ -135,8 +150,8 @@ def _raw(result: Any, blocks: Sequence[Block], regions: Sequence[Any], names: Ma
     }
 
 
-def restructured(page: ParsedPage, result: Any) -> ParsedPage:
-    """`page` with the Markdown and the table contents that `restructure_pages` gave it."""
+def revise_page(page: ParsedPage, result: Any) -> ParsedPage:
+    """Return `page` with the Markdown and the contents of tables from the result of `restructure_pages`."""
     blocks, warnings = [], list(page.warnings)
     for block, region in zip(page.blocks, result["parsing_res_list"], strict=True):
         if block.label == "table" and block.content != region.content:

@@ -1,4 +1,8 @@
-"""PaddleOCR-VL's part of `ocr-worker doctor`: packages, model server, weights, device. Imports no Paddle."""
+"""PaddleOCR-VL's part of `ocr-worker doctor`: packages, model server, weights, device.
+
+Each check returns a line for the report, and appends a remedy for an obstacle to the start. Imports no Paddle and uses
+no network, so that it works where the engine does not.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ import subprocess
 
 from ocr_worker.engines.base import Diagnosis
 from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.engines.paddleocr_vl.model_server import place
+from ocr_worker.engines.paddleocr_vl.model_server import host_and_port
 from ocr_worker.errors import WeightsMissing
 from ocr_worker.extras import installed_version, not_installed
 from ocr_worker.settings import Settings
 
 
 def examine(settings: Settings) -> Diagnosis:
-    """See `EngineSpec.diagnose`."""
+    """Return the findings about the start of PaddleOCR-VL. See `EngineSpec.diagnose`."""
     remedies: list[str] = []
     lines = [f"PaddleOCR-VL {settings.vl_version}, backend {settings.backend}", _packages(remedies)]
     if settings.backend != "native":
@@ -25,17 +29,17 @@ def examine(settings: Settings) -> Diagnosis:
 
 
 def _packages(remedies: list[str]) -> str:
-    found = {name: installed_version(name) for name in ("paddleocr", "paddlex", "paddlepaddle-gpu", "paddlepaddle")}
-    if not (found["paddleocr"] and found["paddlex"]):
+    versions = {name: installed_version(name) for name in ("paddleocr", "paddlex", "paddlepaddle-gpu", "paddlepaddle")}
+    if not (versions["paddleocr"] and versions["paddlex"]):
         remedies.append(f"{not_installed('PaddleOCR', 'paddle')}; or set OCR_ENGINE=embedded")
-    elif not (found["paddlepaddle-gpu"] or found["paddlepaddle"]):
+    elif not (versions["paddlepaddle-gpu"] or versions["paddlepaddle"]):
         remedies.append(f"{not_installed('Paddle', 'paddle')}; or set OCR_ENGINE=embedded")
-    return ", ".join(f"{name} {number}" for name, number in found.items() if number) or "no Paddle packages"
+    return ", ".join(f"{name} {number}" for name, number in versions.items() if number) or "no Paddle packages"
 
 
 def _model_server(settings: Settings, remedies: list[str]) -> str:
     if settings.server == "external":
-        return f"model server: {place(settings.server_url or '')}, asked at start only"
+        return f"model server: {host_and_port(settings.server_url or '')}, asked at start only"
     command = shutil.which(settings.vllm)
     if command is None:
         remedies.append(f"there is no command {settings.vllm!r} for OCR_SERVER=managed; set OCR_VLLM to vLLM's `vllm`")
@@ -44,13 +48,13 @@ def _model_server(settings: Settings, remedies: list[str]) -> str:
 
 def _weights(settings: Settings, remedies: list[str]) -> list[str]:
     try:
-        found = weights.locate(settings)
+        directories = weights.locate(settings)
     except WeightsMissing as error:
         if not settings.download_weights:
             remedies.append(str(error))
             return ["weights: missing"]
         return [f"weights: would be fetched at start, from {settings.weights_source} first"]
-    return [f"weights: {part} {directory}" for part, directory in found.items()]
+    return [f"weights: {part} {directory}" for part, directory in directories.items()]
 
 
 def _device(device: str, remedies: list[str]) -> str:
@@ -58,20 +62,20 @@ def _device(device: str, remedies: list[str]) -> str:
         return "device: cpu"
     if not installed_version("paddlepaddle-gpu"):
         remedies.append(f"OCR_DEVICE={device} needs paddlepaddle-gpu; install it, or set OCR_DEVICE=cpu")
-    cards = _graphics_cards()
-    if int(device.partition(":")[2] or 0) >= len(cards):
-        remedies.append(f"OCR_DEVICE={device}, but nvidia-smi lists {len(cards)} GPUs; give one, or set OCR_DEVICE=cpu")
-    return f"device: {device} ({'; '.join(cards) or 'no GPU'})"
+    gpus = _list_gpus()
+    if int(device.partition(":")[2] or 0) >= len(gpus):
+        remedies.append(f"OCR_DEVICE={device}, but nvidia-smi lists {len(gpus)} GPUs; give one, or set OCR_DEVICE=cpu")
+    return f"device: {device} ({'; '.join(gpus) or 'no GPU'})"
 
 
-def _graphics_cards() -> list[str]:
-    """Names and memory of the GPUs that the driver shows."""
+def _list_gpus() -> list[str]:
+    """Return name and memory of each GPU that `nvidia-smi` lists."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return []
     query = [command, "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+        process = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return listed.stdout.strip().splitlines()
+    return process.stdout.strip().splitlines()

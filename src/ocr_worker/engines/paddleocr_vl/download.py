@@ -1,4 +1,7 @@
-"""Fetches one model by Paddle's own downloader; beside `adapter` the only module that imports a part of Paddle."""
+"""The download of a model with Paddle's own downloader.
+
+Besides `adapter`, this is the only module that imports a part of Paddle. `weights` imports it only when it downloads.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from pathlib import Path
 
 from paddlex.inference.utils.official_models import official_models
 
-logging.getLogger("paddlex").setLevel(logging.CRITICAL)  # it logs what it then raises
+logging.getLogger("paddlex").setLevel(logging.CRITICAL)  # it logs each error and then raises it
 
 
 def download(name: str) -> Path:
-    """The directory that the model `name` was fetched into, below the cache that `settings.tell_paddle` named.
+    """Download the model `name` and return its directory, below the cache that `settings.tell_paddle` sets.
 
-    Raises whatever the hubs' clients raise, when none of the hubs gave the model.
+    Raises whatever the hubs' clients raise if no hub delivers the model.
     """
     return Path(official_models[name])

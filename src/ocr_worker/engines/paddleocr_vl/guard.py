@@ -1,11 +1,11 @@
-"""Runs a command that must not outlive the worker: `guard.py WORKER_PID COMMAND [ARGUMENT ...]`.
+"""A process that runs a command which must not outlive the worker: `guard.py WORKER_PID COMMAND [ARGUMENT ...]`.
 
-Servers leave processes behind when only their first one is killed; vLLM's go on holding the card's memory. Whatever
-becomes of the worker (it returns, calls `os._exit`, is killed), this process notices that it has another parent, and
-ends the command's process group and all that the command ever started, which it adopts (PR_SET_CHILD_SUBREAPER, see
-`man 2 prctl`). Only a kill of this very process leaves them to the system. Exits with the command's code.
+Servers leave processes behind when only their first process is killed; those of vLLM keep the GPU's memory. However the
+worker ends (it returns, calls `os._exit`, is killed), this process notices that its parent changed. It then ends the
+command's process group and every process that the command started: it adopts them (PR_SET_CHILD_SUBREAPER, see
+`man 2 prctl`). They survive only if this process itself is killed. It exits with the command's code.
 
-Uses nothing of this package: it is started as a file, quickly, in whatever environment.
+Uses nothing of this package: it runs as a file, starts fast, and needs no particular environment.
 """
 
 from __future__ import annotations
@@ -21,36 +21,39 @@ from contextlib import suppress
 
 import psutil
 
-GRACE_S = 5.0  # between asking the command to end and killing it
-_LOOK_EVERY_S = 0.1
+GRACE_S = 5.0  # between SIGTERM and SIGKILL
+_POLL_INTERVAL_S = 0.1
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def main(parent: int, command: Sequence[str]) -> int:
-    """Runs the command to its end, or to the parent's, or to a SIGTERM; its exit code."""
-    told = False
+    """Run the command until it or the parent ends, or until SIGTERM. Return the command's exit code."""
+    is_stopped = False
 
-    def tell(signum: int, frame: object) -> None:
-        nonlocal told
-        told = True
+    def stop(signum: int, frame: object) -> None:
+        nonlocal is_stopped
+        is_stopped = True
 
-    signal.signal(signal.SIGTERM, tell)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the worker leaves first
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal: the worker ends first
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    _wait(lambda: process.poll() is not None or told or os.getppid() != parent)
-    _end(process)
+    _wait(lambda: process.poll() is not None or is_stopped or os.getppid() != parent)
+    _end_processes(process)
     return process.wait()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asks all of the command's processes to end, and kills those that do not; at once what it left behind."""
+def _end_processes(process: subprocess.Popen[bytes]) -> None:
+    """Stop all processes of the command, and kill those that do not end within `GRACE_S`.
+
+    If the command itself has already ended, its remaining processes are killed at once.
+    """
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
-        _wait(lambda: _gone(process), GRACE_S)
-    while not _gone(process):  # who is killed may leave a child to us
+        _wait(lambda: _has_ended(process), GRACE_S)
+    while not _has_ended(process):  # a killed process may leave a child, which this process adopts
         _signal(process.pid, signal.SIGKILL)
-        _wait(lambda: _gone(process), _LOOK_EVERY_S)
+        _wait(lambda: _has_ended(process), _POLL_INTERVAL_S)
 
 
 def _signal(group: int, number: signal.Signals) -> None:
@@ -61,20 +64,20 @@ def _signal(group: int, number: signal.Signals) -> None:
             child.send_signal(number)
 
 
-def _gone(process: subprocess.Popen[bytes]) -> bool:
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     process.poll()
     for child in psutil.Process().children():
         if child.pid != process.pid:
             with suppress(ChildProcessError):
-                os.waitpid(child.pid, os.WNOHANG)  # an adopted one that has ended
+                os.waitpid(child.pid, os.WNOHANG)  # an adopted process that has ended
     return not psutil.Process().children()
 
 
 def _wait(condition: Callable[[], bool], timeout_s: float = float("inf")) -> None:
-    """Returns when the condition holds, or after the timeout."""
+    """Wait until the condition is true, or until the timeout."""
     deadline = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A model server of this worker's own: `vllm serve` as a child, proven, watched, started again once, and ended.
+"""A model server that the worker runs itself: `vllm serve` as a child process.
 
-One thread lives its life from start to end (`_live`); engines wait for it (`wait`) and tell it that it failed
-(`abandon`). It runs under `guard`, which ends it in whatever way the worker does.
+One thread supervises it from start to end (`_supervise`): it checks the server, waits for its exit, and starts it again
+once. Engines wait for the server (`wait`), and report when it fails (`abandon`). The server runs under `guard`, which
+stops it however the worker ends.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ from pathlib import Path
 
 from ocr_worker import threads
 from ocr_worker.engines.paddleocr_vl import guard
-from ocr_worker.engines.paddleocr_vl.model_server import Server, connect, model_name
+from ocr_worker.engines.paddleocr_vl.model_server import ServedModel, connect, model_name
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, typed
 from ocr_worker.settings import Settings, model_server_environment
 
 log = logging.getLogger(__name__)
 
-STARTS = 2  # a server that has died twice would die again: then the worker is replaced
-_LAST_LINES = 30
-_LONGEST_LINE = 500
-_DOCUMENT = re.compile(r"data:[\w./+-]*;base64,\S*")
-# Of vLLM's own recipe for this model: https://docs.vllm.ai/projects/recipes/en/latest/PaddlePaddle/PaddleOCR-VL.html,
-# without its --trust-remote-code. The layout model shares the card; PaddleX gives its server half of it, too.
+MAX_STARTS = 2  # a server that died twice would die again: then the worker asks for a replacement
+_KEPT_LINES = 30
+_MAX_LINE_LENGTH = 500
+_DATA_URL = re.compile(r"data:[\w./+-]*;base64,\S*")
+# From vLLM's recipe for this model: https://docs.vllm.ai/projects/recipes/en/latest/PaddlePaddle/PaddleOCR-VL.html,
+# without its --trust-remote-code. The layout model shares the GPU; PaddleX also gives its server half of it.
 _ARGUMENTS = (
     *("--max-num-batched-tokens", "16384", "--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"),
     *("--limit-mm-per-prompt", '{"image": 1}', "--trust-request-mm-kwargs", "--disable-uvicorn-access-log"),
 )
-_ON_A_CARD = ("--gpu-memory-utilization", "0.5")
+_GPU_ARGUMENTS = ("--gpu-memory-utilization", "0.5")
 
 
 class ManagedServer:
-    """`vllm serve` on the weights in `directory`. Construction starts it and returns at once.
+    """A `vllm serve` on the weights in `directory`. Construction starts it and returns at once.
 
-    Raises SettingsInvalid when there is no such command.
+    Raises SettingsInvalid if the command does not exist.
     """
 
     def __init__(self, settings: Settings, directory: Path) -> None:
@@ -50,103 +51,103 @@ class ManagedServer:
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}/v1"
         self._command = _command(settings, directory, self._port)
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._users = 0
         self._starts = 0
-        self._server: Server | None = None  # while it can be used
-        self._lost: OcrWorkerError | None = None
-        self._process = self._launched()
-        threads.start(self._live, "model-server")
+        self._served_model: ServedModel | None = None  # not None while the server can be used
+        self._loss: OcrWorkerError | None = None
+        self._process = self._launch()
+        threads.start(self._supervise, "model-server")
 
     def join(self) -> None:
-        """One more engine uses the server."""
-        with self._changed:
+        """Count one more engine that uses the server."""
+        with self._condition:
             self._users += 1
 
     def leave(self) -> None:
-        """One engine less; the last one ends the server."""
-        with self._changed:
+        """Count one engine less; after the last engine, stop the server."""
+        with self._condition:
             self._users -= 1
-            last = self._users <= 0
-        if last:
+            is_last = self._users <= 0
+        if is_last:
             self.close()
 
-    def wait(self) -> tuple[Server, int]:
-        """The server as soon as it can be used, and which start of it this is.
+    def wait(self) -> tuple[ServedModel, int]:
+        """Wait until the server can be used; return its model and the number of its start.
 
-        Raises the reason when there will be none: EngineUnavailable or EngineTimedOut.
+        Raises EngineUnavailable or EngineTimedOut if it will never be usable.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._server or self._lost)
-            if self._lost:
-                raise self._lost
-            assert self._server is not None
-            return self._server, self._starts
+        with self._condition:
+            self._condition.wait_for(lambda: self._served_model or self._loss)
+            if self._loss:
+                raise self._loss
+            assert self._served_model is not None
+            return self._served_model, self._starts
 
     def abandon(self, start: int) -> OcrWorkerError | None:
-        """This start of the server is dead or frozen: it is ended; why no other one follows, if so."""
-        with self._changed:
+        """Stop this start of the server, which is dead or hangs. Return why it will not be started again, or None."""
+        with self._condition:
             if start == self._starts:
-                self._down("it does not answer")
-            return self._lost
+                self._mark_down("it does not answer")
+            return self._loss
 
     def lost(self) -> OcrWorkerError | None:
-        """Why there will be no server any more, if so."""
-        with self._changed:
-            return self._lost
+        """Return why the server will never be usable again, or None."""
+        with self._condition:
+            return self._loss
 
     def close(self) -> None:
-        """Ends the server and everything it started; does not wait."""
-        with self._changed:
-            self._lost = self._lost or EngineUnavailable("the worker is stopping; send the job again")
-            self._server = None
+        """Stop the server and all its child processes, without waiting for their end."""
+        with self._condition:
+            self._loss = self._loss or EngineUnavailable("the worker is stopping; send the job again")
+            self._served_model = None
             self._process.terminate()
-            self._changed.notify_all()
+            self._condition.notify_all()
 
-    # ----------------------------------------------------------------- its life
+    # ----------------------------------------------------------------- supervision
 
-    def _live(self) -> None:
+    def _supervise(self) -> None:
         while True:
-            self._prove()
+            self._verify()
             code = self._process.wait()
-            with self._changed:
-                self._down(f"exit code {code}")
-                if self._lost:
+            with self._condition:
+                self._mark_down(f"exit code {code}")
+                if self._loss:
                     return
                 log.warning("the model server is started again")
-                self._process = self._launched()
+                self._process = self._launch()
 
-    def _prove(self) -> None:
-        """Makes the server usable, or lost for good when it is not what it should be."""
+    def _verify(self) -> None:
+        """Check the server. Mark it as usable, or as lost if the check fails."""
         try:
-            server = connect(self._settings, self.url, self._ended)
+            served_model = connect(self._settings, self.url, self._find_end_reason)
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the model server could not be proven")
-            with self._changed:
-                self._lost = self._lost or typed(error)
-                self._changed.notify_all()
+            with self._condition:
+                self._loss = self._loss or typed(error)
+                self._condition.notify_all()
             self._process.terminate()
             return
-        with self._changed:
-            if not self._lost:
-                self._server = server
-                self._changed.notify_all()
+        with self._condition:
+            if not self._loss:
+                self._served_model = served_model
+                self._condition.notify_all()
 
-    def _down(self, why: str) -> None:
-        """Under the lock: this start is over. Told once for each start."""
-        if self._server is None:
+    def _mark_down(self, reason: str) -> None:
+        """Mark this start as over, once for each start. The caller holds the condition."""
+        if self._served_model is None:
             return
-        self._server = None
+        self._served_model = None
         self._process.terminate()
-        log.error("the model server is gone: %s", why)
-        if self._starts == STARTS:
-            self._lost = EngineUnavailable("the model server died a second time; the worker is replaced")
-        self._changed.notify_all()
+        log.error("the model server is gone: %s", reason)
+        if self._starts == MAX_STARTS:
+            self._loss = EngineUnavailable("the model server died a second time; the worker is replaced")
+        self._condition.notify_all()
 
-    def _launched(self) -> subprocess.Popen[str]:
+    def _launch(self) -> subprocess.Popen[str]:
         self._starts += 1
-        self._said: deque[str] = deque(maxlen=_LAST_LINES)  # of this start; an earlier one may still be speaking
+        self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)  # of this start; an earlier start may still be writing
         process = subprocess.Popen(
             [sys.executable, "-P", guard.__file__, str(os.getpid()), *self._command],
             env=model_server_environment(),
@@ -155,26 +156,26 @@ class ManagedServer:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # what is sent to the worker's group is for the worker; the guard notices its end
+            start_new_session=True,  # signals to the worker's group are for the worker; the guard notices its end
         )
-        self._output = threads.start(partial(_log_output, process, self._said), "model-server-log")
+        self._output = threads.start(partial(_log_output, process, self._last_lines), "model-server-log")
         return process
 
-    def _ended(self) -> str | None:
+    def _find_end_reason(self) -> str | None:
         code = self._process.poll()
         if code is None:
             return None
-        self._output.result()  # its last words may still be on their way
-        errors = [line for line in self._said if "rror" in line]
-        why = (errors or list(self._said) or ["it said nothing"])[-1]
-        return f"the model server ended with code {code} before it could be used: {why}\nthe log has all it said"
+        self._output.result()  # wait for its last lines
+        errors = [line for line in self._last_lines if "rror" in line]
+        reason = (errors or list(self._last_lines) or ["it said nothing"])[-1]
+        return f"the model server ended with code {code} before it could be used: {reason}\nthe log has all it said"
 
 
 def _log_output(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
-    """Log the server's output, without documents that it may hold, and keep its last lines."""
+    """Log the server's output, without the documents it may contain, and keep its last lines."""
     assert process.stdout is not None
     for line in process.stdout:
-        message = _DOCUMENT.sub("data:...", line.rstrip())[:_LONGEST_LINE]
+        message = _DATA_URL.sub("data:...", line.rstrip())[:_MAX_LINE_LENGTH]
         last_lines.append(message)
         log.info("vllm: %s", message)
 
@@ -187,12 +188,12 @@ def _command(settings: Settings, directory: Path, port: int) -> list[str]:
             "install vLLM into an environment of its own and set OCR_VLLM to its `vllm`"
         )
     address = ("--host", "127.0.0.1", "--port", str(port), "--served-model-name", model_name(settings))
-    card = () if settings.device == "cpu" else _ON_A_CARD
-    return [program, "serve", str(directory), *address, *_ARGUMENTS, *card, *settings.server_args]
+    gpu_arguments = () if settings.device == "cpu" else _GPU_ARGUMENTS
+    return [program, "serve", str(directory), *address, *_ARGUMENTS, *gpu_arguments, *settings.server_args]
 
 
 def _free_port() -> int:
-    """Taken again by the server a moment later, and by each start of it."""
+    """Return a free port, which each start of the server then uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,6 +1,9 @@
-"""A model server that reads the crops: proven to be there, to serve our model and to answer, before a job is taken.
+"""The model server that reads the crops, and the check that it works before the worker accepts a job.
 
-The library sends nothing when it is built, so that a wrong address or name would show on the first page only.
+Paddle's client sends nothing when it is built, so a wrong address or name would only show on the first page. So
+`connect` waits for the server, checks that it serves our model, and lets it read a crop. `ModelServer` is what an
+engine uses. `ExternalServer` implements it for a server that runs elsewhere, and `managed_server` for one that the
+worker runs.
 """
 
 from __future__ import annotations
@@ -23,115 +26,142 @@ from ocr_worker.settings import Settings
 log = logging.getLogger(__name__)
 
 _MODEL_NAMES = {"v1": "PaddleOCR-VL-0.9B", "v1.5": "PaddleOCR-VL-1.5-0.9B", "v1.6": "PaddleOCR-VL-1.6-0.9B"}
-_LOOK_EVERY_S = 1.0
-_SAY_EVERY_S = 10.0
-_LOOK_TIMEOUT_S = 5.0
-_REFUSED = (400, 422)
+_POLL_INTERVAL_S = 1.0
+_LOG_INTERVAL_S = 10.0
+_REQUEST_TIMEOUT_S = 5.0
+_REJECTION_STATUSES = (400, 422)
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A server that answered. takes_pixel_limits: it accepts `mm_processor_kwargs`; else its own limits hold."""
+class ServedModel:
+    """A model on a server that works.
+
+    url: base URL of the server's API. can_limit_pixels: the server accepts `mm_processor_kwargs`; otherwise its
+    own limits apply.
+    """
 
     url: str
     model: str
-    takes_pixel_limits: bool
+    can_limit_pixels: bool
 
 
 class ModelServer(Protocol):
-    """What an engine knows of its model server: started elsewhere (`ExternalServer`) or by this worker (`managed`)."""
+    """A model server as engines use it: external (`ExternalServer`) or managed by this worker (`ManagedServer`).
+
+    Engines on several threads share it. A start is the number of times that the server was started, from 1.
+    """
 
     url: str
 
     def join(self) -> None:
-        """One more engine uses the server."""
+        """Count one more engine that uses the server."""
 
     def leave(self) -> None:
-        """One engine less."""
+        """Count one engine less."""
 
-    def wait(self) -> tuple[Server, int]:
-        """The server as soon as it can be used, and which start of it this is. Raises the reason if it never will."""
+    def wait(self) -> tuple[ServedModel, int]:
+        """Wait until the server can be used; return its model and its start.
+
+        Raises EngineUnavailable or EngineTimedOut if it will never be usable.
+        """
         ...
 
     def abandon(self, start: int) -> OcrWorkerError | None:
-        """This start of the server is dead or frozen; why no other one follows, if so."""
+        """Report that this start of the server is dead or hangs. Return why it will not be started again, or None."""
         ...
 
     def lost(self) -> OcrWorkerError | None:
-        """Why there will be no server any more, if so."""
+        """Return why the server will never be usable again, or None."""
         ...
 
     def close(self) -> None:
-        """Ends a server of ours."""
+        """Stop a managed server."""
 
 
 class ExternalServer:
-    """A server that somebody else starts and ends; proven by construction, which raises what `connect` raises."""
+    """A model server that this worker neither starts nor stops. Construction connects; see `connect` for its errors."""
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.server_url is not None  # the settings see to it
-        self._server = connect(settings, settings.server_url.rstrip("/"))
-        self.url = self._server.url
+        assert settings.server_url is not None  # checked by the settings
+        self._served_model = connect(settings, settings.server_url.rstrip("/"))
+        self.url = self._served_model.url
 
     def join(self) -> None:
-        """Nobody counts."""
+        """Do nothing: an external server has no users to count."""
 
     def leave(self) -> None:
-        """Nobody counts."""
+        """Do nothing: an external server has no users to count."""
 
-    def wait(self) -> tuple[Server, int]:
-        """The server, at once."""
-        return self._server, 1
+    def wait(self) -> tuple[ServedModel, int]:
+        """Return the model at once, with start 1."""
+        return self._served_model, 1
 
     def abandon(self, start: int) -> OcrWorkerError | None:
-        """Nobody here can start it again."""
-        return EngineUnavailable(f"the model server at {place(self.url)} is gone; the worker is replaced")
+        """Return an error: this worker cannot restart an external server."""
+        return EngineUnavailable(f"the model server at {host_and_port(self.url)} is gone; the worker is replaced")
 
     def lost(self) -> OcrWorkerError | None:
-        """Not known before a call fails."""
+        """Return None: the loss of an external server shows only when a call fails."""
         return None
 
     def close(self) -> None:
-        """Not ours to end."""
+        """Do nothing: this worker does not stop an external server."""
 
 
-def connect(settings: Settings, url: str, ended: Callable[[], str | None] = lambda: None) -> Server:
-    """The server at `url`, once it has read a crop. ended: why it will never come up, where that can be known.
+def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | None] = lambda: None) -> ServedModel:
+    """Wait for the server at `url` until it reads a crop; return its model.
 
-    Raises EngineUnavailable (not there in time, another model, no answer that makes sense) and EngineTimedOut (frozen).
+    find_end_reason: returns why the server has ended, or None while it may still start. Raises EngineUnavailable: the
+    server does not start in time, serves another model, or sends no text. Raises EngineTimedOut: the server hangs.
     """
     model = model_name(settings)
     session = _session(settings)
-    served = _wait(session, url, settings, ended)
-    if model not in served:
+    models = _wait_for_models(session, url, settings, find_end_reason)
+    if model not in models:
         raise EngineUnavailable(
-            f"the model server at {place(url)} does not serve {model!r}, but: {', '.join(served) or 'nothing'}\n"
+            f"the model server at {host_and_port(url)} does not serve {model!r},"
+            f" but: {', '.join(models) or 'nothing'}\n"
             "set OCR_SERVER_MODEL to the name it serves, or start it with --served-model-name"
         )
     timeout_s = settings.engine_timeout_s
-    limits = settings.backend == "vllm-server" and _reads(session, url, model, timeout_s, limits=True)
-    if not limits and not _reads(session, url, model, timeout_s, limits=False):
-        raise EngineUnavailable(f"the model server at {place(url)} refuses a plain crop; see its log for the reason")
-    log.info("model server at %s: model %s, pixel limits %s", place(url), model, "ours" if limits else "its own")
-    return Server(url, model, limits)
+    can_limit_pixels = settings.backend == "vllm-server" and _can_read(
+        session, url, model, timeout_s, can_limit_pixels=True
+    )
+    if not can_limit_pixels and not _can_read(session, url, model, timeout_s, can_limit_pixels=False):
+        raise EngineUnavailable(
+            f"the model server at {host_and_port(url)} refuses a plain crop; see its log for the reason"
+        )
+    log.info(
+        "model server at %s: model %s, pixel limits %s",
+        host_and_port(url),
+        model,
+        "ours" if can_limit_pixels else "its own",
+    )
+    return ServedModel(url, model, can_limit_pixels)
 
 
-def still_reads(settings: Settings, server: Server) -> bool:
-    """Whether the server reads a crop now, at once: to tell a bad crop from a bad server."""
+def can_still_read(settings: Settings, served_model: ServedModel) -> bool:
+    """Return True if the server reads a plain crop right now. Distinguishes a bad crop from a broken server."""
     try:
-        timeout_s = min(_LOOK_TIMEOUT_S, settings.engine_timeout_s)
-        return _reads(_session(settings), server.url, server.model, timeout_s, limits=server.takes_pixel_limits)
+        timeout_s = min(_REQUEST_TIMEOUT_S, settings.engine_timeout_s)
+        return _can_read(
+            _session(settings),
+            served_model.url,
+            served_model.model,
+            timeout_s,
+            can_limit_pixels=served_model.can_limit_pixels,
+        )
     except EngineError:
         return False
 
 
 def model_name(settings: Settings) -> str:
-    """The name under which the model is asked for."""
+    """Return the name of the model in requests to the server."""
     return settings.server_model or _MODEL_NAMES[settings.vl_version]
 
 
-def place(url: str) -> str:
-    """Host and port of a URL: all of it that may be shown."""
+def host_and_port(url: str) -> str:
+    """Return host and port of a URL, the only parts that messages may show."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
 
@@ -144,63 +174,72 @@ def _session(settings: Settings) -> requests.Session:
     return session
 
 
-def _wait(session: requests.Session, url: str, settings: Settings, ended: Callable[[], str | None]) -> list[str]:
-    """The names of the models that the server has, as soon as it says them."""
-    began = said = time.monotonic()
+def _wait_for_models(
+    session: requests.Session, url: str, settings: Settings, find_end_reason: Callable[[], str | None]
+) -> list[str]:
+    """Wait until the server lists its models; return their names. Raises EngineUnavailable."""
+    started_at = logged_at = time.monotonic()
     while True:
-        if reason := ended():
-            raise EngineUnavailable(reason)
-        left = began + settings.server_wait_s - time.monotonic()
+        if end_reason := find_end_reason():
+            raise EngineUnavailable(end_reason)
+        remaining_s = started_at + settings.server_wait_s - time.monotonic()
         try:
-            response = session.get(f"{url}/models", timeout=max(0.1, min(_LOOK_TIMEOUT_S, left)))
+            response = session.get(f"{url}/models", timeout=max(0.1, min(_REQUEST_TIMEOUT_S, remaining_s)))
             response.raise_for_status()
             return [str(model["id"]) for model in response.json()["data"]]
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-            why = _reason(error)
+            reason = _error_text(error)
         now = time.monotonic()
-        if now + _LOOK_EVERY_S > began + settings.server_wait_s:
+        if now + _POLL_INTERVAL_S > started_at + settings.server_wait_s:
             raise EngineUnavailable(
-                f"no model server at {place(url)} within {settings.server_wait_s:g} s ({why})\n"
+                f"no model server at {host_and_port(url)} within {settings.server_wait_s:g} s ({reason})\n"
                 "check OCR_SERVER_URL (it ends in /v1) and OCR_SERVER_API_KEY, or raise OCR_SERVER_WAIT_S"
             )
-        if now - said > _SAY_EVERY_S:
-            said = now
-            log.info("waiting for the model server at %s: %.0f s (%s)", place(url), now - began, why)
-        time.sleep(_LOOK_EVERY_S)
+        if now - logged_at > _LOG_INTERVAL_S:
+            logged_at = now
+            log.info("waiting for the model server at %s: %.0f s (%s)", host_and_port(url), now - started_at, reason)
+        time.sleep(_POLL_INTERVAL_S)
 
 
-def _reads(session: requests.Session, url: str, model: str, timeout_s: float, *, limits: bool) -> bool:
-    """Whether the server reads a crop, asked as the pipeline asks; False when it refuses the question."""
+def _can_read(session: requests.Session, url: str, model: str, timeout_s: float, *, can_limit_pixels: bool) -> bool:
+    """Return True if the server reads a crop in a request like the pipeline's, False if it rejects the request.
+
+    Raises EngineTimedOut: no response in time. Raises EngineUnavailable: any other failure.
+    """
     try:
-        response = session.post(f"{url}/chat/completions", json=_question(model, limits), timeout=timeout_s)
-        if response.status_code in _REFUSED:
+        response = session.post(
+            f"{url}/chat/completions", json=_crop_request(model, can_limit_pixels), timeout=timeout_s
+        )
+        if response.status_code in _REJECTION_STATUSES:
             return False
         response.raise_for_status()
         if isinstance(response.json()["choices"][0]["message"]["content"], str):
             return True
-        why = "no text"
+        reason = "no text"
     except requests.Timeout:
         raise EngineTimedOut(
-            f"the model server at {place(url)} lists its models but read no crop within {timeout_s:g} s"
+            f"the model server at {host_and_port(url)} lists its models but read no crop within {timeout_s:g} s"
             "\nrestart it, or raise OCR_ENGINE_TIMEOUT_S"
         ) from None
     except (requests.RequestException, ValueError, KeyError, TypeError, IndexError) as error:
-        why = _reason(error)
-    raise EngineUnavailable(f"the model server at {place(url)} does not answer a crop with text ({why}); see its log")
+        reason = _error_text(error)
+    raise EngineUnavailable(
+        f"the model server at {host_and_port(url)} does not answer a crop with text ({reason}); see its log"
+    )
 
 
-def _question(model: str, limits: bool) -> dict[str, Any]:
+def _crop_request(model: str, can_limit_pixels: bool) -> dict[str, Any]:
     image = "data:image/jpeg;base64," + jpeg(Image.new("RGB", (336, 336), "white"))
     content = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": "OCR:"}]
-    question: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0}
-    question["max_tokens"] = 8
-    if limits:
-        question["mm_processor_kwargs"] = {"min_pixels": DEFAULT_MIN_PIXELS, "max_pixels": DEFAULT_MAX_PIXELS}
-    return question
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0}
+    body["max_tokens"] = 8
+    if can_limit_pixels:
+        body["mm_processor_kwargs"] = {"min_pixels": DEFAULT_MIN_PIXELS, "max_pixels": DEFAULT_MAX_PIXELS}
+    return body
 
 
-def _reason(error: Exception) -> str:
-    """The error without its text, which may hold the URL."""
+def _error_text(error: Exception) -> str:
+    """Return the kind of the error, without its message, which may contain the URL."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
     return type(error).__name__

@@ -1,4 +1,8 @@
-"""Options of PaddleOCR-VL. Imports no Paddle, so that requests can be checked without it."""
+"""The options of PaddleOCR-VL in a request, and the check that this worker can apply them.
+
+`PaddleOcrVlOptions` checks values on their own, and `check_options` checks them against the worker's settings. Imports
+no Paddle, so that requests can be checked without it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ DEFAULT_MAX_PIXELS = 1_003_520
 
 
 class PaddleOcrVlOptions(ParseOptions):
-    """Options of PaddleOCR-VL, in the engine's own names; what is not given is as the pipeline has it."""
+    """Options of PaddleOCR-VL, with the names of its pipeline. The pipeline's defaults apply to missing options."""
 
     use_chart_recognition: bool | None = Field(None, description="read charts as tables; default: they are figures")
     use_seal_recognition: bool | None = Field(None, description="read the text of seals")
@@ -49,7 +53,7 @@ class PaddleOcrVlOptions(ParseOptions):
     merge_pages: bool = Field(False, description="join tables over page breaks and level titles over the document")
 
     @model_validator(mode="after")
-    def _consistent(self) -> PaddleOcrVlOptions:
+    def _check_consistency(self) -> PaddleOcrVlOptions:
         if self.prompt_label is not None and self.use_layout_detection is not False:
             raise ValueError("`prompt_label` needs `use_layout_detection: false`")
         if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
@@ -67,9 +71,9 @@ def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
             if value is not None
         ]
     if options.use_doc_orientation_classify and not settings.use_doc_orientation_classify:
-        problems.append(_not_loaded("use_doc_orientation_classify"))
+        problems.append(_not_loaded_message("use_doc_orientation_classify"))
     if options.use_doc_unwarping and not settings.use_doc_unwarping:
-        problems.append(_not_loaded("use_doc_unwarping"))
+        problems.append(_not_loaded_message("use_doc_unwarping"))
     if settings.stream and options.merge_pages:
         problems.append("`merge_pages` looks at whole documents, and this worker gives pages as they come (OCR_STREAM)")
     if problems:
@@ -85,5 +89,5 @@ def sampling(options: PaddleOcrVlOptions) -> dict[str, float | None]:
     }
 
 
-def _not_loaded(name: str) -> str:
+def _not_loaded_message(name: str) -> str:
     return f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"

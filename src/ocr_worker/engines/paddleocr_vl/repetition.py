@@ -1,8 +1,8 @@
-"""Runaway repetition, the model's best known failure: noticed on each crop, and the crop read once more.
+"""Detection of runaway repetition, the model's best known failure.
 
-The pipeline cuts a repeated tail without a word, so its model is watched instead: `Recognizer` stands in the model's
-place, sees every raw answer, and asks again with other pixel limits, which is what breaks such a loop when nothing can
-be sampled.
+The pipeline cuts off a repeated tail and does not report it. So `Recognizer` replaces the pipeline's model: it checks
+the raw output for each crop, and reads a crop with repetition once more with changed arguments. Changed pixel limits
+break such a loop when the model cannot sample.
 """
 
 from __future__ import annotations
@@ -10,81 +10,87 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-# Shortest texts the pipeline cuts repetition from (`_paddleocr_vl_assemble_parsing_results`).
-_SHORTEST_CUT = 50
-_SHORTEST_CUT_OF_TABLE = 5000
+# Texts shorter than this are never cut by the pipeline (`_paddleocr_vl_assemble_parsing_results`).
+_MIN_CUT_CHARACTERS = 50
+_MIN_CUT_CHARACTERS_OF_TABLE = 5000
 
 
-Again = Callable[[dict[str, Any]], dict[str, Any]]
+RetryArguments = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class Model(Protocol):
+class VisionLanguageModel(Protocol):
     """The pipeline's vision-language model, as far as the pipeline uses it."""
 
     def predict(self, crops: Sequence[dict[str, Any]], **arguments: Any) -> Any:
-        """Answers, one for each crop (`image`, `query`), each with its text under `result`."""
+        """Return an output with its text as `result` for each crop (`image`, `query`), in order."""
 
     def close(self) -> None:
-        """Frees the model."""
+        """Release the model's resources."""
 
 
 class Recognizer:
-    """A model that reads crops which ran into repetition once more and counts those that did so again.
+    """A wrapper of the model that reads crops with repetition once more, and counts those that still have it.
 
-    cut: PaddleX's `truncate_repetitive_content`. count_tokens: of a text, by the model's tokenizer.
-    again: from a call's arguments, those to change when a crop is read once more; pixel limits when not given.
+    cut: PaddleX's `truncate_repetitive_content`. count_tokens: returns the number of tokens in a text, by the model's
+    tokenizer. retry_arguments: returns the arguments to change for the second reading, from those of the call; default:
+    pixel limits. repetitions: number of crops with repetition; the caller resets it.
     """
 
     def __init__(
         self,
-        model: Model,
+        model: VisionLanguageModel,
         cut: Callable[..., str],
         count_tokens: Callable[[str], int],
-        retry: bool,
-        again: Again | None = None,
+        can_retry: bool,
+        retry_arguments: RetryArguments | None = None,
     ) -> None:
         self._model = model
         self._cut = cut
         self._count_tokens = count_tokens
-        self._retry = retry
-        self._again = again or other_limits
-        self.repeated = 0
+        self._can_retry = can_retry
+        self._retry_arguments = retry_arguments or retry_pixel_limits
+        self.repetitions = 0
 
     def predict(self, crops: Sequence[dict[str, Any]], **arguments: Any) -> list[Any]:
-        """The model's answers, one for each crop, in order."""
-        answers = list(self._model.predict(crops, **arguments))
-        bad = [i for i, answer in enumerate(answers) if self._runs_away(crops[i], answer, arguments)]
-        if bad and self._retry:
-            again = self._model.predict([crops[i] for i in bad], **arguments | self._again(arguments))
-            for i, answer in zip(list(bad), again, strict=True):
-                if answer.get("result") and not self._runs_away(crops[i], answer, arguments):
-                    answers[i] = answer
-                    bad.remove(i)
-        self.repeated += len(bad)
-        return answers
+        """Return the model's output for each crop, in order, after the second reading."""
+        outputs = list(self._model.predict(crops, **arguments))
+        runaways = [index for index, output in enumerate(outputs) if self._is_runaway(crops[index], output, arguments)]
+        if runaways and self._can_retry:
+            new_outputs = self._model.predict(
+                [crops[index] for index in runaways], **arguments | self._retry_arguments(arguments)
+            )
+            for index, output in zip(list(runaways), new_outputs, strict=True):
+                if output.get("result") and not self._is_runaway(crops[index], output, arguments):
+                    outputs[index] = output
+                    runaways.remove(index)
+        self.repetitions += len(runaways)
+        return outputs
 
     def close(self) -> None:
-        """Closes the model."""
+        """Close the model."""
         self._model.close()
 
-    def _runs_away(self, crop: dict[str, Any], answer: Any, arguments: dict[str, Any]) -> bool:
-        """Whether the pipeline will cut the answer's tail, or the answer reaches the limit of tokens."""
-        text: str = answer.get("result") or ""
-        shortest = _SHORTEST_CUT_OF_TABLE if crop["query"] == "Table Recognition:" else _SHORTEST_CUT
-        if self._cut(text, min_count=shortest) != text:
+    def _is_runaway(self, crop: dict[str, Any], output: Any, arguments: dict[str, Any]) -> bool:
+        """Return True if the pipeline will cut the output's tail, or the output reaches the limit of tokens."""
+        text: str = output.get("result") or ""
+        min_count = _MIN_CUT_CHARACTERS_OF_TABLE if crop["query"] == "Table Recognition:" else _MIN_CUT_CHARACTERS
+        if self._cut(text, min_count=min_count) != text:
             return True
-        limit: int = arguments["max_new_tokens"]
-        limit -= limit // 50  # a text may come back from its tokens as a few tokens less
+        max_tokens: int = arguments["max_new_tokens"]
+        max_tokens -= max_tokens // 50  # a text can have a few tokens less than the model generated
         # A token is at least one byte, so most texts need no tokenizer.
-        return len(text.encode()) >= limit and self._count_tokens(text) >= limit
+        return len(text.encode()) >= max_tokens and self._count_tokens(text) >= max_tokens
 
 
-def sampled(arguments: dict[str, Any]) -> dict[str, float]:
-    """A little sampling, for model servers, which can."""
+def sampling_arguments(arguments: dict[str, Any]) -> dict[str, float]:
+    """Return arguments for a little sampling, for model servers, which support it."""
     return {"temperature": 0.2, "repetition_penalty": 1.1}
 
 
-def other_limits(arguments: dict[str, Any]) -> dict[str, int]:
-    """Pixel limits that change the size of small and of large crops, within the memory the old ones needed."""
-    smallest, largest = arguments["min_pixels"], arguments["max_pixels"]
-    return {"min_pixels": min(2 * smallest, largest), "max_pixels": max(largest * 3 // 4, min(2 * smallest, largest))}
+def retry_pixel_limits(arguments: dict[str, Any]) -> dict[str, int]:
+    """Return pixel limits that change the size of small and of large crops, and need no more memory."""
+    min_pixels, max_pixels = arguments["min_pixels"], arguments["max_pixels"]
+    return {
+        "min_pixels": min(2 * min_pixels, max_pixels),
+        "max_pixels": max(max_pixels * 3 // 4, min(2 * min_pixels, max_pixels)),
+    }

@@ -1,4 +1,7 @@
-"""The declaration of PaddleOCR-VL."""
+"""The declaration of PaddleOCR-VL: its options, weights, checks and builder, as an `EngineSpec`.
+
+Importing this module is cheap. The functions below import the modules that do the work when they are called.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def _builder(settings: Settings) -> Callable[[], Engine[PaddleOcrVlOptions]]:
 
 
 def _replicas(settings: Settings) -> int:
-    """Return 1 for Paddle itself, which reads one crop at a time; a model server is fed by several pipelines."""
+    """Return 1 for the native backend, which reads one crop at a time; a model server needs several pipelines."""
     return 1 if settings.backend == "native" else settings.replicas
 
 

@@ -1,4 +1,7 @@
-"""The first page an engine sees: it loads what is loaded late, and its text must come back."""
+"""The warm-up page: the first page that an engine parses, drawn with known text.
+
+Parsing it loads everything that Paddle loads late. Its text must be in the result, which proves that the weights work.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +21,29 @@ from ocr_worker.settings import Settings
 log = logging.getLogger(__name__)
 
 LINES = ("The quick brown fox", "jumps over the lazy dog", "Total 1,234.56 EUR")
-_ALIKE = 0.8  # of 1; a model with the wrong weights answers noise, far below
+_MIN_LIKENESS = 0.8  # of 1; a model with wrong weights returns noise, far below this
 
 
 def run(engine: Engine[PaddleOcrVlOptions], settings: Settings) -> None:
-    """Parses the warm-up page. Raises EngineUnavailable when its text does not come back and the setting says check."""
-    started = time.monotonic()
-    parsed = engine.parse([page()], PaddleOcrVlOptions.model_validate({"max_new_tokens": 64}))[0]
-    alike = SequenceMatcher(None, " ".join(LINES), " ".join(parsed.markdown.split()), autojunk=False).ratio()
-    log.info("warm-up page: %.1f s, likeness of its text %.2f", time.monotonic() - started, alike)
-    if settings.warmup_check and alike < _ALIKE:
+    """Parse the warm-up page.
+
+    Raises EngineUnavailable if its text is not in the result, unless `settings.warmup_check` is off.
+    """
+    started_at = time.monotonic()
+    parsed_page = engine.parse([draw_page()], PaddleOcrVlOptions.model_validate({"max_new_tokens": 64}))[0]
+    likeness = SequenceMatcher(None, " ".join(LINES), " ".join(parsed_page.markdown.split()), autojunk=False).ratio()
+    log.info("warm-up page: %.1f s, likeness of its text %.2f", time.monotonic() - started_at, likeness)
+    if settings.warmup_check and likeness < _MIN_LIKENESS:
         raise EngineUnavailable(
-            f"the warm-up page did not read right (likeness {alike:.2f}, wanted {_ALIKE}): these weights do not read\n"
+            f"the warm-up page did not read right (likeness {likeness:.2f}, wanted {_MIN_LIKENESS}):"
+            " these weights do not read\n"
             f"check them: ocr-worker weights verify --version {settings.vl_version}"
             " (test weights: OCR_WARMUP_CHECK=false)"
         )
 
 
-def page() -> PageImage:
-    """A page of `LINES`, black on white, 1000 pixels wide."""
+def draw_page() -> PageImage:
+    """Return a page image with `LINES`, black on white, 1000 pixels wide."""
     image = Image.new("RGB", (1000, 60 * len(LINES) + 60), "white")
     draw = ImageDraw.Draw(image)
     for index, line in enumerate(LINES):

@@ -1,7 +1,8 @@
-"""Model weights: where they are, whether they are whole, how they are fetched. Only `fetch` uses Paddle or the network.
+"""The model weights of PaddleOCR-VL: `locate` finds them, `verify` checks them, `fetch` downloads them.
 
-They are looked for in the directories that the settings name, on the platform's volume (its cached models included),
-and in Paddle's cache. A directory that is not whole counts as missing: Paddle itself would take it and fail later.
+They are searched in the directories that the settings name, on the platform's volume (its cached models included), and
+in Paddle's cache. An incomplete directory counts as missing: Paddle itself would accept it and fail later. Only `fetch`
+uses Paddle or the network.
 """
 
 from __future__ import annotations
@@ -46,58 +47,68 @@ _GIT_LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A model of the pipeline. name: on the hubs and in Paddle's cache. directory: where the settings say it is."""
+class ModelWeights:
+    """The weights of one model of the pipeline.
+
+    name: of the model, on the hubs and in Paddle's cache. files: names of the required files. directory: from the
+    settings; None: the weights are searched.
+    """
 
     name: str
     files: tuple[str, ...]
     directory: Path | None = None
 
 
-def models(settings: Settings) -> dict[str, Model]:
-    """The models this worker needs, by part of the pipeline: layout, vl, doc_orientation_classify, doc_unwarping."""
+def models(settings: Settings) -> dict[str, ModelWeights]:
+    """Return the models that this worker needs, by part of the pipeline.
+
+    The parts are layout, vl, doc_orientation_classify and doc_unwarping.
+    """
     version = settings.vl_version
-    needed = {
-        "layout": Model(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
+    models_by_part = {
+        "layout": ModelWeights(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
     }
     if settings.backend == "native" or settings.server == "managed":  # else the model server has them
         files = VL_FILES if settings.backend == "native" else VLLM_FILES
-        needed["vl"] = Model(_VL_NAMES[version], files, settings.vl_weights_dir)
+        models_by_part["vl"] = ModelWeights(_VL_NAMES[version], files, settings.vl_weights_dir)
     if settings.use_doc_orientation_classify:
-        needed["doc_orientation_classify"] = Model("PP-LCNet_x1_0_doc_ori", STATIC_FILES)
+        models_by_part["doc_orientation_classify"] = ModelWeights("PP-LCNet_x1_0_doc_ori", STATIC_FILES)
     if settings.use_doc_unwarping:
-        needed["doc_unwarping"] = Model("UVDoc", STATIC_FILES)
-    return needed
+        models_by_part["doc_unwarping"] = ModelWeights("UVDoc", STATIC_FILES)
+    return models_by_part
 
 
 def locate(settings: Settings) -> dict[str, Path]:
-    """The directory of each model, whole. Raises WeightsMissing: what is missing, and the command that gets it."""
-    found, missing = _search(settings)
-    if missing:
-        raise WeightsMissing(_remedy(settings, missing))
-    return found
+    """Return the directory of each model's complete weights, by part of the pipeline.
+
+    Raises WeightsMissing, with a message that says what is missing and which command downloads it.
+    """
+    directories, missing_parts = _search(settings)
+    if missing_parts:
+        raise WeightsMissing(_remedy(settings, missing_parts))
+    return directories
 
 
-def verify(directory: Path, model: Model) -> list[str]:
-    """What is wrong with `directory` as the weights of `model`; empty when it is whole."""
+def verify(directory: Path, model: ModelWeights) -> list[str]:
+    """Return the problems of `directory` as the weights of `model`; an empty list if it is complete."""
     if not directory.is_dir():
         return ["no such directory"]
-    faults = [f"{name} is missing" for name in model.files if not (directory / name).is_file()]
+    problems = [f"{name} is missing" for name in model.files if not (directory / name).is_file()]
     for name in model.files:
         path = directory / name
-        if path.is_file() and (fault := _fault_of_file(path)):
-            faults.append(f"{name} {fault}")
-    return faults
+        if path.is_file() and (problem := _file_problem(path)):
+            problems.append(f"{name} {problem}")
+    return problems
 
 
 def fetch(settings: Settings) -> dict[str, Path]:
-    """Fetches the models that are not there into Paddle's cache, by Paddle's own downloader; the directory of each.
+    """Download the missing models into Paddle's cache, with Paddle's downloader. Return the directory of each model.
 
-    A partial directory in that cache is removed first, since the downloader would take it for whole. Raises
-    WeightsMissing when the hubs cannot be reached or what came is not whole.
+    An incomplete directory in that cache is removed first, because the downloader would accept it. Raises
+    WeightsMissing if no hub can be reached or the downloaded weights are incomplete.
     """
-    _, missing = _search(settings)
-    for part in missing:
+    _, missing_parts = _search(settings)
+    for part in missing_parts:
         model = models(settings)[part]
         if model.directory is None:
             _download(settings, model)
@@ -105,7 +116,7 @@ def fetch(settings: Settings) -> dict[str, Path]:
 
 
 def read_ahead(directories: Iterable[Path]) -> None:
-    """Reads the weights into the page cache, on a thread: while Paddle is imported the disk has nothing to do."""
+    """Read the weights into the page cache, on a thread: the disk is idle while Paddle is imported."""
 
     def read() -> None:
         buffer = bytearray(_READ_AHEAD_BYTES)
@@ -118,43 +129,43 @@ def read_ahead(directories: Iterable[Path]) -> None:
 
 
 def _search(settings: Settings) -> tuple[dict[str, Path], dict[str, str]]:
-    """The parts that are there, and of the others what was found wrong."""
-    found: dict[str, Path] = {}
-    missing: dict[str, str] = {}
+    """Return the directories of the complete parts, and a description of each missing part."""
+    directories: dict[str, Path] = {}
+    missing_parts: dict[str, str] = {}
     for part, model in models(settings).items():
-        partial = ""
+        details = ""
         for directory in _candidates(settings, model):
-            faults = verify(directory, model)
-            if not faults:
-                found[part] = directory
+            problems = verify(directory, model)
+            if not problems:
+                directories[part] = directory
                 break
             if directory.is_dir() or model.directory is not None:
-                partial = partial or f" ({directory}: {', '.join(faults)})"
+                details = details or f" ({directory}: {', '.join(problems)})"
         else:
-            missing[part] = model.name + partial
-    return found, missing
+            missing_parts[part] = model.name + details
+    return directories, missing_parts
 
 
-def _candidates(settings: Settings, model: Model) -> Iterator[Path]:
-    if model.directory is not None:  # who names a directory means that one
+def _candidates(settings: Settings, model: ModelWeights) -> Iterator[Path]:
+    if model.directory is not None:  # a directory in the settings is the only candidate
         yield model.directory.expanduser()
         return
-    for home in _homes(settings, model.name):
-        yield home
-        yield home / f"{model.name}-0.9B"  # where v1's repository keeps a second copy for Paddle
-    for home in _homes(settings, _VL_NAMES[settings.vl_version]):
-        yield home / model.name  # a repository may hold its layout model, too
+    for location in _locations(settings, model.name):
+        yield location
+        yield location / f"{model.name}-0.9B"  # v1's repository keeps a second copy for Paddle there
+    for location in _locations(settings, _VL_NAMES[settings.vl_version]):
+        yield location / model.name  # a repository may contain its layout model, too
 
 
-def _homes(settings: Settings, name: str) -> Iterator[Path]:
-    """Where a model of this name may lie, by precedence."""
+def _locations(settings: Settings, name: str) -> Iterator[Path]:
+    """Yield the directories that may contain a model of this name, in order of precedence."""
     volume = settings.volume_dir
     yield from (volume / "official_models" / name, volume / ".paddlex" / "official_models" / name, volume / name)
-    cached = volume / _CACHED_MODELS.format(name=name)
-    reference = cached / "refs" / "main"
+    cached_model = volume / _CACHED_MODELS.format(name=name)
+    reference = cached_model / "refs" / "main"
     if reference.is_file():
-        yield cached / "snapshots" / reference.read_text(encoding="utf-8").strip()
-    yield from sorted(cached.glob("snapshots/*"))
+        yield cached_model / "snapshots" / reference.read_text(encoding="utf-8").strip()
+    yield from sorted(cached_model.glob("snapshots/*"))
     yield _cache(settings) / name
 
 
@@ -162,7 +173,7 @@ def _cache(settings: Settings) -> Path:
     return settings.weights_home.expanduser() / "official_models"
 
 
-def _fault_of_file(path: Path) -> str | None:
+def _file_problem(path: Path) -> str | None:
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(len(_GIT_LFS_POINTER))
@@ -170,12 +181,13 @@ def _fault_of_file(path: Path) -> str | None:
         return "is empty"
     if start == _GIT_LFS_POINTER:
         return "is a Git LFS pointer, not the file itself"
-    return _fault_of_safetensors(path, size) if path.suffix == ".safetensors" else None
+    return _safetensors_problem(path, size) if path.suffix == ".safetensors" else None
 
 
-def _fault_of_safetensors(path: Path, size: int) -> str | None:
-    """Holds the header's promise against the size: 8 bytes of length, a JSON header, then the tensors it lists.
+def _safetensors_problem(path: Path, size: int) -> str | None:
+    """Return the problem of a safetensors file of `size` bytes, or None.
 
+    Compares the size with the header: 8 bytes of length, a JSON header, then the tensors that the header lists.
     https://huggingface.co/docs/safetensors/index#format
     """
     with path.open("rb") as file:
@@ -187,29 +199,33 @@ def _fault_of_safetensors(path: Path, size: int) -> str | None:
             end = max(tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__")
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return "is no safetensors file"
-    promised = 8 + header_size + end
-    return f"is cut off: {size} of {promised} bytes" if size < promised else None
+    expected_size = 8 + header_size + end
+    return f"is cut off: {size} of {expected_size} bytes" if size < expected_size else None
 
 
-def _remedy(settings: Settings, missing: dict[str, str]) -> str:
+def _remedy(settings: Settings, missing_parts: dict[str, str]) -> str:
     version = settings.vl_version
-    wrong = [f"OCR_{part.upper()}_WEIGHTS_DIR" for part in missing if models(settings)[part].directory is not None]
+    variables = [
+        f"OCR_{part.upper()}_WEIGHTS_DIR" for part in missing_parts if models(settings)[part].directory is not None
+    ]
     command = f"ocr-worker weights fetch --version {version}"
-    get = f"correct {' and '.join(wrong)}, or unset it and run: {command}" if wrong else f"get them: {command}"
+    remedy = (
+        f"correct {' and '.join(variables)}, or unset it and run: {command}" if variables else f"get them: {command}"
+    )
     return (
-        f"weights of PaddleOCR-VL {version} are missing: {'; '.join(missing.values())}\n"
+        f"weights of PaddleOCR-VL {version} are missing: {'; '.join(missing_parts.values())}\n"
         f"looked in the directories that OCR_*_WEIGHTS_DIR name, {settings.volume_dir}, {_cache(settings)}\n"
-        f"{get} (or start with OCR_DOWNLOAD_WEIGHTS=true; without weights: OCR_ENGINE=embedded)"
+        f"{remedy} (or start with OCR_DOWNLOAD_WEIGHTS=true; without weights: OCR_ENGINE=embedded)"
     )
 
 
-def _download(settings: Settings, model: Model) -> None:
+def _download(settings: Settings, model: ModelWeights) -> None:
     target = _cache(settings) / model.name
     if target.exists():
         log.warning("removing %s, which is not whole", target)
         shutil.rmtree(target)
     log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
-    started = time.monotonic()
+    started_at = time.monotonic()
     tell_paddle(settings)
     with extras.needed_by("the download of weights", "paddle"):
         from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
@@ -224,4 +240,4 @@ def _download(settings: Settings, model: Model) -> None:
             " --source modelscope"
         ) from None
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    log.info("fetched %s: %.0f MB in %.0f s", model.name, size / MEGABYTE, time.monotonic() - started)
+    log.info("fetched %s: %.0f MB in %.0f s", model.name, size / MEGABYTE, time.monotonic() - started_at)

@@ -1,4 +1,8 @@
-"""The pipeline behind the routes: loading, ready or dead; so many jobs at once, so many more that wait."""
+"""The worker behind the routes: its pipeline, which is loading, ready or dead, and the jobs on it.
+
+`AppWorker` loads the pipeline in the background, so that the app can report its state from the first second. It limits
+how many jobs run and how many wait, and counts what happens. Parsing itself is the pipeline's work.
+"""
 
 from __future__ import annotations
 
@@ -23,79 +27,85 @@ log = logging.getLogger(__name__)
 State = Literal["loading", "ready", "dead"]
 
 
-class Service:
-    """Loads its engine on a thread of its own once `start` is called; until then, and after, it says how it stands."""
+class AppWorker:
+    """The pipeline of an HTTP app, with its state, its queue and its metrics.
+
+    `start` loads the engine on a thread of its own. The state can be read before, during and after loading.
+
+    started_at: monotonic time of construction, in seconds. jobs: accepted and not finished. last_error: code of the
+    last error.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.began = time.monotonic()
-        self.jobs = 0  # taken and not answered
-        self.last_error: str | None = None  # its code
+        self.started_at = time.monotonic()
+        self.jobs = 0
+        self.last_error: str | None = None
         self._pipeline: Pipeline | None = None
-        self._failed: OcrWorkerError | None = None
-        self._lock = threading.Lock()  # of the end of loading against `close`
-        self._closed = False
-        self._running = asyncio.Semaphore(settings.jobs_at_once)
+        self._load_error: OcrWorkerError | None = None
+        self._lock = threading.Lock()  # orders `close` and the end of loading
+        self._is_closed = False
+        self._job_slots = asyncio.Semaphore(settings.jobs_at_once)
 
     def start(self) -> None:
-        """Begins to load."""
+        """Begin to load the pipeline, on a thread."""
         threads.start(self._load, "load")
 
     def _load(self) -> None:
         try:
-            pipeline = Pipeline(self.settings, on_engine_lost=self._lost)
+            pipeline = Pipeline(self.settings, on_engine_lost=self._on_engine_lost)
             pipeline.start()
             with self._lock:
-                is_closed, self._pipeline = self._closed, pipeline
+                is_closed, self._pipeline = self._is_closed, pipeline
             if is_closed:
                 pipeline.close()
-            event(log, "ready", seconds=time.monotonic() - self.began)
+            event(log, "ready", seconds=time.monotonic() - self.started_at)
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the engine cannot start")
-            self._failed = typed(error)
-            self.last_error = self._failed.code
-            log.error("the engine cannot start code=%s: %s", self._failed.code, self._failed)
+            self._load_error = typed(error)
+            self.last_error = self._load_error.code
+            log.error("the engine cannot start code=%s: %s", self._load_error.code, self._load_error)
 
-    def _lost(self, error: OcrWorkerError) -> None:
+    def _on_engine_lost(self, error: OcrWorkerError) -> None:
         self.last_error = error.code
 
     def close(self) -> None:
-        """End the engine and the rendering children, or have them ended as soon as they are loaded."""
+        """Close the engine and the rasterizer processes; if they are still loading, close them right after that."""
         with self._lock:
-            self._closed, pipeline = True, self._pipeline
+            self._is_closed, pipeline = True, self._pipeline
         if pipeline:
             pipeline.close()
 
-    # ----------------------------------------------------------------- how it stands
+    # ----------------------------------------------------------------- state
 
     @property
     def state(self) -> State:
-        """Ready while at least one engine lives that has parsed its warm-up page."""
+        """State of the worker: ready while at least one engine is alive that has parsed its warm-up page."""
         if self._pipeline:
             return "ready" if self._pipeline.engine.alive else "dead"
-        return "dead" if self._failed else "loading"
+        return "dead" if self._load_error else "loading"
 
     @property
     def engine_info(self) -> EngineInfo | None:
-        """What parses; None before it is loaded."""
+        """Name, version and backend of the engine; None before it is loaded."""
         return self._pipeline.engine.info if self._pipeline else None
 
     @property
     def replicas(self) -> tuple[int, int]:
-        """Engines alive, and engines in all."""
+        """Number of replicas that are alive, and of all replicas."""
         return (self._pipeline.engine.alive, len(self._pipeline.engine)) if self._pipeline else (0, 0)
 
     @property
     def pages_waiting(self) -> int:
-        """Pages that wait for an engine."""
+        """Number of pages that wait for an engine."""
         return self._pipeline.scheduler.pages_waiting if self._pipeline else 0
 
     def pipeline(self) -> Pipeline:
-        """The pipeline. Raises EngineUnavailable, or the reason why it could not be loaded."""
-        if self._failed:
-            raise self._failed
+        """Return the pipeline. Raises EngineUnavailable while it is loading, or the error that loading ended with."""
+        if self._load_error:
+            raise self._load_error
         if self._pipeline is None:
             raise EngineUnavailable("the engine is still loading; come again in a moment")
         return self._pipeline
@@ -114,20 +124,20 @@ class Service:
             raise QueueFull(f"{self.jobs} jobs wait already; come again in some seconds")
         self.jobs += 1
         try:
-            async with self._running:
+            async with self._job_slots:
                 response = await host.run(request, job_id or uuid.uuid4().hex, on_page)
         except OcrWorkerError as error:
-            self._note(error.code)
+            self._count_error(error.code)
             raise
         finally:
             self.jobs -= 1
-        self.metrics.answered(response)
+        self.metrics.count_response(response)
         for document in response.documents:
-            for fault in (document.error, *(page.error for page in document.pages)):
-                if fault:
-                    self._note(fault.code)
+            for failure in (document.error, *(page.error for page in document.pages)):
+                if failure:
+                    self._count_error(failure.code)
         return response
 
-    def _note(self, code: str) -> None:
+    def _count_error(self, code: str) -> None:
         self.last_error = code
-        self.metrics.error(code)
+        self.metrics.count_error(code)

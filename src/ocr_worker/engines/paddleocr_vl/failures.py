@@ -1,0 +1,85 @@
+"""The classification of Paddle's exceptions: a problem of the page, too little memory, or an unusable process.
+
+Paddle's C++ errors arrive as Python's built-in exceptions with the text of its sources, so only the text shows
+the kind. `build_nvidia_error_msg` in paddle/phi/core/enforce.h writes "CUDA error(<number>), <text>", "CUDNN
+error(<number>), <status>" and "CUBLAS error(<number>). <text>". The allocators raise ResourceExhausted, in Python a
+MemoryError, as "Out of memory error on GPU <n>. Cannot allocate ...". The texts were copied from these sources; none
+was observed on a GPU.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+
+# https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html: after these, every later call fails, too.
+_STICKY_CUDA = (
+    3,  # cudaErrorInitializationError
+    4,  # cudaErrorCudartUnloading
+    46,  # cudaErrorDevicesUnavailable
+    100,  # cudaErrorNoDevice
+    201,  # cudaErrorDeviceUninitialized
+    214,  # cudaErrorECCUncorrectable
+    700,  # cudaErrorIllegalAddress
+    702,  # cudaErrorLaunchTimeout
+    709,  # cudaErrorContextIsDestroyed
+    710,  # cudaErrorAssert
+    714,  # cudaErrorHardwareStackError
+    715,  # cudaErrorIllegalInstruction
+    716,  # cudaErrorMisalignedAddress
+    717,  # cudaErrorInvalidAddressSpace
+    718,  # cudaErrorInvalidPc
+    719,  # cudaErrorLaunchFailure
+    999,  # cudaErrorUnknown
+)
+_POISON_TEXT = re.compile(
+    rf"CUDA error\((?:{'|'.join(map(str, _STICKY_CUDA))})\)"
+    r"|CUDNN error\(\d+\), CUDNN_STATUS_(?:NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION_FAILED)\w*"
+    r"|CUBLAS error\((?:1|13|14)\)"  # NOT_INITIALIZED, EXECUTION_FAILED, INTERNAL_ERROR
+)
+# The client's exceptions for a server that cannot be reached. Its timeouts are left to the worker's own deadline.
+_UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError")
+# The client's exceptions for an error response, which may concern this crop or every crop.
+_SERVER_ERROR_CLASSES = ("InternalServerError", "NotFoundError", "AuthenticationError", "PermissionDeniedError")
+_OUT_OF_MEMORY_TEXT = re.compile(
+    r"Out of memory error on GPU|\(ResourceExhausted\)|ResourceExhaustedError|CUDA error\(2\)"
+    r"|CUDNN_STATUS_ALLOC_FAILED|CUBLAS error\(3\)"
+)
+
+
+class Failure(Enum):
+    """The kind of a failed call, which decides what happens to the next calls."""
+
+    PAGE = auto()
+    OUT_OF_MEMORY = auto()
+    POISONED = auto()
+    SERVER_FAILED = auto()  # the page or the server is the cause: a test request must show which
+
+
+def classify(error: BaseException) -> tuple[Failure, str]:
+    """Return the kind of the failure and the text that shows it, such as "CUDA error(700)"; empty for `PAGE`."""
+    causes = [(cause, str(cause)) for cause in _error_chain(error)]
+    for _, text in causes:
+        if match := _POISON_TEXT.search(text):
+            return Failure.POISONED, match[0]
+    for cause, _ in causes:
+        if type(cause).__name__ in _UNREACHABLE_CLASSES:
+            return Failure.POISONED, type(cause).__name__
+        if type(cause).__name__ in _SERVER_ERROR_CLASSES:
+            return Failure.SERVER_FAILED, type(cause).__name__
+    for cause, text in causes:
+        if match := _OUT_OF_MEMORY_TEXT.search(text):
+            return Failure.OUT_OF_MEMORY, match[0]
+        if isinstance(cause, MemoryError):
+            return Failure.OUT_OF_MEMORY, "MemoryError"
+    return Failure.PAGE, ""
+
+
+def _error_chain(error: BaseException) -> Iterator[BaseException]:
+    visited_ids: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in visited_ids:
+        visited_ids.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
