@@ -12,12 +12,12 @@ from ocr_worker.batch.collecting import Collector, assemble, outcome_of, results
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import Document, JobTimes, Look, PlannedJob, Slice, SliceRow, Stamp, State
+from ocr_worker.batch.model import BatchDocument, JobStatus, JobTimes, PlannedJob, Slice, SliceRow, Stamp, State
 from ocr_worker.batch.planning import jobs_of_later_pages
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
 from support.responses import response
 
-KNOWN = Document(7, "report.pdf", "/in/report.pdf", None, "{}", "abc", 4, "waiting")
+KNOWN = BatchDocument(7, "report.pdf", "/in/report.pdf", None, "{}", "abc", 4, "waiting")
 
 
 def page(number: int, code: str | None = None, retryable: bool = False, **more: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
     first = row(1, range(1, 4))
     results = results_of(answer(page(1), page(2), page(3), page_count=8), [first])
     assert outcome_of(results, [first], {7: None}, tries=3).lengths == {7: 8}
-    url = Document(7, "a.pdf", "https://example.com/a.pdf", None, "{}", None, None, "waiting")
+    url = BatchDocument(7, "a.pdf", "https://example.com/a.pdf", None, "{}", None, None, "waiting")
     rest = jobs_of_later_pages(url, 3, 8)
     assert [job.slices for job in rest] == [[Slice(7, (4, 5))], [Slice(7, (6, 7, 8))]]
 
@@ -128,7 +128,7 @@ def batch(tmp_path: Path) -> tuple[Collector, Ledger]:
     return Collector(folder, ledger, job_pages=10, tries=1), ledger
 
 
-def collect(collector: Collector, ledger: Ledger, look: Look) -> None:
+def collect(collector: Collector, ledger: Ledger, look: JobStatus) -> None:
     for job in ledger.jobs_to_send(10):
         collector.collect(job, look)
 
@@ -136,12 +136,12 @@ def collect(collector: Collector, ledger: Ledger, look: Look) -> None:
 @pytest.mark.parametrize(
     ("look", "code"),
     [
-        (Look(State.COLLECTED, None, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
-        (Look(State.COLLECTED, answer(page(1)), times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
-        (Look(State.TIMED_OUT, times=JobTimes(2.0, 1.0)), "JOB_TIMED_OUT"),
-        (Look(State.CANCELLED, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
+        (JobStatus(State.COLLECTED, None, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
+        (JobStatus(State.COLLECTED, answer(page(1)), times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
+        (JobStatus(State.TIMED_OUT, times=JobTimes(2.0, 1.0)), "JOB_TIMED_OUT"),
+        (JobStatus(State.CANCELLED, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
         (
-            Look(
+            JobStatus(
                 State.FAILED,
                 error=ErrorInfo(code="CODE", message="m", retryable=False),
                 times=JobTimes(2.0, 1.0),
@@ -151,7 +151,7 @@ def collect(collector: Collector, ledger: Ledger, look: Look) -> None:
     ],
     ids=["no response", "other documents", "timed out", "cancelled", "failed"],
 )
-def test_a_job_without_an_answer_loses_nothing(batch: tuple[Collector, Ledger], look: Look, code: str) -> None:
+def test_a_job_without_an_answer_loses_nothing(batch: tuple[Collector, Ledger], look: JobStatus, code: str) -> None:
     """A job that ended without a response that holds its documents is sent again in parts; in the end every page is
     counted as failed with the reason, and all seconds are counted."""
     collector, ledger = batch
@@ -178,7 +178,7 @@ def test_a_response_of_a_failed_job_is_believed(batch: tuple[Collector, Ledger])
         for number in (1, 2)
     ]
     error = ErrorInfo(code="CODE_1", message="m", retryable=False)
-    collect(collector, ledger, Look(State.FAILED, ParseResponse.read(response(*documents)), error))
+    collect(collector, ledger, JobStatus(State.FAILED, ParseResponse.read(response(*documents)), error))
     assert ledger.planned_job_count() == 0
     assert [summary.errors for summary in ledger.document_summaries()] == [{"CODE_1": 2}, {"CODE_2": 2}]
 
@@ -195,7 +195,7 @@ def test_what_an_answer_had_to_leave_out_is_a_warning_of_each_document(
     collect(
         collector,
         ledger,
-        Look(State.COLLECTED, ParseResponse.read(response(*documents, degraded=["figures", "blocks"]))),
+        JobStatus(State.COLLECTED, ParseResponse.read(response(*documents, degraded=["figures", "blocks"]))),
     )
     assert ledger.summary().warnings == {"DEGRADED": 2}
     entry = json.loads((tmp_path / "out" / "b.pdf" / "document.json").read_text())

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ocr_worker.batch import rates
-from ocr_worker.batch.model import Health
+from ocr_worker.batch.model import ServiceHealth
 from ocr_worker.batch.rates import AttemptFailed, Gate, Patience, Retries, Window
 from support.waiting import PATIENCE_S
 
@@ -241,7 +241,7 @@ def test_before_anything_is_known_a_few_jobs_are_sent() -> None:
     """At the start the service's own word counts, then the number of its workers."""
     window = Window(4, Clock())
     assert window.size == 4
-    window.set_health(Health(workers=5, in_queue=0))
+    window.set_health(ServiceHealth(workers=5, in_queue=0))
     assert window.size == 20
 
 

@@ -25,7 +25,7 @@ from ocr_worker import extras
 with extras.needed_by("the batch client", "batch"):
     from ocr_worker.batch.batch import Batch
     from ocr_worker.batch.inputs import Item, gather
-    from ocr_worker.batch.model import BatchSummary, DocumentSummary, Health, JobTimes, Look, Service, State
+    from ocr_worker.batch.model import BatchSummary, DocumentSummary, JobStatus, JobTimes, Service, ServiceHealth, State
     from ocr_worker.batch.remote import RemoteEndpoint
     from ocr_worker.batch.runner import RunOptions
 
@@ -33,13 +33,13 @@ __all__ = [
     "Batch",
     "BatchSummary",
     "DocumentSummary",
-    "Health",
     "Item",
+    "JobStatus",
     "JobTimes",
-    "Look",
     "RemoteEndpoint",
     "RunOptions",
     "Service",
+    "ServiceHealth",
     "State",
     "gather",
 ]

@@ -57,7 +57,7 @@ class Batch:
         """Send jobs to this service, which is closed with the batch."""
         self._service = service
 
-    def look(self) -> None:
+    def open_read_only(self) -> None:
         """Open the ledger only to read it, beside a run that may be at work."""
         self.ledger = Ledger(self.folder.ledger)
 

@@ -20,10 +20,10 @@ from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import (
     NOT_MEASURED,
-    Document,
-    Job,
+    BatchDocument,
+    BatchJob,
+    JobStatus,
     JobTimes,
-    Look,
     PlannedJob,
     Slice,
     SliceRow,
@@ -124,15 +124,15 @@ def _with_degradation(results: Mapping[int, DocumentResult], response: ParseResp
     return {row: result.model_copy(update={"warnings": [*result.warnings, warning]}) for row, result in results.items()}
 
 
-def _failure_of(look: Look) -> ErrorInfo:
+def _failure_of(status: JobStatus) -> ErrorInfo:
     """Return why a job that ended has no result for all of its slices."""
-    if look.state is State.TIMED_OUT:
+    if status.state is State.TIMED_OUT:
         return error_info(JobTimedOut("the job ran into the endpoint's execution timeout"))
-    if look.state is State.CANCELLED:
+    if status.state is State.CANCELLED:
         return error_info(JobFailed("the job was cancelled at the endpoint"))
-    if look.state is State.COLLECTED:
+    if status.state is State.COLLECTED:
         return error_info(JobFailed("the answer is none of this worker's: it lacks documents of the job"))
-    return look.error or error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
+    return status.error or error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
 
 
 # --------------------------------------------------------------------------- a whole document
@@ -151,7 +151,7 @@ class Assembled:
 
 
 def assemble(
-    document: Document,
+    document: BatchDocument,
     rows: Sequence[SliceRow],
     answers: Mapping[int, DocumentResult],
     failures: Mapping[int, ErrorInfo],
@@ -181,7 +181,7 @@ def assemble(
 
 
 def failed_pages(
-    document: Document,
+    document: BatchDocument,
     rows: Sequence[SliceRow],
     answers: Mapping[int, DocumentResult],
     failures: Mapping[int, ErrorInfo],
@@ -191,7 +191,7 @@ def failed_pages(
 
 
 def _pages(
-    document: Document,
+    document: BatchDocument,
     rows: Sequence[SliceRow],
     answers: Mapping[int, DocumentResult],
     failures: Mapping[int, ErrorInfo],
@@ -219,7 +219,7 @@ def _missing(number: int, error: ErrorInfo) -> PageResult:
     return PageResult(page=number, status="failed", error=error.model_copy(update={"retryable": False}))
 
 
-def _warnings(document: Document, results: Sequence[DocumentResult]) -> list[PageWarning]:
+def _warnings(document: BatchDocument, results: Sequence[DocumentResult]) -> list[PageWarning]:
     """Return the warnings of the document as a whole, each code once."""
     warnings = {warning.code: warning for result in results for warning in result.warnings}
     # Whether pages past the end were asked for is a question to the document: a slice of a URL asks for pages that
@@ -245,22 +245,22 @@ class Collector:
         self._tries = tries
         self.on_fault: OnFault = lambda name, status, code: None
 
-    def contents_of(self, job: Job) -> tuple[list[SliceRow], list[Document]]:
+    def contents_of(self, job: BatchJob) -> tuple[list[SliceRow], list[BatchDocument]]:
         """Return the job's slices, and the document of each."""
         rows = self._ledger.slices_of_job(job.id)
         return rows, [self._ledger.document(row.slice.document) for row in rows]
 
-    def record_unreadable(self, document: Document, error: ErrorInfo) -> None:
+    def record_unreadable(self, document: BatchDocument, error: ErrorInfo) -> None:
         """Record that the document cannot be opened. Raises BatchUnusable."""
         self._ledger.record_unreadable(document.id, error)
         self.on_fault(document.name, "failed", error.code)
 
-    def collect(self, job: Job, look: Look) -> None:
+    def collect(self, job: BatchJob, status: JobStatus) -> None:
         """Keep the answer of a job that ended, or act upon its failure. Raises BatchUnusable."""
         rows, documents = self.contents_of(job)
-        response, results = look.response, results_of(look.response, rows)
+        response, results = status.response, results_of(status.response, rows)
         if response is None or len(results) < len(rows):
-            self._handle_failure(job, rows, _failure_of(look), look.times)
+            self._handle_failure(job, rows, _failure_of(status), status.times)
             return
         results = _with_degradation(results, response)
         self._note_engine(response)
@@ -274,14 +274,14 @@ class Collector:
             if page_count := outcome.lengths.get(document.id):
                 lengths[document.id] = (page_count, len(document.pages_of(page_count)))
                 more += jobs_of_later_pages(document, self._job_pages, page_count)
-        self._ledger.record_end(job.id, State.COLLECTED, outcome.counts, look.times, more, lengths)
+        self._ledger.record_end(job.id, State.COLLECTED, outcome.counts, status.times, more, lengths)
         self._settle(documents)
 
-    def fail(self, job: Job, error: OcrWorkerError) -> None:
+    def fail(self, job: BatchJob, error: OcrWorkerError) -> None:
         """Act upon the failure of a job that has no answer. Raises BatchUnusable."""
         self._handle_failure(job, self._ledger.slices_of_job(job.id), error_info(error), NOT_MEASURED)
 
-    def _handle_failure(self, job: Job, rows: Sequence[SliceRow], error: ErrorInfo, times: JobTimes) -> None:
+    def _handle_failure(self, job: BatchJob, rows: Sequence[SliceRow], error: ErrorInfo, times: JobTimes) -> None:
         parts = [row.slice for row in rows]
         is_too_much = error.code in _HALVED
         halves = halve(parts[0]) if is_too_much and len(parts) == 1 else []
@@ -303,13 +303,13 @@ class Collector:
         """Assemble the documents whose last job an earlier run collected. Raises BatchUnusable."""
         self._settle(self._ledger.planned_documents())
 
-    def _settle(self, documents: Sequence[Document]) -> None:
+    def _settle(self, documents: Sequence[BatchDocument]) -> None:
         for stale in documents:
             document = self._ledger.document(stale.id)
             if document.status == "waiting" and not self._ledger.has_unfinished_jobs(document.id):
                 self._finish(document)
 
-    def retry(self, document: Document) -> None:
+    def retry(self, document: BatchDocument) -> None:
         """Plan the document's failed pages once more."""
         rows, answers, failures = self._answers_of(document)
         pages = failed_pages(document, rows, answers, failures)
@@ -317,7 +317,7 @@ class Collector:
         parts = [Slice(document.id, part, is_cut) for part in split_evenly(pages, self._job_pages)]
         self._ledger.reopen(document.id, parts, document.options)
 
-    def _finish(self, document: Document) -> None:
+    def _finish(self, document: BatchDocument) -> None:
         rows, answers, failures = self._answers_of(document)
         whole = assemble(document, rows, answers, failures)
         files = self._folder.put_document(document.name, whole.result) if whole.result else {}
@@ -328,7 +328,9 @@ class Collector:
             self.on_fault(document.name, whole.status, whole.error.code if whole.error else None)
         self._drop_answers({row.job for row in rows})
 
-    def _answers_of(self, document: Document) -> tuple[list[SliceRow], dict[int, DocumentResult], dict[int, ErrorInfo]]:
+    def _answers_of(
+        self, document: BatchDocument
+    ) -> tuple[list[SliceRow], dict[int, DocumentResult], dict[int, ErrorInfo]]:
         rows = self._ledger.slices_of_document(document.id)
         jobs = sorted({row.job for row in rows})
         answers: dict[int, DocumentResult] = {}

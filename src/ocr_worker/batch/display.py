@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ocr_worker.batch.model import BatchSummary, State
-from ocr_worker.batch.status import LOST, cleaned, duration, money, rate, share, status_lines
+from ocr_worker.batch.status import FAILED_STATES, cleaned, duration, money, rate, share, status_lines
 
 Clock = Callable[[], float]
 
@@ -169,6 +169,6 @@ def _jobs(summary: BatchSummary) -> list[str]:
         "to send": jobs.get(State.PLANNED, 0),
         "queued": jobs.get(State.SUBMITTING, 0) + jobs.get(State.QUEUED, 0),
         "running": jobs.get(State.RUNNING, 0),
-        "failed": sum(jobs.get(state, 0) for state in LOST),
+        "failed": sum(jobs.get(state, 0) for state in FAILED_STATES),
     }
     return [f"{number:,} {word}" for word, number in numbers.items() if number]

@@ -27,11 +27,11 @@ from ocr_worker.batch.folders import RESERVED
 from ocr_worker.batch.inputs import Item, is_url
 from ocr_worker.batch.model import (
     NOT_MEASURED,
-    OPEN,
+    OPEN_STATES,
+    BatchDocument,
+    BatchJob,
     BatchSummary,
-    Document,
     DocumentSummary,
-    Job,
     JobTimes,
     PlannedJob,
     Slice,
@@ -74,7 +74,7 @@ CREATE INDEX faults_by_document ON faults (document);
 """
 
 _ADD_TIMES = "execution_s = execution_s + ?, delay_s = delay_s + ?"
-_UNFINISHED = (State.PLANNED, *OPEN)
+_UNFINISHED_STATES = (State.PLANNED, *OPEN_STATES)
 
 
 class Database:
@@ -155,34 +155,34 @@ class Ledger(Database):
 
     # ----------------------------------------------------------------- documents: read
 
-    def documents(self) -> list[Document]:
+    def documents(self) -> list[BatchDocument]:
         """Return all documents, in the order in which they were added."""
         return self._documents("1")
 
-    def document(self, document: int) -> Document:
+    def document(self, document: int) -> BatchDocument:
         """Return one document."""
         return self._documents("id = ?", document)[0]
 
-    def unplanned_documents(self) -> list[Document]:
+    def unplanned_documents(self) -> list[BatchDocument]:
         """Return the documents that no job holds yet."""
         return self._documents("planned = 0 AND status = 'waiting'")
 
-    def planned_documents(self) -> list[Document]:
+    def planned_documents(self) -> list[BatchDocument]:
         """Return the documents that jobs hold and that have no result yet."""
         return self._documents("planned = 1 AND status = 'waiting'")
 
-    def unsuccessful_documents(self, code: str | None = None) -> list[Document]:
+    def unsuccessful_documents(self, code: str | None = None) -> list[BatchDocument]:
         """Return the documents that failed in part or whole or were cancelled; with `code`, those with this error."""
         where = "status IN ('failed', 'partial', 'cancelled')"
         if code is None:
             return self._documents(where)
         return self._documents(f"{where} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
 
-    def _documents(self, where: str, *values: Any) -> list[Document]:
+    def _documents(self, where: str, *values: Any) -> list[BatchDocument]:
         columns = "id, name, source, pages, options, sha256, page_count, status"
         rows = self._query(f"SELECT {columns} FROM documents WHERE {where} ORDER BY id", *values)
         return [
-            Document(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
+            BatchDocument(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
             for row_id, name, source, pages, *rest in rows
         ]
 
@@ -279,25 +279,25 @@ class Ledger(Database):
     def cancel_all(self) -> None:
         """Cancel the jobs that have not ended, and the documents without a result."""
         with self.transaction():
-            sql = f"UPDATE jobs SET state = 'cancelled' WHERE state IN ({_marks(_UNFINISHED)})"
-            self._db.execute(sql, _UNFINISHED)
+            sql = f"UPDATE jobs SET state = 'cancelled' WHERE state IN ({_marks(_UNFINISHED_STATES)})"
+            self._db.execute(sql, _UNFINISHED_STATES)
             self._db.execute("UPDATE documents SET status = 'cancelled', planned = 1 WHERE status = 'waiting'")
 
     # ----------------------------------------------------------------- jobs: read
 
-    def jobs_to_send(self, limit: int) -> list[Job]:
+    def jobs_to_send(self, limit: int) -> list[BatchJob]:
         """Return the first planned jobs that are due, and those whose submission did not end."""
         return self._jobs((State.SUBMITTING, State.PLANNED), limit)
 
-    def jobs_at_service(self) -> list[Job]:
+    def jobs_at_service(self) -> list[BatchJob]:
         """Return the jobs that are queued or running at the service."""
         return self._jobs((State.QUEUED, State.RUNNING))
 
-    def open_jobs(self) -> list[Job]:
+    def open_jobs(self) -> list[BatchJob]:
         """Return the jobs that the service may have: queued, running, or being submitted."""
-        return self._jobs(OPEN)
+        return self._jobs(OPEN_STATES)
 
-    def _jobs(self, states: Sequence[State], limit: int = -1) -> list[Job]:
+    def _jobs(self, states: Sequence[State], limit: int = -1) -> list[BatchJob]:
         rows = self._query(
             "SELECT id, state, service_id, pages, attempts, options FROM jobs"
             f" WHERE state IN ({_marks(states)}) AND not_before <= ? ORDER BY id LIMIT ?",
@@ -305,7 +305,7 @@ class Ledger(Database):
             time.time(),
             limit,
         )
-        return [Job(job, State(state), *rest) for job, state, *rest in rows]
+        return [BatchJob(job, State(state), *rest) for job, state, *rest in rows]
 
     def planned_job_count(self) -> int:
         """Return the number of jobs that are to be sent, now or later."""
@@ -319,9 +319,9 @@ class Ledger(Database):
         """Return whether any job of the document has not ended."""
         sql = (
             f"SELECT 1 FROM slices JOIN jobs ON jobs.id = job"
-            f" WHERE document = ? AND state IN ({_marks(_UNFINISHED)}) LIMIT 1"
+            f" WHERE document = ? AND state IN ({_marks(_UNFINISHED_STATES)}) LIMIT 1"
         )
-        return bool(self._query(sql, document, *_UNFINISHED))
+        return bool(self._query(sql, document, *_UNFINISHED_STATES))
 
     def is_answer_needed(self, job: int) -> bool:
         """Return whether a document of the job has no complete result, so that the job's answer must be kept."""

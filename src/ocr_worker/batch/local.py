@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from ocr_worker import threads
-from ocr_worker.batch.model import ENDED, Health, JobTimes, Json, Look, State
+from ocr_worker.batch.model import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
 from ocr_worker.parsing.pipeline import Pipeline
@@ -34,7 +34,7 @@ class LocalPipeline:
         self.jobs_at_once = settings.jobs_at_once
         self.payload_bytes = 200_000_000
         self._settings = settings
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, _LocalJob] = {}
         self._places = asyncio.Semaphore(settings.jobs_at_once)
         self._starting: Future[Pipeline] | None = None
         self._lost: OcrWorkerError | None = None
@@ -49,26 +49,26 @@ class LocalPipeline:
         if self._lost:
             raise EngineUnavailable(f"the engine is gone ({self._lost.code}: {self._lost}); start the command again")
         self._forget()
-        job = _Job(str(uuid.uuid4()), job_input, execution_timeout_s)
+        job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(JobHost(pipeline), job))
         return job.id
 
-    async def look(self, job_id: str) -> Look:
+    async def status(self, job_id: str) -> JobStatus:
         """See `Service`."""
         job = self._jobs.get(job_id)
         if job is None:
             raise JobExpired("this process does not know the job: it is an earlier run's, or was answered a while ago")
-        return job.look()
+        return job.status()
 
     async def cancel(self, job_id: str) -> None:
         """See `Service`."""
         if job := self._jobs.get(job_id):
             job.stop(State.CANCELLED)
 
-    async def health(self) -> Health:
+    async def health(self) -> ServiceHealth:
         """See `Service`."""
-        return Health(workers=1, in_queue=sum(job.state is State.QUEUED for job in self._jobs.values()))
+        return ServiceHealth(workers=1, in_queue=sum(job.state is State.QUEUED for job in self._jobs.values()))
 
     async def close(self) -> None:
         """See `Service`. What hangs is left behind: all threads are daemons."""
@@ -114,7 +114,7 @@ class LocalPipeline:
 
     # ----------------------------------------------------------------- jobs
 
-    async def _run(self, host: JobHost, job: _Job) -> None:
+    async def _run(self, host: JobHost, job: _LocalJob) -> None:
         """Wait for a place, then run the job."""
         async with self._places:
             try:
@@ -130,7 +130,7 @@ class LocalPipeline:
         self._jobs = {name: job for name, job in self._jobs.items() if not job.is_over()}
 
 
-class _Job:
+class _LocalJob:
     """One job. All but `on_page` runs on the event loop. `look` stops one that runs too long, as an endpoint would."""
 
     def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float) -> None:
@@ -159,13 +159,13 @@ class _Job:
 
     def end(self, response: ParseResponse | None = None, error: ErrorInfo | None = None) -> None:
         """End the job with its response, or with the error that it has none for; no effect after `stop`."""
-        if self.state not in ENDED:
+        if self.state not in ENDED_STATES:
             self._response, self._error = response, job_error(response) if response else error
             self._settle(State.FAILED if self._error else State.COLLECTED)
 
     def stop(self, state: State) -> None:
         """End the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
-        if self.state not in ENDED:
+        if self.state not in ENDED_STATES:
             self._settle(state)
             if self.task:
                 self.task.cancel()
@@ -173,17 +173,17 @@ class _Job:
     def _settle(self, state: State) -> None:
         self.state, self._ended_at = state, time.monotonic()
 
-    def look(self) -> Look:
+    def status(self) -> JobStatus:
         """How the job stands."""
         if self.state is State.RUNNING and self._execution_s() > self._execution_timeout_s:
             self.stop(State.TIMED_OUT)
-        if self.state in ENDED:
+        if self.state in ENDED_STATES:
             self._told_at = self._told_at or time.monotonic()
         times = JobTimes(
-            execution_s=self._execution_s() if self.state in ENDED else 0.0,
+            execution_s=self._execution_s() if self.state in ENDED_STATES else 0.0,
             delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
         )
-        return Look(self.state, self._response, self._error, times, self._pages_done)
+        return JobStatus(self.state, self._response, self._error, times, self._pages_done)
 
     def is_over(self) -> bool:
         """Whether the answer was told and kept long enough."""

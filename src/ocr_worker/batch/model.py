@@ -31,8 +31,8 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN = (State.SUBMITTING, State.QUEUED, State.RUNNING)
-ENDED = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, State.CANCELLED)
+OPEN_STATES = (State.SUBMITTING, State.QUEUED, State.RUNNING)
+ENDED_STATES = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, State.CANCELLED)
 
 
 class Stamp(NamedTuple):
@@ -44,7 +44,7 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class BatchDocument:
     """A document of the ledger.
 
     name: its folder below the batch's. source: absolute path or http(s) URL. ranges: the pages asked for; None: all.
@@ -95,7 +95,7 @@ class PlannedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class BatchJob:
     """A batch job of the ledger. pages: their number. attempts: how often it failed."""
 
     id: int
@@ -132,7 +132,7 @@ NOT_MEASURED = JobTimes()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class JobStatus:
     """What a service says of a job.
 
     state: QUEUED, RUNNING, COLLECTED, FAILED, TIMED_OUT or CANCELLED. response: of a job that ended; None: it has none,
@@ -147,7 +147,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class ServiceHealth:
     """Workers of a service (idle, running or starting), and jobs in its queue, including those of other clients."""
 
     workers: int
@@ -169,7 +169,7 @@ class Service(Protocol):
         """
         ...
 
-    async def look(self, job_id: str) -> Look:
+    async def status(self, job_id: str) -> JobStatus:
         """Return the state of a job. Raises JobExpired: the service does not know it (any more); EndpointUnavailable;
         AuthenticationFailed."""
         ...
@@ -178,7 +178,7 @@ class Service(Protocol):
         """Stop a job; one that is unknown or has ended is no error. Raises EndpointUnavailable."""
         ...
 
-    async def health(self) -> Health:
+    async def health(self) -> ServiceHealth:
         """Return the service's workers and queue. Raises EndpointUnavailable, AuthenticationFailed."""
         ...
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from ocr_worker import threads
 from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import Document, PlannedJob, Slice
+from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice
 from ocr_worker.batch.sending import FileCounter
 from ocr_worker.errors import PageOutOfRange, SourceTooLarge, typed
 from ocr_worker.settings import Settings
@@ -26,7 +26,7 @@ from ocr_worker.wire.page_ranges import Range, select_pages
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ErrorInfo
 
-OnUnreadable = Callable[[Document, ErrorInfo], None]
+OnUnreadable = Callable[[BatchDocument, ErrorInfo], None]
 
 _ENTRY_BYTES = 2_000  # of a document's JSON besides its bytes, with room to spare
 _CUT_SHARE = 0.8  # of a job's bytes for a cut part: pages differ in size
@@ -130,7 +130,7 @@ def later_pages(ranges: Sequence[Range] | None, most: int, page_count: int) -> l
     return [page for page in select_pages(ranges, page_count) if page not in planned]
 
 
-def jobs_of_later_pages(document: Document, job_pages: int, page_count: int) -> list[PlannedJob]:
+def jobs_of_later_pages(document: BatchDocument, job_pages: int, page_count: int) -> list[PlannedJob]:
     """Return jobs for the later pages of a document whose first pages told its length."""
     pages = later_pages(document.ranges, job_pages, page_count)
     return [PlannedJob(document.options, [Slice(document.id, part)]) for part in split_evenly(pages, job_pages)]
@@ -183,7 +183,7 @@ class Planner:
         while self._ledger.planned_job_count() > _AHEAD:
             await asyncio.sleep(_TICK_S)
 
-    async def _counted(self, document: Document) -> CountedDocument | None:
+    async def _counted(self, document: BatchDocument) -> CountedDocument | None:
         """Return what is known of the document, and record it; None for one that cannot be read, which has failed."""
         if is_url(document.source):
             return CountedDocument(document.id, 0, None, document.ranges, document.options)

@@ -27,7 +27,7 @@ from typing import TypeVar
 import stamina
 from aiolimiter import AsyncLimiter
 
-from ocr_worker.batch.model import Health
+from ocr_worker.batch.model import ServiceHealth
 from ocr_worker.log import event
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Window:
         """Count a job that ended."""
         self._ends.append(self._clock())
 
-    def set_health(self, health: Health) -> None:
+    def set_health(self, health: ServiceHealth) -> None:
         """Take the number of the service's workers in."""
         self._workers = health.workers
 

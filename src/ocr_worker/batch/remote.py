@@ -25,7 +25,7 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker import threads
-from ocr_worker.batch.model import Health, JobTimes, Json, Look, State
+from ocr_worker.batch.model import JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.batch.rates import AttemptFailed, Gate, Retries
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -57,7 +57,7 @@ _CALLS_PER_S, _CALLS_AT_ONCE = 80, 40
 _CANCELS_PER_S, _CANCELS_AT_ONCE = 5, 10
 _DOWNLOADS_AT_ONCE = 4  # each is in memory as a whole
 _CONNECT_S = 10.0
-_LOOK_AGAIN_S = 1.0
+_RECHECK_S = 1.0
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
@@ -119,13 +119,13 @@ class RemoteEndpoint:
             raise EndpointUnavailable(f"{self.name} answered without a job's id; it may have the job all the same")
         return job_id
 
-    async def look(self, job_id: str) -> Look:
+    async def status(self, job_id: str) -> JobStatus:
         """See `Service`; an answer in a bucket is fetched. Raises also JobFailed: the answer of a completed job is
         incomplete or none of this worker's; DeliveryFailed."""
         path = f"status/{quote(job_id, safe='')}"
         status, body = await self._call("GET", path)
         if status == 404:  # a replica of the API may not know it yet
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(_RECHECK_S)
             status, body = await self._call("GET", path)
         if status == 404:
             raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
@@ -135,18 +135,18 @@ class RemoteEndpoint:
         output = body.get("output")
         times = JobTimes(_number(body.get("executionTime")) / 1000, _number(body.get("delayTime")) / 1000)
         if state is State.RUNNING:
-            return Look(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
+            return JobStatus(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
         if state is State.COLLECTED:
-            return Look(state, await self._response_of(output), times=times)
+            return JobStatus(state, await self._response_of(output), times=times)
         error = _error_of(body) if state is State.FAILED else None
-        return Look(state, _response(output), error, times)
+        return JobStatus(state, _response(output), error, times)
 
     async def cancel(self, job_id: str) -> None:
         """See `Service`. Raises also AuthenticationFailed."""
         async with self._cancels:
             await self._call("POST", f"cancel/{quote(job_id, safe='')}")
 
-    async def health(self) -> Health:
+    async def health(self) -> ServiceHealth:
         """See `Service`. Workers that are throttled or unhealthy do not count."""
         status, body = await self._call("GET", "health")
         if status >= 400:
@@ -154,7 +154,7 @@ class RemoteEndpoint:
         workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
         # `ready` is newer than the other two, which it sums up.
         ready = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
-        return Health(int(ready + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
+        return ServiceHealth(int(ready + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
 
     async def close(self) -> None:
         """See `Service`."""

@@ -19,7 +19,7 @@ from ocr_worker import threads
 from ocr_worker.batch.collecting import Collector
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import ENDED, Job, Look, Service, State
+from ocr_worker.batch.model import ENDED_STATES, BatchJob, JobStatus, Service, State
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
 from ocr_worker.batch.sending import job_input
@@ -42,8 +42,8 @@ _JOB_S, _PAGE_S = 60.0, 30.0  # a job's execution timeout: so much, and so much 
 _RESEND_S = 3.0  # before a job that the service did not take is sent again
 _HEALTH_S = 10.0  # between two questions for the service's health
 _OUTAGE_S = 300.0  # without an answer of the service, then the run ends
-_LOOK_S = (0.2, 8.0)  # first and longest pause between two looks at a job
-_LOOKS_A_SECOND = 40.0  # over all jobs
+_POLL_S = (0.2, 8.0)  # first and longest pause between two looks at a job
+_POLLS_PER_S = 40.0  # over all jobs
 _TICK_S = 0.25
 
 
@@ -157,10 +157,10 @@ class Runner:
             self._carry(job)
             room -= 1
 
-    def _carry(self, job: Job) -> None:
+    def _carry(self, job: BatchJob) -> None:
         self._carried[job.id] = asyncio.ensure_future(self._carry_through(job))
 
-    def _affordable(self, job: Job) -> bool:
+    def _affordable(self, job: BatchJob) -> bool:
         """Return whether the cost of the job and of all that is under way, by the price of a page so far, fits under
         the limit."""
         price, limit = float(self._ledger.get("price_per_second", "0")), self.options.max_cost
@@ -178,10 +178,10 @@ class Runner:
         self.waiting = None
         return True
 
-    async def _carry_through(self, job: Job) -> None:
+    async def _carry_through(self, job: BatchJob) -> None:
         try:
             service_id = job.service_id if job.state in (State.QUEUED, State.RUNNING) else await self._submit(job)
-            look = await self._end_of(job, service_id or "")
+            status = await self._end_of(job, service_id or "")
         except (AuthenticationFailed, BatchUnusable, EngineUnavailable, Internal, SettingsInvalid):
             raise  # not a failure of this job: a local engine that cannot start, or is gone
         except _NotSent:
@@ -190,9 +190,9 @@ class Runner:
             self.collector.fail(job, error)
         else:
             self._window.job_ended()
-            self.collector.collect(job, look)
+            self.collector.collect(job, status)
 
-    async def _submit(self, job: Job) -> str:
+    async def _submit(self, job: BatchJob) -> str:
         """Send the job and return its id at the service. One whose answer is lost is sent again under the same key."""
         rows, documents = self.collector.contents_of(job)
         work = partial(job_input, job, rows, documents, self._ledger.key, self._service.payload_bytes)
@@ -210,24 +210,24 @@ class Runner:
         self._ledger.mark_queued(job.id, service_id)
         return service_id
 
-    async def _end_of(self, job: Job, service_id: str) -> Look:
+    async def _end_of(self, job: BatchJob, service_id: str) -> JobStatus:
         """Return what the service says of the job when it has ended."""
-        pause, longest = _LOOK_S
+        pause, longest = _POLL_S
         state = job.state
         while True:
             await asyncio.sleep(_jittered(pause))
             # The first look finds quick jobs done; all others share the looks per second.
-            pause = max(min(pause * 1.5, longest), len(self._carried) / _LOOKS_A_SECOND)
+            pause = max(min(pause * 1.5, longest), len(self._carried) / _POLLS_PER_S)
             try:
-                look = await self._service.look(service_id)
+                status = await self._service.status(service_id)
             except EndpointUnavailable as error:
                 self._note_outage(error)
                 continue
             self._note_answer()
-            self._pages_under_way[job.id] = look.pages_done
-            if look.state in ENDED:
-                return look
-            if look.state is State.RUNNING and state is not State.RUNNING:
+            self._pages_under_way[job.id] = status.pages_done
+            if status.state in ENDED_STATES:
+                return status
+            if status.state is State.RUNNING and state is not State.RUNNING:
                 state = State.RUNNING
                 self._ledger.mark_running(job.id)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker.batch.cutting import HAS_FORMS
-from ocr_worker.batch.model import Document, Job, Json, Slice, SliceRow, Stamp
+from ocr_worker.batch.model import BatchDocument, BatchJob, Json, Slice, SliceRow, Stamp
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
@@ -60,7 +60,9 @@ def read_file(path: Path) -> bytes:
         raise SourceRejected(f"the file cannot be read ({error.strerror})") from None
 
 
-def job_input(job: Job, rows: Sequence[SliceRow], documents: Sequence[Document], key: str, payload_bytes: int) -> Json:
+def job_input(
+    job: BatchJob, rows: Sequence[SliceRow], documents: Sequence[BatchDocument], key: str, payload_bytes: int
+) -> Json:
     """Return the job's input, with the idempotency key `key`. documents: that of each row.
 
     Raises SourceRejected: a file has changed; SourceTooLarge: the input has more than `payload_bytes`.
@@ -74,7 +76,7 @@ def job_input(job: Job, rows: Sequence[SliceRow], documents: Sequence[Document],
     return {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
 
 
-def _entry(row: SliceRow, document: Document) -> Json:
+def _entry(row: SliceRow, document: BatchDocument) -> Json:
     entry = {"id": row.wire_id, "pages": format_page_ranges(row.slice.pages)}
     if document.sha256 is None:
         return {**entry, "url": document.source}

@@ -12,7 +12,7 @@ from ocr_worker.batch.model import BatchSummary, State
 from ocr_worker.errors import every_error
 
 STATUSES = ("succeeded", "partial", "failed", "cancelled", "waiting")
-LOST = (State.FAILED, State.TIMED_OUT, State.EXPIRED)
+FAILED_STATES = (State.FAILED, State.TIMED_OUT, State.EXPIRED)
 _LABEL = 12  # columns of a line's first word
 
 _ERRORS = {error.code: error for error in every_error()[1:] if "code" in vars(error)}

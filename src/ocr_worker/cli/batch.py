@@ -214,7 +214,7 @@ def _looking(options: argparse.Namespace) -> Batch:
     if not (options.out / LEDGER).exists():
         raise BatchUnusable(f"{options.out} holds no batch: there is no {LEDGER}")
     batch = Batch(options.out)
-    batch.look()
+    batch.open_read_only()
     return batch
 
 
