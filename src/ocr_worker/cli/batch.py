@@ -158,7 +158,9 @@ async def _at_work(batch: Batch) -> int:
             await asyncio.wait([running], timeout=_SHOWN_EVERY_S)
             if batch.folder.cancel_request.exists():
                 running.cancel()
-            display.update(_live(batch), waiting=interrupts.word() or (batch.runner.waiting if batch.runner else None))
+            display.update(
+                _live(batch), pause_reason=interrupts.word() or (batch.runner.waiting if batch.runner else None)
+            )
         try:
             running.result()
         except asyncio.CancelledError:
