@@ -57,10 +57,10 @@ def test_passing_errors_are_sent_again_and_others_not() -> None:
     pages = page(1), page(2, "ENGINE_TIMED_OUT", True), page(3, "PAGE_FAILED"), page(4, "DEADLINE_EXCEEDED")
     outcome = outcome_of(results_of(answer(*pages), [first]), [first], {7: 4}, tries=2)
     assert outcome.counts == {1: (1, 1, 0)}
-    assert outcome.again == [Slice(7, (2, 4), attempt=2)]
+    assert outcome.retries == [Slice(7, (2, 4), attempt=2)]
     last = row(1, range(1, 5), attempt=2)
     outcome = outcome_of(results_of(answer(*pages), [last]), [last], {7: 4}, tries=2)
-    assert (outcome.counts, outcome.again) == ({1: (1, 3, 0)}, [])
+    assert (outcome.counts, outcome.retries) == ({1: (1, 3, 0)}, [])
 
 
 def test_a_document_that_could_not_be_had_is_sent_again_whole() -> None:
@@ -68,9 +68,9 @@ def test_a_document_that_could_not_be_had_is_sent_again_whole() -> None:
     first = row(1, range(1, 11))
     passing = {"code": "SOURCE_UNAVAILABLE", "message": "m", "retryable": True}
     outcome = outcome_of(results_of(answer(error=passing), [first]), [first], {7: None}, tries=3)
-    assert outcome.again == [Slice(7, tuple(range(1, 11)), attempt=2)]
+    assert outcome.retries == [Slice(7, tuple(range(1, 11)), attempt=2)]
     final = results_of(answer(error={**passing, "retryable": False}), [first])
-    assert outcome_of(final, [first], {7: None}, tries=3).again == []
+    assert outcome_of(final, [first], {7: None}, tries=3).retries == []
 
 
 def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
@@ -102,7 +102,7 @@ def test_slices_come_together_in_page_order_and_the_best_word_counts() -> None:
         (4, None),
     ]
     assert whole.error == expired
-    assert whole.faults == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
+    assert whole.codes == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
 
 
 def test_a_document_of_which_nothing_came_has_no_folder() -> None:
@@ -110,7 +110,7 @@ def test_a_document_of_which_nothing_came_has_no_folder() -> None:
     error = {"code": "DOCUMENT_CORRUPT", "message": "m", "retryable": False}
     whole = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
     assert (whole.status, whole.result, whole.error) == ("failed", None, ErrorInfo(**error))
-    assert whole.faults == {("error", "DOCUMENT_CORRUPT"): 0}
+    assert whole.codes == {("error", "DOCUMENT_CORRUPT"): 0}
 
 
 # --------------------------------------------------------------------------- the collector

@@ -60,7 +60,7 @@ def read_file(path: Path) -> bytes:
         raise SourceRejected(f"the file cannot be read ({error.strerror})") from None
 
 
-def job_input(
+def build_job_input(
     job: BatchJob, rows: Sequence[SliceRow], documents: Sequence[BatchDocument], key: str, payload_bytes: int
 ) -> Json:
     """Return the job's input, with the idempotency key `key`. documents: that of each row.
@@ -87,11 +87,11 @@ def _entry(row: SliceRow, document: BatchDocument) -> Json:
     if hashlib.sha256(data).hexdigest() != document.sha256:
         raise SourceRejected("the file was changed since its pages were counted; run again with --refresh")
     if row.slice.is_cut:
-        data = cut(path, row.slice)
+        data = cut_pages(path, row.slice)
     return {**entry, "base64": base64.b64encode(data).decode()}
 
 
-def cut(path: Path, part: Slice) -> bytes:
+def cut_pages(path: Path, part: Slice) -> bytes:
     """Return a PDF of the slice's pages only, made in a process of its own. Raises SourceTooLarge, SourceRejected."""
     command = [sys.executable, "-m", "ocr_worker.batch.cutting", str(path), *map(str, part.pages)]
     try:
