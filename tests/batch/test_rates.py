@@ -214,10 +214,10 @@ def test_a_cancelled_call_is_not_repeated() -> None:
 
 
 def test_what_may_have_been_done_is_not_repeated() -> None:
-    """With `only_untouched` an attempt that the server may have acted on is the last; others are repeated."""
+    """A call that is not idempotent ends with an attempt that the server may have processed; others are repeated."""
 
-    async def outcome(only_untouched: bool) -> tuple[str, int]:
-        failures = [AttemptFailed("turned away", is_untouched=True), AttemptFailed("silence")]
+    async def outcome(is_idempotent: bool) -> tuple[str, int]:
+        failures = [AttemptFailed("turned away", is_unprocessed=True), AttemptFailed("silence")]
 
         async def attempt() -> str:
             if failures:
@@ -225,13 +225,13 @@ def test_what_may_have_been_done_is_not_repeated() -> None:
             return "done"
 
         try:
-            result = await Retries(20).call("test", attempt, only_untouched=only_untouched)
+            result = await Retries(20).call("test", attempt, is_idempotent=is_idempotent)
         except AttemptFailed as failure:
             result = str(failure)
         return result, len(failures)
 
-    assert run_on(Clock(), outcome(only_untouched=True)) == ("silence", 0)
-    assert run_on(Clock(), outcome(only_untouched=False)) == ("done", 0)
+    assert run_on(Clock(), outcome(is_idempotent=False)) == ("silence", 0)
+    assert run_on(Clock(), outcome(is_idempotent=True)) == ("done", 0)
 
 
 # --------------------------------------------------------------------------- jobs
