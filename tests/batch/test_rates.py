@@ -55,7 +55,7 @@ def test_a_burst_and_then_the_rate() -> None:
     clock = Clock()
 
     async def times() -> list[float]:
-        gate = Gate(10, 3, at_once=10)
+        gate = Gate(10, 3, concurrency=10)
         entered = []
         for _ in range(6):
             async with gate:
@@ -70,7 +70,7 @@ def test_no_ten_seconds_see_more_than_rate_and_burst() -> None:
     clock = Clock()
 
     async def times() -> list[float]:
-        gate = Gate(7, 5, at_once=10)
+        gate = Gate(7, 5, concurrency=10)
         entered = []
         for number in range(500):
             clock.now += (0, 0, 0, 3.7)[number % 4] if number % 50 == 3 else 0
@@ -88,7 +88,7 @@ def test_who_asks_first_goes_first() -> None:
     clock = Clock()
 
     async def order() -> list[int]:
-        gate = Gate(10, 1, at_once=100)
+        gate = Gate(10, 1, concurrency=100)
         entered: list[int] = []
 
         async def call(number: int) -> None:
@@ -113,7 +113,7 @@ def test_one_that_is_cancelled_takes_nothing() -> None:
     clock = Clock()
 
     async def seconds() -> float:
-        gate = Gate(10, 1, at_once=100)
+        gate = Gate(10, 1, concurrency=100)
 
         async def call() -> None:
             async with gate:
@@ -132,7 +132,7 @@ def test_so_many_at_once() -> None:
     """No more calls are inside the gate than it has places; cancelled and failed ones give theirs back."""
 
     async def most() -> int:
-        gate = Gate(1e6, 1000, at_once=3)
+        gate = Gate(1e6, 1000, concurrency=3)
         inside = highest = 0
 
         async def call(number: int) -> None:

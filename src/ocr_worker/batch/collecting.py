@@ -322,8 +322,8 @@ class Collector:
         self._settle(self._ledger.planned_documents())
 
     def _settle(self, documents: Sequence[BatchDocument]) -> None:
-        for stale in documents:
-            document = self._ledger.document(stale.id)
+        for snapshot in documents:
+            document = self._ledger.document(snapshot.id)
             if document.status == "waiting" and not self._ledger.has_unfinished_jobs(document.id):
                 self._finish(document)
 

@@ -48,32 +48,32 @@ class Pace:
         self._clock = clock
         self._samples: deque[tuple[float, int]] = deque()
 
-    def add(self, done: int) -> None:
+    def add(self, pages_done: int) -> None:
         """Record that `done` pages are finished now."""
         now = self._clock()
         if self._samples and now - self._samples[-1][0] < self.SAMPLE_INTERVAL_S:
             return
-        self._samples.append((now, done))
+        self._samples.append((now, pages_done))
         while now - self._samples[0][0] > self.TIME_LEFT_WINDOW_S:
             self._samples.popleft()
 
-    def pages_per_second(self, done: int) -> float | None:
+    def pages_per_second(self, pages_done: int) -> float | None:
         """Return the pages per second over the last minute; None before there are enough samples."""
-        return self._rate(done, self.SPEED_WINDOW_S)
+        return self._rate(pages_done, self.SPEED_WINDOW_S)
 
-    def seconds_left(self, done: int, expected: int) -> float | None:
+    def seconds_left(self, pages_done: int, pages_expected: int) -> float | None:
         """Return the seconds until all pages are finished; None while the speed is unknown or zero."""
-        if done >= expected:
+        if pages_done >= pages_expected:
             return 0.0
-        per_second = self._rate(done, self.TIME_LEFT_WINDOW_S)
-        return (expected - done) / per_second if per_second else None
+        per_second = self._rate(pages_done, self.TIME_LEFT_WINDOW_S)
+        return (pages_expected - pages_done) / per_second if per_second else None
 
-    def _rate(self, done: int, window_s: float) -> float | None:
+    def _rate(self, pages_done: int, window_s: float) -> float | None:
         now = self._clock()
         first = next((sample for sample in self._samples if now - sample[0] <= window_s), None)
         if first is None or now - first[0] < self.SAMPLE_INTERVAL_S:
             return None
-        return max(0.0, (done - first[1]) / (now - first[0]))
+        return max(0.0, (pages_done - first[1]) / (now - first[0]))
 
 
 class Display:
@@ -132,31 +132,32 @@ class Display:
     # ----------------------------------------------------------------- on a terminal
 
     def _lines(self, summary: BatchSummary, pause_reason: str | None) -> RenderableType:
-        done, expected = _done_pages(summary), summary.pages_expected
-        bar = ProgressBar(total=max(1, expected), completed=min(done, expected), complete_style="green")
+        pages_done, pages_expected = _done_pages(summary), summary.pages_expected
+        total, completed = max(1, pages_expected), min(pages_done, pages_expected)
+        bar = ProgressBar(total=total, completed=completed, complete_style="green")
         table = Table.grid(padding=(0, 1, 0, 0), expand=True)
         table.add_column(width=_LABEL_WIDTH, no_wrap=True, style="bold")
         table.add_column(no_wrap=True)
         table.add_column(ratio=1)
         table.add_column(justify="right", width=6, no_wrap=True)
-        table.add_row("pages", f"{done:,}/{expected:,}", bar, format_share(done, expected))
+        table.add_row("pages", f"{pages_done:,}/{pages_expected:,}", bar, format_share(pages_done, pages_expected))
         rows = {"documents": _documents(summary), "jobs": _jobs(summary), "speed": self._speed(summary)}
         lines = [_row(label, ", ".join(words)) for label, words in rows.items() if words]
         return Group(*lines[:1], table, *lines[1:], *(_row("waiting", text) for text in _pause_lines(pause_reason)))
 
     def _speed(self, summary: BatchSummary) -> list[str]:
-        done = _done_pages(summary)
-        per_second = self._pace.pages_per_second(done)
-        seconds_left = self._pace.seconds_left(done, summary.pages_expected)
+        pages_done = _done_pages(summary)
+        per_second = self._pace.pages_per_second(pages_done)
+        seconds_left = self._pace.seconds_left(pages_done, summary.pages_expected)
         phrases = [f"{format_rate(per_second)} pages/s"] if per_second is not None else []
         if seconds_left:
-            more = " or more" if summary.documents_of_unknown_length else ""
-            phrases.append(f"about {format_duration(max(seconds_left, 10.0))} left{more}")
+            suffix = " or more" if summary.documents_of_unknown_length else ""
+            phrases.append(f"about {format_duration(max(seconds_left, 10.0))} left{suffix}")
         return phrases + ([format_money(summary.cost)] if summary.cost is not None else [])
 
     def _plain(self, summary: BatchSummary) -> list[str]:
-        ended, total = _ended_documents(summary), sum(summary.documents.values())
-        counts = [f"{ended:,}/{total:,} documents", f"{_done_pages(summary):,}/{summary.pages_expected:,} pages"]
+        ended_count, total = _ended_documents(summary), sum(summary.documents.values())
+        counts = [f"{ended_count:,}/{total:,} documents", f"{_done_pages(summary):,}/{summary.pages_expected:,} pages"]
         return [*counts, *self._speed(summary), *(["jobs: " + ", ".join(jobs)] if (jobs := _jobs(summary)) else [])]
 
 

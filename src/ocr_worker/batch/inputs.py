@@ -153,7 +153,6 @@ def folder_name(name: str) -> str:
 
     Separators become `__`, other unsafe characters and a leading dot become `_`, and a long name loses its start.
     """
-    plain = _UNSAFE_CHARACTERS.sub("_", name.replace("/", "__").replace("\\", "__"))
-    plain = "_" + plain if plain.startswith(".") or not plain else plain
-    shortened = plain.encode()[-_MAX_NAME_BYTES:] if len(plain.encode()) > _MAX_NAME_BYTES else plain.encode()
-    return shortened.decode(errors="ignore")
+    safe_name = _UNSAFE_CHARACTERS.sub("_", name.replace("/", "__").replace("\\", "__"))
+    safe_name = "_" + safe_name if safe_name.startswith(".") or not safe_name else safe_name
+    return safe_name.encode()[-_MAX_NAME_BYTES:].decode(errors="ignore")

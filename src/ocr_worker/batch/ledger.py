@@ -179,14 +179,14 @@ class Ledger(Database):
 
     def unsuccessful_documents(self, code: str | None = None) -> list[BatchDocument]:
         """Return the documents that are partial, failed or cancelled. code: only documents with this error."""
-        where = "status IN ('failed', 'partial', 'cancelled')"
+        condition = "status IN ('failed', 'partial', 'cancelled')"
         if code is None:
-            return self._documents(where)
-        return self._documents(f"{where} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
+            return self._documents(condition)
+        return self._documents(f"{condition} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
 
-    def _documents(self, where: str, *values: Any) -> list[BatchDocument]:
+    def _documents(self, condition: str, *values: Any) -> list[BatchDocument]:
         columns = "id, name, source, pages, options, sha256, page_count, status"
-        rows = self._query(f"SELECT {columns} FROM documents WHERE {where} ORDER BY id", *values)
+        rows = self._query(f"SELECT {columns} FROM documents WHERE {condition} ORDER BY id", *values)
         return [
             BatchDocument(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
             for row_id, name, source, pages, *rest in rows
@@ -222,12 +222,12 @@ class Ledger(Database):
                     )
             return len(names) - count_before
 
-    def record_length(self, document: int, stamp: Stamp, page_count: int, expected: int) -> None:
+    def record_length(self, document: int, stamp: Stamp, page_count: int, pages_expected: int) -> None:
         """Record the stamp and length of a document's file. expected: number of requested pages that exist."""
         with self.transaction():
             self._db.execute(
                 "UPDATE documents SET size = ?, mtime_ns = ?, sha256 = ?, page_count = ?, expected = ? WHERE id = ?",
-                (*stamp, page_count, expected, document),
+                (*stamp, page_count, pages_expected, document),
             )
 
     def record_unreadable(self, document: int, error: ErrorInfo) -> None:
@@ -368,8 +368,8 @@ class Ledger(Database):
             f"SELECT id, job, document, pages, count, cut, attempt FROM slices WHERE {column} = ? ORDER BY id", value
         )
         return [
-            SliceRow(row, job, Slice(document, _page_numbers(pages, count), bool(cut), attempt))
-            for row, job, document, pages, count, cut, attempt in rows
+            SliceRow(row, job, Slice(document, _page_numbers(pages, count), bool(is_cut), attempt))
+            for row, job, document, pages, count, is_cut, attempt in rows
         ]
 
     # ----------------------------------------------------------------- jobs: change
@@ -384,8 +384,8 @@ class Ledger(Database):
                 self._plan(job)
 
     def _plan(self, job: PlannedJob) -> None:
-        insert = "INSERT INTO jobs (pages, options) VALUES (?, ?)"
-        job_id = self._db.execute(insert, (job.page_count, job.options)).lastrowid
+        sql = "INSERT INTO jobs (pages, options) VALUES (?, ?)"
+        job_id = self._db.execute(sql, (job.page_count, job.options)).lastrowid
         for part in job.slices:
             pages = format_page_ranges(part.pages)
             self._db.execute(
@@ -433,8 +433,8 @@ class Ledger(Database):
             self._db.execute(
                 f"UPDATE jobs SET state = 'failed', code = ?, {_ADD_TIMES} WHERE id = ?", (error.code, *times, job)
             )
-            for planned in jobs:
-                self._plan(planned)
+            for planned_job in jobs:
+                self._plan(planned_job)
 
     def record_end(
         self,
@@ -459,8 +459,8 @@ class Ledger(Database):
             self._db.executemany("UPDATE slices SET parsed = ?, failed = ?, kept = ? WHERE id = ?", rows)
             length_rows = [(*length, document) for document, length in lengths.items()]
             self._db.executemany("UPDATE documents SET page_count = ?, expected = ? WHERE id = ?", length_rows)
-            for planned in jobs:
-                self._plan(planned)
+            for planned_job in jobs:
+                self._plan(planned_job)
 
     # ----------------------------------------------------------------- summaries
 
@@ -475,11 +475,12 @@ class Ledger(Database):
         execution_s, delay_s, resubmitted = self._query(
             "SELECT TOTAL(execution_s), TOTAL(delay_s), TOTAL(MAX(submissions - 1, 0)) FROM jobs"
         )[0]
+        state_rows = self._query("SELECT state, COUNT(*) FROM jobs GROUP BY state")
         price = self.get("price_per_second")
         return BatchSummary(
             service=self.get("service"),
             engine=self.get("engine") or None,
-            jobs={State(state): n for state, n in self._query("SELECT state, COUNT(*) FROM jobs GROUP BY state")},
+            jobs={State(state): count for state, count in state_rows},
             documents=dict(self._query("SELECT status, COUNT(*) FROM documents GROUP BY status")),
             pages_expected=int(pages_expected),
             pages_parsed=int(pages_parsed),
@@ -505,14 +506,17 @@ class Ledger(Database):
         for document, kind, code, pages in self._query("SELECT document, kind, code, pages FROM faults"):
             codes[document, kind][code] = pages
         sql = "SELECT document, TOTAL(parsed), TOTAL(failed) FROM slices GROUP BY document"
-        counts = {document: (int(parsed), int(failed)) for document, parsed, failed in self._query(sql)}
+        counts = {
+            document: (int(parsed_count), int(failed_count))
+            for document, parsed_count, failed_count in self._query(sql)
+        }
         rows = self._query("SELECT id, name, source, status, expected, message, seconds FROM documents ORDER BY id")
         return [
             DocumentSummary(
                 name=name,
                 source=shown(source) if is_url(source) else source,
                 status=status,
-                pages_expected=expected,
+                pages_expected=pages_expected,
                 pages_parsed=counts.get(document, (0, 0))[0],
                 pages_failed=counts.get(document, (0, 0))[1],
                 errors=codes[document, "error"],
@@ -520,7 +524,7 @@ class Ledger(Database):
                 message=message,
                 seconds=seconds,
             )
-            for document, name, source, status, expected, message, seconds in rows
+            for document, name, source, status, pages_expected, message, seconds in rows
         ]
 
 
@@ -538,12 +542,12 @@ def _placeholders(values: Collection[Any]) -> str:
 
 def _unique_name(name: str, names: set[str]) -> str:
     """Return `name`, or the first of `name-2`, `name-3`, ... that is not in `names`, and add it there."""
-    unique, number = name, 1
-    while unique in names:
+    candidate, number = name, 1
+    while candidate in names:
         number += 1
-        unique = f"{name}-{number}"
-    names.add(unique)
-    return unique
+        candidate = f"{name}-{number}"
+    names.add(candidate)
+    return candidate
 
 
 def _encode(value: Mapping[str, Any]) -> str:

@@ -91,8 +91,8 @@ class LocalPipeline:
         if pipeline is None:  # a pipeline that is starting closes itself
             return
         with suppress(Exception):
-            closing = threads.start(pipeline.close, "pipeline-close")
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(closing)), _CLOSE_S)
+            close_future = threads.start(pipeline.close, "pipeline-close")
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(close_future)), _CLOSE_S)
 
     # ----------------------------------------------------------------- the pipeline
 

@@ -62,7 +62,7 @@ class Packer:
     def __init__(self, job_pages: int, payload_bytes: int) -> None:
         self._job_pages = job_pages
         self._payload_bytes = payload_bytes
-        self._current: PlannedJob | None = None
+        self._open_job: PlannedJob | None = None
 
     def add(self, document: CountedDocument) -> list[PlannedJob]:
         """Add a document and return the jobs that are complete now.
@@ -73,19 +73,19 @@ class Packer:
         if len(parts) > 1:
             return [PlannedJob(document.options, [part]) for part, _ in parts]
         ((part, size),) = parts
-        jobs = [] if self._fits(document.options, part, size) else self.remaining()
-        self._current = self._current or PlannedJob(document.options)
-        self._current.slices.append(part)
-        self._current.size += size
+        jobs = [] if self._fits(document.options, part, size) else self.flush()
+        self._open_job = self._open_job or PlannedJob(document.options)
+        self._open_job.slices.append(part)
+        self._open_job.size += size
         return jobs
 
-    def remaining(self) -> list[PlannedJob]:
+    def flush(self) -> list[PlannedJob]:
         """Return the job that is not full yet, if any, and start a new one."""
-        job, self._current = self._current, None
+        job, self._open_job = self._open_job, None
         return [job] if job else []
 
     def _fits(self, options: str, part: Slice, size: int) -> bool:
-        job = self._current
+        job = self._open_job
         return job is None or (
             job.options == options
             and job.page_count + len(part.pages) <= self._job_pages
@@ -133,8 +133,8 @@ def first_pages(ranges: Sequence[Range] | None, max_pages: int) -> list[int]:
 
 def later_pages(ranges: Sequence[Range] | None, max_pages: int, page_count: int) -> list[int]:
     """Return the requested pages that are not among `first_pages`, once the document's length is known."""
-    planned = set(first_pages(ranges, max_pages))
-    return [page for page in select_pages(ranges, page_count) if page not in planned]
+    first = set(first_pages(ranges, max_pages))
+    return [page for page in select_pages(ranges, page_count) if page not in first]
 
 
 def jobs_of_later_pages(document: BatchDocument, job_pages: int, page_count: int) -> list[PlannedJob]:
@@ -182,7 +182,7 @@ class Planner:
             if counted_document and (jobs := packer.add(counted_document)):
                 self._ledger.plan(jobs)
                 await self._wait_for_capacity()
-        self._ledger.plan(packer.remaining())
+        self._ledger.plan(packer.flush())
 
     def close(self) -> None:
         """End the processes that count pages."""

@@ -50,11 +50,11 @@ _RETRYING = stamina.AsyncRetryingCaller(attempts=None, timeout=None)
 class Window:
     """The number of jobs that may be at the service at once.
 
-    at_start: number before anything is measured. clock: monotonic seconds.
+    initial_size: number before anything is measured. clock: monotonic seconds.
     """
 
-    def __init__(self, at_start: int, clock: Clock = time.monotonic) -> None:
-        self._min_size = at_start
+    def __init__(self, initial_size: int, clock: Clock = time.monotonic) -> None:
+        self._min_size = initial_size
         self._clock = clock
         self._ends: deque[float] = deque(maxlen=_MAX_JOBS)
         self._workers = 0
@@ -86,13 +86,14 @@ class Window:
 class Gate:
     """Async context manager that limits the rate and the number of concurrent calls.
 
-    per_second: calls that enter per second. burst: calls that enter at once after a pause. at_once: concurrent calls.
+    per_second: calls that enter per second. burst: calls that enter at once after a pause. concurrency: calls
+    at the same time.
     """
 
-    def __init__(self, per_second: float, burst: int, at_once: int) -> None:
+    def __init__(self, per_second: float, burst: int, concurrency: int) -> None:
         self._limiter = AsyncLimiter(burst, burst / per_second)
         self._order = asyncio.Lock()  # fair: without it a new caller can overtake a caller that waits at the limiter
-        self._slots = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(concurrency)
 
     async def __aenter__(self) -> None:
         await self._slots.acquire()

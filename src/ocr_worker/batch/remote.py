@@ -162,8 +162,8 @@ class RemoteEndpoint:
             raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_error_text(status, body)}")
         workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
         # `ready` is a newer field, the sum of the other two.
-        ready = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
-        return ServiceHealth(int(ready + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
+        ready_count = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
+        return ServiceHealth(int(ready_count + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
 
     async def close(self) -> None:
         """See `Service`."""

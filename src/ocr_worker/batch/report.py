@@ -105,15 +105,15 @@ def report_html(
 
 def _headline(summary: BatchSummary) -> str:
     pages, pages_parsed = summary.pages_expected, summary.pages_parsed
-    waiting, failed = summary.documents.get("waiting", 0), summary.documents.get("failed", 0)
+    waiting_count, failed_count = summary.documents.get("waiting", 0), summary.documents.get("failed", 0)
     if not sum(summary.documents.values()):
         return "No documents to read"
-    if waiting and not pages:
+    if waiting_count and not pages:
         return "No page parsed so far"
-    if pages_parsed < pages or waiting:
-        return f"{pages_parsed:,} of {format_count(pages, 'page')} parsed" + (" so far" if waiting else "")
-    if failed:  # before their pages could be counted
-        return f"{format_count(pages_parsed, 'page')} parsed, {format_count(failed, 'document')} failed"
+    if pages_parsed < pages or waiting_count:
+        return f"{pages_parsed:,} of {format_count(pages, 'page')} parsed" + (" so far" if waiting_count else "")
+    if failed_count:  # before their pages could be counted
+        return f"{format_count(pages_parsed, 'page')} parsed, {format_count(failed_count, 'document')} failed"
     return f"All {format_count(pages, 'page')} parsed" if pages > 1 else f"{format_count(pages, 'page')} parsed"
 
 
@@ -124,16 +124,16 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
     if coverage.pages_left > 0:
         terms.append(_term(coverage.pages_left, "not read" if coverage.state == "stopped" else "to come", "open"))
     sign, css = {"wrong": ("✗", "bad"), "balanced": ("✓", "good")}.get(coverage.state, ("…", "open"))
-    equals = "≠" if coverage.state == "wrong" else "="
+    equals_sign = "≠" if coverage.state == "wrong" else "="
     lines = [
         f'<p class="books">{_term(summary.pages_expected, "pages expected", "")}'
-        f'<span class="sign"> {equals} </span>{"<span class=sign> + </span>".join(terms)}</p>',
+        f'<span class="sign"> {equals_sign} </span>{"<span class=sign> + </span>".join(terms)}</p>',
         f'<p class="verdict {css}"><span aria-hidden="true">{sign}</span> {coverage.sentence}</p>',
     ]
-    if uncounted := sum(document.pages_expected is None for document in documents):
-        yet = " yet" if coverage.state == "open" else ""
-        count = format_count(uncounted, "document")
-        note = f"The length of {count} is not known{yet}; their pages are not in this account."
+    if unknown_count := sum(document.pages_expected is None for document in documents):
+        suffix = " yet" if coverage.state == "open" else ""
+        count = format_count(unknown_count, "document")
+        note = f"The length of {count} is not known{suffix}; their pages are not in this account."
         lines.append(f'<p class="quiet">{note}</p>')
     return "\n".join(lines)
 
@@ -143,16 +143,16 @@ def _term(number: int, word: str, css: str) -> str:
 
 
 def _bars(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
-    left = max(0, coverage_of(summary).pages_left)
+    pages_left = max(0, coverage_of(summary).pages_left)
     pages = [
         ("parsed", summary.pages_parsed, "good"),
         ("failed", summary.pages_failed, "bad"),
-        ("not read", left, "open"),
+        ("not read", pages_left, "open"),
     ]
     by_status = [(status, summary.documents.get(status, 0), _COLORS[status]) for status in STATUSES]
-    with_warnings = sum(bool(document.warnings) for document in documents)
+    warning_count = sum(bool(document.warnings) for document in documents)
     return _bar("page", pages, "") + _bar(
-        "document", by_status, f"{with_warnings:,} with warnings" if with_warnings else ""
+        "document", by_status, f"{warning_count:,} with warnings" if warning_count else ""
     )
 
 
@@ -175,17 +175,16 @@ def _bar(noun: str, parts: Sequence[tuple[str, int, str]], note: str) -> str:
 
 def _facts(summary: BatchSummary) -> str:
     """Return time, speed, cost and jobs of all runs. Unknown values have no entry."""
-    parsed, wall_s, cost = summary.pages_parsed, summary.wall_s, summary.cost
+    pages_parsed, wall_s, cost = summary.pages_parsed, summary.wall_s, summary.cost
     facts = [("Time at work", format_duration(wall_s), "over all runs")]
-    if wall_s and parsed:
-        facts.append(("Speed", f"{format_rate(parsed / wall_s)} pages/s", "parsed, over the time at work"))
+    if wall_s and pages_parsed:
+        facts.append(("Speed", f"{format_rate(pages_parsed / wall_s)} pages/s", "parsed, over the time at work"))
     facts.append(
         ("On the workers", format_duration(summary.execution_s), f"and {format_duration(summary.delay_s)} in the queue")
     )
     if cost is not None:
-        facts.append(
-            ("Cost", format_money(cost), f"{format_money(1000 * cost / parsed)} per 1,000 pages" if parsed else "")
-        )
+        price = f"{format_money(1000 * cost / pages_parsed)} per 1,000 pages" if pages_parsed else ""
+        facts.append(("Cost", format_money(cost), price))
     facts += [
         ("Jobs", f"{sum(summary.jobs.values()):,}", escape_html(format_job_counts(summary.jobs))),
         ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost answer or a passing failure"),
@@ -274,10 +273,10 @@ def _codes(
     for codes in codes_of_documents:
         pages.update(codes)
         documents.update(codes.keys())
-    ranked = sorted({*batch_codes, *documents}, key=lambda code: (-documents[code], -pages[code], code))
+    ordered_codes = sorted({*batch_codes, *documents}, key=lambda code: (-documents[code], -pages[code], code))
     rows = [
         _code_cell(code) + cells(code) + _count(documents[code], "document") + _count(pages[code], "page")
-        for code in ranked
+        for code in ordered_codes
     ]
     table = _table("codes", [*columns, ("Documents", "number"), ("Pages", "number")], rows)
     return f"<h2>{title}</h2>\n{table}" if rows else ""
@@ -305,26 +304,26 @@ def _count(number: int, noun: str) -> str:
 
 def documents_table(documents: Sequence[DocumentSummary]) -> str:
     """Return the table of documents, those with errors first: at most `MAX_ROWS`, and a note on the rest."""
-    ranked = sorted(documents, key=lambda document: (_rank(document.status), not document.warnings))
-    if not ranked:
+    ordered_documents = sorted(documents, key=lambda document: (_rank(document.status), not document.warnings))
+    if not ordered_documents:
         return '<p class="quiet">There are none in this batch.</p>'
     columns = [("Status", ""), ("Document", ""), ("Pages", "number"), ("Errors, warnings", ""), ("Message", "")]
-    return f"""<p class="quiet">{_note(ranked)}</p>
+    return f"""<p class="quiet">{_note(ordered_documents)}</p>
 <p class="filter" hidden><label for="filter">Show only</label>
 <input id="filter" type="search" placeholder="a name, a status, a code" autocomplete="off" spellcheck="false">
 <span id="shown" class="quiet" role="status"></span></p>
-{_table("documents", columns, [_row(document) for document in ranked[:MAX_ROWS]])}"""
+{_table("documents", columns, [_row(document) for document in ordered_documents[:MAX_ROWS]])}"""
 
 
 def _rank(status: str) -> int:
     return _STATUS_ORDER.index(status) if status in _STATUS_ORDER else 0
 
 
-def _note(ranked: Sequence[DocumentSummary]) -> str:
+def _note(ordered_documents: Sequence[DocumentSummary]) -> str:
     note = "Those that failed come first, then those with warnings."
-    if omitted := Counter(document.status for document in ranked[MAX_ROWS:]):
-        counts = ", ".join(f"{number:,} {escape_html(status)}" for status, number in omitted.items())
-        note += f" The first {MAX_ROWS:,} of {len(ranked):,} are listed;"
+    if omitted_counts := Counter(document.status for document in ordered_documents[MAX_ROWS:]):
+        counts = ", ".join(f"{number:,} {escape_html(status)}" for status, number in omitted_counts.items())
+        note += f" The first {MAX_ROWS:,} of {len(ordered_documents):,} are listed;"
         note += f" the rest ({counts}) are in <code>report.json</code>."
     return note
 

@@ -135,7 +135,7 @@ class Runner:
         else:
             await asyncio.sleep(_TICK_S)
 
-    def _remove_ended(self, others: list[asyncio.Future[None]]) -> None:
+    def _remove_ended(self, background_tasks: list[asyncio.Future[None]]) -> None:
         """Remove the tasks that have ended. Raises the exception that ended a task; an error of a job is none."""
         for job, task in list(self._tasks.items()):
             if task.done():
@@ -143,9 +143,9 @@ class Runner:
                 self._pages_done.pop(job, None)
                 self.pause_reason = None  # the job may have been cheaper than expected
                 task.result()
-        for other in others:
-            if other.done():
-                other.result()
+        for background_task in background_tasks:
+            if background_task.done():
+                background_task.result()
         if self._has_outage and time.monotonic() - self._last_response_at > self.options.outage_s:
             raise EndpointUnavailable(f"{self._service.name} has not answered for {self.options.outage_s:.0f} s")
 
@@ -221,12 +221,12 @@ class Runner:
 
     async def _wait_for_end(self, job: BatchJob, service_id: str) -> JobStatus:
         """Poll the job until it has ended. Return its status."""
-        pause, longest = _POLL_S
+        pause, max_pause = _POLL_S
         state = job.state
         while True:
             await asyncio.sleep(_jittered(pause))
             # The first poll finds quick jobs done; all others share the polls per second.
-            pause = max(min(pause * 1.5, longest), len(self._tasks) / _POLLS_PER_S)
+            pause = max(min(pause * 1.5, max_pause), len(self._tasks) / _POLLS_PER_S)
             try:
                 status = await self._service.status(service_id)
             except EndpointUnavailable as error:

@@ -51,20 +51,21 @@ class BatchCoverage:
 
 def coverage_of(summary: BatchSummary) -> BatchCoverage:
     """Return the coverage of a batch: pages expected = parsed + failed, once no document waits."""
-    left = summary.pages_expected - summary.pages_parsed - summary.pages_failed
-    pages = format_count(abs(left), "page")
-    waiting, cancelled = summary.documents.get("waiting", 0), summary.documents.get("cancelled", 0)
-    if left < 0:
-        return BatchCoverage("wrong", left, f"The books do not balance: {pages} more than expected.")
-    if waiting:
-        sentence = f"Not finished: {format_count(waiting, 'document')} and {pages} are still to come."
-        return BatchCoverage("open", left, sentence)
-    if left and cancelled:
-        sentence = f"Cancelled: {pages} of {format_count(cancelled, 'document')} {was_or_were(left)} not read."
-        return BatchCoverage("stopped", left, sentence)
-    if left:
-        sentence = f"The books do not balance: {pages} {was_or_were(left)} neither parsed nor failed."
-        return BatchCoverage("wrong", left, sentence)
+    pages_left = summary.pages_expected - summary.pages_parsed - summary.pages_failed
+    pages = format_count(abs(pages_left), "page")
+    waiting_count, cancelled_count = summary.documents.get("waiting", 0), summary.documents.get("cancelled", 0)
+    if pages_left < 0:
+        return BatchCoverage("wrong", pages_left, f"The books do not balance: {pages} more than expected.")
+    if waiting_count:
+        sentence = f"Not finished: {format_count(waiting_count, 'document')} and {pages} are still to come."
+        return BatchCoverage("open", pages_left, sentence)
+    if pages_left and cancelled_count:
+        documents = format_count(cancelled_count, "document")
+        sentence = f"Cancelled: {pages} of {documents} {was_or_were(pages_left)} not read."
+        return BatchCoverage("stopped", pages_left, sentence)
+    if pages_left:
+        sentence = f"The books do not balance: {pages} {was_or_were(pages_left)} neither parsed nor failed."
+        return BatchCoverage("wrong", pages_left, sentence)
     return BatchCoverage("balanced", 0, "The books balance: every page expected was either parsed or failed.")
 
 
@@ -84,13 +85,13 @@ def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
         "warnings": _codes(summary.warnings),
         "service": [", read by ".join(clean_line(word) for word in (summary.service, summary.engine) if word)],
     }
-    return [line for label, values in values_by_label.items() for line in _aligned(label, values, width)]
+    return [line for label, values in values_by_label.items() for line in _align(label, values, width)]
 
 
-def _aligned(label: str, values: list[str], width: int) -> list[str]:
+def _align(label: str, values: list[str], width: int) -> list[str]:
     room = max(20, width - _LABEL_WIDTH)
-    wrapped = [line for value in values for line in textwrap.wrap(value, room, break_on_hyphens=False)]
-    return [f"{'' if number else label:<{_LABEL_WIDTH}}{line}" for number, line in enumerate(wrapped)]
+    lines = [line for value in values for line in textwrap.wrap(value, room, break_on_hyphens=False)]
+    return [f"{'' if number else label:<{_LABEL_WIDTH}}{line}" for number, line in enumerate(lines)]
 
 
 def _documents(summary: BatchSummary) -> str:
@@ -102,14 +103,14 @@ def _documents(summary: BatchSummary) -> str:
 def _pages(summary: BatchSummary) -> list[str]:
     coverage = coverage_of(summary)
     terms = [f"{summary.pages_parsed:,} parsed", f"{summary.pages_failed:,} failed"]
-    left = coverage.pages_left
-    terms += {"open": [f"{left:,} to come"], "stopped": [f"{left:,} not read"]}.get(coverage.state, [])
+    pages_left = coverage.pages_left
+    terms += {"open": [f"{pages_left:,} to come"], "stopped": [f"{pages_left:,} not read"]}.get(coverage.state, [])
     sign = "is not" if coverage.state == "wrong" else "="
     lines = [f"{summary.pages_expected:,} expected {sign} {' + '.join(terms)}"]
     if summary.pages_from_checkpoint:
         lines.append(f"{summary.pages_from_checkpoint:,} of the parsed were taken from checkpoints")
-    if unknown := summary.documents_of_unknown_length:
-        lines.append(f"not counted: those of {format_count(unknown, 'document')} of unknown length")
+    if unknown_count := summary.documents_of_unknown_length:
+        lines.append(f"not counted: those of {format_count(unknown_count, 'document')} of unknown length")
     return lines
 
 
@@ -145,9 +146,9 @@ def _cost(summary: BatchSummary) -> str:
 
 
 def _codes(codes: Mapping[str, int]) -> list[str]:
-    ranked = sorted(codes.items(), key=lambda item: (-item[1], item[0]))
-    width = max((len(f"{number:,}") for _, number in ranked), default=0)
-    return [f"{number:>{width},} {clean_line(code)}" for code, number in ranked]
+    items = sorted(codes.items(), key=lambda item: (-item[1], item[0]))
+    width = max((len(f"{number:,}") for _, number in items), default=0)
+    return [f"{number:>{width},} {clean_line(code)}" for code, number in items]
 
 
 # --------------------------------------------------------------------------- words
@@ -178,12 +179,12 @@ def format_duration(seconds: float) -> str:
     """Return seconds in words, such as `0.4 s`, `41 s`, `12 min 5 s`, `3 h 12 min` or `2 d 4 h`."""
     if seconds < 10:
         return f"{seconds:.1f} s" if seconds else "0 s"
-    rounded = round(seconds)
-    for size, name, small, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if rounded >= size:
-            rest = rounded % size // small
-            return f"{rounded // size} {name}" + (f" {rest} {smaller}" if rest else "")
-    return f"{rounded} s"
+    total = round(seconds)
+    for size, name, part_size, part_name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if total >= size:
+            remainder = total % size // part_size
+            return f"{total // size} {name}" + (f" {remainder} {part_name}" if remainder else "")
+    return f"{total} s"
 
 
 def format_rate(per_second: float) -> str:
