@@ -12,12 +12,12 @@ from ocr_worker.batch.collecting import Collector, assemble, outcome_of, results
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import Document, JobTimes, Look, PlannedJob, Slice, SliceRow, Stamp, State
+from ocr_worker.batch.model import BatchDocument, JobStatus, JobTimes, PlannedJob, Slice, SliceRow, Stamp, State
 from ocr_worker.batch.planning import jobs_of_later_pages
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
 from support.responses import response
 
-KNOWN = Document(7, "report.pdf", "/in/report.pdf", None, "{}", "abc", 4, "waiting")
+KNOWN = BatchDocument(7, "report.pdf", "/in/report.pdf", None, "{}", "abc", 4, "waiting")
 
 
 def page(number: int, code: str | None = None, retryable: bool = False, **more: Any) -> dict[str, Any]:
@@ -57,10 +57,10 @@ def test_passing_errors_are_sent_again_and_others_not() -> None:
     pages = page(1), page(2, "ENGINE_TIMED_OUT", True), page(3, "PAGE_FAILED"), page(4, "DEADLINE_EXCEEDED")
     outcome = outcome_of(results_of(answer(*pages), [first]), [first], {7: 4}, tries=2)
     assert outcome.counts == {1: (1, 1, 0)}
-    assert outcome.again == [Slice(7, (2, 4), attempt=2)]
+    assert outcome.retries == [Slice(7, (2, 4), attempt=2)]
     last = row(1, range(1, 5), attempt=2)
     outcome = outcome_of(results_of(answer(*pages), [last]), [last], {7: 4}, tries=2)
-    assert (outcome.counts, outcome.again) == ({1: (1, 3, 0)}, [])
+    assert (outcome.counts, outcome.retries) == ({1: (1, 3, 0)}, [])
 
 
 def test_a_document_that_could_not_be_had_is_sent_again_whole() -> None:
@@ -68,9 +68,9 @@ def test_a_document_that_could_not_be_had_is_sent_again_whole() -> None:
     first = row(1, range(1, 11))
     passing = {"code": "SOURCE_UNAVAILABLE", "message": "m", "retryable": True}
     outcome = outcome_of(results_of(answer(error=passing), [first]), [first], {7: None}, tries=3)
-    assert outcome.again == [Slice(7, tuple(range(1, 11)), attempt=2)]
+    assert outcome.retries == [Slice(7, tuple(range(1, 11)), attempt=2)]
     final = results_of(answer(error={**passing, "retryable": False}), [first])
-    assert outcome_of(final, [first], {7: None}, tries=3).again == []
+    assert outcome_of(final, [first], {7: None}, tries=3).retries == []
 
 
 def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
@@ -78,7 +78,7 @@ def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
     first = row(1, range(1, 4))
     results = results_of(answer(page(1), page(2), page(3), page_count=8), [first])
     assert outcome_of(results, [first], {7: None}, tries=3).lengths == {7: 8}
-    url = Document(7, "a.pdf", "https://example.com/a.pdf", None, "{}", None, None, "waiting")
+    url = BatchDocument(7, "a.pdf", "https://example.com/a.pdf", None, "{}", None, None, "waiting")
     rest = jobs_of_later_pages(url, 3, 8)
     assert [job.slices for job in rest] == [[Slice(7, (4, 5))], [Slice(7, (6, 7, 8))]]
 
@@ -102,7 +102,7 @@ def test_slices_come_together_in_page_order_and_the_best_word_counts() -> None:
         (4, None),
     ]
     assert whole.error == expired
-    assert whole.faults == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
+    assert whole.codes == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
 
 
 def test_a_document_of_which_nothing_came_has_no_folder() -> None:
@@ -110,7 +110,7 @@ def test_a_document_of_which_nothing_came_has_no_folder() -> None:
     error = {"code": "DOCUMENT_CORRUPT", "message": "m", "retryable": False}
     whole = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
     assert (whole.status, whole.result, whole.error) == ("failed", None, ErrorInfo(**error))
-    assert whole.faults == {("error", "DOCUMENT_CORRUPT"): 0}
+    assert whole.codes == {("error", "DOCUMENT_CORRUPT"): 0}
 
 
 # --------------------------------------------------------------------------- the collector
@@ -128,7 +128,7 @@ def batch(tmp_path: Path) -> tuple[Collector, Ledger]:
     return Collector(folder, ledger, job_pages=10, tries=1), ledger
 
 
-def collect(collector: Collector, ledger: Ledger, look: Look) -> None:
+def collect(collector: Collector, ledger: Ledger, look: JobStatus) -> None:
     for job in ledger.jobs_to_send(10):
         collector.collect(job, look)
 
@@ -136,12 +136,12 @@ def collect(collector: Collector, ledger: Ledger, look: Look) -> None:
 @pytest.mark.parametrize(
     ("look", "code"),
     [
-        (Look(State.COLLECTED, None, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
-        (Look(State.COLLECTED, answer(page(1)), times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
-        (Look(State.TIMED_OUT, times=JobTimes(2.0, 1.0)), "JOB_TIMED_OUT"),
-        (Look(State.CANCELLED, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
+        (JobStatus(State.COLLECTED, None, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
+        (JobStatus(State.COLLECTED, answer(page(1)), times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
+        (JobStatus(State.TIMED_OUT, times=JobTimes(2.0, 1.0)), "JOB_TIMED_OUT"),
+        (JobStatus(State.CANCELLED, times=JobTimes(2.0, 1.0)), "JOB_FAILED"),
         (
-            Look(
+            JobStatus(
                 State.FAILED,
                 error=ErrorInfo(code="CODE", message="m", retryable=False),
                 times=JobTimes(2.0, 1.0),
@@ -151,7 +151,7 @@ def collect(collector: Collector, ledger: Ledger, look: Look) -> None:
     ],
     ids=["no response", "other documents", "timed out", "cancelled", "failed"],
 )
-def test_a_job_without_an_answer_loses_nothing(batch: tuple[Collector, Ledger], look: Look, code: str) -> None:
+def test_a_job_without_an_answer_loses_nothing(batch: tuple[Collector, Ledger], look: JobStatus, code: str) -> None:
     """A job that ended without a response that holds its documents is sent again in parts; in the end every page is
     counted as failed with the reason, and all seconds are counted."""
     collector, ledger = batch
@@ -178,7 +178,7 @@ def test_a_response_of_a_failed_job_is_believed(batch: tuple[Collector, Ledger])
         for number in (1, 2)
     ]
     error = ErrorInfo(code="CODE_1", message="m", retryable=False)
-    collect(collector, ledger, Look(State.FAILED, ParseResponse.read(response(*documents)), error))
+    collect(collector, ledger, JobStatus(State.FAILED, ParseResponse.read(response(*documents)), error))
     assert ledger.planned_job_count() == 0
     assert [summary.errors for summary in ledger.document_summaries()] == [{"CODE_1": 2}, {"CODE_2": 2}]
 
@@ -195,7 +195,7 @@ def test_what_an_answer_had_to_leave_out_is_a_warning_of_each_document(
     collect(
         collector,
         ledger,
-        Look(State.COLLECTED, ParseResponse.read(response(*documents, degraded=["figures", "blocks"]))),
+        JobStatus(State.COLLECTED, ParseResponse.read(response(*documents, degraded=["figures", "blocks"]))),
     )
     assert ledger.summary().warnings == {"DEGRADED": 2}
     entry = json.loads((tmp_path / "out" / "b.pdf" / "document.json").read_text())

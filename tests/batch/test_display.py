@@ -74,8 +74,8 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
     pace = Pace(clock)
     pace.add(0)
     done = int(run(pace, clock, pages_per_s=4, seconds=90, done=run(pace, clock, pages_per_s=1, seconds=300)))
-    assert pace.rate(done) == pytest.approx(4, rel=0.05)
-    assert pace.left(done, done + 1_000) == pytest.approx(1_000 / (660 / 390), rel=0.05)
+    assert pace.pages_per_second(done) == pytest.approx(4, rel=0.05)
+    assert pace.seconds_left(done, done + 1_000) == pytest.approx(1_000 / (660 / 390), rel=0.05)
 
 
 def test_pages_of_earlier_runs_do_not_count() -> None:
@@ -84,21 +84,21 @@ def test_pages_of_earlier_runs_do_not_count() -> None:
     pace = Pace(clock)
     pace.add(5_000)
     run(pace, clock, pages_per_s=2, seconds=20, done=5_000)
-    assert pace.rate(5_040) == pytest.approx(2)
-    assert pace.left(5_040, 5_140) == pytest.approx(50)
+    assert pace.pages_per_second(5_040) == pytest.approx(2)
+    assert pace.seconds_left(5_040, 5_140) == pytest.approx(50)
 
 
 def test_nothing_is_told_that_is_not_known() -> None:
     """Neither rate nor time left at the start; no time left while nothing moves; none to wait at the end."""
     clock = Clock()
     pace = Pace(clock)
-    assert (pace.rate(0), pace.left(0, 10)) == (None, None)
+    assert (pace.pages_per_second(0), pace.seconds_left(0, 10)) == (None, None)
     pace.add(0)
-    assert (pace.rate(0), pace.left(0, 10)) == (None, None)
+    assert (pace.pages_per_second(0), pace.seconds_left(0, 10)) == (None, None)
     clock.now += 30
     pace.add(0)
-    assert (pace.rate(0), pace.left(0, 10), pace.left(10, 10)) == (0.0, None, 0.0)
-    assert pace.rate(-5) == 0.0
+    assert (pace.pages_per_second(0), pace.seconds_left(0, 10), pace.seconds_left(10, 10)) == (0.0, None, 0.0)
+    assert pace.pages_per_second(-5) == 0.0
 
 
 def test_a_long_batch_takes_no_memory() -> None:
@@ -119,7 +119,7 @@ def test_a_terminal_shows_the_batch_and_keeps_its_status() -> None:
     with Display(console, clock=clock) as display:
         display.update(summary(100))
         clock.now += 20
-        display.update(summary(200), waiting="stopping: waits for 3 jobs")
+        display.update(summary(200), pause_reason="stopping: waits for 3 jobs")
         shown = lines_of(file.getvalue())
     assert "documents   103 of 300 done, 3 failed" in shown
     assert any(line.startswith("pages       200/1,000 ━") and line.endswith("20 %") for line in shown)
@@ -134,7 +134,7 @@ def test_a_narrow_terminal_gets_whole_lines(width: int) -> None:
     """No line of the live display is wider than the terminal, so nothing wraps and the frame stays in place."""
     console, file = terminal(width)
     with Display(console) as display:
-        display.update(summary(200), waiting="the endpoint is busy, so nothing is sent for the moment " * 3)
+        display.update(summary(200), pause_reason="the endpoint is busy, so nothing is sent for the moment " * 3)
         shown = lines_of(file.getvalue())
     assert max(map(len, shown)) <= width
     assert 5 <= len(shown) <= 7
@@ -200,7 +200,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
     console = Console(file=file, width=60, force_terminal=dumb, _environ={"TERM": "dumb"})
     with Display(console, clock=clock) as display:
         for second in range(25):
-            display.update(summary(10 * second), waiting="the endpoint is busy" if second > 15 else None)
+            display.update(summary(10 * second), pause_reason="the endpoint is busy" if second > 15 else None)
             clock.now += 1
         display.say("a.pdf: DOCUMENT_CORRUPT")
     told = file.getvalue()

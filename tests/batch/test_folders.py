@@ -39,10 +39,10 @@ def test_a_document_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a.pdf" / "page-1-figure-1.jpg").read_bytes() == b"\0\1\2"
     files = folder.put_document("a.pdf", document(page | {"figures": []}))
     assert sorted(path.name for path in (tmp_path / "out" / "a.pdf").iterdir()) == ["document.json", "document.md"]
-    assert folder.faults("a.pdf", files) == []
+    assert folder.differences("a.pdf", files) == []
     (tmp_path / "out" / "a.pdf" / "document.md").write_text("changed")
     (tmp_path / "out" / "a.pdf" / "document.json").unlink()
-    assert len(folder.faults("a.pdf", files)) == 2
+    assert len(folder.differences("a.pdf", files)) == 2
 
 
 def test_an_answer_is_kept_as_it_came(tmp_path: Path) -> None:
@@ -54,11 +54,11 @@ def test_an_answer_is_kept_as_it_came(tmp_path: Path) -> None:
     page |= {"figures": [], "warnings": [], "blocks": [{"label": "text", "content": "ä", "bbox": [0, 0, 9, 9]}]}
     entry = {"id": "document-1", "status": "succeeded", "page_count": 3, "pages": [page], "warnings": []}
     stored.write_text(json.dumps({"11": {**entry, "new": 1, "pages": [{**page, "new": {}}]}}))
-    answer = folder.answer(4)
+    answer = folder.stored_results(4)
     assert answer == {11: DocumentResult.read(entry)}
-    folder.keep_answer(4, answer)
+    folder.store_results(4, answer)
     assert json.loads(stored.read_text()) == {"11": entry}
-    assert folder.answer(5) == {}
+    assert folder.stored_results(5) == {}
     stored.write_text('{"11": {"id": 1')
     with pytest.raises(BatchUnusable, match=r"answers/4\.json"):
-        folder.answer(4)
+        folder.stored_results(4)

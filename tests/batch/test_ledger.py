@@ -50,7 +50,7 @@ def test_a_state_survives_the_process(ledger: Ledger, tmp_path: Path) -> None:
     (job,) = again.open_jobs()
     assert (job.id, job.state, job.service_id, job.attempts, job.pages) == (1, State.QUEUED, "there", 0, 6)
     assert [job.id for job in again.jobs_to_send(10)] == [2]
-    assert again.key == ledger.key
+    assert again.idempotency_key == ledger.idempotency_key
 
 
 def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
@@ -77,8 +77,8 @@ def test_the_numbers_add_up(ledger: Ledger) -> None:
     ledger.record_end(1, State.COLLECTED, {1: (5, 1, 2)}, JobTimes(4.0, 1.0))
     ledger.record_end(2, State.COLLECTED, {2: (6, 0, 0), 3: (3, 0, 0)}, JobTimes(2.0), lengths={2: (3, 3)})
     error = ErrorInfo(code="PAGE_FAILED", message="m", retryable=False)
-    ledger.record_result(1, "partial", error=error, faults={("error", "PAGE_FAILED"): 1}, files={}, seconds=3.0)
-    ledger.record_result(2, "succeeded", error=None, faults={}, files={"document.md": "0"}, seconds=1.0)
+    ledger.record_result(1, "partial", error=error, codes={("error", "PAGE_FAILED"): 1}, files={}, seconds=3.0)
+    ledger.record_result(2, "succeeded", error=None, codes={}, files={"document.md": "0"}, seconds=1.0)
     summary = ledger.summary()
     assert (summary.pages_expected, summary.pages_parsed, summary.pages_failed) == (15, 14, 1)
     assert (summary.pages_from_checkpoint, summary.resubmitted, summary.cost) == (2, 1, 3.0)

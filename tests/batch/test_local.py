@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ocr_worker.batch.local import LocalPipeline
-from ocr_worker.batch.model import ENDED, Look, Service, State
+from ocr_worker.batch.model import ENDED_STATES, JobStatus, Service, State
 from ocr_worker.errors import EngineUnavailable, JobExpired, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseResponse
@@ -36,23 +36,23 @@ async def pipeline(engine: str = "by_colour", **settings: Any) -> AsyncIterator[
         await service.close()
 
 
-async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = PATIENCE_S) -> Look:
+async def until(service: Service, job: str, *states: State, pages: int = 0, timeout: float = PATIENCE_S) -> JobStatus:
     """The first look at the job in one of these states and with so many pages. Raises AssertionError."""
     deadline = time.monotonic() + timeout
-    while (look := await service.look(job)).state not in states or look.pages_done < pages:
+    while (look := await service.status(job)).state not in states or look.pages_done < pages:
         assert time.monotonic() < deadline, look
         await asyncio.sleep(0.02)
     return look
 
 
-async def answered(service: Service, job_input: dict[str, Any]) -> Look:
-    return await until(service, await service.submit(job_input, **LIMITS), *ENDED)
+async def answered(service: Service, job_input: dict[str, Any]) -> JobStatus:
+    return await until(service, await service.submit(job_input, **LIMITS), *ENDED_STATES)
 
 
 def test_answers_are_whole_and_like_a_workers() -> None:
     """A job is collected with the very answer a worker gives, whatever its size, and with its seconds."""
 
-    async def scenario() -> Look:
+    async def scenario() -> JobStatus:
         async with pipeline(inline_limit_mb=0.1) as service:
             return await answered(service, request(tiff([WHITE, doubles.LARGE_BLOCKS, doubles.RAISES])))
 
@@ -74,7 +74,7 @@ def test_what_is_wrong_or_came_to_nothing_fails_as_at_a_worker() -> None:
     """An invalid request and a job without a parsed page are FAILED with the error's code; the latter's entries
     are in the response."""
 
-    async def scenario() -> list[Look]:
+    async def scenario() -> list[JobStatus]:
         async with pipeline() as service:
             jobs = [{"documents": []}, request(png(WHITE), dpi=1), request(png(doubles.RAISES))]
             return [await answered(service, job) for job in jobs]
@@ -104,17 +104,17 @@ def test_pages_are_counted_and_a_cancelled_job_stops(monkeypatch: pytest.MonkeyP
             running = await until(service, long, State.RUNNING, pages=2)
             assert (running.response, running.error) == (None, None)
             queued, third = [await service.submit(request(png(WHITE)), **LIMITS) for _ in range(2)]
-            assert (await service.look(queued)).state is State.QUEUED
+            assert (await service.status(queued)).state is State.QUEUED
             health = await service.health()
             assert (health.workers, health.in_queue) == (1, 2)
             await service.cancel(queued)
             await service.cancel(long)
             await service.cancel("nobody")
-            assert (await service.look(long)).state is State.CANCELLED
-            assert (await until(service, third, *ENDED)).state is State.COLLECTED
+            assert (await service.status(long)).state is State.CANCELLED
+            assert (await until(service, third, *ENDED_STATES)).state is State.COLLECTED
             await service.cancel(third)
-            assert (await service.look(third)).state is State.COLLECTED
-            assert (await service.look(queued)).state is State.CANCELLED
+            assert (await service.status(third)).state is State.COLLECTED
+            assert (await service.status(queued)).state is State.CANCELLED
 
     asyncio.run(scenario())
 
@@ -125,7 +125,7 @@ def test_a_job_that_runs_too_long_is_timed_out() -> None:
     async def scenario() -> None:
         async with pipeline(concurrency=1) as service:
             job = await service.submit(request(tiff([doubles.SLOW] * 100)), execution_timeout_s=0.3, ttl_s=3600)
-            assert (await until(service, job, *ENDED)).state is State.TIMED_OUT
+            assert (await until(service, job, *ENDED_STATES)).state is State.TIMED_OUT
             assert (await answered(service, request(png(WHITE)))).state is State.COLLECTED
 
     asyncio.run(scenario())
@@ -137,7 +137,7 @@ def test_an_unknown_job_is_expired() -> None:
     async def scenario() -> None:
         async with pipeline() as service:
             with pytest.raises(JobExpired):
-                await service.look("of-an-earlier-run")
+                await service.status("of-an-earlier-run")
 
     asyncio.run(scenario())
 
@@ -180,7 +180,7 @@ def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
             job = await service.submit(request(png(doubles.HANGS)), **LIMITS)
             await until(service, job, State.RUNNING)
             await asyncio.wait_for(service.close(), PATIENCE_S)
-            assert (await service.look(job)).state is State.CANCELLED
+            assert (await service.status(job)).state is State.CANCELLED
 
     asyncio.run(scenario())
 

@@ -14,7 +14,7 @@ PAGES, PAYLOAD = 10, 1_000_000
 
 def planned(documents: list[CountedDocument], payload: int = PAYLOAD) -> list[PlannedJob]:
     packer = Packer(PAGES, payload)
-    return [job for document in documents for job in packer.add(document)] + packer.rest()
+    return [job for document in documents for job in packer.add(document)] + packer.flush()
 
 
 @given(st.lists(st.tuples(st.integers(1, 3_000_000), st.integers(1, 60), st.sampled_from(["{}", '{"dpi": 100}']))))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ocr_worker.batch import rates
-from ocr_worker.batch.model import Health
+from ocr_worker.batch.model import ServiceHealth
 from ocr_worker.batch.rates import AttemptFailed, Gate, Patience, Retries, Window
 from support.waiting import PATIENCE_S
 
@@ -55,7 +55,7 @@ def test_a_burst_and_then_the_rate() -> None:
     clock = Clock()
 
     async def times() -> list[float]:
-        gate = Gate(10, 3, at_once=10)
+        gate = Gate(10, 3, concurrency=10)
         entered = []
         for _ in range(6):
             async with gate:
@@ -70,7 +70,7 @@ def test_no_ten_seconds_see_more_than_rate_and_burst() -> None:
     clock = Clock()
 
     async def times() -> list[float]:
-        gate = Gate(7, 5, at_once=10)
+        gate = Gate(7, 5, concurrency=10)
         entered = []
         for number in range(500):
             clock.now += (0, 0, 0, 3.7)[number % 4] if number % 50 == 3 else 0
@@ -88,7 +88,7 @@ def test_who_asks_first_goes_first() -> None:
     clock = Clock()
 
     async def order() -> list[int]:
-        gate = Gate(10, 1, at_once=100)
+        gate = Gate(10, 1, concurrency=100)
         entered: list[int] = []
 
         async def call(number: int) -> None:
@@ -113,7 +113,7 @@ def test_one_that_is_cancelled_takes_nothing() -> None:
     clock = Clock()
 
     async def seconds() -> float:
-        gate = Gate(10, 1, at_once=100)
+        gate = Gate(10, 1, concurrency=100)
 
         async def call() -> None:
             async with gate:
@@ -132,7 +132,7 @@ def test_so_many_at_once() -> None:
     """No more calls are inside the gate than it has places; cancelled and failed ones give theirs back."""
 
     async def most() -> int:
-        gate = Gate(1e6, 1000, at_once=3)
+        gate = Gate(1e6, 1000, concurrency=3)
         inside = highest = 0
 
         async def call(number: int) -> None:
@@ -214,10 +214,10 @@ def test_a_cancelled_call_is_not_repeated() -> None:
 
 
 def test_what_may_have_been_done_is_not_repeated() -> None:
-    """With `only_untouched` an attempt that the server may have acted on is the last; others are repeated."""
+    """A call that is not idempotent ends with an attempt that the server may have processed; others are repeated."""
 
-    async def outcome(only_untouched: bool) -> tuple[str, int]:
-        failures = [AttemptFailed("turned away", is_untouched=True), AttemptFailed("silence")]
+    async def outcome(is_idempotent: bool) -> tuple[str, int]:
+        failures = [AttemptFailed("turned away", is_unprocessed=True), AttemptFailed("silence")]
 
         async def attempt() -> str:
             if failures:
@@ -225,13 +225,13 @@ def test_what_may_have_been_done_is_not_repeated() -> None:
             return "done"
 
         try:
-            result = await Retries(20).call("test", attempt, only_untouched=only_untouched)
+            result = await Retries(20).call("test", attempt, is_idempotent=is_idempotent)
         except AttemptFailed as failure:
             result = str(failure)
         return result, len(failures)
 
-    assert run_on(Clock(), outcome(only_untouched=True)) == ("silence", 0)
-    assert run_on(Clock(), outcome(only_untouched=False)) == ("done", 0)
+    assert run_on(Clock(), outcome(is_idempotent=False)) == ("silence", 0)
+    assert run_on(Clock(), outcome(is_idempotent=True)) == ("done", 0)
 
 
 # --------------------------------------------------------------------------- jobs
@@ -241,7 +241,7 @@ def test_before_anything_is_known_a_few_jobs_are_sent() -> None:
     """At the start the service's own word counts, then the number of its workers."""
     window = Window(4, Clock())
     assert window.size == 4
-    window.set_health(Health(workers=5, in_queue=0))
+    window.set_health(ServiceHealth(workers=5, in_queue=0))
     assert window.size == 20
 
 

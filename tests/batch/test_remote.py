@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import ENDED, Health, Look, Service, State
+from ocr_worker.batch.model import ENDED_STATES, JobStatus, Service, ServiceHealth, State
 from ocr_worker.batch.remote import RemoteEndpoint
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.errors import AuthenticationFailed, EndpointUnavailable, JobExpired, JobFailed, SettingsInvalid
@@ -25,20 +25,20 @@ from support.worker_process import StartWorker, Worker
 pytestmark = pytest.mark.process
 
 
-async def until(service: Service, job: str, *states: State, timeout: float = PATIENCE_S) -> Look:
+async def until(service: Service, job: str, *states: State, timeout: float = PATIENCE_S) -> JobStatus:
     """The first look at the job in one of these states. Raises AssertionError."""
     deadline = time.monotonic() + timeout
-    while (look := await service.look(job)).state not in states:
+    while (look := await service.status(job)).state not in states:
         assert time.monotonic() < deadline, look
         await asyncio.sleep(0.05)
     return look
 
 
-async def answered(service: Service, job_input: dict[str, Any]) -> Look:
-    return await until(service, await service.submit(job_input, **LIMITS), *ENDED)
+async def answered(service: Service, job_input: dict[str, Any]) -> JobStatus:
+    return await until(service, await service.submit(job_input, **LIMITS), *ENDED_STATES)
 
 
-def code_of(look: Look) -> str | None:
+def code_of(look: JobStatus) -> str | None:
     return look.error.code if look.error else None
 
 
@@ -59,7 +59,7 @@ def test_jobs_go_there_and_back(worker: Worker) -> None:
             job = await service.submit(request(tiff([WHITE, doubles.SLOW])), execution_timeout_s=60.5, ttl_s=120)
             policy = worker.plane.jobs[job].policy
             assert (policy.execution_timeout_s, policy.ttl_s) == (60.5, 120)
-            done = await until(service, job, *ENDED)
+            done = await until(service, job, *ENDED_STATES)
             assert done.state is State.COLLECTED
             assert done.response is not None
             assert done.response.coverage.pages_parsed == 2
@@ -85,13 +85,13 @@ def test_jobs_are_cancelled_and_forgotten(worker: Worker) -> None:
             await until(service, long, State.RUNNING)
             assert await asyncio.to_thread(worker.started, long)
             queued = await service.submit(request(png(WHITE)), **LIMITS)
-            assert (await service.look(queued)).state is State.QUEUED
+            assert (await service.status(queued)).state is State.QUEUED
             assert (await service.health()).in_queue == 1
             for job in (queued, long, queued, "nobody"):
                 await service.cancel(job)
-            assert {(await service.look(job)).state for job in (queued, long)} == {State.CANCELLED}
+            assert {(await service.status(job)).state for job in (queued, long)} == {State.CANCELLED}
             with pytest.raises(JobExpired):
-                await service.look("nobody")
+                await service.status("nobody")
 
     asyncio.run(scenario())
 
@@ -127,11 +127,11 @@ def test_workers_are_counted_once_and_a_key_is_wanted() -> None:
     async def healths(endpoint: LocalEndpoint) -> None:
         for key in (None, SecretStr("wrong")):
             async with remote(endpoint.base_url, key) as service:
-                for call in (service.health(), service.look("job"), service.submit({}, **LIMITS)):
+                for call in (service.health(), service.status("job"), service.submit({}, **LIMITS)):
                     with pytest.raises(AuthenticationFailed, match="RUNPOD_API_KEY"):
                         await call
         async with remote(endpoint.base_url, SecretStr("secret-key\n")) as service:
-            assert await service.health() == Health(workers=0, in_queue=0)
+            assert await service.health() == ServiceHealth(workers=0, in_queue=0)
             with pytest.raises(JobFailed, match=r"executionTimeout.*is not between"):
                 await service.submit({}, execution_timeout_s=1, ttl_s=3600)
 
@@ -196,7 +196,7 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
     async def scenario() -> float:
         async with remote("http://127.0.0.1:9/v2", KEY, patience_s=1) as service:
             began = time.monotonic()
-            for call in (submit(service), service.look("job-1")):
+            for call in (submit(service), service.status("job-1")):
                 with pytest.raises(EndpointUnavailable, match=r"endpoint local at 127\.0\.0\.1:9 cannot be reached"):
                     await call
             return time.monotonic() - began
@@ -231,7 +231,7 @@ def test_a_look_is_repeated_whatever_happened(fault: Answer) -> None:
     """After a broken connection, 5xx, garbage, silence or 429 it is tried again, and the job's state is told."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        assert (await service.look("job-1")).state is State.QUEUED
+        assert (await service.status("job-1")).state is State.QUEUED
 
     assert play(scenario, {"status": [fault, QUEUED]}, timeout_s=2).asked("status") == 2
 
@@ -242,7 +242,7 @@ def test_patience_with_a_look_ends() -> None:
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         for status in ("500", "429"):
             with pytest.raises(EndpointUnavailable, match=f"answered {status}"):
-                await service.look("job-1")
+                await service.status("job-1")
             server.script["status"] = [Answer(429, {}, {"Retry-After": "100"})]
 
     play(scenario, {"status": [Answer(500)]}, patience_s=0.6)
@@ -250,12 +250,12 @@ def test_patience_with_a_look_ends() -> None:
 
 def test_a_job_is_expired_only_at_the_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """404 is asked again; twice 404 is JobExpired."""
-    monkeypatch.setattr("ocr_worker.batch.remote._LOOK_AGAIN_S", 0.1)
+    monkeypatch.setattr("ocr_worker.batch.remote._RECHECK_S", 0.1)
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        assert (await service.look("job-1")).state is State.QUEUED
+        assert (await service.status("job-1")).state is State.QUEUED
         server.script["status"] = [Answer(404)]
         with pytest.raises(JobExpired):
-            await service.look("job-1")
+            await service.status("job-1")
 
     assert play(scenario, {"status": [Answer(404, {"error": "job not found"}), QUEUED]}).asked("status") == 4

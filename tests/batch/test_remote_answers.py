@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import Health, JobTimes, Look, State
+from ocr_worker.batch.model import JobStatus, JobTimes, ServiceHealth, State
 from ocr_worker.batch.remote import RemoteEndpoint
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -39,29 +39,29 @@ def test_states_and_times_are_understood() -> None:
     )
     timed_out = ErrorInfo(code="ENGINE_TIMED_OUT", message="told", retryable=True)
 
-    def failed(error: ErrorInfo) -> Look:
-        return Look(State.FAILED, error=error)
+    def failed(error: ErrorInfo) -> JobStatus:
+        return JobStatus(State.FAILED, error=error)
 
-    told: list[tuple[dict[str, Any], Look]] = [
-        ({"status": "IN_QUEUE", "delayTime": 1500}, Look(State.QUEUED, times=JobTimes(0.0, 1.5))),
-        ({"status": "IN_PROGRESS", "output": {"pages_done": 12}}, Look(State.RUNNING, pages_done=12)),
-        ({"status": "RUNNING", "output": "half"}, Look(State.RUNNING)),
+    told: list[tuple[dict[str, Any], JobStatus]] = [
+        ({"status": "IN_QUEUE", "delayTime": 1500}, JobStatus(State.QUEUED, times=JobTimes(0.0, 1.5))),
+        ({"status": "IN_PROGRESS", "output": {"pages_done": 12}}, JobStatus(State.RUNNING, pages_done=12)),
+        ({"status": "RUNNING", "output": "half"}, JobStatus(State.RUNNING)),
         (
             {"status": "COMPLETED", "output": answer, "executionTime": 2500, "delayTime": 10},
-            Look(State.COLLECTED, ParseResponse.read(answer), times=JobTimes(2.5, 0.01)),
+            JobStatus(State.COLLECTED, ParseResponse.read(answer), times=JobTimes(2.5, 0.01)),
         ),
-        ({"status": "COMPLETED", "output": {"status": "succeeded"}}, Look(State.COLLECTED)),
+        ({"status": "COMPLETED", "output": {"status": "succeeded"}}, JobStatus(State.COLLECTED)),
         ({"status": "FAILED", "error": "OTHER", "output": {"code": "CODE", "message": "told"}}, failed(coded)),
         (
             {"status": "FAILED", "output": {**answer, "code": "CODE", "message": "told", "retryable": False}},
-            Look(State.FAILED, ParseResponse.read(answer), coded),
+            JobStatus(State.FAILED, ParseResponse.read(answer), coded),
         ),
         ({"status": "FAILED", "error": "CODE: told"}, failed(coded)),
         ({"status": "FAILED", "error": "ENGINE_TIMED_OUT: told"}, failed(timed_out)),
         ({"status": "FAILED", "error": {"error_type": "X"}}, failed(silent)),
         ({"status": "FAILED"}, failed(silent)),
-        ({"status": "TIMED_OUT"}, Look(State.TIMED_OUT)),
-        ({"status": "CANCELLED", "executionTime": None}, Look(State.CANCELLED)),
+        ({"status": "TIMED_OUT"}, JobStatus(State.TIMED_OUT)),
+        ({"status": "CANCELLED", "executionTime": None}, JobStatus(State.CANCELLED)),
     ]
     wrong: list[tuple[Any, type[OcrWorkerError]]] = [
         ({"status": "COMPLETED"}, JobFailed),
@@ -75,11 +75,11 @@ def test_states_and_times_are_understood() -> None:
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         for body, look in told:
             server.script["status"] = [Answer(body=body)]
-            assert await service.look("job-1") == look
+            assert await service.status("job-1") == look
         for body, error in wrong:
             server.script["status"] = [Answer(body=body)]
             with pytest.raises(error):
-                await service.look("job-1")
+                await service.status("job-1")
 
     play(scenario, {"status": [QUEUED]})
 
@@ -96,7 +96,7 @@ def test_health_in_its_older_and_newer_form(workers: dict[str, int], counted: in
     """Idle, running and starting workers count once, throttled and unhealthy ones not."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        assert await service.health() == Health(counted, 5)
+        assert await service.health() == ServiceHealth(counted, 5)
 
     play(scenario, {"health": [Answer(body={"jobs": {"inQueue": 5}, "workers": workers})]})
 
@@ -106,7 +106,7 @@ def test_an_endpoint_elsewhere_never_sees_the_key() -> None:
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         with pytest.raises(EndpointUnavailable, match="check the base URL"):
-            await service.look("job-1")
+            await service.status("job-1")
 
     assert len(play(scenario, {"status": [Answer(307, b"", {"Location": "/v2/local/other"})]}).requests) == 1
 
@@ -138,14 +138,14 @@ def test_answers_of_workers_of_other_versions_are_read() -> None:
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         for output in (newer, chunks):
             server.script["status"] = [Answer(body={"status": "COMPLETED", "output": output, **new})]
-            assert (await service.look("job-1")).response == ParseResponse.read(plain)
+            assert (await service.status("job-1")).response == ParseResponse.read(plain)
         failure = {"code": "CODE", "message": "told", "retryable": True, **new}
         server.script["status"] = [Answer(body={"status": "FAILED", "output": {**newer, **failure}})]
-        look = await service.look("job-1")
+        look = await service.status("job-1")
         assert look.response == ParseResponse.read(plain)
         assert look.error == ErrorInfo(code="CODE", message="told", retryable=True)
         server.script["status"] = [delivered(server, **new)]
-        assert (await service.look("job-1")).response == RESPONSE
+        assert (await service.status("job-1")).response == RESPONSE
 
     play(scenario, {"status": [QUEUED], "file": [Answer(body=WHOLE)]})
 
@@ -183,12 +183,12 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         server.script["status"] = [delivered(server, "moved")]
-        look = await service.look("job-1")
+        look = await service.status("job-1")
         assert (look.state, look.response) == (State.COLLECTED, RESPONSE)
         summary = delivered(server).body["output"]
         chunks = [{"omitted": 1}, {"chunk": 2, "summary": summary}]
         server.script["status"] = [Answer(body={"status": "COMPLETED", "output": chunks})]
-        assert (await service.look("job-1")).response == RESPONSE
+        assert (await service.status("job-1")).response == RESPONSE
 
     server = play(scenario, script)
     assert server.asked("file?X-Signature=hidden") == 5
@@ -220,7 +220,7 @@ def test_an_answer_that_cannot_be_had_is_told(answer: Answer, changed: Any, trie
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         server.script["status"] = [delivered(server, **changed)]
         with pytest.raises(DeliveryFailed, match=told) as raised:
-            await service.look("job-1")
+            await service.status("job-1")
         assert "hidden" not in str(raised.value)
 
     server = play(scenario, {"status": [QUEUED], "file": [answer]}, patience_s=2)
@@ -238,7 +238,7 @@ def test_calls_stay_below_the_published_rates() -> None:
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         began = time.monotonic()
-        await asyncio.gather(*(service.look("job-1") for _ in range(160)))
+        await asyncio.gather(*(service.status("job-1") for _ in range(160)))
         looked = time.monotonic()
         assert 30 < server.most <= 40
         assert looked - began > 0.9

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import pytest
 
 from ocr_worker.batch.model import DocumentSummary
-from ocr_worker.batch.report import ROWS, report_html, report_json
-from ocr_worker.batch.status import books_of, status_lines
+from ocr_worker.batch.report import MAX_ROWS, report_html, report_json
+from ocr_worker.batch.status import coverage_of, status_lines
 from ocr_worker.errors import every_error
 from support.summaries import document, failed, partial, summary_of
 
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 
 def page_of(documents: Sequence[DocumentSummary], **given: Any) -> Page:
-    return Page(report_html(summary_of(documents, **given), documents, made=MADE))
+    return Page(report_html(summary_of(documents, **given), documents, created_at=MADE))
 
 
 # --------------------------------------------------------------------------- the account
@@ -83,7 +83,7 @@ def test_a_summary_that_its_documents_contradict_does_not_balance() -> None:
     """The page and the JSON count again; a sum that balances but is not the documents' own is wrong."""
     documents = [document(), document("b.pdf")]
     summary = summary_of(documents, pages_expected=5, pages_parsed=5)
-    assert books_of(summary).state == "balanced"
+    assert coverage_of(summary).state == "balanced"
     assert report_json(summary, documents)["books"]["state"] == "wrong"
     assert "counted one by one there are 2 documents with 4 pages expected" in report_html(summary, documents)
 
@@ -185,10 +185,11 @@ def test_twenty_thousand_documents_stay_readable() -> None:
     html = report_html(summary, documents)
     page = Page(html)
     assert len(html.encode()) < 15_000_000
-    assert sum("/in/" in row for row in page.rows) == ROWS
+    assert sum("/in/" in row for row in page.rows) == MAX_ROWS
     assert sum("bad-" in row for row in page.rows) == 1_000
     assert (
-        f"The first 2,000 of 20,000 are listed; the rest ({20_000 - ROWS:,} succeeded) are in report.json" in page.text
+        f"The first 2,000 of 20,000 are listed; the rest ({20_000 - MAX_ROWS:,} succeeded) are in report.json"
+        in page.text
     )
     assert len(json.loads(json.dumps(report_json(summary, documents)))["documents"]) == 20_000
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.batch.status import books_of, duration, money, rate, share, status_lines
+from ocr_worker.batch.status import coverage_of, format_duration, format_money, format_rate, format_share, status_lines
 from support.summaries import document, failed, partial, summary_of
 
 
@@ -23,8 +23,8 @@ from support.summaries import document, failed, partial, summary_of
 )
 def test_the_books_say_what_is_missing(given: Mapping[str, Any], state: str, told: str) -> None:
     """Balanced, open, stopped and wrong are told apart, with the pages that are missing."""
-    books = books_of(summary_of([document(), partial()], **given))
-    assert (books.state, told in books.told) == (state, True)
+    books = coverage_of(summary_of([document(), partial()], **given))
+    assert (books.state, told in books.sentence) == (state, True)
 
 
 def test_the_status_has_the_same_numbers() -> None:
@@ -58,12 +58,12 @@ def test_the_status_fits_where_it_is_shown() -> None:
     ("told", "expected"),
     [
         (
-            [duration(s) for s in (0, 0.44, 41, 60, 725, 11_520, 187_200)],
+            [format_duration(s) for s in (0, 0.44, 41, 60, 725, 11_520, 187_200)],
             "0 s|0.4 s|41 s|1 min|12 min 5 s|3 h 12 min|2 d 4 h",
         ),
-        ([rate(r) for r in (0, 0.0312, 5.61, 13.2, 1240)], "0|0.031|5.6|13|1,240"),
-        ([money(m) for m in (0, 0.00001, 0.0031, 1.234, 1234.5)], "$0.00|$0.0001|$0.0031|$1.23|$1,234.50"),
-        ([share(p, 9999) for p in (0, 1, 5000, 9998, 9999)], "0 %|0.1 %|50 %|99.9 %|100 %"),
+        ([format_rate(r) for r in (0, 0.0312, 5.61, 13.2, 1240)], "0|0.031|5.6|13|1,240"),
+        ([format_money(m) for m in (0, 0.00001, 0.0031, 1.234, 1234.5)], "$0.00|$0.0001|$0.0031|$1.23|$1,234.50"),
+        ([format_share(p, 9999) for p in (0, 1, 5000, 9998, 9999)], "0 %|0.1 %|50 %|99.9 %|100 %"),
     ],
 )
 def test_numbers_are_told_as_people_say_them(told: Sequence[str], expected: str) -> None:

@@ -1,16 +1,16 @@
-"""The batch client: many documents through a service into one folder, resumable, every page accounted for.
+"""The batch client: send many documents through a service into one folder, resumable, with every page counted.
 
     inputs ─▶ ledger ─▶ planning ─▶ runner ─▶ service: remote | local
                 ▲                     │
                 └──── collecting ◀────┘ ─▶ folders ─▶ report, status, display
 
-`inputs` turns the command line into documents, and the `ledger`, an SQLite file, is the only truth about them.
+`inputs` turns the command line into documents, and the `ledger`, an SQLite file, holds their complete state.
 `planning` counts their pages and cuts them into slices, which share jobs. The `runner` sends jobs (`sending` builds
-their input, `cutting` makes a part of a large PDF), as many as `rates` allows, and follows each to its end. A service
-answers with the wire's `ParseResponse`, whatever it is: `remote`, an endpoint, or `local`, the pipeline in this
-process. `collecting` takes the answers in, decides what is sent again, and assembles whole documents, which `folders`
-writes. `report`, `status` and `display` show the ledger's summaries. `batch` is the interface to all of this, and
-`model` holds the data that the modules share.
+their input, `cutting` makes a part of a large PDF), as many as `rates` allows, and polls each until it ends. Every
+service returns the `ParseResponse` of `wire`: `remote` is an endpoint, and `local` is the pipeline in this process.
+`collecting` applies the responses, plans retries, and assembles complete documents, which `folders` writes. `report`,
+`status` and `display` show the ledger's summaries. `batch` is the interface to all of this, and `model` holds the
+data that the modules share.
 
 async with Batch(Path("out"), RemoteEndpoint(...)) as batch:
     batch.add(gather(["scans/"], ()))
@@ -25,7 +25,7 @@ from ocr_worker import extras
 with extras.needed_by("the batch client", "batch"):
     from ocr_worker.batch.batch import Batch
     from ocr_worker.batch.inputs import Item, gather
-    from ocr_worker.batch.model import BatchSummary, DocumentSummary, Health, JobTimes, Look, Service, State
+    from ocr_worker.batch.model import BatchSummary, DocumentSummary, JobStatus, JobTimes, Service, ServiceHealth, State
     from ocr_worker.batch.remote import RemoteEndpoint
     from ocr_worker.batch.runner import RunOptions
 
@@ -33,13 +33,13 @@ __all__ = [
     "Batch",
     "BatchSummary",
     "DocumentSummary",
-    "Health",
     "Item",
+    "JobStatus",
     "JobTimes",
-    "Look",
     "RemoteEndpoint",
     "RunOptions",
     "Service",
+    "ServiceHealth",
     "State",
     "gather",
 ]

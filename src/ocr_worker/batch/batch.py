@@ -1,4 +1,9 @@
-"""One batch in one folder: the interface for programs and for the command."""
+"""The batch as one object: the interface for programs and for the `ocr-worker batch` command.
+
+`Batch` opens the ledger in an output folder and offers all that can be done with it: add documents, run, retry, cancel,
+summarize, verify. It holds no logic beyond that: the `ledger` stores the state, a `runner` does the work, and `folders`
+writes the results.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ocr_worker.batch.collecting import Collector, OnFault
+from ocr_worker.batch.collecting import Collector, OnUnsuccessful
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
@@ -21,9 +26,10 @@ from ocr_worker.settings import Settings, load_settings
 
 
 class Batch:
-    """The batch in the folder `out`, new or continued. An async context manager that holds the folder's lock.
+    """The batch in the folder `out`, new or continued; an async context manager that holds the folder's lock.
 
-    service: where jobs are sent; None: the batch is only looked at. Entering raises BatchUnusable.
+    service: where jobs are sent; None: the batch is only read. Entering raises BatchUnusable: another run holds the
+    folder, or the ledger or the disk cannot be used.
     """
 
     def __init__(
@@ -35,7 +41,7 @@ class Batch:
     ) -> None:
         self.folder = Folder(out)
         self.options = options or RunOptions()
-        self.on_fault: OnFault = lambda name, status, code: None
+        self.on_unsuccessful: OnUnsuccessful = lambda name, status, code: None
         self.runner: Runner | None = None
         self._service = service
         self._settings = settings
@@ -53,33 +59,35 @@ class Batch:
             await self._service.close()
         self.ledger.close()
 
-    def use(self, service: Service) -> None:
-        """Send jobs to this service, which is closed with the batch."""
+    def set_service(self, service: Service) -> None:
+        """Set the service that receives the jobs. It is closed with the batch."""
         self._service = service
 
-    def look(self) -> None:
-        """Open the ledger only to read it, beside a run that may be at work."""
+    def open_read_only(self) -> None:
+        """Open the ledger for reading only, without the lock, while another process may run the batch."""
         self.ledger = Ledger(self.folder.ledger)
 
     # ----------------------------------------------------------------- documents
 
     def add(self, items: Iterable[Item]) -> int:
-        """Add documents; those that the batch has are left alone. Return the number of new ones."""
+        """Add documents, except those that the batch already has. Return the number of new ones."""
         return self.ledger.add(items)
 
-    def changed(self) -> list[int]:
-        """Return the documents whose file is not the one that was read."""
+    def changed_documents(self) -> list[int]:
+        """Return the ids of the documents whose file has changed since it was parsed."""
         return [document for document, source, stamp in self.ledger.stamps() if _has_changed(source, stamp)]
 
     def refresh(self, documents: Sequence[int]) -> None:
-        """Have these documents read from the start."""
+        """Delete the results of these documents, so that the next run parses them from the start."""
         for document in documents:
-            self.folder.drop_document(self.ledger.document(document).name)  # it is of another file now
+            self.folder.delete_document(self.ledger.document(document).name)  # its result belongs to the older file
             self.ledger.reset(document)
 
     def retry(self, code: str | None = None) -> int:
-        """Have what failed or was cancelled read once more: of documents that were parsed in part, their failed pages.
-        With `code`, only documents with this error. Return the number of documents."""
+        """Plan failed and cancelled documents again. Return their number.
+
+        Of documents that were parsed in part, only the failed pages are sent. code: only documents with this error.
+        """
         documents = self.ledger.unsuccessful_documents(code)
         collector = Collector(self.folder, self.ledger, self.options.job_pages, self.options.tries)
         for document in documents:
@@ -89,19 +97,19 @@ class Batch:
     # ----------------------------------------------------------------- work
 
     async def run(self) -> None:
-        """Read until every document has a result. Raises what `Runner.run` raises."""
+        """Process documents until each has a result. Raises the exceptions of `Runner.run`."""
         assert self._service, "a batch that is to run has a service"
         self.ledger.put("service", self._service.name)
         self.runner = Runner(self.folder, self.ledger, self._service, self._settings or load_settings(), self.options)
-        self.runner.collector.on_fault = self.on_fault
-        began, before = time.monotonic(), float(self.ledger.get("wall_s", "0"))
+        self.runner.collector.on_unsuccessful = self.on_unsuccessful
+        started_at, earlier_s = time.monotonic(), float(self.ledger.get("wall_s", "0"))
         try:
             await self.runner.run()
         finally:
-            self.ledger.put("wall_s", str(before + time.monotonic() - began))
+            self.ledger.put("wall_s", str(earlier_s + time.monotonic() - started_at))
 
     async def cancel(self) -> int:
-        """Stop all jobs at the service, and cancel what waits. Return the number of jobs that were under way."""
+        """Cancel all jobs and all documents without a result. Return the number of jobs that were at the service."""
         jobs = self.ledger.open_jobs()
         for job in jobs:
             if self._service and job.service_id:
@@ -122,16 +130,16 @@ class Batch:
         """Return a summary of every document."""
         return self.ledger.document_summaries()
 
-    def faults(self) -> list[str]:
-        """Return what differs from the ledger in the documents' folders."""
-        return [fault for name, files in self.ledger.files() for fault in self.folder.faults(name, files)]
+    def differences(self) -> list[str]:
+        """Return the differences between the documents' folders and the ledger, a sentence each."""
+        return [text for name, files in self.ledger.files() for text in self.folder.differences(name, files)]
 
 
 def _has_changed(path: str, stamp: Stamp) -> bool:
     try:
         status = os.stat(path)
     except OSError:
-        return False  # nothing can be said of it, and what was read of it stays
+        return False  # unknown, so the results stay
     if (status.st_size, status.st_mtime_ns) == (stamp.size, stamp.mtime_ns):
         return False
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() != stamp.sha256

@@ -1,16 +1,19 @@
-"""`python -m ocr_worker.batch.cutting FILE PAGE...`: a PDF of these pages only, on stdout. PDFium is C++ and fed by
-strangers, so it works in a process that may die."""
+"""The process that cuts pages out of a PDF: `python -m ocr_worker.batch.cutting FILE PAGE...`.
+
+It writes a PDF of only these pages to stdout. PDFium is C++ and the file is untrusted, so it runs in a process that may
+crash. `sending` starts the process and turns its exit code into errors.
+"""
 
 from __future__ import annotations
 
 import io
 import sys
 
-HAS_FORMS = 3  # exit code: what is filled in would be lost
+HAS_FORMS = 3  # exit code: the values of form fields would be lost
 
 
 def main() -> int:
-    """Writes the PDF; the exit code."""
+    """Write the PDF to stdout. Return the exit code."""
     import pypdfium2
 
     source = pypdfium2.PdfDocument(sys.argv[1])

@@ -1,8 +1,12 @@
-"""The folder of a batch: complete document folders, and beside them, hidden, what is not complete yet.
+"""The folder of a batch: complete document folders, and a hidden folder for everything that is not complete yet.
 
 DIR/ledger.sqlite3      see `ledger`
 DIR/<name>/             document.md, document.json, figures; complete or absent
-DIR/.batch/             lock, answers that wait for the rest of their document, folders being written
+DIR/.batch/             lock, results of jobs whose documents are incomplete, folders being written
+
+`Folder` is the only writer of these files, besides the ledger. It writes each file or folder under a temporary name and
+then renames it, so an interrupted run leaves no partial document. It also holds the lock that keeps two runs out of one
+folder.
 """
 
 from __future__ import annotations
@@ -25,18 +29,21 @@ from ocr_worker.wire.schema import DocumentResult, PageResult
 
 LEDGER = "ledger.sqlite3"
 MARKDOWN, DOCUMENT = "document.md", "document.json"
-_PICTURES: Any = {"pages": {"__all__": {"figures": {"__all__": {"base64"}}}}}
-RESERVED = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "report.html", "report.json"}
+_FIGURE_BYTES: Any = {"pages": {"__all__": {"figures": {"__all__": {"base64"}}}}}
+RESERVED_NAMES = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "report.html", "report.json"}
 
 
 class Folder:
-    """The folder of a batch, created if needed. Raises BatchUnusable, as every method that writes."""
+    """The folder of a batch, created if needed.
+
+    The constructor and every method that writes raise BatchUnusable: the folder cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self._hidden = self.path / ".batch"
         self._lock: IO[str] | None = None
-        with _on_disk(self.path):
+        with _disk_errors(self.path):
             for name in ("answers", "writing"):
                 (self._hidden / name).mkdir(parents=True, exist_ok=True)
 
@@ -47,17 +54,17 @@ class Folder:
 
     @property
     def report(self) -> Path:
-        """Path of the report as a page."""
+        """Path of the HTML report."""
         return self.path / "report.html"
 
     @property
     def cancel_request(self) -> Path:
-        """Path of the file that asks the run at work here to cancel everything."""
+        """Path of the file that asks the run in this folder to cancel everything."""
         return self._hidden / "cancel"
 
     def lock(self) -> None:
-        """Lock the folder until this process ends. Raises BatchUnusable, with the process id of another run."""
-        with _on_disk(self.path):
+        """Lock the folder until this process ends. Raises BatchUnusable: another run holds it; with its process id."""
+        with _disk_errors(self.path):
             lock = (self._hidden / "lock").open("a+", encoding="ascii")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,14 +73,14 @@ class Folder:
             raise BatchUnusable(
                 f"{self.path} is in use by process {lock.read().strip()}: wait for it, or end it"
             ) from None
-        self._lock = lock  # until the process ends, however it does
-        with _on_disk(self.path):
+        self._lock = lock  # keeps the file open, and so the lock, until the process ends in any way
+        with _disk_errors(self.path):
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
 
     def is_locked(self) -> bool:
-        """Return whether a run is at work here."""
+        """Return whether a run holds the folder."""
         try:
             with (self._hidden / "lock").open("a+", encoding="ascii") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -81,16 +88,16 @@ class Folder:
             return True
         return False
 
-    # ----------------------------------------------------------------- answers that wait
+    # ----------------------------------------------------------------- results of jobs
 
-    def keep_answer(self, job: int, results: Mapping[int, DocumentResult]) -> None:
-        """Store a job's answer, slice -> result, whole or not at all."""
+    def store_results(self, job: int, results: Mapping[int, DocumentResult]) -> None:
+        """Store the results of a job, slice id -> result, atomically."""
         entries = {str(row): result.model_dump(mode="json", exclude_none=True) for row, result in results.items()}
-        self._write(self._answer(job), json.dumps(entries, ensure_ascii=False))
+        self._write(self._results_path(job), json.dumps(entries, ensure_ascii=False))
 
-    def answer(self, job: int) -> dict[int, DocumentResult]:
-        """Return the stored answer of a job; empty for a job that failed. Raises BatchUnusable: it cannot be read."""
-        path = self._answer(job)
+    def stored_results(self, job: int) -> dict[int, DocumentResult]:
+        """Return the stored results of a job; empty for a failed job. Raises BatchUnusable: the file is invalid."""
+        path = self._results_path(job)
         if not path.exists():
             return {}
         try:
@@ -100,58 +107,61 @@ class Folder:
                 f"{path} holds no answer that this client can read: delete it, run again, and then `retry`"
             ) from None
 
-    def drop_answer(self, job: int) -> None:
-        """Delete the stored answer of a job whose documents are complete."""
-        with _on_disk(self.path):
-            self._answer(job).unlink(missing_ok=True)
+    def delete_results(self, job: int) -> None:
+        """Delete the stored results of a job whose documents are complete."""
+        with _disk_errors(self.path):
+            self._results_path(job).unlink(missing_ok=True)
 
-    def _answer(self, job: int) -> Path:
+    def _results_path(self, job: int) -> Path:
         return self._hidden / "answers" / f"{job}.json"
 
     def _write(self, path: Path, text: str) -> None:
-        with _on_disk(self.path):
-            part = path.with_suffix(".part")
-            with part.open("w", encoding="utf-8") as file:
+        with _disk_errors(self.path):
+            temporary = path.with_suffix(".part")
+            with temporary.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
+            temporary.replace(path)
 
     # ----------------------------------------------------------------- documents
 
     def put_document(self, name: str, result: DocumentResult) -> dict[str, str]:
-        """Write a document's folder, in place of an older one. Return file -> sha256."""
-        writing = self._writing(name)
-        with _on_disk(self.path):
-            shutil.rmtree(writing, ignore_errors=True)
-            writing.mkdir()
+        """Write a document's folder and replace an older one. Return file name -> sha256."""
+        temporary = self._temporary_path(name)
+        with _disk_errors(self.path):
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
             files = dict(_files(result))
             for file, content in files.items():
-                (writing / file).write_bytes(content)
-            self.drop_document(name)
-            writing.rename(self.path / name)
+                (temporary / file).write_bytes(content)
+            self.delete_document(name)
+            temporary.rename(self.path / name)
         return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
 
-    def drop_document(self, name: str) -> None:
+    def delete_document(self, name: str) -> None:
         """Delete a document's folder, if there is one."""
-        with _on_disk(self.path):
+        with _disk_errors(self.path):
             if (self.path / name).exists():
-                old = self._writing(name).with_suffix(".old")
+                old = self._temporary_path(name).with_suffix(".old")
                 shutil.rmtree(old, ignore_errors=True)
                 (self.path / name).rename(old)
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _writing(self, name: str) -> Path:
+    def _temporary_path(self, name: str) -> Path:
         return self._hidden / "writing" / hashlib.sha256(name.encode()).hexdigest()[:16]
 
-    def put_report(self, report: Json, page: str) -> tuple[Path, Path]:
-        """Write the report as JSON and as a page. Return both paths."""
+    def put_report(self, report: Json, html: str) -> tuple[Path, Path]:
+        """Write the report as JSON and as HTML. Return both paths."""
         self._write(self.path / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
-        self._write(self.path / "report.html", page)
+        self._write(self.path / "report.html", html)
         return self.path / "report.json", self.path / "report.html"
 
-    def faults(self, name: str, files: Mapping[str, str]) -> list[str]:
-        """Return what differs from the ledger in a document's folder."""
+    def differences(self, name: str, files: Mapping[str, str]) -> list[str]:
+        """Return the differences between a document's folder and the ledger, a sentence each.
+
+        files: file name -> sha256, as in the ledger.
+        """
         folder = self.path / name
         differences = []
         for file, sha256 in files.items():
@@ -164,24 +174,24 @@ class Folder:
 
 
 def _files(result: DocumentResult) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a document: its pictures, its Markdown, and its JSON without the pictures."""
+    """Yield the files of a document: its figures, its Markdown, and its JSON without the bytes of the figures."""
     for page in result.pages:
         for figure in page.figures:
-            data = _decoded(figure.base64)
+            data = _decode(figure.base64)
             if data is not None:
                 yield Path(figure.name).name, data
-    entry = result.model_dump(mode="json", exclude_none=True, exclude=_PICTURES)
+    entry = result.model_dump(mode="json", exclude_none=True, exclude=_FIGURE_BYTES)
     yield MARKDOWN, _markdown(result.pages).encode()
     yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def _markdown(pages: Sequence[PageResult]) -> str:
-    """Return the pages' Markdown; a comment stands where a page is missing."""
+    """Return the pages' Markdown, with a comment in place of a failed page."""
     parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _decoded(text: str | None) -> bytes | None:
+def _decode(text: str | None) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True) if text else None
     except binascii.Error:
@@ -189,7 +199,7 @@ def _decoded(text: str | None) -> bytes | None:
 
 
 @contextmanager
-def _on_disk(folder: Path) -> Iterator[None]:
+def _disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,9 @@
-"""From what stands on the command line to the documents of a batch: files, folders, globs, URLs, manifests, stdin."""
+"""The inputs of a batch: turn arguments of the command line into documents.
+
+An argument is a file, a folder, a glob, a URL, a JSONL manifest, or `-` for a list on standard input. `gather` yields
+an `Item` for each document, with a safe name for its folder. Nothing is opened or counted here except manifests;
+`planning` does that. `Ledger.add` makes the names unique.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +25,17 @@ from ocr_worker.wire.schema import NonEmpty, PageRanges, WireModel
 SUFFIXES = frozenset(
     (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif")
 )
-_UNFIT = re.compile(r'[\x00-\x1f\x7f\\/:*?"<>|]+')
-_LONGEST_NAME = 120  # bytes; file systems allow 255
+_UNSAFE_CHARACTERS = re.compile(r'[\x00-\x1f\x7f\\/:*?"<>|]+')
+_MAX_NAME_BYTES = 120  # bytes; file systems allow 255
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One document to read. source: absolute path, or http(s) URL. name: of its folder, to be made unique."""
+    """A document to parse.
+
+    source: absolute path or http(s) URL. name: name of its folder, not unique yet. pages: requested pages as text;
+    None: all. options: request options of this document.
+    """
 
     source: str
     name: str
@@ -35,12 +44,12 @@ class Item:
 
     @property
     def is_url(self) -> bool:
-        """Whether the service fetches it itself."""
+        """True for a URL, which the service fetches itself."""
         return is_url(self.source)
 
 
 class ManifestLine(WireModel):
-    """A line of a JSONL manifest; a relative `path` is meant from the manifest's folder."""
+    """A line of a JSONL manifest. A relative `path` starts at the manifest's folder."""
 
     id: NonEmpty | None = None
     url: NonEmpty | None = None
@@ -56,12 +65,16 @@ class ManifestLine(WireModel):
 
 
 def is_url(text: str) -> bool:
-    """Whether it is an http(s) URL."""
+    """Return whether the text is an http(s) URL."""
     return text.startswith(("http://", "https://"))
 
 
 def gather(arguments: Sequence[str], stdin: Iterable[str]) -> Iterator[Item]:
-    """The documents, in the order given; folders and globs sorted. Raises InvalidRequest for what names none."""
+    """Yield the documents of the arguments in their order, those of folders and globs sorted.
+
+    stdin: lines for the argument `-`.
+    Raises InvalidRequest: an argument matches no file or folder, or a line is invalid.
+    """
     for argument in arguments:
         if argument == "-":
             yield from _lines(stdin, Path(), "standard input")
@@ -80,35 +93,35 @@ def _paths(argument: str) -> Iterator[Item]:
             yield from _lines(manifest, path.parent, argument)
     elif path.is_file():
         yield _file(path, path.name)
-    elif found := [Path(match) for match in sorted(glob.glob(argument, recursive=True))]:
-        yield from (_file(file, file.name) for file in found if file.is_file())
+    elif matches := [Path(match) for match in sorted(glob.glob(argument, recursive=True))]:
+        yield from (_file(file, file.name) for file in matches if file.is_file())
     else:
         raise InvalidRequest(f"{argument}: there is no such file or folder")
 
 
 def _folder(root: str) -> Iterator[Item]:
-    """What looks like a document in it and below it, sorted; what is hidden does not count."""
-    found = []
+    """Return the documents in a folder and its subfolders by suffix, sorted, without hidden files and folders."""
+    files_by_name = []
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        below = os.path.relpath(folder, root)
+        relative = os.path.relpath(folder, root)
         for name in files:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                found.append((os.path.normpath(os.path.join(below, name)), os.path.join(folder, name)))
-    return (Item(path, folder_name(name)) for name, path in sorted(found) if os.path.isfile(path))
+                files_by_name.append((os.path.normpath(os.path.join(relative, name)), os.path.join(folder, name)))
+    return (Item(path, folder_name(name)) for name, path in sorted(files_by_name) if os.path.isfile(path))
 
 
 def _file(path: Path, name: str) -> Item:
     return Item(str(path.resolve()), folder_name(name))
 
 
-def _lines(lines: Iterable[str], folder: Path, where: str) -> Iterator[Item]:
+def _lines(lines: Iterable[str], folder: Path, origin: str) -> Iterator[Item]:
     for number, line in enumerate(lines, start=1):
         if text := line.strip():
             try:
                 yield from _line(text, folder)
             except InvalidRequest as error:
-                raise InvalidRequest(f"{where}, line {number}: {error}") from None
+                raise InvalidRequest(f"{origin}, line {number}: {error}") from None
 
 
 def _line(text: str, folder: Path) -> Iterator[Item]:
@@ -120,8 +133,8 @@ def _line(text: str, folder: Path) -> Iterator[Item]:
     except json.JSONDecodeError:
         raise InvalidRequest("is no JSON") from None
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest("; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)) from None
+        problems = error.errors(include_url=False, include_input=False)
+        raise InvalidRequest("; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)) from None
     path = folder / (line.path or "")
     if line.path and not path.is_file():
         raise InvalidRequest(f"{line.path}: there is no such file")
@@ -136,8 +149,10 @@ def _name_of_url(url: str) -> str:
 
 
 def folder_name(name: str) -> str:
-    """`name` as one folder: no separators (they become `__`), control characters or leading dot, not too long."""
-    plain = _UNFIT.sub("_", name.replace("/", "__").replace("\\", "__"))
-    plain = "_" + plain if plain.startswith(".") or not plain else plain
-    shortened = plain.encode()[-_LONGEST_NAME:] if len(plain.encode()) > _LONGEST_NAME else plain.encode()
-    return shortened.decode(errors="ignore")
+    """Return `name` as the name of one folder.
+
+    Separators become `__`, other unsafe characters and a leading dot become `_`, and a long name loses its start.
+    """
+    safe_name = _UNSAFE_CHARACTERS.sub("_", name.replace("/", "__").replace("\\", "__"))
+    safe_name = "_" + safe_name if safe_name.startswith(".") or not safe_name else safe_name
+    return safe_name.encode()[-_MAX_NAME_BYTES:].decode(errors="ignore")

@@ -1,13 +1,14 @@
-"""The ledger: what a batch knows, in one SQLite file. No other module of the batch holds SQL.
+"""The ledger: the complete state of a batch in one SQLite file. No other module of the batch contains SQL.
 
-    documents  what is to be read, and its result     waiting ─▶ succeeded | partial | failed | cancelled
-    jobs       what is sent to the service            see `model.State`
+    documents  documents of the batch, and their results     waiting ─▶ succeeded | partial | failed | cancelled
+    jobs       jobs for the service                          see `model.State`
     slices     the pages of one document in one job
     faults     codes of errors and warnings, by document
 
-Every change of state is a transaction before the act that it announces, so a run that is started again continues from
-the last one. Pages are text in the tables (`1-3,8`) and integers everywhere else; the methods here convert them. The
-ledger is not thread-safe, and one process writes it at a time: see `Folder.lock`.
+`Database` opens the file and turns its errors into BatchUnusable. `Ledger` reads and writes the tables. Every change of
+state is a transaction before the action that it announces, so a run that is started again continues from the last one.
+Pages are text in the tables (`1-3,8`) and integers everywhere else; the methods here convert them. The ledger is not
+thread-safe, and one process writes it at a time: see `Folder.lock`.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ocr_worker.batch.folders import RESERVED
+from ocr_worker.batch.folders import RESERVED_NAMES
 from ocr_worker.batch.inputs import Item, is_url
 from ocr_worker.batch.model import (
     NOT_MEASURED,
-    OPEN,
+    OPEN_STATES,
+    BatchDocument,
+    BatchJob,
     BatchSummary,
-    Document,
     DocumentSummary,
-    Job,
     JobTimes,
     PlannedJob,
     Slice,
@@ -74,18 +75,19 @@ CREATE INDEX faults_by_document ON faults (document);
 """
 
 _ADD_TIMES = "execution_s = execution_s + ?, delay_s = delay_s + ?"
-_UNFINISHED = (State.PLANNED, *OPEN)
+_UNFINISHED_STATES = (State.PLANNED, *OPEN_STATES)
 
 
 class Database:
-    """An SQLite file with a write-ahead log and a schema version; its errors become BatchUnusable.
+    """An SQLite file with a write-ahead log and a schema version. Its errors become BatchUnusable.
 
-    Opens the file in `path`, or creates it. Raises BatchUnusable: the file is damaged or of another version.
+    The constructor opens or creates the file `path`.
+    It raises BatchUnusable: the file is damaged or of another version.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._translated():
+        with self._typed_errors():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
             if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -97,30 +99,32 @@ class Database:
                 raise BatchUnusable(f"{path} is a ledger of version {version}, this client reads {_VERSION}: update it")
 
     def close(self) -> None:
-        """Write everything back into the one file."""
-        with self._translated():
+        """Close the database and merge its write-ahead log into the one file."""
+        with self._typed_errors():
             self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Apply all changes of the block or none. Raises BatchUnusable: the disk is full or read-only, the file
-        damaged."""
-        with self._translated():
+        """Apply all changes of the block or none.
+
+        Raises BatchUnusable: the disk is full or read-only, or the file is damaged.
+        """
+        with self._typed_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:  # a full disk has rolled it back already
+                if self._db.in_transaction:  # SQLite has already rolled back after a full disk
                     self._db.execute("ROLLBACK")
                 raise
 
     def _query(self, sql: str, *values: Any) -> list[Any]:
-        with self._translated():
+        with self._typed_errors():
             return self._db.execute(sql, values).fetchall()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _typed_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -131,70 +135,72 @@ class Database:
 
 
 class Ledger(Database):
-    """The documents, jobs and slices of a batch. Every method may raise BatchUnusable, as `transaction` does."""
+    """The documents, jobs and slices of a batch. Every method can raise BatchUnusable, as `transaction` does."""
 
-    # ----------------------------------------------------------------- the batch as a whole
+    # ----------------------------------------------------------------- values of the batch
 
     def get(self, name: str, default: str = "") -> str:
-        """Return a value of the batch as a whole: `service`, `engine`, `target`, `wall_s`, `price_per_second`."""
+        """Return a value of the batch: `service`, `engine`, `target`, `wall_s`, `price_per_second`."""
         rows = self._query("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0][0]) if rows else default
 
     def put(self, name: str, value: str) -> None:
-        """Store a value of the batch as a whole."""
+        """Store a value of the batch."""
         with self.transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     @property
-    def key(self) -> str:
-        """Idempotency key of all jobs: an endpoint with a bucket finds a page that it has parsed again, whichever job
-        asks for it."""
+    def idempotency_key(self) -> str:
+        """Idempotency key of all jobs.
+
+        An endpoint with a bucket uses it to find a page that it has already parsed, whichever job requests it.
+        """
         if not self.get("key"):
             self.put("key", f"batch-{secrets.token_hex(12)}")
         return self.get("key")
 
     # ----------------------------------------------------------------- documents: read
 
-    def documents(self) -> list[Document]:
+    def documents(self) -> list[BatchDocument]:
         """Return all documents, in the order in which they were added."""
         return self._documents("1")
 
-    def document(self, document: int) -> Document:
+    def document(self, document: int) -> BatchDocument:
         """Return one document."""
         return self._documents("id = ?", document)[0]
 
-    def unplanned_documents(self) -> list[Document]:
-        """Return the documents that no job holds yet."""
+    def unplanned_documents(self) -> list[BatchDocument]:
+        """Return the documents that are in no job yet."""
         return self._documents("planned = 0 AND status = 'waiting'")
 
-    def planned_documents(self) -> list[Document]:
-        """Return the documents that jobs hold and that have no result yet."""
+    def planned_documents(self) -> list[BatchDocument]:
+        """Return the documents that are in jobs and have no result yet."""
         return self._documents("planned = 1 AND status = 'waiting'")
 
-    def unsuccessful_documents(self, code: str | None = None) -> list[Document]:
-        """Return the documents that failed in part or whole or were cancelled; with `code`, those with this error."""
-        where = "status IN ('failed', 'partial', 'cancelled')"
+    def unsuccessful_documents(self, code: str | None = None) -> list[BatchDocument]:
+        """Return the documents that are partial, failed or cancelled. code: only documents with this error."""
+        condition = "status IN ('failed', 'partial', 'cancelled')"
         if code is None:
-            return self._documents(where)
-        return self._documents(f"{where} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
+            return self._documents(condition)
+        return self._documents(f"{condition} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
 
-    def _documents(self, where: str, *values: Any) -> list[Document]:
+    def _documents(self, condition: str, *values: Any) -> list[BatchDocument]:
         columns = "id, name, source, pages, options, sha256, page_count, status"
-        rows = self._query(f"SELECT {columns} FROM documents WHERE {where} ORDER BY id", *values)
+        rows = self._query(f"SELECT {columns} FROM documents WHERE {condition} ORDER BY id", *values)
         return [
-            Document(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
+            BatchDocument(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
             for row_id, name, source, pages, *rest in rows
         ]
 
     def stamps(self) -> list[tuple[int, str, Stamp]]:
-        """Return document, path and stamp of each file that was read."""
+        """Return document id, path and stamp of each file that has a result."""
         rows = self._query(
             "SELECT id, source, size, mtime_ns, sha256 FROM documents WHERE status <> 'waiting' AND sha256 IS NOT NULL"
         )
         return [(document, source, Stamp(*stamp)) for document, source, *stamp in rows]
 
     def files(self) -> list[tuple[str, dict[str, str]]]:
-        """Return the name of each document, and the files in its folder with their sha256."""
+        """Return the name of each document, and the files in its folder: name -> sha256."""
         rows = self._query("SELECT name, files FROM documents ORDER BY id")
         return [(name, json.loads(files)) for name, files in rows]
 
@@ -203,29 +209,29 @@ class Ledger(Database):
     def add(self, items: Iterable[Item]) -> int:
         """Add the documents that are new, under unique names. Return their number."""
         with self.transaction():
-            taken = RESERVED | {name for (name,) in self._db.execute("SELECT name FROM documents")}
-            known = set(self._db.execute("SELECT source, pages, options FROM documents"))
-            before = len(taken)
+            names = RESERVED_NAMES | {name for (name,) in self._db.execute("SELECT name FROM documents")}
+            identities = set(self._db.execute("SELECT source, pages, options FROM documents"))
+            count_before = len(names)
             for item in items:
-                identity = (item.source, item.pages, _json(item.options))
-                if identity not in known:
-                    known.add(identity)
-                    name = _unique(item.name, taken)
+                identity = (item.source, item.pages, _encode(item.options))
+                if identity not in identities:
+                    identities.add(identity)
+                    name = _unique_name(item.name, names)
                     self._db.execute(
                         "INSERT INTO documents (name, source, pages, options) VALUES (?, ?, ?, ?)", (name, *identity)
                     )
-            return len(taken) - before
+            return len(names) - count_before
 
-    def record_length(self, document: int, stamp: Stamp, page_count: int, expected: int) -> None:
-        """Record what was found in a document's file. expected: pages asked for that exist."""
+    def record_length(self, document: int, stamp: Stamp, page_count: int, pages_expected: int) -> None:
+        """Record the stamp and length of a document's file. expected: number of requested pages that exist."""
         with self.transaction():
             self._db.execute(
                 "UPDATE documents SET size = ?, mtime_ns = ?, sha256 = ?, page_count = ?, expected = ? WHERE id = ?",
-                (*stamp, page_count, expected, document),
+                (*stamp, page_count, pages_expected, document),
             )
 
     def record_unreadable(self, document: int, error: ErrorInfo) -> None:
-        """Record that a document cannot be read; no job is spent on it."""
+        """Record that a document cannot be read. No job is sent for it."""
         with self.transaction():
             self._db.execute(
                 "UPDATE documents SET status = 'failed', planned = 1, code = ?, message = ? WHERE id = ?",
@@ -239,11 +245,15 @@ class Ledger(Database):
         status: str,
         *,
         error: ErrorInfo | None,
-        faults: Mapping[tuple[str, str], int],
+        codes: Mapping[tuple[str, str], int],
         files: Mapping[str, str],
         seconds: float,
     ) -> None:
-        """Record a document's result. faults: (kind, code) -> pages. files: name -> sha256."""
+        """Record a document's result.
+
+        codes: (kind, code) -> pages, with "error" or "warning" as the kind. files: name -> sha256. seconds: engine
+        time.
+        """
         code, message = (error.code, error.message) if error else (None, None)
         with self.transaction():
             self._db.execute(
@@ -251,11 +261,11 @@ class Ledger(Database):
                 (status, code, message, json.dumps(files), seconds, document),
             )
             self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
-            rows = [(document, kind, code, pages) for (kind, code), pages in faults.items()]
+            rows = [(document, kind, code, pages) for (kind, code), pages in codes.items()]
             self._db.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", rows)
 
     def reset(self, document: int) -> None:
-        """Forget what was read of a document whose file has changed: it is counted and read from the start."""
+        """Delete the result of a document whose file has changed, so that it is counted and parsed from the start."""
         with self.transaction():
             for table in ("slices", "faults"):
                 self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
@@ -267,7 +277,7 @@ class Ledger(Database):
             )
 
     def reopen(self, document: int, slices: Sequence[Slice], options: str) -> None:
-        """Plan these slices of a document once more, a job for each; without any, the document is counted again."""
+        """Plan these slices of a document again, a job for each. Without slices, the document is counted again."""
         with self.transaction():
             self._db.execute("UPDATE slices SET failed = 0 WHERE document = ?", (document,))
             self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
@@ -279,71 +289,71 @@ class Ledger(Database):
     def cancel_all(self) -> None:
         """Cancel the jobs that have not ended, and the documents without a result."""
         with self.transaction():
-            sql = f"UPDATE jobs SET state = 'cancelled' WHERE state IN ({_marks(_UNFINISHED)})"
-            self._db.execute(sql, _UNFINISHED)
+            sql = f"UPDATE jobs SET state = 'cancelled' WHERE state IN ({_placeholders(_UNFINISHED_STATES)})"
+            self._db.execute(sql, _UNFINISHED_STATES)
             self._db.execute("UPDATE documents SET status = 'cancelled', planned = 1 WHERE status = 'waiting'")
 
     # ----------------------------------------------------------------- jobs: read
 
-    def jobs_to_send(self, limit: int) -> list[Job]:
-        """Return the first planned jobs that are due, and those whose submission did not end."""
+    def jobs_to_send(self, limit: int) -> list[BatchJob]:
+        """Return the first planned jobs that are due, and those whose submission was interrupted."""
         return self._jobs((State.SUBMITTING, State.PLANNED), limit)
 
-    def jobs_at_service(self) -> list[Job]:
+    def jobs_at_service(self) -> list[BatchJob]:
         """Return the jobs that are queued or running at the service."""
         return self._jobs((State.QUEUED, State.RUNNING))
 
-    def open_jobs(self) -> list[Job]:
-        """Return the jobs that the service may have: queued, running, or being submitted."""
-        return self._jobs(OPEN)
+    def open_jobs(self) -> list[BatchJob]:
+        """Return the jobs that the service may have: queued, running, or in submission."""
+        return self._jobs(OPEN_STATES)
 
-    def _jobs(self, states: Sequence[State], limit: int = -1) -> list[Job]:
+    def _jobs(self, states: Sequence[State], limit: int = -1) -> list[BatchJob]:
         rows = self._query(
             "SELECT id, state, service_id, pages, attempts, options FROM jobs"
-            f" WHERE state IN ({_marks(states)}) AND not_before <= ? ORDER BY id LIMIT ?",
+            f" WHERE state IN ({_placeholders(states)}) AND not_before <= ? ORDER BY id LIMIT ?",
             *states,
             time.time(),
             limit,
         )
-        return [Job(job, State(state), *rest) for job, state, *rest in rows]
+        return [BatchJob(job, State(state), *rest) for job, state, *rest in rows]
 
     def planned_job_count(self) -> int:
-        """Return the number of jobs that are to be sent, now or later."""
+        """Return the number of planned jobs, including those that are not due yet."""
         return int(self._query("SELECT COUNT(*) FROM jobs WHERE state = 'planned'")[0][0])
 
     def has_unsent_jobs(self) -> bool:
-        """Return whether any job is still to be sent, now or later, or its submission did not end."""
+        """Return whether any job is planned, due or not, or its submission was interrupted."""
         return bool(self._query("SELECT 1 FROM jobs WHERE state IN ('planned', 'submitting') LIMIT 1"))
 
     def has_unfinished_jobs(self, document: int) -> bool:
         """Return whether any job of the document has not ended."""
         sql = (
             f"SELECT 1 FROM slices JOIN jobs ON jobs.id = job"
-            f" WHERE document = ? AND state IN ({_marks(_UNFINISHED)}) LIMIT 1"
+            f" WHERE document = ? AND state IN ({_placeholders(_UNFINISHED_STATES)}) LIMIT 1"
         )
-        return bool(self._query(sql, document, *_UNFINISHED))
+        return bool(self._query(sql, document, *_UNFINISHED_STATES))
 
-    def is_answer_needed(self, job: int) -> bool:
-        """Return whether a document of the job has no complete result, so that the job's answer must be kept."""
+    def has_unsuccessful_documents(self, job: int) -> bool:
+        """Return whether any document of the job has no complete result, so that the job's results must stay stored."""
         sql = "SELECT 1 FROM slices JOIN documents ON documents.id = document WHERE job = ? AND status <> 'succeeded'"
         return bool(self._query(sql, job))
 
     def errors_of_jobs(self, jobs: Collection[int]) -> dict[int, ErrorInfo]:
-        """Return the errors of those of the jobs that failed."""
+        """Return job id -> error, for those of the jobs that failed."""
         rows = self._query(
-            f"SELECT id, code, message FROM jobs WHERE id IN ({_marks(jobs)}) AND code IS NOT NULL", *jobs
+            f"SELECT id, code, message FROM jobs WHERE id IN ({_placeholders(jobs)}) AND code IS NOT NULL", *jobs
         )
         return {job: ErrorInfo(code=code, message=message or "", retryable=False) for job, code, message in rows}
 
     def seconds_and_pages(self) -> tuple[float, float]:
-        """Return the execution seconds of all jobs so far, and the pages of the jobs that took them."""
+        """Return the execution seconds of all jobs so far, and the number of pages in these jobs."""
         sql = "SELECT TOTAL(execution_s), TOTAL(pages) FILTER (WHERE execution_s > 0) FROM jobs"
         seconds, pages = self._query(sql)[0]
         return seconds, pages
 
     def pages_of_jobs(self, jobs: Collection[int]) -> int:
         """Return the number of pages in these jobs."""
-        return int(self._query(f"SELECT TOTAL(pages) FROM jobs WHERE id IN ({_marks(jobs)})", *jobs)[0][0])
+        return int(self._query(f"SELECT TOTAL(pages) FROM jobs WHERE id IN ({_placeholders(jobs)})", *jobs)[0][0])
 
     def slices_of_job(self, job: int) -> list[SliceRow]:
         """Return the slices in a job."""
@@ -358,31 +368,34 @@ class Ledger(Database):
             f"SELECT id, job, document, pages, count, cut, attempt FROM slices WHERE {column} = ? ORDER BY id", value
         )
         return [
-            SliceRow(row, job, Slice(document, _page_numbers(pages, count), bool(cut), attempt))
-            for row, job, document, pages, count, cut, attempt in rows
+            SliceRow(row, job, Slice(document, _page_numbers(pages, count), bool(is_cut), attempt))
+            for row, job, document, pages, count, is_cut, attempt in rows
         ]
 
     # ----------------------------------------------------------------- jobs: change
 
     def plan(self, jobs: Iterable[PlannedJob]) -> None:
-        """Add jobs that hold all slices of their documents; these count as planned."""
+        """Add jobs, and mark the documents of their slices as planned.
+
+        All slices of a document must be in the same call.
+        """
         with self.transaction():
             for job in jobs:
                 self._plan(job)
 
     def _plan(self, job: PlannedJob) -> None:
-        insert = "INSERT INTO jobs (pages, options) VALUES (?, ?)"
-        added = self._db.execute(insert, (job.page_count, job.options)).lastrowid
+        sql = "INSERT INTO jobs (pages, options) VALUES (?, ?)"
+        job_id = self._db.execute(sql, (job.page_count, job.options)).lastrowid
         for part in job.slices:
             pages = format_page_ranges(part.pages)
             self._db.execute(
                 "INSERT INTO slices (document, job, pages, count, cut, attempt) VALUES (?, ?, ?, ?, ?, ?)",
-                (part.document, added, pages, len(part.pages), part.is_cut, part.attempt),
+                (part.document, job_id, pages, len(part.pages), part.is_cut, part.attempt),
             )
             self._db.execute("UPDATE documents SET planned = 1 WHERE id = ?", (part.document,))
 
     def mark_submitting(self, job: int) -> None:
-        """Record that the job is about to be sent."""
+        """Record that the submission of the job starts."""
         with self.transaction():
             self._db.execute(
                 "UPDATE jobs SET state = 'submitting', submissions = submissions + 1, service_id = NULL WHERE id = ?",
@@ -390,7 +403,10 @@ class Ledger(Database):
             )
 
     def mark_not_sent(self, job: int, not_before: float) -> None:
-        """Record that the service did not take the job; it is sent again, not before then (seconds since the epoch)."""
+        """Record that the service did not accept the job, and when it is sent again.
+
+        not_before: earliest time, in seconds since the epoch.
+        """
         with self.transaction():
             self._db.execute("UPDATE jobs SET state = 'planned', not_before = ? WHERE id = ?", (not_before, job))
 
@@ -405,20 +421,20 @@ class Ledger(Database):
             self._db.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (job,))
 
     def retry_later(self, job: int, times: JobTimes, not_before: float) -> None:
-        """Record that the job failed and is sent again, not before then (seconds since the epoch)."""
+        """Record that the job failed and is sent again. not_before: earliest time, in seconds since the epoch."""
         with self.transaction():
             assignments = f"state = 'planned', attempts = attempts + 1, {_ADD_TIMES}, not_before = ?"
             self._db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*times, not_before, job))
 
     def replan(self, job: int, error: ErrorInfo, times: JobTimes, jobs: Iterable[PlannedJob]) -> None:
-        """Record that the job failed and that its slices are in these jobs instead."""
+        """Record that the job failed, and move its slices into these jobs."""
         with self.transaction():
             self._db.execute("DELETE FROM slices WHERE job = ?", (job,))
             self._db.execute(
                 f"UPDATE jobs SET state = 'failed', code = ?, {_ADD_TIMES} WHERE id = ?", (error.code, *times, job)
             )
-            for planned in jobs:
-                self._plan(planned)
+            for planned_job in jobs:
+                self._plan(planned_job)
 
     def record_end(
         self,
@@ -426,14 +442,14 @@ class Ledger(Database):
         state: State,
         counts: Mapping[int, tuple[int, int, int]],
         times: JobTimes = NOT_MEASURED,
-        more: Sequence[PlannedJob] = (),
+        jobs: Sequence[PlannedJob] = (),
         lengths: Mapping[int, tuple[int, int]] = MappingProxyType({}),
         error: ErrorInfo | None = None,
     ) -> None:
-        """Record that the job's answer is on the disk, or that its failure (`error`) is final.
+        """Record that the job's results are on disk, or that its error is final.
 
-        counts: slice -> pages parsed, failed, taken from checkpoints. more: jobs that the answer makes necessary.
-        lengths: document -> pages of the file, pages expected, where the answer says so.
+        counts: slice id -> pages parsed, failed, taken from checkpoints. jobs: new jobs that the response requires.
+        lengths: document id -> pages of the file, pages expected, where the response contains them.
         """
         with self.transaction():
             code, message = (error.code, error.message) if error else (None, None)
@@ -441,35 +457,38 @@ class Ledger(Database):
             self._db.execute(sql, (state, *times, code, message, job))
             rows = [(*numbers, row) for row, numbers in counts.items()]
             self._db.executemany("UPDATE slices SET parsed = ?, failed = ?, kept = ? WHERE id = ?", rows)
-            known = [(*length, document) for document, length in lengths.items()]
-            self._db.executemany("UPDATE documents SET page_count = ?, expected = ? WHERE id = ?", known)
-            for planned in more:
-                self._plan(planned)
+            length_rows = [(*length, document) for document, length in lengths.items()]
+            self._db.executemany("UPDATE documents SET page_count = ?, expected = ? WHERE id = ?", length_rows)
+            for planned_job in jobs:
+                self._plan(planned_job)
 
     # ----------------------------------------------------------------- summaries
 
     def summary(self) -> BatchSummary:
         """Return the batch in numbers."""
-        parsed, failed, kept = self._query("SELECT TOTAL(parsed), TOTAL(failed), TOTAL(kept) FROM slices")[0]
-        expected, unknown = self._query(
+        pages_parsed, pages_failed, pages_from_checkpoint = self._query(
+            "SELECT TOTAL(parsed), TOTAL(failed), TOTAL(kept) FROM slices"
+        )[0]
+        pages_expected, documents_of_unknown_length = self._query(
             "SELECT TOTAL(expected), COUNT(*) FILTER (WHERE expected IS NULL AND status = 'waiting') FROM documents"
         )[0]
         execution_s, delay_s, resubmitted = self._query(
             "SELECT TOTAL(execution_s), TOTAL(delay_s), TOTAL(MAX(submissions - 1, 0)) FROM jobs"
         )[0]
+        state_rows = self._query("SELECT state, COUNT(*) FROM jobs GROUP BY state")
         price = self.get("price_per_second")
         return BatchSummary(
             service=self.get("service"),
             engine=self.get("engine") or None,
-            jobs={State(state): n for state, n in self._query("SELECT state, COUNT(*) FROM jobs GROUP BY state")},
+            jobs={State(state): count for state, count in state_rows},
             documents=dict(self._query("SELECT status, COUNT(*) FROM documents GROUP BY status")),
-            pages_expected=int(expected),
-            pages_parsed=int(parsed),
-            pages_failed=int(failed),
-            pages_from_checkpoint=int(kept),
-            documents_of_unknown_length=unknown,
-            errors=self._fault_counts("error"),
-            warnings=self._fault_counts("warning"),
+            pages_expected=int(pages_expected),
+            pages_parsed=int(pages_parsed),
+            pages_failed=int(pages_failed),
+            pages_from_checkpoint=int(pages_from_checkpoint),
+            documents_of_unknown_length=documents_of_unknown_length,
+            errors=self._code_counts("error"),
+            warnings=self._code_counts("warning"),
             resubmitted=int(resubmitted),
             execution_s=execution_s,
             delay_s=delay_s,
@@ -477,56 +496,59 @@ class Ledger(Database):
             cost=execution_s * float(price) if price else None,
         )
 
-    def _fault_counts(self, kind: str) -> dict[str, int]:
+    def _code_counts(self, kind: str) -> dict[str, int]:
         sql = "SELECT code, SUM(MAX(pages, 1)) FROM faults WHERE kind = ? GROUP BY code ORDER BY 2 DESC, 1"
         return dict(self._query(sql, kind))
 
     def document_summaries(self) -> list[DocumentSummary]:
         """Return a summary of every document, in the order in which they were added."""
-        faults: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
+        codes: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
         for document, kind, code, pages in self._query("SELECT document, kind, code, pages FROM faults"):
-            faults[document, kind][code] = pages
+            codes[document, kind][code] = pages
         sql = "SELECT document, TOTAL(parsed), TOTAL(failed) FROM slices GROUP BY document"
-        counts = {document: (int(parsed), int(failed)) for document, parsed, failed in self._query(sql)}
+        counts = {
+            document: (int(parsed_count), int(failed_count))
+            for document, parsed_count, failed_count in self._query(sql)
+        }
         rows = self._query("SELECT id, name, source, status, expected, message, seconds FROM documents ORDER BY id")
         return [
             DocumentSummary(
                 name=name,
                 source=shown(source) if is_url(source) else source,
                 status=status,
-                pages_expected=expected,
+                pages_expected=pages_expected,
                 pages_parsed=counts.get(document, (0, 0))[0],
                 pages_failed=counts.get(document, (0, 0))[1],
-                errors=faults[document, "error"],
-                warnings=faults[document, "warning"],
+                errors=codes[document, "error"],
+                warnings=codes[document, "warning"],
                 message=message,
                 seconds=seconds,
             )
-            for document, name, source, status, expected, message, seconds in rows
+            for document, name, source, status, pages_expected, message, seconds in rows
         ]
 
 
 def _page_numbers(text: str | None, count: int) -> tuple[int, ...]:
-    """Return the pages of a slice's row. NULL: all `count` pages, as earlier versions wrote a document sent whole."""
+    """Return the pages of a slice's row. NULL: all `count` pages, as earlier versions wrote a complete document."""
     if text is None:
         return tuple(range(1, count + 1))
     ranges = parse_page_ranges(text)
     return tuple(select_pages(ranges, max(last or first for first, last in ranges)))
 
 
-def _marks(values: Collection[Any]) -> str:
+def _placeholders(values: Collection[Any]) -> str:
     return ",".join("?" * len(values))
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """Return `name`, or the first of `name-2`, `name-3` that is free, and add it to `taken`."""
-    unique, number = name, 1
-    while unique in taken:
+def _unique_name(name: str, names: set[str]) -> str:
+    """Return `name`, or the first of `name-2`, `name-3`, ... that is not in `names`, and add it there."""
+    candidate, number = name, 1
+    while candidate in names:
         number += 1
-        unique = f"{name}-{number}"
-    taken.add(unique)
-    return unique
+        candidate = f"{name}-{number}"
+    names.add(candidate)
+    return candidate
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _encode(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

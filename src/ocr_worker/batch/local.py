@@ -1,4 +1,9 @@
-"""The pipeline in this process as a service: what a worker would answer, without an endpoint and its limits."""
+"""The pipeline in this process as a service: a batch without an endpoint and its limits.
+
+`LocalPipeline` starts the engine with the first job and runs as many jobs at once as a worker would. `_LocalJob` holds
+the state of one job: queued until a slot is free, running, then ended with a response or an error. It enforces the
+execution timeout as an endpoint would. Responses stay in memory for a minute after they were reported.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from ocr_worker import threads
-from ocr_worker.batch.model import ENDED, Health, JobTimes, Json, Look, State
+from ocr_worker.batch.model import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
 from ocr_worker.parsing.pipeline import Pipeline
@@ -21,83 +26,91 @@ from ocr_worker.wire.schema import ErrorInfo, PageResult, ParseResponse
 
 log = logging.getLogger(__name__)
 
-_KEPT_S = 60.0  # an answer, after it was first told; a batch's answers together are too much for one memory
+_RETENTION_S = 60.0  # of a response, after it was first reported; all responses of a batch do not fit into memory
 _CLOSE_S = 10.0
 
 
 class LocalPipeline:
-    """A `Service`. Jobs are answered as a worker with these settings would, but always whole: no limit of bytes, no
-    bucket, no checkpoints, no time-to-live, whatever `options.delivery` and `idempotency_key` say."""
+    """A `Service` that runs jobs as a worker with these settings would.
+
+    Responses are always complete: no byte limit, bucket, checkpoints or time-to-live. `options.delivery` and
+    `idempotency_key` have no effect.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.name = f"this machine, with the engine {settings.engine}"
         self.jobs_at_once = settings.jobs_at_once
         self.payload_bytes = 200_000_000
         self._settings = settings
-        self._jobs: dict[str, _Job] = {}
-        self._places = asyncio.Semaphore(settings.jobs_at_once)
-        self._starting: Future[Pipeline] | None = None
-        self._lost: OcrWorkerError | None = None
-        self._lock = threading.Lock()  # of the end of the start against `close`
+        self._jobs: dict[str, _LocalJob] = {}
+        self._slots = asyncio.Semaphore(settings.jobs_at_once)
+        self._pipeline_start: Future[Pipeline] | None = None
+        self._engine_error: OcrWorkerError | None = None
+        self._lock = threading.Lock()  # orders the end of the start and `close`
         self._pipeline: Pipeline | None = None
-        self._closed = False
+        self._is_closed = False
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
-        """See `Service`. The first call starts the engine and waits for it. Raises what the engine raises, each time,
-        and EngineUnavailable once it is lost: a worker would be replaced, this process cannot be."""
-        pipeline = await self._started()
-        if self._lost:
-            raise EngineUnavailable(f"the engine is gone ({self._lost.code}: {self._lost}); start the command again")
-        self._forget()
-        job = _Job(str(uuid.uuid4()), job_input, execution_timeout_s)
+        """See `Service`. The first call starts the engine and waits for it.
+
+        Raises the error of a failed start, in each call; EngineUnavailable: the engine is lost, because a worker can be
+        replaced and this process cannot.
+        """
+        pipeline = await self._wait_for_pipeline()
+        if self._engine_error:
+            error = self._engine_error
+            raise EngineUnavailable(f"the engine is gone ({error.code}: {error}); start the command again")
+        self._remove_old_jobs()
+        job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(JobHost(pipeline), job))
         return job.id
 
-    async def look(self, job_id: str) -> Look:
+    async def status(self, job_id: str) -> JobStatus:
         """See `Service`."""
         job = self._jobs.get(job_id)
         if job is None:
             raise JobExpired("this process does not know the job: it is an earlier run's, or was answered a while ago")
-        return job.look()
+        return job.status()
 
     async def cancel(self, job_id: str) -> None:
         """See `Service`."""
         if job := self._jobs.get(job_id):
             job.stop(State.CANCELLED)
 
-    async def health(self) -> Health:
+    async def health(self) -> ServiceHealth:
         """See `Service`."""
-        return Health(workers=1, in_queue=sum(job.state is State.QUEUED for job in self._jobs.values()))
+        return ServiceHealth(workers=1, in_queue=sum(job.state is State.QUEUED for job in self._jobs.values()))
 
     async def close(self) -> None:
-        """See `Service`. What hangs is left behind: all threads are daemons."""
+        """See `Service`. Does not wait for threads that hang, because all threads are daemons."""
         with self._lock:
-            self._closed, pipeline = True, self._pipeline
+            self._is_closed, pipeline = True, self._pipeline
         for job in self._jobs.values():
             job.stop(State.CANCELLED)
-        if pipeline is None:  # one that is starting closes itself
+        if pipeline is None:  # a pipeline that is starting closes itself
             return
         with suppress(Exception):
-            closing = threads.start(pipeline.close, "pipeline-close")
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(closing)), _CLOSE_S)
+            close_future = threads.start(pipeline.close, "pipeline-close")
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(close_future)), _CLOSE_S)
 
     # ----------------------------------------------------------------- the pipeline
 
-    async def _started(self) -> Pipeline:
-        if self._starting is None:
-            self._starting = threads.start(self._start, "pipeline-start")
-        # Whoever is cancelled while he waits must not cancel the start for the others.
-        started = asyncio.wrap_future(self._starting)
-        started.add_done_callback(lambda done: done.cancelled() or done.exception())  # told, whoever waits or not
-        return await asyncio.shield(started)
+    async def _wait_for_pipeline(self) -> Pipeline:
+        if self._pipeline_start is None:
+            self._pipeline_start = threads.start(self._start, "pipeline-start")
+        # A caller that is cancelled must not cancel the start for the others.
+        pipeline = asyncio.wrap_future(self._pipeline_start)
+        # Retrieves the exception, so that asyncio logs none when nobody waits.
+        pipeline.add_done_callback(lambda future: future.cancelled() or future.exception())
+        return await asyncio.shield(pipeline)
 
     def _start(self) -> Pipeline:
-        pipeline = Pipeline(self._settings, on_engine_lost=self._lose)
+        pipeline = Pipeline(self._settings, on_engine_lost=self._record_engine_error)
         try:
             pipeline.start()
             with self._lock:
-                if self._closed:
+                if self._is_closed:
                     raise EngineUnavailable("the pipeline was closed while it started")
                 self._pipeline = pipeline
         except OcrWorkerError:
@@ -109,85 +122,88 @@ class LocalPipeline:
             raise Internal(f"the engine cannot start ({type(error).__name__}); the log has the details") from None
         return pipeline
 
-    def _lose(self, error: OcrWorkerError) -> None:
-        self._lost = error
+    def _record_engine_error(self, error: OcrWorkerError) -> None:
+        self._engine_error = error
 
     # ----------------------------------------------------------------- jobs
 
-    async def _run(self, host: JobHost, job: _Job) -> None:
-        """Wait for a place, then run the job."""
-        async with self._places:
+    async def _run(self, host: JobHost, job: _LocalJob) -> None:
+        """Wait for a slot, then run the job."""
+        async with self._slots:
             try:
                 with typed_errors(job.id):
                     request = await host.read(job.input)
-                    job.input = {}  # the request has it now
+                    job.input = {}  # free the memory: the request has the data now
                     job.begin()
                     job.end(await host.run(request, job.id, job.on_page))
             except OcrWorkerError as error:
                 job.end(error=error_info(error))
 
-    def _forget(self) -> None:
-        self._jobs = {name: job for name, job in self._jobs.items() if not job.is_over()}
+    def _remove_old_jobs(self) -> None:
+        self._jobs = {name: job for name, job in self._jobs.items() if not job.can_be_removed()}
 
 
-class _Job:
-    """One job. All but `on_page` runs on the event loop. `look` stops one that runs too long, as an endpoint would."""
+class _LocalJob:
+    """A job of the local pipeline.
+
+    All methods except `on_page` run on the event loop. `status` stops a job that runs too long, as an endpoint would.
+    """
 
     def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float) -> None:
         self.id = job_id
         self.input = job_input
         self.state = State.QUEUED
-        self.task: asyncio.Task[None] | None = None  # set by who made the job; ends with it
+        self.task: asyncio.Task[None] | None = None  # set by `submit`; ends with the job
         self._execution_timeout_s = execution_timeout_s
-        self._counting = threading.Lock()
+        self._pages_lock = threading.Lock()
         self._response: ParseResponse | None = None
         self._error: ErrorInfo | None = None
         self._pages_done = 0
         self._submitted_at = time.monotonic()
-        self._began_at: float | None = None
+        self._started_at: float | None = None
         self._ended_at: float | None = None
-        self._told_at: float | None = None
+        self._reported_at: float | None = None
 
     def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
         """Count a page. See `OnPage`."""
-        with self._counting:
+        with self._pages_lock:
             self._pages_done += 1
 
     def begin(self) -> None:
-        """Note that the job has its place and a valid request."""
-        self.state, self._began_at = State.RUNNING, time.monotonic()
+        """Record that the job has a slot and a valid request."""
+        self.state, self._started_at = State.RUNNING, time.monotonic()
 
     def end(self, response: ParseResponse | None = None, error: ErrorInfo | None = None) -> None:
-        """End the job with its response, or with the error that it has none for; no effect after `stop`."""
-        if self.state not in ENDED:
+        """End the job with its response, or with its error. No effect after `stop`."""
+        if self.state not in ENDED_STATES:
             self._response, self._error = response, job_error(response) if response else error
-            self._settle(State.FAILED if self._error else State.COLLECTED)
+            self._set_state(State.FAILED if self._error else State.COLLECTED)
 
     def stop(self, state: State) -> None:
-        """End the job in this state, unless it has ended; its pages in the engine are finished and dropped."""
-        if self.state not in ENDED:
-            self._settle(state)
+        """End the job in this state, unless it has ended. Its pages in the engine are finished and dropped."""
+        if self.state not in ENDED_STATES:
+            self._set_state(state)
             if self.task:
                 self.task.cancel()
 
-    def _settle(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         self.state, self._ended_at = state, time.monotonic()
 
-    def look(self) -> Look:
-        """How the job stands."""
+    def status(self) -> JobStatus:
+        """Return the status of the job. Stops it first if it has exceeded its execution timeout."""
         if self.state is State.RUNNING and self._execution_s() > self._execution_timeout_s:
             self.stop(State.TIMED_OUT)
-        if self.state in ENDED:
-            self._told_at = self._told_at or time.monotonic()
+        if self.state in ENDED_STATES:
+            self._reported_at = self._reported_at or time.monotonic()
         times = JobTimes(
-            execution_s=self._execution_s() if self.state in ENDED else 0.0,
-            delay_s=(self._began_at or self._ended_at or time.monotonic()) - self._submitted_at,
+            execution_s=self._execution_s() if self.state in ENDED_STATES else 0.0,
+            delay_s=(self._started_at or self._ended_at or time.monotonic()) - self._submitted_at,
         )
-        return Look(self.state, self._response, self._error, times, self._pages_done)
+        return JobStatus(self.state, self._response, self._error, times, self._pages_done)
 
-    def is_over(self) -> bool:
-        """Whether the answer was told and kept long enough."""
-        return self._told_at is not None and time.monotonic() - self._told_at > _KEPT_S
+    def can_be_removed(self) -> bool:
+        """Return whether the response was reported more than a minute ago."""
+        return self._reported_at is not None and time.monotonic() - self._reported_at > _RETENTION_S
 
     def _execution_s(self) -> float:
-        return (self._ended_at or time.monotonic()) - self._began_at if self._began_at is not None else 0.0
+        return (self._ended_at or time.monotonic()) - self._started_at if self._started_at is not None else 0.0

@@ -1,7 +1,8 @@
-"""The data of a batch: documents, the slices and jobs that they are read in, what a service says of a job, summaries.
+"""The data of a batch: documents, slices and jobs, the status of a job at a service, and summaries.
 
-Page numbers are integers here, as in the file and counted from 1. Ranges written as text (`1-3,8`) exist in a job's
-input and in the ledger's tables only.
+These classes have no behavior beyond small properties; the modules of `batch` pass them to each other. `Service` is the
+protocol that `remote` and `local` implement. Page numbers are integers here, as in the file and counted from 1. Ranges
+as text (`1-3,8`) exist only in a job's input and in the ledger's tables.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 
 
 class State(StrEnum):
-    """State of a batch job. The ledger holds a state before the act that it announces."""
+    """State of a batch job. The ledger records a state before the action that it announces."""
 
     PLANNED = "planned"
     SUBMITTING = "submitting"
@@ -31,12 +32,12 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN = (State.SUBMITTING, State.QUEUED, State.RUNNING)
-ENDED = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, State.CANCELLED)
+OPEN_STATES = (State.SUBMITTING, State.QUEUED, State.RUNNING)
+ENDED_STATES = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, State.CANCELLED)
 
 
 class Stamp(NamedTuple):
-    """What a file was when its pages were counted."""
+    """Size, time and hash of a file when its pages were counted."""
 
     size: int  # bytes
     mtime_ns: int
@@ -44,12 +45,12 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class BatchDocument:
     """A document of the ledger.
 
-    name: its folder below the batch's. source: absolute path or http(s) URL. ranges: the pages asked for; None: all.
-    options: as JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is counted,
-    and of a URL.
+    name: name of its folder in the batch's folder. source: absolute path or http(s) URL. ranges: requested pages; None:
+    all. options: as JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is
+    counted, and for a URL.
     """
 
     id: int
@@ -62,7 +63,7 @@ class Document:
     status: str
 
     def pages_of(self, page_count: int) -> list[int]:
-        """Return the pages asked for that a file of `page_count` pages has."""
+        """Return the requested pages that exist in a file of `page_count` pages."""
         return select_pages(self.ranges, page_count)
 
 
@@ -70,7 +71,7 @@ class Document:
 class Slice:
     """Pages of one document in one job.
 
-    document: its id. pages: ascending. is_cut: a PDF of these pages only is sent, because the file is too large for a
+    document: its id. pages: ascending. is_cut: a PDF of only these pages is sent, because the file is too large for a
     job; its pages are then numbered from 1. attempt: counts from 1.
     """
 
@@ -82,7 +83,7 @@ class Slice:
 
 @dataclass(slots=True)
 class PlannedJob:
-    """Slices that are sent together: of equal options, within the limits of a job. size: bytes of its input as JSON."""
+    """Slices of equal options that fit into one job. size: bytes of the job's input as JSON."""
 
     options: str
     slices: list[Slice] = field(default_factory=list)
@@ -90,13 +91,13 @@ class PlannedJob:
 
     @property
     def page_count(self) -> int:
-        """Pages of all slices."""
+        """Number of pages of all slices."""
         return sum(len(part.pages) for part in self.slices)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A batch job of the ledger. pages: their number. attempts: how often it failed."""
+class BatchJob:
+    """A batch job of the ledger. pages: number of its pages. attempts: number of failed attempts."""
 
     id: int
     state: State
@@ -116,8 +117,10 @@ class SliceRow:
 
     @property
     def wire_id(self) -> str:
-        """Id of the slice's document in a request: the same in every job, so that checkpoints are found again. No job
-        holds two slices of a document."""
+        """Id of the slice's document in a request.
+
+        It is the same in every job, so that checkpoints are found again. No job holds two slices of a document.
+        """
         return f"document-{self.slice.document}"
 
 
@@ -132,11 +135,12 @@ NOT_MEASURED = JobTimes()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a service says of a job.
+class JobStatus:
+    """Status of a job at a service.
 
-    state: QUEUED, RUNNING, COLLECTED, FAILED, TIMED_OUT or CANCELLED. response: of a job that ended; None: it has none,
-    or none that can be read. error: of a FAILED job. pages_done: of a running job, as far as the service says.
+    state: QUEUED, RUNNING, COLLECTED, FAILED, TIMED_OUT or CANCELLED. response: of a job that ended; None: it is
+    missing or cannot be read. error: of a FAILED job. pages_done: parsed pages of a running job, as far as the service
+    reports them.
     """
 
     state: State
@@ -147,38 +151,40 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """Workers of a service (idle, running or starting), and jobs in its queue, including those of other clients."""
+class ServiceHealth:
+    """Number of workers of a service (idle, running or starting), and of jobs in its queue from all clients."""
 
     workers: int
     in_queue: int
 
 
 class Service(Protocol):
-    """Where a batch sends jobs: an endpoint of the platform, or the pipeline in this process."""
+    """A destination of jobs: an endpoint of the platform, or the pipeline in this process."""
 
     name: str  # for people
-    jobs_at_once: int  # jobs worth having there at the start, before anything was measured
+    jobs_at_once: int  # jobs to send at the start, before anything is measured
     payload_bytes: int  # largest `input` of a job as JSON
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
-        """Hand over a job and return its id at the service.
+        """Submit a job and return its id at the service.
 
-        Raises EndpointUnavailable: the service may have the job all the same; AuthenticationFailed; JobFailed: the
-        input is refused.
+        Raises EndpointUnavailable: the service may still have the job; AuthenticationFailed; JobFailed: the service
+        rejects the input.
         """
         ...
 
-    async def look(self, job_id: str) -> Look:
-        """Return the state of a job. Raises JobExpired: the service does not know it (any more); EndpointUnavailable;
-        AuthenticationFailed."""
+    async def status(self, job_id: str) -> JobStatus:
+        """Return the status of a job.
+
+        Raises JobExpired: the service does not know the job, or no longer; EndpointUnavailable; AuthenticationFailed.
+        """
         ...
 
     async def cancel(self, job_id: str) -> None:
-        """Stop a job; one that is unknown or has ended is no error. Raises EndpointUnavailable."""
+        """Cancel a job. An unknown or ended job is no error. Raises EndpointUnavailable."""
         ...
 
-    async def health(self) -> Health:
+    async def health(self) -> ServiceHealth:
         """Return the service's workers and queue. Raises EndpointUnavailable, AuthenticationFailed."""
         ...
 
@@ -189,9 +195,9 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
-    """One document for the report. status: succeeded, partial, failed, cancelled, or waiting."""
+    """Summary of a document for the report. status: succeeded, partial, failed, cancelled, or waiting."""
 
-    name: str  # its folder below the batch's
+    name: str  # of its folder in the batch's folder
     source: str  # path or URL, without the query
     status: str
     pages_expected: int | None
@@ -205,7 +211,7 @@ class DocumentSummary:
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """A batch in numbers, from its ledger. Pages of documents of unknown length are not counted."""
+    """Summary of a batch, from its ledger. Pages of documents of unknown length are not counted."""
 
     service: str
     engine: str | None  # name, version and backend, once a response names them
@@ -218,8 +224,8 @@ class BatchSummary:
     documents_of_unknown_length: int
     errors: Mapping[str, int]  # code -> pages, or documents that could not be opened
     warnings: Mapping[str, int]
-    resubmitted: int  # jobs sent again: a lost answer, a retry
+    resubmitted: int  # jobs sent again: after a lost response, or as a retry
     execution_s: float
     delay_s: float  # summed over jobs: time in the service's queue
-    wall_s: float  # that a run was at work, over all runs
+    wall_s: float  # duration of all runs
     cost: float | None  # of execution_s, when a price is known

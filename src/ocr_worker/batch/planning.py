@@ -1,9 +1,9 @@
-"""Planning: documents are counted, cut into slices, and put into jobs of about the same size.
+"""Planning: count the pages of documents, cut documents into slices, and pack slices into jobs of about equal size.
 
 A long document is cut into slices, a job for each. Short documents of equal options share a job. A file that is too
-large for a job is sent in parts. Of a URL nobody knows the length: its first pages are planned, and the rest once a
-response says how many there are (`later_pages`). `Planner` does this for the documents of the ledger, not too far
-ahead of what is sent; everything before it in this module is pure.
+large for a job is sent in parts. The length of a URL's document is unknown: its first pages are planned, and the rest
+once a response contains the page count (`later_pages`). `Planner` does this for the documents of the ledger, at most a
+few hundred jobs ahead of the runner. Everything before it in this module is pure. Nothing here sends jobs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from ocr_worker import threads
 from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import Document, PlannedJob, Slice
+from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice
 from ocr_worker.batch.sending import FileCounter
 from ocr_worker.errors import PageOutOfRange, SourceTooLarge, typed
 from ocr_worker.settings import Settings
@@ -26,12 +26,12 @@ from ocr_worker.wire.page_ranges import Range, select_pages
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ErrorInfo
 
-OnUnreadable = Callable[[Document, ErrorInfo], None]
+OnUnreadable = Callable[[BatchDocument, ErrorInfo], None]
 
-_ENTRY_BYTES = 2_000  # of a document's JSON besides its bytes, with room to spare
+_ENTRY_BYTES = 2_000  # of a document's JSON besides its file, with a margin
 _CUT_SHARE = 0.8  # of a job's bytes for a cut part: pages differ in size
-_MOST_PAGES = 10_000_000  # end of an open range
-_AHEAD = 200  # jobs planned and not sent
+_MAX_PAGE = 10_000_000  # end of an open range
+_MAX_PLANNED_JOBS = 200  # jobs planned and not sent
 _TICK_S = 0.25
 
 
@@ -40,8 +40,11 @@ _TICK_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class CountedDocument:
-    """What planning knows of a document. size: bytes that are sent with a job, 0 for a URL. page_count: of the file;
-    None for a URL. ranges: the pages asked for; None: all."""
+    """A document whose pages are counted.
+
+    size: bytes that are sent with a job, 0 for a URL. page_count: of the file; None for a URL. ranges: requested pages;
+    None: all. options: as JSON.
+    """
 
     id: int
     size: int
@@ -51,34 +54,38 @@ class CountedDocument:
 
 
 class Packer:
-    """Puts documents into jobs in the order in which they come. job_pages: most pages of a job. payload_bytes: most
-    bytes of its input as JSON."""
+    """Packer of documents into jobs, in the order in which they are added.
+
+    job_pages: most pages of a job. payload_bytes: most bytes of its input as JSON.
+    """
 
     def __init__(self, job_pages: int, payload_bytes: int) -> None:
         self._job_pages = job_pages
         self._payload_bytes = payload_bytes
-        self._open: PlannedJob | None = None
+        self._open_job: PlannedJob | None = None
 
     def add(self, document: CountedDocument) -> list[PlannedJob]:
-        """Return the jobs that are full with this document: one for each slice of a long document, or that of the
-        short documents before it."""
+        """Add a document and return the jobs that are complete now.
+
+        These are a job for each slice of a long document, or the job of the short documents before a short one.
+        """
         parts = list(self._slices(document))
         if len(parts) > 1:
             return [PlannedJob(document.options, [part]) for part, _ in parts]
         ((part, size),) = parts
-        full = [] if self._fits(document.options, part, size) else self.rest()
-        self._open = self._open or PlannedJob(document.options)
-        self._open.slices.append(part)
-        self._open.size += size
-        return full
+        jobs = [] if self._fits(document.options, part, size) else self.flush()
+        self._open_job = self._open_job or PlannedJob(document.options)
+        self._open_job.slices.append(part)
+        self._open_job.size += size
+        return jobs
 
-    def rest(self) -> list[PlannedJob]:
-        """Return the job that is not full yet, if there is one."""
-        job, self._open = self._open, None
+    def flush(self) -> list[PlannedJob]:
+        """Return the job that is not full yet, if any, and start a new one."""
+        job, self._open_job = self._open_job, None
         return [job] if job else []
 
     def _fits(self, options: str, part: Slice, size: int) -> bool:
-        job = self._open
+        job = self._open_job
         return job is None or (
             job.options == options
             and job.page_count + len(part.pages) <= self._job_pages
@@ -87,7 +94,7 @@ class Packer:
         )
 
     def _slices(self, document: CountedDocument) -> Iterator[tuple[Slice, int]]:
-        """Yield the document's slices, each with its bytes in a job."""
+        """Yield the document's slices, each with its size in a job, in bytes."""
         size = encoded_size(document.size)
         if document.page_count is None:
             yield Slice(document.id, tuple(first_pages(document.ranges, self._job_pages))), size
@@ -95,49 +102,49 @@ class Packer:
         pages = select_pages(document.ranges, document.page_count)
         is_cut = size > self._payload_bytes
         page_size = size / document.page_count
-        most = self._job_pages
+        max_pages = self._job_pages
         if is_cut:
-            most = max(1, min(most, int(_CUT_SHARE * self._payload_bytes / page_size)))
-        for part in split_evenly(pages, most):
+            max_pages = max(1, min(max_pages, int(_CUT_SHARE * self._payload_bytes / page_size)))
+        for part in split_evenly(pages, max_pages):
             yield Slice(document.id, part, is_cut), int(page_size * len(part)) if is_cut else size
 
 
 def encoded_size(size: int) -> int:
-    """Return the bytes that a file of `size` bytes takes in a job's JSON, as base64."""
+    """Return the size of a file of `size` bytes in a job's JSON, as base64, in bytes."""
     return -(-size // 3) * 4 + _ENTRY_BYTES
 
 
-def split_evenly(pages: Sequence[int], most: int) -> list[tuple[int, ...]]:
-    """Return the pages in parts of nearly equal length, each of at most `most`."""
-    count = -(-len(pages) // most)
+def split_evenly(pages: Sequence[int], max_pages: int) -> list[tuple[int, ...]]:
+    """Return the pages in parts of nearly equal length, each of at most `max_pages`."""
+    count = -(-len(pages) // max_pages)
     return [tuple(pages[i * len(pages) // count : (i + 1) * len(pages) // count]) for i in range(count)]
 
 
-def first_pages(ranges: Sequence[Range] | None, most: int) -> list[int]:
-    """Return the first `most` pages asked for of a document of unknown length."""
+def first_pages(ranges: Sequence[Range] | None, max_pages: int) -> list[int]:
+    """Return the first `max_pages` requested pages of a document of unknown length."""
     if ranges is None:
-        return list(range(1, most + 1))
+        return list(range(1, max_pages + 1))
     pages: set[int] = set()
     for first, last in ranges:
-        end = min(last or _MOST_PAGES, first + most)
+        end = min(last or _MAX_PAGE, first + max_pages)
         pages.update(range(first, end + 1))
-    return sorted(pages)[:most]
+    return sorted(pages)[:max_pages]
 
 
-def later_pages(ranges: Sequence[Range] | None, most: int, page_count: int) -> list[int]:
-    """Return the pages asked for that are not among `first_pages`, now that the document's length is known."""
-    planned = set(first_pages(ranges, most))
-    return [page for page in select_pages(ranges, page_count) if page not in planned]
+def later_pages(ranges: Sequence[Range] | None, max_pages: int, page_count: int) -> list[int]:
+    """Return the requested pages that are not among `first_pages`, once the document's length is known."""
+    first = set(first_pages(ranges, max_pages))
+    return [page for page in select_pages(ranges, page_count) if page not in first]
 
 
-def jobs_of_later_pages(document: Document, job_pages: int, page_count: int) -> list[PlannedJob]:
-    """Return jobs for the later pages of a document whose first pages told its length."""
+def jobs_of_later_pages(document: BatchDocument, job_pages: int, page_count: int) -> list[PlannedJob]:
+    """Return jobs for the later pages of a document whose length is known from its first pages."""
     pages = later_pages(document.ranges, job_pages, page_count)
     return [PlannedJob(document.options, [Slice(document.id, part)]) for part in split_evenly(pages, job_pages)]
 
 
 def halve(part: Slice) -> list[Slice]:
-    """Return the slice in two; nothing where it has only one page."""
+    """Return the two halves of a slice, or an empty list if it has only one page."""
     if len(part.pages) < 2:
         return []
     middle = len(part.pages) // 2
@@ -149,9 +156,10 @@ def halve(part: Slice) -> list[Slice]:
 
 
 class Planner:
-    """Plans the documents of the ledger. job_pages: most pages of a job. payload_bytes: most bytes of its input.
+    """Planner of the documents of the ledger.
 
-    on_unreadable: called for each document that cannot be opened. Set `is_stopped` to end planning.
+    job_pages: most pages of a job. payload_bytes: most bytes of its input. on_unreadable: called for each document that
+    cannot be opened. Set `is_stopped` to end planning.
     """
 
     def __init__(
@@ -165,26 +173,27 @@ class Planner:
         self._on_unreadable = on_unreadable
 
     async def run(self) -> None:
-        """Return when all documents are planned. Raises BatchUnusable."""
+        """Plan all documents that are in no job yet. Raises BatchUnusable: the ledger cannot be written."""
         packer = Packer(self._job_pages, self._payload_bytes)
         for document in self._ledger.unplanned_documents():
             if self.is_stopped:
                 return
-            if (counted := await self._counted(document)) and (full := packer.add(counted)):
-                self._ledger.plan(full)
-                await self._wait_for_room()
-        self._ledger.plan(packer.rest())
+            counted_document = await self._count(document)
+            if counted_document and (jobs := packer.add(counted_document)):
+                self._ledger.plan(jobs)
+                await self._wait_for_capacity()
+        self._ledger.plan(packer.flush())
 
     def close(self) -> None:
         """End the processes that count pages."""
         self._counter.close()
 
-    async def _wait_for_room(self) -> None:
-        while self._ledger.planned_job_count() > _AHEAD:
+    async def _wait_for_capacity(self) -> None:
+        while self._ledger.planned_job_count() > _MAX_PLANNED_JOBS:
             await asyncio.sleep(_TICK_S)
 
-    async def _counted(self, document: Document) -> CountedDocument | None:
-        """Return what is known of the document, and record it; None for one that cannot be read, which has failed."""
+    async def _count(self, document: BatchDocument) -> CountedDocument | None:
+        """Count the document's pages and record the result. Return None if it cannot be read, which is its error."""
         if is_url(document.source):
             return CountedDocument(document.id, 0, None, document.ranges, document.options)
         try:

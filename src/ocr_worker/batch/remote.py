@@ -1,9 +1,9 @@
-"""An endpoint of the platform as a service, over its job API: every call paced, and repeated while that is safe.
+"""An endpoint of the platform as a service, over its job API. Every call is rate-limited, and repeated where safe.
 
-A completed job's answer comes in one of three forms: whole, as the chunks of a streaming worker (`joined`), or as a
-link into a bucket (`_fetched`). All three end as a `ParseResponse`, validated here and nowhere else. Workers of other
-versions may write fields that this client does not know; these are ignored. An answer that is no response even then
-leaves the job without one, and its documents are accounted for as failed.
+A completed job's output has one of three forms: a complete response, the chunks of a streaming worker
+(`join_chunks`), or a link into a bucket (`_fetch`). All three become a `ParseResponse`, validated here and nowhere
+else. Workers of other versions may write fields that this client does not know; these are ignored. An output that
+still is no valid response leaves the job without one, and its documents are counted as failed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker import threads
-from ocr_worker.batch.model import Health, JobTimes, Json, Look, State
+from ocr_worker.batch.model import JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.batch.rates import AttemptFailed, Gate, Retries
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -55,18 +55,18 @@ StatusAndBody = tuple[int, Mapping[str, Any]]
 # Well below what the platform allows in 10 s: 1000 of /run, 2000 of /status, 100 of /cancel.
 _CALLS_PER_S, _CALLS_AT_ONCE = 80, 40
 _CANCELS_PER_S, _CANCELS_AT_ONCE = 5, 10
-_DOWNLOADS_AT_ONCE = 4  # each is in memory as a whole
+_DOWNLOADS_AT_ONCE = 4  # each is completely in memory
 _CONNECT_S = 10.0
-_LOOK_AGAIN_S = 1.0
+_RECHECK_S = 1.0
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
-_TURNED_AWAY = (408, 425, 429)
+_NEVER_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_PERMANENT_ERRORS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
+_UNPROCESSED_STATUSES = (408, 425, 429)
 _RETRYABLE = {error.code for error in every_error() if error.retryable}
 _STATES = {
     "IN_QUEUE": State.QUEUED,
     "IN_PROGRESS": State.RUNNING,
-    "RUNNING": State.RUNNING,  # so the documentation calls it in places
+    "RUNNING": State.RUNNING,  # in some places of the documentation
     "COMPLETED": State.COLLECTED,
     "FAILED": State.FAILED,
     "TIMED_OUT": State.TIMED_OUT,
@@ -75,10 +75,11 @@ _STATES = {
 
 
 class RemoteEndpoint:
-    """A `Service`. base_url: up to the endpoint's id, such as `https://api.runpod.ai/v2`. endpoint: that id.
+    """A `Service` that sends jobs to an endpoint.
 
-    patience_s: seconds after a call's first failure during which it is repeated. timeout_s: longest silence of a server
-    that is connected. Raises SettingsInvalid: the base URL is no URL; AuthenticationFailed: the key cannot be one.
+    base_url: URL before the endpoint's id, such as `https://api.runpod.ai/v2`. endpoint: the id. patience_s: seconds
+    after a call's first failure during which it is repeated. timeout_s: longest silence of a connected server.
+    Raises SettingsInvalid: the base URL is no URL; AuthenticationFailed: the key has characters that no key has.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class RemoteEndpoint:
     ) -> None:
         self.name = f"endpoint {endpoint} at {_host(base_url)}"
         self.jobs_at_once = 4
-        self.payload_bytes = 9_500_000  # a body has 10 MB; the policy and the envelope want some
+        self.payload_bytes = 9_500_000  # the platform allows 10 MB; the rest is for the policy and the envelope
         self._url = f"{base_url.rstrip('/')}/{quote(endpoint, safe='')}"
         self._retries = Retries(patience_s)
         self._calls = Gate(_CALLS_PER_S, _CALLS_PER_S, _CALLS_AT_ONCE)
@@ -101,16 +102,21 @@ class RemoteEndpoint:
         timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         limits = httpx.Limits(max_connections=_CALLS_AT_ONCE, keepalive_expiry=15)
         self._client = httpx.AsyncClient(headers=_headers(api_key), timeout=timeout, limits=limits)
-        # For links, which are good by themselves: the key is nobody else's business.
-        self._links = httpx.AsyncClient(headers={"Accept-Encoding": "identity"}, timeout=timeout, follow_redirects=True)
+        # For links, which need no key: the key is sent to the endpoint only.
+        self._link_client = httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity"}, timeout=timeout, follow_redirects=True
+        )
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
-        """See `Service`. Repeats only what the endpoint certainly did not take: no connection, 408, 425, 429, and 503
-        with a Retry-After. After anything else the job may be there (the connection broke, silence, another 5xx, an
-        answer without an id): EndpointUnavailable comes at once, and sending it again is the caller's decision."""
+        """See `Service`. Repeats the call only while the endpoint certainly did not accept the job.
+
+        That is the case without a connection and after 408, 425, 429, and 503 with a Retry-After. After anything else
+        the job may be there: a broken connection, a timeout, another 5xx, a response without an id. Then the call
+        raises EndpointUnavailable at once, and the caller decides whether to send the job again.
+        """
         policy = {"executionTimeout": round(execution_timeout_s * 1000), "ttl": round(ttl_s * 1000)}
         content = json.dumps({"input": job_input, "policy": policy}).encode()
-        status, body = await self._call("POST", "run", content, only_untouched=True)
+        status, body = await self._call("POST", "run", content, is_idempotent=False)
         if status == 404:
             raise SettingsInvalid(f"there is no {self.name}: check the id and RUNPOD_ENDPOINT_BASE_URL")
         if status >= 400:
@@ -119,13 +125,16 @@ class RemoteEndpoint:
             raise EndpointUnavailable(f"{self.name} answered without a job's id; it may have the job all the same")
         return job_id
 
-    async def look(self, job_id: str) -> Look:
-        """See `Service`; an answer in a bucket is fetched. Raises also JobFailed: the answer of a completed job is
-        incomplete or none of this worker's; DeliveryFailed."""
+    async def status(self, job_id: str) -> JobStatus:
+        """See `Service`. Fetches a response from its bucket.
+
+        Raises also JobFailed: the output of a completed job is incomplete or not from this worker; DeliveryFailed: the
+        response cannot be fetched.
+        """
         path = f"status/{quote(job_id, safe='')}"
         status, body = await self._call("GET", path)
-        if status == 404:  # a replica of the API may not know it yet
-            await asyncio.sleep(_LOOK_AGAIN_S)
+        if status == 404:  # a replica of the API may not know the job yet
+            await asyncio.sleep(_RECHECK_S)
             status, body = await self._call("GET", path)
         if status == 404:
             raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
@@ -135,62 +144,62 @@ class RemoteEndpoint:
         output = body.get("output")
         times = JobTimes(_number(body.get("executionTime")) / 1000, _number(body.get("delayTime")) / 1000)
         if state is State.RUNNING:
-            return Look(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
+            return JobStatus(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
         if state is State.COLLECTED:
-            return Look(state, await self._response_of(output), times=times)
-        error = _error_of(body) if state is State.FAILED else None
-        return Look(state, _response(output), error, times)
+            return JobStatus(state, await self._read_output(output), times=times)
+        error = _job_error(body) if state is State.FAILED else None
+        return JobStatus(state, _parse_response(output), error, times)
 
     async def cancel(self, job_id: str) -> None:
         """See `Service`. Raises also AuthenticationFailed."""
         async with self._cancels:
             await self._call("POST", f"cancel/{quote(job_id, safe='')}")
 
-    async def health(self) -> Health:
-        """See `Service`. Workers that are throttled or unhealthy do not count."""
+    async def health(self) -> ServiceHealth:
+        """See `Service`. Throttled and unhealthy workers are not counted."""
         status, body = await self._call("GET", "health")
         if status >= 400:
             raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_error_text(status, body)}")
         workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
-        # `ready` is newer than the other two, which it sums up.
-        ready = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
-        return Health(int(ready + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
+        # `ready` is a newer field, the sum of the other two.
+        ready_count = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
+        return ServiceHealth(int(ready_count + _number(workers.get("initializing"))), int(_number(jobs.get("inQueue"))))
 
     async def close(self) -> None:
         """See `Service`."""
         await self._client.aclose()
-        await self._links.aclose()
+        await self._link_client.aclose()
 
     # ----------------------------------------------------------------- calls
 
     async def _call(
-        self, method: str, path: str, content: bytes | None = None, only_untouched: bool = False
+        self, method: str, path: str, content: bytes | None = None, is_idempotent: bool = True
     ) -> StatusAndBody:
-        """Return any answer below 300 or from 400 to 499. Raises AuthenticationFailed, EndpointUnavailable."""
+        """Return any response below 300 or from 400 to 499. Raises AuthenticationFailed, EndpointUnavailable."""
 
         async def attempt() -> StatusAndBody:
             async with self._calls:
                 return await self._attempt(method, path, content)
 
         try:
-            return await self._retries.call(path.partition("/")[0], attempt, only_untouched=only_untouched)
-        except AttemptFailed as failure:
-            more = "; it may have the job all the same" if only_untouched and not failure.is_untouched else ""
-            raise EndpointUnavailable(f"{self.name} {failure}{more}") from None
+            return await self._retries.call(path.partition("/")[0], attempt, is_idempotent=is_idempotent)
+        except AttemptFailed as error:
+            hint = "" if is_idempotent or error.is_unprocessed else "; it may have the job all the same"
+            raise EndpointUnavailable(f"{self.name} {error}{hint}") from None
 
     async def _attempt(self, method: str, path: str, content: bytes | None) -> StatusAndBody:
         try:
             response = await self._client.request(method, f"{self._url}/{path}", content=content)
-        except _NEVER_SENT as error:
-            raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_untouched=True) from None
+        except _NEVER_SENT_ERRORS as error:
+            raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_unprocessed=True) from None
         except httpx.RequestError as error:
             raise AttemptFailed(f"was asked and did not answer ({type(error).__name__})") from None
         status, retry_after_s = response.status_code, _retry_after_s(response)
         if status in (401, 403):
             raise AuthenticationFailed(f"{self.name} answered {status}: set RUNPOD_API_KEY to a key that it takes")
-        if status in _TURNED_AWAY or status >= 500:
-            is_untouched = status in _TURNED_AWAY or (status == 503 and retry_after_s is not None)
-            raise AttemptFailed(f"answered {status}", is_untouched=is_untouched, retry_after_s=retry_after_s)
+        if status in _UNPROCESSED_STATUSES or status >= 500:
+            is_unprocessed = status in _UNPROCESSED_STATUSES or (status == 503 and retry_after_s is not None)
+            raise AttemptFailed(f"answered {status}", is_unprocessed=is_unprocessed, retry_after_s=retry_after_s)
         if 300 <= status < 400:
             raise EndpointUnavailable(f"{self.name} answered {status}, it is elsewhere: check the base URL")
         body = None
@@ -200,69 +209,69 @@ class RemoteEndpoint:
             raise AttemptFailed("answered what is no JSON object")
         return status, _object(body)
 
-    # ----------------------------------------------------------------- answers of completed jobs
+    # ----------------------------------------------------------------- output of completed jobs
 
-    async def _response_of(self, output: Any) -> ParseResponse | None:
-        """Return the whole response, from where its `delivery` says; None for a JSON object that is none.
+    async def _read_output(self, output: Any) -> ParseResponse | None:
+        """Return the complete response, fetched if it has a `delivery`; None for a JSON object that is no response.
 
-        Raises DeliveryFailed, JobFailed.
+        Raises DeliveryFailed; JobFailed: the output is neither an object nor a list, or its chunks are invalid.
         """
         if not isinstance(output, dict | list):
             raise JobFailed(f"{self.name} completed the job with an answer that is none of this worker's")
         if delivery := output.get("delivery") if isinstance(output, dict) else _delivery_of(output):
-            return await self._fetched(delivery)
-        return joined(output) if isinstance(output, list) else _response(output)
+            return await self._fetch(delivery)
+        return join_chunks(output) if isinstance(output, list) else _parse_response(output)
 
-    async def _fetched(self, delivery: Any) -> ParseResponse | None:
+    async def _fetch(self, delivery: Any) -> ParseResponse | None:
         try:
             link = Delivered.read(delivery)
-            where = f"the answer in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
+            label = f"the answer in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
         except (ValidationError, httpx.InvalidURL):
             raise DeliveryFailed("the answer does not say in a form that is known where its pages are") from None
         try:
-            return await self._retries.call("fetch", lambda: self._downloaded(link, where))
-        except AttemptFailed as failure:
-            raise DeliveryFailed(f"{where} {failure}") from None
+            return await self._retries.call("fetch", lambda: self._download(link, label))
+        except AttemptFailed as error:
+            raise DeliveryFailed(f"{label} {error}") from None
 
-    async def _downloaded(self, link: Delivered, where: str) -> ParseResponse | None:
+    async def _download(self, link: Delivered, label: str) -> ParseResponse | None:
         body = bytearray()
         try:
-            async with self._downloads, self._links.stream("GET", link.url) as response:
+            async with self._downloads, self._link_client.stream("GET", link.url) as response:
                 status = response.status_code
-                if status in _TURNED_AWAY or status >= 500:
+                if status in _UNPROCESSED_STATUSES or status >= 500:
                     raise AttemptFailed(f"is not given out: {status}", retry_after_s=_retry_after_s(response))
                 if status != 200:
-                    raise DeliveryFailed(f"{where} is not given out: {status}; it is deleted or its link has expired")
+                    raise DeliveryFailed(f"{label} is not given out: {status}; it is deleted or its link has expired")
                 async for part in response.aiter_raw():
                     body += part
                     if len(body) > link.bytes:
                         raise AttemptFailed(f"has more than its {link.bytes:,} bytes")
-        except _HOPELESS as error:
-            raise DeliveryFailed(f"{where} is behind a link that cannot be followed ({type(error).__name__})") from None
+        except _PERMANENT_ERRORS as error:
+            raise DeliveryFailed(f"{label} is behind a link that cannot be followed ({type(error).__name__})") from None
         except httpx.RequestError as error:
             raise AttemptFailed(f"cannot be fetched ({type(error).__name__})") from None
-        return await asyncio.wrap_future(threads.start(lambda: _verified(body, link), "fetched"))
+        return await asyncio.wrap_future(threads.start(lambda: _verify(body, link), "fetched"))
 
 
-def _verified(body: bytearray, link: Delivered) -> ParseResponse | None:
-    """Return the response in these bytes. Raises AttemptFailed: they are not those that were delivered."""
+def _verify(body: bytearray, link: Delivered) -> ParseResponse | None:
+    """Return the response in these bytes. Raises AttemptFailed: they differ from the delivered ones."""
     if len(body) != link.bytes or hashlib.sha256(body).hexdigest() != link.sha256:
         raise AttemptFailed("came damaged: its size or its sha256 is not the delivered one's")
     with suppress(ValueError):
         if isinstance(output := json.loads(body), dict):
-            return _response(output)
+            return _parse_response(output)
     raise AttemptFailed("is no JSON object")
 
 
-def _response(output: Any) -> ParseResponse | None:
+def _parse_response(output: Any) -> ParseResponse | None:
     try:
         return ParseResponse.read(output)
     except ValidationError:
         return None
 
 
-def _error_of(body: Mapping[str, Any]) -> ErrorInfo:
-    """Return the error of a failed job: the worker's own, or that of the platform's text, `CODE: message`."""
+def _job_error(body: Mapping[str, Any]) -> ErrorInfo:
+    """Return the error of a failed job: from its output, or from the platform's text, `CODE: message`."""
     output = _object(body.get("output"))
     if output.get("code"):
         with suppress(ValidationError):
@@ -273,10 +282,10 @@ def _error_of(body: Mapping[str, Any]) -> ErrorInfo:
     return error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
 
 
-def joined(chunks: list[Any]) -> ParseResponse:
-    """Return the response that a streaming worker gave in chunks: each document with its pages, and no Markdown.
+def join_chunks(chunks: list[Any]) -> ParseResponse:
+    """Return the response of a streaming worker from its chunks: each document with its pages, and no Markdown.
 
-    Raises JobFailed: chunks are missing, or are none of this worker's.
+    Raises JobFailed: chunks are missing, or are not from this worker.
     """
     try:
         if any("omitted" in chunk for chunk in chunks):
@@ -301,7 +310,7 @@ def _chunk(chunk: Any) -> PageChunk | PartChunk | SummaryChunk:
 
 
 def _pages_of(chunks: list[PageChunk | PartChunk | SummaryChunk]) -> dict[str, list[PageResult]]:
-    """Return document -> its pages. The parts of a page follow each other; joined and decoded, they are its JSON."""
+    """Return document id -> its pages. The parts of a page are consecutive; joined and decoded, they are its JSON."""
     pages: dict[str, list[PageResult]] = defaultdict(list)
     text = ""
     for chunk in chunks:
@@ -316,7 +325,7 @@ def _pages_of(chunks: list[PageChunk | PartChunk | SummaryChunk]) -> dict[str, l
 
 
 def _delivery_of(chunks: list[Any]) -> Any:
-    """Return the `delivery` of a streamed answer's summary, where the pages are in a bucket."""
+    """Return the `delivery` in the summary of a streamed response; None: its pages are not in a bucket."""
     summaries = [_object(_object(chunk).get("summary")) for chunk in chunks]
     return next((summary["delivery"] for summary in summaries if summary.get("delivery")), None)
 
@@ -336,7 +345,7 @@ def _headers(api_key: SecretStr | None) -> dict[str, str]:
 
 
 def _error_text(status: int, body: Mapping[str, Any]) -> str:
-    """Return the answer's `error`, or what there is instead of it."""
+    """Return the `error` of a response, or its HTTP status and job status."""
     return (_text(body.get("error")) or f"answer {status}, status {body.get('status')!r}")[:300]
 
 

@@ -1,9 +1,9 @@
-"""The run of a batch: it sends planned jobs, follows each to its end, and hands it to the collector.
+"""The run of a batch: send planned jobs, poll each until it ends, and hand its response to the collector.
 
-One task carries each job (`_carry`): it submits the job, looks at it at growing intervals, and collects the answer. One
-task plans, and one asks for the service's health, which sizes the window of jobs to have there. Everything runs on one
-event loop; files are read and counted on threads. Whatever happens between two transactions of the ledger, a run that
-is started again continues from the last one.
+Each job has a task (`_run_job`), which submits the job, polls it at growing intervals, and collects the response. One
+task plans. Another requests the service's health, which sizes the window of jobs to have there. Everything runs on one
+event loop; files are read and counted on threads. A run that is interrupted between two transactions of the ledger
+continues from the last one when it is started again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ocr_worker import threads
 from ocr_worker.batch.collecting import Collector
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import ENDED, Job, Look, Service, State
+from ocr_worker.batch.model import ENDED_STATES, BatchJob, JobStatus, Service, State
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
-from ocr_worker.batch.sending import job_input
+from ocr_worker.batch.sending import build_job_input
 from ocr_worker.errors import (
     AuthenticationFailed,
     BatchUnusable,
@@ -38,19 +38,23 @@ from ocr_worker.settings import Settings
 log = logging.getLogger(__name__)
 
 TTL_S = 6 * 3600.0
-_JOB_S, _PAGE_S = 60.0, 30.0  # a job's execution timeout: so much, and so much for each page
-_RESEND_S = 3.0  # before a job that the service did not take is sent again
-_HEALTH_S = 10.0  # between two questions for the service's health
-_OUTAGE_S = 300.0  # without an answer of the service, then the run ends
-_LOOK_S = (0.2, 8.0)  # first and longest pause between two looks at a job
-_LOOKS_A_SECOND = 40.0  # over all jobs
+_JOB_S, _PAGE_S = 60.0, 30.0  # execution timeout of a job, and the extra time for each of its pages
+_RESEND_S = 3.0  # before a job that the service did not accept is sent again
+_HEALTH_S = 10.0  # between two requests for the service's health
+_OUTAGE_S = 300.0  # without a response of the service, after which the run ends
+_POLL_S = (0.2, 8.0)  # first and longest pause between two polls of a job
+_POLLS_PER_S = 40.0  # over all jobs
 _TICK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """job_pages: most pages of a job. tries: most attempts of a job or page that may succeed another time. max_cost:
-    in the price's currency, jobs under way included. outage_s: without an answer of the service, then the run ends."""
+    """Options of a run.
+
+    job_pages: most pages of a job. tries: most attempts of a job or page that may succeed in another attempt. max_cost:
+    in the currency of the price, jobs in progress included. outage_s: seconds without a response of the service, after
+    which the run ends.
+    """
 
     job_pages: int = 10
     tries: int = 4
@@ -59,13 +63,16 @@ class RunOptions:
 
 
 class Runner:
-    """One run of a batch whose documents are in the ledger. waiting: why nothing more is sent, if so."""
+    """A run of the batch in a ledger.
+
+    pause_reason: why no more jobs are sent; None: they are. collector: the `Collector` of this run.
+    """
 
     def __init__(
         self, folder: Folder, ledger: Ledger, service: Service, settings: Settings, options: RunOptions | None = None
     ) -> None:
         self.options = options or RunOptions()
-        self.waiting: str | None = None
+        self.pause_reason: str | None = None
         self._ledger = ledger
         self._service = service
         self.collector = Collector(folder, ledger, self.options.job_pages, self.options.tries)
@@ -73,184 +80,186 @@ class Runner:
             ledger, settings, self.options.job_pages, service.payload_bytes, self.collector.record_unreadable
         )
         self._window = Window(service.jobs_at_once)
-        self._carried: dict[int, asyncio.Task[None]] = {}
-        self._pages_under_way: dict[int, int] = {}
-        self._stopped = False
-        self._answered_at = time.monotonic()
-        self._outage = False
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._pages_done: dict[int, int] = {}
+        self._is_stopped = False
+        self._last_response_at = time.monotonic()
+        self._has_outage = False
 
     @property
-    def pages_under_way(self) -> int:
-        """Pages parsed in jobs that have not ended, as far as the service says."""
-        return sum(self._pages_under_way.values())
+    def pages_in_progress(self) -> int:
+        """Pages parsed in jobs that have not ended, as far as the service reports them."""
+        return sum(self._pages_done.values())
 
     @property
-    def jobs_under_way(self) -> int:
+    def jobs_in_progress(self) -> int:
         """Number of jobs that have not ended."""
-        return len(self._carried)
+        return len(self._tasks)
 
     def stop(self) -> None:
-        """Send nothing more; `run` then ends with the last job under way."""
-        self._stopped = self._planner.is_stopped = True
+        """Send no more jobs; `run` then returns after the last job in progress."""
+        self._is_stopped = self._planner.is_stopped = True
 
     async def run(self) -> None:
-        """Return when every document has a result, or after `stop`, when no job is under way.
+        """Process documents until each has a result, or, after `stop`, until no job is in progress.
 
-        Raises AuthenticationFailed, EndpointUnavailable, BatchUnusable, and what a local engine raises at its start.
+        Raises AuthenticationFailed, EndpointUnavailable, BatchUnusable, and the errors of a local engine's start.
         """
         self.collector.settle_finished()
-        for job in self._ledger.jobs_at_service():  # since an earlier run
-            self._carry(job)
+        for job in self._ledger.jobs_at_service():  # sent by an earlier run
+            self._start(job)
         planning = asyncio.ensure_future(self._planner.run())
-        health = asyncio.ensure_future(self._follow_health())
+        health = asyncio.ensure_future(self._update_window())
         try:
-            while not self._is_over(planning):
+            while not self._has_ended(planning):
                 self._send()
-                await self._next_event()
-                self._reap([planning, health])
+                await self._wait_for_job()
+                self._remove_ended([planning, health])
         finally:
-            tasks = (planning, health, *self._carried.values())
+            tasks = (planning, health, *self._tasks.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._planner.close()
 
-    def _is_over(self, planning: asyncio.Future[None]) -> bool:
-        if self._carried:
+    def _has_ended(self, planning: asyncio.Future[None]) -> bool:
+        if self._tasks:
             return False
-        if self._stopped or self.waiting:
+        if self._is_stopped or self.pause_reason:
             return True
         return planning.done() and not self._ledger.has_unsent_jobs()
 
-    async def _next_event(self) -> None:
-        if self._carried:
-            await asyncio.wait(self._carried.values(), timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait_for_job(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
         else:
             await asyncio.sleep(_TICK_S)
 
-    def _reap(self, others: list[asyncio.Future[None]]) -> None:
-        """Forget the jobs that have ended. Raises what ended a task; a job's own failure does not."""
-        for job, task in list(self._carried.items()):
+    def _remove_ended(self, background_tasks: list[asyncio.Future[None]]) -> None:
+        """Remove the tasks that have ended. Raises the exception that ended a task; an error of a job is none."""
+        for job, task in list(self._tasks.items()):
             if task.done():
-                del self._carried[job]
-                self._pages_under_way.pop(job, None)
-                self.waiting = None  # the job may have been cheaper than expected
+                del self._tasks[job]
+                self._pages_done.pop(job, None)
+                self.pause_reason = None  # the job may have been cheaper than expected
                 task.result()
-        for other in others:
-            if other.done():
-                other.result()
-        if self._outage and time.monotonic() - self._answered_at > self.options.outage_s:
+        for background_task in background_tasks:
+            if background_task.done():
+                background_task.result()
+        if self._has_outage and time.monotonic() - self._last_response_at > self.options.outage_s:
             raise EndpointUnavailable(f"{self._service.name} has not answered for {self.options.outage_s:.0f} s")
 
-    # ----------------------------------------------------------------- carrying
+    # ----------------------------------------------------------------- jobs
 
     def _send(self) -> None:
-        """Send jobs as far as there is room, also those whose submission an earlier run did not see end."""
-        if self._stopped:
+        """Start jobs while there is room, including those whose submission an earlier run left unfinished."""
+        if self._is_stopped:
             return
-        room = self._window.size - len(self._carried)
-        for job in self._ledger.jobs_to_send(max(room, 0) + len(self._carried)):
-            if job.id in self._carried:
+        room = self._window.size - len(self._tasks)
+        for job in self._ledger.jobs_to_send(max(room, 0) + len(self._tasks)):
+            if job.id in self._tasks:
                 continue
-            if room <= 0 or not self._affordable(job):
+            if room <= 0 or not self._is_affordable(job):
                 return
-            self._carry(job)
+            self._start(job)
             room -= 1
 
-    def _carry(self, job: Job) -> None:
-        self._carried[job.id] = asyncio.ensure_future(self._carry_through(job))
+    def _start(self, job: BatchJob) -> None:
+        self._tasks[job.id] = asyncio.ensure_future(self._run_job(job))
 
-    def _affordable(self, job: Job) -> bool:
-        """Return whether the cost of the job and of all that is under way, by the price of a page so far, fits under
-        the limit."""
+    def _is_affordable(self, job: BatchJob) -> bool:
+        """Return whether the job and all jobs in progress cost less than the limit, by the mean price of a page."""
         price, limit = float(self._ledger.get("price_per_second", "0")), self.options.max_cost
         if limit is None:
             return True
         seconds, pages = self._ledger.seconds_and_pages()
-        if not pages and self._carried:
+        if not pages and self._tasks:
             return False  # the first job shows what a page costs
         # Twice the mean: jobs that share a worker take longer than the first, which had it alone.
         page_s = 2 * seconds / pages if pages else 0.0
-        expected_s = seconds + page_s * (self._ledger.pages_of_jobs(self._carried) + job.pages)
+        expected_s = seconds + page_s * (self._ledger.pages_of_jobs(self._tasks) + job.pages)
         if expected_s * price > limit:
-            self.waiting = f"the next job would go over the cost limit of {limit:g}"
+            self.pause_reason = f"the next job would go over the cost limit of {limit:g}"
             return False
-        self.waiting = None
+        self.pause_reason = None
         return True
 
-    async def _carry_through(self, job: Job) -> None:
+    async def _run_job(self, job: BatchJob) -> None:
         try:
             service_id = job.service_id if job.state in (State.QUEUED, State.RUNNING) else await self._submit(job)
-            look = await self._end_of(job, service_id or "")
+            status = await self._wait_for_end(job, service_id or "")
         except (AuthenticationFailed, BatchUnusable, EngineUnavailable, Internal, SettingsInvalid):
-            raise  # not a failure of this job: a local engine that cannot start, or is gone
+            raise  # not an error of this job: a local engine that cannot start or is lost
         except _NotSent:
             return
         except OcrWorkerError as error:
             self.collector.fail(job, error)
         else:
             self._window.job_ended()
-            self.collector.collect(job, look)
+            self.collector.collect(job, status)
 
-    async def _submit(self, job: Job) -> str:
-        """Send the job and return its id at the service. One whose answer is lost is sent again under the same key."""
+    async def _submit(self, job: BatchJob) -> str:
+        """Send the job and return its id at the service.
+
+        A job whose response is lost is sent again under the same idempotency key.
+        """
         rows, documents = self.collector.contents_of(job)
-        work = partial(job_input, job, rows, documents, self._ledger.key, self._service.payload_bytes)
-        value = await asyncio.wrap_future(threads.start(work, "batch"))
+        work = partial(build_job_input, job, rows, documents, self._ledger.idempotency_key, self._service.payload_bytes)
+        job_input = await asyncio.wrap_future(threads.start(work, "batch"))
         self._ledger.mark_submitting(job.id)
         try:
             service_id = await self._service.submit(
-                value, execution_timeout_s=_JOB_S + _PAGE_S * job.pages, ttl_s=TTL_S
+                job_input, execution_timeout_s=_JOB_S + _PAGE_S * job.pages, ttl_s=TTL_S
             )
         except EndpointUnavailable as error:
             self._ledger.mark_not_sent(job.id, time.time() + _jittered(_RESEND_S))
-            self._note_outage(error)
+            self._record_outage(error)
             raise _NotSent from None
-        self._note_answer()
+        self._record_response()
         self._ledger.mark_queued(job.id, service_id)
         return service_id
 
-    async def _end_of(self, job: Job, service_id: str) -> Look:
-        """Return what the service says of the job when it has ended."""
-        pause, longest = _LOOK_S
+    async def _wait_for_end(self, job: BatchJob, service_id: str) -> JobStatus:
+        """Poll the job until it has ended. Return its status."""
+        pause, max_pause = _POLL_S
         state = job.state
         while True:
             await asyncio.sleep(_jittered(pause))
-            # The first look finds quick jobs done; all others share the looks per second.
-            pause = max(min(pause * 1.5, longest), len(self._carried) / _LOOKS_A_SECOND)
+            # The first poll finds quick jobs done; all others share the polls per second.
+            pause = max(min(pause * 1.5, max_pause), len(self._tasks) / _POLLS_PER_S)
             try:
-                look = await self._service.look(service_id)
+                status = await self._service.status(service_id)
             except EndpointUnavailable as error:
-                self._note_outage(error)
+                self._record_outage(error)
                 continue
-            self._note_answer()
-            self._pages_under_way[job.id] = look.pages_done
-            if look.state in ENDED:
-                return look
-            if look.state is State.RUNNING and state is not State.RUNNING:
+            self._record_response()
+            self._pages_done[job.id] = status.pages_done
+            if status.state in ENDED_STATES:
+                return status
+            if status.state is State.RUNNING and state is not State.RUNNING:
                 state = State.RUNNING
                 self._ledger.mark_running(job.id)
 
-    def _note_answer(self) -> None:
-        self._answered_at, self._outage = time.monotonic(), False
+    def _record_response(self) -> None:
+        self._last_response_at, self._has_outage = time.monotonic(), False
 
-    def _note_outage(self, error: OcrWorkerError) -> None:
-        self._outage = True
+    def _record_outage(self, error: OcrWorkerError) -> None:
+        self._has_outage = True
         event(log, "service_unavailable", code=error.code)
 
-    async def _follow_health(self) -> None:
-        """Size the window by the service's workers, again and again."""
+    async def _update_window(self) -> None:
+        """Keep the size of the window in step with the service's workers."""
         while True:
             try:
                 self._window.set_health(await self._service.health())
-                self._note_answer()
+                self._record_response()
             except EndpointUnavailable as error:
-                self._note_outage(error)
+                self._record_outage(error)
             await asyncio.sleep(_jittered(_HEALTH_S))
 
 
 class _NotSent(Exception):
-    """The service may not have the job; it is sent again."""
+    """Signal that the service may not have the job, which is sent again."""
 
 
 def _jittered(seconds: float) -> float:

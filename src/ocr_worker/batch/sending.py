@@ -1,4 +1,9 @@
-"""Files on their way into jobs: counted, read, cut where they are too large, and put into a job's input."""
+"""The files of a batch: count their pages, read them, cut them where they are too large, and build a job's input.
+
+`FileCounter` counts pages in rasterizer processes, since documents are untrusted. `build_job_input` turns the slices of
+a job into the request that a service gets: a URL, the complete file as base64, or a smaller PDF with only the pages of
+the slice (`cut_pages`, in a process of its own). This module decides no limits; `planning` does.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker.batch.cutting import HAS_FORMS
-from ocr_worker.batch.model import Document, Job, Json, Slice, SliceRow, Stamp
+from ocr_worker.batch.model import BatchDocument, BatchJob, Json, Slice, SliceRow, Stamp
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
@@ -20,11 +25,11 @@ from ocr_worker.wire.page_ranges import format_page_ranges
 
 _SEVERAL_PAGES = {PDF, "image/tiff"}
 _CUT_S = 120
-_ENTRY_BYTES = 1_000  # of a document's JSON besides its bytes
+_ENTRY_BYTES = 1_000  # of a document's JSON besides its file
 
 
 class FileCounter:
-    """Counts the pages of files, in the processes that render them for a worker."""
+    """Counter of the pages of files, in the same rasterizer processes that a worker uses."""
 
     def __init__(self, settings: Settings) -> None:
         self._rasters = RasterPool(
@@ -36,33 +41,36 @@ class FileCounter:
     def count(self, path: Path) -> tuple[Stamp, int, str]:
         """Return the file's stamp, its number of pages and its media type. Raises DocumentError, SourceRejected."""
         data = read_file(path)
-        kind = media_type(data)
+        content_type = media_type(data)
         stamp = Stamp(len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
-        return stamp, self._pages(data) if kind in _SEVERAL_PAGES else 1, kind
+        return stamp, self._pages(data) if content_type in _SEVERAL_PAGES else 1, content_type
 
     def _pages(self, data: bytes) -> int:
         request = RasterRequest(None, None, 72, 1_000_000, sys.maxsize)
         with self._rasters.open(data, request, lambda: False) as document:
             document.skip(document.numbers)
-            list(document)  # to its end, though nothing is rendered: the process can then count the next file
+            list(document)  # read to the end, though nothing is rendered: the process can then count the next file
             return document.page_count
 
     def close(self) -> None:
-        """End the processes."""
+        """End the rasterizer processes."""
         self._rasters.close()
 
 
 def read_file(path: Path) -> bytes:
-    """Return the file's bytes. Raises SourceRejected."""
+    """Return the file's bytes. Raises SourceRejected: it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise SourceRejected(f"the file cannot be read ({error.strerror})") from None
 
 
-def job_input(job: Job, rows: Sequence[SliceRow], documents: Sequence[Document], key: str, payload_bytes: int) -> Json:
-    """Return the job's input, with the idempotency key `key`. documents: that of each row.
+def build_job_input(
+    job: BatchJob, rows: Sequence[SliceRow], documents: Sequence[BatchDocument], key: str, payload_bytes: int
+) -> Json:
+    """Return the job's input.
 
+    rows: slices of the job. documents: document of each row. key: idempotency key. payload_bytes: size limit.
     Raises SourceRejected: a file has changed; SourceTooLarge: the input has more than `payload_bytes`.
     """
     entries = [_entry(row, document) for row, document in zip(rows, documents, strict=True)]
@@ -74,23 +82,26 @@ def job_input(job: Job, rows: Sequence[SliceRow], documents: Sequence[Document],
     return {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
 
 
-def _entry(row: SliceRow, document: Document) -> Json:
+def _entry(row: SliceRow, document: BatchDocument) -> Json:
     entry = {"id": row.wire_id, "pages": format_page_ranges(row.slice.pages)}
     if document.sha256 is None:
         return {**entry, "url": document.source}
     if row.slice.is_cut or len(row.slice.pages) == document.page_count:
-        del entry["pages"]  # all pages of the file that is sent
+        del entry["pages"]  # default: all pages of the file
     path = Path(document.source)
     data = read_file(path)
     if hashlib.sha256(data).hexdigest() != document.sha256:
         raise SourceRejected("the file was changed since its pages were counted; run again with --refresh")
     if row.slice.is_cut:
-        data = cut(path, row.slice)
+        data = cut_pages(path, row.slice)
     return {**entry, "base64": base64.b64encode(data).decode()}
 
 
-def cut(path: Path, part: Slice) -> bytes:
-    """Return a PDF of the slice's pages only, made in a process of its own. Raises SourceTooLarge, SourceRejected."""
+def cut_pages(path: Path, part: Slice) -> bytes:
+    """Return a PDF of only the slice's pages, made in a process of its own.
+
+    Raises SourceTooLarge: the document has a form, which a part would lose; SourceRejected: the file cannot be cut.
+    """
     command = [sys.executable, "-m", "ocr_worker.batch.cutting", str(path), *map(str, part.pages)]
     try:
         process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_CUT_S)

@@ -1,4 +1,10 @@
-"""A batch's numbers as plain lines, and how numbers are put into words for people everywhere in `batch`. Pure."""
+"""The status of a batch as plain lines of text, and the formatting of numbers that all displays share.
+
+`coverage_of` compares the pages expected with the pages parsed and failed. `status_lines` prints that and every other
+number of a `BatchSummary`, aligned, for `ocr-worker batch status` and for the end of a run. The functions below them
+format counts, durations, rates and money, and explain error codes; `display` and `report` use them, too. All of it is
+pure: it reads no ledger and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +18,8 @@ from ocr_worker.batch.model import BatchSummary, State
 from ocr_worker.errors import every_error
 
 STATUSES = ("succeeded", "partial", "failed", "cancelled", "waiting")
-LOST = (State.FAILED, State.TIMED_OUT, State.EXPIRED)
-_LABEL = 12  # columns of a line's first word
+FAILED_STATES = (State.FAILED, State.TIMED_OUT, State.EXPIRED)
+_LABEL_WIDTH = 12  # columns of a line's first word
 
 _ERRORS = {error.code: error for error in every_error()[1:] if "code" in vars(error)}
 _WARNINGS = {
@@ -31,37 +37,45 @@ _WARNINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """Whether the account adds up. state: balanced, open (pages are still to come), stopped (documents were cancelled),
-    or wrong. left: pages that are neither parsed nor failed. told: the same as a sentence."""
+class BatchCoverage:
+    """Coverage of a batch: the pages that are neither parsed nor failed.
+
+    state: "balanced"; "open" (pages are still to come); "stopped" (documents were cancelled); or "wrong".
+    pages_left: pages that are neither parsed nor failed. sentence: the same for people.
+    """
 
     state: Literal["balanced", "open", "stopped", "wrong"]
-    left: int
-    told: str
+    pages_left: int
+    sentence: str
 
 
-def books_of(summary: BatchSummary) -> Books:
-    """The account of a batch: pages expected = parsed + failed, once no document waits."""
-    left = summary.pages_expected - summary.pages_parsed - summary.pages_failed
-    waiting, cancelled = summary.documents.get("waiting", 0), summary.documents.get("cancelled", 0)
-    if left < 0:
-        return Books("wrong", left, f"The books do not balance: {counted(-left, 'page')} more than expected.")
-    if waiting:
-        told = f"Not finished: {counted(waiting, 'document')} and {counted(left, 'page')} are still to come."
-        return Books("open", left, told)
-    if left and cancelled:
-        told = f"Cancelled: {counted(left, 'page')} of {counted(cancelled, 'document')} {were(left)} not read."
-        return Books("stopped", left, told)
-    if left:
-        told = f"The books do not balance: {counted(left, 'page')} {were(left)} neither parsed nor failed."
-        return Books("wrong", left, told)
-    return Books("balanced", 0, "The books balance: every page expected was either parsed or failed.")
+def coverage_of(summary: BatchSummary) -> BatchCoverage:
+    """Return the coverage of a batch: pages expected = parsed + failed, once no document waits."""
+    pages_left = summary.pages_expected - summary.pages_parsed - summary.pages_failed
+    pages = format_count(abs(pages_left), "page")
+    waiting_count, cancelled_count = summary.documents.get("waiting", 0), summary.documents.get("cancelled", 0)
+    if pages_left < 0:
+        return BatchCoverage("wrong", pages_left, f"The books do not balance: {pages} more than expected.")
+    if waiting_count:
+        sentence = f"Not finished: {format_count(waiting_count, 'document')} and {pages} are still to come."
+        return BatchCoverage("open", pages_left, sentence)
+    if pages_left and cancelled_count:
+        documents = format_count(cancelled_count, "document")
+        sentence = f"Cancelled: {pages} of {documents} {was_or_were(pages_left)} not read."
+        return BatchCoverage("stopped", pages_left, sentence)
+    if pages_left:
+        sentence = f"The books do not balance: {pages} {was_or_were(pages_left)} neither parsed nor failed."
+        return BatchCoverage("wrong", pages_left, sentence)
+    return BatchCoverage("balanced", 0, "The books balance: every page expected was either parsed or failed.")
 
 
 def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
-    """The state of a batch as aligned lines of at most `width` columns; what is not known, or nothing, has no line."""
-    facts = {
-        "batch": [books_of(summary).told],
+    """Return the state of a batch as aligned lines of at most `width` columns.
+
+    An unknown or empty value has no line.
+    """
+    values_by_label = {
+        "batch": [coverage_of(summary).sentence],
         "documents": [_documents(summary)],
         "pages": _pages(summary),
         "jobs": [_jobs(summary)],
@@ -69,127 +83,133 @@ def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
         "cost": [_cost(summary)],
         "errors": _codes(summary.errors),
         "warnings": _codes(summary.warnings),
-        "service": [", read by ".join(cleaned(word) for word in (summary.service, summary.engine) if word)],
+        "service": [", read by ".join(clean_line(word) for word in (summary.service, summary.engine) if word)],
     }
-    return [line for label, values in facts.items() for line in _aligned(label, values, width)]
+    return [line for label, values in values_by_label.items() for line in _align(label, values, width)]
 
 
-def _aligned(label: str, values: list[str], width: int) -> list[str]:
-    room = max(20, width - _LABEL)
-    wrapped = [line for value in values for line in textwrap.wrap(value, room, break_on_hyphens=False)]
-    return [f"{'' if number else label:<{_LABEL}}{line}" for number, line in enumerate(wrapped)]
+def _align(label: str, values: list[str], width: int) -> list[str]:
+    room = max(20, width - _LABEL_WIDTH)
+    lines = [line for value in values for line in textwrap.wrap(value, room, break_on_hyphens=False)]
+    return [f"{'' if number else label:<{_LABEL_WIDTH}}{line}" for number, line in enumerate(lines)]
 
 
 def _documents(summary: BatchSummary) -> str:
-    """`300 = 285 succeeded + 9 partial + 6 failed`."""
-    found = [f"{summary.documents[status]:,} {status}" for status in STATUSES if summary.documents.get(status)]
-    return f"{sum(summary.documents.values()):,}" + (f" = {' + '.join(found)}" if found else "")
+    """Return the documents by status, such as `300 = 285 succeeded + 9 partial + 6 failed`."""
+    counts = [f"{summary.documents[status]:,} {status}" for status in STATUSES if summary.documents.get(status)]
+    return f"{sum(summary.documents.values()):,}" + (f" = {' + '.join(counts)}" if counts else "")
 
 
 def _pages(summary: BatchSummary) -> list[str]:
-    books = books_of(summary)
+    coverage = coverage_of(summary)
     terms = [f"{summary.pages_parsed:,} parsed", f"{summary.pages_failed:,} failed"]
-    terms += {"open": [f"{books.left:,} to come"], "stopped": [f"{books.left:,} not read"]}.get(books.state, [])
-    sign = "is not" if books.state == "wrong" else "="
+    pages_left = coverage.pages_left
+    terms += {"open": [f"{pages_left:,} to come"], "stopped": [f"{pages_left:,} not read"]}.get(coverage.state, [])
+    sign = "is not" if coverage.state == "wrong" else "="
     lines = [f"{summary.pages_expected:,} expected {sign} {' + '.join(terms)}"]
     if summary.pages_from_checkpoint:
         lines.append(f"{summary.pages_from_checkpoint:,} of the parsed were taken from checkpoints")
-    if unknown := summary.documents_of_unknown_length:
-        lines.append(f"not counted: those of {counted(unknown, 'document')} of unknown length")
+    if unknown_count := summary.documents_of_unknown_length:
+        lines.append(f"not counted: those of {format_count(unknown_count, 'document')} of unknown length")
     return lines
 
 
-def jobs_told(jobs: Mapping[State, int]) -> str:
-    """`118 collected, 2 timed out`."""
+def format_job_counts(jobs: Mapping[State, int]) -> str:
+    """Return the jobs by state, such as `118 collected, 2 timed out`."""
     return ", ".join(f"{number:,} {state.replace('_', ' ')}" for state, number in jobs.items() if number)
 
 
 def _jobs(summary: BatchSummary) -> str:
-    again = f"{summary.resubmitted:,} sent again" if summary.resubmitted else ""
-    return ", ".join(filter(None, [jobs_told(summary.jobs), again]))
+    resubmissions = f"{summary.resubmitted:,} sent again" if summary.resubmitted else ""
+    return ", ".join(filter(None, [format_job_counts(summary.jobs), resubmissions]))
 
 
 def _time(summary: BatchSummary) -> str:
     if not summary.wall_s:
         return ""
-    found = [f"{duration(summary.wall_s)} at work"]
+    phrases = [f"{format_duration(summary.wall_s)} at work"]
     if summary.pages_parsed:
-        found.append(f"{rate(summary.pages_parsed / summary.wall_s)} pages/s")
-    found.append(f"{duration(summary.execution_s)} of execution")
-    found.append(f"{duration(summary.delay_s)} in the queue")
-    return ", ".join(found)
+        phrases.append(f"{format_rate(summary.pages_parsed / summary.wall_s)} pages/s")
+    phrases.append(f"{format_duration(summary.execution_s)} of execution")
+    phrases.append(f"{format_duration(summary.delay_s)} in the queue")
+    return ", ".join(phrases)
 
 
 def _cost(summary: BatchSummary) -> str:
-    """`$1.23, $0.30 per 1,000 pages`; empty when no price is known."""
+    """Return the cost, such as `$1.23, $0.30 per 1,000 pages`; empty when no price is known."""
     if summary.cost is None:
         return ""
-    per = f", {money(1000 * summary.cost / summary.pages_parsed)} per 1,000 pages" if summary.pages_parsed else ""
-    return money(summary.cost) + per
+    per = (
+        f", {format_money(1000 * summary.cost / summary.pages_parsed)} per 1,000 pages" if summary.pages_parsed else ""
+    )
+    return format_money(summary.cost) + per
 
 
 def _codes(codes: Mapping[str, int]) -> list[str]:
-    ranked = sorted(codes.items(), key=lambda found: (-found[1], found[0]))
-    width = max((len(f"{number:,}") for _, number in ranked), default=0)
-    return [f"{number:>{width},} {cleaned(code)}" for code, number in ranked]
+    items = sorted(codes.items(), key=lambda item: (-item[1], item[0]))
+    width = max((len(f"{number:,}") for _, number in items), default=0)
+    return [f"{number:>{width},} {clean_line(code)}" for code, number in items]
 
 
 # --------------------------------------------------------------------------- words
 
 
-def meaning(code: str) -> tuple[str, str]:
-    """What an error or warning is, and what to do about it; either may be empty."""
+def explain_code(code: str) -> tuple[str, str]:
+    """Return the meaning of an error or warning code, and the remedy. Either may be empty."""
     if code in _WARNINGS:
         return _WARNINGS[code], ""
     if code not in _ERRORS:
         return "", ""
     error = _ERRORS[code]
-    todo = "Try again: it may pass." if error.retryable else "Mend the cause, then try again."
-    return inspect.getdoc(error) or "", todo
+    remedy = "Try again: it may pass." if error.retryable else "Mend the cause, then try again."
+    return inspect.getdoc(error) or "", remedy
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 page`, `2,000 pages`."""
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 page` or `2,000 pages`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def were(number: int) -> str:
-    """`was` or `were`."""
+def was_or_were(number: int) -> str:
+    """Return `was` for 1 and `were` for any other number."""
     return "was" if number == 1 else "were"
 
 
-def duration(seconds: float) -> str:
-    """`0.4 s`, `41 s`, `12 min 5 s`, `3 h 12 min`, `2 d 4 h`."""
+def format_duration(seconds: float) -> str:
+    """Return seconds in words, such as `0.4 s`, `41 s`, `12 min 5 s`, `3 h 12 min` or `2 d 4 h`."""
     if seconds < 10:
         return f"{seconds:.1f} s" if seconds else "0 s"
-    whole = round(seconds)
-    for size, name, small, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // small
-            return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
+    total = round(seconds)
+    for size, name, part_size, part_name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if total >= size:
+            remainder = total % size // part_size
+            return f"{total // size} {name}" + (f" {remainder} {part_name}" if remainder else "")
+    return f"{total} s"
 
 
-def rate(per_second: float) -> str:
-    """Two digits that matter: `0.031`, `5.6`, `13`, `1,240`."""
+def format_rate(per_second: float) -> str:
+    """Return a rate with two significant digits or all integer digits, such as `0.031`, `5.6`, `13` or `1,240`."""
     if per_second >= 10:
         return f"{per_second:,.0f}"
     return f"{per_second:.1f}" if per_second >= 1 else f"{per_second:.2g}"
 
 
-def money(amount: float) -> str:
-    """US dollars, in which the platform bills: `$0.0031`, `$1.23`; at least a hundredth of a cent."""
+def format_money(amount: float) -> str:
+    """Return an amount in US dollars, in which the platform bills, such as `$0.0031` or `$1.23`.
+
+    An amount above zero is at least a hundredth of a cent.
+    """
     return f"${amount:,.2f}" if amount >= 0.1 or not amount else f"${max(amount, 0.0001):.4f}"
 
 
-def share(part: int, whole: int) -> str:
-    """A percentage that is 0 % and 100 % only when it is nothing or all."""
-    if not part or not whole:
+def format_share(part: int, total: int) -> str:
+    """Return `part` of `total` as a percentage: `0 %` only for nothing, `100 %` only for all."""
+    if not part or not total:
         return "0 %"
-    tenths = min(999, max(1, round(1000 * part / whole))) if part < whole else 1000
+    tenths = min(999, max(1, round(1000 * part / total))) if part < total else 1000
     return f"{tenths / 10:g} %"
 
 
-def cleaned(text: str) -> str:
-    """`text` on one line, without anything a terminal would obey or an encoder refuse."""
+def clean_line(text: str) -> str:
+    """Return `text` on one line, without control characters of a terminal and characters that no encoder accepts."""
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

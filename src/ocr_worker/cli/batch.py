@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
 
     async def work(batch: Batch) -> int:
         added = batch.add(given)
-        changed = batch.changed()
+        changed = batch.changed_documents()
         if changed and options.refresh:
             batch.refresh(changed)
         elif changed:
@@ -126,7 +126,7 @@ def _in_batch(options: argparse.Namespace, work: Callable[[Batch], Coroutine[Any
     async def inside() -> int:
         batch = Batch(options.out, options=RunOptions(job_pages=options.pages_per_job, max_cost=options.max_cost))
         async with batch:
-            batch.use(_service(batch, options))
+            batch.set_service(_service(batch, options))
             if options.price_per_second is not None:
                 batch.ledger.put("price_per_second", str(options.price_per_second))
             elif options.max_cost is not None and not batch.ledger.get("price_per_second"):
@@ -151,14 +151,16 @@ async def _at_work(batch: Batch) -> int:
     """Runs the batch under the display; Ctrl-C once lets what is under way come back, twice leaves at once."""
     before = batch.summary()
     with Display() as display:
-        batch.on_fault = lambda name, status, code: display.say(f"{name}: {status}: {code}")
+        batch.on_unsuccessful = lambda name, status, code: display.say(f"{name}: {status}: {code}")
         running = asyncio.ensure_future(batch.run())
         interrupts = _Interrupts(batch, running)
         while not running.done():
             await asyncio.wait([running], timeout=_SHOWN_EVERY_S)
             if batch.folder.cancel_request.exists():
                 running.cancel()
-            display.update(_live(batch), waiting=interrupts.word() or (batch.runner.waiting if batch.runner else None))
+            display.update(
+                _live(batch), pause_reason=interrupts.word() or (batch.runner.pause_reason if batch.runner else None)
+            )
         try:
             running.result()
         except asyncio.CancelledError:
@@ -168,8 +170,8 @@ async def _at_work(batch: Batch) -> int:
         display.update(batch.summary())
     if replace(batch.summary(), wall_s=0.0) != replace(before, wall_s=0.0) or not batch.folder.report.exists():
         _write_report(batch)
-    if batch.runner and batch.runner.waiting:
-        print(f"stopped: {batch.runner.waiting}", file=sys.stderr)
+    if batch.runner and batch.runner.pause_reason:
+        print(f"stopped: {batch.runner.pause_reason}", file=sys.stderr)
     print(f"report: {batch.folder.report}", file=sys.stderr)
     if interrupts.count:
         return INTERRUPTED
@@ -179,7 +181,7 @@ async def _at_work(batch: Batch) -> int:
 def _live(batch: Batch) -> BatchSummary:
     """The ledger's numbers, and the pages that are parsed in jobs under way."""
     summary = batch.summary()
-    under_way = batch.runner.pages_under_way if batch.runner else 0
+    under_way = batch.runner.pages_in_progress if batch.runner else 0
     return replace(summary, pages_parsed=summary.pages_parsed + under_way)
 
 
@@ -203,7 +205,7 @@ class _Interrupts:
 
     def word(self) -> str | None:
         """What is waited for after the first."""
-        under_way = self._batch.runner.jobs_under_way if self._batch.runner else 0
+        under_way = self._batch.runner.jobs_in_progress if self._batch.runner else 0
         return f"stopping: waits for {under_way} jobs; Ctrl-C again leaves at once" if self.count else None
 
 
@@ -214,7 +216,7 @@ def _looking(options: argparse.Namespace) -> Batch:
     if not (options.out / LEDGER).exists():
         raise BatchUnusable(f"{options.out} holds no batch: there is no {LEDGER}")
     batch = Batch(options.out)
-    batch.look()
+    batch.open_read_only()
     return batch
 
 
@@ -237,7 +239,7 @@ def _write_report(batch: Batch) -> tuple[Path, Path]:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    faults = _looking(options).faults()
+    faults = _looking(options).differences()
     print("\n".join(faults) or "every folder is as the ledger has it")
     return FAILED if faults else OK
 
