@@ -74,7 +74,7 @@ class Service:
     def state(self) -> State:
         """Ready while at least one engine lives that has parsed its warm-up page."""
         if self._pipeline:
-            return "ready" if self._pipeline.engine.alive else "dead"
+            return "ready" if self._pipeline.engine.alive_count else "dead"
         return "dead" if self._failed else "loading"
 
     @property
@@ -85,7 +85,7 @@ class Service:
     @property
     def replicas(self) -> tuple[int, int]:
         """Engines alive, and engines in all."""
-        return (self._pipeline.engine.alive, len(self._pipeline.engine)) if self._pipeline else (0, 0)
+        return (self._pipeline.engine.alive_count, len(self._pipeline.engine)) if self._pipeline else (0, 0)
 
     @property
     def pages_waiting(self) -> int:

@@ -54,7 +54,7 @@ def without_pages(response: ParseResponse, delivery: Delivered | None = None) ->
     return response.model_copy(update={"documents": bare, "delivery": delivery})
 
 
-def encoded(response: ParseResponse) -> bytes:
+def encode(response: ParseResponse) -> bytes:
     """The whole answer as JSON."""
     return response.model_dump_json(exclude_none=True).encode()
 
