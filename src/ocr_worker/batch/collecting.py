@@ -31,7 +31,7 @@ from ocr_worker.batch.model import (
 )
 from ocr_worker.batch.planning import halve, jobs_of_later_pages, split_evenly
 from ocr_worker.errors import JobExpired, JobFailed, JobTimedOut, OcrWorkerError
-from ocr_worker.wire.page_ranges import asks_beyond
+from ocr_worker.wire.page_ranges import has_page_beyond
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, PageResult, PageWarning, ParseResponse, Status
 
@@ -225,7 +225,7 @@ def _warnings(document: Document, results: Sequence[DocumentResult]) -> list[Pag
     # Whether pages past the end were asked for is a question to the document: a slice of a URL asks for pages that
     # nobody has counted, and any other slice for existing pages only.
     warnings.pop(_BEYOND, None)
-    if document.page_count is not None and asks_beyond(document.ranges, document.page_count):
+    if document.page_count is not None and has_page_beyond(document.ranges, document.page_count):
         message = f"pages past the end were asked for: the document has {document.page_count}"
         warnings[_BEYOND] = PageWarning(code=_BEYOND, message=message)
     return list(warnings.values())

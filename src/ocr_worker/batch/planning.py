@@ -22,7 +22,7 @@ from ocr_worker.batch.sending import FileCounter
 from ocr_worker.errors import PageOutOfRange, SourceTooLarge, typed
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer.media_type import PDF
-from ocr_worker.wire.page_ranges import Range, select_pages
+from ocr_worker.wire.page_ranges import PageRange, select_pages
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ErrorInfo
 
@@ -46,7 +46,7 @@ class CountedDocument:
     id: int
     size: int
     page_count: int | None
-    ranges: tuple[Range, ...] | None
+    ranges: tuple[PageRange, ...] | None
     options: str
 
 
@@ -113,7 +113,7 @@ def split_evenly(pages: Sequence[int], most: int) -> list[tuple[int, ...]]:
     return [tuple(pages[i * len(pages) // count : (i + 1) * len(pages) // count]) for i in range(count)]
 
 
-def first_pages(ranges: Sequence[Range] | None, most: int) -> list[int]:
+def first_pages(ranges: Sequence[PageRange] | None, most: int) -> list[int]:
     """Return the first `most` pages asked for of a document of unknown length."""
     if ranges is None:
         return list(range(1, most + 1))
@@ -124,7 +124,7 @@ def first_pages(ranges: Sequence[Range] | None, most: int) -> list[int]:
     return sorted(pages)[:most]
 
 
-def later_pages(ranges: Sequence[Range] | None, most: int, page_count: int) -> list[int]:
+def later_pages(ranges: Sequence[PageRange] | None, most: int, page_count: int) -> list[int]:
     """Return the pages asked for that are not among `first_pages`, now that the document's length is known."""
     planned = set(first_pages(ranges, most))
     return [page for page in select_pages(ranges, page_count) if page not in planned]
