@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.wire.page_ranges import has_page_beyond, format_page_ranges, parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import format_page_ranges, has_page_beyond, parse_page_ranges, select_pages
 
 
 @pytest.mark.parametrize(

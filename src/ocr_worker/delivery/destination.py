@@ -14,7 +14,7 @@ from ocr_worker.delivery.keys import response_key
 from ocr_worker.errors import DeliveryFailed, OcrWorkerError, ResponseTooLarge
 from ocr_worker.log import event
 from ocr_worker.wire import response
-from ocr_worker.wire.response import Answer
+from ocr_worker.wire.response import JsonObject
 from ocr_worker.wire.results import error_info, job_error
 from ocr_worker.wire.schema import PageWarning, ParseResponse
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Destination(Protocol):
     """The place where a response goes."""
 
-    def deliver(self, result: ParseResponse) -> Answer:
+    def deliver(self, result: ParseResponse) -> JsonObject:
         """Deliver the response, and return the JSON for the platform.
 
         Raises ResponseTooLarge when not even the Markdown fits.
@@ -41,7 +41,7 @@ class InlineDestination:
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def deliver(self, result: ParseResponse) -> Answer:
+    def deliver(self, result: ParseResponse) -> JsonObject:
         """Return the response as JSON, degraded if it does not fit."""
         error = job_error(result)
         return response.failure(error, result, self._limit) if error else response.success(result, self._limit)
@@ -53,7 +53,7 @@ class StreamDestination:
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def deliver(self, result: ParseResponse) -> Answer:
+    def deliver(self, result: ParseResponse) -> JsonObject:
         """Return the response as JSON, without its pages."""
         return InlineDestination(self._limit).deliver(response.without_pages(result))
 
@@ -72,7 +72,7 @@ class BucketDestination:
         self._fallback = fallback
         self._is_forced = is_forced
 
-    def deliver(self, result: ParseResponse) -> Answer:
+    def deliver(self, result: ParseResponse) -> JsonObject:
         """Store the response, and return its coverage with a link to it.
 
         When the bucket is gone, return the response itself, degraded if it does not fit.
@@ -86,7 +86,7 @@ class BucketDestination:
         event(log, "delivered", job=self._job_id, bytes=delivered.bytes, sha256=delivered.sha256)
         return response.success(response.without_pages(result, delivered), self._limit)
 
-    def _deliver_without_bucket(self, result: ParseResponse, error: OcrWorkerError) -> Answer:
+    def _deliver_without_bucket(self, result: ParseResponse, error: OcrWorkerError) -> JsonObject:
         event(log, "undelivered", job=self._job_id, code=error.code)
         warning = PageWarning(code=error.code, message=str(error))
         warnings = [*result.warnings, warning]

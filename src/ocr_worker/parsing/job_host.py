@@ -53,7 +53,7 @@ class JobHost:
 
     async def answer(
         self, job: Mapping[str, Any], deliveries: Deliveries, on_page: OnPage, *, is_streamed: bool = False
-    ) -> response.Answer:
+    ) -> response.JsonObject:
         """Run a job of the platform, deliver its response, and return the JSON for the platform, also on an error.
 
         job: with `id` and `input`, and perhaps `s3Config`. is_streamed: `on_page` sends the pages, so that the response
@@ -65,7 +65,7 @@ class JobHost:
                 delivery = deliveries.plan(request, job, is_streamed=is_streamed)
                 parse_job = self._pipeline.job(request, job["id"], on_page, delivery.checkpoints)
 
-                def run_and_deliver() -> response.Answer:
+                def run_and_deliver() -> response.JsonObject:
                     delivery.check()  # before any page is parsed
                     return delivery.destination.deliver(parse_job.run())
 

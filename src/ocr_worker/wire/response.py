@@ -14,13 +14,13 @@ from typing import Any
 from ocr_worker.errors import ResponseTooLarge
 from ocr_worker.wire.schema import Delivered, DocumentResult, ErrorInfo, PageResult, ParseResponse
 
-Answer = dict[str, Any]
+JsonObject = dict[str, Any]
 
 # An upper bound for the JSON that the SDK wraps around a response.
 _ENVELOPE_BYTES = 2_000
 
 
-def success(response: ParseResponse, limit: int) -> Answer:
+def success(response: ParseResponse, limit: int) -> JsonObject:
     """Return the response as JSON of at most `limit` bytes.
 
     What does not fit is left out: first the pictures of figures and pages, then the blocks. Raises ResponseTooLarge
@@ -29,22 +29,22 @@ def success(response: ParseResponse, limit: int) -> Answer:
     size = 0
     for degrade in (_unchanged, _without_figures, _without_blocks):
         response = degrade(response)
-        answer: Answer = response.model_dump(mode="json", exclude_none=True)
-        size = encoded_size(answer) + _ENVELOPE_BYTES
+        content: JsonObject = response.model_dump(mode="json", exclude_none=True)
+        size = encoded_size(content) + _ENVELOPE_BYTES
         if size <= limit:
-            return answer
+            return content
     raise ResponseTooLarge(
         f"the answer has {size:,} bytes without figures and blocks, the limit is {limit:,}: "
         'give the worker a bucket, or ask for fewer pages a job ("pages": "1-50"), or for one of the formats only'
     )
 
 
-def failure(error: ErrorInfo, response: ParseResponse | None = None, limit: int = 0) -> Answer:
+def failure(error: ErrorInfo, response: ParseResponse | None = None, limit: int = 0) -> JsonObject:
     """Return the JSON of a job that failed: `error` for the platform, and code, message and retryability beside it.
 
     response: adds the entries of documents and pages if they fit into `limit` bytes, else the coverage alone.
     """
-    entries: Answer = {}
+    entries: JsonObject = {}
     if response:
         try:
             entries = success(response, limit)
@@ -69,9 +69,9 @@ def is_larger(response: ParseResponse, limit: int) -> bool:
     return encoded_size(response.model_dump(mode="json", exclude_none=True)) + _ENVELOPE_BYTES > limit
 
 
-def encoded_size(answer: Answer) -> int:
+def encoded_size(content: JsonObject) -> int:
     """Return the number of bytes as the SDK sends them. Raises ValueError for values that JSON lacks, such as NaN."""
-    return len(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode())
+    return len(json.dumps(content, ensure_ascii=False, allow_nan=False).encode())
 
 
 def _unchanged(response: ParseResponse) -> ParseResponse:
