@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocr_worker import errors
-from ocr_worker.errors import Corrupt, OcrWorkerError, every_error, typed
+from ocr_worker.errors import Corrupt, OcrWorkerError, as_worker_error, every_error
 
 
 @pytest.mark.parametrize("error", every_error()[1:], ids=lambda error: error.__name__)
@@ -25,7 +25,7 @@ def test_codes_are_unique() -> None:
 def test_an_unforeseen_exception_says_nothing_of_itself() -> None:
     """Ours go through as they are; anything else becomes INTERNAL with a fixed text."""
     ours = Corrupt("the PDF is damaged")
-    assert typed(ours) is ours
-    stranger = typed(ValueError("a secret"))
+    assert as_worker_error(ours) is ours
+    stranger = as_worker_error(ValueError("a secret"))
     assert stranger.code == "INTERNAL"
     assert "secret" not in str(stranger)

@@ -304,7 +304,7 @@ class QueueFull(OcrWorkerError):
     retryable = True
 
 
-def typed(error: BaseException) -> OcrWorkerError:
+def as_worker_error(error: BaseException) -> OcrWorkerError:
     """`error` itself when it is one of ours, else an `Internal` with a fixed text."""
     told = "the worker met an unexpected error; its log has the details under this job's id"
     return error if isinstance(error, OcrWorkerError) else Internal(told)

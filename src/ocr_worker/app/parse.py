@@ -16,7 +16,7 @@ from ocr_worker.app.body import request_of
 from ocr_worker.app.render import block_html
 from ocr_worker.app.service import Service
 from ocr_worker.engines.registry import engine_spec
-from ocr_worker.errors import typed
+from ocr_worker.errors import as_worker_error
 from ocr_worker.wire import response
 from ocr_worker.wire.results import error_info, job_error
 from ocr_worker.wire.schema import PageResult, ParseRequest, ParseResponse
@@ -118,7 +118,7 @@ async def _events(service: Service, asked: ParseRequest, *, with_html: bool) -> 
 
 def _last(parsing: asyncio.Future[ParseResponse]) -> Event:
     if error := parsing.exception():
-        return "error", problems.problem(error_info(typed(error)))
+        return "error", problems.problem(error_info(as_worker_error(error)))
     answered = parsing.result()
     if failed := job_error(answered):
         return "error", problems.problem(failed, **_account(answered))

@@ -22,8 +22,8 @@ from ocr_worker.errors import (
     SourceTooLarge,
     Unauthorized,
     UnsupportedType,
+    as_worker_error,
     every_error,
-    typed,
 )
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo
@@ -118,4 +118,4 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        return answer(error_info(typed(error)))
+        return answer(error_info(as_worker_error(error)))

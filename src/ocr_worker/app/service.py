@@ -11,7 +11,7 @@ from typing import Literal
 
 from ocr_worker import threads
 from ocr_worker.app.metrics import Metrics
-from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, typed
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import OnPage, Pipeline
@@ -54,7 +54,7 @@ class Service:
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the engine cannot start")
-            self._failed = typed(error)
+            self._failed = as_worker_error(error)
             self.last_error = self._failed.code
             log.error("the engine cannot start code=%s: %s", self._failed.code, self._failed)
 

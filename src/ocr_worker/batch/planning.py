@@ -19,7 +19,7 @@ from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import Document, PlannedJob, Slice
 from ocr_worker.batch.sending import FileCounter
-from ocr_worker.errors import PageOutOfRange, SourceTooLarge, typed
+from ocr_worker.errors import PageOutOfRange, SourceTooLarge, as_worker_error
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer.media_type import PDF
 from ocr_worker.wire.page_ranges import PageRange, select_pages
@@ -196,7 +196,7 @@ class Planner:
                 raise PageOutOfRange(f"none of the pages asked for exists: the document has {page_count}")
         except Exception as error:
             if not self.is_stopped:  # Ctrl-C reaches the processes that count, too
-                self._on_unreadable(document, error_info(typed(error)))
+                self._on_unreadable(document, error_info(as_worker_error(error)))
             return None
         self._ledger.record_length(document.id, stamp, page_count, len(pages))
         return CountedDocument(document.id, stamp.size, page_count, document.ranges, document.options)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ocr_worker import threads
 from ocr_worker.delivery import Deliveries
 from ocr_worker.engines.registry import read_request
-from ocr_worker.errors import Cancelled, OcrWorkerError, typed
+from ocr_worker.errors import Cancelled, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline
 from ocr_worker.wire import response
@@ -83,7 +83,7 @@ def typed_errors(job_id: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", job_id)
-        raise typed(error) from None
+        raise as_worker_error(error) from None
 
 
 async def _on_thread(job: ParseJob, work: Callable[[], Value]) -> Value:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
 from ocr_worker.engines.registry import engine_spec
-from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
+from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
 from ocr_worker.parsing import results
@@ -315,4 +315,4 @@ class ParseJob:
             return self._scheduled_job.stop_error
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", self.id)
-        return typed(error)
+        return as_worker_error(error)

@@ -21,7 +21,7 @@ from pathlib import Path
 from ocr_worker import threads
 from ocr_worker.engines.paddleocr_vl import guard
 from ocr_worker.engines.paddleocr_vl.model_server import Server, connect, model_name
-from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, typed
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, as_worker_error
 from ocr_worker.settings import Settings, model_server_environment
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class ManagedServer:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the model server could not be proven")
             with self._changed:
-                self._lost = self._lost or typed(error)
+                self._lost = self._lost or as_worker_error(error)
                 self._changed.notify_all()
             self._process.terminate()
             return
