@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ocr_worker import errors
-from ocr_worker.errors import Corrupt, OcrWorkerError, as_worker_error, every_error
+from ocr_worker.errors import Corrupt, OcrWorkerError, as_worker_error, error_types
 
 
-@pytest.mark.parametrize("error", every_error()[1:], ids=lambda error: error.__name__)
+@pytest.mark.parametrize("error", error_types()[1:], ids=lambda error: error.__name__)
 def test_every_error_is_drawn_in_the_tree(error: type[OcrWorkerError]) -> None:
     """The module's docstring shows each class, and "(retryable)" exactly where it is."""
     drawn = [line for line in (errors.__doc__ or "").splitlines() if error.__name__ in line.split()]
@@ -18,7 +18,7 @@ def test_every_error_is_drawn_in_the_tree(error: type[OcrWorkerError]) -> None:
 
 def test_codes_are_unique() -> None:
     """No two leaves share a code, so a code tells what happened."""
-    codes = [error.code for error in every_error()[1:]]
+    codes = [error.code for error in error_types()[1:]]
     assert len(codes) == len(set(codes))
 
 

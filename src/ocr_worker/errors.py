@@ -310,6 +310,6 @@ def as_worker_error(error: BaseException) -> OcrWorkerError:
     return error if isinstance(error, OcrWorkerError) else Internal(told)
 
 
-def every_error(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
+def error_types(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
     """All classes of the tree, depth first; documentation and tests are held against it."""
-    return [root, *(found for sub in root.__subclasses__() for found in every_error(sub))]
+    return [root, *(found for sub in root.__subclasses__() for found in error_types(sub))]

@@ -23,7 +23,7 @@ from ocr_worker.errors import (
     Unauthorized,
     UnsupportedType,
     as_worker_error,
-    every_error,
+    error_types,
 )
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo
@@ -44,7 +44,7 @@ _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     Internal: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _OF_THE_PAGE = {"PAGE_FAILED"}  # an engine's error that no other moment would mend
-_CLASSES = {error.code: error for error in every_error()}
+_CLASSES = {error.code: error for error in error_types()}
 
 
 class Refused(Exception):
