@@ -11,7 +11,7 @@ logging.getLogger("paddlex").setLevel(logging.CRITICAL)  # it logs what it then 
 
 
 def download(name: str) -> Path:
-    """The directory that the model `name` was fetched into, below the cache that `settings.tell_paddle` named.
+    """The directory that the model `name` was fetched into, below the cache that `settings.configure_paddle` named.
 
     Raises whatever the hubs' clients raise, when none of the hubs gave the model.
     """
