@@ -29,7 +29,7 @@ from ocr_worker.runpod_worker.progress import Progress  # noqa: E402
 from ocr_worker.runpod_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.runpod_worker.stream import PageStream  # noqa: E402
 from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
-from ocr_worker.wire.response import Answer  # noqa: E402
+from ocr_worker.wire.response import JsonObject  # noqa: E402
 
 drain = Drain()
 pipeline: Pipeline
@@ -59,7 +59,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     return pipeline, deliveries
 
 
-async def handler(job: dict[str, Any]) -> Answer:
+async def handler(job: dict[str, Any]) -> JsonObject:
     """Return the answer of one job, an error included. The last answer of a draining worker asks for a replacement."""
     try:
         async with Progress(job) as progress:
@@ -69,7 +69,7 @@ async def handler(job: dict[str, Any]) -> Answer:
     return runpod_sdk.with_replacement(answer) if is_last else answer
 
 
-async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[Answer]:
+async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[JsonObject]:
     """Yield a chunk for each page as soon as it is parsed, then the job's summary. Used with `OCR_STREAM`."""
     stream = PageStream(int(pipeline.settings.inline_limit_mb * MEGABYTE * 0.9))
     answering = asyncio.ensure_future(host.answer(job, deliveries, stream.on_page, is_streamed=True))

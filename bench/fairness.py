@@ -23,7 +23,7 @@ from ocr_worker import threads
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled
 from ocr_worker.parsing.pipeline import Pipeline
-from ocr_worker.parsing.scheduler import Job, Scheduler, Task
+from ocr_worker.parsing.scheduler import PageTask, ScheduledJob, Scheduler
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import PageResult
 
@@ -38,15 +38,15 @@ WANTED = 3
 class FirstCome(Scheduler):
     """The scheduler without turns: a job that has pages keeps the engine, and room goes to whoever asked first."""
 
-    def _next_page(self, job: Job) -> Task:
+    def _next_page(self, job: ScheduledJob) -> PageTask:
         turn = job.turn
         task = super()._next_page(job)
         job.turn = turn
         return task
 
-    def _has_room(self, task: Task) -> bool:
+    def _has_room(self, task: PageTask) -> bool:
         fits = self._held_bytes + task.size <= self._memory_bytes
-        return self._entering[0] is task and (fits or self._held_bytes == 0)
+        return self._entering_tasks[0] is task and (fits or self._held_bytes == 0)
 
 
 def short_job_s(scheduler: type[Scheduler], long: bytes, short: bytes) -> float:

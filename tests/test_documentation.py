@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ocr_worker.engines.registry import engine_spec, options_models, read_request
-from ocr_worker.errors import every_error
+from ocr_worker.errors import error_types
 from ocr_worker.settings import Settings
 from ocr_worker.wire.json_schema import wire_schemas
 from ocr_worker.wire.schema import ParseResponse
@@ -62,11 +62,11 @@ def test_every_setting_is_in_the_readme() -> None:
 
 def test_every_error_code_is_in_the_readme() -> None:
     """README's table names every code that can reach a caller, and whether it is worth another try."""
-    parents = {parent for error in every_error() for parent in error.__bases__}
-    codes = {(error.code, "yes" if error.retryable else "no") for error in every_error() if error not in parents}
+    parents = {parent for error in error_types() for parent in error.__bases__}
+    codes = {(error.code, "yes" if error.retryable else "no") for error in error_types() if error not in parents}
     codes |= {
         (error.code, "yes" if error.retryable else "no")
-        for error in every_error()
+        for error in error_types()
         if error.code in ("ENGINE_UNAVAILABLE", "DELIVERY_FAILED")
     }
     told = set(re.findall(r"^\| `([A-Z_]+)` \| (yes|no) \|", README, re.MULTILINE))

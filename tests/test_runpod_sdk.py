@@ -388,5 +388,5 @@ def test_a_download_from_a_private_address_is_refused(receiver: str, monkeypatch
     monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
     with contract("runpod", "runpod_sdk.open_download", "`safe_get` and `resolve_and_validate` in rp_ssrf"):
         for url in (receiver, "http://no-such-host.invalid/"):
-            with pytest.raises(runpod_sdk.DownloadRefused):
+            with pytest.raises(runpod_sdk.DownloadRejected):
                 runpod_sdk.open_download(url, timeout_s=30, max_bytes=999)

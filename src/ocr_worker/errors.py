@@ -304,12 +304,12 @@ class QueueFull(OcrWorkerError):
     retryable = True
 
 
-def typed(error: BaseException) -> OcrWorkerError:
+def as_worker_error(error: BaseException) -> OcrWorkerError:
     """`error` itself when it is one of ours, else an `Internal` with a fixed text."""
     told = "the worker met an unexpected error; its log has the details under this job's id"
     return error if isinstance(error, OcrWorkerError) else Internal(told)
 
 
-def every_error(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
+def error_types(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
     """All classes of the tree, depth first; documentation and tests are held against it."""
-    return [root, *(found for sub in root.__subclasses__() for found in every_error(sub))]
+    return [root, *(found for sub in root.__subclasses__() for found in error_types(sub))]

@@ -147,7 +147,7 @@ async def post_progress(job: Mapping[str, Any], output: Job) -> None:
 # --------------------------------------------------------------------------- downloads
 
 
-class DownloadRefused(Exception):
+class DownloadRejected(Exception):
     """The URL, or one it redirects to, has no public address, does not resolve, or redirects too often."""
 
 
@@ -158,7 +158,7 @@ class DownloadTooLarge(Exception):
 def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
     """Send a GET and return the response, its body unread. Close it after use.
 
-    timeout_s: of connecting, and of each wait for bytes. Raises DownloadRefused, DownloadTooLarge when the announced
+    timeout_s: of connecting, and of each wait for bytes. Raises DownloadRejected, DownloadTooLarge when the announced
     size exceeds `max_bytes`, and what requests raises; ValueError for a host or port that cannot exist.
 
     Relies on `rp_ssrf.safe_get`: each address, redirects included, is resolved once, must be public, and is dialed as
@@ -169,7 +169,7 @@ def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
     try:
         response: Response = rp_ssrf.safe_get(url, timeout=timeout_s, max_bytes=max_bytes)
     except rp_ssrf.SSRFError as error:
-        raise (DownloadTooLarge if "size cap" in str(error) else DownloadRefused) from None
+        raise (DownloadTooLarge if "size cap" in str(error) else DownloadRejected) from None
     return response
 
 

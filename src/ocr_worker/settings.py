@@ -221,7 +221,7 @@ def _variable(path: tuple[int | str, ...]) -> str:
     return "OCR_" + str(path[0]).upper() if path else "OCR_*"
 
 
-def tell_paddle(settings: Settings) -> None:
+def configure_paddle(settings: Settings) -> None:
     """Hands PaddleX the settings it knows only as variables of the environment, read once when it is imported."""
     os.environ["PADDLE_PDX_CACHE_HOME"] = str(settings.weights_home.expanduser())
     os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ocr_worker.app import create_app
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
-from ocr_worker.errors import ClientError, every_error
+from ocr_worker.errors import ClientError, error_types
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseOptions, ParseRequest
 from support.app_process import App, serving
@@ -21,7 +21,7 @@ from support.drawing import WHITE, document, pdf, png
 from support.waiting import PATIENCE_S
 
 # Of these no caller of the app hears: the batch client's own, and the start's.
-ELSEWHERE = {error.code for error in every_error(ClientError)} | {"SETTINGS_INVALID"}
+ELSEWHERE = {error.code for error in error_types(ClientError)} | {"SETTINGS_INVALID"}
 
 
 @pytest.fixture(scope="module", params=["embedded", "paddleocr-vl", "support.doubles:reading"])
@@ -63,7 +63,7 @@ def test_every_operation_is_told_in_full(told: dict[str, Any]) -> None:
 def test_every_code_that_reaches_a_caller_is_told(told: dict[str, Any]) -> None:
     """Under the status that it comes with, as a problem whose members are told."""
     answers = told["paths"]["/v1/parse"]["post"]["responses"]
-    for code in {error.code for error in every_error()} - ELSEWHERE:
+    for code in {error.code for error in error_types()} - ELSEWHERE:
         answer = answers[str(int(status_of(code)))]
         assert code in answer["description"].split(", ")
         members = answer["content"][MEDIA_TYPE]["schema"]["properties"]

@@ -17,7 +17,7 @@ import pytest
 from ocr_worker.batch.model import DocumentSummary
 from ocr_worker.batch.report import MAX_ROWS, report_html, report_json
 from ocr_worker.batch.status import coverage_of, status_lines
-from ocr_worker.errors import every_error
+from ocr_worker.errors import error_types
 from support.summaries import document, failed, partial, summary_of
 
 MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -108,7 +108,7 @@ def test_an_empty_batch_has_a_report() -> None:
 
 def test_each_error_comes_with_what_to_do() -> None:
     """Every code of ours has its class's words and whether another try is worth it."""
-    ours = [error for error in every_error()[1:] if error.__module__.startswith("ocr_worker.errors")]
+    ours = [error for error in error_types()[1:] if error.__module__.startswith("ocr_worker.errors")]
     documents = [failed(f"{error.code}.pdf", error.code) for error in ours]
     text = page_of(documents).text
     for error in ours:

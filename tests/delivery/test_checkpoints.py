@@ -30,7 +30,7 @@ class Bucket:
 
 
 class Scene:
-    """Checkpoints in memory. `interrupt` is called in the midst of `_keep`, when a writer is about to start."""
+    """Checkpoints in memory. `interrupt` is called in the midst of `_enqueue`, when a writer is about to start."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, interrupt: Callable[[], object]) -> None:
         self.bucket = Bucket()
@@ -47,7 +47,7 @@ class Scene:
         monkeypatch.setattr(threads, "start", interrupted)
 
     def keep(self, number: int) -> None:
-        self.checkpoints._keep("folder/", PageOutcome(number, ParsedPage(1, 1, "text", [])))
+        self.checkpoints._enqueue("folder/", PageOutcome(number, ParsedPage(1, 1, "text", [])))
 
 
 def test_documents_that_keep_pages_at_once_share_four_writers(monkeypatch: pytest.MonkeyPatch) -> None:

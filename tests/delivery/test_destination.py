@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.delivery.destination import Destination, InBucket, Inline, Streamed
+from ocr_worker.delivery.destination import BucketDestination, Destination, InlineDestination, StreamDestination
 from ocr_worker.errors import DeliveryFailed
 from ocr_worker.pages import PageOutcome, ParsedPage
 from ocr_worker.parsing import results
@@ -28,11 +28,11 @@ def answer_of(markdown: str) -> ParseResponse:
     return results.response(EngineInfo(name="x", version="1", backend="y"), [document], {"total": 1.0})
 
 
-@pytest.mark.parametrize(("otherwise", "pages"), [(Inline(LIMIT), 1), (Streamed(LIMIT), 0)])
-def test_without_the_bucket_the_answer_leaves_as_it_would_have(otherwise: Destination, pages: int) -> None:
+@pytest.mark.parametrize(("fallback", "pages"), [(InlineDestination(LIMIT), 1), (StreamDestination(LIMIT), 0)])
+def test_without_the_bucket_the_answer_leaves_as_it_would_have(fallback: Destination, pages: int) -> None:
     """Inline it comes whole, with a warning; where the pages were streamed the account alone, which fits a chunk."""
     bucket: Any = Gone()
-    answer = InBucket(bucket, "job", LIMIT, otherwise, always=True).answer(answer_of("text"))
+    answer = BucketDestination(bucket, "job", LIMIT, fallback, is_forced=True).deliver(answer_of("text"))
     assert len(answer["documents"][0]["pages"]) == pages
     assert [warning["code"] for warning in answer["warnings"]] == ["DELIVERY_FAILED"]
     assert answer["coverage"]["pages_parsed"] == 1
@@ -41,5 +41,7 @@ def test_without_the_bucket_the_answer_leaves_as_it_would_have(otherwise: Destin
 def test_what_does_not_fit_anywhere_is_told_with_its_account() -> None:
     """The bucket is gone and the Markdown too large: the code, and what was parsed."""
     bucket: Any = Gone()
-    answer = InBucket(bucket, "job", LIMIT, Inline(LIMIT), always=False).answer(answer_of("x" * 2 * LIMIT))
+    answer = BucketDestination(bucket, "job", LIMIT, InlineDestination(LIMIT), is_forced=False).deliver(
+        answer_of("x" * 2 * LIMIT)
+    )
     assert (answer["code"], answer["coverage"]["pages_parsed"]) == ("DELIVERY_FAILED", 1)

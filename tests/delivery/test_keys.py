@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.delivery.keys import answer_key, checkpoint_folder, page_key, page_number, safe
+from ocr_worker.delivery.keys import checkpoint_folder, page_key, page_number, response_key, safe_name
 
 NASTY = ["../../etc/passwd", "a/b", "..", ".", "", "Ä ö/\n\x00", "x" * 300, "a b", "a-b", "日本語", "😀" * 80]
 
@@ -15,20 +15,20 @@ NASTY = ["../../etc/passwd", "a/b", "..", ".", "", "Ä ö/\n\x00", "x" * 300, "a
 def test_nasty_ids_make_safe_steps() -> None:
     """Slashes, dots, control characters, foreign letters and length cannot leave a key's own step."""
     for name in NASTY:
-        assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe(name)), name
-    assert len({safe(name) for name in NASTY}) == len(NASTY)
+        assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe_name(name)), name
+    assert len({safe_name(name) for name in NASTY}) == len(NASTY)
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_different_ids_stay_different(one: str, other: str) -> None:
     """Two ids never share a step, and every step is safe."""
-    assert (safe(one) == safe(other)) is (one == other)
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe(one))
+    assert (safe_name(one) == safe_name(other)) is (one == other)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe_name(one))
 
 
 def test_keys_have_their_steps() -> None:
     """An answer lies under its job, a page under key, document and identity, and a key tells its page's number."""
-    assert answer_key("job-1") == "ocr-worker/answers/job-1/answer.json"
+    assert response_key("job-1") == "ocr-worker/answers/job-1/answer.json"
     folder = checkpoint_folder("batch", "report", "0123")
     assert folder == "ocr-worker/checkpoints/batch/report/0123/"
     assert page_number(page_key(folder, 12)) == 12

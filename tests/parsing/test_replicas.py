@@ -14,7 +14,7 @@ from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError,
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.parsing import replicas as module
 from ocr_worker.parsing.replicas import Replicas, _Replica
-from ocr_worker.parsing.scheduler import Scheduler, Settled, Task
+from ocr_worker.parsing.scheduler import PageTask, ParseOutcome, Scheduler
 from ocr_worker.wire.schema import ParseOptions
 from support.interleaving import WatchedLock, meanwhile
 from support.scripted import OPTIONS, Scripted, page, running, text_of, wait
@@ -67,7 +67,7 @@ def test_an_engine_that_never_gets_ready_does_not_hold_the_start_for_ever() -> N
 
 def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
     """Whoever drains the worker must know before the first job answers; else no answer asks for a new worker."""
-    futures: list[Future[Settled]] = []
+    futures: list[Future[ParseOutcome]] = []
     answered_when_told: list[bool] = []
     gate = threading.Semaphore(0)
 
@@ -240,19 +240,19 @@ class Losing(_Replica):
     """A replica that is interrupted when somebody looks for the first time whether it is lost."""
 
     interrupt: Callable[[], object] | None = None
-    _lost = False
+    _was_lost = False
 
     @property
-    def lost(self) -> bool:
-        lost = self._lost
+    def is_lost(self) -> bool:
+        is_lost = self._was_lost
         if interrupt := self.interrupt:
             self.interrupt = None
             interrupt()
-        return lost
+        return is_lost
 
-    @lost.setter
-    def lost(self, lost: bool) -> None:
-        self._lost = lost
+    @is_lost.setter
+    def is_lost(self, is_lost: bool) -> None:
+        self._was_lost = is_lost
 
 
 def test_an_engine_that_is_lost_on_two_threads_at_once_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +275,7 @@ def test_losing_an_engine_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two threads that lose an engine at once, only one hears that it was the first."""
     replica = Losing(Scripted)
     lock = replica._lock = WatchedLock()  # type: ignore[assignment]
-    second: list[Future[tuple[bool, list[Task]]]] = []
+    second: list[Future[tuple[bool, list[PageTask]]]] = []
     replica.interrupt = lambda: second.append(meanwhile(replica.lose, lock))
     is_first, _ = replica.lose()
     assert [is_first, second[0].result()[0]] == [True, False]
@@ -323,7 +323,7 @@ def test_a_late_call_costs_no_page_of_the_next_one() -> None:
 
     def act(one: PageImage) -> None:
         if one.number == 1:
-            replicas._replicas[0].extend(-1)
+            replicas._replicas[0].extend_deadline(-1)
             may_finish.wait()
         else:
             next_began.set()
@@ -377,7 +377,7 @@ def test_a_document_is_merged_beside_a_hanging_engine_and_after_its_loss() -> No
     replicas.start()
     with scheduler.admit() as job:
         future = job.submit(page(1), OPTIONS)
-        assert eventually(lambda: bool(job.in_engine))
+        assert eventually(lambda: bool(job.engine_tasks))
         parsed = ParsedPage(10, 10, "text", [])
         assert [one and one.markdown for one in replicas.merge_pages([parsed, None])] == ["merged text", None]
         replicas._lose(replicas._replicas[0], EngineTimedOut("given up"))
@@ -391,6 +391,6 @@ def wait_at(barrier: threading.Barrier) -> None:
     barrier.wait()
 
 
-def wait_for(future: Future[Settled], seconds: float) -> bool:
+def wait_for(future: Future[ParseOutcome], seconds: float) -> bool:
     """Whether there is a word on the page within these seconds."""
     return bool(futures.wait([future], seconds).done)

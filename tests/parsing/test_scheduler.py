@@ -43,7 +43,9 @@ def test_a_long_job_leaves_room_for_a_short_one() -> None:
     with running(engine, memory=3 * PAGE_BYTES) as scheduler, scheduler.admit() as long, scheduler.admit() as short:
         feeding = threads.start(lambda: [long.submit(page(number), OPTIONS) for number in range(20)], "feed")
         assert eventually(
-            lambda: scheduler._held_bytes == 2 * PAGE_BYTES and bool(scheduler._entering) and bool(long.in_engine)
+            lambda: (
+                scheduler._held_bytes == 2 * PAGE_BYTES and bool(scheduler._entering_tasks) and bool(long.engine_tasks)
+            )
         )
         late = short.submit(page(1000), OPTIONS)
         assert scheduler._held_bytes == 3 * PAGE_BYTES
@@ -89,7 +91,7 @@ def test_pages_with_other_options_go_into_another_batch() -> None:
     other = ParseOptions(dpi=300)
     with running(engine) as scheduler, scheduler.admit() as first, scheduler.admit() as second:
         futures = [first.submit(page(0), OPTIONS)]
-        assert eventually(lambda: bool(first.in_engine))
+        assert eventually(lambda: bool(first.engine_tasks))
         futures += [first.submit(page(number), OPTIONS) for number in (1, 2)]
         futures += [second.submit(page(number), other) for number in (11, 12)]
         gate.release()
@@ -153,7 +155,7 @@ def test_every_page_is_accounted_for_exactly_once(
         counts = threads.map_bounded(run, list(enumerate(plans)), len(plans), "job")
         assert counts == [count for count, _, _ in plans]
         assert eventually(lambda: scheduler._held_bytes == 0)
-        assert not scheduler._waiting
+        assert not scheduler._waiting_jobs
 
 
 class Mortal(Scripted):
@@ -235,12 +237,12 @@ def test_turns_are_fair(moves: list[int | str], size: int) -> None:
             jobs[number % 5] = scheduler.admit()
             passed = {pair: count for pair, count in passed.items() if number % 5 not in pair}
         elif move == "take":
-            for task in scheduler.take(size) if any(job.waiting for job in jobs) else []:
+            for task in scheduler.take(size) if any(job.waiting_tasks for job in jobs) else []:
                 taken = jobs.index(task.job)
-                for waiting in (i for i, job in enumerate(jobs) if job.waiting and i != taken):
+                for waiting in (i for i, job in enumerate(jobs) if job.waiting_tasks and i != taken):
                     passed[taken, waiting] = passed.get((taken, waiting), 0) + 1
                 passed = {pair: count for pair, count in passed.items() if pair[1] != taken}
         elif isinstance(move, int):
             jobs[move].submit(page(number), OPTIONS)
         assert max(passed.values(), default=0) <= 1
-        passed = {pair: count for pair, count in passed.items() if jobs[pair[1]].waiting}
+        passed = {pair: count for pair, count in passed.items() if jobs[pair[1]].waiting_tasks}

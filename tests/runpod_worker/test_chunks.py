@@ -9,7 +9,7 @@ import json
 import pytest
 
 from ocr_worker.runpod_worker.stream import CHUNK_BYTES, PageStream, chunks_of
-from ocr_worker.wire.response import Answer, encoded_size
+from ocr_worker.wire.response import JsonObject, encoded_size
 from ocr_worker.wire.schema import PageChunk, PageResult, PartChunk
 
 
@@ -47,9 +47,9 @@ def test_the_last_size_that_fits_is_not_split() -> None:
 def test_what_was_sent_is_shortened_when_the_result_grows_too_large() -> None:
     """The objects that were yielded stay whole up to the budget; beyond it only their numbers stay."""
 
-    async def collect() -> list[Answer]:
+    async def collect() -> list[JsonObject]:
         stream = PageStream(kept_bytes=2_500)
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
         for _ in range(4):
             stream.on_page("a", 4, page_of("x" * 1_000))
         asyncio.get_running_loop().call_soon(answered.set_result, {"status": "succeeded"})

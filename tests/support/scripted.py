@@ -11,7 +11,7 @@ import numpy as np
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.parsing.replicas import Replicas
-from ocr_worker.parsing.scheduler import Scheduler, Settled
+from ocr_worker.parsing.scheduler import ParseOutcome, Scheduler
 from ocr_worker.wire.schema import EngineInfo, ParseOptions
 
 OPTIONS = ParseOptions()
@@ -70,6 +70,6 @@ def running(
         replicas.close()
 
 
-def text_of(outcome: Settled) -> str:
+def text_of(outcome: ParseOutcome) -> str:
     assert isinstance(outcome.result, ParsedPage)
     return outcome.result.markdown

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.wire.page_ranges import asks_beyond, format_page_ranges, parse_page_ranges, select_pages
+from ocr_worker.wire.page_ranges import format_page_ranges, has_page_beyond, parse_page_ranges, select_pages
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
 def test_no_ranges_are_all_pages() -> None:
     """Without ranges every page is selected and none lies beyond the end."""
     assert select_pages(None, 3) == [1, 2, 3]
-    assert not asks_beyond(None, 3)
+    assert not has_page_beyond(None, 3)
 
 
 @given(st.integers(1, 50), st.integers(1, 50))
 def test_a_range_beyond_the_end_is_noticed(last: int, page_count: int) -> None:
-    """`asks_beyond` is true exactly when a page is named that does not exist."""
-    assert asks_beyond(parse_page_ranges(f"1-{last}"), page_count) is (last > page_count)
+    """`has_page_beyond` is true exactly when a page is named that does not exist."""
+    assert has_page_beyond(parse_page_ranges(f"1-{last}"), page_count) is (last > page_count)
 
 
 def test_pages_are_written_as_short_as_may_be() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
-from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, every_error
+from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, error_types
 from ocr_worker.wire.json_schema import request_schema
 from ocr_worker.wire.schema import ParseOptions
 
@@ -87,7 +87,7 @@ def problem_responses() -> dict[int | str, dict[str, Any]]:
         HTTPStatus.BAD_REQUEST: ["INVALID_REQUEST"],
         HTTPStatus.REQUEST_TIMEOUT: [SourceTimedOut.code],  # the body itself; else 422
     }
-    for code in dict.fromkeys(error.code for error in every_error() if not issubclass(error, _ERRORS_WITHOUT_RESPONSE)):
+    for code in dict.fromkeys(error.code for error in error_types() if not issubclass(error, _ERRORS_WITHOUT_RESPONSE)):
         codes.setdefault(status_of(code), []).append(code)
     schema = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {

@@ -21,7 +21,7 @@ from ocr_worker.app.body import read_body
 from ocr_worker.app.render import block_html
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.registry import engine_spec
-from ocr_worker.errors import typed
+from ocr_worker.errors import as_worker_error
 from ocr_worker.wire import response
 from ocr_worker.wire.results import error_info, job_error
 from ocr_worker.wire.schema import PageResult, ParseRequest, ParseResponse
@@ -128,7 +128,7 @@ async def _events(worker: AppWorker, parse_request: ParseRequest, *, has_html: b
 
 def _last_event(parse_task: asyncio.Future[ParseResponse]) -> Event:
     if exception := parse_task.exception():
-        return "error", problems.problem(error_info(typed(exception)))
+        return "error", problems.problem(error_info(as_worker_error(exception)))
     parse_response = parse_task.result()
     if error := job_error(parse_response):
         return "error", problems.problem(error, **_problem_members(parse_response))

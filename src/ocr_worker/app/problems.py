@@ -26,8 +26,8 @@ from ocr_worker.errors import (
     SourceTooLarge,
     Unauthorized,
     UnsupportedType,
-    every_error,
-    typed,
+    as_worker_error,
+    error_types,
 )
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo
@@ -48,7 +48,7 @@ _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     Internal: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _PAGE_CODES = {"PAGE_FAILED"}  # an engine's error that a retry would not fix
-_CLASSES = {error.code: error for error in every_error()}
+_CLASSES = {error.code: error for error in error_types()}
 
 
 class HttpError(Exception):
@@ -128,4 +128,4 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        return problem_response(error_info(typed(error)))
+        return problem_response(error_info(as_worker_error(error)))

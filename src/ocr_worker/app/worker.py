@@ -15,7 +15,7 @@ from typing import Literal
 
 from ocr_worker import threads
 from ocr_worker.app.metrics import Metrics
-from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, typed
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import OnPage, Pipeline
@@ -64,7 +64,7 @@ class AppWorker:
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the engine cannot start")
-            self._load_error = typed(error)
+            self._load_error = as_worker_error(error)
             self.last_error = self._load_error.code
             log.error("the engine cannot start code=%s: %s", self._load_error.code, self._load_error)
 
@@ -84,7 +84,7 @@ class AppWorker:
     def state(self) -> State:
         """State of the worker: ready while at least one engine is alive that has parsed its warm-up page."""
         if self._pipeline:
-            return "ready" if self._pipeline.engine.alive else "dead"
+            return "ready" if self._pipeline.engine.alive_count else "dead"
         return "dead" if self._load_error else "loading"
 
     @property
@@ -95,7 +95,7 @@ class AppWorker:
     @property
     def replicas(self) -> tuple[int, int]:
         """Number of replicas that are alive, and of all replicas."""
-        return (self._pipeline.engine.alive, len(self._pipeline.engine)) if self._pipeline else (0, 0)
+        return (self._pipeline.engine.alive_count, len(self._pipeline.engine)) if self._pipeline else (0, 0)
 
     @property
     def pages_waiting(self) -> int:

@@ -31,7 +31,6 @@ from ocr_worker.batch.model import (
 )
 from ocr_worker.batch.planning import halve, jobs_of_later_pages, split_evenly
 from ocr_worker.errors import JobExpired, JobFailed, JobTimedOut, OcrWorkerError
-from ocr_worker.wire.page_ranges import asks_beyond
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, PageResult, PageWarning, ParseResponse, Status
 
@@ -240,7 +239,7 @@ def _warnings(document: BatchDocument, results: Sequence[DocumentResult]) -> lis
     # Only the document can answer whether pages past the end were requested: a slice of a URL requests pages before
     # they are counted, and any other slice requests existing pages only.
     warnings.pop(_OUT_OF_RANGE, None)
-    if document.page_count is not None and asks_beyond(document.ranges, document.page_count):
+    if document.page_count is not None and has_page_beyond(document.ranges, document.page_count):
         message = f"pages past the end were asked for: the document has {document.page_count}"
         warnings[_OUT_OF_RANGE] = PageWarning(code=_OUT_OF_RANGE, message=message)
     return list(warnings.values())

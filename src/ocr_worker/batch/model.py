@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from ocr_worker.wire.page_ranges import Range, select_pages
+from ocr_worker.wire.page_ranges import PageRange, select_pages
 from ocr_worker.wire.schema import ErrorInfo, ParseResponse
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ class BatchDocument:
     id: int
     name: str
     source: str
-    ranges: tuple[Range, ...] | None
+    ranges: tuple[PageRange, ...] | None
     options: str
     sha256: str | None
     page_count: int | None

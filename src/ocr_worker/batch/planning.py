@@ -19,10 +19,10 @@ from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice
 from ocr_worker.batch.sending import FileCounter
-from ocr_worker.errors import PageOutOfRange, SourceTooLarge, typed
+from ocr_worker.errors import PageOutOfRange, SourceTooLarge, as_worker_error
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer.media_type import PDF
-from ocr_worker.wire.page_ranges import Range, select_pages
+from ocr_worker.wire.page_ranges import PageRange, select_pages
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ErrorInfo
 
@@ -49,7 +49,7 @@ class CountedDocument:
     id: int
     size: int
     page_count: int | None
-    ranges: tuple[Range, ...] | None
+    ranges: tuple[PageRange, ...] | None
     options: str
 
 
@@ -120,7 +120,7 @@ def split_evenly(pages: Sequence[int], max_pages: int) -> list[tuple[int, ...]]:
     return [tuple(pages[i * len(pages) // count : (i + 1) * len(pages) // count]) for i in range(count)]
 
 
-def first_pages(ranges: Sequence[Range] | None, max_pages: int) -> list[int]:
+def first_pages(ranges: Sequence[PageRange] | None, max_pages: int) -> list[int]:
     """Return the first `max_pages` requested pages of a document of unknown length."""
     if ranges is None:
         return list(range(1, max_pages + 1))
@@ -131,7 +131,7 @@ def first_pages(ranges: Sequence[Range] | None, max_pages: int) -> list[int]:
     return sorted(pages)[:max_pages]
 
 
-def later_pages(ranges: Sequence[Range] | None, max_pages: int, page_count: int) -> list[int]:
+def later_pages(ranges: Sequence[PageRange] | None, max_pages: int, page_count: int) -> list[int]:
     """Return the requested pages that are not among `first_pages`, once the document's length is known."""
     first = set(first_pages(ranges, max_pages))
     return [page for page in select_pages(ranges, page_count) if page not in first]
@@ -205,7 +205,7 @@ class Planner:
                 raise PageOutOfRange(f"none of the pages asked for exists: the document has {page_count}")
         except Exception as error:
             if not self.is_stopped:  # Ctrl-C reaches the processes that count, too
-                self._on_unreadable(document, error_info(typed(error)))
+                self._on_unreadable(document, error_info(as_worker_error(error)))
             return None
         self._ledger.record_length(document.id, stamp, page_count, len(pages))
         return CountedDocument(document.id, stamp.size, page_count, document.ranges, document.options)

@@ -34,7 +34,7 @@ from ocr_worker.errors import (
     JobExpired,
     JobFailed,
     SettingsInvalid,
-    every_error,
+    error_types,
 )
 from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.wire.results import error_info
@@ -62,7 +62,7 @@ _RECHECK_S = 1.0
 _NEVER_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _PERMANENT_ERRORS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
 _UNPROCESSED_STATUSES = (408, 425, 429)
-_RETRYABLE = {error.code for error in every_error() if error.retryable}
+_RETRYABLE = {error.code for error in error_types() if error.retryable}
 _STATES = {
     "IN_QUEUE": State.QUEUED,
     "IN_PROGRESS": State.RUNNING,

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ocr_worker.batch.model import BatchSummary, State
-from ocr_worker.errors import every_error
+from ocr_worker.errors import error_types
 
 STATUSES = ("succeeded", "partial", "failed", "cancelled", "waiting")
 FAILED_STATES = (State.FAILED, State.TIMED_OUT, State.EXPIRED)
 _LABEL_WIDTH = 12  # columns of a line's first word
 
-_ERRORS = {error.code: error for error in every_error()[1:] if "code" in vars(error)}
+_ERRORS = {error.code: error for error in error_types()[1:] if "code" in vars(error)}
 _WARNINGS = {
     "ANIMATION_FIRST_FRAME": "Of an animation only the first frame was read.",
     "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may suffer.",

@@ -1,7 +1,9 @@
-"""Where results go that do not simply come back: a bucket, the account of a stream, checkpoints.
+"""Decide where the results of a job go: inline, into a bucket, or into a stream; and whether its pages are stored.
 
-One job's `Delivery` says how its answer leaves (`Destination`: inline, in a bucket, streamed) and where its parsed
-pages are kept (`Checkpoints`). No library is loaded that neither the settings nor the job ask for.
+`Deliveries` makes the `Delivery` of each job from the settings and the request. It holds the destination of the
+response (`destination`) and the store of parsed pages (`checkpoints`). Both may use a `Bucket` (`bucket`), under keys
+that `keys` builds. The S3 client is imported only if the settings or a job name a bucket. Jobs that do not come from
+the platform have no delivery: the HTTP app and the command line use the response as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocr_worker import extras
 from ocr_worker.delivery.checkpoints import BucketCheckpoints, Checkpoints, NoCheckpoints
-from ocr_worker.delivery.destination import Destination, InBucket, Inline, Streamed
+from ocr_worker.delivery.destination import BucketDestination, Destination, InlineDestination, StreamDestination
 from ocr_worker.errors import BucketRejected, DeliveryFailed, InvalidRequest
 from ocr_worker.log import event
 from ocr_worker.settings import MEGABYTE, Settings
@@ -28,27 +30,36 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Of one job. bucket: to be proven before any page is paid for; None where the job can do without."""
+    """The delivery of one job.
+
+    bucket: the bucket to check before any page is parsed; None if the job can succeed without one.
+    """
 
     destination: Destination
     checkpoints: Checkpoints
     bucket: Bucket | None
 
     def check(self) -> None:
-        """Raises BucketRejected, DeliveryFailed: what the job brings in must not be lost at its end."""
+        """Check that the bucket works before the job parses pages whose results would be lost at its end.
+
+        Raises BucketRejected and DeliveryFailed as `Bucket.check` does.
+        """
         if self.bucket:
             self.bucket.check()
 
 
 class Deliveries:
-    """Makes each job's delivery. `bucket` is the one of the settings, if they name one."""
+    """The factory of deliveries. `bucket` is the bucket that the settings name, or None."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.bucket = _bucket_of(settings)
+        self.bucket = _settings_bucket(settings)
 
     def start(self) -> None:
-        """Proves the bucket of the settings. Raises BucketRejected; one that only does not answer may come back."""
+        """Check the bucket of the settings. Log an error if it does not respond, since it may recover.
+
+        Raises BucketRejected when the bucket rejects the key or does not exist.
+        """
         try:
             if self.bucket:
                 self.bucket.check()
@@ -57,52 +68,56 @@ class Deliveries:
         except DeliveryFailed as error:
             event(log, "bucket_unreachable", reason=str(error))
 
-    def of(self, request: ParseRequest, job: Mapping[str, Any], *, streamed: bool = False) -> Delivery:
-        """The job's delivery; no bucket is asked yet. Raises InvalidRequest for one that cannot be had."""
-        brought = self._brought(job.get("s3Config"))
-        bucket, wanted = brought or self.bucket, request.options.delivery
-        if wanted == "bucket" and not bucket:
+    def plan(self, request: ParseRequest, job: Mapping[str, Any], *, is_streamed: bool = False) -> Delivery:
+        """Return the delivery of a job. Sends nothing to a bucket yet.
+
+        job: with `id`, and perhaps `s3Config`. Raises InvalidRequest when the job requests a bucket and has none, or
+        names one that this worker does not accept.
+        """
+        job_bucket = self._job_bucket(job.get("s3Config"))
+        bucket, mode = job_bucket or self.bucket, request.options.delivery
+        if mode == "bucket" and not bucket:
             raise InvalidRequest(
                 "options.delivery: this worker has no bucket; set BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID,"
                 " BUCKET_SECRET_ACCESS_KEY and BUCKET_NAME in its environment"
             )
         key = request.idempotency_key
         checkpoints = BucketCheckpoints(bucket, key) if bucket and key else NoCheckpoints()
-        needed = wanted == "bucket" or key or (brought and wanted == "auto")
-        destination = self._destination(request, job["id"], bucket, streamed)
-        return Delivery(destination, checkpoints, bucket if needed else None)
+        is_needed = mode == "bucket" or key or (job_bucket and mode == "auto")
+        destination = self._destination(request, job["id"], bucket, is_streamed)
+        return Delivery(destination, checkpoints, bucket if is_needed else None)
 
-    def _destination(self, request: ParseRequest, job_id: str, bucket: Bucket | None, streamed: bool) -> Destination:
-        limit, wanted = int(self._settings.inline_limit_mb * MEGABYTE), request.options.delivery
-        plain: Destination = Streamed(limit) if streamed else Inline(limit)
-        # Where the pages are streamed nothing is too large inline: the bucket has the answer only if it is asked for.
-        if bucket and (wanted == "bucket" or (wanted == "auto" and not streamed)):
-            return InBucket(bucket, job_id, limit, plain, always=wanted == "bucket")
-        return plain
+    def _destination(self, request: ParseRequest, job_id: str, bucket: Bucket | None, is_streamed: bool) -> Destination:
+        limit, mode = int(self._settings.inline_limit_mb * MEGABYTE), request.options.delivery
+        fallback: Destination = StreamDestination(limit) if is_streamed else InlineDestination(limit)
+        # A streamed response has no pages and is never too large, so it goes to the bucket only on request.
+        if bucket and (mode == "bucket" or (mode == "auto" and not is_streamed)):
+            return BucketDestination(bucket, job_id, limit, fallback, is_forced=mode == "bucket")
+        return fallback
 
-    def _brought(self, config: Any) -> Bucket | None:
-        """The bucket that a job brings along, where the settings allow it. Raises InvalidRequest."""
+    def _job_bucket(self, config: Any) -> Bucket | None:
+        """Return the bucket that a job's `s3Config` names, or None. Raises InvalidRequest if it is not allowed."""
         if not config:
             return None
         if not self._settings.job_buckets:
             raise InvalidRequest("s3Config: this worker takes no bucket from a job; start it with OCR_JOB_BUCKETS=true")
-        given = parse_s3_config(config)
-        return _bucket_class("s3Config").at(
-            given.endpointUrl,
-            given.accessId,
-            given.accessSecret,
-            name=given.bucketName,
+        s3_config = parse_s3_config(config)
+        return _bucket_class("s3Config").from_url(
+            s3_config.endpointUrl,
+            s3_config.accessId,
+            s3_config.accessSecret,
+            name=s3_config.bucketName,
             link_s=self._settings.bucket_link_s,
             patience_s=self._settings.bucket_patience_s,
         )
 
 
-def _bucket_of(settings: Settings) -> Bucket | None:
+def _settings_bucket(settings: Settings) -> Bucket | None:
     url, key, secret = settings.bucket_endpoint_url, settings.bucket_access_key_id, settings.bucket_secret_access_key
     if not (url and key and secret):  # the settings have all of them or none
         return None
     name, region = settings.bucket_name, settings.bucket_region
-    return _bucket_class("BUCKET_ENDPOINT_URL").at(
+    return _bucket_class("BUCKET_ENDPOINT_URL").from_url(
         url,
         key,
         secret.get_secret_value(),
@@ -114,9 +129,9 @@ def _bucket_of(settings: Settings) -> Bucket | None:
 
 
 def _bucket_class(user: str) -> type[Bucket]:
-    """Import the S3 client, which only a bucket needs. `user`: the setting or field that names one.
+    """Import the S3 client, which only a bucket needs, and return `Bucket`.
 
-    Raises SettingsInvalid: without the extra [s3].
+    user: the setting or field that names a bucket. Raises SettingsInvalid when the extra [s3] is not installed.
     """
     with extras.needed_by(user, "s3"):
         from ocr_worker.delivery.bucket import Bucket

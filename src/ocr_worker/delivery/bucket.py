@@ -1,8 +1,9 @@
-"""An S3 bucket, through boto3: the one place that talks to it, tries again, and says what went wrong in our words.
+"""Read and write an S3 bucket through boto3, with retries, and with errors of this package.
 
-The retries are ours: botocore's are spent after 13 s of refused connections, and draw on a budget that all threads of a
-client share for good. Each request signs the digest of its body, which every S3-compatible service checks; the checksum
-trailers of newer boto3 not all of them know.
+No other module uses boto3. `Bucket` retries failing requests itself (stamina), because the retries of botocore have two
+limits: they end after 13 s of refused connections, and they draw on a budget that all threads of a client share for as
+long as it lives. Each request signs the digest of its body, which every S3-compatible service checks. The checksum
+trailers of newer boto3 releases are off, because not all services support them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ log = logging.getLogger(__name__)
 
 CHECK_KEY = "ocr-worker/write-check"
 
-_CHECKED_FOR_S = 300.0
-_GONE_FOR_S = 60.0  # so long after patience ended each request has one try only: not every job is to wait for it
+_CHECK_VALID_S = 300.0
+_SINGLE_ATTEMPT_S = 60.0  # after the retries ended in vain, requests get one attempt, so that not every job waits
 _PART_BYTES = 8 * 2**20
 _CONFIG = Config(
     signature_version="s3v4",
@@ -48,18 +49,20 @@ Value = TypeVar("Value")
 
 
 class Bucket:
-    """Thread-safe. link_s: seconds for which a signed URL is good. patience_s: during which a failing request is
-    retried."""
+    """An S3 bucket. Thread-safe.
+
+    link_s: seconds for which a signed URL is valid. patience_s: seconds during which a failing request is retried.
+    """
 
     def __init__(self, client: Any, name: str, link_s: int, patience_s: float) -> None:
         self.name = name
         self._client = client
         self._link_s = link_s
         self._patience_s = patience_s
-        self._checked_at = self._gone_at = float("-inf")
+        self._checked_at = self._unreachable_at = float("-inf")
 
     @classmethod
-    def at(
+    def from_url(
         cls,
         url: str,
         key_id: str,
@@ -70,19 +73,22 @@ class Bucket:
         link_s: int,
         patience_s: float,
     ) -> Bucket:
-        """The bucket at an endpoint's URL, whose host or path may name it. Raises SettingsInvalid when nothing does."""
-        endpoint, name = located(url, name)
+        """Return the bucket at an endpoint's URL, whose host or path may contain its name.
+
+        Raises SettingsInvalid when neither the URL nor `name` names the bucket.
+        """
+        endpoint, name = split_url(url, name)
         session = boto3.session.Session(aws_access_key_id=key_id, aws_secret_access_key=secret)
-        region = region or region_of(endpoint)
+        region = region or guess_region(endpoint)
         client = session.client("s3", endpoint_url=endpoint, region_name=region, config=_CONFIG)
         return cls(client, name, link_s, patience_s)
 
     def check(self) -> None:
-        """Writes and reads back a few bytes, unless that went well within five minutes.
+        """Write a few bytes and read them back, unless that succeeded within the last five minutes.
 
-        Raises BucketRejected, DeliveryFailed.
+        Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
         """
-        if time.monotonic() - self._checked_at < _CHECKED_FOR_S:
+        if time.monotonic() - self._checked_at < _CHECK_VALID_S:
             return
         body = str(time.time()).encode()
         self.put(CHECK_KEY, body, "text/plain")
@@ -90,53 +96,67 @@ class Bucket:
         self._checked_at = time.monotonic()
 
     def put(self, key: str, body: bytes, media_type: str = "application/json") -> None:
-        """Stores an object, a large one in parts. Raises BucketRejected, DeliveryFailed."""
-        about = {"ContentType": media_type, "Metadata": {"sha256": hashlib.sha256(body).hexdigest()}}
-        if len(body) > 2 * _PART_BYTES:
-            self._put_parts(key, body, about)
-        else:
-            self._retried("write", key, lambda: self._client.put_object(Bucket=self.name, Key=key, Body=body, **about))
+        """Store an object, in parts if it has more than 16 MiB.
 
-    def _put_parts(self, key: str, body: bytes, about: dict[str, Any]) -> None:
-        """One after the other, on the caller's thread: a pool of boto3's would hold up the end of the process."""
-        place = {"Bucket": self.name, "Key": key}
-        begun = self._retried("write", key, lambda: self._client.create_multipart_upload(**place, **about))
-        place["UploadId"] = begun["UploadId"]
+        Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
+        """
+        attributes = {"ContentType": media_type, "Metadata": {"sha256": hashlib.sha256(body).hexdigest()}}
+        if len(body) > 2 * _PART_BYTES:
+            self._put_parts(key, body, attributes)
+        else:
+            self._retry(
+                "write", key, lambda: self._client.put_object(Bucket=self.name, Key=key, Body=body, **attributes)
+            )
+
+    def _put_parts(self, key: str, body: bytes, attributes: dict[str, Any]) -> None:
+        """Store the parts one after the other, on the caller's thread: a pool of boto3 would delay process exit."""
+        target = {"Bucket": self.name, "Key": key}
+        upload = self._retry("write", key, lambda: self._client.create_multipart_upload(**target, **attributes))
+        target["UploadId"] = upload["UploadId"]
 
         def send(number: int, part: bytes) -> dict[str, Any]:
-            sent = self._client.upload_part(**place, PartNumber=number, Body=part)
-            return {"PartNumber": number, "ETag": sent["ETag"]}
+            response = self._client.upload_part(**target, PartNumber=number, Body=part)
+            return {"PartNumber": number, "ETag": response["ETag"]}
 
         try:
             parts = []
             for number, start in enumerate(range(0, len(body), _PART_BYTES), start=1):
                 part = body[start : start + _PART_BYTES]
-                parts.append(self._retried("write", key, partial(send, number, part)))
-            whole = {"Parts": parts}
-            self._retried("write", key, lambda: self._client.complete_multipart_upload(**place, MultipartUpload=whole))
+                parts.append(self._retry("write", key, partial(send, number, part)))
+            listing = {"Parts": parts}
+            self._retry("write", key, lambda: self._client.complete_multipart_upload(**target, MultipartUpload=listing))
         except DeliveryFailed:
             with suppress(ClientError, BotoCoreError):
-                self._client.abort_multipart_upload(**place)
+                self._client.abort_multipart_upload(**target)
             raise
 
     def get(self, key: str) -> bytes:
-        """An object's bytes. Raises BucketRejected, DeliveryFailed."""
-        return self._retried("read", key, lambda: self._read(key))
+        """Return an object's bytes.
+
+        Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
+        """
+        return self._retry("read", key, lambda: self._read(key))
 
     def _read(self, key: str) -> bytes:
         body: bytes = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return body
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys that begin so. Raises BucketRejected, DeliveryFailed."""
-        return self._retried("list", prefix, lambda: self._list(prefix))
+        """Return all keys that begin with `prefix`.
+
+        Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
+        """
+        return self._retry("list", prefix, lambda: self._list(prefix))
 
     def _list(self, prefix: str) -> list[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def deliver(self, key: str, body: bytes) -> Delivered:
-        """Stores JSON and makes a link to it. Raises BucketRejected, DeliveryFailed."""
+        """Store JSON, and return a signed link to it with its size and digest.
+
+        Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
+        """
         self.put(key, body)
         expires = datetime.now(UTC) + timedelta(seconds=self._link_s)
         url = self._client.generate_presigned_url(
@@ -151,45 +171,51 @@ class Bucket:
             expires_at=expires.isoformat(timespec="seconds"),
         )
 
-    def _retried(self, act: str, key: str, request: Callable[[], Value]) -> Value:
-        """Tries until it works, is refused, or patience ends; says how often. Raises BucketRejected, DeliveryFailed."""
-        tries = 0
+    def _retry(self, act: str, key: str, request: Callable[[], Value]) -> Value:
+        """Send a request until it succeeds, is rejected, or `patience_s` is over. Log the number of retries.
+
+        act: the verb for messages and the log. Raises BucketRejected, DeliveryFailed.
+        """
+        attempt_count = 0
 
         def attempt() -> Value:
-            nonlocal tries
-            tries += 1
+            nonlocal attempt_count
+            attempt_count += 1
             try:
                 return request()
             except (ClientError, BotoCoreError) as error:
-                raise self._translated(error, act) from None
+                raise self._translate(error, act) from None
 
-        attempts = 1 if time.monotonic() - self._gone_at < _GONE_FOR_S else None
-        retrying = stamina.RetryingCaller(attempts=attempts, timeout=self._patience_s, wait_initial=0.3, wait_max=8.0)
+        limit = 1 if time.monotonic() - self._unreachable_at < _SINGLE_ATTEMPT_S else None
+        caller = stamina.RetryingCaller(attempts=limit, timeout=self._patience_s, wait_initial=0.3, wait_max=8.0)
         try:
-            return retrying(lambda error: isinstance(error, DeliveryFailed) and error.retryable, attempt)
+            return caller(lambda error: isinstance(error, DeliveryFailed) and error.retryable, attempt)
         except DeliveryFailed as error:
-            if attempts is None and error.retryable:
-                self._gone_at = time.monotonic()
+            if limit is None and error.retryable:
+                self._unreachable_at = time.monotonic()
             raise
         finally:
-            if tries > 1:
-                event(log, "bucket_retried", act=act, key=key, times=tries - 1)
+            if attempt_count > 1:
+                event(log, "bucket_retried", act=act, key=key, times=attempt_count - 1)
 
-    def _translated(self, error: Exception, act: str) -> OcrWorkerError:
-        where = f"the bucket {self.name!r} at {urlsplit(self._client.meta.endpoint_url).netloc}"
+    def _translate(self, error: Exception, act: str) -> OcrWorkerError:
+        bucket = f"the bucket {self.name!r} at {urlsplit(self._client.meta.endpoint_url).netloc}"
         if not isinstance(error, ClientError):
-            return DeliveryFailed(f"{where} could not be reached to {act} ({type(error).__name__}); send the job again")
+            return DeliveryFailed(
+                f"{bucket} could not be reached to {act} ({type(error).__name__}); send the job again"
+            )
         code, status = error.response["Error"].get("Code"), error.response["ResponseMetadata"]["HTTPStatusCode"]
         if 400 <= status < 500 and status not in (408, 429):
-            told = f"{where} refuses to {act} ({code}): check its name, the key and the key's rights (read and write)"
-            return BucketRejected(told)
-        return DeliveryFailed(f"{where} answered {status} ({code}) to every attempt to {act}; send the job again")
+            remedy = "check its name, the key and the key's rights (read and write)"
+            return BucketRejected(f"{bucket} refuses to {act} ({code}): {remedy}")
+        return DeliveryFailed(f"{bucket} answered {status} ({code}) to every attempt to {act}; send the job again")
 
 
-def located(url: str, name: str | None) -> tuple[str, str]:
-    """The endpoint and the bucket's name, from a URL whose host (`name.s3.region...`) or path (`/name`) may hold it.
+def split_url(url: str, name: str | None) -> tuple[str, str]:
+    """Return the endpoint and the bucket's name, which the host or the path of the URL may contain.
 
-    Raises SettingsInvalid when the bucket has no name.
+    The host contains it as `name.s3.region...`, the path as `/name`. Raises SettingsInvalid when the bucket has no
+    name.
     """
     parts = urlsplit(url)
     host, path = parts.netloc, parts.path.strip("/")
@@ -202,8 +228,11 @@ def located(url: str, name: str | None) -> tuple[str, str]:
     return f"{parts.scheme}://{host.removeprefix(f'{name}.')}", name
 
 
-def region_of(endpoint: str) -> str:
-    """The region in a host such as `s3.eu-central-1.amazonaws.com`; else one that every compatible service takes."""
+def guess_region(endpoint: str) -> str:
+    """Return the region in a host such as `s3.eu-central-1.amazonaws.com`.
+
+    Without one, return `us-east-1`, which every S3-compatible service accepts.
+    """
     labels = (urlsplit(endpoint).hostname or "").split(".")
-    after = labels[labels.index("s3") + 1] if "s3" in labels[:-1] else ""
-    return after if "-" in after else "us-east-1"
+    region = labels[labels.index("s3") + 1] if "s3" in labels[:-1] else ""
+    return region if "-" in region else "us-east-1"

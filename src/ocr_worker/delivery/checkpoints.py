@@ -1,6 +1,9 @@
-"""Parsed pages, kept as they finish, so that a job run again under its idempotency key parses only the rest.
+"""Store parsed pages in a bucket as they finish, so that a repeated job parses only the pages that are missing.
 
-A page is one small object. Writing is done by a few threads of the job; at its end the job waits for them.
+A job is repeated under its idempotency key. Each page is one small object below a folder for its document (`keys`). Up
+to 4 threads of the job write the pages; at its end, the job waits for them. A checkpoint that cannot be read is parsed
+again, and one that cannot be written is given up: checkpoints never fail a job. Responses are not stored here: see
+`destination`.
 """
 
 from __future__ import annotations
@@ -35,41 +38,45 @@ _READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPages:
-    """One document's. pages: what an earlier run kept, by number. keep: keeps a parsed page; returns at once."""
+class DocumentCheckpoint:
+    """The checkpoints of one document.
+
+    pages: pages that an earlier run stored, by number. store: queues a parsed page for storage and returns at once.
+    """
 
     pages: Mapping[int, PageOutcome] = field(default_factory=dict)
-    keep: Callable[[PageOutcome], None] = lambda outcome: None
+    store: Callable[[PageOutcome], None] = lambda outcome: None
 
 
 class Checkpoints(Protocol):
-    """Where a job keeps its parsed pages."""
+    """The store of a job's parsed pages."""
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], decides: Mapping[str, Any]) -> KeptPages:
-        """The document's pages of these numbers. decides: JSON of all that decides, beside its bytes, what they say.
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+        """Return the stored pages of a document, and the function that stores further ones.
 
-        Never raises: what cannot be had is parsed again.
+        data: the document's bytes. numbers: the pages to look for. inputs: everything besides the bytes that changes a
+        page's result, as JSON. Never raises: a page that cannot be read is parsed again.
         """
         ...
 
     def close(self) -> None:
-        """Returns when all pages are kept, or given up."""
+        """Wait until every page is stored or given up."""
         ...
 
 
 class NoCheckpoints:
-    """Keeps nothing."""
+    """A store that keeps nothing, for jobs without a bucket or an idempotency key."""
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], decides: Mapping[str, Any]) -> KeptPages:
-        """Nothing."""
-        return KeptPages()
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+        """Return no pages."""
+        return DocumentCheckpoint()
 
     def close(self) -> None:
-        """Has nothing to wait for."""
+        """Return at once: nothing is being written."""
 
 
 class StoredPage(BaseModel):
-    """A page as it lies in the bucket."""
+    """The JSON of a page in the bucket."""
 
     model_config = ConfigDict(strict=True)
 
@@ -81,21 +88,21 @@ class StoredPage(BaseModel):
 
 
 class BucketCheckpoints:
-    """Under the idempotency key `key` in `bucket`; safe to call from any thread."""
+    """A store in `bucket`, under the idempotency key `key`. Thread-safe."""
 
     def __init__(self, bucket: Bucket, key: str) -> None:
         self._bucket = bucket
         self._key = key
-        self._waiting: SimpleQueue[tuple[str, PageOutcome] | None] = SimpleQueue()
-        self._lock = threading.Lock()  # of the writers' number, and of the end
+        self._queue: SimpleQueue[tuple[str, PageOutcome] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # guards the list of writers and `_is_closed`
         self._writers: list[Future[None]] = []
-        self._closed = False
-        self._given_up = False  # set once, by any writer; another one may be in a last try
+        self._is_closed = False
+        self._is_given_up = False  # set once, by any writer; another writer may be in its last attempt
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], decides: Mapping[str, Any]) -> KeptPages:
-        """What the bucket has of the document, and a place for the rest."""
-        folder = checkpoint_folder(self._key, name, _identity(data, decides))
-        return KeptPages(self._read(folder, set(numbers)), partial(self._keep, folder))
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+        """Return the document's pages in the bucket, and the function that stores further ones."""
+        folder = checkpoint_folder(self._key, name, _digest(data, inputs))
+        return DocumentCheckpoint(self._read(folder, set(numbers)), partial(self._enqueue, folder))
 
     def _read(self, folder: str, numbers: set[int]) -> dict[int, PageOutcome]:
         try:
@@ -103,10 +110,10 @@ class BucketCheckpoints:
         except DeliveryFailed as error:
             log.warning("checkpoints unread code=%s: %s", error.code, error)
             return {}
-        found = threads.map_bounded(self._stored, keys, _READERS, "checkpoint-reader")
-        return {outcome.number: outcome for outcome in found if outcome}
+        outcomes = threads.map_bounded(self._read_page, keys, _READERS, "checkpoint-reader")
+        return {outcome.number: outcome for outcome in outcomes if outcome}
 
-    def _stored(self, key: str) -> PageOutcome | None:
+    def _read_page(self, key: str) -> PageOutcome | None:
         try:
             page = StoredPage.model_validate_json(self._bucket.get(key))
         except (DeliveryFailed, ValidationError) as error:
@@ -114,34 +121,34 @@ class BucketCheckpoints:
             return None
         return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, from_checkpoint=True)
 
-    def _keep(self, folder: str, outcome: PageOutcome) -> None:
-        """Queue a parsed page for a writer. Called on each document's thread; after `close` it does nothing."""
+    def _enqueue(self, folder: str, outcome: PageOutcome) -> None:
+        """Queue a parsed page for a writer. Called on each document's thread; no-op after `close`."""
         if not isinstance(outcome.result, ParsedPage):
             return
         with self._lock:
-            if self._closed:
+            if self._is_closed:
                 return
             if len(self._writers) < _WRITERS:
                 self._writers.append(threads.start(self._write, "checkpoint-writer"))
-            self._waiting.put((page_key(folder, outcome.number), outcome))
+            self._queue.put((page_key(folder, outcome.number), outcome))
 
     def close(self) -> None:
-        """Return when every page is written, or after the first that cannot be."""
+        """Wait until every page is written, or until the first one that cannot be written."""
         with self._lock:
-            if not self._closed:
-                self._closed = True
+            if not self._is_closed:
+                self._is_closed = True
                 for _ in self._writers:
-                    self._waiting.put(None)
+                    self._queue.put(None)
         for writer in self._writers:
             writer.result()
 
     def _write(self) -> None:
-        while (waiting := self._waiting.get()) is not None:
-            if not self._given_up:
-                self._store(*waiting)
+        while (item := self._queue.get()) is not None:
+            if not self._is_given_up:
+                self._write_page(*item)
 
-    def _store(self, key: str, outcome: PageOutcome) -> None:
-        assert isinstance(outcome.result, ParsedPage)  # only these are kept
+    def _write_page(self, key: str, outcome: PageOutcome) -> None:
+        assert isinstance(outcome.result, ParsedPage)  # `_enqueue` accepts no other
         page = StoredPage(
             number=outcome.number,
             parsed=outcome.result,
@@ -152,11 +159,11 @@ class BucketCheckpoints:
         try:
             self._bucket.put(key, page.model_dump_json().encode())
         except DeliveryFailed as error:
-            self._given_up = True  # it was tried for a minute
+            self._is_given_up = True  # the bucket has retried it for `bucket_patience_s`, a minute by default
             event(log, "checkpoints_given_up", code=error.code, page=outcome.number)
 
 
-def _identity(data: bytes, decides: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps([__version__, decides], sort_keys=True).encode())
+def _digest(data: bytes, inputs: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([__version__, inputs], sort_keys=True).encode())
     digest.update(data)
     return digest.hexdigest()[:32]

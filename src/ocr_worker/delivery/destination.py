@@ -1,15 +1,20 @@
-"""How a job's answer leaves. It is serialised here, once, with its bytes counted, and made to fit."""
+"""Send a job's response where it belongs: inline, in a stream, or to a bucket.
+
+Each destination turns a response into the JSON that the job returns to the platform. It serializes the response, counts
+its bytes, and makes it fit (`wire.response`). A bucket that is gone costs no results: the response then takes
+the way that it would take without a bucket, with a warning. `delivery` chooses the destination of each job.
+"""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from ocr_worker.delivery.keys import answer_key
+from ocr_worker.delivery.keys import response_key
 from ocr_worker.errors import DeliveryFailed, OcrWorkerError, ResponseTooLarge
 from ocr_worker.log import event
 from ocr_worker.wire import response
-from ocr_worker.wire.response import Answer
+from ocr_worker.wire.response import JsonObject
 from ocr_worker.wire.results import error_info, job_error
 from ocr_worker.wire.schema import PageWarning, ParseResponse
 
@@ -20,63 +25,72 @@ log = logging.getLogger(__name__)
 
 
 class Destination(Protocol):
-    """Where an answer goes."""
+    """The place where a response goes."""
 
-    def answer(self, parsed: ParseResponse) -> Answer:
-        """What the job returns to the platform. Raises ResponseTooLarge."""
+    def deliver(self, result: ParseResponse) -> JsonObject:
+        """Deliver the response, and return the JSON for the platform.
+
+        Raises ResponseTooLarge when not even the Markdown fits.
+        """
         ...
 
 
-class Inline:
-    """The answer itself, of at most `limit` bytes."""
+class InlineDestination:
+    """The return value of the job: the response itself, of at most `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def answer(self, parsed: ParseResponse) -> Answer:
-        """Degraded where it does not fit."""
-        failed = job_error(parsed)
-        return response.failure(failed, parsed, self._limit) if failed else response.success(parsed, self._limit)
+    def deliver(self, result: ParseResponse) -> JsonObject:
+        """Return the response as JSON, degraded if it does not fit."""
+        error = job_error(result)
+        return response.failure(error, result, self._limit) if error else response.success(result, self._limit)
 
 
-class Streamed:
-    """The pages went out as they came: what is left is the account of them."""
+class StreamDestination:
+    """The end of a stream: the pages are sent already, so the response has none."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def answer(self, parsed: ParseResponse) -> Answer:
-        """The answer without its pages."""
-        return Inline(self._limit).answer(response.without_pages(parsed))
+    def deliver(self, result: ParseResponse) -> JsonObject:
+        """Return the response as JSON, without its pages."""
+        return InlineDestination(self._limit).deliver(response.without_pages(result))
 
 
-class InBucket:
-    """The answer in `bucket`, and a link to it, when it has more than `limit` bytes, or always; else, and when the
-    bucket is gone, it leaves the other way."""
+class BucketDestination:
+    """An object in a bucket, to which the job returns a link.
 
-    def __init__(self, bucket: Bucket, job_id: str, limit: int, otherwise: Destination, *, always: bool) -> None:
+    limit: inline limit in bytes; smaller responses go to `fallback`, unless `is_forced`. fallback: destination of
+    these, of failed jobs, and of all responses when the bucket is gone.
+    """
+
+    def __init__(self, bucket: Bucket, job_id: str, limit: int, fallback: Destination, *, is_forced: bool) -> None:
         self._bucket = bucket
         self._job_id = job_id
         self._limit = limit
-        self._otherwise = otherwise
-        self._always = always
+        self._fallback = fallback
+        self._is_forced = is_forced
 
-    def answer(self, parsed: ParseResponse) -> Answer:
-        """The account of the answer and where it lies; the answer itself, degraded, when the bucket is gone."""
-        if job_error(parsed) or not (self._always or response.is_larger(parsed, self._limit)):
-            return self._otherwise.answer(parsed)
+    def deliver(self, result: ParseResponse) -> JsonObject:
+        """Store the response, and return its coverage with a link to it.
+
+        When the bucket is gone, return the response itself, degraded if it does not fit.
+        """
+        if job_error(result) or not (self._is_forced or response.is_larger(result, self._limit)):
+            return self._fallback.deliver(result)
         try:
-            delivered = self._bucket.deliver(answer_key(self._job_id), response.encoded(parsed))
+            delivered = self._bucket.deliver(response_key(self._job_id), response.encode(result))
         except DeliveryFailed as error:
-            return self._without_bucket(parsed, error)
+            return self._deliver_without_bucket(result, error)
         event(log, "delivered", job=self._job_id, bytes=delivered.bytes, sha256=delivered.sha256)
-        return response.success(response.without_pages(parsed, delivered), self._limit)
+        return response.success(response.without_pages(result, delivered), self._limit)
 
-    def _without_bucket(self, parsed: ParseResponse, error: OcrWorkerError) -> Answer:
+    def _deliver_without_bucket(self, result: ParseResponse, error: OcrWorkerError) -> JsonObject:
         event(log, "undelivered", job=self._job_id, code=error.code)
-        told = PageWarning(code=error.code, message=str(error))
-        warned = parsed.model_copy(update={"warnings": [*parsed.warnings, told]})
+        warning = PageWarning(code=error.code, message=str(error))
+        warnings = [*result.warnings, warning]
         try:
-            return self._otherwise.answer(warned)
+            return self._fallback.deliver(result.model_copy(update={"warnings": warnings}))
         except ResponseTooLarge:
-            return response.failure(error_info(error), response.without_pages(parsed), self._limit)
+            return response.failure(error_info(error), response.without_pages(result), self._limit)

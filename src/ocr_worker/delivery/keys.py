@@ -1,4 +1,9 @@
-"""Names of objects, made from ids that strangers chose."""
+"""Build the keys of objects in a bucket from ids that callers chose.
+
+A caller's id may hold any character, so `safe_name` turns it into one step of a key; different ids never share a key.
+The layout is `ocr-worker/answers/JOB/answer.json` for responses, and `ocr-worker/checkpoints/KEY/DOCUMENT/DIGEST/` for
+the pages of a document.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +11,40 @@ import hashlib
 import re
 
 _ROOT = "ocr-worker"
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_AS_IT_IS = re.compile(r"(?!.*-[0-9a-f]{12}$)[A-Za-z0-9_-]{1,60}")
-_LONGEST = 60
+_UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9_-]+")
+_SAFE_NAME = re.compile(r"(?!.*-[0-9a-f]{12}$)[A-Za-z0-9_-]{1,60}")
+_MAX_LENGTH = 60
 
 
-def safe(name: str) -> str:
-    """`name` as one step of a key: letters, digits, `-` and `_`, at most 73 of them; different names stay different."""
-    if _AS_IT_IS.fullmatch(name):
+def safe_name(name: str) -> str:
+    """Return `name` as one step of a key: at most 73 letters, digits, `-` and `_`.
+
+    Different names stay different, because a changed name ends in a digest of the original.
+    """
+    if _SAFE_NAME.fullmatch(name):
         return name
-    return f"{_UNSAFE.sub('-', name)[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{_UNSAFE_CHARACTERS.sub('-', name)[:_MAX_LENGTH]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def answer_key(job_id: str) -> str:
-    """Where a job's answer lies."""
-    return f"{_ROOT}/answers/{safe(job_id)}/answer.json"
+def response_key(job_id: str) -> str:
+    """Return the key of a job's response."""
+    return f"{_ROOT}/answers/{safe_name(job_id)}/answer.json"
 
 
-def checkpoint_folder(idempotency_key: str, document: str, identity: str) -> str:
-    """Where a document's pages are kept; `identity` is a digest of all that decides what its pages say."""
-    return f"{_ROOT}/checkpoints/{safe(idempotency_key)}/{safe(document)}/{identity}/"
+def checkpoint_folder(idempotency_key: str, document: str, digest: str) -> str:
+    """Return the prefix of the keys of a document's pages.
+
+    digest: of the document's bytes and of everything else that changes the result of a page.
+    """
+    return f"{_ROOT}/checkpoints/{safe_name(idempotency_key)}/{safe_name(document)}/{digest}/"
 
 
 def page_key(folder: str, number: int) -> str:
-    """Where page `number` lies in its document's folder."""
+    """Return the key of page `number` in its document's folder."""
     return f"{folder}page-{number:06d}.json"
 
 
 def page_number(key: str) -> int | None:
-    """The number in a key of `page_key`, if it is one."""
-    found = re.search(r"/page-(\d+)\.json$", key)
-    return int(found[1]) if found else None
+    """Return the page number in a key made by `page_key`, or None for any other key."""
+    match = re.search(r"/page-(\d+)\.json$", key)
+    return int(match[1]) if match else None

@@ -1,1 +1,7 @@
-"""One job from request to response: the pipeline, the scheduler, the replicas of the engine."""
+"""Take one job from request to response.
+
+`job_host` runs jobs for the asynchronous callers, each on a thread. `pipeline` fetches and renders a job's documents
+and collects their pages; `results` builds the response from the outcomes. `scheduler` queues the pages of all jobs,
+`replicas` runs the engines that parse them, and `isolation` limits an engine's error to its page. `stopwatch` measures
+the stages.
+"""

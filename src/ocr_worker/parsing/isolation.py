@@ -1,4 +1,8 @@
-"""Engine calls that cost a fault no more than the page it belongs to; what comes out is checked, never trusted."""
+"""Call the engine so that an error costs only the page that it belongs to.
+
+A batch that fails is parsed again, page by page, so that each page gets its own result or error. Results are validated,
+never trusted: an engine may be the operator's own code. Deadlines and hanging calls are the subject of `replicas`.
+"""
 
 from __future__ import annotations
 
@@ -22,26 +26,27 @@ _TEXT = TypeAdapter(str)
 def parse_isolated(
     engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions
 ) -> Iterator[tuple[ParsedPage | OcrWorkerError, float]]:
-    """One result or error for each page, in order, with its seconds; a failed batch is tried again page by page.
+    """Yield the result or error of each page, in order, with its seconds of engine time.
 
-    Raises EngineUnavailable; the pages that came before it stand.
+    A batch that fails is parsed again page by page. Raises EngineUnavailable when the engine cannot continue; the pages
+    that were yielded before stay valid.
     """
-    started = time.monotonic()
+    started_at = time.monotonic()
     if len(pages) > 1 and (results := _parse_together(engine, pages, options)):
-        seconds = (time.monotonic() - started) / len(pages)
+        seconds = (time.monotonic() - started_at) / len(pages)
         yield from ((result, seconds) for result in results)
         return
     for page in pages:
-        started = time.monotonic()
-        result = _parse_one(engine, page, options)
-        yield result, time.monotonic() - started
+        started_at = time.monotonic()
+        result = _parse_page(engine, page, options)
+        yield result, time.monotonic() - started_at
 
 
 def _parse_together(engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage] | None:
-    """The parsed pages, or None when more can be learnt page by page."""
+    """Return the parsed pages, or None if the batch failed and each page deserves a call of its own."""
     try:
         results = list(engine.parse(pages, options))
-        return [_checked(result) for result in results] if len(results) == len(pages) else None
+        return [_validate(result) for result in results] if len(results) == len(pages) else None
     except EngineUnavailable:
         raise
     except Exception:
@@ -49,12 +54,12 @@ def _parse_together(engine: Engine[Any], pages: Sequence[PageImage], options: Pa
         return None
 
 
-def _parse_one(engine: Engine[Any], page: PageImage, options: ParseOptions) -> ParsedPage | OcrWorkerError:
+def _parse_page(engine: Engine[Any], page: PageImage, options: ParseOptions) -> ParsedPage | OcrWorkerError:
     try:
         results: Any = list(engine.parse([page], options))
         if len(results) != 1:
             return PageFailed(f"the engine answered {len(results)} results for one page")
-        return _checked(results[0])
+        return _validate(results[0])
     except EngineUnavailable:
         raise
     except OcrWorkerError as error:
@@ -64,8 +69,8 @@ def _parse_one(engine: Engine[Any], page: PageImage, options: ParseOptions) -> P
         return PageFailed("the engine failed on this page; the worker's log has the details")
 
 
-def _checked(result: Any) -> ParsedPage:
-    """`result` when it is a sound page. Raises PageFailed for anything else an engine may babble."""
+def _validate(result: Any) -> ParsedPage:
+    """Return `result` if it is a valid page. Raises PageFailed for anything else that an engine may return."""
     try:
         if not isinstance(result, ParsedPage):
             raise TypeError(type(result).__name__)
@@ -74,7 +79,7 @@ def _checked(result: Any) -> ParsedPage:
         _TEXT.validate_python(result.markdown, strict=True)
         for model, values in ((Block, result.blocks), (Figure, result.figures), (PageWarning, result.warnings)):
             for value in values:
-                # Dumped and read again: `model_construct` and numpy's numbers get past a model's own checks.
+                # Dump and validate again: `model_construct` and NumPy numbers bypass a model's own checks.
                 model.model_validate(model.model_dump(value, warnings=False), strict=True)
     except (TypeError, AttributeError, ValidationError) as error:
         log.error("the engine answered something that is no page: %s", type(error).__name__)

@@ -1,8 +1,8 @@
-"""Runs jobs for every way in: the handler, the HTTP app, the batch client's local service and the command line.
+"""Run jobs for every caller: the handler, the HTTP app, the batch client's local service, and the command line.
 
-The ways in are asynchronous, the pipeline is threads. `JobHost` stands between the two: it runs each job on a daemon
-thread, turns a cancellation into `ParseJob.stop`, logs what nobody foresaw, and raises only typed errors. `run` returns
-the response itself. `answer` also delivers it, for a job that the platform brought.
+The callers are asynchronous, and the pipeline uses threads; `JobHost` connects the two. It runs each job on a daemon
+thread, turns a cancellation into `ParseJob.stop`, logs unexpected exceptions, and raises only typed errors. `run`
+returns the response itself. `answer` also delivers it, for jobs of the platform.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ocr_worker import threads
 from ocr_worker.delivery import Deliveries
 from ocr_worker.engines.registry import read_request
-from ocr_worker.errors import Cancelled, OcrWorkerError, typed
+from ocr_worker.errors import Cancelled, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline
 from ocr_worker.wire import response
@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 
 
 class JobHost:
-    """Runs jobs on one pipeline, which is started and closed by its owner. Call it from an event loop."""
+    """A runner of jobs on one pipeline, which its owner starts and closes. Call it from an event loop."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -37,14 +37,15 @@ class JobHost:
     async def read(self, job_input: Any) -> ParseRequest:
         """Return the validated request in a job's `input`. Raises InvalidRequest, which lists every problem.
 
-        On a thread: a large input must not keep the event loop from other jobs.
+        The input is read on a thread, since a large one must not block the event loop.
         """
         return await asyncio.wrap_future(threads.start(lambda: read_request(job_input, self._pipeline.spec), "request"))
 
     async def run(self, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> ParseResponse:
-        """Run a job and return its response. If it is cancelled, its pages are dropped.
+        """Run a job and return its response. If the task is cancelled, pending pages are dropped.
 
-        Raises InvalidRequest for options that this worker would have to ignore, Cancelled, Internal.
+        Raises InvalidRequest for options that this worker would have to ignore, Cancelled when the job was stopped, and
+        Internal for an unexpected exception.
         """
         with typed_errors(job_id):
             job = self._pipeline.job(request, job_id, on_page)
@@ -52,20 +53,21 @@ class JobHost:
 
     async def answer(
         self, job: Mapping[str, Any], deliveries: Deliveries, on_page: OnPage, *, is_streamed: bool = False
-    ) -> response.Answer:
-        """Run a job of the platform, deliver its response, and return what the platform gets, errors included.
+    ) -> response.JsonObject:
+        """Run a job of the platform, deliver its response, and return the JSON for the platform, also on an error.
 
-        job: with `id` and `input`, and perhaps `s3Config`. is_streamed: `on_page` sends the pages, the answer has none.
+        job: with `id` and `input`, and perhaps `s3Config`. is_streamed: `on_page` sends the pages, so that the response
+        has none.
         """
         try:
             with typed_errors(job["id"]):
                 request = await self.read(job["input"])
-                delivery = deliveries.of(request, job, streamed=is_streamed)
+                delivery = deliveries.plan(request, job, is_streamed=is_streamed)
                 parse_job = self._pipeline.job(request, job["id"], on_page, delivery.checkpoints)
 
-                def run_and_deliver() -> response.Answer:
-                    delivery.check()  # before any page is paid for
-                    return delivery.destination.answer(parse_job.run())
+                def run_and_deliver() -> response.JsonObject:
+                    delivery.check()  # before any page is parsed
+                    return delivery.destination.deliver(parse_job.run())
 
                 return await _on_thread(parse_job, run_and_deliver)
         except OcrWorkerError as error:
@@ -75,17 +77,17 @@ class JobHost:
 
 @contextmanager
 def typed_errors(job_id: str) -> Iterator[None]:
-    """Raise every exception inside as an OcrWorkerError; log the traceback of one that is none."""
+    """Raise every exception of the block as an OcrWorkerError. Log the traceback of any other exception."""
     try:
         yield
     except Exception as error:
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", job_id)
-        raise typed(error) from None
+        raise as_worker_error(error) from None
 
 
 async def _on_thread(job: ParseJob, work: Callable[[], Value]) -> Value:
-    """Run `work`, which runs `job`, on a daemon thread; stop the job if this is cancelled."""
+    """Run `work`, which runs `job`, on a daemon thread; stop the job if this coroutine is cancelled."""
     try:
         return await asyncio.wrap_future(threads.start(work, f"job-{job.id}"))
     except asyncio.CancelledError:

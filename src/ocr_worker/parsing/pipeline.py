@@ -1,7 +1,10 @@
-"""One job, start to end: fetch each document, rasterise it, have its pages parsed, put the answer together.
+"""Run a job from start to end: fetch each document, render it, have its pages parsed, and build the response.
 
-Faults become entries: a page's on the page, a document's on the document. Threads are plain; the engine is reached
-through the scheduler, together with the pages of every other job.
+`Pipeline` holds what all jobs of a worker share; `ParseJob` is one job. A job uses plain threads, two for each
+document: one fetches and renders the document and submits its pages, the other waits for their outcomes in order. The
+pages of all jobs reach the engine through the scheduler. An error becomes part of the response: a page's error is on
+the page, a document's error on the document. This module knows nothing of the platform, of HTTP, or of how a response
+leaves.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from ocr_worker import threads
-from ocr_worker.delivery.checkpoints import Checkpoints, KeptPages, NoCheckpoints
+from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
 from ocr_worker.engines.registry import engine_spec
-from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, typed
+from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
 from ocr_worker.parsing import results
@@ -39,20 +42,24 @@ PendingPage = Callable[[], PageOutcome]
 
 
 class OnPage(Protocol):
-    """Receives the pages of a job as they are done.
+    """A receiver of a job's pages, called as soon as each page is done.
 
-    Called on the thread of the page's document, which is no event loop's: once per page, in the document's order, and
-    before the job has its response. The threads of a job's documents call at the same time, so a receiver must be
-    thread-safe; it should return soon, since the document's next page waits for it. What it raises fails the document.
+    It is called on the thread of the page's document, never on an event loop's: once per page, in the document's order,
+    and before the job has its response. The threads of a job's documents call at the same time, so that a receiver must
+    be thread-safe. It should return soon, since the document's next page waits for it. An exception that it raises
+    fails the document.
     """
 
     def __call__(self, document_id: str, pages_expected: int, page: PageResult, /) -> None:
-        """Receive one page. pages_expected: number of pages that were asked for of the document."""
+        """Receive a page. pages_expected: number of pages of the document that the request selects."""
         ...
 
 
 class Pipeline:
-    """What all jobs of a worker share: the fetcher, the rendering children, the scheduler with its engine."""
+    """The parts that all jobs of a worker share: the fetcher, the rasterizer processes, the scheduler, the engine.
+
+    on_engine_lost: called for each engine replica that is lost, with the error.
+    """
 
     def __init__(
         self, settings: Settings, on_engine_lost: Callable[[OcrWorkerError], None] = lambda error: None
@@ -73,7 +80,7 @@ class Pipeline:
             start_timeout_s=settings.start_timeout_s,
             on_lost=on_engine_lost,
         )
-        # Rendering is shared out so that no job can hold every child: a short job need not wait for a long document.
+        # Rasterizer processes are divided among the jobs, so that a short job need not wait for a long document.
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
             workers=self.documents_rendered_per_job * settings.jobs_at_once,
@@ -82,7 +89,7 @@ class Pipeline:
         )
 
     def start(self) -> dict[str, float]:
-        """Loads and warms the engine; seconds by phase. Raises what the engine raises."""
+        """Load and warm the engine. Return the seconds by phase. Raises any error of the engine."""
         return self.engine.start()
 
     def job(
@@ -94,19 +101,20 @@ class Pipeline:
     ) -> ParseJob:
         """Return a job that is ready to run.
 
-        Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
+        on_page: receiver of each page. checkpoints: store of pages; by default nothing is stored. Raises InvalidRequest
+        for options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
-        return ParseJob(self, request, job_id, on_page or (lambda *told: None), checkpoints or NoCheckpoints())
+        return ParseJob(self, request, job_id, on_page or (lambda *page: None), checkpoints or NoCheckpoints())
 
     def close(self) -> None:
-        """Ends the children and lets the engine's thread go."""
+        """End the rasterizer processes, and let the engine's threads end after their current calls."""
         self.engine.close()
         self.rasters.close()
 
 
 class ParseJob:
-    """One request under way. `run` blocks until the answer is there; `stop` may be called meanwhile from any thread."""
+    """One job. `run` blocks until the response is complete; `stop` may be called meanwhile from any thread."""
 
     def __init__(
         self, pipeline: Pipeline, request: ParseRequest, job_id: str, on_page: OnPage, checkpoints: Checkpoints
@@ -117,24 +125,27 @@ class ParseJob:
         self._on_page = on_page
         self._checkpoints = checkpoints
         self._stopwatch = Stopwatch()
-        self._place = pipeline.scheduler.admit()
+        self._scheduled_job = pipeline.scheduler.admit()
         self._rendering = threading.Semaphore(pipeline.documents_rendered_per_job)
 
     def stop(self, error: OcrWorkerError) -> None:
-        """Ends the job soon: pages without a result get `error`."""
-        self._place.stop(error)
+        """End the job soon: pages without a result get `error`."""
+        self._scheduled_job.stop(error)
 
     def run(self) -> ParseResponse:
-        """The answer, with an entry for every document and page. Raises Cancelled when the job was cancelled."""
-        started = time.monotonic()
-        with closing(self._checkpoints), self._place, self._deadline():
-            numbered = list(enumerate(self._request.documents, start=1))
+        """Return the response, with an entry for every document and page.
+
+        Raises Cancelled when the job was cancelled.
+        """
+        started_at = time.monotonic()
+        with closing(self._checkpoints), self._scheduled_job, self._deadline():
+            sources = list(enumerate(self._request.documents, start=1))
             limit = self._pipeline.settings.fetch_concurrency
-            documents = threads.map_bounded(self._document, numbered, limit, f"document-{self.id}")
-            if isinstance(self._place.stopped, Cancelled):
+            documents = threads.map_bounded(self._document, sources, limit, f"document-{self.id}")
+            if isinstance(self._scheduled_job.stop_error, Cancelled):
                 event(log, "job", job=self.id, status="cancelled")
-                raise self._place.stopped
-        seconds = {**self._stopwatch.seconds, "total": time.monotonic() - started}
+                raise self._scheduled_job.stop_error
+        seconds = {**self._stopwatch.seconds, "total": time.monotonic() - started_at}
         response = results.response(self._pipeline.engine.info, documents, seconds)
         event(log, "job", job=self.id, status=response.status, **response.coverage.model_dump(), **seconds)
         return response
@@ -146,8 +157,8 @@ class ParseJob:
         if seconds is None:
             yield
             return
-        told = f"the job's {seconds:g} s were up before this page was parsed; send these pages again"
-        timer = threading.Timer(seconds, self.stop, [DeadlineExceeded(told)])
+        message = f"the job's {seconds:g} s were up before this page was parsed; send these pages again"
+        timer = threading.Timer(seconds, self.stop, [DeadlineExceeded(message)])
         timer.name = f"deadline-{self.id}"
         timer.daemon = True
         timer.start()
@@ -158,15 +169,17 @@ class ParseJob:
 
     # ----------------------------------------------------------------- one document
 
-    def _document(self, numbered: tuple[int, DocumentRequest]) -> DocumentResult:
-        number, source = numbered
+    def _document(self, numbered_source: tuple[int, DocumentRequest]) -> DocumentResult:
+        number, source = numbered_source
         name = source.id or default_id(number)
         try:
-            result = self._parsed(name, source)
+            result = self._parse(name, source)
         except Exception as error:
-            result = results.failed_document(name, self._reason(error))
-            error.__traceback__ = None  # it holds the document's bytes, in a circle that only a collection would end
-        faults = (fault.code for fault in (result.error, *(page.error for page in result.pages)) if fault)
+            result = results.failed_document(name, self._document_error(error))
+            error.__traceback__ = (
+                None  # it refers to the document's bytes in a cycle, which only a collection would free
+            )
+        codes = (error.code for error in (result.error, *(page.error for page in result.pages)) if error)
         event(
             log,
             "document",
@@ -174,60 +187,60 @@ class ParseJob:
             document=number,
             status=result.status,
             pages=len(result.pages),
-            error=next(faults, None),
+            error=next(codes, None),
         )
         return result
 
-    def _parsed(self, name: str, source: DocumentRequest) -> DocumentResult:
-        """Waits for the pages in their order, while another thread fetches, renders and submits them."""
+    def _parse(self, name: str, source: DocumentRequest) -> DocumentResult:
+        """Wait for the pages in order, while another thread fetches, renders and submits them."""
         pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
-        feeding = threads.start(lambda: self._feed(name, source, pending), f"feed-{self.id}")
+        feeder = threads.start(lambda: self._feed(name, source, pending), f"feed-{self.id}")
         outcomes: dict[int, PageOutcome] = {}
         while (entry := pending.get()) is not None:
             facts, wait_for_page = entry
             outcome = wait_for_page()
             outcomes[outcome.number] = outcome
             self._on_page(name, len(facts.numbers), results.page(outcome, self._request.options))
-        facts, fault = feeding.result()
+        facts, error = feeder.result()
         if len(outcomes) == len(facts.numbers):
-            fault = None  # a child that dies after its last page costs nothing
+            error = None  # a rasterizer process that dies after the last page costs nothing
         if self._pipeline.spec.merges_pages(self._request.options):
-            outcomes = self._merged(facts, outcomes)
-        return results.document(name, facts, outcomes, fault, self._request.options)
+            outcomes = self._merge(facts, outcomes)
+        return results.document(name, facts, outcomes, error, self._request.options)
 
-    def _merged(self, facts: DocumentFacts, outcomes: dict[int, PageOutcome]) -> dict[int, PageOutcome]:
-        """The outcomes after the engine has looked over the document as a whole."""
-        found = [outcomes.get(number) for number in facts.numbers]
-        parsed = [one.result if one and isinstance(one.result, ParsedPage) else None for one in found]
+    def _merge(self, facts: DocumentFacts, outcomes: dict[int, PageOutcome]) -> dict[int, PageOutcome]:
+        """Return the outcomes after the engine has revised the document's pages together."""
+        ordered = [outcomes.get(number) for number in facts.numbers]
+        pages = [outcome.result if outcome and isinstance(outcome.result, ParsedPage) else None for outcome in ordered]
         with self._stopwatch.measure("engine"):
-            merged = self._pipeline.engine.merge_pages(parsed)
-        pairs = zip(found, merged, strict=True)
-        return outcomes | {one.number: replace(one, result=page) for one, page in pairs if one and page}
+            merged_pages = self._pipeline.engine.merge_pages(pages)
+        pairs = zip(ordered, merged_pages, strict=True)
+        return outcomes | {outcome.number: replace(outcome, result=page) for outcome, page in pairs if outcome and page}
 
     def _feed(
         self, name: str, source: DocumentRequest, pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
     ) -> tuple[DocumentFacts, OcrWorkerError | None]:
-        """Puts every page that can be had into `pending`; returns the reason when the document ended early."""
+        """Put every page into `pending`, then None. Return the facts, and the error if the document ended early."""
         try:
-            data = self._fetched(source)
-            with self._rendering, self._opened(data, source) as document:
+            data = self._fetch(source)
+            with self._rendering, self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
-                kept = self._checkpoints.document(name, data, document.numbers, self._decides())
-                del data  # the child has it now
+                checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
+                del data  # the rasterizer process has it now
                 try:
-                    for page in self._pages(document, kept):
+                    for page in self._pages(document, checkpoint):
                         pending.put((facts, page))
                 except Exception as error:
-                    return facts, self._reason(error)
+                    return facts, self._document_error(error)
                 return facts, None
         finally:
             pending.put(None)
 
-    def _fetched(self, source: DocumentRequest) -> bytes:
+    def _fetch(self, source: DocumentRequest) -> bytes:
         with self._stopwatch.measure("fetch"):
             return self._pipeline.fetcher.fetch(source, self._is_stopped)
 
-    def _opened(self, data: bytes, source: DocumentRequest) -> RasterDocument:
+    def _open(self, data: bytes, source: DocumentRequest) -> RasterDocument:
         settings, options = self._pipeline.settings, self._request.options
         request = RasterRequest(
             pages=parse_page_ranges(source.pages) if source.pages else None,
@@ -240,10 +253,10 @@ class ParseJob:
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
-    def _decides(self) -> dict[str, Any]:
+    def _result_inputs(self) -> dict[str, Any]:
         """Return everything besides the file's bytes that changes a parsed page. Part of the checkpoint key.
 
-        The engine's own options all do: pages that will be merged carry what merging needs.
+        All of the engine's own options count: pages that will be merged carry the data that merging needs.
         """
         engine, options = self._pipeline.engine, self._request.options
         return {
@@ -253,18 +266,18 @@ class ParseJob:
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }
 
-    def _pages(self, document: RasterDocument, kept: KeptPages) -> Iterator[PendingPage]:
-        """Each page in its turn: kept by an earlier run, or rendered and on its way to the engine."""
-        document.skip(kept.pages)
-        rendered = self._rendered(document)
+    def _pages(self, document: RasterDocument, checkpoint: DocumentCheckpoint) -> Iterator[PendingPage]:
+        """Yield each page in order: stored by an earlier run, or rendered and submitted to the engine."""
+        document.skip(checkpoint.pages)
+        page_images = self._page_images(document)
         for number in document.numbers:
-            if number in kept.pages:
-                yield partial(kept.pages.__getitem__, number)
-            elif page := next(rendered, None):
-                yield self._submitted(page, kept)
-        next(rendered, None)  # the child is told that the document is done
+            if number in checkpoint.pages:
+                yield partial(checkpoint.pages.__getitem__, number)
+            elif page := next(page_images, None):
+                yield self._submit(page, checkpoint)
+        next(page_images, None)  # tells the rasterizer process that the document is done
 
-    def _rendered(self, document: RasterDocument) -> Iterator[PageImage | PageFault]:
+    def _page_images(self, document: RasterDocument) -> Iterator[PageImage | PageFault]:
         pages = iter(document)
         while True:
             with self._stopwatch.measure("rasterize"):
@@ -273,30 +286,33 @@ class ParseJob:
                 return
             yield page
 
-    def _submitted(self, page: PageImage | PageFault, kept: KeptPages) -> PendingPage:
+    def _submit(self, page: PageImage | PageFault, checkpoint: DocumentCheckpoint) -> PendingPage:
         if isinstance(page, PageFault):
-            failed = PageOutcome(page.number, page.error)
-            return lambda: failed
-        future = self._place.submit(page, self._request.options)
-        number, dpi, warnings = page.number, page.dpi, page.warnings  # and not its pixels, which may go
+            failure = PageOutcome(page.number, page.error)
+            return lambda: failure
+        future = self._scheduled_job.submit(page, self._request.options)
+        number, dpi, warnings = page.number, page.dpi, page.warnings  # `wait` must not keep the pixels in memory
 
         def wait() -> PageOutcome:
-            settled = future.result()
-            self._stopwatch.add("wait", settled.waited)
-            self._stopwatch.add("engine", settled.engine)
-            outcome = PageOutcome(number, settled.result, dpi, warnings, settled.engine)
-            kept.keep(outcome)
+            parse_outcome = future.result()
+            self._stopwatch.add("wait", parse_outcome.wait_s)
+            self._stopwatch.add("engine", parse_outcome.engine_s)
+            outcome = PageOutcome(number, parse_outcome.result, dpi, warnings, parse_outcome.engine_s)
+            checkpoint.store(outcome)
             return outcome
 
         return wait
 
     def _is_stopped(self) -> bool:
-        return self._place.stopped is not None
+        return self._scheduled_job.stop_error is not None
 
-    def _reason(self, error: Exception) -> OcrWorkerError:
-        """Why a document ended early: the job's own reason first, since every stage gives up when a job is stopped."""
-        if self._place.stopped:
-            return self._place.stopped
+    def _document_error(self, error: Exception) -> OcrWorkerError:
+        """Return why a document ended early.
+
+        The error that stopped the job comes first, because every stage gives up when its job is stopped.
+        """
+        if self._scheduled_job.stop_error:
+            return self._scheduled_job.stop_error
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", self.id)
-        return typed(error)
+        return as_worker_error(error)

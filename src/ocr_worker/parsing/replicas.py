@@ -1,8 +1,9 @@
-"""The threads that parse: each replica of the engine lives on one of its own, from its construction to its last page.
+"""Run the replicas of the engine: each lives on its own thread, from its construction to its last page.
 
-A replica ends in three ways: the scheduler closes, the engine says that it cannot go on, or a call passes its deadline.
-The last two cost an engine that can be revived (`Revives`) its pages in hand only.
-A thread that hangs is left behind: it is a daemon, and what it may still return no longer counts.
+A replica takes pages from the scheduler, parses them (`isolation`), and settles each with its outcome. It ends in three
+ways: the scheduler closes, the engine raises an error that it cannot recover from, or a call passes its deadline. In
+the last two cases, an engine that can be revived (`Revives`) loses only the pages in its hands. A watchdog thread
+enforces the deadlines. It leaves a hanging thread behind: the thread is a daemon, and its late results do not count.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
 from ocr_worker import threads
@@ -20,18 +21,18 @@ from ocr_worker.engines.base import Engine, MergesPages, Revives
 from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.pages import ParsedPage
 from ocr_worker.parsing.isolation import parse_isolated
-from ocr_worker.parsing.scheduler import Scheduler, Task
+from ocr_worker.parsing.scheduler import PageTask, Scheduler
 from ocr_worker.wire.schema import EngineInfo
 
 log = logging.getLogger(__name__)
 
 
 class Replicas:
-    """Engines, each built by one of `factories`, fed by `scheduler`.
+    """The engines of a worker, each built by one of `factories` and fed by `scheduler`.
 
-    call_timeout_s: longest an engine call may take, and page_timeout_s for each further page in it. start_timeout_s:
-    longest the engines may take to be built and warmed. on_lost: told, on some thread, of each replica that was lost,
-    with the reason. When the last one is lost the scheduler is closed.
+    call_timeout_s: limit for an engine call on one page. page_timeout_s: extra seconds per additional page in the call.
+    start_timeout_s: limit for building and warming the engines. on_lost: called for each replica that is lost, with the
+    error, on the thread that notices it. When the last replica is lost, the scheduler is closed.
     """
 
     def __init__(
@@ -54,54 +55,54 @@ class Replicas:
         self._closed = threading.Event()
 
     def start(self) -> dict[str, float]:
-        """Builds and warms all engines at once; the seconds of the slowest, by phase.
+        """Build and warm all engines at once. Return the seconds of the slowest by phase.
 
-        Raises what an engine raises, and EngineTimedOut.
+        Raises any error of an engine, and EngineTimedOut when the engines are not ready within `start_timeout_s`.
         """
         ready = [self._start(replica) for replica in self._replicas]
         deadline = time.monotonic() + self._start_timeout_s
         try:
             phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in ready]
-        except NotYet:
-            told = f"the engine was not ready within {self._start_timeout_s:g} s; OCR_START_TIMEOUT_S gives it more"
-            raise EngineTimedOut(told) from None
+        except FutureTimeoutError:
+            message = f"the engine was not ready within {self._start_timeout_s:g} s; OCR_START_TIMEOUT_S gives it more"
+            raise EngineTimedOut(message) from None
         threads.start(self._watch, "engine-watchdog")
         return max(phases, key=lambda seconds: sum(seconds.values()))
 
     @property
     def info(self) -> EngineInfo:
-        """Of the first engine; all are alike."""
-        return self._replicas[0].loaded.info
+        """Name, version and backend of the engine; all replicas are alike."""
+        return self._replicas[0].engine.info
 
     @property
     def preferred_dpi(self) -> int:
-        """The resolution the engine reads best."""
-        return self._replicas[0].loaded.preferred_dpi
+        """Resolution at which the engine reads PDFs best, in dots per inch."""
+        return self._replicas[0].engine.preferred_dpi
 
     @property
-    def alive(self) -> int:
-        """Engines that were not lost."""
-        return sum(not replica.lost for replica in self._replicas)
+    def alive_count(self) -> int:
+        """Number of engines that are not lost."""
+        return sum(not replica.is_lost for replica in self._replicas)
 
     @property
     def pages_read(self) -> int:
-        """Pages that all engines have read, failed ones included."""
+        """Number of pages that all engines have processed, failed ones included."""
         return sum(replica.pages_read for replica in self._replicas)
 
     def __len__(self) -> int:
         return len(self._replicas)
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
-        """Return a document's pages, merged by an engine that can, else as they are.
+        """Return a document's pages, merged if the engine can merge pages, else unchanged.
 
-        Runs on the caller's thread, beside the engine's own: `MergesPages` allows no use of the engine's state, so that
-        it does not matter which engine is asked, what it does meanwhile, or whether it was lost.
+        Runs on the caller's thread while the engine's own thread parses. `MergesPages` forbids the use of the engine's
+        state, so any replica will do, even a busy or a lost one.
         """
-        engine = self._replicas[0].loaded
+        engine = self._replicas[0].engine
         return engine.merge_pages(pages) if isinstance(engine, MergesPages) else pages
 
     def close(self) -> None:
-        """Lets each thread end after its call."""
+        """Let each thread end after its current call. Pages that wait get EngineUnavailable."""
         self._closed.set()
         self._scheduler.close(EngineUnavailable("the worker is stopping; send the job again"))
 
@@ -111,7 +112,7 @@ class Replicas:
         def live() -> None:
             try:
                 phases = replica.load()
-            except BaseException as error:  # whatever it is belongs to the one who waits for `start`
+            except BaseException as error:  # any exception belongs to the caller of `start`
                 ready.set_exception(error)
                 return
             ready.set_result(phases)
@@ -121,144 +122,144 @@ class Replicas:
         return ready
 
     def _serve(self, replica: _Replica) -> None:
-        engine = replica.loaded
-        while not replica.lost and (batch := self._scheduler.take(engine.batch_size)):
+        engine = replica.engine
+        while not replica.is_lost and (batch := self._scheduler.take(engine.batch_size)):
             replica.hold(batch)
             try:
                 if isinstance(engine, Revives):
-                    engine.revive()  # may take minutes, which are not the pages' time
+                    engine.revive()  # may take minutes, which do not count against the deadline of the call
                 self._parse(replica, batch)
-            except OcrWorkerError as error:  # of `revive`; a call raises EngineUnavailable only
-                self._give_up(replica, error, replica.let_go())
+            except OcrWorkerError as error:  # from `revive`; a call raises EngineUnavailable only
+                self._give_up(replica, error, replica.release())
         engine.close()
 
-    def _parse(self, replica: _Replica, batch: list[Task]) -> None:
-        replica.extend(self._time_of(len(batch)))
+    def _parse(self, replica: _Replica, batch: list[PageTask]) -> None:
+        replica.extend_deadline(self._call_limit_s(len(batch)))
         pages, options = [task.page for task in batch], batch[0].options
-        left = len(batch)
-        for task, (result, seconds) in zip(batch, parse_isolated(replica.loaded, pages, options), strict=True):
-            left -= 1
+        remaining = len(batch)
+        for task, (result, seconds) in zip(batch, parse_isolated(replica.engine, pages, options), strict=True):
+            remaining -= 1
             replica.pages_read += 1
-            replica.finish(task, self._time_of(left))
+            replica.finish(task, self._call_limit_s(remaining))
             self._scheduler.settle(task, result, seconds)
 
-    def _time_of(self, pages: int) -> float:
-        """Seconds that a call on so many pages may take; for ever where there is none."""
-        return self._call_timeout_s + (pages - 1) * self._page_timeout_s if pages else float("inf")
+    def _call_limit_s(self, page_count: int) -> float:
+        """Return the seconds that a call on `page_count` pages may take; infinity for no pages."""
+        return self._call_timeout_s + (page_count - 1) * self._page_timeout_s if page_count else float("inf")
 
     def _watch(self) -> None:
         message = f"the engine did not answer within {self._call_timeout_s:g} s; send the page again"
         while not self._closed.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
-                if late_pages := replica.let_go_if_late():
-                    self._give_up(replica, EngineTimedOut(message), late_pages)
-                elif reason := replica.died():
-                    self._lose(replica, reason)
+                if late_tasks := replica.release_if_late():
+                    self._give_up(replica, EngineTimedOut(message), late_tasks)
+                elif error := replica.loss_error():
+                    self._lose(replica, error)
 
-    def _give_up(self, replica: _Replica, error: OcrWorkerError, pages: Sequence[Task]) -> None:
-        """Answer the pages of a call that failed or hangs. The engine is lost, too, unless it can be revived."""
+    def _give_up(self, replica: _Replica, error: OcrWorkerError, tasks: Sequence[PageTask]) -> None:
+        """Settle the pages of a call that failed or hangs. Give the engine up, too, unless it can be revived."""
         if replica.abandon() is not None:
-            self._lose(replica, error, pages)
+            self._lose(replica, error, tasks)
             return
         log.warning("engine call given up code=%s", error.code)
-        for task in pages:
+        for task in tasks:
             self._scheduler.settle(task, error)
 
-    def _lose(self, replica: _Replica, error: OcrWorkerError, pages: Sequence[Task] = ()) -> None:
-        """Give the engine up, and answer `pages` and those that it still had in hand.
+    def _lose(self, replica: _Replica, error: OcrWorkerError, tasks: Sequence[PageTask] = ()) -> None:
+        """Give the engine up, and settle `tasks` and the pages that the engine still holds.
 
-        The engine's thread and the watchdog may come here at once. The loss is told once, and before any page is
-        answered: the worker must know that it drains when its jobs answer.
+        The engine's thread and the watchdog may call this at the same time. `on_lost` is called once, and before any
+        page is settled: the worker must already drain when its jobs return.
         """
         with self._losing:
-            is_first, in_hand = replica.lose()
+            is_first, held_tasks = replica.lose()
             if is_first:
                 log.error("engine lost code=%s", error.code)
                 self._on_lost(error)
-        for task in (*pages, *in_hand):
+        for task in (*tasks, *held_tasks):
             self._scheduler.settle(task, error)
-        if all(other.lost for other in self._replicas):
+        if all(other.is_lost for other in self._replicas):
             self._scheduler.close(EngineUnavailable("the engine is gone, a fresh worker is asked for; send this again"))
 
 
 class _Replica:
-    """One engine with the pages it has in hand.
+    """One engine with the pages that it holds.
 
-    Two threads use it: the engine's own and the watchdog. What both change is changed under the lock. `lost`, which is
-    never taken back, and `pages_read`, which one thread writes, are read without it.
+    Two threads use it: the engine's own and the watchdog. They change shared state under the lock. Two attributes are
+    read without it: `is_lost`, which never becomes false again, and `pages_read`, which one thread writes.
     """
 
     def __init__(self, factory: Callable[[], Engine[Any]]) -> None:
         self._factory = factory
         self._engine: Engine[Any] | None = None
         self._lock = threading.Lock()
-        self._in_hand: list[Task] = []
+        self._held_tasks: list[PageTask] = []
         self._deadline = float("inf")
-        self.lost = False
+        self.is_lost = False
         self.pages_read = 0  # written by the engine's thread alone
 
     def load(self) -> dict[str, float]:
-        """Builds and warms the engine; seconds by phase."""
-        started = time.monotonic()
+        """Build and warm the engine. Return the seconds by phase."""
+        started_at = time.monotonic()
         self._engine = self._factory()
-        built = time.monotonic()
+        built_at = time.monotonic()
         self._engine.warm_up()
-        return {"engine": built - started, "warm_up": time.monotonic() - built}
+        return {"engine": built_at - started_at, "warm_up": time.monotonic() - built_at}
 
     @property
-    def loaded(self) -> Engine[Any]:
-        """The engine. Raises EngineUnavailable before it was loaded."""
+    def engine(self) -> Engine[Any]:
+        """The engine. Raises EngineUnavailable before `load`."""
         if self._engine is None:
             raise EngineUnavailable("the engine was not loaded")
         return self._engine
 
-    def hold(self, batch: list[Task]) -> None:
-        """Pages are in hand; no call has begun."""
+    def hold(self, batch: list[PageTask]) -> None:
+        """Hold the pages of a batch; their call has not begun."""
         with self._lock:
-            self._in_hand = list(batch)
+            self._held_tasks = list(batch)
 
-    def extend(self, seconds: float) -> None:
-        """A call on the pages in hand begins, or goes on: it has so long from now."""
+    def extend_deadline(self, seconds: float) -> None:
+        """Set the deadline of the call that begins or continues to `seconds` from now."""
         with self._lock:
             self._deadline = time.monotonic() + seconds
 
-    def finish(self, task: Task, seconds: float) -> None:
-        """A page is done; the rest of the batch has so long from now."""
+    def finish(self, task: PageTask, seconds: float) -> None:
+        """Release a page that is done. The deadline of the rest of the batch is `seconds` from now."""
         with self._lock:
-            if task in self._in_hand:
-                self._in_hand.remove(task)
+            if task in self._held_tasks:
+                self._held_tasks.remove(task)
                 self._deadline = time.monotonic() + seconds
 
-    def let_go_if_late(self) -> list[Task]:
-        """Return the pages of a call that has passed its deadline, which no longer has them in hand; else none.
+    def release_if_late(self) -> list[PageTask]:
+        """Release and return the pages of a call that has passed its deadline; else return none.
 
-        One step, so that it is never the next call, which may begin at any moment, that loses its pages.
+        Check and release are one step: the next call may begin at any moment, and must not lose its pages.
         """
         with self._lock:
-            return self._emptied() if time.monotonic() > self._deadline else []
+            return self._release_all() if time.monotonic() > self._deadline else []
 
-    def died(self) -> OcrWorkerError | None:
-        """Why the engine will not be back, where it can tell without a call."""
-        return self._engine.lost() if isinstance(self._engine, Revives) and not self.lost else None
+    def loss_error(self) -> OcrWorkerError | None:
+        """Return why the engine will not come back, if it knows without a call, or None."""
+        return self._engine.lost() if isinstance(self._engine, Revives) and not self.is_lost else None
 
     def abandon(self) -> OcrWorkerError | None:
-        """After a call that failed or hangs: why the engine cannot go on; None when it can be revived."""
+        """Give up a call that failed or hangs. Return why the engine cannot continue; None if it can be revived."""
         if isinstance(self._engine, Revives):
             return self._engine.abandon()
         return EngineUnavailable("the engine cannot be revived")
 
-    def lose(self) -> tuple[bool, list[Task]]:
-        """Give the engine up. Return whether it was not lost before, and the pages it had in hand."""
+    def lose(self) -> tuple[bool, list[PageTask]]:
+        """Give the engine up. Return whether this was the first time, and the pages that it held."""
         with self._lock:
-            is_first, self.lost = not self.lost, True
-            return is_first, self._emptied()
+            is_first, self.is_lost = not self.is_lost, True
+            return is_first, self._release_all()
 
-    def let_go(self) -> list[Task]:
-        """Give the call up. Return the pages it had in hand."""
+    def release(self) -> list[PageTask]:
+        """Give the call up. Return the pages that it held."""
         with self._lock:
-            return self._emptied()
+            return self._release_all()
 
-    def _emptied(self) -> list[Task]:
-        in_hand, self._in_hand = self._in_hand, []
+    def _release_all(self) -> list[PageTask]:
+        tasks, self._held_tasks = self._held_tasks, []
         self._deadline = float("inf")
-        return in_hand
+        return tasks

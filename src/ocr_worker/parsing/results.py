@@ -1,4 +1,8 @@
-"""Build the results of a job from its page outcomes: pages, documents, response. Pure functions."""
+"""Build the results of a job from its page outcomes: pages, then documents, then the response.
+
+The functions are pure; `pipeline` calls them with finished outcomes. Facts that can be derived from results alone, such
+as coverage and status, are in `wire.results`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,10 @@ from ocr_worker.wire.schema import (
 
 @dataclass(frozen=True, slots=True)
 class DocumentFacts:
-    """Facts about an open document. page_count: pages in the file. numbers: of the requested pages, in order."""
+    """Facts about an open document.
+
+    page_count: number of pages in the file. numbers: numbers of the requested pages, in order.
+    """
 
     page_count: int
     numbers: Sequence[int]
@@ -62,31 +69,32 @@ def document(
     error: OcrWorkerError | None,
     options: ParseOptions,
 ) -> DocumentResult:
-    """Return the result of a document that was opened; it has an entry for every requested page.
+    """Return the result of a document that was opened. It has an entry for every requested page.
 
     error: why the document ended early, if it did; pages without an outcome get it.
     """
-    lost = error or PageFailed("the page was not reached")
-    entries = [page(outcomes.get(number) or PageOutcome(number, lost), options) for number in facts.numbers]
-    parsed = sum(entry.status == "succeeded" for entry in entries)
-    first_error = next((entry.error for entry in entries if entry.error), None)
+    page_error = error or PageFailed("the page was not reached")
+    pages = [page(outcomes.get(number) or PageOutcome(number, page_error), options) for number in facts.numbers]
+    parsed_count = sum(result.status == "succeeded" for result in pages)
+    first_error = next((result.error for result in pages if result.error), None)
     return DocumentResult(
         id=name,
-        status=overall_status(parsed, len(entries)),
+        status=overall_status(parsed_count, len(pages)),
         page_count=facts.page_count,
-        markdown=joined_markdown(entries) if "markdown" in options.formats and parsed else None,
-        pages=entries,
+        markdown=joined_markdown(pages) if "markdown" in options.formats and parsed_count else None,
+        pages=pages,
         warnings=list(facts.warnings),
-        error=error_info(error) if error else None if parsed else first_error,
+        error=error_info(error) if error else None if parsed_count else first_error,
     )
 
 
 def response(engine: EngineInfo, documents: list[DocumentResult], seconds: Mapping[str, float]) -> ParseResponse:
-    """Return the response of a job. seconds: by stage, as in `Timing`."""
+    """Return the response of a job. seconds: seconds by stage, as in `Timing`."""
     counts = coverage(documents)
-    whole = sum(entry.status == "succeeded" for entry in documents)
+    complete_count, document_count = sum(entry.status == "succeeded" for entry in documents), len(documents)
+    is_partial = counts.pages_parsed and complete_count < document_count
     return ParseResponse(
-        status="partial" if counts.pages_parsed and whole < len(documents) else overall_status(whole, len(documents)),
+        status="partial" if is_partial else overall_status(complete_count, document_count),
         engine=engine,
         documents=documents,
         coverage=counts,

@@ -1,10 +1,11 @@
-"""The pages of all jobs, brought fairly to the engine: one page is one unit of work.
+"""Bring the pages of all jobs to the engine, fairly and in bounded memory. One page is one unit of work.
 
-Jobs put pages in (`Job.submit`), engine replicas take *what waits* when they get free (`take`): natural batching, no
-timers. Jobs take turns, page by page: the one that was served longest ago comes next. Rendered pages are bounded by
-bytes: `submit` waits for room; room goes to the job that holds least, and the last page's room to one that holds none.
-A page leaves in exactly one way: parsed, failed with its error, or given up with the error that
-stopped its job. Nothing here knows of threads that parse, of the platform, or of HTTP.
+Jobs hand pages over (`ScheduledJob.submit`), and each engine replica takes the pages that wait as soon as it is free
+(`Scheduler.take`). A batch is thus whatever waits at that moment; there are no timers. Jobs take turns, page by page:
+the job that was served longest ago is next. The bytes of rendered pages are bounded, and `submit` blocks until there
+is room. Room goes to the job that holds the fewest bytes, and the room for the last page to a job that holds none. A
+page leaves in exactly one way: parsed, failed with its error, or given up with the error that stopped its job. This
+module does not know the threads that parse (`replicas`), the platform, or HTTP.
 """
 
 from __future__ import annotations
@@ -23,62 +24,66 @@ from ocr_worker.wire.schema import ParseOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The word on a page, with the seconds it waited for an engine and its share of the engine's call."""
+class ParseOutcome:
+    """Outcome of one page: result or error, seconds in the queue, seconds of engine time."""
 
     result: ParsedPage | OcrWorkerError
-    waited: float
-    engine: float
+    wait_s: float
+    engine_s: float
 
 
 @dataclass(eq=False, slots=True)
-class Task:
-    """A page on its way; the scheduler holds its pixels until it is settled."""
+class PageTask:
+    """A page on its way to a result. The scheduler keeps its pixels in memory until it has one."""
 
-    job: Job
+    job: ScheduledJob
     page: PageImage
     options: ParseOptions
-    future: Future[Settled] = field(default_factory=Future)
-    since: float = field(default_factory=time.monotonic)
+    future: Future[ParseOutcome] = field(default_factory=Future)
+    queued_at: float = field(default_factory=time.monotonic)
 
     @property
     def size(self) -> int:
-        """Bytes of its pixels."""
+        """Size of the pixels in bytes."""
         return self.page.pixels.nbytes
 
-    def answer(self, result: ParsedPage | OcrWorkerError, engine_seconds: float = 0.0) -> None:
-        """Under the scheduler's lock; the first word counts: a page given up may still come out of the engine."""
+    def resolve(self, result: ParsedPage | OcrWorkerError, engine_s: float = 0.0) -> None:
+        """Set the page's outcome, unless it has one. Call with the scheduler's lock.
+
+        Only the first outcome counts: the engine may still return a page that was given up.
+        """
         if not self.future.done():
-            waited = max(0.0, time.monotonic() - self.since - engine_seconds)
-            self.future.set_result(Settled(result, waited, engine_seconds))
+            wait_s = max(0.0, time.monotonic() - self.queued_at - engine_s)
+            self.future.set_result(ParseOutcome(result, wait_s, engine_s))
 
 
-Turn = tuple[float, int]  # on the scheduler's count of pages taken; then, of jobs that came between two of them
+# The scheduler's count of pages at the job's last turn, then the order of admission among jobs of equal count.
+Turn = tuple[float, int]
 
 
-class Job:
-    """One job's place in the scheduler; a context manager. Made by `Scheduler.admit`."""
+class ScheduledJob:
+    """A job as the scheduler sees it; a context manager. `Scheduler.admit` makes it."""
 
     def __init__(self, scheduler: Scheduler, turn: Turn) -> None:
         self._scheduler = scheduler
-        self.turn = turn  # when it was served last
-        self.waiting: deque[Task] = deque()
-        self.in_engine: set[Task] = set()
+        self.turn = turn  # its last one
+        self.waiting_tasks: deque[PageTask] = deque()
+        self.engine_tasks: set[PageTask] = set()
         self.held_bytes = 0
-        self.stopped: OcrWorkerError | None = None
+        self.stop_error: OcrWorkerError | None = None
 
-    def submit(self, page: PageImage, options: ParseOptions) -> Future[Settled]:
-        """Hands the page over as soon as there is room for it; the future never raises.
+    def submit(self, page: PageImage, options: ParseOptions) -> Future[ParseOutcome]:
+        """Wait until there is room for the page, then hand it over. The future never raises.
 
-        Raises the error the job was stopped with, or the one the scheduler was closed with.
+        Raises the error that stopped the job, or the error that closed the scheduler.
         """
-        return self._scheduler._submit(Task(self, page, options))
+        return self._scheduler._submit(PageTask(self, page, options))
 
     def stop(self, error: OcrWorkerError) -> None:
-        """Gives up every page that has no result yet: it gets `error`, now. The first call counts."""
+        """Give up every page that has no result yet: each gets `error` at once. Only the first call has an effect."""
         self._scheduler._stop(self, error)
 
-    def __enter__(self) -> Job:
+    def __enter__(self) -> ScheduledJob:
         return self
 
     def __exit__(
@@ -88,116 +93,129 @@ class Job:
 
 
 class Scheduler:
-    """Where pages wait. `memory_bytes`: of rendered pages held at once, over all jobs."""
+    """The queue of pages between jobs and engine replicas.
+
+    memory_bytes: limit for the rendered pages of all jobs together.
+    """
 
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
         self._changed = threading.Condition()
-        self._waiting: set[Job] = set()  # jobs with pages that wait
-        self._taken = 0
-        self._came = itertools.count()
-        self._entering: list[Task] = []  # pages whose `submit` waits for room
+        self._waiting_jobs: set[ScheduledJob] = set()  # jobs with pages that wait for an engine
+        self._turns = 0  # pages taken by engines so far
+        self._admissions = itertools.count()
+        self._entering_tasks: list[PageTask] = []  # pages whose `submit` waits for room
         self._held_bytes = 0
-        self._closed: OcrWorkerError | None = None
+        self._close_error: OcrWorkerError | None = None
 
-    def admit(self) -> Job:
-        """A new job's place: right before the job that is being served, behind all that wait longer."""
-        return Job(self, (self._taken - 0.5, next(self._came)))
+    def admit(self) -> ScheduledJob:
+        """Return a new job. Its turn is right before the job that is being served, and after all that wait longer."""
+        return ScheduledJob(self, (self._turns - 0.5, next(self._admissions)))
 
     @property
     def pages_waiting(self) -> int:
-        """Pages that wait for an engine."""
+        """Number of pages that wait for an engine."""
         with self._changed:
-            return sum(len(job.waiting) for job in self._waiting)
+            return sum(len(job.waiting_tasks) for job in self._waiting_jobs)
 
     def close(self, error: OcrWorkerError) -> None:
-        """No more pages: those that wait, and those still to come, get `error`; `take` returns nothing any more."""
+        """Accept no more pages. Pages that wait, and pages submitted later, get `error`; `take` returns none."""
         with self._changed:
-            self._closed = self._closed or error
-            for job in list(self._waiting):
+            self._close_error = self._close_error or error
+            for job in list(self._waiting_jobs):
                 self._give_up_waiting(job, error)
             self._changed.notify_all()
 
     # ----------------------------------------------------------------- for jobs
 
-    def _submit(self, task: Task) -> Future[Settled]:
+    def _submit(self, task: PageTask) -> Future[ParseOutcome]:
         with self._changed:
-            self._entering.append(task)
+            self._entering_tasks.append(task)
             try:
-                self._changed.wait_for(lambda: task.job.stopped or self._closed or self._has_room(task))
+                self._changed.wait_for(lambda: task.job.stop_error or self._close_error or self._has_room(task))
             finally:
-                self._entering.remove(task)
+                self._entering_tasks.remove(task)
                 self._changed.notify_all()
-            if refusal := task.job.stopped or self._closed:
-                raise refusal
+            if error := task.job.stop_error or self._close_error:
+                raise error
             self._hold(task, task.size)
-            task.since = time.monotonic()
-            task.job.waiting.append(task)
-            self._waiting.add(task.job)
+            task.queued_at = time.monotonic()
+            task.job.waiting_tasks.append(task)
+            self._waiting_jobs.add(task.job)
             return task.future
 
-    def _has_room(self, task: Task) -> bool:
-        """The fairness rule of memory: the job that holds least comes first, and one that holds pages leaves room for
-        another; so a long one never keeps a short one out, not even for the time of a page."""
-        first = min(self._entering, key=lambda entering: entering.job.held_bytes)
-        spared = task.size if task.job.held_bytes else 0
-        fits = self._held_bytes + task.size + spared <= self._memory_bytes
+    def _has_room(self, task: PageTask) -> bool:
+        """Return whether the page may enter now: the fairness rule of memory.
+
+        The job that holds the fewest bytes comes first, and a job that holds pages leaves room for one more page. A
+        long job thus never keeps a short one out, not even for the time of a page.
+        """
+        first = min(self._entering_tasks, key=lambda entering: entering.job.held_bytes)
+        reserve = task.size if task.job.held_bytes else 0
+        fits = self._held_bytes + task.size + reserve <= self._memory_bytes
         return first is task and (fits or self._held_bytes == 0)
 
-    def _hold(self, task: Task, size: int) -> None:
+    def _hold(self, task: PageTask, size: int) -> None:
         self._held_bytes += size
         task.job.held_bytes += size
 
-    def _stop(self, job: Job, error: OcrWorkerError) -> None:
+    def _stop(self, job: ScheduledJob, error: OcrWorkerError) -> None:
         with self._changed:
-            if job.stopped:
+            if job.stop_error:
                 return
-            job.stopped = error
-            if job.waiting:
+            job.stop_error = error
+            if job.waiting_tasks:
                 self._give_up_waiting(job, error)
-            for task in job.in_engine:
-                task.answer(error)
+            for task in job.engine_tasks:
+                task.resolve(error)
             self._changed.notify_all()
 
-    def _give_up_waiting(self, job: Job, error: OcrWorkerError) -> None:
-        self._waiting.remove(job)
-        for task in job.waiting:
-            task.answer(error)
+    def _give_up_waiting(self, job: ScheduledJob, error: OcrWorkerError) -> None:
+        self._waiting_jobs.remove(job)
+        for task in job.waiting_tasks:
+            task.resolve(error)
             self._hold(task, -task.size)
-        job.waiting.clear()
+        job.waiting_tasks.clear()
 
     # ----------------------------------------------------------------- for engine replicas
 
-    def take(self, size: int) -> list[Task]:
-        """Waits for pages; at most `size` of them, all with equal options. Empty once the scheduler is closed."""
+    def take(self, size: int) -> list[PageTask]:
+        """Wait for pages, and return at most `size` of them, all with equal options; none once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting)
-            batch: list[Task] = []
+            self._changed.wait_for(lambda: self._close_error or self._waiting_jobs)
+            batch: list[PageTask] = []
             while len(batch) < size and (job := self._next_job(batch)):
                 batch.append(self._next_page(job))
             return batch
 
-    def _next_job(self, batch: list[Task]) -> Job | None:
-        """The fairness rule of turns: the job that was served longest ago, of those whose next page fits into the
-        batch."""
-        fitting = (job for job in self._waiting if not batch or job.waiting[0].options == batch[0].options)
-        return min(fitting, key=lambda job: job.turn, default=None)
+    def _next_job(self, batch: list[PageTask]) -> ScheduledJob | None:
+        """Return the job whose turn it is, or None: the fairness rule of turns.
 
-    def _next_page(self, job: Job) -> Task:
-        """Takes the job's next page, which is its turn."""
-        self._taken += 1
-        job.turn = (self._taken, 0)
-        task = job.waiting.popleft()
-        job.in_engine.add(task)
-        if not job.waiting:
-            self._waiting.remove(job)
+        It is the job that was served longest ago, of those whose next page fits into the batch.
+        """
+        candidates = (
+            job for job in self._waiting_jobs if not batch or job.waiting_tasks[0].options == batch[0].options
+        )
+        return min(candidates, key=lambda job: job.turn, default=None)
+
+    def _next_page(self, job: ScheduledJob) -> PageTask:
+        """Take the job's next page, which counts as its turn."""
+        self._turns += 1
+        job.turn = (self._turns, 0)
+        task = job.waiting_tasks.popleft()
+        job.engine_tasks.add(task)
+        if not job.waiting_tasks:
+            self._waiting_jobs.remove(job)
         return task
 
-    def settle(self, task: Task, result: ParsedPage | OcrWorkerError, engine_seconds: float = 0.0) -> None:
-        """The word on a page that was taken. Only the first counts: a call that was given up may still return."""
+    def settle(self, task: PageTask, result: ParsedPage | OcrWorkerError, engine_s: float = 0.0) -> None:
+        """Record the outcome of a page that was taken.
+
+        Only the first outcome counts: a call that was given up may still return.
+        """
         with self._changed:
-            if task in task.job.in_engine:
-                task.job.in_engine.remove(task)
+            if task in task.job.engine_tasks:
+                task.job.engine_tasks.remove(task)
                 self._hold(task, -task.size)
-                task.answer(result, engine_seconds)
+                task.resolve(result, engine_s)
                 self._changed.notify_all()

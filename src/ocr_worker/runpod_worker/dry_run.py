@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from ocr_worker.wire.response import Answer
+from ocr_worker.wire.response import JsonObject
 
 ANSWER = Path("answer.json")
 
-Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
+Handler = Callable[[dict[str, Any]], Awaitable[JsonObject]]
 
 
 def shown(handler: Handler) -> Handler:
     """`handler`, whose answer is also printed and written to `answer.json`; the SDK then sets the exit code."""
 
-    async def showing(job: dict[str, Any]) -> Answer:
+    async def showing(job: dict[str, Any]) -> JsonObject:
         answer = await handler(job)
         ANSWER.write_text(json.dumps(answer, ensure_ascii=False, indent=2), encoding="utf-8")
         print(summary(answer))
@@ -26,7 +26,7 @@ def shown(handler: Handler) -> Handler:
     return showing
 
 
-def summary(answer: Answer) -> str:
+def summary(answer: JsonObject) -> str:
     """The answer for a terminal: each document's Markdown and errors, then one line that sums it up."""
     parts = [text for document in answer.get("documents", []) for text in _document(document)]
     if "coverage" in answer and "engine" in answer:
@@ -47,7 +47,7 @@ def _where(fault: dict[str, Any]) -> str:
     return f"page {fault['page']}: " if "page" in fault else ""
 
 
-def _closing(answer: Answer) -> str:
+def _closing(answer: JsonObject) -> str:
     counts, engine = answer["coverage"], answer["engine"]
     parsed, expected = counts["pages_parsed"], counts["pages_expected"]
     pages = f"{parsed} page{'s' * (parsed != 1)}" if parsed == expected else f"{parsed} of {expected} pages"

@@ -10,7 +10,7 @@ import base64
 import threading
 from collections.abc import AsyncIterator
 
-from ocr_worker.wire.response import Answer, encoded_size
+from ocr_worker.wire.response import JsonObject, encoded_size
 from ocr_worker.wire.schema import PageChunk, PagePart, PageResult, PartChunk
 
 CHUNK_BYTES = 1_000_000  # the platform's limit of a posted chunk
@@ -26,7 +26,7 @@ class PageStream:
 
     def __init__(self, kept_bytes: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ready: asyncio.Queue[Answer | None] = asyncio.Queue()
+        self._ready: asyncio.Queue[JsonObject | None] = asyncio.Queue()
         self._counting = threading.Lock()
         self._count = 0
         self._room = kept_bytes
@@ -38,18 +38,18 @@ class PageStream:
                 self._count += 1
                 self._loop.call_soon_threadsafe(self._ready.put_nowait, chunk)
 
-    async def until(self, answered: asyncio.Future[Answer]) -> AsyncIterator[Answer]:
+    async def until(self, answered: asyncio.Future[JsonObject]) -> AsyncIterator[JsonObject]:
         """The chunks of the pages, until the job has its answer."""
         answered.add_done_callback(lambda _: self._ready.put_nowait(None))
         while (chunk := await self._ready.get()) is not None:
             yield chunk
             self._collected(chunk)
 
-    def last(self, answer: Answer) -> Answer:
+    def last(self, answer: JsonObject) -> JsonObject:
         """The last chunk: the summary, or the error of a job that failed."""
         return answer if "error" in answer else {"chunk": self._count + 1, "summary": answer}
 
-    def _collected(self, chunk: Answer) -> None:
+    def _collected(self, chunk: JsonObject) -> None:
         """The SDK has sent the chunk and keeps this very object for the job's result, which has a limit: beyond it
         only the chunk's number stays."""
         self._room -= encoded_size(chunk) + 2
@@ -59,7 +59,7 @@ class PageStream:
             chunk["omitted"] = number
 
 
-def chunks_of(name: str, page: PageResult, first: int) -> list[Answer]:
+def chunks_of(name: str, page: PageResult, first: int) -> list[JsonObject]:
     """The page as one chunk of number `first`, or in parts when it is too large for one."""
     whole = PageChunk(chunk=first, document=name, page=page).model_dump(mode="json", exclude_none=True)
     if encoded_size(whole) + _ENVELOPE_BYTES <= CHUNK_BYTES:

@@ -145,7 +145,7 @@ class Fetcher:
             response = runpod_sdk.open_download(url, timeout_s=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
         except runpod_sdk.DownloadTooLarge:
             raise self._too_large() from None
-        except runpod_sdk.DownloadRefused:
+        except runpod_sdk.DownloadRejected:
             raise _refusal(url) from None
         except requests.RequestException as error:
             raise SourceUnavailable(f"{where} does not answer ({type(error).__name__}); try again later") from None

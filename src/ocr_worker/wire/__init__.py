@@ -1,4 +1,6 @@
-"""What travels: requests, results and responses, their JSON Schema, and page ranges.
+"""The data that travels between a caller and a worker: requests, results and responses.
 
-Imports nothing of ours but `errors`.
+`schema` defines the models, `json_schema` derives their JSON Schemas, and `page_ranges` reads the page ranges in
+them. `request` reads a job's input, `results` derives facts from results, and `response` encodes what a job returns.
+Everything here is pure, and of the rest of the package it imports `errors` only.
 """

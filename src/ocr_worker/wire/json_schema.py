@@ -1,4 +1,8 @@
-"""JSON Schemas of the wire models, as in `docs/`: clients in other languages are generated from them."""
+"""Derive JSON Schemas from the wire models, from which clients in other languages can be generated.
+
+`ocr-worker schema` writes them to `docs/`. An engine's own options are part of its request schema, so that there is one
+request schema for each engine.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from ocr_worker.wire.schema import PageChunk, ParseOptions, ParseRequest, ParseR
 def wire_schemas(options: Mapping[str, type[ParseOptions]]) -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas by file name: a request for each engine, the response, and a chunk.
 
-    options: the options model of each engine, by the engine's name; requests differ in nothing else.
+    options: the options model of each engine, by the engine's name. Requests differ in nothing else.
     """
     schemas = {f"request.{engine}.schema.json": _request(engine, model) for engine, model in options.items()}
     chunk: TypeAdapter[Any] = TypeAdapter(PageChunk | PartChunk | SummaryChunk)

@@ -1,4 +1,8 @@
-"""Page ranges as people write them: `1-3,8`, `5-`; 1-based, both ends included. Pure."""
+"""Read and write page ranges as people write them: `1-3,8` or `5-`.
+
+Page numbers are 1-based, and a range includes both ends. The functions are pure: `parse_page_ranges` reads the text,
+`select_pages` applies it to a document, and `format_page_ranges` writes page numbers as text.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,23 @@ from collections.abc import Iterable
 
 _PART = re.compile(r"(\d+)(?:\s*(-)\s*(\d+)?)?")
 
-Range = tuple[int, int | None]
+PageRange = tuple[int, int | None]  # first and last page; None for an open end
 
 
-def parse_page_ranges(text: str) -> tuple[Range, ...]:
-    """`"1-3,8,12-"` -> `((1, 3), (8, 8), (12, None))`; an open end is None.
+def parse_page_ranges(text: str) -> tuple[PageRange, ...]:
+    """Return the ranges in a text: `"1-3,8,12-"` -> `((1, 3), (8, 8), (12, None))`.
 
-    Raises ValueError, with an example, for anything else.
+    Raises ValueError, with an example, when the text is not a list of ranges.
     """
     return tuple(_parse_part(part.strip()) for part in text.split(","))
 
 
-def _parse_part(part: str) -> Range:
-    found = _PART.fullmatch(part)
-    if not found:
+def _parse_part(part: str) -> PageRange:
+    match = _PART.fullmatch(part)
+    if not match:
         raise ValueError('pages are written like "1-3,8" or "5-"')
-    first = int(found[1])
-    last = None if found[2] and not found[3] else int(found[3] or found[1])
+    first = int(match[1])
+    last = None if match[2] and not match[3] else int(match[3] or match[1])
     if first < 1:
         raise ValueError('pages count from 1, as in "1-3,8"')
     if last is not None and last < first:
@@ -31,18 +35,21 @@ def _parse_part(part: str) -> Range:
     return first, last
 
 
-def select_pages(ranges: Iterable[Range] | None, page_count: int) -> list[int]:
-    """The pages of `ranges` that a document of `page_count` pages has, ascending, each once; None means all."""
+def select_pages(ranges: Iterable[PageRange] | None, page_count: int) -> list[int]:
+    """Return the page numbers that `ranges` selects in a document of `page_count` pages, ascending and distinct.
+
+    ranges: None for all pages. Page numbers past the end are left out.
+    """
     if ranges is None:
         return list(range(1, page_count + 1))
-    chosen: set[int] = set()
+    pages: set[int] = set()
     for first, last in ranges:
-        chosen.update(range(first, min(page_count if last is None else last, page_count) + 1))
-    return sorted(chosen)
+        pages.update(range(first, min(page_count if last is None else last, page_count) + 1))
+    return sorted(pages)
 
 
-def asks_beyond(ranges: Iterable[Range] | None, page_count: int) -> bool:
-    """Whether any range names a page past the end."""
+def has_page_beyond(ranges: Iterable[PageRange] | None, page_count: int) -> bool:
+    """Return whether any range names a page past the end."""
     return any((last or first) > page_count for first, last in ranges or ())
 
 

@@ -1,4 +1,9 @@
-"""From what a job brings to a `ParseRequest`: pure, and every fault of the input is found at once."""
+"""Read a job's `input` into a `ParseRequest`. Pure.
+
+The input may use the models' own form or a short form such as `{"image_url": ...}`. All problems are collected before
+an error is raised, so that one InvalidRequest lists each with its JSON path and an example of the right form. Whether
+this worker supports the options is not checked here: an engine's spec does that (`EngineSpec.check_options`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.wire.schema import MAX_DOCUMENTS, DocumentRequest, ParseOptions, ParseRequest, S3Config
 
-# Short forms that people send, and what a string in them is: "any" is told by its look.
+# Short forms that people send, and the field that a string in them fills; "any": `_field_of` decides.
 SHORT_FORMS: dict[str, str] = {
     "image": "any",
     "images": "any",
@@ -24,7 +29,7 @@ SHORT_FORMS: dict[str, str] = {
     "document": "any",
     "file": "any",
 }
-_MANY = {"images", "image_urls"}
+_LIST_FORMS = {"images", "image_urls"}
 
 EXAMPLES: dict[str, str] = {
     "documents": '[{"url": "https://example.com/a.pdf", "pages": "1-3"}]',
@@ -44,11 +49,11 @@ EXAMPLES: dict[str, str] = {
     "endpointUrl": '"https://s3.eu-central-1.amazonaws.com"',
 }
 
-_MAX_FAULTS = 20
+_MAX_PROBLEMS = 20  # in one message
 _URL = re.compile(r"\s*(?:data:|[A-Za-z][A-Za-z0-9+.-]*://)")
 
-Path = tuple[str | int, ...]
-Fault = tuple[Path, str]
+JsonPath = tuple[str | int, ...]
+Problem = tuple[JsonPath, str]  # where it is, and the message
 
 
 def parse_request(
@@ -56,84 +61,86 @@ def parse_request(
 ) -> ParseRequest:
     """Return the validated request in a job's `input`; its options are an instance of `options_model`.
 
-    foreign_options: options that are unknown here, but not everywhere, each with the message that says where.
-    Raises InvalidRequest, whose message lists every fault with its path and an example of the right form.
+    foreign_options: options that only other engines know, each with the message that says which engine.
+    Raises InvalidRequest, whose message lists every problem with its path and an example of the right form.
     """
     if not isinstance(job_input, Mapping):
         raise _invalid([((), f"should be an object that holds documents, not {_kind(job_input)}")])
-    faults = list(_unknown_names(job_input))
-    documents = _documents(job_input, faults)
-    options = _options(job_input.get("options", {}), options_model, foreign_options, faults)
-    if faults or options is None:
-        raise _invalid(faults)
+    problems = list(_unknown_names(job_input))
+    documents = _documents(job_input, problems)
+    options = _options(job_input.get("options", {}), options_model, foreign_options, problems)
+    if problems or options is None:
+        raise _invalid(problems)
     try:
         key = job_input.get("idempotency_key")
         return ParseRequest(documents=documents, options=options, idempotency_key=key)
     except ValidationError as error:
-        raise _invalid(_faults_of(error, (), ParseRequest)) from None
+        raise _invalid(_problems_of(error, (), ParseRequest)) from None
 
 
 def parse_s3_config(value: Any) -> S3Config:
-    """The bucket that a job brings beside its `input`. Raises InvalidRequest, without what it held."""
+    """Return the bucket that a job's `s3Config` describes.
+
+    Raises InvalidRequest when it is not valid; the message contains none of its values.
+    """
     try:
         return S3Config.model_validate(value)
     except ValidationError as error:
-        raise _invalid(_faults_of(error, ("s3Config",), S3Config), root="job") from None
+        raise _invalid(_problems_of(error, ("s3Config",), S3Config), root="job") from None
 
 
-def _unknown_names(job_input: Mapping[str, Any]) -> list[Fault]:
-    known = [*ParseRequest.model_fields, *SHORT_FORMS]
-    strange = [name for name in job_input if name not in known]
-    # To look for what was meant takes its time; no more are told than so many.
-    looked_into = {name: _unknown(name, known) for name in strange[:_MAX_FAULTS]}
-    return [((name,), looked_into.get(name, "is unknown")) for name in strange]
+def _unknown_names(job_input: Mapping[str, Any]) -> list[Problem]:
+    fields = [*ParseRequest.model_fields, *SHORT_FORMS]
+    unknown = [name for name in job_input if name not in fields]
+    # The search for the closest name is slow, and a message shows no more names than this.
+    hints = {name: _unknown(name, fields) for name in unknown[:_MAX_PROBLEMS]}
+    return [((name,), hints.get(name, "is unknown")) for name in unknown]
 
 
 # --------------------------------------------------------------------------- documents
 
 
-def _documents(job_input: Mapping[str, Any], faults: list[Fault]) -> list[DocumentRequest]:
-    """The documents, whichever form they came in."""
+def _documents(job_input: Mapping[str, Any], problems: list[Problem]) -> list[DocumentRequest]:
+    """Return the documents of the input in any of its forms. Append what is wrong to `problems`."""
     forms = [name for name in ("documents", *SHORT_FORMS) if name in job_input]
-    if not forms and faults:  # a misspelt name is the reason, and is told already
+    if not forms and problems:  # a misspelled name is the cause, and is among the problems already
         return []
     if len(forms) != 1:
-        told = f"has {', '.join(forms)}: give exactly one of them" if forms else "holds no document"
-        faults.append(((), f'{told}; for example "documents": {EXAMPLES["documents"]}'))
+        message = f"has {', '.join(forms)}: give exactly one of them" if forms else "holds no document"
+        problems.append(((), f'{message}; for example "documents": {EXAMPLES["documents"]}'))
         return []
     form, value = forms[0], job_input[forms[0]]
-    if form != "documents" and form not in _MANY:
-        return _read({(form,): value}, SHORT_FORMS[form], faults)
+    if form != "documents" and form not in _LIST_FORMS:
+        return _read({(form,): value}, SHORT_FORMS[form], problems)
     if not isinstance(value, Sequence) or isinstance(value, str):
-        faults.append(((form,), f"should be a list, not {_kind(value)}{_example('documents')}"))
+        problems.append(((form,), f"should be a list, not {_kind(value)}{_example('documents')}"))
         return []
     if not 1 <= len(value) <= MAX_DOCUMENTS:
-        faults.append(((form,), f"should hold 1 to {MAX_DOCUMENTS} documents, not {len(value)}"))
-    return _read({(form, index): item for index, item in enumerate(value)}, SHORT_FORMS.get(form, "any"), faults)
+        problems.append(((form,), f"should hold 1 to {MAX_DOCUMENTS} documents, not {len(value)}"))
+    return _read({(form, index): item for index, item in enumerate(value)}, SHORT_FORMS.get(form, "any"), problems)
 
 
-def _read(written: Mapping[Path, Any], means: str, faults: list[Fault]) -> list[DocumentRequest]:
-    """The documents, by the path they were written at."""
-    found = {path: document for path, item in written.items() if (document := _document(item, means, path, faults))}
-    first_of: dict[str, Path] = {}
-    for path, document in found.items():
-        if document.id is not None and first_of.setdefault(document.id, path) != path:
-            faults.append(
-                ((*path, "id"), f"is already the id of {_written(first_of[document.id])}; ids are unique in a job")
-            )
-    return list(found.values())
+def _read(items: Mapping[JsonPath, Any], field: str, problems: list[Problem]) -> list[DocumentRequest]:
+    """Return the documents among `items`, by path. field: the field that a plain string fills, or "any"."""
+    documents = {path: document for path, item in items.items() if (document := _document(item, field, path, problems))}
+    paths: dict[str, JsonPath] = {}  # of the first document with each id
+    for path, document in documents.items():
+        if document.id is not None and paths.setdefault(document.id, path) != path:
+            message = f"is already the id of {_path_text(paths[document.id])}; ids are unique in a job"
+            problems.append(((*path, "id"), message))
+    return list(documents.values())
 
 
-def _document(item: Any, means: str, path: Path, faults: list[Fault]) -> DocumentRequest | None:
+def _document(item: Any, field: str, path: JsonPath, problems: list[Problem]) -> DocumentRequest | None:
     if isinstance(item, str):
-        item = {_field_of(item) if means == "any" else means: item}
+        item = {_field_of(item) if field == "any" else field: item}
     if not isinstance(item, Mapping):
-        faults.append((path, f"should be a string or an object, not {_kind(item)}; for example {EXAMPLES['url']}"))
+        problems.append((path, f"should be a string or an object, not {_kind(item)}; for example {EXAMPLES['url']}"))
         return None
     try:
         return DocumentRequest.model_validate(dict(item))
     except ValidationError as error:
-        faults += _faults_of(error, path, DocumentRequest)
+        problems += _problems_of(error, path, DocumentRequest)
         return None
 
 
@@ -145,55 +152,56 @@ def _field_of(text: str) -> str:
 
 
 def _options(
-    value: Any, model: type[ParseOptions], foreign: Mapping[str, str], faults: list[Fault]
+    value: Any, model: type[ParseOptions], foreign_options: Mapping[str, str], problems: list[Problem]
 ) -> ParseOptions | None:
     if not isinstance(value, Mapping):
-        faults.append((("options",), f"should be an object, not {_kind(value)}{_example('options')}"))
+        problems.append((("options",), f"should be an object, not {_kind(value)}{_example('options')}"))
         return None
     try:
         return model.model_validate(dict(value))
     except ValidationError as error:
-        faults += [
-            (path, foreign.get(str(path[-1]), message)) for path, message in _faults_of(error, ("options",), model)
+        problems += [
+            (path, foreign_options.get(str(path[-1]), message))
+            for path, message in _problems_of(error, ("options",), model)
         ]
         return None
 
 
-# --------------------------------------------------------------------------- faults
+# --------------------------------------------------------------------------- problems
 
 
-def _faults_of(error: ValidationError, at: Path, model: type[BaseModel]) -> list[Fault]:
-    """pydantic's findings under `at`."""
-    faults: list[Fault] = []
-    for found in error.errors(include_url=False, include_input=False):
-        path = at + tuple(found["loc"])
+def _problems_of(error: ValidationError, parent: JsonPath, model: type[BaseModel]) -> list[Problem]:
+    """Return the problems of a pydantic error, with their paths below `parent`."""
+    problems: list[Problem] = []
+    for detail in error.errors(include_url=False, include_input=False):
+        path = parent + tuple(detail["loc"])
         name = str(path[-1]) if path else ""
-        if found["type"] == "extra_forbidden":
-            faults.append((path, _unknown(name, list(model.model_fields))))
+        if detail["type"] == "extra_forbidden":
+            problems.append((path, _unknown(name, list(model.model_fields))))
         else:
-            told = found["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            faults.append((path, told[:1].lower() + told[1:] + _example(name)))
-    return faults
+            message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            problems.append((path, message[:1].lower() + message[1:] + _example(name)))
+    return problems
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    meant = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-    return f"is unknown; {meant}"
+def _unknown(name: str, fields: list[str]) -> str:
+    matches = get_close_matches(name, fields, n=1, cutoff=0.5)
+    hint = f"did you mean {matches[0]!r}?" if matches else f"known here: {', '.join(fields)}"
+    return f"is unknown; {hint}"
 
 
 def _example(name: str) -> str:
     return f"; for example {EXAMPLES[name]}" if name in EXAMPLES else ""
 
 
-def _invalid(faults: list[Fault], root: str = "input") -> InvalidRequest:
-    lines = [f"{_written(path, root)}: {told}" for path, told in faults[:_MAX_FAULTS]]
-    if len(faults) > _MAX_FAULTS:
-        lines.append(f"and {len(faults) - _MAX_FAULTS} more")
-    return InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(faults)} faults:", *lines]))
+def _invalid(problems: list[Problem], root: str = "input") -> InvalidRequest:
+    lines = [f"{_path_text(path, root)}: {message}" for path, message in problems[:_MAX_PROBLEMS]]
+    if len(problems) > _MAX_PROBLEMS:
+        lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
+    return InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(problems)} faults:", *lines]))
 
 
-def _written(path: Path, root: str = "input") -> str:
+def _path_text(path: JsonPath, root: str = "input") -> str:
     return root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 

@@ -1,4 +1,8 @@
-"""Facts derived from results: errors, coverage, status, and the Markdown of all pages as one text. Pure functions."""
+"""Derive facts from results: errors, coverage, status, and the Markdown of all pages as one text.
+
+The functions are pure. The pipeline uses them to build a response, and every caller of the pipeline uses `error_info`
+and `job_error` to report errors.
+"""
 
 from __future__ import annotations
 
@@ -20,34 +24,34 @@ def job_error(response: ParseResponse) -> ErrorInfo | None:
     """
     if response.status != "failed":
         return None
-    failed = [(entry.id, entry.error) for entry in response.documents if entry.error]
-    name, first = failed[0]
-    more = f" (and {len(failed) - 1} more documents, each with its error)" if len(failed) > 1 else ""
+    errors = [(entry.id, entry.error) for entry in response.documents if entry.error]
+    name, first = errors[0]
+    more = f" (and {len(errors) - 1} more documents, each with its error)" if len(errors) > 1 else ""
     message = f"nothing was parsed; {name}: {first.message}{more}"
-    return ErrorInfo(code=first.code, message=message, retryable=any(error.retryable for _, error in failed))
+    return ErrorInfo(code=first.code, message=message, retryable=any(error.retryable for _, error in errors))
 
 
 def coverage(documents: Sequence[DocumentResult]) -> Coverage:
     """Count the documents and pages that were expected, parsed and failed."""
     pages = [page for entry in documents for page in entry.pages]
-    parsed = sum(page.status == "succeeded" for page in pages)
+    parsed_count = sum(page.status == "succeeded" for page in pages)
     return Coverage(
         documents_expected=len(documents),
         documents_failed=sum(entry.status == "failed" for entry in documents),
         pages_expected=len(pages),
-        pages_parsed=parsed,
-        pages_failed=len(pages) - parsed,
+        pages_parsed=parsed_count,
+        pages_failed=len(pages) - parsed_count,
     )
 
 
-def overall_status(parsed: int, expected: int) -> Status:
-    """Return the status of a whole of which `parsed` of `expected` parts were parsed."""
-    if parsed == expected:
+def overall_status(parsed_count: int, expected_count: int) -> Status:
+    """Return the status of a document or job of which `parsed_count` of `expected_count` parts were parsed."""
+    if parsed_count == expected_count:
         return "succeeded"
-    return "partial" if parsed else "failed"
+    return "partial" if parsed_count else "failed"
 
 
 def joined_markdown(pages: Sequence[PageResult]) -> str:
-    """Return the pages' Markdown in order. A comment takes the place of a page that failed, so that the gap shows."""
+    """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible."""
     parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
     return "\n\n".join(part for part in parts if part)

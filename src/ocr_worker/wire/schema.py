@@ -1,7 +1,8 @@
-"""The wire: what a job brings and what it gets back, defined once for every door of the worker.
+"""Define the models of requests, responses and streamed chunks, once for all ways to run a job.
 
-Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page as it was processed, whose `width` and
-`height` stand beside it. A block's place in the list is its place in the reading order.
+The handler, the HTTP app, the command line and the batch client share them, and `docs/` holds their JSON Schemas.
+Page numbers are 1-based. A `bbox` is `[x0, y0, x1, y1]` in pixels of the page as it was processed; the page result has
+that page's `width` and `height`. Blocks are listed in reading order.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ BBox = tuple[int, int, int, int]
 
 
 class WireModel(BaseModel):
-    """Strict about names and types, so that a misspelt field is an error and never ignored."""
+    """Base of the models. It is strict about names and types: a misspelled field is an error and never ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
@@ -29,19 +30,19 @@ class WireModel(BaseModel):
     def read(cls, data: Any) -> Self:
         """Return the model of JSON that a worker of another version may have written.
 
-        Unknown fields are ignored, and so is an unknown word in a field that may be missing: a result that was paid for
-        is not lost for one word. Raises ValidationError.
+        Unknown fields are ignored, and so is an unknown literal in a field that may be missing: a result that was paid
+        for must not be lost for one word. Raises ValidationError when anything else is wrong.
         """
         try:
             return cls.model_validate(data, strict=False, extra="ignore")
         except ValidationError as error:
             if any(problem["type"] != "literal_error" for problem in error.errors()):
                 raise
-            known = copy.deepcopy(data)
+            readable = copy.deepcopy(data)
             for problem in error.errors():
                 *path, name = problem["loc"]
-                del reduce(lambda value, step: value[step], path, known)[name]
-            return cls.model_validate(known, strict=False, extra="ignore")
+                del reduce(lambda value, step: value[step], path, readable)[name]
+            return cls.model_validate(readable, strict=False, extra="ignore")
 
 
 # --------------------------------------------------------------------------- request
@@ -70,26 +71,26 @@ class DocumentRequest(WireModel):
     password: str | None = Field(None, repr=False, description="opens an encrypted PDF")
 
     @model_validator(mode="after")
-    def _one_source(self) -> DocumentRequest:
+    def _check_source(self) -> DocumentRequest:
         if (self.url is None) == (self.base64 is None):
             raise ValueError("a document has exactly one of `url` and `base64`")
         return self
 
 
 class UploadedDocument(DocumentRequest):
-    """A document whose bytes came beside the request: never on the wire. content: an open file."""
+    """A document whose bytes are in an open file (`content`), not in the request. Never serialized."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     content: Any = Field(repr=False, exclude=True)
 
     @model_validator(mode="after")
-    def _one_source(self) -> UploadedDocument:
+    def _check_source(self) -> UploadedDocument:
         return self
 
 
 def default_id(number: int) -> str:
-    """The id of the job's document number `number` (from 1) that came without one."""
+    """Return the id of the job's document `number` (1-based) if the request gives it none."""
     return f"document-{number}"
 
 
@@ -154,7 +155,7 @@ TextSource = Literal["picture", "text_layer", "both"]
 
 
 class PageWarning(WireModel):
-    """Something a reader of the result should know; the result stands all the same."""
+    """Something that a reader of the result should know. The result is valid nevertheless."""
 
     code: str
     message: str
@@ -213,7 +214,7 @@ class DocumentResult(WireModel):
 
 
 class Coverage(WireModel):
-    """The account of a job; each number can be counted again from `documents`."""
+    """Counts of documents and pages expected, parsed and failed. Each can be recounted from `documents`."""
 
     documents_expected: int
     documents_failed: int
@@ -223,7 +224,7 @@ class Coverage(WireModel):
 
 
 class EngineInfo(WireModel):
-    """What really parsed the pages."""
+    """The engine that actually parsed the pages."""
 
     name: str
     version: str
@@ -241,7 +242,7 @@ class Timing(WireModel):
 
 
 class Delivered(WireModel):
-    """An answer in a bucket: JSON of so many bytes, behind a signed URL until `expires_at` (ISO 8601, UTC)."""
+    """A response in a bucket: JSON of `bytes` bytes at a signed URL, valid until `expires_at` (ISO 8601, UTC)."""
 
     url: str = Field(repr=False)
     bucket: str
@@ -252,7 +253,7 @@ class Delivered(WireModel):
 
 
 class ParseResponse(WireModel):
-    """What a job returns. With `delivery`, or where pages are streamed, the documents' pages are there and not here."""
+    """The result of a job. With `delivery`, or if pages are streamed, the documents' pages are there and not here."""
 
     status: Status
     engine: EngineInfo
@@ -270,7 +271,7 @@ class ParseResponse(WireModel):
 
 
 class PageChunk(WireModel):
-    """A streamed page. `chunk` counts a job's chunks from 1, so that a hole can be seen."""
+    """A streamed page. `chunk` counts a job's chunks from 1, so that a gap is visible."""
 
     chunk: int
     document: str
@@ -278,7 +279,7 @@ class PageChunk(WireModel):
 
 
 class PagePart(WireModel):
-    """One of `of` parts of a page too large for a chunk: joined and decoded, they are the page's JSON."""
+    """One of `of` parts of a page that is too large for a chunk. Joined and decoded, they are the page's JSON."""
 
     page: int
     number: int
@@ -295,7 +296,7 @@ class PartChunk(WireModel):
 
 
 class SummaryChunk(WireModel):
-    """The last chunk of a job: its answer without the pages."""
+    """The last chunk of a job: its response without the pages."""
 
     chunk: int
     summary: ParseResponse

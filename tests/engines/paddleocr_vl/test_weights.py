@@ -161,9 +161,9 @@ FETCH = """
 import shutil, sys
 from pathlib import Path
 from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.settings import load_settings, tell_paddle
+from ocr_worker.settings import load_settings, configure_paddle
 settings = load_settings()
-tell_paddle(settings)
+configure_paddle(settings)
 from paddlex.inference.utils import official_models as library
 
 class Hub(library._BaseModelHoster):

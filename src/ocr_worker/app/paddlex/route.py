@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from ocr_worker.app import problems
-from ocr_worker.errors import DocumentError, InvalidRequest, OcrWorkerError, PageFailed, SourceError, every_error
+from ocr_worker.errors import DocumentError, InvalidRequest, OcrWorkerError, PageFailed, SourceError, error_types
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 UNPROCESSABLE = 422
 INVALID_FILE = "Invalid input file"
 INTERNAL = "Internal server error"
-_FILE_ERROR_CODES = {error.code for root in (SourceError, DocumentError) for error in every_error(root)}
+_FILE_ERROR_CODES = {error.code for root in (SourceError, DocumentError) for error in error_types(root)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer, ModelSe
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.log import event
-from ocr_worker.settings import Settings, tell_paddle
+from ocr_worker.settings import Settings, configure_paddle
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Builder:
         weights.read_ahead(directories.values())
         self._model_server = self._model_server or self._make_model_server(directories)
         located_at = time.monotonic()
-        tell_paddle(settings)
+        configure_paddle(settings)
         try:
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
                 from ocr_worker.engines.paddleocr_vl import adapter  # takes 3 s: only after the weights were located

@@ -14,7 +14,7 @@ logging.getLogger("paddlex").setLevel(logging.CRITICAL)  # it logs each error an
 
 
 def download(name: str) -> Path:
-    """Download the model `name` and return its directory, below the cache that `settings.tell_paddle` sets.
+    """Download the model `name` and return its directory, below the cache that `settings.configure_paddle` sets.
 
     Raises whatever the hubs' clients raise if no hub delivers the model.
     """

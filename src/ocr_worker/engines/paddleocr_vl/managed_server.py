@@ -22,7 +22,7 @@ from pathlib import Path
 from ocr_worker import threads
 from ocr_worker.engines.paddleocr_vl import guard
 from ocr_worker.engines.paddleocr_vl.model_server import ServedModel, connect, model_name
-from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, typed
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, as_worker_error
 from ocr_worker.settings import Settings, model_server_environment
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class ManagedServer:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the model server could not be proven")
             with self._condition:
-                self._loss = self._loss or typed(error)
+                self._loss = self._loss or as_worker_error(error)
                 self._condition.notify_all()
             self._process.terminate()
             return

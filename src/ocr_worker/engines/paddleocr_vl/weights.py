@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ocr_worker import extras, threads
 from ocr_worker.errors import WeightsMissing
-from ocr_worker.settings import MEGABYTE, Settings, tell_paddle
+from ocr_worker.settings import MEGABYTE, Settings, configure_paddle
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +226,7 @@ def _download(settings: Settings, model: ModelWeights) -> None:
         shutil.rmtree(target)
     log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
     started_at = time.monotonic()
-    tell_paddle(settings)
+    configure_paddle(settings)
     with extras.needed_by("the download of weights", "paddle"):
         from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
 

@@ -21,7 +21,7 @@ from ocr_worker.sources.rasterizer import image, pdf, protocol
 from ocr_worker.sources.rasterizer.media_type import PDF
 from ocr_worker.sources.rasterizer.rendered import Rendered
 from ocr_worker.sources.rasterizer.types import RasterRequest
-from ocr_worker.wire.page_ranges import asks_beyond, select_pages
+from ocr_worker.wire.page_ranges import has_page_beyond, select_pages
 
 SWOLLEN_BYTES = 256_000_000  # resident memory that a child may have gained since its start before it is replaced
 
@@ -124,7 +124,7 @@ def chosen(document: Document, request: RasterRequest) -> tuple[list[int], list[
             f'send it in parts, as in "pages": "1-{request.max_pages}"'
         )
     warnings = list(document.warnings)
-    if asks_beyond(ranges, document.page_count):
+    if has_page_beyond(ranges, document.page_count):
         told = f"pages past the end were asked for: the document has {document.page_count}"
         warnings.append({"code": "PAGE_OUT_OF_RANGE", "message": told})
     return numbers, warnings

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from types import TracebackType
 
-from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, every_error
+from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, error_types
 from ocr_worker.pages import PageImage, TextLine, TextWord
 from ocr_worker.sources.rasterizer.process import Bytes, ChildProcess
 from ocr_worker.sources.rasterizer.protocol import Header
@@ -14,7 +14,7 @@ from ocr_worker.sources.rasterizer.rendered import Box
 from ocr_worker.sources.rasterizer.types import PageFault, RasterRequest
 from ocr_worker.wire.schema import PageWarning
 
-_ERRORS = {error.code: error for error in every_error()}
+_ERRORS = {error.code: error for error in error_types()}
 
 
 def told_error(header: Header) -> OcrWorkerError | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ocr_worker.errors import OcrWorkerError
-from ocr_worker.wire.page_ranges import Range
+from ocr_worker.wire.page_ranges import PageRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class RasterRequest:
     for. text_layer: also hand out the text that a PDF page carries itself.
     """
 
-    pages: tuple[Range, ...] | None
+    pages: tuple[PageRange, ...] | None
     password: str | None
     dpi: int
     max_pixels: int
