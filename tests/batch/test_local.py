@@ -194,14 +194,14 @@ def test_a_pipeline_that_is_closed_in_the_moment_of_its_start_ends() -> None:
         was_closed = False
 
         @property
-        def _closed(self) -> bool:
+        def _is_closed(self) -> bool:
             closed = self.was_closed
             if not closing:
                 closing.append(meanwhile(lambda: asyncio.run(self.close()), lock))
             return closed
 
-        @_closed.setter
-        def _closed(self, closed: bool) -> None:
+        @_is_closed.setter
+        def _is_closed(self, closed: bool) -> None:
             self.was_closed = closed
 
     service = Interrupted(Settings(engine="support.doubles:reading"))
