@@ -31,6 +31,7 @@ from ocr_worker.batch.model import (
 )
 from ocr_worker.batch.planning import halve, jobs_of_later_pages, split_evenly
 from ocr_worker.errors import JobExpired, JobFailed, JobTimedOut, OcrWorkerError
+from ocr_worker.wire.page_ranges import has_page_beyond
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, PageResult, PageWarning, ParseResponse, Status
 
