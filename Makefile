@@ -1,6 +1,6 @@
 # `make run`: a real document through handler.py, with nothing but git, make and Python on the machine.
 # `make check`: format, lint, types, import contracts and the pure tests, in under a minute. `make test`: everything that must hold.
-# `make schema`: docs/*.json from the models. `make lock`: new pins.
+# `make schema`: docs/*.json from the models. `make words`: how we write, counted. `make lock`: new pins.
 # `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
 # `make compat`: PaddleX's own server and ours get the same requests, on the test weights.
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
@@ -20,7 +20,7 @@ INSTALL_OURS := $(INSTALL) --editable .
 # --universal: one lock for every Python from 3.11 on; --generate-hashes: of all wheels and the source, for every platform.
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml
 
-.PHONY: run check test test-vllm compat image-check lint schema lock clean
+.PHONY: run check test test-vllm compat image-check lint words schema lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -59,6 +59,11 @@ lint: .venv/check
 	$(BIN)/mypy
 	$(BIN)/codespell handler.py src bench docs *.md
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory words
+
+# Counts the names and docstrings that our rules of writing forbid; fails when there are more. `UPDATE=--update` lowers the limits.
+words:
+	@PYTHONPATH=tests $(BIN)/python -m support.words $(UPDATE)
 
 schema: .venv/light
 	$(BIN)/ocr-worker schema docs
