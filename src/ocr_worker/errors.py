@@ -1,7 +1,7 @@
 """Define every error of the package: each has a stable code, a remedy in its message, and says whether to retry.
 
 Callers see the code, the message and `retryable` (`wire.results.error_info`). The docstring of an error class is shown
-to users, too: `ocr-worker batch` prints it beside the code. Errors form one tree:
+to users, too: a batch report prints it beside the code. The errors form one tree:
 
     OcrWorkerError
     ├ SettingsInvalid

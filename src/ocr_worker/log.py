@@ -23,11 +23,11 @@ def configure(level: str) -> None:
 
 def event(log: logging.Logger, name: str, **fields: Any) -> None:
     """Log one line: the event's name, then each field that is not None. Seconds are rounded to milliseconds."""
-    pairs = (f"{key}={_short(value)}" for key, value in fields.items() if value is not None)
+    pairs = (f"{key}={_format(value)}" for key, value in fields.items() if value is not None)
     log.info("event=%s %s", name, " ".join(pairs))
 
 
-def _short(value: Any) -> str:
+def _format(value: Any) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     # A caller chooses a job's id: it must not be able to break a line in two.
     return repr(text) if any(character.isspace() or not character.isprintable() for character in text) else text

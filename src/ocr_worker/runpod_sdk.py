@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 JobDict = dict[str, Any]  # a job, or the output of one, as the SDK has it
 FetchJobs = Callable[[Any, int], Awaitable[list[JobDict] | None]]
 
-_importing = threading.Lock()
+_import_lock = threading.Lock()
 
 
 # --------------------------------------------------------------------------- start
@@ -36,7 +36,7 @@ def load() -> Any:
     so it gets one. 2.0 calls py-cpuinfo only when a job asks for debugger output, so that this replacement has no
     effect.
     """
-    with _importing:
+    with _import_lock:
         if "runpod.serverless" not in sys.modules:
             import cpuinfo
 
@@ -59,7 +59,7 @@ def set_log_level(level: str) -> None:
 def report_failed_start(message: str) -> None:
     """Let the worker fail at `runpod.serverless.start` with `message`, which the platform shows.
 
-    Relies on fitness checks (documented): they run before the first job is fetched, and the first one that raises is
+    Relies on fitness checks (documented), which run before the first job is fetched. The first one that raises is
     reported to the platform and ends the process with exit code 1. They run only on the platform.
     """
 
@@ -75,7 +75,7 @@ def report_failed_start(message: str) -> None:
 def wrap_job_fetcher(wrap: Callable[[FetchJobs], FetchJobs]) -> None:
     """Wrap the coroutine function with which the SDK fetches jobs. Call before the loop starts.
 
-    Relies on `rp_scale.JobScaler` looking up the global name `rp_scale.get_job` when it is made, and on awaiting it as
+    Relies on `rp_scale.JobScaler` looking up the global name `rp_scale.get_job` when it is made. It awaits
     `get_job(session, number_of_jobs)`, which returns a list of jobs or None (1.12.0, 2.0.0rc2).
     """
     rp_scale = _module("runpod.serverless.modules.rp_scale")
@@ -95,8 +95,8 @@ def unreachable_concurrency(jobs_at_once: int) -> int:
 def jobs_in_progress() -> int:
     """Return the number of jobs that were fetched and whose results are not posted yet.
 
-    Relies on the singleton `worker_state.JobsProgress`, to which the loop adds each job that it fetched and from which
-    it removes the job after its result was sent (1.12.0, 2.0.0rc2).
+    Relies on the singleton `worker_state.JobsProgress`. The loop adds each job that it fetched, and removes it after
+    its result was sent (1.12.0, 2.0.0rc2).
     """
     return int(_module("runpod.serverless.modules.worker_state").JobsProgress().get_job_count())
 
@@ -136,7 +136,7 @@ def replace_after_stream(config: dict[str, Any]) -> None:
 async def post_progress(job: Mapping[str, Any], output: JobDict) -> None:
     """Post `output` as the progress of `job`, and wait until it was posted. The SDK logs failures.
 
-    The SDK's own `progress_update` posts from a thread without waiting for it, so that progress can arrive after the
+    The SDK's own `progress_update` posts from a thread without waiting for it. Progress can then arrive after the
     result and put the job back in progress. Relies on `rp_http.send_result` and its payload in `rp_progress`, which
     marks progress by the status IN_PROGRESS (1.12.0, 2.0.0rc2).
     """
@@ -160,8 +160,8 @@ def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
     """Send a GET and return the response, its body unread. Close it after use.
 
     timeout_s: limit for connecting, and for each wait for bytes. Raises DownloadRejected when the SDK rejects the URL,
-    DownloadTooLarge when the announced size exceeds `max_bytes`, ValueError for a host or port that cannot exist, and
-    the exceptions of requests.
+    DownloadTooLarge when the announced size exceeds `max_bytes`. Raises ValueError for a host or port that cannot
+    exist, and the exceptions of requests.
 
     Relies on `rp_ssrf.safe_get`: each address, redirects included, is resolved once, must be public, and is dialed as
     it was checked. It raises one exception for all rejections; the words "size cap" distinguish a large body

@@ -158,8 +158,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_bucket(self) -> Settings:
-        required = (self.bucket_endpoint_url, self.bucket_access_key_id, self.bucket_secret_access_key)
-        if any(required) and not all(required):
+        credentials = (self.bucket_endpoint_url, self.bucket_access_key_id, self.bucket_secret_access_key)
+        if any(credentials) and not all(credentials):
             raise ValueError("a bucket needs BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY")
         return self
 
