@@ -1,9 +1,9 @@
-"""The RunPod worker. Read this first, then `ocr_worker/parsing/pipeline.py`: together they are the whole way of a job.
+"""Run the RunPod worker. Read this first, then `ocr_worker/parsing/pipeline.py`: together they show the path of a job.
 
 At import, the engine is loaded and warmed, once. RunPod's SDK then calls `handler` for each job, several at a time on
-one event loop. `JobHost.answer` runs the job on the pipeline, on a thread, and returns what goes back to the platform.
-`python handler.py` serves the endpoint that its environment names. Without one, it is a dry run of `test_input.json`
-(or of `--test_input '{...}'`). Only the worker process imports this file: children start as modules of their own.
+one event loop. `JobHost.answer` runs the job on the pipeline, on a thread, and returns the JSON for the platform.
+`python handler.py` serves the endpoint that its environment names. Without one, it makes a dry run of `test_input.json`
+(or of `--test_input '{...}'`). Only the worker process imports this file: child processes start as other modules.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ start_up = StartUp()
 runpod = load_sdk()
 start_up.phase("sdk")
 
-from ocr_worker import log, runpod_sdk  # noqa: E402  (after the clock has started)
+from ocr_worker import log, runpod_sdk  # noqa: E402  (after `start_up` has started its clock)
 from ocr_worker.delivery import Deliveries  # noqa: E402
 from ocr_worker.parsing.job_host import JobHost  # noqa: E402
 from ocr_worker.parsing.pipeline import Pipeline  # noqa: E402
-from ocr_worker.runpod_worker import dry_run  # noqa: E402  (after the clock has started)
+from ocr_worker.runpod_worker import dry_run  # noqa: E402
 from ocr_worker.runpod_worker.drain import Drain  # noqa: E402
 from ocr_worker.runpod_worker.progress import Progress  # noqa: E402
 from ocr_worker.runpod_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.runpod_worker.stream import PageStream  # noqa: E402
-from ocr_worker.settings import MEGABYTE, load_settings, on_platform  # noqa: E402
+from ocr_worker.settings import MEGABYTE, is_on_platform, load_settings  # noqa: E402
 from ocr_worker.wire.response import JsonObject  # noqa: E402
 
 drain = Drain()
@@ -38,15 +38,15 @@ host: JobHost
 
 
 def load() -> tuple[Pipeline, Deliveries]:
-    """Return the pipeline with its warm engine, and where answers go.
+    """Return the pipeline with its warm engine, and the deliveries.
 
     Raises OcrWorkerError when the worker cannot start.
     """
     start_up.phase("imports")
     settings = load_settings()
     log.configure(settings.log_level)
-    # In a dry run the SDK would print the whole answer beside our summary of it.
-    runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if on_platform() else "WARN")
+    # In a dry run the SDK would print the complete response beside our summary of it.
+    runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if is_on_platform() else "WARN")
     deliveries = Deliveries(settings)
     deliveries.start()
     start_up.phase("bucket")
@@ -54,38 +54,38 @@ def load() -> tuple[Pipeline, Deliveries]:
     for phase, seconds in pipeline.start().items():
         start_up.phase(phase, seconds)
     start_up.ready(settings.init_timeout_s)
-    if on_platform():
+    if is_on_platform():
         Recycling(settings, lambda: pipeline.engine.pages_read, drain.request).start()
     return pipeline, deliveries
 
 
 async def handler(job: dict[str, Any]) -> JsonObject:
-    """Return the answer of one job, an error included. The last answer of a draining worker asks for a replacement."""
+    """Return the response of one job, also on an error. The last one of a draining worker asks for a replacement."""
     try:
         async with Progress(job) as progress:
-            answer = await host.answer(job, deliveries, progress.on_page)
+            response = await host.answer(job, deliveries, progress.on_page)
     finally:
         is_last = await drain.asks_for_replacement()
-    return runpod_sdk.with_replacement(answer) if is_last else answer
+    return runpod_sdk.with_replacement(response) if is_last else response
 
 
 async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[JsonObject]:
     """Yield a chunk for each page as soon as it is parsed, then the job's summary. Used with `OCR_STREAM`."""
     stream = PageStream(int(pipeline.settings.inline_limit_mb * MEGABYTE * 0.9))
-    answering = asyncio.ensure_future(host.answer(job, deliveries, stream.on_page, is_streamed=True))
+    job_future = asyncio.ensure_future(host.answer(job, deliveries, stream.on_page, is_streamed=True))
     try:
-        async for chunk in stream.until(answering):
+        async for chunk in stream.until(job_future):
             yield chunk
     finally:
-        answering.cancel()
+        job_future.cancel()
         if await drain.asks_for_replacement():
             runpod_sdk.replace_after_stream(endpoint)
-    yield stream.last(answering.result())
+    yield stream.last(job_future.result())
 
 
 endpoint: dict[str, Any] = {
     "handler": handler,
-    # How many jobs run is decided by the gate of `drain`, not by the SDK.
+    # The gate of `drain`, not the SDK, decides how many jobs run.
     "concurrency_modifier": lambda current: runpod_sdk.unreachable_concurrency(pipeline.settings.jobs_at_once),
 }
 
@@ -99,8 +99,8 @@ except Exception as error:
 
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
-    if not on_platform():
+    if not is_on_platform():
         endpoint["handler"] = dry_run.shown(handler)  # the SDK would not run a generator here
     runpod.serverless.start(endpoint)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the orderly exit
     pipeline.close()

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from ocr_worker import runpod_sdk
-from ocr_worker.settings import keep_logs_from_callers, on_platform
+from ocr_worker.settings import is_on_platform, keep_logs_from_callers
 from support.contracts import contract
 from support.http_handler import Answering
 
@@ -149,14 +149,14 @@ def test_a_failed_start_ends_the_worker_with_its_reason() -> None:
 def test_jobs_come_from_the_platform_by_the_sdks_rule(
     monkeypatch: pytest.MonkeyPatch, is_queue: bool, arguments: list[str]
 ) -> None:
-    """`settings.on_platform` agrees with the SDK on whether jobs come from an endpoint, or one from `--test_input`."""
+    """`settings.is_on_platform` agrees with the SDK: jobs come from an endpoint, or one from `--test_input`."""
     monkeypatch.setattr(sys, "argv", ["handler.py", *arguments])
     if is_queue:
         monkeypatch.setenv("RUNPOD_WEBHOOK_GET_JOB", "http://127.0.0.1/job-take/")
     else:
         monkeypatch.delenv("RUNPOD_WEBHOOK_GET_JOB", raising=False)
-    ours = on_platform()
-    with contract("runpod", "settings.on_platform", "`_is_local` in `serverless/worker.py`"):
+    ours = is_on_platform()
+    with contract("runpod", "settings.is_on_platform", "`_is_local` in `serverless/worker.py`"):
         config = runpod_sdk.load().serverless._set_config_args({})
         assert module("worker")._is_local(config) is not ours
 
@@ -195,7 +195,7 @@ def test_the_loop_fetches_jobs_through_our_wrapper(rp_scale: Any) -> None:
     async def scenario() -> None:
         nonlocal scaler
 
-        async def fetch(session: Any, number: int) -> list[runpod_sdk.Job] | None:
+        async def fetch(session: Any, number: int) -> list[runpod_sdk.JobDict] | None:
             calls.append((session, number))
             scaler.kill_worker()
             return [dict(JOB)]
@@ -312,7 +312,7 @@ def test_a_stopped_job_is_cancelled(rp_scale: Any) -> None:
 def test_an_output_asks_for_replacement() -> None:
     """`refresh_worker` leaves the output and becomes `stopPod` of the result."""
 
-    async def handler(job: Any) -> runpod_sdk.Job:
+    async def handler(job: Any) -> runpod_sdk.JobDict:
         return runpod_sdk.with_replacement({"text": "a"})
 
     with contract("runpod", "runpod_sdk.with_replacement", "`run_job` in rp_job"):
@@ -324,7 +324,7 @@ def test_a_generator_asks_for_replacement_and_shortens_what_was_sent(posts: list
     """The configuration is read after the generator ended; what it yielded is collected by reference, so that an
     object emptied after it was sent is empty in the result."""
 
-    async def handler(job: Any) -> AsyncIterator[runpod_sdk.Job]:
+    async def handler(job: Any) -> AsyncIterator[runpod_sdk.JobDict]:
         chunk = {"page": "a long text"}
         yield chunk
         chunk.clear()
@@ -341,7 +341,7 @@ def test_a_generator_asks_for_replacement_and_shortens_what_was_sent(posts: list
 def test_an_error_at_a_chunks_top_fails_the_job(posts: list[Any]) -> None:
     """A yielded object with `error` is the job's result, so that a page's error must be wrapped."""
 
-    async def handler(job: Any) -> AsyncIterator[runpod_sdk.Job]:
+    async def handler(job: Any) -> AsyncIterator[runpod_sdk.JobDict]:
         yield {"page": {"error": "of this page only"}}
         yield {"error": "of the job"}
         yield {"summary": "never sent"}

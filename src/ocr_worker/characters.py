@@ -1,4 +1,4 @@
-"""Properties of characters that more than one room asks for."""
+"""Properties of Unicode characters that several modules need, and that depend on no engine."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import unicodedata
 
 
 def is_wide(character: str) -> bool:
-    """Return whether the character takes the width of two Latin ones, as those of Chinese, Japanese and Korean do."""
+    """Return whether the character is as wide as two Latin ones, like those of Chinese, Japanese and Korean."""
     return unicodedata.east_asian_width(character) in "WF"

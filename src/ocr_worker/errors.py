@@ -1,4 +1,7 @@
-"""Everything that can go wrong, once: each error has a stable code and says what to do, and whether to try again.
+"""Define every error of the package: each has a stable code, a remedy in its message, and says whether to retry.
+
+Callers see the code, the message and `retryable` (`wire.results.error_info`). The docstring of an error class is shown
+to users, too: a batch report prints it beside the code. The errors form one tree:
 
     OcrWorkerError
     ├ SettingsInvalid
@@ -50,7 +53,7 @@ from typing import ClassVar
 
 
 class OcrWorkerError(Exception):
-    """Base class; `str(error)` is the message for people, `code` the one for programs."""
+    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs."""
 
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
@@ -91,7 +94,7 @@ class SourceUnavailable(SourceError):
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
-    retry_after: float | None = None  # seconds the host asked us to wait
+    retry_after: float | None = None  # seconds that the host asks to wait
 
 
 class SourceTimedOut(SourceError):
@@ -247,7 +250,7 @@ class Internal(OcrWorkerError):
 
 
 class ClientError(OcrWorkerError):
-    """What the batch client meets on the way to an endpoint and back."""
+    """The batch client could not send a job to an endpoint or get its result."""
 
     code = "CLIENT_FAILED"
 
@@ -305,11 +308,11 @@ class QueueFull(OcrWorkerError):
 
 
 def as_worker_error(error: BaseException) -> OcrWorkerError:
-    """`error` itself when it is one of ours, else an `Internal` with a fixed text."""
-    told = "the worker met an unexpected error; its log has the details under this job's id"
-    return error if isinstance(error, OcrWorkerError) else Internal(told)
+    """Return `error` itself if it is an OcrWorkerError, else an `Internal` with a fixed message."""
+    message = "the worker met an unexpected error; its log has the details under this job's id"
+    return error if isinstance(error, OcrWorkerError) else Internal(message)
 
 
 def error_types(root: type[OcrWorkerError] = OcrWorkerError) -> list[type[OcrWorkerError]]:
-    """All classes of the tree, depth first; documentation and tests are held against it."""
-    return [root, *(found for sub in root.__subclasses__() for found in error_types(sub))]
+    """Return all classes of the tree below and including `root`, depth first. Tests compare documentation with it."""
+    return [root, *(error_type for subclass in root.__subclasses__() for error_type in error_types(subclass))]

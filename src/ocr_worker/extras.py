@@ -1,4 +1,4 @@
-"""Optional dependencies: one error for an import that needs an extra of `pyproject.toml` which is not installed.
+"""Report optional dependencies that are missing, with the command that installs them.
 
 The packages `app`, `batch` and `endpoint`, the engines and the bucket use libraries that `pyproject.toml` lists as
 extras. Each of these parts is imported inside `with needed_by(...)`. The error names the missing module, the extra, and
@@ -34,8 +34,8 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def not_installed(name: str, extra: str) -> str:
-    """Return the message that something of an extra is missing, with the command that installs it."""
+def not_installed_message(name: str, extra: str) -> str:
+    """Return the message that `name`, a part of an extra, is missing, with the command that installs it."""
     return f"{name} is not installed; run in the repository: {install_command(extra)}"
 
 
@@ -43,8 +43,8 @@ def not_installed(name: str, extra: str) -> str:
 def needed_by(user: str, extra: str) -> Iterator[None]:
     """Raise SettingsInvalid if an import inside the block misses a module of `extra`.
 
-    user: the part or setting that needs it, as the message names it. A module of this package that is missing is a
-    mistake of ours and passes through.
+    user: the part or setting that needs the extra, as the message names it. A missing module of this package is a bug,
+    and its error passes through.
     """
     try:
         yield

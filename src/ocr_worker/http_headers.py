@@ -1,4 +1,4 @@
-"""HTTP headers that several parts of the package read: parsed once, without any HTTP library's types."""
+"""Parse HTTP headers that several parts of the package read, without the types of any HTTP library."""
 
 from __future__ import annotations
 

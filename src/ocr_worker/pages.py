@@ -1,8 +1,8 @@
-"""Pages on their way through a job: page images, parsed pages, and page outcomes.
+"""Define a page in its three forms on the way through a job: page image, parsed page, page outcome.
 
-The rasterizer produces page images, an engine turns them into parsed pages, and the pipeline turns those into outcomes,
-which checkpoints store and results are built from. The types are here, below all of these rooms, so that none of them
-imports another one for the sake of a type.
+The rasterizer renders page images, an engine turns them into parsed pages, and the pipeline turns those into outcomes.
+Checkpoints store outcomes, and results are built from them. The types are here, below all of these packages, so that
+none of them imports another for a type. They are not sent to callers: the models of responses are in `wire.schema`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]  # [height, width, 3], BGR
 
 @dataclass(frozen=True, slots=True)
 class TextWord:
-    """A word of a PDF page's text layer. `bbox`: x0, y0, x1, y1 in pixels of the page image, not rounded."""
+    """A word of a PDF page's text layer. bbox: x0, y0, x1, y1 in pixels of the page image, not rounded."""
 
     text: str
     bbox: tuple[float, float, float, float]
@@ -30,7 +30,7 @@ class TextWord:
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of a PDF page's text layer. `bbox` as for words; `words` may be empty."""
+    """A line of a PDF page's text layer. bbox: as for words. words: may be empty."""
 
     text: str
     bbox: tuple[float, float, float, float]
@@ -39,10 +39,11 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """One rendered page.
+    """The pixels of one page, with its text layer.
 
-    number: 1-based. dpi: of the rendering; None for images that do not state one.
-    text_lines: the page's text layer; None when it has none, or when the engine did not ask for it.
+    number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
+    that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
+    engine did not ask for it.
     """
 
     number: int
@@ -56,10 +57,10 @@ class PageImage:
 class ParsedPage:
     """The content of one page, as an engine returns it.
 
-    width, height: pixels of the page as it was processed, which is after an engine has turned it upright.
-    markdown: refers to figures by `Figure.name`. figures: with base64 only where `options.figures` is "inline".
-    image: base64 JPEG of the page as it was processed, where `options.page_images` is "inline".
-    raw: JSON for the engine's own `merge_pages`; nothing else reads it.
+    width, height: pixels of the page as it was processed, that is after an engine turned it upright.
+    markdown: refers to figures by `Figure.name`. figures: with base64 only if `options.figures` is "inline".
+    image: base64 JPEG of the page as it was processed, if `options.page_images` is "inline".
+    raw: JSON for the engine's own `merge_pages`; no other code reads it.
     """
 
     width: int
@@ -75,9 +76,10 @@ class ParsedPage:
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """The end of one page: its content, or the error it failed with.
+    """The outcome of one page: its content, or its error.
 
-    warnings: of the rendering. seconds: of engine time. from_checkpoint: parsed by an earlier run of the job.
+    number: page number, 1-based. dpi: resolution of the page image. warnings: of the rendering. seconds: engine time.
+    from_checkpoint: whether an earlier run of the job parsed the page.
     """
 
     number: int
@@ -89,5 +91,5 @@ class PageOutcome:
 
 
 def figure_name(page: int, index: int) -> str:
-    """Return the name of figure `index` (1-based) of page `page`; it is unique in the document."""
+    """Return the name of figure `index` (1-based) of page `page`. It is unique in the document."""
     return f"page-{page}-figure-{index}.jpg"

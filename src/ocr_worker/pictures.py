@@ -1,4 +1,4 @@
-"""Write pictures as results carry them: JPEG in base64."""
+"""Encode pictures as results contain them: JPEG in base64."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-QUALITY = 90
+QUALITY = 90  # of 100, as Pillow counts it
 
 
 def jpeg(image: Image.Image, quality: int = QUALITY) -> str:
@@ -20,5 +20,5 @@ def jpeg(image: Image.Image, quality: int = QUALITY) -> str:
 
 
 def jpeg_of_pixels(pixels: NDArray[np.uint8]) -> str | None:
-    """Return BGR pixels [height, width, 3] as a base64 JPEG; None for an empty array."""
+    """Return BGR pixels [height, width, 3] as a base64 JPEG, or None for an empty array."""
     return jpeg(Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))) if pixels.size else None

@@ -1,9 +1,9 @@
-"""Every use this worker makes of RunPod's SDK, the package `runpod`, pinned at 1.12.0. No other module imports it.
+"""Wrap every use of RunPod's SDK, the package `runpod`, pinned at 1.12.0. No other module imports it.
 
-Importing this module imports nothing of the SDK. Each function below imports what it needs when it is called, and its
+Importing this module imports nothing of the SDK. Each function imports what it needs when it is called, and its
 docstring names the behavior of the SDK that it relies on. Part of that behavior is no documented API, so each function
 has a contract test in tests/test_runpod_sdk.py, which runs against 1.12.0 and 2.0.0rc2. After an upgrade, those tests
-say which function to change. What the SDK sends over HTTP is not a subject here: see `endpoint/workers_api.py`.
+show which function to change. The HTTP requests of the SDK are not a subject here: see `endpoint/workers_api.py`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from requests import Response
 
-Job = dict[str, Any]
-FetchJobs = Callable[[Any, int], Awaitable[list[Job] | None]]
+JobDict = dict[str, Any]  # a job, or the output of one, as the SDK has it
+FetchJobs = Callable[[Any, int], Awaitable[list[JobDict] | None]]
 
-_importing = threading.Lock()
+_import_lock = threading.Lock()
 
 
 # --------------------------------------------------------------------------- start
@@ -32,10 +32,11 @@ def load() -> Any:
     """Import the SDK and return the package `runpod`. Thread-safe.
 
     In 1.12.0 `rp_debugger` calls py-cpuinfo when it is imported, for one field of a debug log. That call measures the
-    processor's clock for a second in a child process, four fifths of the import. `rp_debugger` accepts an empty answer,
-    so it gets one. 2.0 calls py-cpuinfo only when a job asks for debugger output: there this measure has no effect.
+    processor's clock for a second in a child process, four fifths of the import. `rp_debugger` accepts an empty result,
+    so it gets one. 2.0 calls py-cpuinfo only when a job asks for debugger output, so that this replacement has no
+    effect.
     """
-    with _importing:
+    with _import_lock:
         if "runpod.serverless" not in sys.modules:
             import cpuinfo
 
@@ -55,15 +56,15 @@ def set_log_level(level: str) -> None:
     _module("runpod.serverless.modules.rp_logger").RunPodLogger().set_level(level)
 
 
-def report_failed_start(reason: str) -> None:
-    """Let the worker fail at `runpod.serverless.start` with `reason`, which the platform shows.
+def report_failed_start(message: str) -> None:
+    """Let the worker fail at `runpod.serverless.start` with `message`, which the platform shows.
 
-    Relies on fitness checks (documented): they run before the first job is fetched, and the first one that raises is
+    Relies on fitness checks (documented), which run before the first job is fetched. The first one that raises is
     reported to the platform and ends the process with exit code 1. They run only on the platform.
     """
 
     def worker_can_start() -> None:
-        raise RuntimeError(reason)
+        raise RuntimeError(message)
 
     load().serverless.register_fitness_check(worker_can_start)
 
@@ -72,9 +73,9 @@ def report_failed_start(reason: str) -> None:
 
 
 def wrap_job_fetcher(wrap: Callable[[FetchJobs], FetchJobs]) -> None:
-    """Replace the coroutine function with which the SDK fetches jobs by `wrap` of it. Call before the loop starts.
+    """Wrap the coroutine function with which the SDK fetches jobs. Call before the loop starts.
 
-    Relies on `rp_scale.JobScaler` looking up the global name `rp_scale.get_job` when it is made, and on awaiting it as
+    Relies on `rp_scale.JobScaler` looking up the global name `rp_scale.get_job` when it is made. It awaits
     `get_job(session, number_of_jobs)`, which returns a list of jobs or None (1.12.0, 2.0.0rc2).
     """
     rp_scale = _module("runpod.serverless.modules.rp_scale")
@@ -84,9 +85,9 @@ def wrap_job_fetcher(wrap: Callable[[FetchJobs], FetchJobs]) -> None:
 def unreachable_concurrency(jobs_at_once: int) -> int:
     """Return a concurrency that the SDK never reaches while `jobs_at_once` jobs run. Constant during a worker's life.
 
-    A loop that is full sleeps for a second before it looks again, so it must not find itself full. Relies on
+    A full loop sleeps for a second before it checks again, so the loop must never be full. Relies on
     `JobScaler.current_occupancy`, which counts a job up to twice: in its queue and in progress (1.12.0, 2.0.0rc2).
-    Constant, because `JobScaler.set_scale` applies a change only when no job runs.
+    The value is constant, because `JobScaler.set_scale` applies a change only when no job runs.
     """
     return 2 * jobs_at_once + 1
 
@@ -94,8 +95,8 @@ def unreachable_concurrency(jobs_at_once: int) -> int:
 def jobs_in_progress() -> int:
     """Return the number of jobs that were fetched and whose results are not posted yet.
 
-    Relies on the singleton `worker_state.JobsProgress`, to which the loop adds each job that it fetched and from which
-    it removes the job after its result was sent (1.12.0, 2.0.0rc2).
+    Relies on the singleton `worker_state.JobsProgress`. The loop adds each job that it fetched, and removes it after
+    its result was sent (1.12.0, 2.0.0rc2).
     """
     return int(_module("runpod.serverless.modules.worker_state").JobsProgress().get_job_count())
 
@@ -111,31 +112,31 @@ def stop_fetching() -> None:
 # --------------------------------------------------------------------------- what a job returns
 
 
-def with_replacement(output: Job) -> Job:
+def with_replacement(output: JobDict) -> JobDict:
     """Return a handler's output extended by the request to replace this worker.
 
     Relies on `rp_job.run_job`, which removes `refresh_worker` from the output and posts the result with `stopPod`
-    (documented as "refresh worker"; 1.12.0, 2.0.0rc2). The SDK itself goes on fetching jobs.
+    (documented as "refresh worker"; 1.12.0, 2.0.0rc2). The SDK itself continues to fetch jobs.
     """
     return {**output, "refresh_worker": True}
 
 
-def replace_after_stream(config: Job) -> None:
+def replace_after_stream(config: dict[str, Any]) -> None:
     """Request the replacement of this worker from a generator, which has no output to extend. Call before it ends.
 
-    Relies on `rp_job.handle_job`, which reads `refresh_worker` from the configuration given to `start` after the
-    generator ended; `JobScaler.handle_job` then also ends the loop (1.12.0, 2.0.0rc2).
+    config: the configuration that `start` got. Relies on `rp_job.handle_job`, which reads `refresh_worker` from it
+    after the generator ended; `JobScaler.handle_job` then also ends the loop (1.12.0, 2.0.0rc2).
 
     Two more properties of `handle_job` matter to a generator. It collects each yielded object by reference before it
-    posts it, so that an object may be shortened afterwards. It ends a job whose yielded object has `error` at its top.
+    posts it, so that an object may be shortened afterwards. It ends a job whose yielded object has the key `error`.
     """
     config["refresh_worker"] = True
 
 
-async def post_progress(job: Mapping[str, Any], output: Job) -> None:
-    """Post `output` as the progress of `job`, and return when it was posted. Failures are logged by the SDK.
+async def post_progress(job: Mapping[str, Any], output: JobDict) -> None:
+    """Post `output` as the progress of `job`, and wait until it was posted. The SDK logs failures.
 
-    The SDK's own `progress_update` posts from a thread that nobody waits for, so that progress can arrive after the
+    The SDK's own `progress_update` posts from a thread without waiting for it. Progress can then arrive after the
     result and put the job back in progress. Relies on `rp_http.send_result` and its payload in `rp_progress`, which
     marks progress by the status IN_PROGRESS (1.12.0, 2.0.0rc2).
     """
@@ -148,21 +149,22 @@ async def post_progress(job: Mapping[str, Any], output: Job) -> None:
 
 
 class DownloadRejected(Exception):
-    """The URL, or one it redirects to, has no public address, does not resolve, or redirects too often."""
+    """A URL that has no public address, does not resolve, or redirects too often or to such a URL."""
 
 
 class DownloadTooLarge(Exception):
-    """The body has more bytes than the limit."""
+    """A body with more bytes than the limit."""
 
 
 def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
     """Send a GET and return the response, its body unread. Close it after use.
 
-    timeout_s: of connecting, and of each wait for bytes. Raises DownloadRejected, DownloadTooLarge when the announced
-    size exceeds `max_bytes`, and what requests raises; ValueError for a host or port that cannot exist.
+    timeout_s: limit for connecting, and for each wait for bytes. Raises DownloadRejected when the SDK rejects the URL,
+    DownloadTooLarge when the announced size exceeds `max_bytes`. Raises ValueError for a host or port that cannot
+    exist, and the exceptions of requests.
 
     Relies on `rp_ssrf.safe_get`: each address, redirects included, is resolved once, must be public, and is dialed as
-    it was checked. It raises one exception for all refusals; the words "size cap" tell a large body from the others
+    it was checked. It raises one exception for all rejections; the words "size cap" distinguish a large body
     (1.12.0, 2.0.0rc2).
     """
     rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
@@ -174,9 +176,10 @@ def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
 
 
 def read_download(response: Response, *, chunk_bytes: int, max_bytes: int) -> Iterator[bytes]:
-    """Yield the body of a response in chunks. Raises DownloadTooLarge, and what requests raises.
+    """Yield the body of a response in chunks of `chunk_bytes`.
 
-    Relies on `rp_ssrf.iter_content_capped`, which counts the bytes whatever size was announced (1.12.0, 2.0.0rc2).
+    Raises DownloadTooLarge when the body exceeds `max_bytes`, and the exceptions of requests. Relies on
+    `rp_ssrf.iter_content_capped`, which counts the bytes whatever size was announced (1.12.0, 2.0.0rc2).
     """
     rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
     try:

@@ -1,4 +1,9 @@
-"""The worker's settings: one frozen model, the only reader of the environment. Each is `OCR_<NAME>` there."""
+"""Read the settings from the environment, once, into frozen models.
+
+`Settings` are the worker's own; each is the environment variable `OCR_<NAME>`, except for those that the platform or
+another tool names. `ClientSettings` are the batch client's. No other module reads settings from the environment. The
+last functions work the other way: they set up the environment of Paddle and of child processes.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ocr_worker.errors import SettingsInvalid
 
 MEGABYTE = 1_000_000
-Model = TypeVar("Model", bound=BaseSettings)
+SettingsModel = TypeVar("SettingsModel", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Sizes are decimal megabytes (10^6 bytes), times seconds."""
+    """The worker's settings. Sizes are in decimal megabytes (10^6 bytes), times in seconds."""
 
     model_config = SettingsConfigDict(
         env_prefix="OCR_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
@@ -144,18 +149,22 @@ class Settings(BaseSettings):
 
     @property
     def jobs_at_once(self) -> int:
-        """Jobs admitted at once: one hides another's downloads; a model server takes eight pages, eight more wait."""
+        """Number of jobs that run at the same time.
+
+        The default is 2, so that one job downloads while another is parsed. With a model server it is 16: eight pages
+        are with the server while eight more wait.
+        """
         return self.concurrency or (2 if self.backend == "native" else 16)
 
     @model_validator(mode="after")
-    def _bucket_is_whole(self) -> Settings:
-        given = (self.bucket_endpoint_url, self.bucket_access_key_id, self.bucket_secret_access_key)
-        if any(given) and not all(given):
+    def _check_bucket(self) -> Settings:
+        credentials = (self.bucket_endpoint_url, self.bucket_access_key_id, self.bucket_secret_access_key)
+        if any(credentials) and not all(credentials):
             raise ValueError("a bucket needs BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY")
         return self
 
     @model_validator(mode="after")
-    def _server_can_be_had(self) -> Settings:
+    def _check_model_server(self) -> Settings:
         if self.server == "managed" and self.backend != "vllm-server":
             raise ValueError(f"OCR_SERVER=managed starts vLLM: it needs OCR_BACKEND=vllm-server, not {self.backend}")
         if self.server == "managed" and self.server_url:
@@ -169,7 +178,7 @@ class Settings(BaseSettings):
 
 
 class ClientSettings(BaseSettings):
-    """What the batch client reads of the environment, by the names that the platform's own client uses."""
+    """The batch client's settings, under the names that the platform's own client uses."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
@@ -180,39 +189,39 @@ class ClientSettings(BaseSettings):
 
 
 def load_client_settings() -> ClientSettings:
-    """The batch client's settings of this environment. Raises SettingsInvalid."""
-    return _loaded(ClientSettings)
+    """Return the batch client's settings. Raises SettingsInvalid, naming every variable that is wrong."""
+    return _load(ClientSettings)
 
 
 def load_settings() -> Settings:
-    """The settings of this environment. Raises SettingsInvalid, naming every variable that is wrong."""
-    return _loaded(Settings)
+    """Return the worker's settings. Raises SettingsInvalid, naming every variable that is wrong."""
+    return _load(Settings)
 
 
-def _loaded(model: type[Model]) -> Model:
+def _load(model: type[SettingsModel]) -> SettingsModel:
     try:
         return model()
     except ValidationError as error:
-        faults = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        raise SettingsInvalid(f"the environment is not valid: {faults}") from None
-    except ValueError as error:  # pydantic-settings raises a plain error for lists that are no JSON
+        problems = "; ".join(f"{_variable(detail['loc'])}: {detail['msg']}" for detail in error.errors())
+        raise SettingsInvalid(f"the environment is not valid: {problems}") from None
+    except ValueError as error:  # pydantic-settings raises a plain error for a list that is not JSON
         raise SettingsInvalid(f"the environment is not valid: {error}") from None
 
 
-def on_platform() -> bool:
-    """Return whether jobs come from an endpoint; otherwise `handler.py` makes a dry run.
+def is_on_platform() -> bool:
+    """Return whether jobs come from an endpoint. Otherwise `handler.py` makes a dry run.
 
-    The rule is the SDK's own (`runpod.serverless.worker`), which a contract test compares with this one.
+    The rule is that of the SDK (`runpod.serverless.worker`); a contract test compares the two.
     """
-    dry = any(argument.startswith("--test_input") for argument in sys.argv)
-    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not dry
+    is_dry_run = any(argument.startswith("--test_input") for argument in sys.argv)
+    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not is_dry_run
 
 
 def keep_logs_from_callers() -> None:
     """Switch off the SDK's log capture, unless the operator chose a mode of it. Call before a job runs.
 
-    From 2.0 on, RunPod's SDK can attach the end of the worker's log to the error that a caller gets; 1.12.0 ignores the
-    variable. Its default, `auto`, captures where prestart hooks are registered.
+    From 2.0 on, RunPod's SDK can attach the end of the worker's log to the error that a caller gets. Its default,
+    `auto`, does so if prestart hooks are registered. 1.12.0 ignores the variable.
     """
     os.environ.setdefault("RUNPOD_LOG_CAPTURE", "off")
 
@@ -222,18 +231,21 @@ def _variable(path: tuple[int | str, ...]) -> str:
 
 
 def configure_paddle(settings: Settings) -> None:
-    """Hands PaddleX the settings it knows only as variables of the environment, read once when it is imported."""
+    """Set the environment variables that PaddleX reads when it is imported, and for which it has no argument."""
     os.environ["PADDLE_PDX_CACHE_HOME"] = str(settings.weights_home.expanduser())
     os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
-    # Else a GPU that was asked for and is not there quietly becomes the CPU.
+    # By default, PaddleX silently uses the CPU if the configured GPU does not exist.
     os.environ["PADDLE_PDX_DISABLE_DEVICE_FALLBACK"] = "True"
 
 
 def model_server_environment() -> dict[str, str]:
-    """The environment of a model server of ours: without what is for this worker only, and without the network."""
-    ours = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {
+    """Return the environment of a managed model server: this process's, without the variables of the worker.
+
+    Further variables keep the server from using the network.
+    """
+    prefixes = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")  # of the worker's own variables
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return variables | {
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -243,9 +255,10 @@ def model_server_environment() -> dict[str, str]:
 
 
 def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a worker of a local endpoint: this process's with `variables`, which the platform would set.
+    """Return the environment of a local endpoint's worker: this process's with `variables`.
 
-    The SDK's own checks want free memory, the internet and CUDA; unless they are asked for, they are off.
+    variables: those that the platform would set. The SDK's own checks require free memory, the internet and CUDA; they
+    are off unless this process's environment turns them on.
     """
     checks = {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"}
     defaults = checks | {"RUNPOD_LOG_LEVEL": "INFO", "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,8 @@
-"""Daemon threads with results. The standard executors join their threads at exit, and a hung page must not block it."""
+"""Run functions on daemon threads and return their results as futures.
+
+The executors of the standard library join their threads at exit, and a hanging page must not block the exit of the
+worker. These functions start one thread for each call and keep no pool.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,14 @@ Value = TypeVar("Value")
 
 
 def start(function: Callable[[], Value], name: str) -> Future[Value]:
-    """Runs `function` on a daemon thread of its own; its value or exception arrives in the future."""
+    """Run `function` on a new daemon thread. Return a future of its value or exception."""
     future: Future[Value] = Future()
 
     def run() -> None:
-        future.set_running_or_notify_cancel()  # from here on it can no longer be cancelled
+        future.set_running_or_notify_cancel()  # the future can no longer be cancelled
         try:
             value = function()
-        except BaseException as error:  # whatever it is belongs to the one who waits for the future
+        except BaseException as error:  # any exception belongs to the code that waits for the future
             future.set_exception(error)
         else:
             future.set_result(value)
@@ -30,19 +34,22 @@ def start(function: Callable[[], Value], name: str) -> Future[Value]:
 
 
 def map_bounded(function: Callable[[Item], Value], items: Sequence[Item], limit: int, name: str) -> list[Value]:
-    """`[function(item) for item in items]`, at most `limit` at once. Raises the first item's error."""
+    """Return `[function(item) for item in items]`, computed on at most `limit` threads at the same time.
+
+    A single item is computed on the caller's thread. Raises the error of the first item that failed, in order.
+    """
     if len(items) == 1:
         return [function(items[0])]
-    gate = threading.Semaphore(limit)
+    slots = threading.Semaphore(limit)
 
     def run(item: Item) -> Value:
         try:
             return function(item)
         finally:
-            gate.release()
+            slots.release()
 
     futures = []
     for item in items:
-        gate.acquire()
+        slots.acquire()
         futures.append(start(partial(run, item), name))
     return [future.result() for future in futures]

@@ -260,7 +260,7 @@ def test_an_engine_that_is_lost_on_two_threads_at_once_is_told_once(monkeypatch:
     monkeypatch.setattr(module, "_Replica", Losing)
     lost: list[OcrWorkerError] = []
     replicas = Replicas(Scheduler(10**9), [Scripted], call_timeout_s=60, on_lost=lost.append)
-    lock = replicas._losing = WatchedLock()  # type: ignore[assignment]
+    lock = replicas._loss_lock = WatchedLock()  # type: ignore[assignment]
     (replica,) = replicas._replicas
     second: list[Future[None]] = []
     replica.interrupt = lambda: second.append(
@@ -292,7 +292,7 @@ def test_no_page_is_answered_while_the_loss_is_still_being_told() -> None:
         answered_when_told.append(future.done())
 
     replicas = Replicas(scheduler, [Scripted], call_timeout_s=60, on_lost=told)
-    lock = replicas._losing = WatchedLock()  # type: ignore[assignment]
+    lock = replicas._loss_lock = WatchedLock()  # type: ignore[assignment]
     (replica,) = replicas._replicas
     with scheduler.admit() as job:
         future = job.submit(page(1), OPTIONS)

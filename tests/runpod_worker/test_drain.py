@@ -123,7 +123,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many jobs the platform was asked for, each time; it always gives one."""
     numbers: list[int] = []
 
-    async def get_job(session: Any, number: int) -> list[runpod_sdk.Job]:
+    async def get_job(session: Any, number: int) -> list[runpod_sdk.JobDict]:
         numbers.append(number)
         return [{"id": "a"}]
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from ocr_worker import __version__
 from ocr_worker.cli import FAILED, OK
 from ocr_worker.engines.registry import engine_spec
-from ocr_worker.extras import installed_version, not_installed
+from ocr_worker.extras import installed_version, not_installed_message
 from ocr_worker.settings import Settings, load_settings
 
 _LIMITS = ("max_source_mb", "max_pages", "max_page_mpx", "page_memory_mb", "engine_timeout_s", "inline_limit_mb")
@@ -51,7 +51,7 @@ def examine(settings: Settings) -> Report:
     lines += [f"  OCR_{name.upper()}={_shown(settings, name)}" for name in sorted(settings.model_fields_set)]
     remedies = list(engine.remedies)
     if settings.bucket_endpoint_url and not installed_version("boto3"):
-        remedies.append(not_installed("boto3, the S3 client,", "s3"))
+        remedies.append(not_installed_message("boto3, the S3 client,", "s3"))
     lines += [f"not ready: {remedy}".replace("\n", "\n  ") for remedy in remedies] or ["ready"]
     return Report(lines, ok=not remedies)
 

@@ -1,7 +1,7 @@
 """Read and write an S3 bucket through boto3, with retries, and with errors of this package.
 
 No other module uses boto3. `Bucket` retries failing requests itself (stamina), because the retries of botocore have two
-limits: they end after 13 s of refused connections, and they draw on a budget that all threads of a client share for as
+limits. They end after 13 s of refused connections. They also draw on a budget that all threads of a client share for as
 long as it lives. Each request signs the digest of its body, which every S3-compatible service checks. The checksum
 trailers of newer boto3 releases are off, because not all services support them.
 """
@@ -171,10 +171,10 @@ class Bucket:
             expires_at=expires.isoformat(timespec="seconds"),
         )
 
-    def _retry(self, act: str, key: str, request: Callable[[], Value]) -> Value:
+    def _retry(self, operation: str, key: str, request: Callable[[], Value]) -> Value:
         """Send a request until it succeeds, is rejected, or `patience_s` is over. Log the number of retries.
 
-        act: the verb for messages and the log. Raises BucketRejected, DeliveryFailed.
+        operation: the verb for messages and the log. Raises BucketRejected, DeliveryFailed.
         """
         attempt_count = 0
 
@@ -184,7 +184,7 @@ class Bucket:
             try:
                 return request()
             except (ClientError, BotoCoreError) as error:
-                raise self._translate(error, act) from None
+                raise self._translate(error, operation) from None
 
         limit = 1 if time.monotonic() - self._unreachable_at < _SINGLE_ATTEMPT_S else None
         caller = stamina.RetryingCaller(attempts=limit, timeout=self._patience_s, wait_initial=0.3, wait_max=8.0)
@@ -196,19 +196,21 @@ class Bucket:
             raise
         finally:
             if attempt_count > 1:
-                event(log, "bucket_retried", act=act, key=key, times=attempt_count - 1)
+                event(log, "bucket_retried", act=operation, key=key, times=attempt_count - 1)
 
-    def _translate(self, error: Exception, act: str) -> OcrWorkerError:
+    def _translate(self, error: Exception, operation: str) -> OcrWorkerError:
         bucket = f"the bucket {self.name!r} at {urlsplit(self._client.meta.endpoint_url).netloc}"
         if not isinstance(error, ClientError):
             return DeliveryFailed(
-                f"{bucket} could not be reached to {act} ({type(error).__name__}); send the job again"
+                f"{bucket} could not be reached to {operation} ({type(error).__name__}); send the job again"
             )
         code, status = error.response["Error"].get("Code"), error.response["ResponseMetadata"]["HTTPStatusCode"]
         if 400 <= status < 500 and status not in (408, 429):
             remedy = "check its name, the key and the key's rights (read and write)"
-            return BucketRejected(f"{bucket} refuses to {act} ({code}): {remedy}")
-        return DeliveryFailed(f"{bucket} answered {status} ({code}) to every attempt to {act}; send the job again")
+            return BucketRejected(f"{bucket} refuses to {operation} ({code}): {remedy}")
+        return DeliveryFailed(
+            f"{bucket} answered {status} ({code}) to every attempt to {operation}; send the job again"
+        )
 
 
 def split_url(url: str, name: str | None) -> tuple[str, str]:

@@ -80,11 +80,11 @@ class BucketDestination:
         if job_error(result) or not (self._is_forced or response.is_larger(result, self._limit)):
             return self._fallback.deliver(result)
         try:
-            delivered = self._bucket.deliver(response_key(self._job_id), response.encode(result))
+            link = self._bucket.deliver(response_key(self._job_id), response.encode(result))
         except DeliveryFailed as error:
             return self._deliver_without_bucket(result, error)
-        event(log, "delivered", job=self._job_id, bytes=delivered.bytes, sha256=delivered.sha256)
-        return response.success(response.without_pages(result, delivered), self._limit)
+        event(log, "delivered", job=self._job_id, bytes=link.bytes, sha256=link.sha256)
+        return response.success(response.without_pages(result, link), self._limit)
 
     def _deliver_without_bucket(self, result: ParseResponse, error: OcrWorkerError) -> JsonObject:
         event(log, "undelivered", job=self._job_id, code=error.code)

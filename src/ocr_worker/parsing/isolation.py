@@ -32,7 +32,7 @@ def parse_isolated(
     that were yielded before stay valid.
     """
     started_at = time.monotonic()
-    if len(pages) > 1 and (results := _parse_together(engine, pages, options)):
+    if len(pages) > 1 and (results := _parse_batch(engine, pages, options)):
         seconds = (time.monotonic() - started_at) / len(pages)
         yield from ((result, seconds) for result in results)
         return
@@ -42,7 +42,7 @@ def parse_isolated(
         yield result, time.monotonic() - started_at
 
 
-def _parse_together(engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage] | None:
+def _parse_batch(engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage] | None:
     """Return the parsed pages, or None if the batch failed and each page deserves a call of its own."""
     try:
         results = list(engine.parse(pages, options))

@@ -49,7 +49,7 @@ class JobHost:
         """
         with typed_errors(job_id):
             job = self._pipeline.job(request, job_id, on_page)
-            return await _on_thread(job, job.run)
+            return await _run_on_thread(job, job.run)
 
     async def answer(
         self, job: Mapping[str, Any], deliveries: Deliveries, on_page: OnPage, *, is_streamed: bool = False
@@ -69,7 +69,7 @@ class JobHost:
                     delivery.check()  # before any page is parsed
                     return delivery.destination.deliver(parse_job.run())
 
-                return await _on_thread(parse_job, run_and_deliver)
+                return await _run_on_thread(parse_job, run_and_deliver)
         except OcrWorkerError as error:
             event(log, "job", job=job["id"], status="failed", error=error.code)
             return response.failure(error_info(error))
@@ -86,7 +86,7 @@ def typed_errors(job_id: str) -> Iterator[None]:
         raise as_worker_error(error) from None
 
 
-async def _on_thread(job: ParseJob, work: Callable[[], Value]) -> Value:
+async def _run_on_thread(job: ParseJob, work: Callable[[], Value]) -> Value:
     """Run `work`, which runs `job`, on a daemon thread; stop the job if this coroutine is cancelled."""
     try:
         return await asyncio.wrap_future(threads.start(work, f"job-{job.id}"))

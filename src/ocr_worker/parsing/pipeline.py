@@ -126,7 +126,7 @@ class ParseJob:
         self._checkpoints = checkpoints
         self._stopwatch = Stopwatch()
         self._scheduled_job = pipeline.scheduler.admit()
-        self._rendering = threading.Semaphore(pipeline.documents_rendered_per_job)
+        self._rendering_slots = threading.Semaphore(pipeline.documents_rendered_per_job)
 
     def stop(self, error: OcrWorkerError) -> None:
         """End the job soon: pages without a result get `error`."""
@@ -193,10 +193,10 @@ class ParseJob:
 
     def _parse(self, name: str, source: DocumentRequest) -> DocumentResult:
         """Wait for the pages in order, while another thread fetches, renders and submits them."""
-        pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
-        feeder = threads.start(lambda: self._feed(name, source, pending), f"feed-{self.id}")
+        page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
+        feeder = threads.start(lambda: self._feed(name, source, page_queue), f"feed-{self.id}")
         outcomes: dict[int, PageOutcome] = {}
-        while (entry := pending.get()) is not None:
+        while (entry := page_queue.get()) is not None:
             facts, wait_for_page = entry
             outcome = wait_for_page()
             outcomes[outcome.number] = outcome
@@ -210,31 +210,31 @@ class ParseJob:
 
     def _merge(self, facts: DocumentFacts, outcomes: dict[int, PageOutcome]) -> dict[int, PageOutcome]:
         """Return the outcomes after the engine has revised the document's pages together."""
-        ordered = [outcomes.get(number) for number in facts.numbers]
-        pages = [outcome.result if outcome and isinstance(outcome.result, ParsedPage) else None for outcome in ordered]
+        ordered_outcomes = [outcomes.get(number) for number in facts.numbers]
+        pages = [entry.result if entry and isinstance(entry.result, ParsedPage) else None for entry in ordered_outcomes]
         with self._stopwatch.measure("engine"):
             merged_pages = self._pipeline.engine.merge_pages(pages)
-        pairs = zip(ordered, merged_pages, strict=True)
+        pairs = zip(ordered_outcomes, merged_pages, strict=True)
         return outcomes | {outcome.number: replace(outcome, result=page) for outcome, page in pairs if outcome and page}
 
     def _feed(
-        self, name: str, source: DocumentRequest, pending: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
+        self, name: str, source: DocumentRequest, page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
     ) -> tuple[DocumentFacts, OcrWorkerError | None]:
-        """Put every page into `pending`, then None. Return the facts, and the error if the document ended early."""
+        """Put every page into `page_queue`, then None. Return the facts, and the error if the document ended early."""
         try:
             data = self._fetch(source)
-            with self._rendering, self._open(data, source) as document:
+            with self._rendering_slots, self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
                 del data  # the rasterizer process has it now
                 try:
                     for page in self._pages(document, checkpoint):
-                        pending.put((facts, page))
+                        page_queue.put((facts, page))
                 except Exception as error:
                     return facts, self._document_error(error)
                 return facts, None
         finally:
-            pending.put(None)
+            page_queue.put(None)
 
     def _fetch(self, source: DocumentRequest) -> bytes:
         with self._stopwatch.measure("fetch"):

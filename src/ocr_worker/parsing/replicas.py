@@ -51,18 +51,18 @@ class Replicas:
         self._start_timeout_s = start_timeout_s
         self._on_lost = on_lost
         self._replicas = [_Replica(factory) for factory in factories]
-        self._losing = threading.Lock()  # held until `on_lost` has returned
-        self._closed = threading.Event()
+        self._loss_lock = threading.Lock()  # held until `on_lost` has returned
+        self._close_event = threading.Event()
 
     def start(self) -> dict[str, float]:
         """Build and warm all engines at once. Return the seconds of the slowest by phase.
 
         Raises any error of an engine, and EngineTimedOut when the engines are not ready within `start_timeout_s`.
         """
-        ready = [self._start(replica) for replica in self._replicas]
+        load_futures = [self._start(replica) for replica in self._replicas]
         deadline = time.monotonic() + self._start_timeout_s
         try:
-            phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in ready]
+            phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in load_futures]
         except FutureTimeoutError:
             message = f"the engine was not ready within {self._start_timeout_s:g} s; OCR_START_TIMEOUT_S gives it more"
             raise EngineTimedOut(message) from None
@@ -103,23 +103,23 @@ class Replicas:
 
     def close(self) -> None:
         """Let each thread end after its current call. Pages that wait get EngineUnavailable."""
-        self._closed.set()
+        self._close_event.set()
         self._scheduler.close(EngineUnavailable("the worker is stopping; send the job again"))
 
     def _start(self, replica: _Replica) -> Future[dict[str, float]]:
-        ready: Future[dict[str, float]] = Future()
+        load_future: Future[dict[str, float]] = Future()
 
-        def live() -> None:
+        def run() -> None:
             try:
                 phases = replica.load()
             except BaseException as error:  # any exception belongs to the caller of `start`
-                ready.set_exception(error)
+                load_future.set_exception(error)
                 return
-            ready.set_result(phases)
+            load_future.set_result(phases)
             self._serve(replica)
 
-        threads.start(live, "engine")
-        return ready
+        threads.start(run, "engine")
+        return load_future
 
     def _serve(self, replica: _Replica) -> None:
         engine = replica.engine
@@ -136,11 +136,11 @@ class Replicas:
     def _parse(self, replica: _Replica, batch: list[PageTask]) -> None:
         replica.extend_deadline(self._call_limit_s(len(batch)))
         pages, options = [task.page for task in batch], batch[0].options
-        remaining = len(batch)
+        remaining_count = len(batch)
         for task, (result, seconds) in zip(batch, parse_isolated(replica.engine, pages, options), strict=True):
-            remaining -= 1
+            remaining_count -= 1
             replica.pages_read += 1
-            replica.finish(task, self._call_limit_s(remaining))
+            replica.finish(task, self._call_limit_s(remaining_count))
             self._scheduler.settle(task, result, seconds)
 
     def _call_limit_s(self, page_count: int) -> float:
@@ -149,7 +149,7 @@ class Replicas:
 
     def _watch(self) -> None:
         message = f"the engine did not answer within {self._call_timeout_s:g} s; send the page again"
-        while not self._closed.wait(min(0.25, self._call_timeout_s / 4)):
+        while not self._close_event.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
                 if late_tasks := replica.release_if_late():
                     self._give_up(replica, EngineTimedOut(message), late_tasks)
@@ -171,14 +171,14 @@ class Replicas:
         The engine's thread and the watchdog may call this at the same time. `on_lost` is called once, and before any
         page is settled: the worker must already drain when its jobs return.
         """
-        with self._losing:
+        with self._loss_lock:
             is_first, held_tasks = replica.lose()
             if is_first:
                 log.error("engine lost code=%s", error.code)
                 self._on_lost(error)
         for task in (*tasks, *held_tasks):
             self._scheduler.settle(task, error)
-        if all(other.is_lost for other in self._replicas):
+        if all(member.is_lost for member in self._replicas):
             self._scheduler.close(EngineUnavailable("the engine is gone, a fresh worker is asked for; send this again"))
 
 

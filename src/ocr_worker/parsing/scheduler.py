@@ -100,7 +100,7 @@ class Scheduler:
 
     def __init__(self, memory_bytes: int) -> None:
         self._memory_bytes = memory_bytes
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._waiting_jobs: set[ScheduledJob] = set()  # jobs with pages that wait for an engine
         self._turns = 0  # pages taken by engines so far
         self._admissions = itertools.count()
@@ -115,27 +115,27 @@ class Scheduler:
     @property
     def pages_waiting(self) -> int:
         """Number of pages that wait for an engine."""
-        with self._changed:
+        with self._condition:
             return sum(len(job.waiting_tasks) for job in self._waiting_jobs)
 
     def close(self, error: OcrWorkerError) -> None:
         """Accept no more pages. Pages that wait, and pages submitted later, get `error`; `take` returns none."""
-        with self._changed:
+        with self._condition:
             self._close_error = self._close_error or error
             for job in list(self._waiting_jobs):
                 self._give_up_waiting(job, error)
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     # ----------------------------------------------------------------- for jobs
 
     def _submit(self, task: PageTask) -> Future[ParseOutcome]:
-        with self._changed:
+        with self._condition:
             self._entering_tasks.append(task)
             try:
-                self._changed.wait_for(lambda: task.job.stop_error or self._close_error or self._has_room(task))
+                self._condition.wait_for(lambda: task.job.stop_error or self._close_error or self._has_room(task))
             finally:
                 self._entering_tasks.remove(task)
-                self._changed.notify_all()
+                self._condition.notify_all()
             if error := task.job.stop_error or self._close_error:
                 raise error
             self._hold(task, task.size)
@@ -150,7 +150,7 @@ class Scheduler:
         The job that holds the fewest bytes comes first, and a job that holds pages leaves room for one more page. A
         long job thus never keeps a short one out, not even for the time of a page.
         """
-        first = min(self._entering_tasks, key=lambda entering: entering.job.held_bytes)
+        first = min(self._entering_tasks, key=lambda entry: entry.job.held_bytes)
         reserve = task.size if task.job.held_bytes else 0
         fits = self._held_bytes + task.size + reserve <= self._memory_bytes
         return first is task and (fits or self._held_bytes == 0)
@@ -160,7 +160,7 @@ class Scheduler:
         task.job.held_bytes += size
 
     def _stop(self, job: ScheduledJob, error: OcrWorkerError) -> None:
-        with self._changed:
+        with self._condition:
             if job.stop_error:
                 return
             job.stop_error = error
@@ -168,7 +168,7 @@ class Scheduler:
                 self._give_up_waiting(job, error)
             for task in job.engine_tasks:
                 task.resolve(error)
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     def _give_up_waiting(self, job: ScheduledJob, error: OcrWorkerError) -> None:
         self._waiting_jobs.remove(job)
@@ -181,8 +181,8 @@ class Scheduler:
 
     def take(self, size: int) -> list[PageTask]:
         """Wait for pages, and return at most `size` of them, all with equal options; none once closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._close_error or self._waiting_jobs)
+        with self._condition:
+            self._condition.wait_for(lambda: self._close_error or self._waiting_jobs)
             batch: list[PageTask] = []
             while len(batch) < size and (job := self._next_job(batch)):
                 batch.append(self._next_page(job))
@@ -213,9 +213,9 @@ class Scheduler:
 
         Only the first outcome counts: a call that was given up may still return.
         """
-        with self._changed:
+        with self._condition:
             if task in task.job.engine_tasks:
                 task.job.engine_tasks.remove(task)
                 self._hold(task, -task.size)
                 task.resolve(result, engine_s)
-                self._changed.notify_all()
+                self._condition.notify_all()

@@ -17,7 +17,7 @@ from typing import Any
 
 from ocr_worker import runpod_sdk
 from ocr_worker.log import event
-from ocr_worker.runpod_sdk import FetchJobs, Job
+from ocr_worker.runpod_sdk import FetchJobs, JobDict
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Drain:
         runpod_sdk.wrap_job_fetcher(lambda fetch_jobs: self._gated(fetch_jobs, jobs_at_once))
 
     def _gated(self, fetch_jobs: FetchJobs, jobs_at_once: Callable[[], int]) -> FetchJobs:
-        async def gated(session: Any, wanted: int) -> list[Job] | None:
+        async def gated(session: Any, wanted: int) -> list[JobDict] | None:
             room = await self._room(jobs_at_once())
             if self.requested:
                 self._leave_if_idle()

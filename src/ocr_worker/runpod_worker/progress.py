@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from ocr_worker import runpod_sdk
-from ocr_worker.settings import on_platform
+from ocr_worker.settings import is_on_platform
 from ocr_worker.wire.schema import PageResult
 
 _EVERY_S = 5.0
@@ -51,7 +51,7 @@ class Progress:
 
     async def _tell(self) -> None:
         last = None
-        if not on_platform():
+        if not is_on_platform():
             return  # in a dry run there is nobody to tell
         while not await self._ends_within(_EVERY_S):
             told = self.told(time.monotonic() - self._began)

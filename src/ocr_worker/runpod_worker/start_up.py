@@ -12,7 +12,7 @@ from typing import Any
 from ocr_worker import runpod_sdk
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.log import event
-from ocr_worker.settings import keep_logs_from_callers, on_platform
+from ocr_worker.settings import is_on_platform, keep_logs_from_callers
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def fail(error: Exception) -> None:
     else:
         log.error("the worker cannot start", exc_info=error)
         reason = f"INTERNAL: the worker cannot start ({type(error).__name__}); the log has the details"
-    if not on_platform():
+    if not is_on_platform():
         print(reason, file=sys.stderr)
         raise SystemExit(1)
     runpod_sdk.report_failed_start(reason)

@@ -1,7 +1,7 @@
 """Read a job's `input` into a `ParseRequest`. Pure.
 
 The input may use the models' own form or a short form such as `{"image_url": ...}`. All problems are collected before
-an error is raised, so that one InvalidRequest lists each with its JSON path and an example of the right form. Whether
+an error is raised: one InvalidRequest lists each with its JSON path and an example of the right form. Whether
 this worker supports the options is not checked here: an engine's spec does that (`EngineSpec.check_options`).
 """
 
@@ -65,17 +65,17 @@ def parse_request(
     Raises InvalidRequest, whose message lists every problem with its path and an example of the right form.
     """
     if not isinstance(job_input, Mapping):
-        raise _invalid([((), f"should be an object that holds documents, not {_kind(job_input)}")])
+        raise _request_error([((), f"should be an object that holds documents, not {_kind(job_input)}")])
     problems = list(_unknown_names(job_input))
     documents = _documents(job_input, problems)
     options = _options(job_input.get("options", {}), options_model, foreign_options, problems)
     if problems or options is None:
-        raise _invalid(problems)
+        raise _request_error(problems)
     try:
         key = job_input.get("idempotency_key")
         return ParseRequest(documents=documents, options=options, idempotency_key=key)
     except ValidationError as error:
-        raise _invalid(_problems_of(error, (), ParseRequest)) from None
+        raise _request_error(_problems_of(error, (), ParseRequest)) from None
 
 
 def parse_s3_config(value: Any) -> S3Config:
@@ -86,15 +86,15 @@ def parse_s3_config(value: Any) -> S3Config:
     try:
         return S3Config.model_validate(value)
     except ValidationError as error:
-        raise _invalid(_problems_of(error, ("s3Config",), S3Config), root="job") from None
+        raise _request_error(_problems_of(error, ("s3Config",), S3Config), root="job") from None
 
 
 def _unknown_names(job_input: Mapping[str, Any]) -> list[Problem]:
     fields = [*ParseRequest.model_fields, *SHORT_FORMS]
-    unknown = [name for name in job_input if name not in fields]
+    unknown_names = [name for name in job_input if name not in fields]
     # The search for the closest name is slow, and a message shows no more names than this.
-    hints = {name: _unknown(name, fields) for name in unknown[:_MAX_PROBLEMS]}
-    return [((name,), hints.get(name, "is unknown")) for name in unknown]
+    hints = {name: _unknown_message(name, fields) for name in unknown_names[:_MAX_PROBLEMS]}
+    return [((name,), hints.get(name, "is unknown")) for name in unknown_names]
 
 
 # --------------------------------------------------------------------------- documents
@@ -177,14 +177,14 @@ def _problems_of(error: ValidationError, parent: JsonPath, model: type[BaseModel
         path = parent + tuple(detail["loc"])
         name = str(path[-1]) if path else ""
         if detail["type"] == "extra_forbidden":
-            problems.append((path, _unknown(name, list(model.model_fields))))
+            problems.append((path, _unknown_message(name, list(model.model_fields))))
         else:
             message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
             problems.append((path, message[:1].lower() + message[1:] + _example(name)))
     return problems
 
 
-def _unknown(name: str, fields: list[str]) -> str:
+def _unknown_message(name: str, fields: list[str]) -> str:
     matches = get_close_matches(name, fields, n=1, cutoff=0.5)
     hint = f"did you mean {matches[0]!r}?" if matches else f"known here: {', '.join(fields)}"
     return f"is unknown; {hint}"
@@ -194,7 +194,7 @@ def _example(name: str) -> str:
     return f"; for example {EXAMPLES[name]}" if name in EXAMPLES else ""
 
 
-def _invalid(problems: list[Problem], root: str = "input") -> InvalidRequest:
+def _request_error(problems: list[Problem], root: str = "input") -> InvalidRequest:
     lines = [f"{_path_text(path, root)}: {message}" for path, message in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
         lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")

@@ -25,10 +25,10 @@ def job_error(response: ParseResponse) -> ErrorInfo | None:
     if response.status != "failed":
         return None
     errors = [(entry.id, entry.error) for entry in response.documents if entry.error]
-    name, first = errors[0]
-    more = f" (and {len(errors) - 1} more documents, each with its error)" if len(errors) > 1 else ""
-    message = f"nothing was parsed; {name}: {first.message}{more}"
-    return ErrorInfo(code=first.code, message=message, retryable=any(error.retryable for _, error in errors))
+    name, first_error = errors[0]
+    suffix = f" (and {len(errors) - 1} more documents, each with its error)" if len(errors) > 1 else ""
+    message = f"nothing was parsed; {name}: {first_error.message}{suffix}"
+    return ErrorInfo(code=first_error.code, message=message, retryable=any(error.retryable for _, error in errors))
 
 
 def coverage(documents: Sequence[DocumentResult]) -> Coverage:

@@ -38,22 +38,22 @@ class WireModel(BaseModel):
         except ValidationError as error:
             if any(problem["type"] != "literal_error" for problem in error.errors()):
                 raise
-            readable = copy.deepcopy(data)
+            readable_data = copy.deepcopy(data)
             for problem in error.errors():
                 *path, name = problem["loc"]
-                del reduce(lambda value, step: value[step], path, readable)[name]
-            return cls.model_validate(readable, strict=False, extra="ignore")
+                del reduce(lambda value, step: value[step], path, readable_data)[name]
+            return cls.model_validate(readable_data, strict=False, extra="ignore")
 
 
 # --------------------------------------------------------------------------- request
 
 
-def _checked_page_ranges(text: str) -> str:
+def _validate_page_ranges(text: str) -> str:
     parse_page_ranges(text)
     return text
 
 
-PageRanges = Annotated[str, AfterValidator(_checked_page_ranges)]
+PageRanges = Annotated[str, AfterValidator(_validate_page_ranges)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ocr_worker.engines.base import Diagnosis, Engine, EngineSpec
 from ocr_worker.engines.embedded.options import EmbeddedOptions
-from ocr_worker.extras import installed_version, not_installed
+from ocr_worker.extras import installed_version, not_installed_message
 from ocr_worker.settings import Settings
 
 
@@ -21,7 +21,7 @@ def _wants_text_layer(options: EmbeddedOptions) -> bool:
 
 
 def _diagnose(settings: Settings) -> Diagnosis:
-    return Diagnosis(remedies=[] if installed_version("rapidocr") else [not_installed("RapidOCR", "embedded")])
+    return Diagnosis(remedies=[] if installed_version("rapidocr") else [not_installed_message("RapidOCR", "embedded")])
 
 
 SPEC = EngineSpec(

@@ -13,7 +13,7 @@ from ocr_worker.engines.base import Diagnosis
 from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.engines.paddleocr_vl.model_server import host_and_port
 from ocr_worker.errors import WeightsMissing
-from ocr_worker.extras import installed_version, not_installed
+from ocr_worker.extras import installed_version, not_installed_message
 from ocr_worker.settings import Settings
 
 
@@ -31,9 +31,9 @@ def examine(settings: Settings) -> Diagnosis:
 def _packages(remedies: list[str]) -> str:
     versions = {name: installed_version(name) for name in ("paddleocr", "paddlex", "paddlepaddle-gpu", "paddlepaddle")}
     if not (versions["paddleocr"] and versions["paddlex"]):
-        remedies.append(f"{not_installed('PaddleOCR', 'paddle')}; or set OCR_ENGINE=embedded")
+        remedies.append(f"{not_installed_message('PaddleOCR', 'paddle')}; or set OCR_ENGINE=embedded")
     elif not (versions["paddlepaddle-gpu"] or versions["paddlepaddle"]):
-        remedies.append(f"{not_installed('Paddle', 'paddle')}; or set OCR_ENGINE=embedded")
+        remedies.append(f"{not_installed_message('Paddle', 'paddle')}; or set OCR_ENGINE=embedded")
     return ", ".join(f"{name} {number}" for name, number in versions.items() if number) or "no Paddle packages"
 
 
