@@ -1,7 +1,7 @@
 """Count what the rules of writing forbid in identifiers and docstrings; fail when a count grows (`make words`).
 
 The rules: values are nouns, never pronouns, participles or verb forms; docstrings begin with what something does or is.
-The counts that are allowed are in `words.json` beside this file. `make words UPDATE=--update` writes the present counts.
+The allowed counts are in `words.json` beside this file. `make words UPDATE=--update` writes the present counts there.
 """
 
 from __future__ import annotations
