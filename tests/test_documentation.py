@@ -10,7 +10,7 @@ import pytest
 
 from ocr_worker.engines.registry import engine_spec, options_models, read_request
 from ocr_worker.errors import error_types
-from ocr_worker.settings import Settings
+from ocr_worker.settings import Settings, variable_name
 from ocr_worker.wire.json_schema import wire_schemas
 from ocr_worker.wire.schema import ParseResponse
 
@@ -54,8 +54,7 @@ def test_the_test_input_is_valid() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     """README's table names every environment variable, and none that does not exist."""
-    aliases = {name: field.validation_alias for name, field in Settings.model_fields.items()}
-    settings = {alias if isinstance(alias, str) else f"OCR_{name.upper()}" for name, alias in aliases.items()}
+    settings = {variable_name(name) for name in Settings.model_fields}
     told = set(re.findall(r"^\| `([A-Z_]+)` \|", README.split("## Settings")[1].split("## ")[0], re.MULTILINE))
     assert told == settings
 

@@ -188,6 +188,14 @@ class ClientSettings(BaseSettings):
     )
 
 
+def variable_name(setting: str, model: type[BaseSettings] = Settings) -> str:
+    """Return the environment variable that a setting is read from. setting: the name of a field of `model`."""
+    alias = model.model_fields[setting].validation_alias
+    if isinstance(alias, AliasChoices):
+        alias = alias.choices[0]
+    return alias if isinstance(alias, str) else f"OCR_{setting.upper()}"
+
+
 def load_client_settings() -> ClientSettings:
     """Return the batch client's settings. Raises SettingsInvalid, naming every variable that is wrong."""
     return _load(ClientSettings)
@@ -202,10 +210,18 @@ def _load(model: type[SettingsModel]) -> SettingsModel:
     try:
         return model()
     except ValidationError as error:
-        problems = "; ".join(f"{_variable(detail['loc'])}: {detail['msg']}" for detail in error.errors())
+        problems = "; ".join(_problem(model, detail["loc"], detail["msg"]) for detail in error.errors())
         raise SettingsInvalid(f"the environment is not valid: {problems}") from None
     except ValueError as error:  # pydantic-settings raises a plain error for a list that is not JSON
         raise SettingsInvalid(f"the environment is not valid: {error}") from None
+
+
+def _problem(model: type[BaseSettings], path: tuple[int | str, ...], text: str) -> str:
+    """Return one problem that pydantic found. path: of a value; empty where several variables contradict each other."""
+    if not path:
+        return text.removeprefix("Value error, ")
+    name = str(path[0])  # an alias is reported as it is, a field without one by its name
+    return f"{variable_name(name, model) if name in model.model_fields else name}: {text}"
 
 
 def is_on_platform() -> bool:
@@ -224,10 +240,6 @@ def keep_logs_from_callers() -> None:
     `auto`, does so if prestart hooks are registered. 1.12.0 ignores the variable.
     """
     os.environ.setdefault("RUNPOD_LOG_CAPTURE", "off")
-
-
-def _variable(path: tuple[int | str, ...]) -> str:
-    return "OCR_" + str(path[0]).upper() if path else "OCR_*"
 
 
 def configure_paddle(settings: Settings) -> None:

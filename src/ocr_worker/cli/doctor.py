@@ -12,7 +12,7 @@ from ocr_worker import __version__
 from ocr_worker.cli import FAILED, OK
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.extras import installed_version, not_installed_message
-from ocr_worker.settings import Settings, load_settings
+from ocr_worker.settings import Settings, load_settings, variable_name
 
 _LIMITS = ("max_source_mb", "max_pages", "max_page_mpx", "page_memory_mb", "engine_timeout_s", "inline_limit_mb")
 _SECRET = re.compile(r"key|token|secret|password")
@@ -48,7 +48,10 @@ def examine(settings: Settings) -> Report:
     lines = [f"ocr-worker {__version__}, engine {settings.engine}", *engine.lines]
     lines += [f"reads {name}: {description}" for name, description in spec.variables.items()]
     lines.append("limits: " + ", ".join(f"{name} {_shown(settings, name)}" for name in _LIMITS))
-    lines += [f"  OCR_{name.upper()}={_shown(settings, name)}" for name in sorted(settings.model_fields_set)]
+    lines += [
+        f"  {variable_name(name, type(settings))}={_shown(settings, name)}"
+        for name in sorted(settings.model_fields_set)
+    ]
     remedies = list(engine.remedies)
     if settings.bucket_endpoint_url and not installed_version("boto3"):
         remedies.append(not_installed_message("boto3, the S3 client,", "s3"))

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.settings import Settings
+from ocr_worker.settings import Settings, variable_name
 from ocr_worker.wire.schema import NonEmpty, ParseOptions
 
 # Pixels of a crop as the vision-language model sees it: the smallest is one 28 x 28 patch, the defaults are PaddleX's.
@@ -90,4 +90,4 @@ def sampling(options: PaddleOcrVlOptions) -> dict[str, float | None]:
 
 
 def _not_loaded_message(name: str) -> str:
-    return f"`{name}` is not loaded here: start the worker with OCR_{name.upper()}=true"
+    return f"`{name}` is not loaded here: start the worker with {variable_name(name)}=true"
