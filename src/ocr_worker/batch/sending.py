@@ -15,7 +15,7 @@ from ocr_worker.batch.model import Document, Job, Json, Slice, SliceRow, Stamp
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
-from ocr_worker.sources.rasterizer.media_type import PDF, media_type
+from ocr_worker.sources.rasterizer.media_type import PDF, detect_media_type
 from ocr_worker.wire.page_ranges import format_page_ranges
 
 _SEVERAL_PAGES = {PDF, "image/tiff"}
@@ -36,7 +36,7 @@ class FileCounter:
     def count(self, path: Path) -> tuple[Stamp, int, str]:
         """Return the file's stamp, its number of pages and its media type. Raises DocumentError, SourceRejected."""
         data = read_file(path)
-        kind = media_type(data)
+        kind = detect_media_type(data)
         stamp = Stamp(len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
         return stamp, self._pages(data) if kind in _SEVERAL_PAGES else 1, kind
 

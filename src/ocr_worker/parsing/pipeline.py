@@ -29,7 +29,7 @@ from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.fetch import Fetcher
-from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
+from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.wire.page_ranges import parse_page_ranges
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
 
@@ -264,7 +264,7 @@ class ParseJob:
                 yield self._submitted(page, kept)
         next(rendered, None)  # the child is told that the document is done
 
-    def _rendered(self, document: RasterDocument) -> Iterator[PageImage | PageFault]:
+    def _rendered(self, document: RasterDocument) -> Iterator[PageImage | FailedPage]:
         pages = iter(document)
         while True:
             with self._stopwatch.measure("rasterize"):
@@ -273,8 +273,8 @@ class ParseJob:
                 return
             yield page
 
-    def _submitted(self, page: PageImage | PageFault, kept: KeptPages) -> PendingPage:
-        if isinstance(page, PageFault):
+    def _submitted(self, page: PageImage | FailedPage, kept: KeptPages) -> PendingPage:
+        if isinstance(page, FailedPage):
             failed = PageOutcome(page.number, page.error)
             return lambda: failed
         future = self._place.submit(page, self._request.options)
