@@ -17,7 +17,7 @@ from ocr_worker.runpod_worker.start_up import StartUp, fail, load_sdk
 
 start_up = StartUp()
 runpod = load_sdk()
-start_up.phase("sdk")
+start_up.end_phase("sdk")
 
 from ocr_worker import log, runpod_sdk  # noqa: E402  (after the clock has started)
 from ocr_worker.delivery import Deliveries  # noqa: E402
@@ -42,18 +42,18 @@ def load() -> tuple[Pipeline, Deliveries]:
 
     Raises OcrWorkerError when the worker cannot start.
     """
-    start_up.phase("imports")
+    start_up.end_phase("imports")
     settings = load_settings()
     log.configure(settings.log_level)
     # In a dry run the SDK would print the whole answer beside our summary of it.
     runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if on_platform() else "WARN")
     deliveries = Deliveries(settings)
     deliveries.start()
-    start_up.phase("bucket")
+    start_up.end_phase("bucket")
     pipeline = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
     for phase, seconds in pipeline.start().items():
-        start_up.phase(phase, seconds)
-    start_up.ready(settings.init_timeout_s)
+        start_up.end_phase(phase, seconds)
+    start_up.log_ready(settings.init_timeout_s)
     if on_platform():
         Recycling(settings, lambda: pipeline.engine.pages_read, drain.request).start()
     return pipeline, deliveries
@@ -65,7 +65,7 @@ async def handler(job: dict[str, Any]) -> Answer:
         async with Progress(job) as progress:
             answer = await host.answer(job, deliveries, progress.on_page)
     finally:
-        is_last = await drain.asks_for_replacement()
+        is_last = await drain.is_last_response()
     return runpod_sdk.with_replacement(answer) if is_last else answer
 
 
@@ -74,13 +74,13 @@ async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[Answer]:
     stream = PageStream(int(pipeline.settings.inline_limit_mb * MEGABYTE * 0.9))
     answering = asyncio.ensure_future(host.answer(job, deliveries, stream.on_page, is_streamed=True))
     try:
-        async for chunk in stream.until(answering):
+        async for chunk in stream.page_chunks(answering):
             yield chunk
     finally:
         answering.cancel()
-        if await drain.asks_for_replacement():
+        if await drain.is_last_response():
             runpod_sdk.replace_after_stream(endpoint)
-    yield stream.last(answering.result())
+    yield stream.last_chunk(answering.result())
 
 
 endpoint: dict[str, Any] = {
@@ -100,7 +100,7 @@ except Exception as error:
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
     if not on_platform():
-        endpoint["handler"] = dry_run.shown(handler)  # the SDK would not run a generator here
+        endpoint["handler"] = dry_run.print_responses(handler)  # the SDK would not run a generator here
     runpod.serverless.start(endpoint)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told twice to stop, we still leave in order
     pipeline.close()
