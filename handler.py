@@ -17,7 +17,7 @@ from ocr_worker.runpod_worker.start_up import StartUp, fail, load_sdk
 
 start_up = StartUp()
 runpod = load_sdk()
-start_up.phase("sdk")
+start_up.end_phase("sdk")
 
 from ocr_worker import log, runpod_sdk  # noqa: E402  (after `start_up` has started its clock)
 from ocr_worker.delivery import Deliveries  # noqa: E402
@@ -42,18 +42,18 @@ def load() -> tuple[Pipeline, Deliveries]:
 
     Raises OcrWorkerError when the worker cannot start.
     """
-    start_up.phase("imports")
+    start_up.end_phase("imports")
     settings = load_settings()
     log.configure(settings.log_level)
     # In a dry run the SDK would print the complete response beside our summary of it.
     runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if is_on_platform() else "WARN")
     deliveries = Deliveries(settings)
     deliveries.start()
-    start_up.phase("bucket")
+    start_up.end_phase("bucket")
     pipeline = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
     for phase, seconds in pipeline.start().items():
-        start_up.phase(phase, seconds)
-    start_up.ready(settings.init_timeout_s)
+        start_up.end_phase(phase, seconds)
+    start_up.log_ready(settings.init_timeout_s)
     if is_on_platform():
         Recycling(settings, lambda: pipeline.engine.pages_read, drain.request).start()
     return pipeline, deliveries
@@ -65,7 +65,7 @@ async def handler(job: dict[str, Any]) -> JsonObject:
         async with Progress(job) as progress:
             response = await host.answer(job, deliveries, progress.on_page)
     finally:
-        is_last = await drain.asks_for_replacement()
+        is_last = await drain.is_last_response()
     return runpod_sdk.with_replacement(response) if is_last else response
 
 
@@ -74,13 +74,13 @@ async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[JsonObject]:
     stream = PageStream(int(pipeline.settings.inline_limit_mb * MEGABYTE * 0.9))
     job_future = asyncio.ensure_future(host.answer(job, deliveries, stream.on_page, is_streamed=True))
     try:
-        async for chunk in stream.until(job_future):
+        async for chunk in stream.page_chunks(job_future):
             yield chunk
     finally:
         job_future.cancel()
-        if await drain.asks_for_replacement():
+        if await drain.is_last_response():
             runpod_sdk.replace_after_stream(endpoint)
-    yield stream.last(job_future.result())
+    yield stream.last_chunk(job_future.result())
 
 
 endpoint: dict[str, Any] = {
@@ -100,7 +100,7 @@ except Exception as error:
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
     if not is_on_platform():
-        endpoint["handler"] = dry_run.shown(handler)  # the SDK would not run a generator here
+        endpoint["handler"] = dry_run.print_responses(handler)  # the SDK would not run a generator here
     runpod.serverless.start(endpoint)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the orderly exit
     pipeline.close()

@@ -22,8 +22,8 @@ from ocr_worker.engines.registry import engine_spec
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.sources.rasterizer import RasterRequest, child
-from ocr_worker.sources.rasterizer.document import text_line
-from ocr_worker.sources.rasterizer.media_type import media_type
+from ocr_worker.sources.rasterizer.document import make_text_line
+from ocr_worker.sources.rasterizer.media_type import detect_media_type
 from ocr_worker.wire.schema import Block, EngineInfo, ParseOptions
 
 TOLD = "seconds: "
@@ -73,11 +73,11 @@ timed = EngineSpec(name="timed", options=ParseOptions, builder=lambda settings: 
 def ready_pages(data: bytes, options: ParseOptions, settings: Settings, layer: bool) -> list[PageImage]:
     """The document's pages, rendered in this process by what renders them in the worker's children."""
     request = RasterRequest(None, None, options.dpi or 144, int(settings.max_page_mpx * 1e6), settings.max_pages, layer)
-    document = child.opened(media_type(data), data, request)
+    document = child.open_document(detect_media_type(data), data, request)
     pages = []
     for number in range(1, document.page_count + 1):
         page = document.render(number)
-        lines = None if page.text_lines is None else tuple(text_line(*line) for line in page.text_lines)
+        lines = None if page.text_lines is None else tuple(make_text_line(*line) for line in page.text_lines)
         pages.append(PageImage(number, page.pixels, page.dpi, text_lines=lines))
     return pages
 

@@ -18,16 +18,16 @@ pytestmark = pytest.mark.process
 
 def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """All pages are parsed, so the document carries no error."""
-    ask = RasterDocument._ask
+    ask = RasterDocument._request_page
 
     def dying(self: RasterDocument, index: int) -> None:
         if index == len(self.numbers):
-            os.kill(self._child.pid, signal.SIGKILL)
-            while self._child.is_alive():
+            os.kill(self._process.pid, signal.SIGKILL)
+            while self._process.is_alive():
                 pass
         ask(self, index)
 
-    monkeypatch.setattr(RasterDocument, "_ask", dying)
+    monkeypatch.setattr(RasterDocument, "_request_page", dying)
     pipeline = Pipeline(Settings(engine="support.doubles:reading"))
     pipeline.start()
     (document,) = pipeline.job(read_request(request(pdf([WHITE] * 2)), pipeline.spec), "job").run().documents

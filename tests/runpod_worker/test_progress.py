@@ -47,12 +47,12 @@ def test_a_dry_run_has_nobody_to_tell(tmp_path: Path) -> None:
 def test_the_word_before_the_end_is_not_said() -> None:
     """No page yet: opening. Half of them: parsing. When the rest takes less than a pause, nothing."""
     progress = Progress({"id": "a"})
-    assert progress.told(6) == {"stage": "opening", "pages_done": 0}
+    assert progress.message(6) == {"stage": "opening", "pages_done": 0}
     page = PageResult(page=1, status="succeeded")
     for _ in range(5):
         progress.on_page("a", 10, page)
-    assert progress.told(10) == {"stage": "parsing", "pages_done": 5, "pages_expected": 10}
-    assert progress.told(4) is None
+    assert progress.message(10) == {"stage": "parsing", "pages_done": 5, "pages_expected": 10}
+    assert progress.message(4) is None
     for _ in range(5):
         progress.on_page("a", 10, page)
-    assert progress.told(100) is None
+    assert progress.message(100) is None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.runpod_worker.recycling import Recycling, Trend
+from ocr_worker.runpod_worker.recycling import MemoryTrend, Recycling
 from ocr_worker.settings import Settings
 from support import doubles
 from support.drawing import WHITE, png, request, tiff
@@ -21,7 +21,7 @@ LIMIT = 1000e6
 
 def looks(used: list[float]) -> list[str | None]:
     """What the trend says to each look, one every two seconds."""
-    trend = Trend(LIMIT)
+    trend = MemoryTrend(LIMIT)
     return [trend.reason(2.0 * index, one) for index, one in enumerate(used)]
 
 

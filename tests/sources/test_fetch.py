@@ -17,7 +17,7 @@ from runpod.serverless.utils import rp_ssrf
 
 from ocr_worker import threads
 from ocr_worker.errors import Cancelled, OcrWorkerError
-from ocr_worker.sources.fetch import Fetcher, shown
+from ocr_worker.sources.fetch import Fetcher, redact_url
 from ocr_worker.wire.schema import DocumentRequest
 from support.http_handler import Answering
 from support.waiting import PATIENCE_S
@@ -305,5 +305,6 @@ def test_a_download_that_begins_after_it_was_given_up_ends(
 def test_a_shown_url_has_no_secret() -> None:
     """Scheme, host, port and path are shown; credentials, query and fragment are not."""
     assert (
-        shown(f"https://user:{SECRET}@h.example:8443/a/b.pdf?sig={SECRET}#{SECRET}") == "https://h.example:8443/a/b.pdf"
+        redact_url(f"https://user:{SECRET}@h.example:8443/a/b.pdf?sig={SECRET}#{SECRET}")
+        == "https://h.example:8443/a/b.pdf"
     )

@@ -41,7 +41,7 @@ from ocr_worker.batch.model import (
     State,
 )
 from ocr_worker.errors import BatchUnusable
-from ocr_worker.sources.fetch import shown
+from ocr_worker.sources.fetch import redact_url
 from ocr_worker.wire.page_ranges import format_page_ranges, parse_page_ranges, select_pages
 from ocr_worker.wire.schema import ErrorInfo
 
@@ -514,7 +514,7 @@ class Ledger(Database):
         return [
             DocumentSummary(
                 name=name,
-                source=shown(source) if is_url(source) else source,
+                source=redact_url(source) if is_url(source) else source,
                 status=status,
                 pages_expected=pages_expected,
                 pages_parsed=counts.get(document, (0, 0))[0],

@@ -20,7 +20,7 @@ from ocr_worker.batch.model import BatchDocument, BatchJob, Json, Slice, SliceRo
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
-from ocr_worker.sources.rasterizer.media_type import PDF, media_type
+from ocr_worker.sources.rasterizer.media_type import PDF, detect_media_type
 from ocr_worker.wire.page_ranges import format_page_ranges
 
 _SEVERAL_PAGES = {PDF, "image/tiff"}
@@ -41,7 +41,7 @@ class FileCounter:
     def count(self, path: Path) -> tuple[Stamp, int, str]:
         """Return the file's stamp, its number of pages and its media type. Raises DocumentError, SourceRejected."""
         data = read_file(path)
-        content_type = media_type(data)
+        content_type = detect_media_type(data)
         stamp = Stamp(len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
         return stamp, self._pages(data) if content_type in _SEVERAL_PAGES else 1, content_type
 

@@ -32,7 +32,7 @@ from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.fetch import Fetcher
-from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest
+from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.wire.page_ranges import parse_page_ranges
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
 
@@ -277,7 +277,7 @@ class ParseJob:
                 yield self._submit(page, checkpoint)
         next(page_images, None)  # tells the rasterizer process that the document is done
 
-    def _page_images(self, document: RasterDocument) -> Iterator[PageImage | PageFault]:
+    def _page_images(self, document: RasterDocument) -> Iterator[PageImage | FailedPage]:
         pages = iter(document)
         while True:
             with self._stopwatch.measure("rasterize"):
@@ -286,8 +286,8 @@ class ParseJob:
                 return
             yield page
 
-    def _submit(self, page: PageImage | PageFault, checkpoint: DocumentCheckpoint) -> PendingPage:
-        if isinstance(page, PageFault):
+    def _submit(self, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint) -> PendingPage:
+        if isinstance(page, FailedPage):
             failure = PageOutcome(page.number, page.error)
             return lambda: failure
         future = self._scheduled_job.submit(page, self._request.options)

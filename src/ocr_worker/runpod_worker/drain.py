@@ -1,10 +1,10 @@
-"""The gate between the SDK and the queue: how many jobs are taken at once, and leaving in order, that is, stop taking
-jobs first, answer every admitted one, then ask the platform for a replacement.
+"""The gate between the SDK and the queue: it limits the jobs that run at the same time, and it drains the worker.
 
-The SDK does not drain: asked to refresh, it goes on taking jobs. And a loop that has as many jobs as it may take looks
-again only after a second, so that short jobs leave the engine idle. Its one seam is the function that fetches jobs, so
-the gate stands there (`runpod_sdk.wrap_job_fetcher`): the SDK is told a concurrency that it never reaches
-(`runpod_sdk.unreachable_concurrency`), and the gate opens as soon as a job is answered.
+To drain means: stop fetching jobs, answer every admitted one, then ask the platform for a replacement. The SDK does not
+drain: it continues to fetch jobs after a request to refresh. And when its loop has as many jobs as it may fetch, it
+checks again only after a second, so that short jobs leave the engine idle. Its only extension point is the function
+that fetches jobs, so the gate wraps that one (`runpod_sdk.wrap_job_fetcher`). The SDK gets a concurrency that it never
+reaches (`runpod_sdk.unreachable_concurrency`), and the gate opens as soon as a job is answered.
 """
 
 from __future__ import annotations
@@ -22,71 +22,75 @@ from ocr_worker.runpod_sdk import FetchJobs, JobDict
 log = logging.getLogger(__name__)
 
 _PAUSE_S = 0.05
-_LOOK_EVERY_S = 0.01
-_HOLD_S = 1.0  # then the SDK looks whether it is to end
+_CHECK_EVERY_S = 0.01
+_HOLD_S = 1.0  # after which the SDK checks whether it must end
 
 
 class Drain:
-    """Counts what was taken and what was answered. All but `request` runs on the SDK's event loop."""
+    """The gate of one worker, with counts of jobs. Every method except `request` runs on the SDK's event loop."""
 
     def __init__(self) -> None:
-        self.requested = False
-        self._taken = 0
-        self._answered = 0
-        self._polling = False
+        self.is_requested = False
+        self._jobs_fetched = 0
+        self._jobs_answered = 0
+        self._is_fetching = False
 
     def request(self, reason: str) -> None:
-        """From now on no job is taken. May be called from any thread, and more than once."""
-        if not self.requested:
-            self.requested = True
+        """Stop fetching jobs from now on. May be called on any thread, and more than once."""
+        if not self.is_requested:
+            self.is_requested = True
             event(log, "drain", reason=reason)
 
     def install(self, jobs_at_once: Callable[[], int]) -> None:
-        """Put the gate between the SDK's loop and its fetching of jobs; before `runpod.serverless.start`.
+        """Put the gate between the SDK's loop and its job fetcher. Call before `runpod.serverless.start`.
 
-        jobs_at_once: asked when the loop runs, which it does not in a worker that could not be loaded.
+        jobs_at_once: called while the loop runs, which never happens in a worker that could not be loaded.
         """
-        runpod_sdk.wrap_job_fetcher(lambda fetch_jobs: self._gated(fetch_jobs, jobs_at_once))
+        runpod_sdk.wrap_job_fetcher(lambda fetch_jobs: self._wrap(fetch_jobs, jobs_at_once))
 
-    def _gated(self, fetch_jobs: FetchJobs, jobs_at_once: Callable[[], int]) -> FetchJobs:
-        async def gated(session: Any, wanted: int) -> list[JobDict] | None:
-            room = await self._room(jobs_at_once())
-            if self.requested:
-                self._leave_if_idle()
+    def _wrap(self, fetch_jobs: FetchJobs, jobs_at_once: Callable[[], int]) -> FetchJobs:
+        async def fetch_through_gate(session: Any, number_of_jobs: int) -> list[JobDict] | None:
+            free_places = await self._wait_for_free_places(jobs_at_once())
+            if self.is_requested:
+                self._stop_if_idle()
                 await asyncio.sleep(_PAUSE_S)
-            if self.requested or room <= 0:
+            if self.is_requested or free_places <= 0:
                 return None
-            self._polling = True
+            self._is_fetching = True
             try:
-                jobs = await fetch_jobs(session, min(wanted, room))
+                jobs = await fetch_jobs(session, min(number_of_jobs, free_places))
             finally:
-                self._polling = False
-            self._taken += len(jobs or ())
+                self._is_fetching = False
+            self._jobs_fetched += len(jobs or ())
             return jobs
 
-        return gated
+        return fetch_through_gate
 
-    async def _room(self, jobs_at_once: int) -> int:
-        """How many jobs may be taken; waits a moment while there is no room."""
+    async def _wait_for_free_places(self, jobs_at_once: int) -> int:
+        """Return how many jobs may be fetched, after waiting up to a second for a free place."""
         deadline = time.monotonic() + _HOLD_S
-        while (room := jobs_at_once - runpod_sdk.jobs_in_progress()) <= 0:
-            if self.requested or time.monotonic() >= deadline:
+        while (free_places := jobs_at_once - runpod_sdk.jobs_in_progress()) <= 0:
+            if self.is_requested or time.monotonic() >= deadline:
                 break
-            await asyncio.sleep(_LOOK_EVERY_S)
-        return room
+            await asyncio.sleep(_CHECK_EVERY_S)
+        return free_places
 
-    async def asks_for_replacement(self) -> bool:
-        """Called by each job once, just before it answers: whether its answer is the last and asks to be replaced."""
-        self._answered += 1
-        if not self.requested or self._polling or self._answered < self._taken:
+    async def is_last_response(self) -> bool:
+        """Count a response, and return whether it is the worker's last, which must ask for a replacement.
+
+        Call once per job, just before its response is returned. In the case of the last one, it waits until all other
+        responses are posted.
+        """
+        self._jobs_answered += 1
+        if not self.is_requested or self._is_fetching or self._jobs_answered < self._jobs_fetched:
             return False
-        # Neighbours have their answers but may still be posting them, and we may be stopped as soon as we ask.
+        # Other jobs may still be posting their responses, and the platform may stop us as soon as we ask.
         while runpod_sdk.jobs_in_progress() > 1:
             await asyncio.sleep(_PAUSE_S)
-        event(log, "replacement", answered=self._answered)
+        event(log, "replacement", answered=self._jobs_answered)
         return True
 
-    def _leave_if_idle(self) -> None:
-        """No job is left whose answer could ask: end, and the platform starts the container again."""
+    def _stop_if_idle(self) -> None:
+        """End the loop when no job is left whose response could ask; the platform then restarts the container."""
         if runpod_sdk.jobs_in_progress() == 0:
             runpod_sdk.stop_fetching()

@@ -1,4 +1,8 @@
-"""What a person sees of a dry run: the Markdown, one line that sums it up, and where the whole answer lies."""
+"""The output of a dry run, that is, of `python handler.py` without an endpoint.
+
+A person sees the Markdown of each document, a line that summarizes the response, and the path of `answer.json`, which
+holds the whole response.
+"""
 
 from __future__ import annotations
 
@@ -9,47 +13,50 @@ from typing import Any
 
 from ocr_worker.wire.response import JsonObject
 
-ANSWER = Path("answer.json")
+RESPONSE_FILE = Path("answer.json")
 
 Handler = Callable[[dict[str, Any]], Awaitable[JsonObject]]
 
 
-def shown(handler: Handler) -> Handler:
-    """`handler`, whose answer is also printed and written to `answer.json`; the SDK then sets the exit code."""
+def print_responses(handler: Handler) -> Handler:
+    """Return a handler that also prints each response of `handler` and writes it to `answer.json`.
 
-    async def showing(job: dict[str, Any]) -> JsonObject:
-        answer = await handler(job)
-        ANSWER.write_text(json.dumps(answer, ensure_ascii=False, indent=2), encoding="utf-8")
-        print(summary(answer))
-        return answer
+    The SDK then sets the exit code from the response.
+    """
 
-    return showing
+    async def printing_handler(job: dict[str, Any]) -> JsonObject:
+        response = await handler(job)
+        RESPONSE_FILE.write_text(json.dumps(response, ensure_ascii=False, indent=2), encoding="utf-8")
+        print(summarize(response))
+        return response
 
-
-def summary(answer: JsonObject) -> str:
-    """The answer for a terminal: each document's Markdown and errors, then one line that sums it up."""
-    parts = [text for document in answer.get("documents", []) for text in _document(document)]
-    if "coverage" in answer and "engine" in answer:
-        parts.append(_closing(answer))
-    if "error" in answer:
-        parts.append(f"failed: {answer['error']}")
-    return "\n\n".join([*parts, f"The whole answer: {ANSWER.resolve()}"])
+    return printing_handler
 
 
-def _document(document: dict[str, Any]) -> list[str]:
-    faults = [document["error"]] if "error" in document else []
-    faults += [page["error"] | {"page": page["page"]} for page in document["pages"] if "error" in page]
-    told = [f"{document['id']}: {_where(fault)}{fault['code']}: {fault['message']}" for fault in faults]
-    return [text for text in (document.get("markdown"), "\n".join(told)) if text]
+def summarize(response: JsonObject) -> str:
+    """Return the response as text for a terminal: each document's Markdown and errors, then a line of summary."""
+    parts = [text for document in response.get("documents", []) for text in _document_texts(document)]
+    if "coverage" in response and "engine" in response:
+        parts.append(_summary_line(response))
+    if "error" in response:
+        parts.append(f"failed: {response['error']}")
+    return "\n\n".join([*parts, f"The whole answer: {RESPONSE_FILE.resolve()}"])
 
 
-def _where(fault: dict[str, Any]) -> str:
-    return f"page {fault['page']}: " if "page" in fault else ""
+def _document_texts(document: dict[str, Any]) -> list[str]:
+    errors = [document["error"]] if "error" in document else []
+    errors += [page["error"] | {"page": page["page"]} for page in document["pages"] if "error" in page]
+    lines = [f"{document['id']}: {_page_prefix(error)}{error['code']}: {error['message']}" for error in errors]
+    return [text for text in (document.get("markdown"), "\n".join(lines)) if text]
 
 
-def _closing(answer: JsonObject) -> str:
-    counts, engine = answer["coverage"], answer["engine"]
-    parsed, expected = counts["pages_parsed"], counts["pages_expected"]
+def _page_prefix(error: dict[str, Any]) -> str:
+    return f"page {error['page']}: " if "page" in error else ""
+
+
+def _summary_line(response: JsonObject) -> str:
+    coverage, engine = response["coverage"], response["engine"]
+    parsed, expected = coverage["pages_parsed"], coverage["pages_expected"]
     pages = f"{parsed} page{'s' * (parsed != 1)}" if parsed == expected else f"{parsed} of {expected} pages"
-    who = f"{engine['name']} {engine['version']} ({engine['backend']})"
-    return f"--- {answer['status']}: {pages} parsed in {answer['timing']['total']:.1f} s by {who}"
+    engine_name = f"{engine['name']} {engine['version']} ({engine['backend']})"
+    return f"--- {response['status']}: {pages} parsed in {response['timing']['total']:.1f} s by {engine_name}"

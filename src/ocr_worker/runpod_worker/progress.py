@@ -1,8 +1,8 @@
-"""Words on a job's progress, for those who look at `/status` meanwhile.
+"""Progress of a running job, which callers see in `/status`.
 
-The SDK's own `progress_update` posts from a thread nobody waits for, and a late word can land after the final answer
-and put the job back in progress. So a task of the job posts the words (`runpod_sdk.post_progress`), and the job waits
-for the last before it answers.
+The SDK's own `progress_update` posts from a thread that nobody waits for. A late message can then arrive after the
+final response and put the job back in progress. Here, a task of the job posts the messages by
+`runpod_sdk.post_progress`, and the job waits for the last one before it answers.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ _POST_S = 5.0
 
 
 class Progress:
-    """An async context manager around a job; counts its pages and posts how many there are."""
+    """The progress of one job: an async context manager that counts the job's pages and posts the counts."""
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         self._job = job
         self._lock = threading.Lock()
-        self._expected: dict[str, int] = {}
-        self._done = 0
-        self._began = time.monotonic()
-        self._over = asyncio.Event()
+        self._pages_expected: dict[str, int] = {}
+        self._pages_done = 0
+        self._start_time = time.monotonic()
+        self._end = asyncio.Event()
 
     def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
         """Count a page. See `OnPage`."""
         with self._lock:
-            self._expected[document_id] = pages_expected
-            self._done += 1
+            self._pages_expected[document_id] = pages_expected
+            self._pages_done += 1
 
     async def __aenter__(self) -> Progress:
-        self._telling = asyncio.create_task(self._tell())
+        self._post_task = asyncio.create_task(self._post_messages())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        await self._telling
+        self._end.set()
+        await self._post_task
 
-    async def _tell(self) -> None:
-        last = None
+    async def _post_messages(self) -> None:
+        last_message = None
         if not is_on_platform():
-            return  # in a dry run there is nobody to tell
+            return  # a dry run has no endpoint to post to
         while not await self._ends_within(_EVERY_S):
-            told = self.told(time.monotonic() - self._began)
-            if told and told != last:
-                await _post(self._job, told)
-                last = told
+            message = self.message(time.monotonic() - self._start_time)
+            if message and message != last_message:
+                await _post(self._job, message)
+                last_message = message
 
     async def _ends_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._over.wait(), seconds)
+            await asyncio.wait_for(self._end.wait(), seconds)
         except TimeoutError:
             return False
         return True
 
-    def told(self, elapsed_s: float) -> dict[str, Any] | None:
-        """The word after so many seconds; None near the end, where the answer itself is the better word."""
+    def message(self, elapsed_s: float) -> dict[str, Any] | None:
+        """Return the message to post `elapsed_s` after the start; None when the response is due within 5 s."""
         with self._lock:
-            done, expected = self._done, sum(self._expected.values())
+            done, expected = self._pages_done, sum(self._pages_expected.values())
         if not done:
             return {"stage": "opening", "pages_done": 0}
         if (expected - done) * elapsed_s / done < _EVERY_S:
@@ -77,8 +77,8 @@ class Progress:
         return {"stage": "parsing", "pages_done": done, "pages_expected": expected}
 
 
-async def _post(job: Mapping[str, Any], told: dict[str, Any]) -> None:
+async def _post(job: Mapping[str, Any], message: dict[str, Any]) -> None:
     try:
-        await asyncio.wait_for(runpod_sdk.post_progress(job, told), _POST_S)
+        await asyncio.wait_for(runpod_sdk.post_progress(job, message), _POST_S)
     except TimeoutError:
-        return  # a word less; the answer must not wait for it
+        return  # the message is dropped: the response must not wait for it

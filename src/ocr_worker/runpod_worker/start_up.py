@@ -1,4 +1,7 @@
-"""The start of a worker: the SDK imported fast, its phases timed, and its failure told to whoever can read it."""
+"""The start of a worker: a fast import of the SDK, the time of each phase, and the report of a failure.
+
+A failure is reported where its reader looks: on the platform in the endpoint's console, in a dry run on stderr.
+"""
 
 from __future__ import annotations
 
@@ -24,47 +27,53 @@ def load_sdk() -> Any:
 
 
 class StartUp:
-    """Seconds of each phase since the process began."""
+    """The phases of the start, with the seconds of each, since the process began."""
 
     def __init__(self) -> None:
-        self._began = _process_start()
-        self._last = self._began
+        self._start_time = _process_start()
+        self._phase_start = self._start_time
         self.seconds: dict[str, float] = {}
 
-    def phase(self, name: str, seconds: float | None = None) -> None:
-        """Ends a phase: what passed since the last one, or what was measured elsewhere."""
+    def end_phase(self, name: str, seconds: float | None = None) -> None:
+        """Record a phase that ends now, with the time since the last one ended, or with `seconds` if given."""
         now = _now()
-        self.seconds[name] = now - self._last if seconds is None else seconds
-        self._last = now
+        self.seconds[name] = now - self._phase_start if seconds is None else seconds
+        self._phase_start = now
 
-    def ready(self, limit_s: float) -> None:
-        """The one line about the start, and a warning when it took half of what the platform allows."""
-        total = _now() - self._began
+    def log_ready(self, limit_s: float) -> None:
+        """Log the phases in one line, and a warning when the start took more than half of `limit_s`.
+
+        limit_s: seconds that the platform allows for a start.
+        """
+        total = _now() - self._start_time
         event(log, "ready", **self.seconds, total=total)
         if total > limit_s / 2:
             log.warning("the start took %.0f s of the %.0f s that the platform allows", total, limit_s)
 
 
 def _now() -> float:
-    """Seconds since the machine's boot, the clock of `_process_start`."""
+    """Return the seconds since the machine's boot, on the clock of `_process_start`."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _process_start() -> float:
-    """When this process began, to a hundredth of a second; psutil's answer may be a second off."""
+    """Return the start of this process, to a hundredth of a second; psutil's value may be wrong by a second."""
     fields_after_name = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return int(fields_after_name[19]) / os.sysconf("SC_CLK_TCK")  # field 22, starttime: man 5 proc
 
 
 def fail(error: Exception) -> None:
-    """The worker cannot start. In a dry run: the reason on stderr, exit code 1. On the platform: the reason is raised
-    again by a fitness check, the only place from which the platform gets it; the SDK then ends the process."""
+    """Report that the worker cannot start because of `error`.
+
+    In a dry run, print the message on stderr and exit with code 1. On the platform, register a fitness check that
+    raises the message: a failed start reaches the platform only by a fitness check. The SDK then ends the process.
+    """
     if isinstance(error, OcrWorkerError):
-        reason = f"{error.code}: {error}"
+        message = f"{error.code}: {error}"
     else:
         log.error("the worker cannot start", exc_info=error)
-        reason = f"INTERNAL: the worker cannot start ({type(error).__name__}); the log has the details"
+        message = f"INTERNAL: the worker cannot start ({type(error).__name__}); the log has the details"
     if not is_on_platform():
-        print(reason, file=sys.stderr)
+        print(message, file=sys.stderr)
         raise SystemExit(1)
-    runpod_sdk.report_failed_start(reason)
+    runpod_sdk.report_failed_start(message)

@@ -1,1 +1,4 @@
-"""From a source to page images: bytes are fetched, then rendered in disposable child processes."""
+"""Sources: the way from a source in a request to page images.
+
+`fetch` gets a document's bytes. `rasterizer` then renders them in disposable processes. No engine is involved here.
+"""

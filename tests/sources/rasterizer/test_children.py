@@ -50,7 +50,7 @@ def test_a_child_that_dies_costs_its_document(signal_number: int, error: type[Oc
     pool = pool_of()
     try:
         with pool.open(GOOD, request()) as document:
-            os.kill(document._child.pid, signal_number)
+            os.kill(document._process.pid, signal_number)
             with pytest.raises(error):
                 list(document)
         assert read(pool) == 3
@@ -63,7 +63,7 @@ def test_a_child_that_hangs_is_given_up_after_its_time() -> None:
     pool = pool_of(timeout=3)
     try:
         with pool.open(GOOD, request()) as document:
-            os.kill(document._child.pid, signal.SIGSTOP)
+            os.kill(document._process.pid, signal.SIGSTOP)
             with pytest.raises(RasterizerTimedOut):
                 list(document)
         assert read(pool) == 3
@@ -94,7 +94,7 @@ def test_a_document_that_hangs_does_not_hold_up_another() -> None:
     pool = pool_of(workers=2)
     try:
         with pool.open(GOOD, request()) as stuck:
-            os.kill(stuck._child.pid, signal.SIGSTOP)
+            os.kill(stuck._process.pid, signal.SIGSTOP)
             assert read(pool) == 3
     finally:
         pool.close()
@@ -113,7 +113,7 @@ def test_waiting_for_a_child_ends_when_the_job_is_cancelled() -> None:
         pool.close()
 
 
-def test_leaving_a_document_early_frees_its_child() -> None:
+def test_leaving_a_document_early_frees_its_process() -> None:
     """A document of which only one page was wanted gives its place back."""
     pool = pool_of()
     try:

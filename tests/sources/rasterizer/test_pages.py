@@ -13,7 +13,7 @@ from pypdfium2 import PdfiumError
 
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.pages import PageImage, Pixels
-from ocr_worker.sources.rasterizer import PageFault, RasterDocument, RasterPool, RasterRequest, pdf
+from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest, pdf
 from support import files
 from support.files import RED, request, saved
 from support.waiting import PATIENCE_S
@@ -28,7 +28,7 @@ def pool() -> Iterator[RasterPool]:
     pool.close()
 
 
-def rendered(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> list[PageImage | PageFault]:
+def rendered(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> list[PageImage | FailedPage]:
     with pool.open(data, asked or request()) as document:
         return list(document)
 
@@ -54,7 +54,7 @@ def code_of(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -
         page = rendered(pool, data, asked)[0]
     except OcrWorkerError as error:
         return error.code
-    return page.error.code if isinstance(page, PageFault) else "read"
+    return page.error.code if isinstance(page, FailedPage) else "read"
 
 
 def codes(warned: RasterDocument | PageImage) -> list[str]:
@@ -217,8 +217,8 @@ def test_a_truncated_pdf_is_read_or_corrupt_never_encrypted(pool: RasterPool) ->
 def test_a_stale_password_error_is_not_believed() -> None:
     """PDFium's last error may be an earlier file's: only a file that says it is encrypted is called so."""
     stale = PdfiumError("Incorrect password error", err_code=pdfium_c.FPDF_ERR_PASSWORD)
-    assert pdf._reason(stale, b"%PDF-1.7 broken", None).code == "DOCUMENT_CORRUPT"
-    assert pdf._reason(stale, b"%PDF-1.7 /Encrypt 5 0 R", None).code == "DOCUMENT_ENCRYPTED"
+    assert pdf._open_error(stale, b"%PDF-1.7 broken", None).code == "DOCUMENT_CORRUPT"
+    assert pdf._open_error(stale, b"%PDF-1.7 /Encrypt 5 0 R", None).code == "DOCUMENT_ENCRYPTED"
 
 
 def test_a_password_opens_and_a_wrong_one_does_not(pool: RasterPool) -> None:
@@ -246,7 +246,7 @@ def test_one_page_too_large_costs_that_page(pool: RasterPool) -> None:
         b"/MediaBox [0 0 200 100]", b"/MediaBox [0 0 90000000 90000000]", 1
     )
     pages = rendered(pool, data)
-    assert [type(page) for page in pages] == [PageFault, PageImage, PageImage]
+    assert [type(page) for page in pages] == [FailedPage, PageImage, PageImage]
 
 
 # --------------------------------------------------------------------------- text layer

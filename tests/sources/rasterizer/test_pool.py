@@ -15,7 +15,7 @@ from ocr_worker import threads
 from ocr_worker.errors import RasterizerCrashed
 from ocr_worker.sources.rasterizer import RasterPool
 from ocr_worker.sources.rasterizer import pool as module
-from ocr_worker.sources.rasterizer.process import ChildProcess
+from ocr_worker.sources.rasterizer.process import RasterizerProcess
 from support import files
 from support.files import RED, request
 from support.interleaving import WatchedLock, meanwhile
@@ -55,10 +55,10 @@ def test_two_starts_that_fail_at_once_count_twice(monkeypatch: pytest.MonkeyPatc
 def test_a_child_that_starts_while_the_pool_closes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool that is closed in the midst of a start leaves no child behind, however fast the child is ready."""
     pool = pool_of(0)
-    made: list[ChildProcess] = []
+    made: list[RasterizerProcess] = []
     waits: list[Future[Any]] = []
 
-    class Interrupted(ChildProcess):
+    class Interrupted(RasterizerProcess):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             select.select([self._stdout], [], [])  # it is ready before anybody awaits it
@@ -71,9 +71,9 @@ def test_a_child_that_starts_while_the_pool_closes_is_ended(monkeypatch: pytest.
         waits.append(real_start(function, name))
         return waits[-1]
 
-    monkeypatch.setattr(module, "ChildProcess", Interrupted)
+    monkeypatch.setattr(module, "RasterizerProcess", Interrupted)
     monkeypatch.setattr(threads, "start", start)
-    pool._start_another()
+    pool._start_process()
     for wait in waits:
         wait.result()
     assert not made[0].is_alive()
@@ -94,22 +94,22 @@ def test_closing_the_pool_leaves_a_reader_its_pipes() -> None:
         return False
 
     with pool.open(PAGES, request()) as document:
-        os.kill(document._child.pid, signal.SIGSTOP)
-        document._cancelled = close
+        os.kill(document._process.pid, signal.SIGSTOP)
+        document._is_cancelled = close
         with pytest.raises(RasterizerCrashed):
             list(document)
     assert closed
-    assert not document._child.is_alive()
-    assert pool._children == set()
+    assert not document._process.is_alive()
+    assert pool._processes == set()
 
 
 def test_a_closed_pool_keeps_no_idle_child() -> None:
     """Children that wait for a document end with the pool, and one that comes back later is not kept."""
     pool = pool_of(2)
-    idle, late = (pool.open(PAGES, request())._child for _ in range(2))
+    idle, late = (pool.open(PAGES, request())._process for _ in range(2))
     pool._release(idle, True)
     pool.close()
     pool._release(late, True)
     assert not idle.is_alive()
     assert not late.is_alive()
-    assert pool._children == set()
+    assert pool._processes == set()

@@ -1,7 +1,12 @@
-"""From a document's bytes to its pages, in disposable child processes: PDFium is C++, and strangers feed it."""
+"""The rasterizer: from a document's bytes to its page images, in disposable child processes.
+
+Processes, because PDFium is C++ and its input comes from strangers. `RasterPool.open` gives a `RasterDocument`, an
+iterator of pages. `pool`, `process`, `document` and `protocol` run in the worker. `child` is the program of the
+rasterizer process, and `pdf`, `image`, `text_layer`, `characters` and `rendered` run only there.
+"""
 
 from ocr_worker.sources.rasterizer.document import RasterDocument
 from ocr_worker.sources.rasterizer.pool import RasterPool
-from ocr_worker.sources.rasterizer.types import PageFault, RasterRequest
+from ocr_worker.sources.rasterizer.types import FailedPage, RasterRequest
 
-__all__ = ["PageFault", "RasterDocument", "RasterPool", "RasterRequest"]
+__all__ = ["FailedPage", "RasterDocument", "RasterPool", "RasterRequest"]

@@ -1,7 +1,7 @@
-"""The characters of a PDF page's own text with boxes to rely on, in points upwards; in a child process only.
+"""The characters of a PDF page's text layer, with reliable boxes in points, upwards.
 
-A box is as high as the font says that its letters are. Some fonts, Cambria Math for one, say several lines: then the
-ink of the letters tells.
+Runs only in a rasterizer process. PDFium gives a box the height that the font states for its letters. Some fonts, for
+example Cambria Math, state the height of several lines. Then the height is estimated from the ink of the letters.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from typing import Any
 import pypdfium2.raw as pdfium_c
 
 _LINE_ENDS = {0, 10, 13}
-_HYPHENS = {2, 0xFFFE}  # PDFium's own signs for a hyphen at a line's end
-_SAMPLE = 20  # letters of one height whose ink is measured
-_LIKELY = (1.1, 3.5)  # a letter's height by its font, in heights of its ink
-_BELOW, _ABOVE = 0.4, 1.6  # what lies below and above the base line, in heights of the ink
+_HYPHENS = {2, 0xFFFE}  # PDFium's own codes for a hyphen at a line's end
+_SAMPLE = 20  # number of letters of one height whose ink is measured
+_PLAUSIBLE = (1.1, 3.5)  # range of a letter's height as its font states it, in heights of its ink
+_BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in heights of the ink
 
 
 @dataclass(slots=True)
 class Character:
-    """box: left, bottom, right, top; None for a space, and for the end of a line, whose text is empty."""
+    """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty."""
 
     text: str
     index: int
     box: tuple[float, float, float, float] | None = None
 
 
-def characters(text_page: Any) -> list[Character]:
-    """The page's characters that are drawn, in the order of the file."""
-    found = list(_read(text_page.raw))
-    heights: dict[float, list[Character]] = defaultdict(list)
-    for character in found:
+def read_characters(text_page: Any) -> list[Character]:
+    """Return the visible characters of the page, in the order of the file."""
+    characters = list(_read(text_page.raw))
+    by_height: dict[float, list[Character]] = defaultdict(list)
+    for character in characters:
         if character.box:
-            heights[round(character.box[3] - character.box[1], 1)].append(character)
-    for height, alike in heights.items():
-        ink = _ink(text_page.raw, alike)
-        if ink and not _LIKELY[0] * ink <= height <= _LIKELY[1] * ink:
-            _set_heights(text_page.raw, alike, ink)
-    return found
+            by_height[round(character.box[3] - character.box[1], 1)].append(character)
+    for height, group in by_height.items():
+        ink = _ink_height(text_page.raw, group)
+        if ink and not _PLAUSIBLE[0] * ink <= height <= _PLAUSIBLE[1] * ink:
+            _set_heights(text_page.raw, group, ink)
+    return characters
 
 
 def _read(page: Any) -> Iterator[Character]:
@@ -61,7 +61,7 @@ def _read(page: Any) -> Iterator[Character]:
 
 
 def _is_invisible(page: Any, index: int) -> bool:
-    """Whether the character is not drawn: old scanners hid what they had read, right or wrong, behind the picture."""
+    """Return whether the character is not drawn. Old scanners hid their recognized text, right or wrong, like that."""
     text_object = pdfium_c.FPDFText_GetTextObject(page, index)
     return (
         bool(text_object)
@@ -69,22 +69,22 @@ def _is_invisible(page: Any, index: int) -> bool:
     )
 
 
-def _ink(page: Any, alike: Sequence[Character]) -> float:
-    """The usual height of these letters' ink, in points; 0 where there are none, or they do not stand upright."""
+def _ink_height(page: Any, characters: Sequence[Character]) -> float:
+    """Return the median height of the letters' ink in points; 0 when there are no letters or they are not upright."""
     edges = [ctypes.c_double() for _ in range(4)]
-    letters = [character.index for character in alike if character.text.isalnum()][:_SAMPLE]
+    letters = [character.index for character in characters if character.text.isalnum()][:_SAMPLE]
     if any(abs(pdfium_c.FPDFText_GetCharAngle(page, index)) > 0.1 for index in letters[:1]):
         return 0.0
-    found = []
+    heights = []
     for index in letters:
         if pdfium_c.FPDFText_GetCharBox(page, index, *edges):
-            found.append(edges[3].value - edges[2].value)
-    return median(found) if found else 0.0
+            heights.append(edges[3].value - edges[2].value)
+    return median(heights) if heights else 0.0
 
 
-def _set_heights(page: Any, alike: Sequence[Character], ink: float) -> None:
+def _set_heights(page: Any, characters: Sequence[Character], ink: float) -> None:
     x, y = ctypes.c_double(), ctypes.c_double()
-    for character in alike:
+    for character in characters:
         if character.box and pdfium_c.FPDFText_GetCharOrigin(page, character.index, x, y):
             left, _, right, _ = character.box
             character.box = left, y.value - _BELOW * ink, right, y.value + _ABOVE * ink

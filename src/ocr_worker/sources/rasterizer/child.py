@@ -1,8 +1,8 @@
-"""The rendering process: `python -m ocr_worker.sources.rasterizer.child MEMORY_BYTES`.
+"""The program of the rasterizer process: `python -m ocr_worker.sources.rasterizer.child MEMORY_BYTES`.
 
-Commands come on stdin, answers go to stdout.
-
-Whatever a document does to it, it does here. It ends when its stdin does, that is, when the worker is gone.
+It reads commands from stdin and writes replies to stdout (see `protocol`), one document after the other. A malicious or
+damaged document can crash, hang or exhaust only this process. Its memory is limited, it writes no core file, and it
+ends when its stdin does, that is, when the worker is gone.
 """
 
 from __future__ import annotations
@@ -19,64 +19,63 @@ from typing import Any, Protocol
 from ocr_worker.errors import Corrupt, DocumentError, PageOutOfRange, RasterizerOutOfMemory, TooManyPages
 from ocr_worker.sources.rasterizer import image, pdf, protocol
 from ocr_worker.sources.rasterizer.media_type import PDF
-from ocr_worker.sources.rasterizer.rendered import Rendered
+from ocr_worker.sources.rasterizer.rendered import RenderedPage
 from ocr_worker.sources.rasterizer.types import RasterRequest
 from ocr_worker.wire.page_ranges import has_page_beyond, select_pages
 
-SWOLLEN_BYTES = 256_000_000  # resident memory that a child may have gained since its start before it is replaced
+SWOLLEN_BYTES = 256_000_000  # a process whose resident memory grew by more since its start is replaced
 
 
-class Document(Protocol):
-    """What `pdf` and `image` open."""
+class OpenDocument(Protocol):
+    """An open document of `pdf` or `image`."""
 
     page_count: int
     warnings: list[dict[str, str]]
 
-    def render(self, number: int) -> Rendered:
-        """Page `number`, from 1. Raises DocumentError."""
+    def render(self, number: int) -> RenderedPage:
+        """Render page `number` (1-based). Raises DocumentError when it cannot be rendered."""
         ...
 
     def close(self) -> None:
-        """Frees it."""
+        """Free the document."""
         ...
 
 
 def main() -> None:
-    """Serves documents, one after the other, until stdin ends."""
-    threading.Thread(target=die_with_worker, name="worker-watch", daemon=True).start()
+    """Serve documents, one after the other, until stdin ends."""
+    threading.Thread(target=exit_with_worker, name="worker-watch", daemon=True).start()
     limit_memory(int(sys.argv[1]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the document
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints must not end up between the answers
-    start = resident_bytes()
-    send(answers, {"ready": True})
-    for header, payload in commands():
-        answers_of_document(answers, header, payload, start)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would contain the document
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # the output of libraries must not mix with the replies
+    start_bytes = resident_bytes()
+    send(replies, {"ready": True})
+    for header, payload in read_commands():
+        serve_document(replies, header, payload, start_bytes)
 
 
-def die_with_worker() -> None:
-    """Leaves when the other end of stdin is gone, also in the midst of a page that hangs (PDFium runs without the
-    interpreter's lock)."""
+def exit_with_worker() -> None:
+    """Exit when the other end of stdin is closed, even while a page hangs. PDFium runs without the interpreter lock."""
     hang_up = select.poll()
-    hang_up.register(0, 0)  # nothing but the hang-up, which is always told
+    hang_up.register(0, 0)  # no event but the hang-up, which poll always reports
     hang_up.poll()
     os._exit(0)
 
 
 def limit_memory(extra_bytes: int) -> None:
-    """Lets the address space grow by `extra_bytes` from here; beyond, allocations fail."""
+    """Let the address space grow by `extra_bytes` from now on; allocations beyond that fail."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + extra_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process."""
+    """Return the resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def commands() -> Iterator[tuple[protocol.Header, bytes]]:
-    """What the worker sends, until it closes the pipe."""
+def read_commands() -> Iterator[tuple[protocol.Header, bytes]]:
+    """Yield the worker's commands, header and payload, until it closes the pipe."""
     while True:
         try:
             yield protocol.read_message(sys.stdin.buffer.read)
@@ -84,36 +83,39 @@ def commands() -> Iterator[tuple[protocol.Header, bytes]]:
             return
 
 
-def answers_of_document(answers: Any, header: protocol.Header, payload: bytes, start: int) -> None:
-    """Opens one document and renders the pages that are asked for, until it is closed."""
+def serve_document(replies: Any, header: protocol.Header, payload: bytes, start_bytes: int) -> None:
+    """Open one document and render each page that the worker asks for, until the worker closes the document."""
     request = RasterRequest(**header["request"])
     try:
-        document = opened(header["media_type"], payload, request)
-        numbers, warnings = chosen(document, request)
+        document = open_document(header["media_type"], payload, request)
+        numbers, warnings = choose_pages(document, request)
     except Exception as error:
-        send(answers, told(error))
+        send(replies, error_header(error))
         return
     del payload
-    send(answers, {"page_count": document.page_count, "numbers": numbers, "warnings": warnings})
-    for command, _ in commands():
+    send(replies, {"page_count": document.page_count, "numbers": numbers, "warnings": warnings})
+    for command, _ in read_commands():
         if command["do"] == "close":
             break
         try:
             page = document.render(command["number"])
-            send(answers, {"number": command["number"], **page.header()}, page.pixels.reshape(-1).data)
+            send(replies, {"number": command["number"], **page.header()}, page.pixels.reshape(-1).data)
         except Exception as error:
-            send(answers, {"number": command["number"], **told(error)})
+            send(replies, {"number": command["number"], **error_header(error)})
     document.close()
-    send(answers, {"swollen": resident_bytes() - start > SWOLLEN_BYTES})
+    send(replies, {"swollen": resident_bytes() - start_bytes > SWOLLEN_BYTES})
 
 
-def opened(media_type: str, data: bytes, request: RasterRequest) -> Document:
-    """The document. Raises DocumentError."""
+def open_document(media_type: str, data: bytes, request: RasterRequest) -> OpenDocument:
+    """Open the document. Raises DocumentError when that fails."""
     return pdf.PdfDocument(data, request) if media_type == PDF else image.ImageDocument(data, media_type, request)
 
 
-def chosen(document: Document, request: RasterRequest) -> tuple[list[int], list[dict[str, str]]]:
-    """The pages to render, and the document's warnings. Raises PageOutOfRange, TooManyPages."""
+def choose_pages(document: OpenDocument, request: RasterRequest) -> tuple[list[int], list[dict[str, str]]]:
+    """Return the numbers of the pages to render, and the document's warnings.
+
+    Raises PageOutOfRange when none of the requested pages exists, TooManyPages when they exceed the limit.
+    """
     ranges = request.pages
     numbers = select_pages(ranges, document.page_count)
     if not numbers:
@@ -125,13 +127,13 @@ def chosen(document: Document, request: RasterRequest) -> tuple[list[int], list[
         )
     warnings = list(document.warnings)
     if has_page_beyond(ranges, document.page_count):
-        told = f"pages past the end were asked for: the document has {document.page_count}"
-        warnings.append({"code": "PAGE_OUT_OF_RANGE", "message": told})
+        message = f"pages past the end were asked for: the document has {document.page_count}"
+        warnings.append({"code": "PAGE_OUT_OF_RANGE", "message": message})
     return numbers, warnings
 
 
-def told(error: Exception) -> protocol.Header:
-    """The error as the worker reads it; one that nobody foresaw is the document's fault."""
+def error_header(error: Exception) -> protocol.Header:
+    """Return the header that reports an error. An unexpected exception is attributed to the document."""
     if isinstance(error, MemoryError):
         error = RasterizerOutOfMemory("rendering the document needs too much memory: send it at a lower dpi")
     elif not isinstance(error, DocumentError):
@@ -139,12 +141,12 @@ def told(error: Exception) -> protocol.Header:
     return {"code": error.code, "message": str(error)}
 
 
-def send(answers: Any, header: protocol.Header, payload: memoryview | bytes = b"") -> None:
-    """Writes one message."""
+def send(replies: Any, header: protocol.Header, payload: memoryview | bytes = b"") -> None:
+    """Write one message."""
     for part in (protocol.encode(header, len(payload)), payload):
         rest = memoryview(part)
         while rest:
-            rest = rest[answers.write(rest) :]
+            rest = rest[replies.write(rest) :]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""An open document as the worker sees it: an iterator of pages that a child renders, one page ahead."""
+"""An open document, as the worker sees it: an iterator of pages that a rasterizer process renders.
+
+The process renders one page ahead: while the caller works on a page, it renders the next one. Everything that the
+process sends is converted to the types of `ocr_worker.pages` here. Sizes and deadlines are checked in `process`.
+"""
 
 from __future__ import annotations
 
@@ -8,63 +12,64 @@ from types import TracebackType
 
 from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, error_types
 from ocr_worker.pages import PageImage, TextLine, TextWord
-from ocr_worker.sources.rasterizer.process import Bytes, ChildProcess
+from ocr_worker.sources.rasterizer.process import Bytes, RasterizerProcess
 from ocr_worker.sources.rasterizer.protocol import Header
-from ocr_worker.sources.rasterizer.rendered import Box
-from ocr_worker.sources.rasterizer.types import PageFault, RasterRequest
+from ocr_worker.sources.rasterizer.rendered import Rectangle
+from ocr_worker.sources.rasterizer.types import FailedPage, RasterRequest
 from ocr_worker.wire.schema import PageWarning
 
 _ERRORS = {error.code: error for error in error_types()}
 
 
-def told_error(header: Header) -> OcrWorkerError | None:
-    """The error a child tells of, if it does."""
+def read_error(header: Header) -> OcrWorkerError | None:
+    """Return the error that a reply of a rasterizer process reports; None when it reports none."""
     return _ERRORS[header["code"]](header["message"]) if "code" in header else None
 
 
 class RasterDocument:
-    """page_count: pages of the file. numbers: those that come out. A context manager; leaving it frees the child."""
+    """An open document in a rasterizer process. A context manager; leaving it releases the process.
+
+    page_count: pages of the file. numbers: 1-based numbers of the pages that the request selects. Iterate once.
+    """
 
     def __init__(
         self,
-        child: ChildProcess,
-        opened: Header,
+        process: RasterizerProcess,
+        header: Header,
         request: RasterRequest,
         page_timeout_s: float,
-        cancelled: Callable[[], bool],
-        release: Callable[[ChildProcess, bool], None],
+        is_cancelled: Callable[[], bool],
+        release: Callable[[RasterizerProcess, bool], None],
     ) -> None:
-        self.page_count: int = opened["page_count"]
-        self.numbers: list[int] = opened["numbers"]
-        self.warnings = [PageWarning(**warning) for warning in opened["warnings"]]
-        self._wanted = self.numbers
-        self._child = child
+        self.page_count: int = header["page_count"]
+        self.numbers: list[int] = header["numbers"]
+        self.warnings = [PageWarning(**warning) for warning in header["warnings"]]
+        self._numbers_to_render = self.numbers
+        self._process = process
         self._max_payload = request.max_pixels * 3
         self._page_timeout_s = page_timeout_s
-        self._cancelled = cancelled
+        self._is_cancelled = is_cancelled
         self._release = release
-        self._reusable = False
+        self._is_reusable = False
 
     def skip(self, numbers: Container[int]) -> None:
-        """Leaves these pages out of the iteration, before it begins."""
-        self._wanted = [number for number in self.numbers if number not in numbers]
+        """Leave these pages out of the iteration. Call before it begins."""
+        self._numbers_to_render = [number for number in self.numbers if number not in numbers]
 
-    def __iter__(self) -> Iterator[PageImage | PageFault]:
-        """The pages in order. Raises RasterizerCrashed, RasterizerTimedOut, RasterizerOutOfMemory, Cancelled."""
-        self._ask(0)
-        for index in range(len(self._wanted)):
-            deadline = time.monotonic() + self._page_timeout_s
-            header, pixels = self._child.receive(deadline, self._page_timeout_s, self._max_payload, self._cancelled)
-            page = self._page(header, pixels)
+    def __iter__(self) -> Iterator[PageImage | FailedPage]:
+        """Yield the pages in order. Raises RasterizerCrashed, RasterizerTimedOut, RasterizerOutOfMemory, Cancelled."""
+        self._request_page(0)
+        for index in range(len(self._numbers_to_render)):
+            header, pixels = self._receive(self._max_payload)
+            page = self._read_page(header, pixels)
             try:
-                self._ask(index + 1)  # it renders the next page while this one is parsed
+                self._request_page(index + 1)  # the process renders the next page while this one is parsed
             except DocumentError:
-                yield page  # it came whole before the child died
+                yield page  # it was complete before the process died
                 raise
             yield page
-        deadline = time.monotonic() + self._page_timeout_s
-        closed, _ = self._child.receive(deadline, self._page_timeout_s, 0, self._cancelled)
-        self._reusable = not closed["swollen"]
+        header, _ = self._receive(0)
+        self._is_reusable = not header["swollen"]
 
     def __enter__(self) -> RasterDocument:
         return self
@@ -72,17 +77,22 @@ class RasterDocument:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._release(self._child, self._reusable)
+        self._release(self._process, self._is_reusable)
 
-    def _ask(self, index: int) -> None:
-        last = index == len(self._wanted)
-        header: Header = {"do": "close"} if last else {"do": "page", "number": self._wanted[index]}
-        self._child.send(header, b"", self._page_timeout_s, self._cancelled)
+    def _request_page(self, index: int) -> None:
+        """Send the command to render the page at `index`, or to close the document after the last page."""
+        is_end = index == len(self._numbers_to_render)
+        header: Header = {"do": "close"} if is_end else {"do": "page", "number": self._numbers_to_render[index]}
+        self._process.send(header, b"", self._page_timeout_s, self._is_cancelled)
 
-    def _page(self, header: Header, pixels: Bytes) -> PageImage | PageFault:
+    def _receive(self, max_payload: int) -> tuple[Header, Bytes]:
+        deadline = time.monotonic() + self._page_timeout_s
+        return self._process.receive(deadline, self._page_timeout_s, max_payload, self._is_cancelled)
+
+    def _read_page(self, header: Header, pixels: Bytes) -> PageImage | FailedPage:
         number: int = header["number"]
-        if error := told_error(header):
-            return PageFault(number, error)
+        if error := read_error(header):
+            return FailedPage(number, error)
         height, width = header["height"], header["width"]
         if pixels.size != height * width * 3:
             raise RasterizerCrashed("the rendering process answered garbage; the document was given up")
@@ -92,14 +102,14 @@ class RasterDocument:
             pixels=pixels.reshape(height, width, 3),
             dpi=header["dpi"],
             warnings=tuple(PageWarning(**warning) for warning in header["warnings"]),
-            text_lines=None if lines is None else tuple(text_line(*line) for line in lines),
+            text_lines=None if lines is None else tuple(make_text_line(*line) for line in lines),
         )
 
 
-def text_line(text: str, bbox: Box, words: Sequence[tuple[str, Box]]) -> TextLine:
-    """A line of a text layer as it comes out of a child."""
-    return TextLine(text, _box(*bbox), tuple(TextWord(word, _box(*box)) for word, box in words))
+def make_text_line(text: str, bbox: Rectangle, words: Sequence[tuple[str, Rectangle]]) -> TextLine:
+    """Return the line of a text layer that a rasterizer process describes by these values."""
+    return TextLine(text, _as_tuple(*bbox), tuple(TextWord(word, _as_tuple(*box)) for word, box in words))
 
 
-def _box(x0: float, y0: float, x1: float, y1: float) -> Box:
+def _as_tuple(x0: float, y0: float, x1: float, y1: float) -> Rectangle:
     return x0, y0, x1, y1

@@ -1,4 +1,7 @@
-"""Images by Pillow, turned, flattened and scaled as a reader would see them; in a child process only."""
+"""Image documents, decoded by Pillow: turned upright, flattened to RGB and scaled down to the budget.
+
+Runs only in a rasterizer process. An image's size is checked from its header, before anything is decoded.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ocr_worker.errors import Corrupt, PageTooLarge
-from ocr_worker.sources.rasterizer.rendered import Rendered, warning
+from ocr_worker.sources.rasterizer.rendered import RenderedPage, make_warning
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
-# The budget is checked from the header, before anything is decoded; Pillow's own guess at bombs is not needed.
+# The budget is checked from the header, before anything is decoded. Pillow's own limit against bombs is not needed.
 Image.MAX_IMAGE_PIXELS = None
 
-DECODED_PER_BUDGET = 4  # an image of up to so many times the budget is decoded, then scaled down
+DECODED_PER_BUDGET = 4  # an image of up to so many times the budget is decoded and then scaled down
 
 
 class ImageDocument:
-    """An open image; a TIFF has as many pages as frames. Raises Corrupt."""
+    """An open image: one page, or as many pages as frames in a TIFF. Raises Corrupt when it cannot be opened."""
 
     def __init__(self, data: bytes, media_type: str, request: RasterRequest) -> None:
         self._max_pixels = request.max_pixels
@@ -35,41 +38,44 @@ class ImageDocument:
         self.page_count = frames if media_type == "image/tiff" else 1
         self.warnings: list[dict[str, str]] = []
         if frames > self.page_count and self._image.format != "MPO":
-            self.warnings.append(warning("ANIMATION_FIRST_FRAME", f"of {frames} frames only the first is read"))
+            self.warnings.append(make_warning("ANIMATION_FIRST_FRAME", f"of {frames} frames only the first is read"))
 
-    def render(self, number: int) -> Rendered:
-        """Frame `number`, from 1. Raises PageTooLarge, Corrupt."""
+    def render(self, number: int) -> RenderedPage:
+        """Render frame `number` (1-based).
+
+        Raises PageTooLarge when the image exceeds the budget too far, Corrupt when it cannot be decoded.
+        """
         warnings: list[dict[str, str]] = []
         try:
             self._image.seek(number - 1)
             full_width = self._image.width
             self._check_size()
-            image = self._decoded(warnings)
+            image = self._decode(warnings)
         except (OSError, SyntaxError, ValueError, EOFError):
             raise Corrupt("the image is damaged: save it again and send that") from None
-        dpi = _dpi(self._image)
+        dpi = _read_dpi(self._image)
         if dpi and self._image.width < full_width and self._image.format in ("JPEG", "MPO"):
             dpi = dpi * self._image.width / full_width
         upright = ImageOps.exif_transpose(image)
-        flat = _flat(upright if upright is not None else image)
+        flat = _flatten(upright if upright is not None else image)
         scale = (self._max_pixels / (flat.width * flat.height)) ** 0.5
         if scale < 1:
-            told = f"the image has {flat.width} x {flat.height} pixels: it was scaled down to the budget"
-            warnings.append(warning("IMAGE_DOWNSCALED", told))
+            message = f"the image has {flat.width} x {flat.height} pixels: it was scaled down to the budget"
+            warnings.append(make_warning("IMAGE_DOWNSCALED", message))
             flat = flat.resize(
                 (max(1, int(flat.width * scale)), max(1, int(flat.height * scale))), Image.Resampling.BOX
             )
             dpi = dpi * scale if dpi else None
-        return Rendered(np.asarray(flat)[:, :, ::-1], dpi, warnings)
+        return RenderedPage(np.asarray(flat)[:, :, ::-1], dpi, warnings)
 
     def close(self) -> None:
-        """Frees the image."""
+        """Free the image."""
         self._image.close()
 
     def _check_size(self) -> None:
         width, height = self._image.size
         limit = self._max_pixels * DECODED_PER_BUDGET
-        # A JPEG can be decoded at a half, a quarter or an eighth; other kinds take no notice.
+        # A JPEG can be decoded at a half, a quarter or an eighth of its size; `draft` has no effect on other types.
         factor = next((f for f in (1, 2, 4, 8) if (width // f) * (height // f) <= limit), 8)
         if factor > 1:
             self._image.draft("RGB", (width // factor, height // factor))
@@ -77,21 +83,21 @@ class ImageDocument:
         if width * height > limit:
             raise PageTooLarge(f"the image has {width:,} x {height:,} pixels, the limit is {limit:,}: scale it down")
 
-    def _decoded(self, warnings: list[dict[str, str]]) -> Image.Image:
+    def _decode(self, warnings: list[dict[str, str]]) -> Image.Image:
         try:
             self._image.load()
         except OSError:
-            ImageFile.LOAD_TRUNCATED_IMAGES = True  # a second try shows what there is
+            ImageFile.LOAD_TRUNCATED_IMAGES = True  # the second attempt decodes the part that exists
             try:
                 self._image.load()
             finally:
                 ImageFile.LOAD_TRUNCATED_IMAGES = False
-            warnings.append(warning("TRUNCATED", "the image is cut off: what was missing is blank"))
+            warnings.append(make_warning("TRUNCATED", "the image is cut off: what was missing is blank"))
         return self._image
 
 
-def _dpi(image: Image.Image) -> float | None:
-    """What the file says, when that can be true of a page."""
+def _read_dpi(image: Image.Image) -> float | None:
+    """Return the resolution that the file states; None when it is outside 50 to 2400 dpi, implausible for a page."""
     try:
         dpi = float(image.info["dpi"][0])
     except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
@@ -99,22 +105,22 @@ def _dpi(image: Image.Image) -> float | None:
     return round(dpi, 2) if 50 <= dpi <= 2400 else None
 
 
-def _flat(image: Image.Image) -> Image.Image:
-    """8-bit RGB; transparency on white, 16 bits scaled (Pillow itself would clip them)."""
+def _flatten(image: Image.Image) -> Image.Image:
+    """Return the image as 8-bit RGB, transparency over white, 16-bit values scaled (Pillow would clip them)."""
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
+        return Image.fromarray(_scale_to_8_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        white = Image.new("RGBA", colour.size, "white")
-        return Image.alpha_composite(white, colour).convert("RGB")
+        foreground = image.convert("RGBA")
+        white = Image.new("RGBA", foreground.size, "white")
+        return Image.alpha_composite(white, foreground).convert("RGB")
     return image.convert("RGB")
 
 
-def _eight_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Grey values of 16 or 32 bits or floats, each kind by its own range."""
-    grey = np.nan_to_num(values.astype(np.float64))
+def _scale_to_8_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Return gray values of 16 bits, 32 bits or floats as 8 bits, each type scaled from its own range."""
+    gray = np.nan_to_num(values.astype(np.float64))
     if values.dtype.kind == "f":
-        top = 1.0 if grey.max(initial=0) <= 1 else 255.0
+        white = 1.0 if gray.max(initial=0) <= 1 else 255.0
     else:
-        top = 65535.0 if grey.max(initial=0) > 255 or values.dtype.newbyteorder("=") == np.uint16 else 255.0
-    return np.asarray((grey.clip(0, top) * (255.0 / top)).round(), np.uint8)
+        white = 65535.0 if gray.max(initial=0) > 255 or values.dtype.newbyteorder("=") == np.uint16 else 255.0
+    return np.asarray((gray.clip(0, white) * (255.0 / white)).round(), np.uint8)

@@ -1,4 +1,7 @@
-"""What a file is, by its first bytes; names and declared types are not believed."""
+"""Detection of a file's media type from its first bytes.
+
+File names and declared types are not used: both come from strangers and are often wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 from ocr_worker.errors import Corrupt, UnsupportedType
 
 PDF = "application/pdf"
-PDF_HEADER_WITHIN = 1024  # readers accept junk before the header up to here
+PDF_HEADER_WITHIN = 1024  # PDF readers accept so many bytes of junk before the header
 
 _SIGNATURES = [
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -27,8 +30,11 @@ _BRANDS = {
 _HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL)
 
 
-def media_type(data: bytes) -> str:
-    """The media type of the file. Raises Corrupt for no bytes and UnsupportedType for what cannot be read."""
+def detect_media_type(data: bytes) -> str:
+    """Return the media type of the file.
+
+    Raises Corrupt when the file is empty, UnsupportedType when it is neither a PDF nor one of the image types.
+    """
     if not data:
         raise Corrupt("the document is empty: it has 0 bytes")
     for signature, name in _SIGNATURES:

@@ -1,8 +1,9 @@
-"""The rendering children: a few warm ones, each with one document at a time, replaced when they die or swell.
+"""A pool of rasterizer processes: a few warm ones, each with one document at a time.
 
-A child belongs to one thread at a time: to the one that awaits its start, then to the document that has it; nobody owns
-an idle one. Only its owner closes its pipes: another thread that did so would free the number of a file that the owner
-still reads from. The pool's own state is touched under its lock alone.
+A process is replaced when it died, hangs, or has grown too large. It belongs to one thread at a time: first to the
+thread that waits for its start, then to the one that uses its document. An idle process belongs to no thread. Only the
+owner closes the pipes of a process: another thread that did so would free a file descriptor that the owner still reads
+from. The pool's own state is accessed under its lock only.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from threading import Lock
 
 from ocr_worker import threads
 from ocr_worker.errors import Cancelled, DocumentError, RasterizerCrashed, RasterizerUnavailable
-from ocr_worker.sources.rasterizer.document import RasterDocument, told_error
-from ocr_worker.sources.rasterizer.media_type import media_type
-from ocr_worker.sources.rasterizer.process import POLL_S, ChildProcess
+from ocr_worker.sources.rasterizer.document import RasterDocument, read_error
+from ocr_worker.sources.rasterizer.media_type import detect_media_type
+from ocr_worker.sources.rasterizer.process import POLL_S, RasterizerProcess
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
 log = logging.getLogger(__name__)
 
-START_S = 60.0  # a cold disk and a busy machine
-FAILED_STARTS = 3  # in a row: then it is no accident, and documents are told
+START_S = 60.0  # enough for a cold disk and a busy machine
+FAILED_STARTS = 3  # in a row; so many are no accident, and documents fail with an error
 
 
 class RasterPool:
-    """`workers` children that render documents; thread-safe.
+    """A pool of `workers` rasterizer processes; thread-safe.
 
-    memory_bytes: address space a child may take beyond what it needs to start. page_timeout_s: for opening a
-    document, and for each page. The children start in the background and die with this process.
+    memory_bytes: address space that a process may use beyond what it needs to start. page_timeout_s: for opening a
+    document, and for each page. The processes start in the background and end with this process.
     """
 
     def __init__(
@@ -42,106 +43,109 @@ class RasterPool:
         command = [sys.executable, "-m", "ocr_worker.sources.rasterizer.child"] if _command is None else _command
         self._command = [*command, str(memory_bytes)]
         self._page_timeout_s = page_timeout_s
-        self._idle: SimpleQueue[ChildProcess | DocumentError] = SimpleQueue()
-        self._children: set[ChildProcess] = set()
+        self._idle_processes: SimpleQueue[RasterizerProcess | DocumentError] = SimpleQueue()
+        self._processes: set[RasterizerProcess] = set()
         self._closed = False
         self._failed_starts = 0
         self._lock = Lock()
         for _ in range(workers):
-            self._start_another()
+            self._start_process()
 
     def open(
-        self, data: bytes, request: RasterRequest, cancelled: Callable[[], bool] = lambda: False
+        self, data: bytes, request: RasterRequest, is_cancelled: Callable[[], bool] = lambda: False
     ) -> RasterDocument:
-        """The document, in a child of its own; waits for a free one.
+        """Open the document in an idle process, after waiting for one. The document occupies the process until its end.
 
-        Raises DocumentError for what cannot be opened, Cancelled.
+        Raises DocumentError when the file cannot be opened, Cancelled when `is_cancelled` returns true meanwhile.
         """
-        kind = media_type(data)
-        child = self._free_child(cancelled)
+        media_type = detect_media_type(data)
+        process = self._take_idle_process(is_cancelled)
         try:
-            header = {"do": "open", "media_type": kind, "request": asdict(request)}
-            child.send(header, data, self._page_timeout_s, cancelled)
+            command = {"do": "open", "media_type": media_type, "request": asdict(request)}
+            process.send(command, data, self._page_timeout_s, is_cancelled)
             deadline = time.monotonic() + self._page_timeout_s
-            opened, _ = child.receive(deadline, self._page_timeout_s, 0, cancelled)
+            header, _ = process.receive(deadline, self._page_timeout_s, 0, is_cancelled)
         except BaseException:
-            self._release(child, False)
+            self._release(process, False)
             raise
-        if error := told_error(opened):
-            self._release(child, True)
+        if error := read_error(header):
+            self._release(process, True)
             raise error
-        return RasterDocument(child, opened, request, self._page_timeout_s, cancelled, self._release)
+        return RasterDocument(process, header, request, self._page_timeout_s, is_cancelled, self._release)
 
     def close(self) -> None:
-        """End all children, also those at work; whoever uses one is told that it crashed."""
+        """End all processes, including those that render. Documents in progress raise RasterizerCrashed."""
         with self._lock:
             self._closed = True
-            children = list(self._children)
-        for child in children:
-            child.kill()
+            processes = list(self._processes)
+        for process in processes:
+            process.kill()
         with suppress(Empty):
             while True:
-                if isinstance(idle := self._idle.get_nowait(), ChildProcess):
-                    self._discard(idle)
+                if isinstance(process_or_error := self._idle_processes.get_nowait(), RasterizerProcess):
+                    self._discard(process_or_error)
 
     def _is_closed(self) -> bool:
         with self._lock:
             return self._closed
 
-    def _free_child(self, cancelled: Callable[[], bool]) -> ChildProcess:
+    def _take_idle_process(self, is_cancelled: Callable[[], bool]) -> RasterizerProcess:
+        """Wait for an idle process and return it. Raises Cancelled, RasterizerCrashed, RasterizerUnavailable."""
         while True:
-            if cancelled():
+            if is_cancelled():
                 raise Cancelled("the job was cancelled")
             if self._is_closed():
                 raise RasterizerCrashed("the worker is closing; send the document again")
             with suppress(Empty):
-                child = self._idle.get(timeout=POLL_S)
-                if isinstance(child, ChildProcess) and child.is_alive():
-                    return child
-                self._start_another()
-                if isinstance(child, DocumentError):
+                process = self._idle_processes.get(timeout=POLL_S)
+                if isinstance(process, RasterizerProcess) and process.is_alive():
+                    return process
+                self._start_process()
+                if isinstance(process, DocumentError):
                     if self._is_hopeless():
-                        raise child
+                        raise process
                     continue
-                self._discard(child)  # it was killed while it had nothing to do, which is no document's fault
+                self._discard(process)  # it was killed while idle, so no document is to blame
 
-    def _start_another(self) -> None:
-        """Start a child at once and wait for it in the background; do nothing once the pool is closed.
+    def _start_process(self) -> None:
+        """Start a process at once and wait for it in the background; do nothing once the pool is closed.
 
-        Not on a thread of its own: the SDK forks a process when its loop starts, and a fork beside a half-started child
-        keeps that child's pipes open, so that whoever starts it waits for ever.
+        The start itself is not on a background thread. The SDK forks a process when its loop starts, and a fork during
+        a start keeps the new process's pipes open, so that the thread that starts it would wait forever.
         """
         if self._is_closed():
             return
         try:
-            child = ChildProcess(self._command)
-        except OSError as error:  # no memory, no process table entry
+            process = RasterizerProcess(self._command)
+        except OSError as error:  # no memory, or no process table entry
             self._note_failed_start(type(error).__name__)
             return
         with self._lock:
-            self._children.add(child)
-        threads.start(lambda: self._await(child), "rasterizer-start")
+            self._processes.add(process)
+        threads.start(lambda: self._await_ready(process), "rasterizer-start")
 
-    def _await(self, child: ChildProcess) -> None:
-        """Wait until the child is ready, and hand it to the next document. One that no document may have is ended."""
+    def _await_ready(self, process: RasterizerProcess) -> None:
+        """Wait until the process is ready and offer it to the next document. End it if that is not possible."""
         try:
-            child.receive(time.monotonic() + START_S, START_S, 0, self._is_closed)
+            process.receive(time.monotonic() + START_S, START_S, 0, self._is_closed)
         except (DocumentError, Cancelled) as error:
-            self._discard(child)
+            self._discard(process)
             self._note_failed_start(error.code)
             return
         with self._lock:
             self._failed_starts = 0
-        if not self._offer(child):
-            self._discard(child)
+        if not self._offer(process):
+            self._discard(process)
 
     def _note_failed_start(self, reason: str) -> None:
-        """Count a failed start. The next caller of `open` gets an error in the place of the child."""
+        """Count a failed start. The next caller of `open` gets an error in place of the process."""
         with self._lock:
             if self._closed:
                 return
             self._failed_starts += 1
-            self._idle.put(RasterizerUnavailable("no rendering process could be started; send the document again"))
+            self._idle_processes.put(
+                RasterizerUnavailable("no rendering process could be started; send the document again")
+            )
         log.error("a rendering child did not start reason=%s", reason)
 
     def _is_hopeless(self) -> bool:
@@ -149,21 +153,21 @@ class RasterPool:
         with self._lock:
             return self._failed_starts >= FAILED_STARTS
 
-    def _offer(self, child: ChildProcess) -> bool:
-        """Hand the child to the next document. Return False when the pool is closed, which takes no more children."""
+    def _offer(self, process: RasterizerProcess) -> bool:
+        """Offer the process to the next document. Return False when the pool is closed and accepts no process."""
         with self._lock:
             if not self._closed:
-                self._idle.put(child)
+                self._idle_processes.put(process)
             return not self._closed
 
-    def _discard(self, child: ChildProcess) -> None:
+    def _discard(self, process: RasterizerProcess) -> None:
         with self._lock:
-            self._children.discard(child)
-        child.close()
+            self._processes.discard(process)
+        process.close()
 
-    def _release(self, child: ChildProcess, lives: bool) -> None:
-        """Take a child back from its document; replace one that died, hangs or has swollen."""
-        if lives and self._offer(child):
+    def _release(self, process: RasterizerProcess, is_reusable: bool) -> None:
+        """Take a process back from its document. Replace it if it died, hangs or has grown too large."""
+        if is_reusable and self._offer(process):
             return
-        self._discard(child)
-        self._start_another()
+        self._discard(process)
+        self._start_process()

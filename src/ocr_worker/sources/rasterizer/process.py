@@ -1,4 +1,8 @@
-"""One rendering child as its parent sees it: every wait has an end, and every way it can die has an error."""
+"""One rasterizer process, as the worker sees it: its start, its two pipes and its end.
+
+Every wait has a deadline and notices a cancelled job, and every way in which the process can die has an error. The
+messages are those of `protocol`; their meaning is a subject of `document` and `pool`.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +30,21 @@ from ocr_worker.sources.rasterizer.protocol import Header
 
 POLL_S = 0.1  # how soon a cancelled job is noticed
 MAX_HEADER_BYTES = 64_000_000
-PIPE_BYTES = 1 << 20  # what Linux gives to everyone; at its default, 64 kB, a page costs a hundred switches of process
+PIPE_BYTES = 1 << 20  # Linux's limit for every user; with its default, 64 kB, a page costs a hundred process switches
 
 Bytes = NDArray[np.uint8]
 
 
-class ChildProcess:
-    """A child and its two pipes. It serves one document at a time, on one thread; only `kill` is for any thread.
+class RasterizerProcess:
+    """A rasterizer process and its two pipes. Only `kill` may be called on any thread.
 
-    A child stands between strangers' files and the worker, so what it answers is checked for size before it is read.
+    It serves one document at a time, on one thread. A stranger's file may control the process, so the size of each
+    reply is checked before it is read.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        # Not PR_SET_PDEATHSIG: that signal comes when the *thread* that started the child ends. It watches its stdin.
+        # Without PR_SET_PDEATHSIG: that signal comes when the *thread* that started the process ends. Instead, the
+        # process watches its stdin.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
@@ -47,13 +53,16 @@ class ChildProcess:
         self.pid = self._process.pid
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
-        with suppress(OSError):  # where a user's pipes are used up the small one stays, and does
+        with suppress(OSError):  # when the user's pipe memory is used up, the small pipe remains, and suffices
             fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
 
-    def send(self, header: Header, payload: bytes, seconds: float, cancelled: Callable[[], bool]) -> None:
-        """Writes one message. Raises RasterizerTimedOut, Cancelled, or the error that says how the child died."""
+    def send(self, header: Header, payload: bytes, seconds: float, is_cancelled: Callable[[], bool]) -> None:
+        """Write one message within `seconds`.
+
+        Raises RasterizerTimedOut, Cancelled, or the error for the way in which the process died.
+        """
         deadline = time.monotonic() + seconds
         for part in (protocol.encode(header, len(payload)), payload):
             rest = memoryview(part)
@@ -61,61 +70,63 @@ class ChildProcess:
                 try:
                     rest = rest[os.write(self._stdin, rest) :]
                 except BlockingIOError:
-                    self._wait(self._stdin, select.POLLOUT, deadline, cancelled)
+                    self._wait(self._stdin, select.POLLOUT, deadline, is_cancelled)
                 except BrokenPipeError:
-                    raise self._end() from None
+                    raise self._death_error() from None
 
     def receive(
-        self, deadline: float, seconds: float, max_payload: int, cancelled: Callable[[], bool]
+        self, deadline: float, seconds: float, max_payload: int, is_cancelled: Callable[[], bool]
     ) -> tuple[Header, Bytes]:
-        """One message, whose first byte must come by `deadline` (monotonic) and the rest within `seconds` of it.
+        """Return one message. Its sizes must come by `deadline` (monotonic), the rest within `seconds` after them.
 
-        Raises RasterizerTimedOut, Cancelled, or the error that says how the child died.
+        max_payload: largest payload that is accepted, in bytes. Raises RasterizerTimedOut, Cancelled, or the error for
+        the way in which the process died.
         """
-        sizes = self._read(protocol.SIZES.size, deadline, cancelled)
+        sizes = self._read(protocol.SIZES.size, deadline, is_cancelled)
         deadline = time.monotonic() + seconds
         header_bytes, payload_bytes = protocol.SIZES.unpack(sizes.tobytes())
         if header_bytes > MAX_HEADER_BYTES or payload_bytes > max_payload:
             raise RasterizerCrashed("the rendering process answered more than a page can be; the document was given up")
-        text = self._read(header_bytes, deadline, cancelled).tobytes()
-        payload = self._read(payload_bytes, deadline, cancelled)
+        text = self._read(header_bytes, deadline, is_cancelled).tobytes()
+        payload = self._read(payload_bytes, deadline, is_cancelled)
         try:
             return protocol.decode(text), payload
         except ValueError:
             raise RasterizerCrashed("the rendering process answered garbage; the document was given up") from None
 
     def is_alive(self) -> bool:
-        """Whether the child still runs."""
+        """Return whether the process still runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the child, whatever it does. Its pipes stay open for the thread that uses it, which finds it dead."""
+        """End the process, whatever it does. Its pipes stay open for the thread that uses it, which gets an error."""
         self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
-        """End the child and close its pipes; only on the thread that uses it. May be called again."""
+        """End the process and close its pipes. Call on the thread that uses the process; may be called again."""
         self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
 
-    def _read(self, count: int, deadline: float, cancelled: Callable[[], bool]) -> Bytes:
+    def _read(self, count: int, deadline: float, is_cancelled: Callable[[], bool]) -> Bytes:
         data = np.empty(count, np.uint8)
         rest = memoryview(data)  # type: ignore[arg-type]  # numpy's arrays are buffers
         while rest:
             try:
-                got = os.readv(self._stdout, [rest])
+                bytes_read = os.readv(self._stdout, [rest])
             except BlockingIOError:
-                self._wait(self._stdout, select.POLLIN, deadline, cancelled)
+                self._wait(self._stdout, select.POLLIN, deadline, is_cancelled)
                 continue
-            if not got:
-                raise self._end()
-            rest = rest[got:]
+            if not bytes_read:
+                raise self._death_error()
+            rest = rest[bytes_read:]
         return data
 
-    def _wait(self, pipe: int, event: int, deadline: float, cancelled: Callable[[], bool]) -> None:
-        if cancelled():
+    def _wait(self, pipe: int, event: int, deadline: float, is_cancelled: Callable[[], bool]) -> None:
+        """Wait for an event of `pipe`, at most `POLL_S`. Raises RasterizerTimedOut, Cancelled."""
+        if is_cancelled():
             raise Cancelled("the job was cancelled")
         remaining = deadline - time.monotonic()
         if remaining <= 0:
@@ -124,9 +135,11 @@ class ChildProcess:
         poller.register(pipe, event)
         poller.poll(min(remaining, POLL_S) * 1000)
 
-    def _end(self) -> DocumentError:
-        """The error for a child that closed its pipes. PDFium and the C++ library abort when memory is refused; so
-        does a damaged heap, which is the rarer case."""
+    def _death_error(self) -> DocumentError:
+        """Return the error for a process that closed its pipes, after making sure that it has ended.
+
+        PDFium and the C++ library abort when they get no memory. A damaged heap aborts, too, but is the rarer case.
+        """
         self._process.kill()
         code = self._process.wait()
         if code == -signal.SIGABRT:

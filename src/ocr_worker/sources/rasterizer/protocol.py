@@ -1,7 +1,11 @@
-"""Messages between the worker and a rendering child: a JSON header, then bytes that belong to it.
+"""Messages between the worker and a rasterizer process: a JSON header, then the bytes that belong to it.
 
-The child asks for nothing: it answers `open` with `opened` or `failed`, `page` with `page` or `fault`, `close` with
-`closed`. It says `ready` once, when its libraries are loaded.
+The worker sends commands, and the process sends one reply to each. It starts no exchange itself, except that it sends
+`{"ready": true}` once, when its libraries are loaded.
+
+    open, with the file's bytes    page_count, numbers, warnings; or code and message of an error
+    page                           number and the page's header, with its pixels; or number, code and message
+    close                          swollen: whether the process must be replaced
 """
 
 from __future__ import annotations
@@ -17,13 +21,13 @@ SIZES = struct.Struct("<QQ")  # bytes of the header, bytes of the payload
 
 
 def encode(header: Header, payload_bytes: int = 0) -> bytes:
-    """What goes before the payload on the wire."""
+    """Return the bytes that precede the payload on the wire: both sizes, then the header."""
     text = json.dumps(header).encode()
     return SIZES.pack(len(text), payload_bytes) + text
 
 
 def decode(text: bytes | bytearray) -> Header:
-    """The header. Raises ValueError when the bytes are no JSON object."""
+    """Return the header. Raises ValueError when the bytes are not a JSON object."""
     header = json.loads(text)
     if not isinstance(header, dict):
         raise ValueError("a header is a JSON object")
@@ -31,13 +35,13 @@ def decode(text: bytes | bytearray) -> Header:
 
 
 def read_message(read: Callable[[int], bytes]) -> tuple[Header, bytes]:
-    """One message from a blocking stream's `read`. Raises EOFError when the stream ends."""
-    header_bytes, payload_bytes = SIZES.unpack(_exactly(read, SIZES.size))
-    header = decode(_exactly(read, header_bytes))
-    return header, _exactly(read, payload_bytes)
+    """Return the next message from a blocking stream's `read`. Raises EOFError when the stream ends."""
+    header_bytes, payload_bytes = SIZES.unpack(_read_exactly(read, SIZES.size))
+    header = decode(_read_exactly(read, header_bytes))
+    return header, _read_exactly(read, payload_bytes)
 
 
-def _exactly(read: Callable[[int], bytes], count: int) -> bytes:
+def _read_exactly(read: Callable[[int], bytes], count: int) -> bytes:
     data = read(count) if count else b""
     if len(data) < count:
         raise EOFError

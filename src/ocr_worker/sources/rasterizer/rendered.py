@@ -1,4 +1,7 @@
-"""A page as a child hands it out."""
+"""A rendered page in a rasterizer process, on its way to the worker, and the resolution of PDF pages.
+
+`pdf` and `image` produce `RenderedPage`, `child` sends it, and `document` turns it into a `PageImage` in the worker.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from ocr_worker.errors import PageTooLarge
 
 MIN_DPI = 36
 _POINTS_PER_INCH = 72
-Box = tuple[float, float, float, float]
-LayerLine = tuple[str, Box, list[tuple[str, Box]]]  # a line, its box, and its words with theirs
+Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1
+LayerLine = tuple[str, Rectangle, list[tuple[str, Rectangle]]]  # a line, its box, and its words with their boxes
 
 
 @dataclass(slots=True)
-class Rendered:
-    """pixels: uint8 [height, width, 3], BGR. dpi: the true one; None when an image does not say."""
+class RenderedPage:
+    """A page with its pixels, uint8 [height, width, 3], BGR. dpi: the true one; None for images that state none."""
 
     pixels: NDArray[np.uint8]
     dpi: float | None
@@ -30,7 +33,7 @@ class Rendered:
         self.pixels = np.ascontiguousarray(self.pixels)
 
     def header(self) -> dict[str, Any]:
-        """All but the pixels."""
+        """Return everything except the pixels, as JSON values."""
         height, width = self.pixels.shape[:2]
         return {
             "height": height,
@@ -41,29 +44,30 @@ class Rendered:
         }
 
 
-def warning(code: str, message: str) -> dict[str, str]:
-    """A `PageWarning` as it crosses the pipe."""
+def make_warning(code: str, message: str) -> dict[str, str]:
+    """Return the fields of a `PageWarning`, as the protocol sends them."""
     return {"code": code, "message": message}
 
 
-def dpi_within(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -> float:
-    """The resolution, at most `dpi`, at which a page of this size in points has at most `max_pixels`.
+def choose_dpi(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -> float:
+    """Return the highest resolution up to `dpi` at which a page of this size (points) has at most `max_pixels`.
 
-    Raises PageTooLarge when that is under 36 dpi.
+    Below `dpi` it is a whole number. Raises PageTooLarge when it would be under 36 dpi.
     """
 
-    def pixels(at: float) -> int:  # as pypdfium2 counts them; rounding up decides on slivers and small budgets
-        return math.ceil(width_pt * at / _POINTS_PER_INCH) * math.ceil(height_pt * at / _POINTS_PER_INCH)
+    def pixels(resolution: float) -> int:  # as pypdfium2 counts; rounding up decides on slivers and small budgets
+        width = math.ceil(width_pt * resolution / _POINTS_PER_INCH)
+        return width * math.ceil(height_pt * resolution / _POINTS_PER_INCH)
 
-    chosen = dpi
-    if pixels(chosen) > max_pixels:
-        inches = (width_pt / _POINTS_PER_INCH) * (height_pt / _POINTS_PER_INCH)
-        chosen = float(int(min(dpi, (max_pixels / inches) ** 0.5)))
-    while chosen >= MIN_DPI and pixels(chosen) > max_pixels:
-        chosen -= 1
-    if chosen < MIN_DPI:
+    page_dpi = dpi
+    if pixels(page_dpi) > max_pixels:
+        square_inches = (width_pt / _POINTS_PER_INCH) * (height_pt / _POINTS_PER_INCH)
+        page_dpi = float(int(min(dpi, (max_pixels / square_inches) ** 0.5)))
+    while page_dpi >= MIN_DPI and pixels(page_dpi) > max_pixels:
+        page_dpi -= 1
+    if page_dpi < MIN_DPI:
         size = f"{width_pt / _POINTS_PER_INCH:,.0f} x {height_pt / _POINTS_PER_INCH:,.0f} inches"
         raise PageTooLarge(
             f"the page is {size}: more than {max_pixels:,} pixels even at {MIN_DPI} dpi; crop it or scale it down"
         )
-    return chosen
+    return page_dpi

@@ -1,6 +1,7 @@
-"""A PDF page's own text, line by line, where it lies on the rendered page; in a child process only.
+"""The text layer of a PDF page: its lines and words, with boxes in pixels of the rendered page.
 
-From characters, since PDFium's own rectangles overlap where fonts change and then give the same character twice.
+Runs only in a rasterizer process. Lines are built from single characters (see `characters`). PDFium's own text
+rectangles do not serve: they overlap where fonts change, and then contain the same character twice.
 """
 
 from __future__ import annotations
@@ -15,134 +16,143 @@ from typing import Any
 import pypdfium2.raw as pdfium_c
 
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.characters import characters
-from ocr_worker.sources.rasterizer.rendered import Box, LayerLine
+from ocr_worker.sources.rasterizer.characters import read_characters
+from ocr_worker.sources.rasterizer.rendered import LayerLine, Rectangle
+
+Letter = tuple[str, Rectangle | None]  # a character on the bitmap; without a box: a space, or a line's end, which is ""
 
 _ALEFS, _LAM = "اأإآ", "ل"
-_NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
-_FAR = 1.2  # heights of the smaller character: a wider gap parts two columns
-_SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a larger bitmap
+_EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
+_COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
+_SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a bitmap so many times larger
 
 
 @dataclass(slots=True)
-class _Line:
-    """characters: spaces have no box."""
+class _TextLine:
+    """A line in progress. characters: with boxes, except spaces. last: the box of the last character."""
 
-    characters: list[tuple[str, Box | None]]
-    box: Box
-    last: Box
-    open: bool = field(default=True)
+    characters: list[Letter]
+    box: Rectangle
+    last: Rectangle
+    is_open: bool = field(default=True)
 
-    def takes(self, box: Box) -> bool:
-        """Whether a character there goes on with this line, across the page or, where the page is turned, along it."""
-        across = _goes_on(self.box, self.last, box)
-        return across or (self._runs_along() and _goes_on(*(_swapped(one) for one in (self.box, self.last, box))))
+    def can_continue(self, box: Rectangle) -> bool:
+        """Return whether a character in this box continues the line, which may run vertically on a turned page."""
+        if _continues(self.box, self.last, box):
+            return True
+        return self._may_be_vertical() and _continues(*(_transpose(each) for each in (self.box, self.last, box)))
 
-    def _runs_along(self) -> bool:
-        """Whether the line is no wider than its last character: it may then be one that runs up or down."""
+    def _may_be_vertical(self) -> bool:
+        """Return whether the line is about as narrow as its last character, so that it may run up or down."""
         return self.box[2] - self.box[0] <= 1.5 * (self.last[2] - self.last[0])
 
-    def add(self, character: str, box: Box) -> None:
-        """Appends the character and widens the box."""
+    def add(self, character: str, box: Rectangle) -> None:
+        """Append the character and extend the line's box."""
         self.characters.append((character, box))
-        self.box = _around(self.box, box)
+        self.box = _union(self.box, box)
         self.last = box
 
     def text(self) -> str:
-        """Empty when there is nothing but spaces."""
-        return _joined([character for character, _ in self.characters])
+        """Return the text; empty when the line consists of spaces."""
+        return _join([character for character, _ in self.characters])
 
-    def words(self) -> list[tuple[str, Box]]:
-        """The words with their boxes; each character by itself in scripts without spaces."""
-        found: list[tuple[list[str], Box]] = []
-        inside = False
+    def words(self) -> list[tuple[str, Rectangle]]:
+        """Return the words with their boxes. In scripts without spaces, each character is a word."""
+        words: list[tuple[list[str], Rectangle]] = []
+        is_in_word = False
         for character, box in self.characters:
             if box is None:
-                inside = False
-            elif inside and not is_wide(character):
-                parts, around = found[-1]
-                found[-1] = [*parts, character], _around(around, box)
+                is_in_word = False
+            elif is_in_word and not is_wide(character):
+                letters, word_box = words[-1]
+                words[-1] = [*letters, character], _union(word_box, box)
             else:
-                found.append(([character], box))
-                inside = not is_wide(character)
-        return [(word, box) for parts, box in found if (word := _joined(parts))]
+                words.append(([character], box))
+                is_in_word = not is_wide(character)
+        return [(word, box) for letters, box in words if (word := _join(letters))]
 
 
-def text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
-    """The lines and their words, in the order of the file; boxes in pixels of a bitmap of `width` x `height`."""
+def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
+    """Return the lines and their words in the order of the file. Boxes: pixels of a bitmap of `width` x `height`."""
     text_page = page.get_textpage()
-    lines: list[_Line] = []
-    on_bitmap = _mapping(page, width, height)
-    placed = ((one.text, on_bitmap(one.box) if one.box else None) for one in characters(text_page))
-    for character, box in _logical(placed):
-        line = lines[-1] if lines and lines[-1].open else None
+    lines: list[_TextLine] = []
+    to_bitmap = _bitmap_mapping(page, width, height)
+    letters = (
+        (character.text, to_bitmap(character.box) if character.box else None)
+        for character in read_characters(text_page)
+    )
+    for character, box in _in_logical_order(letters):
+        line = lines[-1] if lines and lines[-1].is_open else None
         if box is None:
             if line and character:
                 line.characters.append((" ", None))
             elif line:
-                line.open = False
-        elif line and line.takes(box):
+                line.is_open = False
+        elif line and line.can_continue(box):
             line.add(character, box)
         else:
-            lines.append(_Line([(character, box)], box, box))
+            lines.append(_TextLine([(character, box)], box, box))
     text_page.close()
     return [(text, line.box, line.words()) for line in lines if (text := line.text())]
 
 
-def _logical(placed: Iterable[tuple[str, Box | None]]) -> Iterator[tuple[str, Box | None]]:
-    """The same, but words of right-to-left scripts whose letters stand in the file from left to right turned round."""
-    for is_rtl, run in groupby(placed, key=lambda one: one[1] is not None and _is_right_to_left(one[0])):
-        letters = list(run)
-        if is_rtl and (letters[0][1] or _NOWHERE)[0] < (letters[-1][1] or _NOWHERE)[0]:
-            letters.reverse()
-        for i in range(len(letters) - 1 if is_rtl else 0):
-            # One glyph for lam and alef is often written down as it looks, with the alef first.
-            if letters[i][0] in _ALEFS and letters[i + 1] == (_LAM, letters[i][1]):
-                letters[i], letters[i + 1] = letters[i + 1], letters[i]
-        yield from letters
+def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
+    """Yield the letters in reading order: reverse words of right-to-left scripts that the file stores left to right."""
+    for is_rtl, group in groupby(letters, key=lambda letter: letter[1] is not None and _is_right_to_left(letter[0])):
+        run = list(group)
+        if is_rtl and (run[0][1] or _EMPTY)[0] < (run[-1][1] or _EMPTY)[0]:
+            run.reverse()
+        for i in range(len(run) - 1 if is_rtl else 0):
+            # The glyph for lam and alef is often stored in visual order, with the alef first.
+            if run[i][0] in _ALEFS and run[i + 1] == (_LAM, run[i][1]):
+                run[i], run[i + 1] = run[i + 1], run[i]
+        yield from run
 
 
 def _is_right_to_left(character: str) -> bool:
     return unicodedata.bidirectional(character) in ("R", "AL", "NSM")
 
 
-def _mapping(page: Any, width: int, height: int) -> Callable[[Box], Box]:
-    """From PDF coordinates (points, upwards) to the bitmap's, with the page's rotation and crop box: an affine map."""
+def _bitmap_mapping(page: Any, width: int, height: int) -> Callable[[Rectangle], Rectangle]:
+    """Return the function that maps PDF coordinates (points, upwards) to the bitmap.
+
+    It is an affine map, which includes the page's rotation and crop box.
+    """
     x, y = ctypes.c_int(), ctypes.c_int()
 
-    def at(px: float, py: float) -> tuple[float, float]:
+    def map_point(px: float, py: float) -> tuple[float, float]:
         pdfium_c.FPDF_PageToDevice(page.raw, 0, 0, width * _SUBUNITS, height * _SUBUNITS, 0, px, py, x, y)
         return x.value / _SUBUNITS, y.value / _SUBUNITS
 
-    far = 1000.0  # points; so long that rounding at its ends does not show on the page
-    (x0, y0), (x1, y1), (x2, y2) = at(0, 0), at(far, 0), at(0, far)
-    right, up = ((x1 - x0) / far, (y1 - y0) / far), ((x2 - x0) / far, (y2 - y0) / far)
+    length = 1000.0  # points; long enough that rounding at its ends is invisible on the page
+    (x0, y0), (x1, y1), (x2, y2) = map_point(0, 0), map_point(length, 0), map_point(0, length)
+    right, up = ((x1 - x0) / length, (y1 - y0) / length), ((x2 - x0) / length, (y2 - y0) / length)
 
-    def on_bitmap(rect: Box) -> Box:
-        ends = (rect[:2], rect[2:])
-        xs = [x0 + px * right[0] + py * up[0] for px, py in ends]
-        ys = [y0 + px * right[1] + py * up[1] for px, py in ends]
+    def map_rectangle(rectangle: Rectangle) -> Rectangle:
+        corners = (rectangle[:2], rectangle[2:])
+        xs = [x0 + px * right[0] + py * up[0] for px, py in corners]
+        ys = [y0 + px * right[1] + py * up[1] for px, py in corners]
         return min(xs), min(ys), max(xs), max(ys)
 
-    return on_bitmap
+    return map_rectangle
 
 
-def _goes_on(line: Box, last: Box, box: Box) -> bool:
-    """Whether a character stands on the height of a horizontal line, close to its last one on either side."""
-    low = min(last[3] - last[1], box[3] - box[1])
+def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:
+    """Return whether a character overlaps a horizontal line vertically and is close to its last character."""
+    height = min(last[3] - last[1], box[3] - box[1])
     overlap = min(line[3], box[3]) - max(line[1], box[1])
-    gap = max(box[0] - last[2], last[0] - box[2])  # right-to-left lines run the other way
-    return low <= 0 or (overlap > 0.3 * low and gap < _FAR * low)
+    gap = max(box[0] - last[2], last[0] - box[2])  # on either side: right-to-left lines run the other way
+    return height <= 0 or (overlap > 0.3 * height and gap < _COLUMN_GAP * height)
 
 
-def _swapped(box: Box) -> Box:
+def _transpose(box: Rectangle) -> Rectangle:
     return box[1], box[0], box[3], box[2]
 
 
-def _around(a: Box, b: Box) -> Box:
+def _union(a: Rectangle, b: Rectangle) -> Rectangle:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
-def _joined(characters: list[str]) -> str:
-    """The text; PDFium hands out characters beyond the basic plane as two halves, and a half alone is no text."""
+def _join(characters: list[str]) -> str:
+    """Return the text. PDFium gives characters beyond the basic plane as two surrogates; a lone one is replaced."""
     return "".join(characters).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()

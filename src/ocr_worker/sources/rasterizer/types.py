@@ -1,4 +1,7 @@
-"""What goes into the rasterizer and what comes out beside `PageImage`."""
+"""Input and output types of the rasterizer, besides `PageImage`.
+
+They are apart from `pool` and `document`, so that the rasterizer process can import them and none of the worker's side.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from ocr_worker.wire.page_ranges import PageRange
 
 @dataclass(frozen=True, slots=True)
 class RasterRequest:
-    """How to turn one document into pages.
+    """Options of rendering one document.
 
-    dpi: of PDF pages; images keep their pixels. max_pixels: budget of a page. max_pages: most pages that may be asked
-    for. text_layer: also hand out the text that a PDF page carries itself.
+    dpi: of PDF pages; images keep their pixels. max_pixels: budget of a page. max_pages: most pages that a request may
+    select. text_layer: also return the text layer of PDF pages.
     """
 
     pages: tuple[PageRange, ...] | None
@@ -25,8 +28,8 @@ class RasterRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PageFault:
-    """This page alone could not be rendered; the others can."""
+class FailedPage:
+    """A page that could not be rendered, with its error. Other pages of the document are unaffected."""
 
     number: int
     error: OcrWorkerError
