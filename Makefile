@@ -28,9 +28,10 @@ run: .venv/light
 check: .venv/check lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not paddle and not browser"
 
+# Four at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
 test: .venv/full lint
 	@tests/support/system_libraries.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-vllm: .venv/full
 	@tests/support/vllm_environment.sh $(PYTHON) .venv-vllm
