@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ocr_worker.cli import OK
-from ocr_worker.endpoint.limits import Limits
+from ocr_worker.endpoint.limits import EndpointLimits
 from ocr_worker.endpoint.server import LocalEndpoint
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.settings import MEGABYTE
@@ -43,9 +43,9 @@ def run(options: argparse.Namespace) -> int:
         "ttl_s": options.ttl,
         "run_retention_s": options.retention,
         "runsync_retention_s": options.retention,
-        "answer": options.answer_limit_mb and int(options.answer_limit_mb * MEGABYTE),
+        "response": options.answer_limit_mb and int(options.answer_limit_mb * MEGABYTE),
     }
-    limits = Limits(**{name: value for name, value in given.items() if value is not None})
+    limits = EndpointLimits(**{name: value for name, value in given.items() if value is not None})
     try:
         serve(options.workers, options.port, options.handler, options.api_key, limits, options.log_dir)
     except OSError as error:
@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def serve(workers: int, port: int, handler: Path, api_key: str | None, limits: Limits, log_dir: Path | None) -> None:
+def serve(
+    workers: int, port: int, handler: Path, api_key: str | None, limits: EndpointLimits, log_dir: Path | None
+) -> None:
     """Serves until it is interrupted: KeyboardInterrupt by Ctrl-C, SystemExit by SIGTERM, then without a worker left.
 
     Raises OSError when the port is taken.
@@ -61,7 +63,7 @@ def serve(workers: int, port: int, handler: Path, api_key: str | None, limits: L
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script started with `&`
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with LocalEndpoint(
-        workers, handler=handler, port=port, api_key=api_key, limits=limits, log_dir=log_dir, tell=_tell
+        workers, handler=handler, port=port, api_key=api_key, limits=limits, log_dir=log_dir, on_event=_print_event
     ) as endpoint:
         print(
             "\n".join([f"Endpoint: {endpoint.url}", f"  {_curl(endpoint.url, api_key)}", NOT_THE_PLATFORM]), flush=True
@@ -74,5 +76,5 @@ def _curl(url: str, api_key: str | None) -> str:
     return f"curl -s {url}/runsync{key} -H 'Content-Type: application/json' -d {shlex.quote(INPUT)}"
 
 
-def _tell(worker: str, event: str) -> None:
+def _print_event(worker: str, event: str) -> None:
     print(f"{worker}: {event}", flush=True)
