@@ -159,7 +159,7 @@ class Platform:
         return start_worker(self._plane, self._folder / f"{self.figures['workers']}.log", **SETTINGS)
 
     def _open(self) -> list[str]:
-        return [n for n, job in self._plane.jobs.items() if not (job.results or job.cancelled or n in self._lost)]
+        return [n for n, job in self._plane.jobs.items() if not (job.results or job.is_cancelled or n in self._lost)]
 
     def _cancel_one(self) -> None:
         wanted, log = self._chance.choice(["queued", "running", "running"]), self.worker.log()
@@ -204,10 +204,10 @@ class Account:
         self.wrong: list[str] = []
 
     def enter(self, name: str, job: Job, record: JobRecord) -> None:
-        unanswered = "cancelled" if record.cancelled else "lost"
+        unanswered = "cancelled" if record.is_cancelled else "lost"
         end = (unanswered, "answered once", "twice")[min(len(record.results), 2)]
         self.jobs[end] += 1
-        self._check(not record.refusals, name, f"refused by the platform: {record.refusals}")
+        self._check(not record.rejected_results, name, f"refused by the platform: {record.rejected_results}")
         asked = sum(len(planned.asked) for planned in job.documents)
         if not record.results:
             self.pages[end] += asked

@@ -158,8 +158,8 @@ def test_cancel_and_retry(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     assert (code, told.strip()) == (0, "cancelled")
     code, told = client.end()
     assert code == 1, told
-    assert endpoint.wait_until(lambda: all(job.ended for job in new_jobs(endpoint, before)), PATIENCE_S)
-    assert any(job.cancelled for job in new_jobs(endpoint, before))
+    assert endpoint.wait_until(lambda: all(job.is_ended for job in new_jobs(endpoint, before)), PATIENCE_S)
+    assert any(job.is_cancelled for job in new_jobs(endpoint, before))
     statuses = report(out)["summary"]["documents"]
     assert (set(statuses), sum(statuses.values())) == ({"succeeded", "cancelled"}, documents)
     assert report(out)["books"]["state"] == "stopped"
@@ -180,7 +180,7 @@ def test_cancel_without_a_run(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     client.kill()
     code, told = batch(endpoint.base_url, "cancel", out)
     assert code == 0, told
-    assert endpoint.wait_until(lambda: all(job.ended for job in new_jobs(endpoint, before)), PATIENCE_S)
+    assert endpoint.wait_until(lambda: all(job.is_ended for job in new_jobs(endpoint, before)), PATIENCE_S)
     assert found(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") == 0
 
 

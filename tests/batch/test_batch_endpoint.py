@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.endpoint import Limits, LocalEndpoint
+from ocr_worker.endpoint import EndpointLimits, LocalEndpoint
 from support import doubles
 from support.batch_client import (
     LONG,
@@ -170,7 +170,7 @@ def test_a_killed_worker_costs_no_page(slow: LocalEndpoint, tmp_path: Path) -> N
 
 
 def busy(endpoint: LocalEndpoint, worker: str) -> bool:
-    return any(job.worker == worker and not job.ended for job in list(endpoint.jobs.values()))
+    return any(job.worker == worker and not job.is_ended for job in list(endpoint.jobs.values()))
 
 
 def test_an_endpoint_that_forgot_everything(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
     """The client stands still until the results of its jobs are gone: these jobs are sent again, and no others."""
     books = plain(tmp_path / "in", 6, 7)
     out = tmp_path / "out"
-    with endpoint_of(tmp_path / "logs", SLOW, limits=Limits(run_retention_s=5)) as endpoint:
+    with endpoint_of(tmp_path / "logs", SLOW, limits=EndpointLimits(run_retention_s=5)) as endpoint:
         client = run(ready(endpoint), tmp_path / "in", out)
         until(lambda: found(out, "SELECT COUNT(*) > 3 FROM jobs WHERE state IN ('queued', 'running')"), client)
         client.signal(signal.SIGSTOP)

@@ -28,7 +28,7 @@ def test_ready() -> None:
     """On whole weights and a device that is there the worker could start; versions, weights and limits are told."""
     report = doctor.examine(tinyvl.settings())
     text = "\n".join(report.lines)
-    assert report.ok
+    assert report.can_start
     assert report.lines[-1] == "ready"
     for told in ("v1.6", "paddleocr 3.7.0", str(tinyvl.VL), "device: cpu", "max_pages 2000"):
         assert told in text
@@ -43,16 +43,16 @@ def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
     assert "model server: 127.0.0.1:8000, asked at start only" in external.lines
     assert "secret" not in "\n".join(external.lines)
     managed = doctor.examine(tinyvl.settings(**vllm_command.fields(tmp_path)))
-    assert managed.ok
+    assert managed.can_start
     assert f"model server: started by the worker, {tmp_path / 'vllm'}" in managed.lines
     missing = doctor.examine(tinyvl.settings(**vllm_command.fields(tmp_path, vllm="/nowhere/vllm")))
-    assert not missing.ok
+    assert not missing.can_start
 
 
 def test_missing_weights(tmp_path: Path) -> None:
     """Without weights it could not, and the command that gets them is told."""
     report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path))
-    assert not report.ok
+    assert not report.can_start
     assert "ocr-worker weights fetch --version v1.6" in "\n".join(report.lines)
 
 
@@ -60,7 +60,7 @@ def test_missing_weights(tmp_path: Path) -> None:
 def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
     """With downloads allowed, missing weights do not stand in the way."""
     report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path, download_weights=True))
-    assert report.ok
+    assert report.can_start
     assert any("would be fetched" in line for line in report.lines)
 
 
@@ -68,7 +68,7 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU that was asked for and that Paddle or the driver lacks stands in the way, with the way out."""
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.doctor._list_gpus", list)
     report = doctor.examine(tinyvl.settings(device="gpu"))
-    assert not report.ok
+    assert not report.can_start
     assert any(line.startswith("not ready:") and "OCR_DEVICE=cpu" in line for line in report.lines)
 
 
@@ -100,5 +100,5 @@ def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         (tinyvl.settings(engine="embedded", **bucket), "s3"),
     ):
         report = doctor.examine(settings)
-        assert not report.ok
+        assert not report.can_start
         assert any(line.startswith("not ready:") and install_command(extra) in line for line in report.lines)

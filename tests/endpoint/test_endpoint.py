@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import runpod
 
-from ocr_worker.endpoint import Limits, LocalEndpoint
+from ocr_worker.endpoint import EndpointLimits, LocalEndpoint
 from ocr_worker.endpoint.rates import Rate
 from support import doubles
 from support.drawing import WHITE, png, request, tiff
@@ -61,7 +61,7 @@ def endpoint(logs: Path, gate: Path, events: list[tuple[str, str]]) -> Iterator[
     double = {"PYTHONPATH": python_path(), "OCR_ENGINE": "support.doubles:by_colour", "DOUBLE_GATE": str(gate)}
     settings = {**double, "OCR_CONCURRENCY": "1"}
     with LocalEndpoint(
-        2, handler=HANDLER, settings=settings, log_dir=logs, tell=lambda *event: events.append(event)
+        2, handler=HANDLER, settings=settings, log_dir=logs, on_event=lambda *event: events.append(event)
     ) as endpoint:
         yield ready(endpoint)
 
@@ -72,7 +72,7 @@ def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     they bring `LONG`."""
     folder = tmp_path_factory.mktemp("streaming")
     (folder / "handler.py").write_text(STREAMING)
-    limits = Limits(execution_timeout_s=2, run_retention_s=4, answer=10_000, stream_chunk=1000)
+    limits = EndpointLimits(execution_timeout_s=2, run_retention_s=4, response=10_000, stream_chunk=1000)
     with LocalEndpoint(1, handler=folder / "handler.py", limits=limits, log_dir=folder) as endpoint:
         yield Client(ready(endpoint))
 
@@ -201,7 +201,7 @@ def test_a_refused_answer_leaves_the_job_to_its_timeout(streaming: Client) -> No
 @pytest.fixture(scope="module")
 def idle() -> Iterator[Client]:
     """No workers, small limits, a key."""
-    limits = Limits(run_body=1000, runsync_body=2000, ttl_s=2, rates={"status": Rate(3), "run": Rate(100, 5)})
+    limits = EndpointLimits(run_body=1000, runsync_body=2000, ttl_s=2, rates={"status": Rate(3), "run": Rate(100, 5)})
     with LocalEndpoint(0, limits=limits, api_key="secret") as endpoint:
         yield Client(endpoint)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_worker.endpoint.jobs import Job, JobQueue, Policy, Status
-from ocr_worker.endpoint.rates import Rate, Turnstile
+from ocr_worker.endpoint.jobs import JobQueue, JobRecord, Policy, Status
+from ocr_worker.endpoint.rates import Rate, RateLimiter
 
 POLICY = Policy(execution_timeout_s=600, ttl_s=3600, retention_s=60)
 
@@ -30,17 +30,17 @@ def queue(clock: Clock) -> JobQueue:
     return JobQueue(retries=2, clock=clock)
 
 
-def submitted(queue: JobQueue, policy: Policy = POLICY) -> Job:
+def submitted(queue: JobQueue, policy: Policy = POLICY) -> JobRecord:
     return queue.submit({"input": {}}, policy)
 
 
-def in_progress(queue: JobQueue, worker: str = "one", policy: Policy = POLICY) -> Job:
+def in_progress(queue: JobQueue, worker: str = "one", policy: Policy = POLICY) -> JobRecord:
     job = submitted(queue, policy)
     assert queue.take(worker) == [job]
     return job
 
 
-def gone(queue: JobQueue, job: Job) -> bool:
+def gone(queue: JobQueue, job: JobRecord) -> bool:
     queue.sweep()
     return job.id not in queue.jobs
 
@@ -56,7 +56,7 @@ def test_a_job_is_queued_taken_and_completed(queue: JobQueue, clock: Clock) -> N
     assert queue.take("one") == [job]
     assert (job.status, job.worker, job.taken_at) == (Status.IN_PROGRESS, "one", 1005)
     clock.pass_(7)
-    queue.answer(job, "one", {"output": {"a": 1}}, 20)
+    queue.add_result(job, "one", {"output": {"a": 1}}, 20)
     assert (job.status, job.ended_at, job.results[0].output) == (Status.COMPLETED, 1012, {"a": 1})
 
 
@@ -77,7 +77,7 @@ def test_a_worker_gets_the_id_and_what_stood_beside_the_input(queue: JobQueue) -
 def test_an_answer_with_an_error_fails_the_job(queue: JobQueue) -> None:
     """FAILED, with the error and what came beside it."""
     job = in_progress(queue)
-    queue.answer(job, "one", {"error": "BROKEN: no", "output": {"code": "BROKEN"}}, 50)
+    queue.add_result(job, "one", {"error": "BROKEN: no", "output": {"code": "BROKEN"}}, 50)
     assert job.status is Status.FAILED
     assert (job.results[0].error, job.results[0].output) == ("BROKEN: no", {"code": "BROKEN"})
 
@@ -85,10 +85,10 @@ def test_an_answer_with_an_error_fails_the_job(queue: JobQueue) -> None:
 def test_only_the_worker_that_has_the_job_ends_it(queue: JobQueue) -> None:
     """Another's answer is kept and changes nothing, and neither does one that comes after the end."""
     job = in_progress(queue)
-    queue.answer(job, "two", {"output": 2}, 1)
+    queue.add_result(job, "two", {"output": 2}, 1)
     assert job.status is Status.IN_PROGRESS
-    queue.answer(job, "one", {"output": 1}, 1)
-    queue.answer(job, "one", {"error": "late"}, 1)
+    queue.add_result(job, "one", {"output": 1}, 1)
+    queue.add_result(job, "one", {"error": "late"}, 1)
     assert (job.status, len(job.results)) == (Status.COMPLETED, 3)
 
 
@@ -108,15 +108,15 @@ def test_a_job_in_progress_that_is_cancelled_is_stopped_at_its_worker(queue: Job
     """Its worker, and no other, is told once; an answer that comes yet does not complete it."""
     job = in_progress(queue)
     queue.cancel(job)
-    assert (queue.stops("two"), queue.stops("one"), queue.stops("one")) == ([], [job.id], [])
-    queue.answer(job, "one", {"output": 1}, 1)
+    assert (queue.take_stops("two"), queue.take_stops("one"), queue.take_stops("one")) == ([], [job.id], [])
+    queue.add_result(job, "one", {"output": 1}, 1)
     assert job.status is Status.CANCELLED
 
 
 def test_an_ended_job_cannot_be_cancelled(queue: JobQueue) -> None:
     """It stays as it ended."""
     job = in_progress(queue)
-    queue.answer(job, "one", {"output": 1}, 1)
+    queue.add_result(job, "one", {"output": 1}, 1)
     queue.cancel(job)
     assert job.status is Status.COMPLETED
 
@@ -141,7 +141,7 @@ def test_a_job_that_runs_too_long_is_timed_out_and_stopped(queue: JobQueue, cloc
     assert not queue.sweep()
     clock.pass_(1)
     assert queue.sweep()
-    assert (job.status, queue.stops("one")) == (Status.TIMED_OUT, [job.id])
+    assert (job.status, queue.take_stops("one")) == (Status.TIMED_OUT, [job.id])
 
 
 def test_the_time_to_live_counts_the_queue(queue: JobQueue, clock: Clock) -> None:
@@ -154,7 +154,7 @@ def test_the_time_to_live_counts_the_queue(queue: JobQueue, clock: Clock) -> Non
     clock.pass_(1)
     assert gone(queue, waiting)
     assert gone(queue, running)
-    assert queue.stops("one") == [running.id]
+    assert queue.take_stops("one") == [running.id]
     assert queue.take("one") == []
 
 
@@ -162,7 +162,7 @@ def test_a_result_is_kept_for_its_retention(queue: JobQueue, clock: Clock) -> No
     """An ended job is gone a minute after its end here, whatever its time to live."""
     job = in_progress(queue, policy=Policy(600, 100, 60))
     clock.pass_(90)
-    queue.answer(job, "one", {"output": 1}, 1)
+    queue.add_result(job, "one", {"output": 1}, 1)
     clock.pass_(59)
     assert not gone(queue, job)
     clock.pass_(1)
@@ -178,7 +178,7 @@ def test_the_jobs_of_a_lost_worker_go_to_the_front_of_the_queue(queue: JobQueue)
     queue.take("one", 2)
     other = in_progress(queue, "two")
     waiting = submitted(queue)
-    queue.lost("one")
+    queue.requeue_jobs_of("one")
     assert [job.status for job in (first, second)] == [Status.IN_QUEUE] * 2
     assert queue.take("three", 9) == [first, second, waiting]
     assert other.worker == "two"
@@ -190,21 +190,21 @@ def test_a_job_that_loses_its_worker_again_and_again_fails(queue: JobQueue) -> N
     job = submitted(queue)
     for worker in ("one", "two", "three"):
         assert queue.take(worker) == [job]
-        queue.lost(worker)
+        queue.requeue_jobs_of(worker)
     assert (job.status, job.retries, job.error) == (Status.FAILED, 2, "the job lost its worker 3 times")
 
 
 def test_counts_are_those_of_health(queue: JobQueue, clock: Clock) -> None:
     """Queued and running ones as they are, ended ones since the start, timed out ones as failed."""
-    queue.answer(in_progress(queue), "one", {"output": 1}, 1)
-    queue.answer(in_progress(queue), "one", {"error": "no"}, 1)
+    queue.add_result(in_progress(queue), "one", {"output": 1}, 1)
+    queue.add_result(in_progress(queue), "one", {"error": "no"}, 1)
     in_progress(queue, policy=Policy(10, 3600, 60))
     clock.pass_(10)
     queue.sweep()
     in_progress(queue)
     submitted(queue)
     assert queue.counts() == {"completed": 1, "failed": 2, "inProgress": 1, "inQueue": 1, "retried": 0}
-    assert queue.busy() == {"one"}
+    assert queue.busy_workers() == {"one"}
 
 
 # --------------------------------------------------------------------------- rates
@@ -212,19 +212,19 @@ def test_counts_are_those_of_health(queue: JobQueue, clock: Clock) -> None:
 
 def test_so_many_in_ten_seconds(clock: Clock) -> None:
     """The next is told how long to wait, and let in when the oldest is ten seconds old."""
-    turnstile = Turnstile(Rate(2), clock)
-    assert turnstile.enter() is None
+    rate_limiter = RateLimiter(Rate(2), clock)
+    assert rate_limiter.acquire() is None
     clock.pass_(4)
-    assert turnstile.enter() is None
-    assert turnstile.enter() == 6
+    assert rate_limiter.acquire() is None
+    assert rate_limiter.acquire() == 6
     clock.pass_(6)
-    assert turnstile.enter() is None
+    assert rate_limiter.acquire() is None
 
 
 def test_so_many_at_once(clock: Clock) -> None:
     """The next is let in when one has left."""
-    turnstile = Turnstile(Rate(100, 1), clock)
-    assert turnstile.enter() is None
-    assert turnstile.enter() == 1
-    turnstile.leave()
-    assert turnstile.enter() is None
+    rate_limiter = RateLimiter(Rate(100, 1), clock)
+    assert rate_limiter.acquire() is None
+    assert rate_limiter.acquire() == 1
+    rate_limiter.release()
+    assert rate_limiter.acquire() is None

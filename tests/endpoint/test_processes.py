@@ -24,9 +24,9 @@ def test_a_worker_that_starts_while_all_are_killed_is_killed_too(tmp_path: Path)
         killing.append(meanwhile(pool.kill, lock))
         return started[-1]
 
-    pool = WorkerPool(2, start, lost=lambda name: None, tell=lambda name, event: None)
+    pool = WorkerPool(2, start, on_lost=lambda name: None, on_event=lambda name, event: None)
     pool._lock = lock  # type: ignore[assignment]
-    pool.look()
+    pool.update()
     for kill in killing:
         kill.result()
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ocr_worker.endpoint import LocalEndpoint
-from ocr_worker.endpoint.jobs import Job
+from ocr_worker.endpoint.jobs import JobRecord
 from support import doubles
 from support.doubles import Colour
 from support.drawing import pdf, png, tiff
@@ -276,12 +276,12 @@ def _timeless(file: Path) -> Any:
     return whole
 
 
-def new_jobs(endpoint: LocalEndpoint, before: Collection[str]) -> list[Job]:
+def new_jobs(endpoint: LocalEndpoint, before: Collection[str]) -> list[JobRecord]:
     """The endpoint's records of jobs that are not among these ids."""
     return [job for job_id, job in list(endpoint.jobs.items()) if job_id not in before]
 
 
-def pages_read(jobs: list[Job]) -> Counter[tuple[str, int]]:
+def pages_read(jobs: list[JobRecord]) -> Counter[tuple[str, int]]:
     """(document, page) -> how many of the jobs' answers hold it."""
     outputs = [job.results[-1].raw for job in jobs if job.results]
     entries = [entry for output in outputs for entry in (output.get("output") or output).get("documents", [])]

@@ -14,12 +14,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ocr_worker.endpoint import Limits, LocalEndpoint
-from ocr_worker.endpoint.jobs import Job as JobRecord
-from ocr_worker.endpoint.jobs import Json, Policy, Refusal, Result
+from ocr_worker.endpoint import EndpointLimits, LocalEndpoint
+from ocr_worker.endpoint.jobs import JobRecord, Json, Policy, RejectedResult, Result
 from support.waiting import PATIENCE_S
 
-__all__ = ["ControlPlane", "JobRecord", "Json", "Ping", "Refusal", "Result"]
+__all__ = ["ControlPlane", "JobRecord", "Json", "Ping", "RejectedResult", "Result"]
 
 FOR_EVER = Policy(execution_timeout_s=inf, ttl_s=inf, retention_s=inf)
 
@@ -40,7 +39,7 @@ class ControlPlane(LocalEndpoint):
     """
 
     def __init__(self, hold_s: float = 1.0, answer_limit: int = 10_000_000) -> None:
-        super().__init__(workers=0, limits=Limits(poll_hold_s=hold_s, answer=answer_limit))
+        super().__init__(workers=0, limits=EndpointLimits(poll_hold_s=hold_s, response=answer_limit))
         self.hold_s = hold_s
         self.answer_limit = answer_limit
         self.slow_posts: dict[str, float] = {}  # seconds until a job's result is taken down
@@ -78,8 +77,8 @@ class ControlPlane(LocalEndpoint):
     def assert_each_answered_once(self) -> None:
         """Every job that was taken has exactly one answer, a cancelled one none, and none was refused."""
         for job_id, record in self.jobs.items():
-            expected = record.worker is not None and not record.cancelled
-            assert (len(record.results), record.refusals) == (expected, []), f"{job_id}: {_told(record)}"
+            expected = record.worker is not None and not record.is_cancelled
+            assert (len(record.results), record.rejected_results) == (expected, []), f"{job_id}: {_told(record)}"
 
     # ----------------------------------------------------------------- on the loop
 
@@ -121,6 +120,6 @@ def _ping(request: web.Request) -> Ping:
 def _told(record: JobRecord) -> str:
     """The record without the documents."""
     return (
-        f"worker={record.worker} cancelled={record.cancelled} errors={[r.error for r in record.results]} "
-        f"answers={len(record.results)} refusals={record.refusals}"
+        f"worker={record.worker} cancelled={record.is_cancelled} errors={[r.error for r in record.results]} "
+        f"answers={len(record.results)} refusals={record.rejected_results}"
     )

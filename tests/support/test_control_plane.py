@@ -77,7 +77,7 @@ def test_what_the_platform_refuses_is_lost(worker: Worker, job_input: dict[str, 
     """An answer that is no JSON or too large is refused, and the SDK reports nothing in its place."""
     job = worker.plane.submit(job_input)
     record = worker.plane.jobs[job]
-    assert worker.plane.wait_until(lambda: bool(record.refusals), PATIENCE_S)
+    assert worker.plane.wait_until(lambda: bool(record.rejected_results), PATIENCE_S)
     assert not worker.plane.wait_until(lambda: bool(record.results), 3)
 
 

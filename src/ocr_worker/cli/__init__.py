@@ -1,7 +1,7 @@
-"""`ocr-worker`: the same pipeline on files from disk, and what an operator asks before deploying.
+"""The command line `ocr-worker`: the worker's pipeline for local files, and an operator's checks before deploying.
 
-Each command is a module of this package with `add_arguments(parser)` and `run(options)`; it is imported only when it is
-chosen, so that `--help` is fast and a command needs only its own dependencies.
+Each command is a module of this package with `add_arguments(parser)` and `run(options)`. It is imported only when a
+user chooses it, so that `--help` is fast and a command needs only its own dependencies.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from importlib import import_module
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = "`ocr-worker`: the same pipeline on files from disk, and what an operator asks before deploying."
 
 COMMANDS = {
     "parse": "parse files or URLs; Markdown on stdout",
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Return its exit code: 0 success, 1 some or all failed, 2 usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        options = _parser(chosen=next(iter(arguments), "")).parse_args(arguments)
+        options = _make_parser(next(iter(arguments), "")).parse_args(arguments)
         code: int = options.run(options)
     except InvalidRequest as error:
         print(f"ocr-worker: {error}", file=sys.stderr)
@@ -43,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    """Return the parser of all commands; only the chosen one has its arguments."""
-    parser = argparse.ArgumentParser(prog="ocr-worker", description=__doc__.partition("\n")[0])
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def _make_parser(command: str) -> argparse.ArgumentParser:
+    """Return a parser that knows all commands, with the arguments of `command` only."""
+    parser = argparse.ArgumentParser(prog="ocr-worker", description=DESCRIPTION)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, description in COMMANDS.items():
-        command = commands.add_parser(name, help=description)
-        if name == chosen:
+        subparser = subparsers.add_parser(name, help=description)
+        if name == command:
             module = import_module(f"ocr_worker.cli.{name}")
-            module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
     return parser

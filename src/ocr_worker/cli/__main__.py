@@ -1,4 +1,4 @@
-"""`python -m ocr_worker.cli`."""
+"""The program of `python -m ocr_worker.cli`, which is the command `ocr-worker`."""
 
 import sys
 

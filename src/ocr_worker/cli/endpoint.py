@@ -1,4 +1,7 @@
-"""`ocr-worker endpoint`: what a person sees of the local endpoint in a terminal."""
+"""`ocr-worker endpoint`: run the local endpoint in a terminal.
+
+It prints the endpoint's URL, an example call, and events of the workers, until it is interrupted.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ import sys
 from pathlib import Path
 
 from ocr_worker.cli import OK
-from ocr_worker.endpoint.limits import Limits
+from ocr_worker.endpoint.limits import EndpointLimits
 from ocr_worker.endpoint.server import LocalEndpoint
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.settings import MEGABYTE
 
-INPUT = '{"input": {"url": "https://example.com/report.pdf"}}'
-NOT_THE_PLATFORM = (
+EXAMPLE_BODY = '{"input": {"url": "https://example.com/report.pdf"}}'
+DIFFERENCES_NOTICE = (
     "Not the real platform: no scaling, no webhooks, no /retry and no batch jobs, everything in memory;"
     " the whole list: python -m pydoc ocr_worker.endpoint"
 )
@@ -38,14 +41,14 @@ def run(options: argparse.Namespace) -> int:
     """Serve until interrupted. Return the exit code. Raises InvalidRequest for a missing handler or a taken port."""
     if not options.handler.is_file():
         raise InvalidRequest(f"{options.handler} is not there; --handler names the file that the workers run")
-    given = {
+    limit_options = {
         "execution_timeout_s": options.execution_timeout,
         "ttl_s": options.ttl,
         "run_retention_s": options.retention,
         "runsync_retention_s": options.retention,
-        "answer": options.answer_limit_mb and int(options.answer_limit_mb * MEGABYTE),
+        "response": options.answer_limit_mb and int(options.answer_limit_mb * MEGABYTE),
     }
-    limits = Limits(**{name: value for name, value in given.items() if value is not None})
+    limits = EndpointLimits(**{name: value for name, value in limit_options.items() if value is not None})
     try:
         serve(options.workers, options.port, options.handler, options.api_key, limits, options.log_dir)
     except OSError as error:
@@ -53,26 +56,30 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def serve(workers: int, port: int, handler: Path, api_key: str | None, limits: Limits, log_dir: Path | None) -> None:
-    """Serves until it is interrupted: KeyboardInterrupt by Ctrl-C, SystemExit by SIGTERM, then without a worker left.
+def serve(
+    workers: int, port: int, handler: Path, api_key: str | None, limits: EndpointLimits, log_dir: Path | None
+) -> None:
+    """Serve until the process is interrupted. When the function raises, all workers have ended.
 
-    Raises OSError when the port is taken.
+    Raises KeyboardInterrupt on Ctrl-C, SystemExit on SIGTERM, OSError when the port is in use.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script started with `&`
+    # A process that a script starts with `&` ignores SIGINT by default.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with LocalEndpoint(
-        workers, handler=handler, port=port, api_key=api_key, limits=limits, log_dir=log_dir, tell=_tell
+        workers, handler=handler, port=port, api_key=api_key, limits=limits, log_dir=log_dir, on_event=_print_event
     ) as endpoint:
         print(
-            "\n".join([f"Endpoint: {endpoint.url}", f"  {_curl(endpoint.url, api_key)}", NOT_THE_PLATFORM]), flush=True
+            "\n".join([f"Endpoint: {endpoint.url}", f"  {_curl_command(endpoint.url, api_key)}", DIFFERENCES_NOTICE]),
+            flush=True,
         )
         endpoint.serve()
 
 
-def _curl(url: str, api_key: str | None) -> str:
-    key = ' -H "Authorization: Bearer $KEY"' if api_key else ""
-    return f"curl -s {url}/runsync{key} -H 'Content-Type: application/json' -d {shlex.quote(INPUT)}"
+def _curl_command(url: str, api_key: str | None) -> str:
+    key_header = ' -H "Authorization: Bearer $KEY"' if api_key else ""
+    return f"curl -s {url}/runsync{key_header} -H 'Content-Type: application/json' -d {shlex.quote(EXAMPLE_BODY)}"
 
 
-def _tell(worker: str, event: str) -> None:
+def _print_event(worker: str, event: str) -> None:
     print(f"{worker}: {event}", flush=True)

@@ -1,4 +1,7 @@
-"""`ocr-worker parse`: files and URLs through the pipeline in this process; Markdown on stdout."""
+"""`ocr-worker parse`: parse files and URLs in this process, and print Markdown or the JSON response on stdout.
+
+Errors and warnings are printed on stderr, and so is a progress bar if stderr is a terminal.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
     if options.engine:
         settings = settings.model_copy(update={"engine": options.engine})
     log.configure("ERROR")
-    documents = [_document(source, options.pages) for source in options.sources]
+    documents = [_make_document(source, options.pages) for source in options.sources]
     request = read_request({"documents": documents}, engine_spec(settings.engine))
     pipeline = Pipeline(settings)
     pipeline.start()
-    progress = _Progress(options.sources)
+    progress = _ProgressBars(options.sources)
     with progress.display:
         response = asyncio.run(JobHost(pipeline).run(request, "cli", progress.on_page))
     pipeline.close()
@@ -47,34 +50,35 @@ def run(options: argparse.Namespace) -> int:
     for source, document in zip(options.sources, response.documents, strict=True):
         if document.markdown and not options.json:
             print(document.markdown)
-        _tell_faults(source, document)
+        _print_errors(source, document)
     return OK if response.status == "succeeded" else FAILED
 
 
-def _tell_faults(source: str, document: DocumentResult) -> None:
+def _print_errors(source: str, document: DocumentResult) -> None:
     name = source.partition("?")[0]
     if document.error and not document.pages:
         print(f"{name}: {document.error.code}: {document.error.message}", file=sys.stderr)
     for page in document.pages:
-        for told in [page.error] if page.error else page.warnings:
-            print(f"{name}: page {page.page}: {told.code}: {told.message}", file=sys.stderr)
+        for problem in [page.error] if page.error else page.warnings:
+            print(f"{name}: page {page.page}: {problem.code}: {problem.message}", file=sys.stderr)
     for warning in document.warnings:
         print(f"{name}: {warning.code}: {warning.message}", file=sys.stderr)
 
 
-def _document(source: str, pages: str | None) -> dict[str, str]:
-    ranges = {"pages": pages} if pages else {}
+def _make_document(source: str, pages: str | None) -> dict[str, str]:
+    """Return a document of a request, for a file's path or a URL. Raises InvalidRequest when a file is unreadable."""
+    page_ranges = {"pages": pages} if pages else {}
     if "://" in source:
-        return {"url": source, **ranges}
+        return {"url": source, **page_ranges}
     try:
         data = Path(source).read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{source}: {error.strerror}") from None
-    return {"base64": base64.b64encode(data).decode(), **ranges}
+    return {"base64": base64.b64encode(data).decode(), **page_ranges}
 
 
-class _Progress:
-    """Pages done, on stderr; quiet where that is no terminal."""
+class _ProgressBars:
+    """Progress bars on stderr, one per source; hidden when stderr is not a terminal."""
 
     def __init__(self, sources: Sequence[str]) -> None:
         from rich.console import Console

@@ -1,4 +1,4 @@
-"""`ocr-worker schema`: write the JSON Schema of request and response."""
+"""`ocr-worker schema`: write the JSON Schemas of request and response, with the options of the configured engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write one file per schema into the folder and print its path. Return the exit code."""
+    """Write a file per schema into the folder and print its path. Return the exit code."""
     models = options_models(load_settings().engine)
     options.folder.mkdir(parents=True, exist_ok=True)
     for name, schema in wire_schemas(models).items():

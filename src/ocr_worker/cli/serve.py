@@ -1,4 +1,4 @@
-"""`ocr-worker serve`: the HTTP app under uvicorn."""
+"""`ocr-worker serve`: the HTTP app under uvicorn, until it is stopped."""
 
 from __future__ import annotations
 

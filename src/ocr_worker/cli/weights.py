@@ -1,4 +1,7 @@
-"""`ocr-worker weights`: fetch, verify or find the weights of the engine that OCR_ENGINE names."""
+"""`ocr-worker weights`: fetch, verify or locate the weights of the engine that `OCR_ENGINE` names.
+
+An engine declares in its spec what its weights are, how to get them, and which flags choose among them.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from ocr_worker.settings import Settings, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments; the engine declares its flags. Raises SettingsInvalid for one without weights."""
+    """Add the command's arguments and the engine's flags. Raises SettingsInvalid when the engine has no weights."""
     parser.add_argument("action", choices=["fetch", "verify", "path"])
-    for flag, setting in _weights(load_settings()).flags.items():
+    for flag, setting in _find_weights(load_settings()).flags.items():
         choices = get_args(Settings.model_fields[setting].annotation)
         parser.add_argument(f"--{flag}", dest=setting, choices=choices, help=f"instead of OCR_{setting.upper()}")
 
@@ -24,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Fetch or locate the weights and print their directories. Return the exit code."""
     settings = load_settings()
-    weights = _weights(settings)
-    flags = {name: value for name, value in vars(options).items() if name in weights.flags.values() and value}
-    settings = settings.model_copy(update=flags)
+    weights = _find_weights(settings)
+    flag_values = {name: value for name, value in vars(options).items() if name in weights.flags.values() and value}
+    settings = settings.model_copy(update=flag_values)
     log.configure("INFO")
     directories = weights.fetch(settings) if options.action == "fetch" else weights.locate(settings)
     for part, directory in directories.items():
@@ -34,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _weights(settings: Settings) -> Weights:
+def _find_weights(settings: Settings) -> Weights:
     spec = engine_spec(settings.engine)
     if spec.weights is None:
         raise SettingsInvalid(f"OCR_ENGINE={settings.engine}: the engine {spec.name} has no weights to fetch or verify")

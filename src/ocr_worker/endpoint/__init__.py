@@ -1,22 +1,26 @@
-"""RunPod's job API on this machine, in front of real workers: `handler.py` under the SDK's loop, in processes.
+"""The local endpoint: RunPod's job API on this machine, in front of real workers.
 
-Clients are written against it without paying, and tests go the whole way: client, API, SDK, handler and back. What is
-documented of the platform holds here: states, payload and answer limits, retention, time-to-live, execution timeout,
-rates. Where it is not the real platform:
+A worker is `handler.py` under the SDK's loop, in a process of its own. Developers write clients against the endpoint
+without paying, and tests cover the complete path: client, API, SDK, handler and back. `server` runs the HTTP server and
+the workers. `callers` and `workers_api` are its routes, `jobs` is the queue, and `processes` keeps the workers running.
 
-- No scaling and no cold start by demand: N workers start at once and stay. `/health` knows no throttled workers.
-- `webhook` is passed on to the worker and never called; nothing is uploaded for `s3Config`. There is no `/retry`, no
-  `/status-sync`, no batch jobs, no `/openai`; `?ttl=` of `/status` is ignored.
-- A worker is lost when its process ends, not when its heartbeats stop. Its jobs go back to the front of the queue, and
-  the job fails when that has happened `Limits.retries` times; the platform's own number is not documented.
-- A job's answer is refused by `Limits.answer` however it came; a time in `policy` out of bounds gives 400; purged jobs
-  stay visible as CANCELLED. What the platform does there is not documented either.
-- Everything is in memory, on loopback, without TLS; without an API key everybody is let in. Every endpoint id is this
-  one endpoint. The SDK's checks of GPU and network at a worker's start are off, unless the environment sets them.
-- A stop (cancelled, timed out) is told to the worker once. The SDK loses one that comes in the tenth of a second before
-  it calls the handler; the worker then goes on with a job that nobody waits for.
-- Ended by SIGKILL, the endpoint leaves its workers behind; by anything else it does not.
-- Rates are those of one endpoint with few workers; the platform's grow with their number.
+The endpoint behaves as RunPod documents it: states, payload and response limits, retention, time-to-live, execution
+timeout and rates. It differs from the real platform as follows:
+
+- No scaling and no cold start on demand: N workers start at once and stay. `/health` reports no throttled workers.
+- `webhook` is passed to the worker and never called. Nothing is uploaded for `s3Config`. There is no `/retry`, no
+  `/status-sync`, no batch jobs and no `/openai`. `?ttl=` of `/status` is ignored.
+- A worker is lost when its process ends, not when its heartbeats stop. Its jobs return to the front of the queue. A job
+  fails when it loses its worker again after `EndpointLimits.retries` retries; the platform's number is not documented.
+- A response larger than `EndpointLimits.response` is rejected, no matter how it arrived. A time in `policy` that is out
+  of bounds gives 400. Purged jobs stay visible as CANCELLED. The platform's behavior in these cases is not documented.
+- Everything is in memory, on loopback, without TLS. Without an API key, every caller is admitted. Every endpoint id
+  means this one endpoint. The SDK's checks of GPU and network at a worker's start are off, unless the environment sets
+  them.
+- A worker learns once that it must stop a job (cancelled, timed out). The SDK loses a stop in the last tenth of a
+  second before it calls the handler. The worker then continues a job that nobody waits for.
+- The endpoint leaves its workers behind when SIGKILL ends it, and in no other case.
+- The rates are those of an endpoint with few workers. On the platform they grow with the number of workers.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from __future__ import annotations
 from ocr_worker import extras
 
 with extras.needed_by("the local endpoint", "endpoint"):
-    from ocr_worker.endpoint.limits import Limits
+    from ocr_worker.endpoint.limits import EndpointLimits
     from ocr_worker.endpoint.server import LocalEndpoint
 
-__all__ = ["Limits", "LocalEndpoint"]
+__all__ = ["EndpointLimits", "LocalEndpoint"]

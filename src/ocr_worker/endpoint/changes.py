@@ -1,4 +1,7 @@
-"""Waiting for something to change, on one event loop."""
+"""Waiting for changes of the endpoint's state, on one event loop.
+
+Handlers that change the state call `notify`, and handlers that wait check their condition again.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,21 @@ from collections.abc import Callable
 
 
 class Changes:
-    """Whoever changes the state calls `notify`; whoever waits is asked again then."""
+    """The signal that the state has changed. All methods run on one event loop."""
 
     def __init__(self) -> None:
-        self._changed = asyncio.Condition()
+        self._signal = asyncio.Condition()
 
     async def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Whether `condition` came true within the timeout (seconds)."""
-        async with self._changed:
+        """Wait until `condition` is true, at most `timeout` seconds. Return whether it became true."""
+        async with self._signal:
             try:
-                await asyncio.wait_for(self._changed.wait_for(condition), timeout)
+                await asyncio.wait_for(self._signal.wait_for(condition), timeout)
             except TimeoutError:
                 return condition()
             return True
 
     async def notify(self) -> None:
-        """Asks everybody who waits to look again."""
-        async with self._changed:
-            self._changed.notify_all()
+        """Let every `wait_until` check its condition again."""
+        async with self._signal:
+            self._signal.notify_all()

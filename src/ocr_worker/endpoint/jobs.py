@@ -1,10 +1,10 @@
-"""The queue and the states of a job: plain Python on an injected clock, without HTTP.
+"""The job queue and the states of a job: plain Python with an injected clock, without HTTP.
 
     IN_QUEUE ── taken ─▶ IN_PROGRESS ── answered ─▶ COMPLETED | FAILED
        ▲  └── cancelled      │  └── cancelled, too long ─▶ CANCELLED | TIMED_OUT
        └──── worker lost ────┘
 
-A job that has not ended within its time-to-live is gone, and so is an ended one after its retention.
+A job that has not ended within its time-to-live is deleted. An ended job is deleted after its retention.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 class Status(StrEnum):
-    """Where a job stands, in the platform's words."""
+    """The state of a job, in the platform's words."""
 
     IN_QUEUE = "IN_QUEUE"
     IN_PROGRESS = "IN_PROGRESS"
@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long a job may run, exist unfinished, and be kept once it has ended; seconds."""
+    """The times of a job in seconds: how long it may run, how long it may be unfinished, how long it is kept."""
 
     execution_timeout_s: float
     ttl_s: float
@@ -42,7 +42,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An accepted answer; `raw` is the posted object, `size` its bytes, `at` the time of the clock it came."""
+    """An accepted response of a worker. raw: the posted object. size: its bytes. at: when it arrived, on the clock."""
 
     output: Any
     error: str | None
@@ -53,16 +53,16 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer the platform would not take; the worker never learns what became of the job."""
+class RejectedResult:
+    """A response that the platform would reject. The SDK reports nothing in its place."""
 
     reason: str
     size: int
 
 
 @dataclass(slots=True)
-class Job:
-    """All that happened to one job. `payload` is what its worker gets: `id`, `input` and what stood beside it."""
+class JobRecord:
+    """The history of one job. payload: the object for its worker: `id`, `input`, and the fields beside the input."""
 
     id: str
     payload: Json
@@ -73,149 +73,152 @@ class Job:
     taken_at: float | None = None
     ended_at: float | None = None
     retries: int = 0
-    error: str | None = None  # where no worker's answer tells it
+    error: str | None = None  # an error that no worker's response reports
     results: list[Result] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    rejected_results: list[RejectedResult] = field(default_factory=list)
     progress: list[Json] = field(default_factory=list)
     stream: list[Json] = field(default_factory=list)
-    streamed: int = 0  # chunks that a caller has had
+    chunks_sent: int = 0  # number of chunks that callers have received
 
     @property
-    def ended(self) -> bool:
-        """Whether the job is in a state that it never leaves."""
+    def is_ended(self) -> bool:
+        """True when the job is in a final state."""
         return self.ended_at is not None
 
     @property
-    def cancelled(self) -> bool:
-        """Whether a caller cancelled it before it was answered."""
+    def is_cancelled(self) -> bool:
+        """True when a caller cancelled the job before a worker answered it."""
         return self.status is Status.CANCELLED
 
 
 class JobQueue:
-    """All jobs there are. `jobs` holds them by id until they are gone. Not thread-safe.
+    """The jobs of an endpoint. jobs: all of them by id, until they are deleted. Not thread-safe.
 
-    retries: how often a job may lose its worker and be run again. clock: seconds, monotonic.
+    retries: how often a job is run again after it lost its worker. clock: seconds, monotonic.
     """
 
     def __init__(self, retries: int = 3, clock: Callable[[], float] = time.monotonic) -> None:
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, JobRecord] = {}
         self._retries = retries
         self._clock = clock
-        self._waiting: deque[str] = deque()
-        self._stops: dict[str, list[str]] = {}
-        self._ended: Counter[Status] = Counter()
-        self._retried = 0
+        self._queued_ids: deque[str] = deque()
+        self._ids_to_stop: dict[str, list[str]] = {}
+        self._end_counts: Counter[Status] = Counter()
+        self._retry_count = 0
 
-    def submit(self, payload: Json, policy: Policy, job_id: str | None = None) -> Job:
-        """Queues a job; `payload` is its `input` and what stands beside it. Without `job_id` one is made."""
+    def submit(self, payload: Json, policy: Policy, job_id: str | None = None) -> JobRecord:
+        """Queue a job. payload: its `input` and the fields beside it. Without `job_id`, the job gets a new id."""
         job_id = job_id or f"{uuid.uuid4()}-u1"
-        job = Job(job_id, {"id": job_id, **payload}, policy, self._clock())
+        job = JobRecord(job_id, {"id": job_id, **payload}, policy, self._clock())
         self.jobs[job_id] = job
-        self._waiting.append(job_id)
+        self._queued_ids.append(job_id)
         return job
 
     @property
-    def waiting(self) -> int:
-        """Jobs in the queue."""
-        return len(self._waiting)
+    def length(self) -> int:
+        """Number of queued jobs."""
+        return len(self._queued_ids)
 
-    def take(self, worker: str, most: int = 1) -> list[Job]:
-        """The next jobs, at most so many, which are this worker's from now on."""
-        taken = [self.jobs[self._waiting.popleft()] for _ in range(min(most, len(self._waiting)))]
-        for job in taken:
+    def take(self, worker: str, limit: int = 1) -> list[JobRecord]:
+        """Assign the next jobs, at most `limit`, to the worker and return them."""
+        jobs = [self.jobs[self._queued_ids.popleft()] for _ in range(min(limit, len(self._queued_ids)))]
+        for job in jobs:
             job.status, job.worker, job.taken_at = Status.IN_PROGRESS, worker, self._clock()
-        return taken
+        return jobs
 
-    def answer(self, job: Job, worker: str, answer: Json, size: int) -> None:
-        """A worker's last word on a job: kept in any case, counted only while the job is this worker's to answer."""
-        error = answer.get("error")
-        stop_pod = bool(answer.get("stopPod"))
-        job.results.append(Result(answer.get("output"), error, stop_pod, answer, size, self._clock()))
+    def add_result(self, job: JobRecord, worker: str, response: Json, size: int) -> None:
+        """Record a worker's response. It ends the job only while the job is in progress on this worker."""
+        error = response.get("error")
+        stop_pod = bool(response.get("stopPod"))
+        job.results.append(Result(response.get("output"), error, stop_pod, response, size, self._clock()))
         if job.status is Status.IN_PROGRESS and job.worker == worker:
             self._end(job, Status.FAILED if error else Status.COMPLETED)
 
-    def cancel(self, job: Job) -> None:
-        """Takes the job out of the queue, or asks the worker that has it to stop it; one that has ended stays."""
-        if not job.ended:
-            self._drop(job)
+    def cancel(self, job: JobRecord) -> None:
+        """Cancel a job: remove it from the queue, or let its worker stop it. No-op for a job that has ended."""
+        if not job.is_ended:
+            self._withdraw(job)
             self._end(job, Status.CANCELLED)
 
     def purge(self) -> int:
-        """Cancels all jobs in the queue; how many those were."""
-        purged = [self.jobs[job_id] for job_id in self._waiting]
-        for job in purged:
+        """Cancel all queued jobs. Return their number."""
+        jobs = [self.jobs[job_id] for job_id in self._queued_ids]
+        for job in jobs:
             self.cancel(job)
-        return len(purged)
+        return len(jobs)
 
-    def stops(self, worker: str) -> list[str]:
-        """The jobs that this worker is to stop and was not told of yet."""
-        return self._stops.pop(worker, [])
+    def take_stops(self, worker: str) -> list[str]:
+        """Return the ids of jobs that the worker must stop. Each id is returned once."""
+        return self._ids_to_stop.pop(worker, [])
 
     def has_stops(self, worker: str) -> bool:
-        """Whether there are such jobs."""
-        return worker in self._stops
+        """Return whether `take_stops` has ids for the worker."""
+        return worker in self._ids_to_stop
 
-    def lost(self, worker: str) -> None:
-        """The worker is gone. Its jobs go back to the front of the queue; those it was refused an answer to do not."""
-        self._stops.pop(worker, None)
-        lost = [job for job in self.jobs.values() if job.status is Status.IN_PROGRESS and job.worker == worker]
-        for job in reversed([job for job in lost if not job.refusals]):
+    def requeue_jobs_of(self, worker: str) -> None:
+        """Return the jobs of a lost worker to the front of the queue, except jobs with a rejected result.
+
+        A job that has no retry left fails.
+        """
+        self._ids_to_stop.pop(worker, None)
+        jobs = [job for job in self.jobs.values() if job.status is Status.IN_PROGRESS and job.worker == worker]
+        for job in reversed([job for job in jobs if not job.rejected_results]):
             if job.retries >= self._retries:
                 job.error = f"the job lost its worker {job.retries + 1} times"
                 self._end(job, Status.FAILED)
                 continue
             job.retries += 1
-            self._retried += 1
+            self._retry_count += 1
             job.status, job.worker, job.taken_at = Status.IN_QUEUE, None, None
-            self._waiting.appendleft(job.id)
+            self._queued_ids.appendleft(job.id)
 
     def sweep(self) -> bool:
-        """Ends jobs that run too long and forgets those whose time is over; whether there were any."""
+        """End jobs that run too long and delete those that expired. Return whether there were any."""
         now = self._clock()
-        late = [job for job in self.jobs.values() if self._runs_too_long(job, now)]
-        for job in late:
-            self._drop(job)
+        late_jobs = [job for job in self.jobs.values() if self._runs_too_long(job, now)]
+        for job in late_jobs:
+            self._withdraw(job)
             self._end(job, Status.TIMED_OUT)
-        over = [job for job in self.jobs.values() if now >= _gone_at(job)]
-        for job in over:
-            self._drop(job)
+        expired_jobs = [job for job in self.jobs.values() if now >= _expiry(job)]
+        for job in expired_jobs:
+            self._withdraw(job)
             del self.jobs[job.id]
-        return bool(late or over)
+        return bool(late_jobs or expired_jobs)
 
-    def busy(self) -> set[str]:
-        """The workers that have a job in progress."""
+    def busy_workers(self) -> set[str]:
+        """Return the names of the workers that have a job in progress."""
         return {job.worker for job in self.jobs.values() if job.status is Status.IN_PROGRESS and job.worker}
 
     def counts(self) -> dict[str, int]:
-        """Jobs as `/health` tells them; ended and retried ones since the start."""
+        """Return the numbers of jobs as `/health` reports them; ended and retried jobs count since the start."""
         return {
-            "completed": self._ended[Status.COMPLETED],
-            "failed": self._ended[Status.FAILED] + self._ended[Status.TIMED_OUT],
+            "completed": self._end_counts[Status.COMPLETED],
+            "failed": self._end_counts[Status.FAILED] + self._end_counts[Status.TIMED_OUT],
             "inProgress": sum(job.status is Status.IN_PROGRESS for job in self.jobs.values()),
-            "inQueue": len(self._waiting),
-            "retried": self._retried,
+            "inQueue": len(self._queued_ids),
+            "retried": self._retry_count,
         }
 
-    def _runs_too_long(self, job: Job, now: float) -> bool:
+    def _runs_too_long(self, job: JobRecord, now: float) -> bool:
         return (
             job.status is Status.IN_PROGRESS
             and job.taken_at is not None
             and now >= job.taken_at + job.policy.execution_timeout_s
         )
 
-    def _drop(self, job: Job) -> None:
-        """Takes the job from the queue or from its worker."""
+    def _withdraw(self, job: JobRecord) -> None:
+        """Remove the job from the queue, or let its worker stop it."""
         if job.status is Status.IN_QUEUE:
-            self._waiting.remove(job.id)
+            self._queued_ids.remove(job.id)
         elif job.status is Status.IN_PROGRESS and job.worker:
-            self._stops.setdefault(job.worker, []).append(job.id)
+            self._ids_to_stop.setdefault(job.worker, []).append(job.id)
 
-    def _end(self, job: Job, status: Status) -> None:
+    def _end(self, job: JobRecord, status: Status) -> None:
         job.status, job.ended_at = status, self._clock()
-        self._ended[status] += 1
+        self._end_counts[status] += 1
 
 
-def _gone_at(job: Job) -> float:
+def _expiry(job: JobRecord) -> float:
     if job.ended_at is None:
         return job.submitted_at + job.policy.ttl_s
     return job.ended_at + job.policy.retention_s

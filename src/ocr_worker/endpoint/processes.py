@@ -1,7 +1,8 @@
-"""The worker processes of an endpoint: `python handler.py`, each in a session of its own, kept at their number.
+"""The worker processes of an endpoint: `python handler.py`, each in its own session.
 
-A worker that ends is replaced by a new one of another name. One that asks to be replaced, and all of them at the end,
-are told so by SIGTERM and killed, with their children, when they have not left after a grace.
+The pool keeps their number constant: when a worker ends, a new one with another name replaces it. A worker that asks
+for a replacement gets SIGTERM, and at the end all workers do. After a grace period, the pool kills them and their
+children.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from pathlib import Path
 from typing import IO
 
 Process = subprocess.Popen[bytes]
-Tell = Callable[[str, str], None]
+OnEvent = Callable[[str, str], None]  # name of the worker, what happened
 
 _LONGEST_PAUSE_S = 30.0
 
 
 def launch(handler: Path, environment: Mapping[str, str], output: int | IO[bytes]) -> Process:
-    """Starts `python HANDLER` beside its file, leader of its own session; both streams go to `output`."""
+    """Start `python HANDLER` in the handler's folder, as leader of a new session. stdout and stderr go to `output`."""
     return subprocess.Popen(
         [sys.executable, str(handler)],
         cwd=handler.parent,
@@ -38,134 +39,133 @@ def launch(handler: Path, environment: Mapping[str, str], output: int | IO[bytes
 
 
 def kill_group(process: Process) -> None:
-    """Kills the process and all of its session that is left."""
+    """Kill the process and everything that is left of its process group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(slots=True)
 class Worker:
-    """One process. `kill_at`: the time of the clock at which it is killed, once it was told to leave."""
+    """A worker process. start_error: why it cannot start. kill_at: time of the clock, set when it must leave."""
 
     name: str
     process: Process
-    ready: bool = False
-    reason: str | None = None  # why it does not start
+    is_ready: bool = False
+    start_error: str | None = None
     kill_at: float | None = None
 
 
 class WorkerPool:
-    """Keeps `count` workers running. All but the constructor and `kill` runs on the endpoint's loop.
+    """A pool of `count` workers. Everything except the constructor and `kill` runs on the endpoint's loop.
 
-    start: makes the process of a worker of this name. lost: is told the name of each that ended. tell: is told
-    (name, what happened) for a person to read. grace_s: between SIGTERM and SIGKILL.
+    start_process: starts the process of a worker with this name. on_lost: called with the name of each worker that
+    ended. on_event: called with a worker's name and a text for people. grace_s: between SIGTERM and SIGKILL.
     """
 
     def __init__(
         self,
         count: int,
-        start: Callable[[str], Process],
-        lost: Callable[[str], None],
-        tell: Tell,
+        start_process: Callable[[str], Process],
+        on_lost: Callable[[str], None],
+        on_event: OnEvent,
         grace_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.tell = tell
+        self.on_event = on_event
         self._count = count
-        self._start = start
-        self._lost = lost
+        self._start_process = start_process
+        self._on_lost = on_lost
         self._grace_s = grace_s
         self._clock = clock
         self._workers: dict[str, Worker] = {}
-        self._started = 0
+        self._start_count = 0
         self._failures = 0  # in a row, of workers that ended before they were ready
-        self._start_at = 0.0
-        self._closing = False
-        self._lock = threading.Lock()  # of `kill`, which comes from any thread, against a start
+        self._next_start = 0.0
+        self._is_closing = False
+        self._lock = threading.Lock()  # keeps `kill`, which any thread may call, apart from a start
 
     @property
-    def alive(self) -> list[Worker]:
-        """The workers whose process has not ended, oldest first."""
+    def workers(self) -> list[Worker]:
+        """The workers that were not lost yet, oldest first."""
         return list(self._workers.values())
 
-    def look(self) -> bool:
-        """Notices who has ended, kills who is due and starts who is missing; whether anything happened."""
+    def update(self) -> bool:
+        """Remove workers that ended, kill those that must, start missing ones. Return whether anything changed."""
         now = self._clock()
-        ended = [worker for worker in self.alive if worker.process.poll() is not None]
-        for worker in ended:
-            self._gone(worker, now)
-        for worker in self.alive:
+        ended_workers = [worker for worker in self.workers if worker.process.poll() is not None]
+        for worker in ended_workers:
+            self._remove(worker, now)
+        for worker in self.workers:
             if worker.kill_at is not None and now >= worker.kill_at:
                 kill_group(worker.process)
-        missing = 0 if self._closing or now < self._start_at else self._count - len(self._workers)
+        missing = 0 if self._is_closing or now < self._next_start else self._count - len(self._workers)
         for _ in range(missing):
-            self._new()
-        return bool(ended or missing > 0)
+            self._start_worker()
+        return bool(ended_workers or missing > 0)
 
-    def ready(self, name: str) -> bool:
-        """The worker asks for jobs; whether that is news."""
+    def mark_ready(self, name: str) -> bool:
+        """Record that the worker asks for jobs. Return whether this is the first time."""
         worker = self._workers.get(name)
-        if worker is None or worker.ready:
+        if worker is None or worker.is_ready:
             return False
-        worker.ready = True
+        worker.is_ready = True
         self._failures = 0
-        self.tell(name, "ready")
+        self.on_event(name, "ready")
         return True
 
-    def unhealthy(self, name: str, reason: str) -> None:
-        """The worker says why it cannot start; it ends by itself."""
+    def mark_unhealthy(self, name: str, error: str) -> None:
+        """Record why the worker cannot start. The worker ends by itself."""
         if worker := self._workers.get(name):
-            worker.reason = reason
+            worker.start_error = error
 
     def replace(self, name: str) -> None:
-        """The worker asked to be replaced: it is told to leave, and a new one starts when it has."""
-        if name in self._workers and not self.leaving(name):
-            self.tell(name, "asks to be replaced")
-            self._dismiss(self._workers[name])
+        """Let the worker leave, because it asked to be replaced. A new one starts when it has ended."""
+        if name in self._workers and not self.is_leaving(name):
+            self.on_event(name, "asks to be replaced")
+            self._terminate(self._workers[name])
 
-    def leaving(self, name: str) -> bool:
-        """Whether the worker was told to leave; it gets no more jobs."""
+    def is_leaving(self, name: str) -> bool:
+        """Return whether the worker must leave, so that it gets no more jobs."""
         worker = self._workers.get(name)
         return worker is not None and worker.kill_at is not None
 
     def close(self) -> None:
-        """Tells all workers to leave; `look` sees to it that they do."""
-        self._closing = True
-        for worker in self.alive:
+        """Let all workers leave. Call `update` until `workers` is empty."""
+        self._is_closing = True
+        for worker in self.workers:
             if worker.kill_at is None:
-                self._dismiss(worker)
+                self._terminate(worker)
 
     def kill(self) -> None:
         """End all workers at once; none starts afterwards. May be called on any thread."""
         with self._lock:
-            self._closing = True
-            workers = self.alive
+            self._is_closing = True
+            workers = self.workers
         for worker in workers:
             kill_group(worker.process)
 
-    def _new(self) -> None:
+    def _start_worker(self) -> None:
         with self._lock:
-            if self._closing:
+            if self._is_closing:
                 return
-            self._started += 1
-            name = f"worker-{self._started}"
-            self._workers[name] = Worker(name, self._start(name))
-        self.tell(name, f"started, pid {self._workers[name].process.pid}")
+            self._start_count += 1
+            name = f"worker-{self._start_count}"
+            self._workers[name] = Worker(name, self._start_process(name))
+        self.on_event(name, f"started, pid {self._workers[name].process.pid}")
 
-    def _dismiss(self, worker: Worker) -> None:
+    def _terminate(self, worker: Worker) -> None:
         worker.kill_at = self._clock() + self._grace_s
         # Only the worker itself: it needs its children for the jobs that it still answers.
         with suppress(ProcessLookupError):
             worker.process.send_signal(signal.SIGTERM)
 
-    def _gone(self, worker: Worker, now: float) -> None:
+    def _remove(self, worker: Worker, now: float) -> None:
         del self._workers[worker.name]
-        kill_group(worker.process)  # what it has left behind
-        self._lost(worker.name)
-        why = f": {worker.reason}" if worker.reason else ""
-        self.tell(
-            worker.name, f"ended with {worker.process.returncode}{'' if worker.ready else ' before it was ready'}{why}"
-        )
-        if not worker.ready:  # the next one may fail just so
+        kill_group(worker.process)  # its remaining children
+        self._on_lost(worker.name)
+        stage = "" if worker.is_ready else " before it was ready"
+        cause = f": {worker.start_error}" if worker.start_error else ""
+        self.on_event(worker.name, f"ended with {worker.process.returncode}{stage}{cause}")
+        if not worker.is_ready:  # the next one may fail in the same way
             self._failures += 1
-            self._start_at = now + min(2.0**self._failures, _LONGEST_PAUSE_S)
+            self._next_start = now + min(2.0**self._failures, _LONGEST_PAUSE_S)

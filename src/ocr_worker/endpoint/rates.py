@@ -1,4 +1,4 @@
-"""How many requests are let in: so many in ten seconds, so many at once."""
+"""Rate limits of the endpoint's operations: requests within ten seconds, and requests at the same time."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ WINDOW_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests in any ten seconds, and at the same time; None: without limit."""
+    """A rate limit: requests within any ten seconds, and at the same time (None: unlimited)."""
 
-    in_window: int
+    per_window: int
     at_once: int | None = None
 
 
-class Turnstile:
-    """Counts the requests of one operation. `enter` and `leave` are called in pairs, where `enter` let somebody in."""
+class RateLimiter:
+    """The requests of one operation. Each successful `acquire` is followed by one `release`."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._clock = clock
-        self._entered: deque[float] = deque()
-        self._inside = 0
+        self._start_times: deque[float] = deque()
+        self._requests_in_progress = 0
 
-    def enter(self) -> float | None:
-        """None where the request is let in, else the seconds after which it may try again."""
+    def acquire(self) -> float | None:
+        """Count a request. Return None when it is admitted, else the seconds until it may be sent again."""
         now = self._clock()
-        while self._entered and self._entered[0] <= now - WINDOW_S:
-            self._entered.popleft()
-        if len(self._entered) >= self._rate.in_window:
-            return self._entered[0] + WINDOW_S - now if self._entered else WINDOW_S
-        if self._rate.at_once is not None and self._inside >= self._rate.at_once:
+        while self._start_times and self._start_times[0] <= now - WINDOW_S:
+            self._start_times.popleft()
+        if len(self._start_times) >= self._rate.per_window:
+            return self._start_times[0] + WINDOW_S - now if self._start_times else WINDOW_S
+        if self._rate.at_once is not None and self._requests_in_progress >= self._rate.at_once:
             return 1.0
-        self._entered.append(now)
-        self._inside += 1
+        self._start_times.append(now)
+        self._requests_in_progress += 1
         return None
 
-    def leave(self) -> None:
-        """A request that was let in is answered."""
-        self._inside -= 1
+    def release(self) -> None:
+        """Count the end of an admitted request."""
+        self._requests_in_progress -= 1

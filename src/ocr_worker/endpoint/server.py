@@ -1,4 +1,8 @@
-"""The endpoint: an HTTP server on the loop of a daemon thread, its state, and its workers."""
+"""The endpoint: an HTTP server on an event loop in a daemon thread, with its state and its workers.
+
+`LocalEndpoint` owns all parts. Its thread serves the routes of `callers` and `workers_api`, and it regularly lets the
+queue expire jobs and the pool restart workers.
+"""
 
 from __future__ import annotations
 
@@ -19,29 +23,30 @@ from aiohttp.typedefs import Middleware
 from ocr_worker import threads
 from ocr_worker.endpoint.callers import CallersApi
 from ocr_worker.endpoint.changes import Changes
-from ocr_worker.endpoint.jobs import Job, JobQueue
-from ocr_worker.endpoint.limits import Limits
-from ocr_worker.endpoint.processes import Process, Tell, WorkerPool, launch
+from ocr_worker.endpoint.jobs import JobQueue, JobRecord
+from ocr_worker.endpoint.limits import EndpointLimits
+from ocr_worker.endpoint.processes import OnEvent, Process, WorkerPool, launch
 from ocr_worker.endpoint.workers_api import WorkersApi
 from ocr_worker.settings import worker_environment
 
 Value = TypeVar("Value")
 
 HOST = "127.0.0.1"
-_LOOK_EVERY_S = 0.1
-_LARGEST_BODY = 2**30  # the limits that callers meet are checked by the routes
+_UPDATE_EVERY_S = 0.1
+_LARGEST_BODY = 2**30  # the routes check the callers' limits
 
 
 class LocalEndpoint:
-    """A context manager: the endpoint serves inside it, and has ended with all of its workers after it.
+    """A local endpoint, as a context manager. It serves inside the context and ends with all of its workers after it.
 
         with LocalEndpoint(workers=2) as endpoint:
             requests.post(f"{endpoint.url}/run", json={"input": {...}})
 
-    workers: how many processes of `handler` run; 0: they are started elsewhere, with `environment`. port: 0 picks one.
-    api_key: what callers must bring. settings: more variables for the workers, over those of this process. log_dir:
-    each worker's output goes to a file of its name there; None: to stderr, each line after its name. tell: is called
-    with (worker, what happened), on the endpoint's thread. Entering raises OSError when the port is taken.
+    workers: number of processes of `handler`; 0: the caller starts them, with `environment`. port: 0 picks a free one.
+    api_key: required from callers. settings: environment variables for the workers, in addition to those of this
+    process. log_dir: folder for a log file per worker; None: workers log to stderr, with their name before each line.
+    on_event: called with (worker, what happened) on the endpoint's thread. Entering the context raises OSError when the
+    port is in use.
     """
 
     def __init__(
@@ -51,28 +56,28 @@ class LocalEndpoint:
         handler: Path = Path("handler.py"),
         port: int = 0,
         api_key: str | None = None,
-        limits: Limits | None = None,
+        limits: EndpointLimits | None = None,
         settings: Mapping[str, str] | None = None,
         log_dir: Path | None = None,
         grace_s: float = 10.0,
-        tell: Tell = lambda worker, event: None,
+        on_event: OnEvent = lambda worker, event: None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or EndpointLimits()
         self._handler = handler.resolve()
-        self._asked_port = port
+        self._requested_port = port
         self._settings = dict(settings or {})
         self._log_dir = log_dir
         self._port: Future[int] = Future()
         self._queue = JobQueue(self.limits.retries)
         self._changes = Changes()
-        self._pool = WorkerPool(workers, self._start_worker, self._queue.lost, tell, grace_s)
+        self._pool = WorkerPool(workers, self._start_worker, self._queue.requeue_jobs_of, on_event, grace_s)
         self._apis = (
             CallersApi(self._queue, self._changes, self._pool, self.limits, api_key),
             WorkersApi(self._queue, self._changes, self._pool, self.limits),
         )
 
     def __enter__(self) -> Self:
-        self._served = threads.start(lambda: asyncio.run(self._serve()), "endpoint")
+        self._serving = threads.start(lambda: asyncio.run(self._serve()), "endpoint")
         self._port.result()
         return self
 
@@ -80,34 +85,34 @@ class LocalEndpoint:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._served.result()
-        except BaseException:  # such as a second Ctrl-C: nobody may stay behind
+            self._loop.call_soon_threadsafe(self._close_event.set)
+            self._serving.result()
+        except BaseException:  # for example, a second Ctrl-C: no worker may be left behind
             self._pool.kill()
             raise
 
     @property
     def base_url(self) -> str:
-        """Of all endpoints, as `runpod.endpoint_url_base` wants it: `http://127.0.0.1:PORT/v2`."""
+        """Base URL of all endpoints, for `runpod.endpoint_url_base`: `http://127.0.0.1:PORT/v2`."""
         return f"http://{HOST}:{self._port.result()}/v2"
 
     @property
     def url(self) -> str:
-        """Of this endpoint; `/run` and the other operations are below it. Any id in place of `local` does."""
+        """URL of this endpoint, below which `/run` and the other operations are. Any id may replace `local`."""
         return f"{self.base_url}/local"
 
     @property
-    def jobs(self) -> Mapping[str, Job]:
-        """All jobs that are not gone, by id; to look at."""
+    def jobs(self) -> Mapping[str, JobRecord]:
+        """All jobs that were not deleted yet, by id; read-only."""
         return self._queue.jobs
 
     @property
     def workers(self) -> dict[str, int]:
-        """The process id of each of its own workers that runs, by name, oldest first."""
-        return {worker.name: worker.process.pid for worker in self._pool.alive}
+        """The process id of each worker that this endpoint started and that still runs, by name, oldest first."""
+        return {worker.name: worker.process.pid for worker in self._pool.workers}
 
     def environment(self, worker: str) -> dict[str, str]:
-        """What the platform sets in the environment of a worker of this name."""
+        """Return the environment variables that the platform sets for a worker with this name."""
         return {
             "RUNPOD_POD_ID": worker,
             "RUNPOD_AI_API_KEY": "local",
@@ -119,41 +124,44 @@ class LocalEndpoint:
         }
 
     def serve(self) -> None:
-        """Blocks until the thread that calls is interrupted. Raises what ended the endpoint, if something did."""
-        self._served.result()
+        """Block until the calling thread is interrupted. Raises the exception that ended the endpoint, if any."""
+        self._serving.result()
 
     def wait_ready(self, timeout: float = 60) -> Self:
-        """Returns when a worker of its own asks for jobs. Raises TimeoutError (seconds)."""
-        if not self.wait_until(lambda: any(worker.ready for worker in self._pool.alive), timeout):
+        """Wait until a worker asks for jobs. Raises TimeoutError when none does within `timeout` seconds."""
+        if not self.wait_until(lambda: any(worker.is_ready for worker in self._pool.workers), timeout):
             raise TimeoutError(f"no worker was ready after {timeout:.0f} s")
         return self
 
     def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Whether `condition`, which is asked again at every event, came true within the timeout (seconds)."""
+        """Wait until `condition` is true, at most `timeout` seconds. Return whether it became true.
+
+        The condition is checked on the endpoint's thread, after each change of its state.
+        """
         return self._call(self._changes.wait_until(condition, timeout))
 
-    # ----------------------------------------------------------------- on its thread
+    # ----------------------------------------------------------------- on the endpoint's thread
 
     def _call(self, coroutine: Coroutine[Any, Any, Value]) -> Value:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _middlewares(self) -> Sequence[Middleware]:
-        """For tests, which look at requests and slow some down."""
+        """Return the app's middlewares: none. Tests override this method to watch requests and to delay some."""
         return ()
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._closing = asyncio.Event()
+        self._close_event = asyncio.Event()
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=self._middlewares())
         for api in self._apis:
             app.add_routes(api.routes())
-        # A poll whose worker is gone must not take a job.
+        # Cancel handlers of closed connections: a poll of a worker that is gone must not take a job.
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, HOST, self._asked_port).start()
+            await web.TCPSite(runner, HOST, self._requested_port).start()
             self._port.set_result(runner.addresses[0][1])
-            await self._keep_house()
+            await self._update_until_closed()
         except BaseException as error:
             if not self._port.done():
                 self._port.set_exception(error)
@@ -162,20 +170,20 @@ class LocalEndpoint:
             self._pool.kill()
             await runner.cleanup()
 
-    async def _keep_house(self) -> None:
-        """Until the end, looks after times and workers; then sees the workers out."""
-        while not self._closing.is_set():
-            await self._look()
+    async def _update_until_closed(self) -> None:
+        """Update jobs and workers regularly until the endpoint is closed, then wait until all workers have ended."""
+        while not self._close_event.is_set():
+            await self._update()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), _LOOK_EVERY_S)
+                await asyncio.wait_for(self._close_event.wait(), _UPDATE_EVERY_S)
         self._pool.close()
         await self._changes.notify()
-        while self._pool.alive:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            await self._look()
+        while self._pool.workers:
+            await asyncio.sleep(_UPDATE_EVERY_S)
+            await self._update()
 
-    async def _look(self) -> None:
-        if self._queue.sweep() | self._pool.look():
+    async def _update(self) -> None:
+        if self._queue.sweep() | self._pool.update():
             await self._changes.notify()
 
     # ----------------------------------------------------------------- workers
@@ -193,7 +201,7 @@ class LocalEndpoint:
 
 
 def _forward(name: str, output: IO[bytes]) -> None:
-    """Writes each line of a worker's output to stderr, after its name."""
+    """Write each line of a worker's output to stderr, with the worker's name before it."""
     with output:
         for line in output:
             print(f"{name} | {line.decode(errors='replace').rstrip()}", file=sys.stderr, flush=True)
