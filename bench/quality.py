@@ -143,7 +143,7 @@ def read_all(
 
 
 def time_reading(read: Reader, page: Page, pdf: bytes, pixels: np.ndarray) -> Reading:
-    """Read one page with one reader, and return the time_reading and scored reading."""
+    """Read one page with one reader, and return the timed and scored reading."""
     started = time.perf_counter()
     markdown, failure = "", ""
     try:
@@ -168,7 +168,7 @@ def make_documents(pages: Sequence[Page], console: Console) -> list[tuple[Page, 
     return documents
 
 
-# --------------------------------------------------------------------------- figures
+# --------------------------------------------------------------------------- metrics
 
 
 def rate(readings: Sequence[Reading]) -> dict[str, float]:
@@ -230,17 +230,17 @@ def print_rates(title: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]
     console.print(table)
 
 
-def print_all(results: Mapping[str, Sequence[Reading]], figures: Mapping[str, Any], console: Console) -> None:
+def print_all(results: Mapping[str, Sequence[Reading]], metrics: Mapping[str, Any], console: Console) -> None:
     """Print the three tables: by page, by group, seconds."""
     rows = zip(*results.values(), strict=True)
     by_page = {row[0].page.name: {name: rate([r]) for name, r in zip(results, row, strict=True)} for row in rows}
     print_rates("by page", by_page, console)
-    print_rates("by group", {**figures["groups"], "all": figures["all"]}, console)
+    print_rates("by group", {**metrics["groups"], "all": metrics["all"]}, console)
     table = Table(title="seconds a page")
-    keys = list(dict.fromkeys(key for row in figures["speed"].values() for key in row))
+    keys = list(dict.fromkeys(key for row in metrics["speed"].values() for key in row))
     for heading in ("", *keys):
         table.add_column(heading, justify="right")
-    for name, row in figures["speed"].items():
+    for name, row in metrics["speed"].items():
         table.add_row(name, *(f"{row[key]:.2f}" if key in row else "" for key in keys))
     console.print(table)
 
@@ -278,10 +278,10 @@ def main() -> None:
     results = read_all(arguments.readers.split(","), pages, arguments.pages, console)
     if arguments.show:
         return show(results, console)
-    figures = summarize(results)
-    print_all(results, figures, console)
+    metrics = summarize(results)
+    print_all(results, metrics, console)
     if not arguments.only and len(results) == len(READERS):
-        rounded = json.loads(json.dumps(figures), parse_float=lambda digits: round(float(digits), 4))
+        rounded = json.loads(json.dumps(metrics), parse_float=lambda digits: round(float(digits), 4))
         RESULTS.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
     return None
 
