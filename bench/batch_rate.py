@@ -3,8 +3,8 @@
 `python bench/batch_rate.py [--documents 20000] [--plain 3000]`; the bare API is a process that answers `/run` with an
 id and `/status` with a finished job of one page, at once. Our client, a separate process, sends one-page jobs through
 it. A plain loop does the same with fewer jobs (httpx, the same limits of calls per second and at once, no ledger, no
-files written). Prints the jobs per second of both sides and their ratio, our client's resident memory over the run, and
-the time to resume a finished ledger of this many documents. Writes results/batch_rate.json.
+files written). Prints the jobs per second of both sides and their ratio, and our client's resident memory over the run.
+Also prints the time to resume a finished ledger of this many documents. Writes results/batch_rate.json.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 Used by bench/busy_share.py and bench/delivery_cost.py.
 
-`OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free, and appends
+`OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free. It appends
 the start and end of each call (monotonic) to the file BENCH_CALLS. BENCH_BLOCKS: number of blocks of 200 letters per
 page. Default: one short block.
-`python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment, renders the document, and for each
-line on stdin parses all its pages and prints the seconds.
+`python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment and renders the document. For each
+line on stdin it parses all pages and prints the seconds.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 the engine works, in our worker and in bench/naive_handler.py. Each is a process under the SDK's loop; they take turns.
 PDFs of 1 to 30 pages come from a server that takes 300 ms. An engine double takes 250 ms per page without holding the
 interpreter. --full: 40 jobs, once.
-`python bench/busy_share.py --engine embedded` (or paddleocr-vl, on the test weights) measures the pages per second of
-our complete worker against a bare loop in one process, which sends ready pages through the same engine. The sides take
+`python bench/busy_share.py --engine embedded` (or paddleocr-vl, on the test weights) measures pages per second. Our
+complete worker runs against a bare loop in one process, which sends ready pages through the same engine. The sides take
 turns, with the same settings. Each run writes results/busy_share.json, under its engine's name.
 """
 

@@ -1,7 +1,7 @@
 """Benchmark of checkpoints and streaming: the cost per page of the same job with neither, or with one of them.
 
 `python bench/delivery_cost.py [--pages 40] [--rounds 6]`; three workers under the SDK's loop take turns, each with a
-PDF of this number of pages. The engine double sleeps 250 ms per page, as a GPU works while the interpreter is free, and
+PDF of this number of pages. The engine double sleeps 250 ms per page, as a GPU works while the interpreter is free. It
 returns 40 blocks per page (about 10 kB of JSON). The bucket is a moto server on the same machine, so the metrics
 include its work. Writes results/delivery_cost.json.
 """

@@ -1,7 +1,8 @@
 """Fuzz test of PDFs: our own PDFs, damaged, through one real worker process that must survive them all.
 
-`python bench/fuzz_pdfs.py [N] [--seed 1]`; counts the error codes. It exits 1 when the worker crashed, a job took
-over a minute or failed with an unforeseen code, or an intact document is not parsed afterwards.
+`python bench/fuzz_pdfs.py [N] [--seed 1]`; counts the error codes. It exits 1 when the worker crashed, or
+when a job took over a minute or failed with an unforeseen code. It also exits 1 when an intact document is not parsed
+afterwards.
 """
 
 from __future__ import annotations

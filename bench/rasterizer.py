@@ -2,7 +2,7 @@
 
 `python bench/rasterizer.py [--pages 60] [--dpi 144] [--rounds 7]`; the sides take turns in the same run; writes
 results/rasterizer.json. It also measures the transfer of a page's pixels between processes: by a pipe, as the worker
-does it, and by shared memory, from which a page must be copied before the segment can hold the next one.
+does it, and by shared memory. There a page must be copied before the segment can hold the next one.
 """
 
 from __future__ import annotations

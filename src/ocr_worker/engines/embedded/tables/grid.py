@@ -110,8 +110,8 @@ def _merge_positions(
 ) -> np.ndarray:
     """Return for each position of the grid the number of the cell that owns it, int [rows, columns].
 
-    separated: positions with a number, of which no two above each other are one cell, and positions that are not one
-    cell with the text at their left.
+    separated: two sets of positions. Of the first, with numbers, no two above each other are one cell. Those of the
+    second are not one cell with the text at their left.
     """
     numbers, apart = separated
     shape = (len(ys) - 1, len(xs) - 1)
