@@ -2,7 +2,8 @@
 
 `python bench/batch_books.py [--documents 300] [--workers 2]`; exits 1 when a count disagrees. The client and the
 workers are real processes, and the engine is a double that reads a page's color. One document in twenty is bad: a
-damaged PDF, a web page with a PDF's name, an empty file, or pages on which the engine fails, some or all. The pages in the output folders must be the pages that were drawn.
+damaged PDF, a web page with a PDF's name, an empty file, or pages on which the engine fails, some or all. The pages in
+the output folders must be the pages that were drawn.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Benchmark of engine speed: the embedded engine and plain RapidOCR on the same images, in one process.
 
-Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [ROUNDS]`. It prints, for each page, the median
-ratio of our seconds to RapidOCR's. RapidOCR has its defaults without the text direction, on as many threads as cores.
-The same ratio of processor time hardly depends on other load on the machine. Our seconds by stage follow; stages that run
+Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [ROUNDS]`. It prints, for each page, the median ratio
+of our seconds to RapidOCR's. RapidOCR has its defaults without the text direction, on as many threads as cores. The
+same ratio of processor time hardly depends on other load on the machine. Our seconds by stage follow; stages that run
 side by side add up to more than the total. RapidOCR does not use a text layer and reads the image. Pages are drawn
 here; Chinese needs a Noto font.
 """

@@ -1,8 +1,8 @@
 """Tables of a page: those that the layout model detected, corrected, and those that it missed.
 
 `correct_tables` fits the box of each detected table to the lines and rules of the page (`bounds`). It drops a table
-that is only a layout of boxes. Tables that the model missed are grids of rules with text in their cells, and blocks of lines
-in columns (`find_tables`); prose, an index, a table of contents and a chart are none. The module reads cells
+that is only a layout of boxes. Tables that the model missed are grids of rules with text in their cells, and blocks of
+lines in columns (`find_tables`); prose, an index, a table of contents and a chart are none. The module reads cells
 only to reject layouts. All functions are pure.
 """
 
