@@ -1,10 +1,10 @@
-"""How fast does the batch client send, how much memory does it take, how fast does it go on?
+"""Benchmark of the batch client: jobs per second, memory, and the time to resume.
 
 `python bench/batch_rate.py [--documents 20000] [--plain 3000]`; the bare API is a process that answers `/run` with an
-id and `/status` with a finished job of one page, at once. Our client, a process of its own, carries one-page jobs
-through it; a plain loop (httpx, the same number of calls a second and at once, no ledger, no files written) does the
-same with fewer. Prints jobs a second of both sides and their ratio; our client's resident memory over the run; and how
-long an ended ledger of so many documents takes to be gone on with. Writes results/batch_rate.json.
+id and `/status` with a finished job of one page, at once. Our client, a separate process, sends one-page jobs through
+it. A plain loop does the same with fewer jobs (httpx, the same limits of calls per second and at once, no ledger, no
+files written). Prints the jobs per second of both sides and their ratio, and our client's resident memory over the run.
+Also prints the time to resume a finished ledger of this many documents. Writes results/batch_rate.json.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ PNG = base64.b64decode(
 
 
 def serve() -> None:
-    """Prints its port, then answers until it is ended."""
+    """Print the port of the bare API, then answer until the process is killed."""
     jobs: dict[str, list[str]] = {}
 
     async def run(request: web.Request) -> web.Response:
-        given = await request.json()
+        body = await request.json()
         job = f"job-{len(jobs)}"
-        jobs[job] = [document["id"] for document in given["input"]["documents"]]
+        jobs[job] = [document["id"] for document in body["input"]["documents"]]
         return web.json_response({"id": job, "status": "IN_QUEUE"})
 
     async def status(request: web.Request) -> web.Response:
@@ -82,7 +82,8 @@ def serve() -> None:
 
 
 @contextmanager
-def bare_api() -> Iterator[str]:
+def start_api() -> Iterator[str]:
+    """Start the bare API, yield its base URL, and kill it."""
     process = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -94,22 +95,22 @@ def bare_api() -> Iterator[str]:
 # --------------------------------------------------------------------------- the plain loop
 
 
-async def plain(base: str, files: list[Path]) -> float:
-    """Jobs a second of a loop over `/run` and `/status`, paced as our client is."""
+async def run_loop(base: str, files: list[Path]) -> float:
+    """Run a loop over `/run` and `/status` at our client's pace, and return its jobs per second."""
     import httpx
 
     from ocr_worker.batch import remote
     from ocr_worker.batch.rates import Gate
 
     gate = Gate(remote._CALLS_PER_S, remote._CALLS_PER_S, remote._CALLS_AT_ONCE)
-    left = iter(files)
+    queue = iter(files)
 
     async def carry(client: httpx.AsyncClient) -> None:
-        for file in left:
+        for file in queue:
             document = {"id": "a", "base64": base64.b64encode(file.read_bytes()).decode()}
             async with gate:
-                told = await client.post(f"{base}/x/run", json={"input": {"documents": [document]}})
-            job, state = told.json()["id"], ""
+                response = await client.post(f"{base}/x/run", json={"input": {"documents": [document]}})
+            job, state = response.json()["id"], ""
             while state != "COMPLETED":
                 await asyncio.sleep(0.2)
                 async with gate:
@@ -124,46 +125,48 @@ async def plain(base: str, files: list[Path]) -> float:
 # --------------------------------------------------------------------------- our client
 
 
-def ours(base: str, folder: Path, out: Path) -> tuple[float, list[float]]:
-    """Seconds of `batch run`, and its resident megabytes every two seconds."""
+def run_client(base: str, folder: Path, out: Path) -> tuple[float, list[float]]:
+    """Run `batch run`. Return its seconds, and its resident megabytes every two seconds."""
     command = [sys.executable, "-m", "ocr_worker.cli", "batch", "run", str(folder), "--out", str(out)]
     environment = os.environ | {"RUNPOD_ENDPOINT_BASE_URL": base, "OCR_ENGINE": "embedded"}
     started, memory = time.monotonic(), []
     process = subprocess.Popen(
         [*command, "--endpoint", "x", "--pages-per-job", "1"], env=environment, stderr=subprocess.DEVNULL
     )
-    watched = psutil.Process(process.pid)
+    client = psutil.Process(process.pid)
     for tick in itertools.count():
         if process.poll() is not None:
             break
         if tick % 40 == 0:
-            memory.append(round(watched.memory_info().rss / 1e6, 1))
+            memory.append(round(client.memory_info().rss / 1e6, 1))
         time.sleep(0.05)
     assert process.returncode == 0, process.returncode
     return time.monotonic() - started, memory
 
 
-def measured(documents: int, plain_documents: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as name, bare_api() as base:
+def measure(documents: int, plain_documents: int) -> dict[str, Any]:
+    """Measure both sides and return the metrics."""
+    with tempfile.TemporaryDirectory() as name, start_api() as base:
         folder, out = Path(name) / "in", Path(name) / "out"
         folder.mkdir()
         files = [folder / f"{number:06d}.png" for number in range(documents)]
         for number, file in enumerate(files):
             file.write_bytes(PNG + number.to_bytes(4, "big"))
-        loop = asyncio.run(plain(base, files[:plain_documents]))
-        seconds, memory = ours(base, folder, out)
-        again, _ = ours(base, folder, out)
+        loop_rate = asyncio.run(run_loop(base, files[:plain_documents]))
+        seconds, memory = run_client(base, folder, out)
+        resume_s, _ = run_client(base, folder, out)
         return {
             "documents": documents,
-            "plain_jobs_per_s": round(loop, 2),
+            "plain_jobs_per_s": round(loop_rate, 2),
             "our_jobs_per_s": round(documents / seconds, 2),
-            "ratio": round(documents / seconds / loop, 3),
+            "ratio": round(documents / seconds / loop_rate, 3),
             "memory_mb": memory[:: max(1, len(memory) // 30)],
-            "resume_s": round(again, 2),
+            "resume_s": round(resume_s, 2),
         }
 
 
 def main() -> None:
+    """Serve the bare API, or measure, print and write the metrics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", nargs="?", choices=["serve"])
     parser.add_argument("--documents", type=int, default=20_000)
@@ -172,9 +175,9 @@ def main() -> None:
     if arguments.role == "serve":
         serve()
         return
-    found = measured(arguments.documents, arguments.plain)
-    print(json.dumps(found, indent=2))
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    metrics = measure(arguments.documents, arguments.plain)
+    print(json.dumps(metrics, indent=2))
+    RESULTS.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""For bench/busy_share.py and bench/delivery_cost.py: an engine whose calls
-are timed, and a bare loop over ready pages, the limit of an engine.
+"""Engine double with timed calls, and the bare loop that measures the limit of an engine.
 
-`OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free, and appends
-the start and end of each call (monotonic) to the file BENCH_CALLS. BENCH_BLOCKS: how many blocks of 200 letters a page
-has; none: one short one.
-`python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment, renders the document, and for each
-line on stdin parses all its pages and prints the seconds.
+Used by bench/busy_share.py and bench/delivery_cost.py.
+
+`OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free. It appends
+the start and end of each call (monotonic) to the file BENCH_CALLS. BENCH_BLOCKS: number of blocks of 200 letters per
+page. Default: one short block.
+`python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment and renders the document. For each
+line on stdin it parses all pages and prints the seconds.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from ocr_worker.sources.rasterizer.document import make_text_line
 from ocr_worker.sources.rasterizer.media_type import detect_media_type
 from ocr_worker.wire.schema import Block, EngineInfo, ParseOptions
 
-TOLD = "seconds: "
+SECONDS_PREFIX = "seconds: "
 
 
-class Timed:
-    """Reads every page as the same short text."""
+class TimedEngine:
+    """An engine double that parses every page as the same short text."""
 
     info = EngineInfo(name="timed", version="1", backend="none")
     preferred_dpi = 144
@@ -42,10 +43,10 @@ class Timed:
         self._blocks = int(os.environ.get("BENCH_BLOCKS", "1"))
 
     def warm_up(self) -> None:
-        """Is warm."""
+        """Do nothing: the double is always warm."""
 
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage]:
-        """One result for each page."""
+        """Sleep for the pages, log the call, and return one result per page."""
         started = time.monotonic()
         time.sleep(self._page_s * len(pages))
         parsed = [self._read(page) for page in pages]
@@ -60,19 +61,21 @@ class Timed:
         return ParsedPage(width, height, text * self._blocks, [block] * self._blocks)
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Do nothing: the double holds no resources."""
 
 
-def _timed() -> Timed:
-    return Timed(float(os.environ["BENCH_PAGE_S"]), Path(os.environ["BENCH_CALLS"]))
+def _create_timed() -> TimedEngine:
+    return TimedEngine(float(os.environ["BENCH_PAGE_S"]), Path(os.environ["BENCH_CALLS"]))
 
 
-timed = EngineSpec(name="timed", options=ParseOptions, builder=lambda settings: _timed)
+timed = EngineSpec(name="timed", options=ParseOptions, builder=lambda settings: _create_timed)
 
 
-def ready_pages(data: bytes, options: ParseOptions, settings: Settings, layer: bool) -> list[PageImage]:
-    """The document's pages, rendered in this process by what renders them in the worker's children."""
-    request = RasterRequest(None, None, options.dpi or 144, int(settings.max_page_mpx * 1e6), settings.max_pages, layer)
+def render_pages(data: bytes, options: ParseOptions, settings: Settings, has_layer: bool) -> list[PageImage]:
+    """Return the document's pages, rendered in this process by the code of the rasterizer processes."""
+    request = RasterRequest(
+        None, None, options.dpi or 144, int(settings.max_page_mpx * 1e6), settings.max_pages, has_layer
+    )
     document = child.open_document(detect_media_type(data), data, request)
     pages = []
     for number in range(1, document.page_count + 1):
@@ -83,18 +86,19 @@ def ready_pages(data: bytes, options: ParseOptions, settings: Settings, layer: b
 
 
 def main() -> None:
+    """Parse the document once per line on stdin, and print the seconds of each time."""
     settings = load_settings()
     spec = engine_spec(settings.engine)
     options = spec.options.model_validate(json.loads(sys.argv[2]))
     engine = spec.builder(settings)()
     engine.warm_up()
-    pages = ready_pages(Path(sys.argv[1]).read_bytes(), options, settings, spec.wants_text_layer(options))
-    print(TOLD + "0", flush=True)
+    pages = render_pages(Path(sys.argv[1]).read_bytes(), options, settings, spec.wants_text_layer(options))
+    print(SECONDS_PREFIX + "0", flush=True)
     for _ in sys.stdin:
         started = time.monotonic()
         for page in pages:
             engine.parse([page], options)
-        print(f"{TOLD}{time.monotonic() - started}", flush=True)
+        print(f"{SECONDS_PREFIX}{time.monotonic() - started}", flush=True)
 
 
 if __name__ == "__main__":

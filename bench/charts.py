@@ -1,4 +1,7 @@
-"""Draws results/*.json as docs/*.svg: `python bench/charts.py`. Bars only, longer is better, each with its figure."""
+"""Charts of the benchmarks: `python bench/charts.py` draws results/*.json as docs/*.svg.
+
+There are only bars; longer is better, and each has its value.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ STYLE = """
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .limit { stroke: #e6edf3 } .other { fill: #6e7681 } }
 """
 
-Bar = tuple[str, float, bool]  # what, figure, whether it is ours
+Bar = tuple[str, float, bool]  # label, value, true for ours
 
 
-def chart(title: str, bars: Sequence[Bar], limit: float, unit: str) -> str:
-    """An SVG; the whole width stands for `limit`."""
+def draw_chart(title: str, bars: Sequence[Bar], limit: float, unit: str) -> str:
+    """Return an SVG whose full width represents `limit`."""
     height = ROW * (len(bars) + 2)
     room = WIDTH - LEFT - RIGHT
     parts = [
@@ -30,14 +33,15 @@ def chart(title: str, bars: Sequence[Bar], limit: float, unit: str) -> str:
         f"<style>{STYLE}</style>",
         f'<text class="title" x="10" y="20">{escape(title)}</text>',
     ]
-    for index, (what, figure, ours) in enumerate(bars):
+    for index, (label, value, is_ours) in enumerate(bars):
         y = ROW * (index + 1) + 5
-        length = max(1.0, room * figure / limit)
-        told = LEFT + (room if length > 0.85 * room else length) + 6  # beside the line of the limit, not on it
+        side = "ours" if is_ours else "other"
+        length = max(1.0, room * value / limit)
+        text_x = LEFT + (room if length > 0.85 * room else length) + 6  # beside the line of the limit, not on it
         parts += [
-            f'<text x="{LEFT - 8}" y="{y + 15}" text-anchor="end">{escape(what)}</text>',
-            f'<rect class="{"ours" if ours else "other"}" x="{LEFT}" y="{y}" width="{length:.1f}" height="20" rx="2"/>',
-            f'<text x="{told:.1f}" y="{y + 15}">{figure:.3g}{unit}</text>',
+            f'<text x="{LEFT - 8}" y="{y + 15}" text-anchor="end">{escape(label)}</text>',
+            f'<rect class="{side}" x="{LEFT}" y="{y}" width="{length:.1f}" height="20" rx="2"/>',
+            f'<text x="{text_x:.1f}" y="{y + 15}">{value:.3g}{unit}</text>',
         ]
     end = LEFT + room
     bottom = ROW * (len(bars) + 1) + 2
@@ -46,31 +50,35 @@ def chart(title: str, bars: Sequence[Bar], limit: float, unit: str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def results(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
-    return found
+def load_results(name: str) -> dict[str, Any]:
+    """Return the results of a benchmark."""
+    results: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    return results
 
 
-def busy() -> str:
+def draw_busy_share() -> str:
+    """Return the chart of the engine's busy share."""
     bars: list[Bar] = []
     runs = {"double": "1 to 30 pages", "double, 1 to 3 pages": "1 to 3 pages", "double, 1 to 1 pages": "1 page"}
-    for key, what in runs.items():
+    for key, pages in runs.items():
         for side, name in (("ours", "this worker"), ("plain", "a plain handler")):
-            share = median(one["busy_share"] for one in results("busy_share")[key][side])
-            bars.append((f"{what} a job, {name}", 100 * share, side == "ours"))
-    return chart("Share of the time in which the engine works", bars, 100, " %")
+            share = median(run["busy_share"] for run in load_results("busy_share")[key][side])
+            bars.append((f"{pages} a job, {name}", 100 * share, side == "ours"))
+    return draw_chart("Share of the time in which the engine works", bars, 100, " %")
 
 
-def model_server() -> str:
-    found = results("model_server")
-    rates = found["pages_per_second"]
+def draw_model_server() -> str:
+    """Return the chart of the pages per second through a model server."""
+    results = load_results("model_server")
+    rates = results["pages_per_second"]
     bars = [("PaddleX serving", rates["PaddleX serving"], False), ("this worker", rates["ours, as it comes"], True)]
-    return chart("Pages a second through the same model server", bars, found["full_pages_per_second"], "")
+    return draw_chart("Pages a second through the same model server", bars, results["full_pages_per_second"], "")
 
 
 def main() -> None:
-    for name, drawn in (("busy-share", busy()), ("model-server", model_server())):
-        (DOCS / f"{name}.svg").write_text(drawn, encoding="utf-8")
+    """Write the charts and print their paths."""
+    for name, svg in (("busy-share", draw_busy_share()), ("model-server", draw_model_server())):
+        (DOCS / f"{name}.svg").write_text(svg, encoding="utf-8")
         print(DOCS / f"{name}.svg")
 
 

@@ -1,7 +1,7 @@
-"""How long until the first page, by phase: our worker's start against a bare script that does the same with Paddle.
+"""Benchmark of the start, by phase: our worker against a bare script that does the same with Paddle.
 
-`python bench/cold_start.py [--rounds 5] [--before CHECKOUT]`; each start is a process of its own, the sides in turn, on
-the test weights. --before: times the whole `handler.py` of another checkout against this one's, too.
+`python bench/cold_start.py [--rounds 5] [--before CHECKOUT]`; each start is a separate process. The sides take
+turns, on the test weights. --before: compare the complete `handler.py` of another checkout with this one, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support import tinyvl
 
-WANTED = 0.5
+MAX_EXTRA_S = 0.5
 
 BARE = f"""
 import json, time
@@ -57,6 +57,7 @@ print("PHASES " + json.dumps(dict(zip(phases, [b - a for a, b in zip(marks, mark
 
 
 def main() -> None:
+    """Measure both sides and print the medians of their phases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--before", type=Path)
@@ -67,18 +68,23 @@ def main() -> None:
     phases: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
     for index in range(rounds + 1):
         for name, script in scripts.items():
-            measured = start(script)
+            seconds = run_script(script)
             if index:  # the first round fills the disk cache
-                phases[name].append(measured)
-    totals = {name: report(name, measured) for name, measured in phases.items()}
+                phases[name].append(seconds)
+    totals = {name: report(name, starts) for name, starts in phases.items()}
     extra = totals["ours"] - totals["bare"]
-    print(f"ours / bare: {totals['ours'] / totals['bare']:.2f}; ours - bare: {extra:+.2f} s, wanted <= +{WANTED} s")
+    print(
+        f"ours / bare: {totals['ours'] / totals['bare']:.2f}; ours - bare: {extra:+.2f} s, wanted <= +{MAX_EXTRA_S} s"
+    )
     if options.before:
         compare_handlers(options.before, Path(__file__).parents[1], rounds)
 
 
 def compare_handlers(before: Path, after: Path, rounds: int) -> None:
-    """Whole processes, in turn: each loads and warms the engine, refuses an empty job, and ends."""
+    """Compare the handlers of two checkouts as complete processes, in turn.
+
+    Each process loads and warms the engine, rejects an empty job, and ends.
+    """
     seconds: dict[Path, list[float]] = {before: [], after: []}
     for index in range(rounds + 1):
         for checkout in seconds:
@@ -94,22 +100,23 @@ def compare_handlers(before: Path, after: Path, rounds: int) -> None:
     print(f"after / before: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 
-def start(script: str) -> dict[str, float]:
+def run_script(script: str) -> dict[str, float]:
+    """Run a script in a process, and return the seconds of its phases."""
     environment = os.environ | tinyvl.environment()
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=300
     )
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("PHASES ")]
-    measured: dict[str, float] = json.loads(line.removeprefix("PHASES "))
-    return measured
+    (line,) = [line for line in process.stdout.splitlines() if line.startswith("PHASES ")]
+    seconds: dict[str, float] = json.loads(line.removeprefix("PHASES "))
+    return seconds
 
 
-def report(name: str, measured: list[dict[str, float]]) -> float:
-    """Prints the median of each phase; the median of what is compared."""
-    for phase in measured[0]:
-        print(f"{name}: {phase}: {statistics.median(one[phase] for one in measured):.2f} s")
-    total = statistics.median(sum(s for phase, s in one.items() if not phase.startswith("(")) for one in measured)
-    print(f"{name}: total {total:.2f} s (median of {len(measured)})")
+def report(name: str, starts: list[dict[str, float]]) -> float:
+    """Print the median of each phase, and return the median total of the compared phases, in seconds."""
+    for phase in starts[0]:
+        print(f"{name}: {phase}: {statistics.median(start[phase] for start in starts):.2f} s")
+    total = statistics.median(sum(s for phase, s in start.items() if not phase.startswith("(")) for start in starts)
+    print(f"{name}: total {total:.2f} s (median of {len(starts)})")
     return total
 
 

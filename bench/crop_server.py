@@ -1,6 +1,7 @@
-"""A double of a model server for benches: `python crop_server.py PORT`; 400 ms a crop, room for 64 at once.
+"""Double of a model server for benchmarks: `python crop_server.py PORT`; 400 ms per crop, room for 64 at once.
 
-A process of its own, that reads nothing; `GET /read` says how many crops it has answered.
+It is a separate process that reads no crop and always answers the same text. `GET /read` returns the number of crops
+that it has answered.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ ROOM = 64
 MODEL = "PaddleOCR-VL-1.6-0.9B"
 
 
-def app() -> web.Application:
+def create_app() -> web.Application:
+    """Return the application with its three routes."""
     room = asyncio.Semaphore(ROOM)
-    read = 0
+    crops = 0
 
     async def completion(request: web.Request) -> web.Response:
-        nonlocal read
+        nonlocal crops
         await request.read()
         async with room:
             await asyncio.sleep(SECONDS)
-        read += 1
+        crops += 1
         message = {"role": "assistant", "content": "read by the double"}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         return web.json_response(
@@ -35,18 +37,18 @@ def app() -> web.Application:
         return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
 
     async def count(request: web.Request) -> web.Response:
-        return web.json_response({"read": read})
+        return web.json_response({"read": crops})
 
-    made = web.Application(client_max_size=2**28)
-    made.add_routes(
+    app = web.Application(client_max_size=2**28)
+    app.add_routes(
         [
             web.post("/v1/chat/completions", completion),
             web.get("/v1/models", models),
             web.get("/read", count),
         ]
     )
-    return made
+    return app
 
 
 if __name__ == "__main__":
-    web.run_app(app(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+    web.run_app(create_app(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)

@@ -1,10 +1,10 @@
-"""The embedded engine against plain RapidOCR on the same pictures, one after the other, in one process.
+"""Benchmark of engine speed: the embedded engine and plain RapidOCR on the same images, in one process.
 
-Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [ROUNDS]`. For each page: the median ratio of our
-seconds to RapidOCR's (its defaults without the text direction, on as many threads as there are cores), the same of
-processor time, which other load on the machine hardly changes, and our seconds by stage. Stages that run side by side
-add up to more than the whole. RapidOCR has no use for a text layer and reads the picture. Pages are drawn here; Chinese
-needs a font of Noto's.
+Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [ROUNDS]`. It prints, for each page, the median ratio
+of our seconds to RapidOCR's. RapidOCR has its defaults without the text direction, on as many threads as cores. The
+same ratio of processor time hardly depends on other load on the machine. Our seconds by stage follow; stages that run
+side by side add up to more than the total. RapidOCR does not use a text layer and reads the image. Pages are drawn
+here; Chinese needs a Noto font.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ STAGES = (
 )
 
 
-def drawn(columns: int, size: int, words: Sequence[str] = ENGLISH, font: str = "DejaVuSerif.ttf") -> PageImage:
-    """A full page of text in letters of `size` pixels, with its text layer."""
+def draw_page(columns: int, size: int, words: Sequence[str] = ENGLISH, font: str = "DejaVuSerif.ttf") -> PageImage:
+    """Return a full page of text in letters of `size` pixels, with its text layer."""
     face, space = ImageFont.truetype(font, size), " " * (words is ENGLISH)
     picture = Image.new("L", A4, 255)
     draw, lines, number = ImageDraw.Draw(picture), [], 0
@@ -61,8 +61,8 @@ def drawn(columns: int, size: int, words: Sequence[str] = ENGLISH, font: str = "
     return PageImage(1, np.ascontiguousarray(np.stack([np.asarray(picture)] * 3, axis=2)), text_lines=tuple(lines))
 
 
-def table() -> PageImage:
-    """A page of short cells in six columns, without rules."""
+def draw_table() -> PageImage:
+    """Return a page of short cells in six columns, without rules."""
     picture = Image.new("L", A4, 255)
     draw, face = ImageDraw.Draw(picture), ImageFont.truetype("DejaVuSans.ttf", 26)
     for row, y in enumerate(range(MARGIN, A4[1] - MARGIN, 44)):
@@ -72,16 +72,19 @@ def table() -> PageImage:
     return PageImage(1, np.ascontiguousarray(np.stack([np.asarray(picture)] * 3, axis=2)))
 
 
-def scanned(image: PageImage, quarters: int = 0) -> PageImage:
-    """The page as a scanner gives it: a little blurred, grey, noisy, perhaps turned; without a text layer."""
+def scan(image: PageImage, quarters: int = 0) -> PageImage:
+    """Return the page as from a scanner, without a text layer: slightly blurred, gray and noisy.
+
+    quarters: counter-clockwise quarter turns.
+    """
     noise = np.random.default_rng(1).normal(0, 8, image.pixels.shape[:2])[:, :, None]
     grey = 245 - 0.85 * (255 - cv2.GaussianBlur(image.pixels, (0, 0), 0.7).astype(float))
     pixels = np.clip(grey + noise, 0, 255).astype(np.uint8)
     return PageImage(1, np.ascontiguousarray(np.rot90(pixels, quarters)))
 
 
-def timed(stage: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
-    """The stage, whose wall time is added to `seconds`."""
+def time_stage(stage: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
+    """Return a function that calls the stage and adds its wall time to `seconds`."""
 
     def call(*args: Any, **options: Any) -> Any:
         started = time.perf_counter()
@@ -93,14 +96,15 @@ def timed(stage: Callable[..., Any], name: str, seconds: dict[str, float]) -> Ca
     return call
 
 
-def measured(call: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds by the wall and of the processor."""
+def measure(call: Callable[[], Any]) -> tuple[float, float]:
+    """Return the seconds of the call, by the wall clock and of the processor."""
     wall, processor = time.perf_counter(), time.process_time()
     call()
     return time.perf_counter() - wall, time.process_time() - processor
 
 
 def main() -> None:
+    """Measure all pages and print the ratios."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     threads = len(os.sched_getaffinity(0))
     options = {"Global.use_cls": False, "Global.log_level": "warning"}
@@ -108,23 +112,23 @@ def main() -> None:
     seconds: dict[str, float] = {}
     for owner, names in STAGES:
         for name in names:
-            setattr(owner, name, timed(getattr(owner, name), name.strip("_"), seconds))
+            setattr(owner, name, time_stage(getattr(owner, name), name.strip("_"), seconds))
     engine = create()
     pages = {
-        "scan": scanned(drawn(2, 28)),
-        "dense scan": scanned(drawn(3, 18)),
-        "born digital": drawn(2, 28),
-        "table scan": scanned(table()),
-        "chinese scan": scanned(drawn(1, 36, CHINESE, "NotoSansCJK-Regular.ttc")),
-        "rotated scan": scanned(drawn(2, 28), 1),
+        "scan": scan(draw_page(2, 28)),
+        "dense scan": scan(draw_page(3, 18)),
+        "born digital": draw_page(2, 28),
+        "table scan": scan(draw_table()),
+        "chinese scan": scan(draw_page(1, 36, CHINESE, "NotoSansCJK-Regular.ttc")),
+        "rotated scan": scan(draw_page(2, 28), 1),
     }
     for name, image in pages.items():
         ours, theirs, stages = [], [], []
         for _ in range(rounds + 1):  # the first of each warms up
             seconds.clear()
-            ours.append(measured(lambda image=image: engine.parse([image], EmbeddedOptions())))
+            ours.append(measure(lambda image=image: engine.parse([image], EmbeddedOptions())))
             stages.append(dict(seconds))
-            theirs.append(measured(lambda image=image: plain(image.pixels)))
+            theirs.append(measure(lambda image=image: plain(image.pixels)))
         wall, processor = (median(o[i] / t[i] for o, t in zip(ours[1:], theirs[1:], strict=True)) for i in (0, 1))
         shares = " ".join(f"{stage} {median(s.get(stage, 0.0) for s in stages[1:]):.2f}" for stage in stages[0])
         print(f"{name:13} wall x{wall:.2f} processor x{processor:.2f}  ours {median(o[0] for o in ours[1:]):.2f} s, "

@@ -1,8 +1,8 @@
-"""How soon is the first page of a 300-page PDF with its reader? Our worker against PaddleX's serving.
+"""Benchmark of the first page of a 300-page PDF: our worker against PaddleX's serving.
 
 `python bench/first_page.py --paddlex PYTHON` (see server_backend.py). Both send the crops of a page to the same double
-of a model server; measured is the time from the request to the first crop that was read, and what each holds in memory
-by then. Writes results/first_page.json.
+of a model server. The benchmark measures the time from the request to the first crop read, and the peak memory of each
+side until then. Writes results/first_page.json.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ RESULTS = HERE / "results" / "first_page.json"
 PAGES = 300
 
 
-def until_read(port: int, pid: int, send: Callable[[], object]) -> tuple[float, float]:
-    """Seconds from `send` to the first crop read, and the highest resident memory, in MB, until then."""
+def time_first_crop(port: int, pid: int, send: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds from `send` to the first crop read, and the peak resident memory until then, in MB."""
     before = requests.get(f"http://127.0.0.1:{port}/read", timeout=5).json()["read"]
     began, peak = time.monotonic(), 0.0
     threading.Thread(target=send, daemon=True).start()
@@ -41,37 +41,40 @@ def until_read(port: int, pid: int, send: Callable[[], object]) -> tuple[float, 
     return round(time.monotonic() - began, 2), round(peak, 1)
 
 
-def ours(port: int, pdf: str) -> tuple[float, float]:
-    served = {
+def measure_ours(port: int, pdf: str) -> tuple[float, float]:
+    """Measure our worker."""
+    settings = {
         "OCR_BACKEND": "vllm-server",
         "OCR_SERVER_URL": f"http://127.0.0.1:{port}/v1",
         "OCR_WARMUP_CHECK": "false",
     }
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
-        worker = start_worker(plane, Path(folder) / "log", **tinyvl.environment(**served)).wait_ready()
+        worker = start_worker(plane, Path(folder) / "log", **tinyvl.environment(**settings)).wait_ready()
         try:
-            return until_read(port, worker.process.pid, lambda: plane.submit({"documents": [{"base64": pdf}]}))
+            return time_first_crop(port, worker.process.pid, lambda: plane.submit({"documents": [{"base64": pdf}]}))
         finally:
             worker.kill()
 
 
-def paddlex(port: int, pdf: str, python: str) -> tuple[float, float]:
+def measure_paddlex(port: int, pdf: str, python: str) -> tuple[float, float]:
+    """Measure PaddleX's serving."""
     body = {"file": pdf, "fileType": 0, "visualize": False}
     with paddlex_serving(f"http://127.0.0.1:{port}/v1", python) as url:
-        (server,) = [one for one in psutil.Process().children() if "--serve" in one.cmdline()]
-        return until_read(port, server.pid, lambda: requests.post(f"{url}/layout-parsing", json=body, timeout=600))
+        (server,) = [child for child in psutil.Process().children() if "--serve" in child.cmdline()]
+        return time_first_crop(port, server.pid, lambda: requests.post(f"{url}/layout-parsing", json=body, timeout=600))
 
 
 def main() -> None:
+    """Measure both sides, print and write the metrics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--paddlex", required=True)
     python = parser.parse_args().paddlex
     pdf = base64.b64encode(text_pdf(PAGES)).decode()
     port = free_port()
     with process([sys.executable, str(HERE / "crop_server.py"), str(port)], f"http://127.0.0.1:{port}/v1/models"):
-        found = {"ours": ours(port, pdf), "PaddleX serving": paddlex(port, pdf, python)}
-    print(f"of {PAGES} pages: seconds to the first crop read, MB resident until then: {found}")
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        metrics = {"ours": measure_ours(port, pdf), "PaddleX serving": measure_paddlex(port, pdf, python)}
+    print(f"of {PAGES} pages: seconds to the first crop read, MB resident until then: {metrics}")
+    RESULTS.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""PDFs of our own, damaged, through one real worker process: the codes they get, and whether it survives them all.
+"""Fuzz test of PDFs: our own PDFs, damaged, through one real worker process that must survive them all.
 
-`python bench/fuzz_pdfs.py [N] [--seed 1]`; exits 1 when the worker crashed, a job took over a minute or failed in a way
-nobody foresaw, or a sound document is not read afterwards.
+`python bench/fuzz_pdfs.py [N] [--seed 1]`; counts the error codes. It exits 1 when the worker crashed, or
+when a job took over a minute or failed with an unforeseen code. It also exits 1 when an intact document is not parsed
+afterwards.
 """
 
 from __future__ import annotations
@@ -48,15 +49,15 @@ SEEDS = [
 # --------------------------------------------------------------------------- damages
 
 
-def damaged(data: bytes, chance: random.Random) -> bytes:
-    """`data` after one or two damages: few enough that many files still open, and the harm is met deeper inside."""
+def damage(data: bytes, chance: random.Random) -> bytes:
+    """Return `data` after one or two damages: few enough that many files still open and fail deeper inside."""
     for _ in range(chance.randint(1, 2)):
-        data = chance.choice((flipped, cut, moved, renumbered, swapped, duplicated, garbled))(data, chance)
+        data = chance.choice((flip, cut, copy_part, renumber, swap, duplicate, garble))(data, chance)
     return data
 
 
-def flipped(data: bytes, chance: random.Random) -> bytes:
-    """Some bytes are others."""
+def flip(data: bytes, chance: random.Random) -> bytes:
+    """Change some bytes."""
     changed = bytearray(data)
     for _ in range(chance.randint(1, 30)):
         changed[chance.randrange(len(changed))] = chance.randrange(256)
@@ -64,62 +65,62 @@ def flipped(data: bytes, chance: random.Random) -> bytes:
 
 
 def cut(data: bytes, chance: random.Random) -> bytes:
-    """The end is missing."""
+    """Remove the end."""
     return data[: max(200, int(len(data) * chance.uniform(0.3, 1)))]
 
 
-def moved(data: bytes, chance: random.Random) -> bytes:
-    """A part stands somewhere else, too."""
+def copy_part(data: bytes, chance: random.Random) -> bytes:
+    """Copy a part to another place."""
     start, target = chance.randrange(len(data)), chance.randrange(len(data))
     return data[:target] + data[start : start + chance.randrange(400)] + data[target:]
 
 
-def renumbered(data: bytes, chance: random.Random) -> bytes:
-    """A number is another one: small, huge or negative."""
+def renumber(data: bytes, chance: random.Random) -> bytes:
+    """Change a number to another: small, huge or negative."""
     value = chance.choice((b"0", b"1", b"2", b"-1", b"65536", b"2147483647", b"4294967296", b"1e308"))
-    return replaced(data, r"\d+", lambda old: value, chance)
+    return change_match(data, r"\d+", lambda old: value, chance)
 
 
-def garbled(data: bytes, chance: random.Random) -> bytes:
-    """The inside of a stream is noise."""
-    return replaced(data, r"(?<=stream\n).*?(?=endstream)", lambda old: chance.randbytes(len(old)), chance)
+def garble(data: bytes, chance: random.Random) -> bytes:
+    """Change the content of a stream to noise."""
+    return change_match(data, r"(?<=stream\n).*?(?=endstream)", lambda old: chance.randbytes(len(old)), chance)
 
 
-def duplicated(data: bytes, chance: random.Random) -> bytes:
-    """An object is there twice."""
-    return replaced(data, r"\d+ 0 obj\n.*?endobj\n", lambda old: old * 2, chance)
+def duplicate(data: bytes, chance: random.Random) -> bytes:
+    """Duplicate an object."""
+    return change_match(data, r"\d+ 0 obj\n.*?endobj\n", lambda old: old * 2, chance)
 
 
-def replaced(data: bytes, pattern: str, change: Any, chance: random.Random) -> bytes:
-    """One of the places that match, changed."""
-    found = list(re.finditer(pattern.encode(), data, re.DOTALL))
-    if not found:
+def change_match(data: bytes, pattern: str, change: Any, chance: random.Random) -> bytes:
+    """Change one of the matches of a pattern."""
+    matches = list(re.finditer(pattern.encode(), data, re.DOTALL))
+    if not matches:
         return data
-    place = chance.choice(found)
-    return data[: place.start()] + change(place[0]) + data[place.end() :]
+    match = chance.choice(matches)
+    return data[: match.start()] + change(match[0]) + data[match.end() :]
 
 
-def swapped(data: bytes, chance: random.Random) -> bytes:
-    """Two objects have each other's content."""
+def swap(data: bytes, chance: random.Random) -> bytes:
+    """Exchange the content of two objects."""
     objects = list(re.finditer(rb"obj\n(.*?)\nendobj", data, re.DOTALL))
     if len(objects) < 2:
         return data
-    one, other = sorted(chance.sample(objects, 2), key=lambda found: found.start())
-    return data[: one.start(1)] + other[1] + data[one.end(1) : other.start(1)] + one[1] + data[other.end(1) :]
+    a, b = sorted(chance.sample(objects, 2), key=lambda match: match.start())
+    return data[: a.start(1)] + b[1] + data[a.end(1) : b.start(1)] + a[1] + data[b.end(1) :]
 
 
 # --------------------------------------------------------------------------- through the worker
 
 
-def codes_of(entry: dict[str, Any]) -> list[str]:
-    """What became of a document: its codes, or `read`."""
+def list_codes(entry: dict[str, Any]) -> list[str]:
+    """Return the error codes of a document and its pages, or `read`."""
     if entry["status"] == "failed":
         return [entry["error"]["code"]]
     return sorted({page["error"]["code"] + " (a page)" for page in entry["pages"] if "error" in page}) or ["read"]
 
 
 def read_all(worker: Worker, documents: Sequence[bytes]) -> tuple[Counter[str], float]:
-    """How often each code came, and the longest time in seconds from a job's start to its answer."""
+    """Parse the documents. Return the count of each code, and the longest seconds from taking a job to its answer."""
     encoded = [{"base64": base64.b64encode(data).decode()} for data in documents]
     jobs = [
         worker.plane.submit({"documents": encoded[start : start + DOCUMENTS_PER_JOB]})
@@ -127,45 +128,46 @@ def read_all(worker: Worker, documents: Sequence[bytes]) -> tuple[Counter[str], 
     ]
     worker.plane.wait_until(lambda: all(worker.plane.jobs[job].results for job in jobs), HANG_S * len(jobs))
     records = [worker.plane.jobs[job] for job in jobs]
-    answers = [record.results[0] for record in records if record.results]
-    tally = Counter({"NO ANSWER": len(records) - len(answers)})
-    for answer in answers:
-        for entry in answer.output["documents"]:
-            tally.update(codes_of(entry))
+    results = [record.results[0] for record in records if record.results]
+    tally = Counter({"NO ANSWER": len(records) - len(results)})
+    for result in results:
+        for entry in result.output["documents"]:
+            tally.update(list_codes(entry))
     times = [record.results[0].at - (record.taken_at or 0) for record in records if record.results]
     return tally, max(times, default=0)
 
 
 def main() -> int:
+    """Run the test, print and write the counts, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=500)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    chance = random.Random(given.seed)
-    documents = [damaged(SEEDS[index % len(SEEDS)], chance) for index in range(given.count)]
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    documents = [damage(SEEDS[index % len(SEEDS)], chance) for index in range(arguments.count)]
     started = time.monotonic()
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
         worker = start_worker(plane, Path(folder) / "log", OCR_ENGINE="support.doubles:reading").wait_ready()
         tally, slowest = read_all(worker, documents)
-        crashed = worker.process.poll() is not None
+        has_crashed = worker.process.poll() is not None
         sound, _ = read_all(worker, [SOUND])
         tracebacks = worker.log().count("Traceback")
         worker.kill()
-    found = {
-        "documents": given.count,
-        "seed": given.seed,
+    metrics = {
+        "documents": arguments.count,
+        "seed": arguments.seed,
         "codes": dict((+tally).most_common()),
-        "worker_crashed": crashed,
+        "worker_crashed": has_crashed,
         "slowest_s": round(slowest, 2),
         "sound_document_afterwards": list(+sound),
         "tracebacks": tracebacks,
         "seconds": round(time.monotonic() - started, 1),
     }
-    print(json.dumps(found, indent=2))
+    print(json.dumps(metrics, indent=2))
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     unforeseen = tally["INTERNAL"] + tally["NO ANSWER"]
-    return int(crashed or unforeseen > 0 or slowest > HANG_S or list(+sound) != ["read"])
+    return int(has_crashed or unforeseen > 0 or slowest > HANG_S or list(+sound) != ["read"])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The HTTP app under load: whose answer is it, how long did it take, and how does PaddleX's own serving do beside it?
+"""Load test of the HTTP app: mixed-up responses, latency, and a comparison with PaddleX's own serving.
 
-`python bench/http_load.py [--requests 2000] [--served 320] [--paddlex PYTHON]`; all by 64 callers in a closed loop.
-First, documents of 1 to 8 pages (PNG, TIFF, PDF; JSON and forms) at our app with an engine double that takes 5 ms a
-page. Each page has a colour that no other page of the run has, and the double reads colours, so that an answer that
-belongs to another request is seen. Then, pages of ten lines at our app and at PaddleX's serving, one after the other,
-on the same double of a model server (crop_server.py: 400 ms a crop, room for 64), layout by the test weights.
---paddlex: see server_backend.py; without it that side is left out. Writes results/http_load.json.
+`python bench/http_load.py [--requests 2000] [--served 320] [--paddlex PYTHON]`; 64 callers send requests in a closed
+loop. First, our app gets documents of 1 to 8 pages (PNG, TIFF, PDF; JSON and forms), with an engine double that takes
+5 ms per page. Each page has a color that no other page of the run has, and the double reads colors. This detects a
+response that belongs to another request. Then our app and PaddleX's serving get pages of ten lines, one after the
+other, on the same double of a model server (crop_server.py: 400 ms per crop, room for 64), with layout by the test
+weights. --paddlex: see server_backend.py; without it that side is left out. Writes results/http_load.json.
 """
 
 from __future__ import annotations
@@ -40,41 +40,42 @@ from support.app_process import App, serving
 
 RESULTS = HERE / "results" / "http_load.json"
 CALLERS = 64
-SECONDS = "0.005"  # that the double takes for a page
+SECONDS = "0.005"  # of the double per page
 SIZES = ((310, 438), (620, 877))
-STEP, NEAR = 8, 3  # of colours: how far apart, and what a JPEG inside a PDF may change
+STEP, NEAR = 8, 3  # of colors: their distance, and the change that a JPEG inside a PDF may cause
 
-Colour = tuple[int, ...]
-Answered = tuple[int, bool]  # status, and whether the answer is the right one
-Send = Callable[[requests.Session], Answered]
+Color = tuple[int, ...]
+Outcome = tuple[int, bool]  # status, and whether the response is right
+Send = Callable[[requests.Session], Outcome]
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file of pages of these colours, sent as JSON or as a form."""
+    """A file with pages of these colors, sent as JSON or as a form."""
 
     data: bytes
-    colours: tuple[Colour, ...]
-    as_form: bool
+    colors: tuple[Color, ...]
+    is_form: bool
 
 
-def documents(count: int) -> list[Document]:
-    """Documents of all kinds and sizes; no colour comes twice."""
+def create_documents(count: int) -> list[Document]:
+    """Return documents of all kinds and sizes; no color occurs twice."""
     chance = random.Random(7)
     levels = range(STEP // 2, 256, STEP)
-    colours = list(itertools.product(levels, levels, levels))
-    chance.shuffle(colours)
-    made = []
+    colors = list(itertools.product(levels, levels, levels))
+    chance.shuffle(colors)
+    documents = []
     for _ in range(count):
         kind = chance.choice(["PNG", "TIFF", "PDF"])
         pages = 1 if kind == "PNG" else chance.randint(1, 8)
-        chosen = tuple(colours.pop() for _ in range(pages))
-        made.append(Document(_file(chosen, chance.choice(SIZES), kind), chosen, chance.random() < 0.5))
-    return made
+        page_colors = tuple(colors.pop() for _ in range(pages))
+        data = _encode(page_colors, chance.choice(SIZES), kind)
+        documents.append(Document(data, page_colors, chance.random() < 0.5))
+    return documents
 
 
-def _file(colours: Sequence[Colour], size: tuple[int, int], kind: str) -> bytes:
-    images = [Image.new("RGB", size, colour) for colour in colours]
+def _encode(colors: Sequence[Color], size: tuple[int, int], kind: str) -> bytes:
+    images = [Image.new("RGB", size, color) for color in colors]
     options: dict[str, Any] = {"compression": "tiff_deflate"} if kind == "TIFF" else {}
     if len(images) > 1:
         options |= {"save_all": True, "append_images": images[1:]}
@@ -86,8 +87,8 @@ def _file(colours: Sequence[Colour], size: tuple[int, int], kind: str) -> bytes:
 # --------------------------------------------------------------------------- a closed loop
 
 
-def loaded(sends: Sequence[Send]) -> dict[str, Any]:
-    """What came of the requests: statuses, answers that were not right, seconds."""
+def apply_load(sends: Sequence[Send]) -> dict[str, Any]:
+    """Send all requests by CALLERS threads. Return the statuses, the wrong responses and the seconds."""
     waiting: queue.SimpleQueue[Send | None] = queue.SimpleQueue()
     seconds: list[float] = []
     statuses: Counter[str] = Counter()
@@ -98,13 +99,13 @@ def loaded(sends: Sequence[Send]) -> dict[str, Any]:
             while send := waiting.get():
                 began = time.monotonic()
                 try:
-                    status, right = send(session)
+                    status, is_right = send(session)
                 except requests.RequestException as error:
                     wrong[type(error).__name__] += 1
                     continue
                 seconds.append(time.monotonic() - began)
                 statuses[str(status)] += 1
-                wrong["another's answer"] += status == 200 and not right
+                wrong["another's answer"] += status == 200 and not is_right
 
     for send in (*sends, *[None] * CALLERS):
         waiting.put(send)
@@ -114,7 +115,7 @@ def loaded(sends: Sequence[Send]) -> dict[str, Any]:
         thread.start()
     for thread in threads:
         thread.join()
-    took = time.monotonic() - began
+    total = time.monotonic() - began
     cuts = statistics.quantiles(seconds, n=100)
     return {
         "requests": len(sends),
@@ -122,125 +123,133 @@ def loaded(sends: Sequence[Send]) -> dict[str, Any]:
         "wrong": dict(+wrong),
         "p50_s": round(cuts[49], 3),
         "p99_s": round(cuts[98], 3),
-        "requests_per_s": round(len(seconds) / took, 2),
-        "took_s": round(took, 2),
+        "requests_per_s": round(len(seconds) / total, 2),
+        "took_s": round(total, 2),
     }
 
 
 # --------------------------------------------------------------------------- whose answer
 
 
-def mixed(count: int) -> dict[str, Any]:
-    """Our app on the double that reads colours."""
-    made = documents(count)
-    pages = sum(len(one.colours) for one in made)
+def measure_mixed(count: int) -> dict[str, Any]:
+    """Measure our app with the double that reads colors."""
+    documents = create_documents(count)
+    pages = sum(len(document.colors) for document in documents)
     settings = {"OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": SECONDS}
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", **settings) as app:
         app.wait(200)
-        with highest_memory(app) as memory:
-            found = loaded([sends(app, one) for one in made])
-        found["errors_in_log"] = app.log().count("ERROR") + app.log().count("Traceback")
-    return {**found, "pages": pages, "pages_per_s": round(pages / found["took_s"], 1), "memory_mb": max(memory)}
+        with sample_memory(app) as memory:
+            metrics = apply_load([create_send(app, document) for document in documents])
+        metrics["errors_in_log"] = app.log().count("ERROR") + app.log().count("Traceback")
+    return {**metrics, "pages": pages, "pages_per_s": round(pages / metrics["took_s"], 1), "memory_mb": max(memory)}
 
 
-def sends(app: App, one: Document) -> Send:
+def create_send(app: App, document: Document) -> Send:
+    """Return a function that sends the document and checks the response."""
     url = f"{app.url}/v1/parse"
 
-    def send(session: requests.Session) -> Answered:
-        if one.as_form:
-            answer = session.post(url, files={"file": one.data}, timeout=120)
+    def send(session: requests.Session) -> Outcome:
+        if document.is_form:
+            response = session.post(url, files={"file": document.data}, timeout=120)
         else:
-            body = {"documents": [{"base64": base64.b64encode(one.data).decode()}]}
-            answer = session.post(url, json=body, timeout=120)
-        return answer.status_code, answer.ok and is_of(one, answer.json())
+            body = {"documents": [{"base64": base64.b64encode(document.data).decode()}]}
+            response = session.post(url, json=body, timeout=120)
+        return response.status_code, response.ok and is_response_to(document, response.json())
 
     return send
 
 
-def is_of(one: Document, answer: dict[str, Any]) -> bool:
-    """Whether every page has been read, in its place, as the colour that it has."""
-    pages = answer["documents"][0]["pages"]
-    found = [[int(part, 16) for part in re.findall("..", page["markdown"].rpartition("#")[2])] for page in pages]
-    return len(found) == len(one.colours) and all(
+def is_response_to(document: Document, body: dict[str, Any]) -> bool:
+    """Return whether every page was read, in its position, as the color that it has."""
+    pages = body["documents"][0]["pages"]
+    parsed = [[int(part, 16) for part in re.findall("..", page["markdown"].rpartition("#")[2])] for page in pages]
+    return len(parsed) == len(document.colors) and all(
         abs(read - sent) <= NEAR
-        for page, colour in zip(found, one.colours, strict=True)
-        for read, sent in zip(page, colour, strict=True)
+        for page, color in zip(parsed, document.colors, strict=True)
+        for read, sent in zip(page, color, strict=True)
     )
 
 
 @contextmanager
-def highest_memory(app: App) -> Iterator[list[int]]:
-    """Megabytes of the app and its children, again and again."""
-    main, over, seen = psutil.Process(app.process.pid), threading.Event(), [0]
+def sample_memory(app: App) -> Iterator[list[int]]:
+    """Yield a list that collects the megabytes of the app and its children, every half second."""
+    main, stop, samples = psutil.Process(app.process.pid), threading.Event(), [0]
 
     def watch() -> None:
-        while not over.wait(0.5):
-            seen.append(sum(one.memory_info().rss for one in (main, *main.children())) // 10**6)
+        while not stop.wait(0.5):
+            samples.append(sum(process.memory_info().rss for process in (main, *main.children())) // 10**6)
 
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        yield seen
+        yield samples
     finally:
-        over.set()
+        stop.set()
         watching.join()
 
 
 # --------------------------------------------------------------------------- beside PaddleX's serving
 
 
-def ours(server: str, count: int) -> dict[str, Any]:
+def measure_ours(server: str, count: int) -> dict[str, Any]:
+    """Measure our app on the double of a model server."""
     settings = tinyvl.environment(OCR_BACKEND="vllm-server", OCR_SERVER_URL=server, OCR_WARMUP_CHECK="false")
     body = {"documents": [{"base64": page()}]}
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "log", **settings) as app:
-        app.wait(200, 120)
+        app.wait(200)
 
-        def send(session: requests.Session) -> Answered:
-            answer = session.post(f"{app.url}/v1/parse", json=body, timeout=300)
-            return answer.status_code, answer.ok and answer.json()["coverage"]["pages_parsed"] == 1
+        def send(session: requests.Session) -> Outcome:
+            response = session.post(f"{app.url}/v1/parse", json=body, timeout=300)
+            return response.status_code, response.ok and response.json()["coverage"]["pages_parsed"] == 1
 
-        return loaded([send] * count)
+        return apply_load([send] * count)
 
 
-def paddlex(server: str, python: str, count: int) -> dict[str, Any]:
+def measure_paddlex(server: str, python: str, count: int) -> dict[str, Any]:
+    """Measure PaddleX's serving on the double of a model server."""
     body = {"file": page(), "fileType": 1, "visualize": False}
     with paddlex_serving(server, python) as url:
 
-        def send(session: requests.Session) -> Answered:
-            answer = session.post(f"{url}/layout-parsing", json=body, timeout=300)
-            return answer.status_code, answer.ok and len(answer.json()["result"]["layoutParsingResults"]) == 1
+        def send(session: requests.Session) -> Outcome:
+            response = session.post(f"{url}/layout-parsing", json=body, timeout=300)
+            return response.status_code, response.ok and len(response.json()["result"]["layoutParsingResults"]) == 1
 
-        return loaded([send] * count)
+        return apply_load([send] * count)
 
 
-def beside(python: str | None, count: int) -> dict[str, Any]:
-    """Both sides on one double of a model server; a page a request, so requests a second are pages a second."""
+def compare_sides(python: str | None, count: int) -> dict[str, Any]:
+    """Measure both sides on one double of a model server.
+
+    Each request has one page, so requests per second are pages per second.
+    """
     port = free_port()
     server = f"http://127.0.0.1:{port}/v1"
     with process([sys.executable, str(HERE / "crop_server.py"), str(port)], f"{server}/models"):
-        found: dict[str, Any] = {"room_pages_per_s": FULL, "ours": told("ours", ours(server, count))}
+        metrics: dict[str, Any] = {"room_pages_per_s": FULL, "ours": report("ours", measure_ours(server, count))}
         if python:
-            theirs = found["paddlex"] = told("PaddleX serving", paddlex(server, python, count))
+            theirs = metrics["paddlex"] = report("PaddleX serving", measure_paddlex(server, python, count))
             for name in ("requests_per_s", "p50_s", "p99_s"):
-                found[f"{name}_ours_over_theirs"] = round(found["ours"][name] / theirs[name], 3)
-    return found
+                metrics[f"{name}_ours_over_theirs"] = round(metrics["ours"][name] / theirs[name], 3)
+    return metrics
 
 
-def told(name: str, found: dict[str, Any]) -> dict[str, Any]:
-    print(name, json.dumps(found), flush=True)
-    return found
+def report(name: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Print the metrics of one side and return them."""
+    print(name, json.dumps(metrics), flush=True)
+    return metrics
 
 
 def main() -> None:
+    """Run both tests, print and write their metrics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--served", type=int, default=320)
     parser.add_argument("--paddlex")
-    given = parser.parse_args()
-    found = {"callers": CALLERS, "mixed": told("mixed", mixed(given.requests))}
-    found["model_server"] = beside(given.paddlex, given.served)
-    print(json.dumps(found, indent=2))
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    arguments = parser.parse_args()
+    metrics = {"callers": CALLERS, "mixed": report("mixed", measure_mixed(arguments.requests))}
+    metrics["model_server"] = compare_sides(arguments.paddlex, arguments.served)
+    print(json.dumps(metrics, indent=2))
+    RESULTS.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""For bench/busy_share.py: the handler people write first: it downloads, renders and parses, one after the other."""
+"""The plain handler of bench/busy_share.py: it downloads, renders and parses, one after the other.
+
+Most people write their first handler like this.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,22 @@ from ocr_worker.pages import PageImage
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseOptions
 
-engine = bench_engines.timed(Settings())
+engine = bench_engines.timed.builder(Settings())()
 
 
 def handler(job: dict[str, Any]) -> dict[str, Any]:
+    """Parse the documents of a job, one after the other."""
     options = ParseOptions.model_validate(job["input"]["options"])
-    read = []
+    results = []
     for source in job["input"]["documents"]:
-        answer = requests.get(source["url"], timeout=60)
-        answer.raise_for_status()
-        document = pdfium.PdfDocument(answer.content)
+        response = requests.get(source["url"], timeout=60)
+        response.raise_for_status()
+        document = pdfium.PdfDocument(response.content)
         images = [page.render(scale=(options.dpi or 144) / 72).to_numpy() for page in document]
         for number, pixels in enumerate(images, start=1):
             (page,) = engine.parse([PageImage(number, pixels)], options)
-            read.append({"page": number, "markdown": page.markdown})
-    return {"pages": read}
+            results.append({"page": number, "markdown": page.markdown})
+    return {"pages": results}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How well does the CPU engine read? Ours against plain RapidOCR and Tesseract, on pages whose text is known.
+"""Benchmark of text quality: our CPU engine against plain RapidOCR and Tesseract, on pages whose text is known.
 
 `python bench/quality.py [--only GROUP] [--readers ours,rapidocr,tesseract] [--pages DIR] [--show PAGE]`. Every page is
-made here (quality_pages/): born-digital ones are read with their text layer by ours, and as pictures at 200 dpi by the
-others; of scans all get the very same picture. Pass rates by kind of test (quality_metrics.py), character error rates,
-seconds a page. Ours is reached as a job reaches it: through the pipeline, its rasterizer and the engine, loaded once.
-Writes results/quality.json. Needs Chromium, and says so where the machine lacks a font or Tesseract.
+drawn here (quality_pages/). Our engine reads born-digital pages with their text layer, the others read them as images
+at 200 dpi. All get the same image of a scan. The output is pass rates by kind of test (quality_metrics.py), character
+error rates, and seconds per page. Our engine is called as a job calls it: through the pipeline, its rasterizer and the
+engine, loaded once. Writes results/quality.json. Needs Chromium, and reports a missing font or a missing Tesseract.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import numpy as np
 from quality_metrics import Score, score
 from quality_pages import all_pages
 from quality_pages.page import Page
-from quality_pages.rendering import browser, document, picture, save
-from quality_pages.scripts import without_fonts
+from quality_pages.rendering import open_browser, print_pdf, render_image, save
+from quality_pages.scripts import languages_without_fonts
 from rich.console import Console
 from rich.table import Table
 
@@ -41,20 +41,20 @@ Reader = Callable[[Page, bytes, np.ndarray], str]
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader made of a page."""
+    """Result of a reader for a page: Markdown, seconds, score, and the error if it failed."""
 
     page: Page
     markdown: str
     seconds: float
     score: Score
-    fault: str
+    error: str
 
 
 # --------------------------------------------------------------------------- readers
 
 
-def ours() -> tuple[Reader, Callable[[], None]]:
-    """Our pipeline with the embedded engine, and how to end it."""
+def create_ours() -> tuple[Reader, Callable[[], None]]:
+    """Return a reader with our pipeline and the embedded engine, and the function that closes it."""
     from ocr_worker import log
     from ocr_worker.engines.registry import read_request
     from ocr_worker.parsing.pipeline import Pipeline
@@ -66,14 +66,14 @@ def ours() -> tuple[Reader, Callable[[], None]]:
 
     def read(page: Page, pdf: bytes, pixels: np.ndarray) -> str:
         body = {"documents": [{"base64": base64.b64encode(pdf).decode()}], "options": {"timeout_s": LIMIT_S}}
-        (answer,) = pipeline.job(read_request(body, pipeline.spec), page.name).run().documents
-        return answer.markdown or ""
+        (result,) = pipeline.job(read_request(body, pipeline.spec), page.name).run().documents
+        return result.markdown or ""
 
     return read, pipeline.close
 
 
-def rapidocr() -> tuple[Reader, Callable[[], None]]:
-    """The package as it comes: its lines in its order."""
+def create_rapidocr() -> tuple[Reader, Callable[[], None]]:
+    """Return a reader with the package's defaults, whose lines keep their order, and the function that closes it."""
     from rapidocr import RapidOCR
 
     engine = RapidOCR(params={"Global.log_level": "error"})
@@ -84,9 +84,12 @@ def rapidocr() -> tuple[Reader, Callable[[], None]]:
     return read, lambda: None
 
 
-def tesseract() -> tuple[Reader, Callable[[], None]]:
-    """The command as it comes; Chinese with that model, where it is there. Raises OSError without the command."""
-    # On one thread: its threads wait busily for one another, which costs more than they bring.
+def create_tesseract() -> tuple[Reader, Callable[[], None]]:
+    """Return a reader with the command's defaults, and the function that closes it.
+
+    Chinese is read with the model for it, if that is installed. Raises OSError: the command is missing.
+    """
+    # On one thread: its threads wait busily for each other, which costs more than they save.
     env = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     listed = set(subprocess.run([TESSERACT, "--list-langs"], capture_output=True, text=True, check=True).stdout.split())
     print("tesseract has the languages", *sorted(listed & {"eng", "chi_sim", "chi_tra", "deu", "fra", "rus", "kor"}))
@@ -95,13 +98,15 @@ def tesseract() -> tuple[Reader, Callable[[], None]]:
         languages = "chi_sim+eng" if page.language == "zh" and "chi_sim" in listed else "eng"
         _, data = cv2.imencode(".png", pixels)
         command = [TESSERACT, "-", "-", "--dpi", str(DPI), "-l", languages]
-        done = subprocess.run(command, input=data.tobytes(), capture_output=True, timeout=LIMIT_S, check=True, env=env)
-        return done.stdout.decode()
+        output = subprocess.run(
+            command, input=data.tobytes(), capture_output=True, timeout=LIMIT_S, check=True, env=env
+        )
+        return output.stdout.decode()
 
     return read, lambda: None
 
 
-READERS = {"ours": ours, "rapidocr": rapidocr, "tesseract": tesseract}
+READERS = {"ours": create_ours, "rapidocr": create_rapidocr, "tesseract": create_tesseract}
 
 
 # --------------------------------------------------------------------------- reading
@@ -110,10 +115,10 @@ READERS = {"ours": ours, "rapidocr": rapidocr, "tesseract": tesseract}
 def read_all(
     names: Sequence[str], pages: Sequence[tuple[Page, bytes]], keep: Path | None, console: Console
 ) -> dict[str, list[Reading]]:
-    """Every page read and judged, by reader; the readers in turn, so that the machine's mood is the same for all.
+    """Read and score every page. Return the readings by reader.
 
-    A reader that is not there is left out. A page that fails, or takes too long, is empty. keep: a folder for what
-    each reader wrote.
+    The readers take turns, so that the load of the machine is the same for all. A missing reader is left out. A page
+    that fails or takes too long is empty. keep: a folder for the Markdown of each reader.
     """
     readers = {}
     for name in names:
@@ -123,94 +128,94 @@ def read_all(
             console.print(f"[yellow]{name} is left out: {error}")
     results: dict[str, list[Reading]] = {name: [] for name in readers}
     for page, pdf in pages:
-        pixels = picture(pdf, DPI)
+        pixels = render_image(pdf, DPI)
         for name, (read, _) in readers.items():
-            reading = timed(read, page, pdf, pixels)
+            reading = time_reading(read, page, pdf, pixels)
             results[name].append(reading)
             if keep:
                 (keep / f"{page.name}.{name}.md").write_text(reading.markdown, encoding="utf-8")
-            told = " ".join(f"{kind} {passed}/{total}" for kind, (passed, total) in reading.score.counts.items())
-            wrong = f"error rate {reading.score.error_rate:.3f}"
-            console.print(f"[dim]{name} {page.name}: {told}, {wrong}, {reading.seconds:.1f} s {reading.fault}")
+            counts = " ".join(f"{kind} {passed}/{total}" for kind, (passed, total) in reading.score.counts.items())
+            error_rate = f"error rate {reading.score.error_rate:.3f}"
+            console.print(f"[dim]{name} {page.name}: {counts}, {error_rate}, {reading.seconds:.1f} s {reading.error}")
     for _, close in readers.values():
         close()
     return results
 
 
-def timed(read: Reader, page: Page, pdf: bytes, pixels: np.ndarray) -> Reading:
-    """One page read by one reader."""
+def time_reading(read: Reader, page: Page, pdf: bytes, pixels: np.ndarray) -> Reading:
+    """Read one page with one reader, and return the timed and scored reading."""
     started = time.perf_counter()
-    markdown, fault = "", ""
+    markdown, failure = "", ""
     try:
         markdown = read(page, pdf, pixels)
     except Exception as error:
-        fault = repr(error)
+        failure = repr(error)
     seconds = time.perf_counter() - started
     if seconds > LIMIT_S:
-        markdown, fault = "", f"more than {LIMIT_S} s"
-    return Reading(page, markdown, seconds, score(page.truth(), markdown), fault)
+        markdown, failure = "", f"more than {LIMIT_S} s"
+    return Reading(page, markdown, seconds, score(page.truth(), markdown), failure)
 
 
-def made(chosen: Sequence[Page], console: Console) -> list[tuple[Page, bytes]]:
-    """The pages and their documents; one that does not fit its sheet with this machine's fonts is left out."""
+def make_documents(pages: Sequence[Page], console: Console) -> list[tuple[Page, bytes]]:
+    """Return the pages with their PDFs. A page that does not fit its sheet with this machine's fonts is left out."""
     documents = []
-    with browser() as chromium:
-        for page in chosen:
+    with open_browser() as chromium:
+        for page in pages:
             try:
-                documents.append((page, document(page, chromium)))
+                documents.append((page, print_pdf(page, chromium)))
             except ValueError as error:
                 console.print(f"[yellow]left out: {error}")
     return documents
 
 
-# --------------------------------------------------------------------------- figures
+# --------------------------------------------------------------------------- metrics
 
 
-def rates(readings: Sequence[Reading]) -> dict[str, float]:
-    """By kind the share of its tests that pass, their mean, and the mean character error rate."""
-    found = {}
+def rate(readings: Sequence[Reading]) -> dict[str, float]:
+    """Return by kind the share of its tests that pass, their mean, and the mean character error rate."""
+    shares = {}
     for kind in KINDS:
         counts = [reading.score.counts[kind] for reading in readings if kind in reading.score.counts]
         if counts:
-            found[kind] = sum(passed for passed, _ in counts) / sum(total for _, total in counts)
-    mean = statistics.fmean(found.values()) if found else 0.0
-    return {**found, "mean": mean, "error rate": statistics.fmean(r.score.error_rate for r in readings)}
+            shares[kind] = sum(passed for passed, _ in counts) / sum(total for _, total in counts)
+    mean = statistics.fmean(shares.values()) if shares else 0.0
+    return {**shares, "mean": mean, "error rate": statistics.fmean(r.score.error_rate for r in readings)}
 
 
-def speed(readings: Sequence[Reading], base: Sequence[Reading] | None) -> dict[str, float]:
-    """Seconds a page: on pictures, and with a text layer; the ratio to `base` on the same pictures."""
-    pictures = [r.seconds for r in readings if r.page.scan]
-    layered = [r.seconds for r in readings if not r.page.scan]
-    found = {}
-    if pictures:
-        found = {"median s": statistics.median(pictures), "p90 s": float(np.percentile(pictures, 90))}
-    if layered:
-        found["born-digital median s"] = statistics.median(layered)
-    if pictures and base:
+def measure_speed(readings: Sequence[Reading], base: Sequence[Reading] | None) -> dict[str, float]:
+    """Return the seconds per page on images and with a text layer, and the ratio to `base` on the same images."""
+    image_seconds = [r.seconds for r in readings if r.page.scan]
+    layer_seconds = [r.seconds for r in readings if not r.page.scan]
+    seconds = {}
+    if image_seconds:
+        seconds = {"median s": statistics.median(image_seconds), "p90 s": float(np.percentile(image_seconds, 90))}
+    if layer_seconds:
+        seconds["born-digital median s"] = statistics.median(layer_seconds)
+    if image_seconds and base:
         pairs = [(r, b) for r, b in zip(readings, base, strict=True) if r.page.scan]
-        found["ratio to rapidocr"] = statistics.median(r.seconds / b.seconds for r, b in pairs)
-    return found
+        seconds["ratio to rapidocr"] = statistics.median(r.seconds / b.seconds for r, b in pairs)
+    return seconds
 
 
-def summary(results: Mapping[str, list[Reading]]) -> dict[str, Any]:
-    """All figures, for the file and for the tables."""
+def summarize(results: Mapping[str, list[Reading]]) -> dict[str, Any]:
+    """Return all results, for the file and for the printed tables."""
     groups = list(dict.fromkeys(reading.page.group for readings in results.values() for reading in readings))
     return {
         "groups": {
-            group: {name: rates([r for r in found if r.page.group == group]) for name, found in results.items()}
+            group: {name: rate([r for r in readings if r.page.group == group]) for name, readings in results.items()}
             for group in groups
         },
-        "all": {name: rates(found) for name, found in results.items()},
-        "speed": {name: speed(found, results.get("rapidocr")) for name, found in results.items()},
+        "all": {name: rate(readings) for name, readings in results.items()},
+        "speed": {name: measure_speed(readings, results.get("rapidocr")) for name, readings in results.items()},
         "pages": {
-            name: {r.page.name: {**r.score.counts, "error rate": r.score.error_rate, "s": r.seconds} for r in found}
-            for name, found in results.items()
+            name: {r.page.name: {**r.score.counts, "error rate": r.score.error_rate, "s": r.seconds} for r in readings}
+            for name, readings in results.items()
         },
     }
 
 
 def print_rates(title: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]], console: Console) -> None:
-    """A row for each group or page, in percent; within a column the readers in their order."""
+    """Print a row for each group or page, in percent, with the readers in their order in each column."""
     names = list(next(iter(rows.values())))
     table = Table(title=f"{title}, percent: {' / '.join(names)}")
     for heading in ("", *KINDS, "mean", "error rate"):
@@ -225,27 +230,27 @@ def print_rates(title: str, rows: Mapping[str, Mapping[str, Mapping[str, float]]
     console.print(table)
 
 
-def print_all(results: Mapping[str, Sequence[Reading]], found: Mapping[str, Any], console: Console) -> None:
-    """The three tables: by page, by group, seconds."""
+def print_all(results: Mapping[str, Sequence[Reading]], metrics: Mapping[str, Any], console: Console) -> None:
+    """Print the three tables: by page, by group, seconds."""
     rows = zip(*results.values(), strict=True)
-    by_page = {row[0].page.name: {name: rates([r]) for name, r in zip(results, row, strict=True)} for row in rows}
+    by_page = {row[0].page.name: {name: rate([r]) for name, r in zip(results, row, strict=True)} for row in rows}
     print_rates("by page", by_page, console)
-    print_rates("by group", {**found["groups"], "all": found["all"]}, console)
+    print_rates("by group", {**metrics["groups"], "all": metrics["all"]}, console)
     table = Table(title="seconds a page")
-    keys = list(dict.fromkeys(key for row in found["speed"].values() for key in row))
+    keys = list(dict.fromkeys(key for row in metrics["speed"].values() for key in row))
     for heading in ("", *keys):
         table.add_column(heading, justify="right")
-    for name, row in found["speed"].items():
+    for name, row in metrics["speed"].items():
         table.add_row(name, *(f"{row[key]:.2f}" if key in row else "" for key in keys))
     console.print(table)
 
 
 def show(results: Mapping[str, list[Reading]], console: Console) -> None:
-    """What was expected of each page, what came, and which tests failed."""
+    """Print the expected text of each page, the Markdown, and the failed tests."""
     for name, readings in results.items():
         for reading in readings:
             console.rule(f"{reading.page.name}: expected")
-            console.print(reading.page.truth().whole, markup=False, highlight=False)
+            console.print(reading.page.truth().text, markup=False, highlight=False)
             console.rule(f"{name} in {reading.seconds:.1f} s, error rate {reading.score.error_rate:.3f}")
             console.print(reading.markdown, markup=False, highlight=False)
             console.rule("failed")
@@ -253,6 +258,7 @@ def show(results: Mapping[str, list[Reading]], console: Console) -> None:
 
 
 def main() -> None:
+    """Read the pages, print the results, and write them if all readers read all pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="a group, or the beginning of a page's name")
     parser.add_argument("--readers", default="ours,rapidocr,tesseract")
@@ -260,22 +266,22 @@ def main() -> None:
         "--pages", type=Path, help="keep there the documents, their pictures, and what each reader wrote"
     )
     parser.add_argument("--show", metavar="PAGE", help="print what was expected of this page, and what came")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 200)
-    for language in without_fonts():
+    for language in languages_without_fonts():
         console.print(f"[yellow]this machine has no font for {language}: its pages are left out")
-    only = given.show or given.only
-    pages = made([p for p in all_pages() if not only or p.group == only or p.name.startswith(only)], console)
-    if given.pages:
+    only = arguments.show or arguments.only
+    pages = make_documents([p for p in all_pages() if not only or p.group == only or p.name.startswith(only)], console)
+    if arguments.pages:
         for page, pdf in pages:
-            save(given.pages, page, pdf)
-    results = read_all(given.readers.split(","), pages, given.pages, console)
-    if given.show:
+            save(arguments.pages, page, pdf)
+    results = read_all(arguments.readers.split(","), pages, arguments.pages, console)
+    if arguments.show:
         return show(results, console)
-    found = summary(results)
-    print_all(results, found, console)
-    if not given.only and len(results) == len(READERS):
-        rounded = json.loads(json.dumps(found), parse_float=lambda digits: round(float(digits), 4))
+    metrics = summarize(results)
+    print_all(results, metrics, console)
+    if not arguments.only and len(results) == len(READERS):
+        rounded = json.loads(json.dumps(metrics), parse_float=lambda digits: round(float(digits), 4))
         RESULTS.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
     return None
 

@@ -1,4 +1,8 @@
-"""Tables as cells with places and spans, out of Markdown or HTML, and which cells are whose neighbours."""
+"""Tables of Markdown as cells with positions and spans, and the neighbors and headings of a cell.
+
+`parse_tables` reads tables with pipes and tables in HTML. The module judges nothing: `quality_metrics.py` compares the
+cells with the expected ones. `quality_pages/` uses `SourceCell` and `place_cells` to draw tables.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from html.parser import HTMLParser
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell at its place, counted from 0; `is_head` where it is marked as a heading, or stands in a pipe table's."""
+    """A cell at its position, counted from 0; `is_head` if it is marked as a heading or in the head of a pipe table."""
 
     text: str
     row: int
@@ -20,13 +24,13 @@ class Cell:
     is_head: bool = False
 
     def covers(self, row: int, column: int) -> bool:
-        """Whether this place of the grid is the cell's."""
+        """Return whether this position of the grid is the cell's."""
         return self.row <= row < self.row + self.rows and self.column <= column < self.column + self.columns
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A cell as it is written down: its place follows from those before it."""
+class SourceCell:
+    """A cell as it is written in HTML or Markdown: its position follows from the cells before it."""
 
     text: str
     rows: int = 1
@@ -34,56 +38,57 @@ class Given:
     is_head: bool = False
 
 
-def placed(rows: Iterable[Sequence[Given]]) -> list[Cell]:
-    """The cells at their places, as a browser lays out a table."""
+def place_cells(rows: Iterable[Sequence[SourceCell]]) -> list[Cell]:
+    """Return the cells at their positions, as a browser lays out a table."""
     cells: list[Cell] = []
-    taken: set[tuple[int, int]] = set()
-    for row, given in enumerate(rows):
+    occupied: set[tuple[int, int]] = set()
+    for row, source_cells in enumerate(rows):
         column = 0
-        for cell in given:
-            while (row, column) in taken:
+        for cell in source_cells:
+            while (row, column) in occupied:
                 column += 1
             cells.append(Cell(cell.text, row, column, cell.rows, cell.columns, cell.is_head))
-            taken |= {(row + i, column + j) for i in range(cell.rows) for j in range(cell.columns)}
+            occupied |= {(row + i, column + j) for i in range(cell.rows) for j in range(cell.columns)}
     return cells
 
 
-def neighbours(cell: Cell, table: Sequence[Cell], side: str) -> list[Cell]:
-    """The cells that touch it "up", "down", "left" or "right"."""
+def find_neighbors(cell: Cell, table: Sequence[Cell], side: str) -> list[Cell]:
+    """Return the cells that touch the cell at a side: "up", "down", "left" or "right"."""
     if side in ("up", "down"):
         row = cell.row - 1 if side == "up" else cell.row + cell.rows
-        places = [(row, cell.column + i) for i in range(cell.columns)]
+        positions = [(row, cell.column + i) for i in range(cell.columns)]
     else:
         column = cell.column - 1 if side == "left" else cell.column + cell.columns
-        places = [(cell.row + i, column) for i in range(cell.rows)]
-    return [other for other in table if any(other.covers(*place) for place in places)]
+        positions = [(cell.row + i, column) for i in range(cell.rows)]
+    return [other for other in table if any(other.covers(*position) for position in positions)]
 
 
-def headings(cell: Cell, table: Sequence[Cell], side: str) -> list[Cell]:
-    """Of "top" or "side": the cells all the way up, or left, that are marked as headings, and the outermost with text.
+def find_headings(cell: Cell, table: Sequence[Cell], side: str) -> list[Cell]:
+    """Return the headings of a cell at the "top" or at the "side".
 
-    A cell that spans several columns heads each of them.
+    These are the cells all the way up, or left, that are marked as headings, and the outermost cell with text. A cell
+    that spans several columns is a heading of each of them.
     """
     step = "up" if side == "top" else "left"
     beyond: list[Cell] = []
-    found = neighbours(cell, table, step)
-    while found:
-        beyond += found
-        found = [other for near in found for other in neighbours(near, table, step)]
+    nearest = find_neighbors(cell, table, step)
+    while nearest:
+        beyond += nearest
+        nearest = [other for near in nearest for other in find_neighbors(near, table, step)]
         if side == "top":
-            found = [other for other in found if _shares_columns(other, cell)]
+            nearest = [other for other in nearest if _shares_columns(other, cell)]
         else:
-            found = [other for other in found if _shares_rows(other, cell)]
-    named = [other for other in beyond if other.text.strip()]
-    return [other for other in named if other.is_head] + named[-1:]
+            nearest = [other for other in nearest if _shares_rows(other, cell)]
+    texts = [other for other in beyond if other.text.strip()]
+    return [other for other in texts if other.is_head] + texts[-1:]
 
 
 def parse_tables(markdown: str) -> list[list[Cell]]:
-    """The cells of every table in the text, be it written with pipes or as HTML."""
+    """Return the cells of every table in the text, whether it is written with pipes or as HTML."""
     reader = _HtmlTables()
     reader.feed(markdown)
     reader.close()
-    return [placed(rows) for rows in (*reader.tables, *_pipe_tables(markdown)) if rows]
+    return [place_cells(rows) for rows in (*reader.tables, *_pipe_tables(markdown)) if rows]
 
 
 def _shares_columns(a: Cell, b: Cell) -> bool:
@@ -94,9 +99,9 @@ def _shares_rows(a: Cell, b: Cell) -> bool:
     return a.row < b.row + b.rows and b.row < a.row + a.rows
 
 
-def _pipe_tables(markdown: str) -> list[list[list[Given]]]:
-    tables: list[list[list[Given]]] = []
-    open_rows: list[list[Given]] | None = None
+def _pipe_tables(markdown: str) -> list[list[list[SourceCell]]]:
+    tables: list[list[list[SourceCell]]] = []
+    open_rows: list[list[SourceCell]] | None = None
     for line in markdown.splitlines():
         if not line.strip().startswith("|"):
             open_rows = None
@@ -105,19 +110,19 @@ def _pipe_tables(markdown: str) -> list[list[list[Given]]]:
             tables.append(open_rows := [])
         texts = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
         if all(re.fullmatch(r"\s*:?-+:?\s*", text) for text in texts):
-            open_rows[:] = [[Given(cell.text, is_head=True) for cell in row] for row in open_rows]
+            open_rows[:] = [[SourceCell(cell.text, is_head=True) for cell in row] for row in open_rows]
         else:
-            open_rows.append([Given(text.strip().replace("\\|", "|")) for text in texts])
+            open_rows.append([SourceCell(text.strip().replace("\\|", "|")) for text in texts])
     return tables
 
 
 class _HtmlTables(HTMLParser):
-    """Collects the rows of each table; a table in a table counts as one of its own."""
+    """A parser that collects the rows of each table; a table inside a table is a table of its own."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tables: list[list[list[Given]]] = []
-        self._open: list[list[list[Given]]] = []
+        self.tables: list[list[list[SourceCell]]] = []
+        self._open: list[list[list[SourceCell]]] = []
         self._cell: tuple[str, dict[str, str | None]] | None = None
         self._text = ""
 
@@ -146,10 +151,10 @@ class _HtmlTables(HTMLParser):
     def _end_cell(self) -> None:
         if self._cell and self._open and self._open[-1]:
             tag, attributes = self._cell
-            rows, columns = (_count(attributes.get(name)) for name in ("rowspan", "colspan"))
-            self._open[-1][-1].append(Given(" ".join(self._text.split()), rows, columns, tag == "th"))
+            rows, columns = (_parse_span(attributes.get(name)) for name in ("rowspan", "colspan"))
+            self._open[-1][-1].append(SourceCell(" ".join(self._text.split()), rows, columns, tag == "th"))
         self._cell = None
 
 
-def _count(value: str | None) -> int:
+def _parse_span(value: str | None) -> int:
     return min(max(int(value), 1), 100) if value and value.isdigit() else 1

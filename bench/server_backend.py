@@ -1,10 +1,11 @@
-"""How much of a model server's room is used: our worker against PaddleX's own serving, on the same double of a server.
+"""Benchmark of model server use: our worker and PaddleX's own serving on the same double of a model server.
 
-`python bench/server_backend.py [--paddlex PYTHON] [--pages 200]`. The double (crop_server.py) takes 400 ms a crop and
-has room for 64 at once: at most 160 crops a second, 16 pages of ten lines. 16 callers send a page each, and the next
-when it is answered. Layout by the test weights, for real, in all; ours is the whole worker under the SDK's loop.
---paddlex: a Python with `paddlex[serving]` beside Paddle (`pip install bce-python-sdk filetype` makes one); without it
-that side is left out. Also: other numbers of replicas and jobs at once. Writes results/model_server.json.
+`python bench/server_backend.py [--paddlex PYTHON] [--pages 200]`. The double (crop_server.py) takes 400 ms per crop
+and has room for 64 at once: at most 160 crops per second, or 16 pages of ten lines. Each of 16 callers sends a page,
+and the next one after its answer. All sides run the layout model on the test weights. Ours is the complete worker under
+the SDK's loop. --paddlex: a Python with `paddlex[serving]` beside Paddle (add it by `pip install bce-python-sdk
+filetype`); without it that side is left out. Other numbers of replicas and of concurrent jobs are measured as well.
+Writes results/model_server.json.
 """
 
 from __future__ import annotations
@@ -40,18 +41,20 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "model_server.json"
 CALLERS = 16
 LINES = len(tinyvl.LINES)
-FULL = ROOM / SECONDS / LINES  # pages a second
+FULL = ROOM / SECONDS / LINES  # pages per second
 
 Send = Callable[[], None]
 
 
 def page() -> str:
+    """Return a page of ten lines as a PNG in base64."""
     buffer = io.BytesIO()
     tinyvl.draw(tinyvl.LINES).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
 
 
 def free_port() -> int:
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -59,69 +62,72 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(command: list[str], up: str, **options: Any) -> Iterator[None]:
-    """A server, until it answers at `up`, and its end."""
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+def process(command: list[str], ready_url: str, **options: Any) -> Iterator[None]:
+    """Start a server, wait until it answers at `ready_url`, and stop it in the end."""
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
     try:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with contextlib.suppress(requests.RequestException):
-                requests.get(up, timeout=2)
+                requests.get(ready_url, timeout=2)
                 break
-            assert running.poll() is None, f"{command} ended with {running.returncode}"
+            assert server.poll() is None, f"{command} ended with {server.returncode}"
             time.sleep(0.2)
         yield
     finally:
-        running.terminate()
-        running.wait(20)
+        server.terminate()
+        server.wait(20)
 
 
-def pages_per_second(send: Send, pages: int) -> float:
-    """CALLERS threads in a closed loop; the first round is not counted."""
-    waiting: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    done: list[float] = []
+def measure_rate(send: Send, pages: int) -> float:
+    """Send the pages by CALLERS threads in a closed loop, and return pages per second without the first round."""
+    turns: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    ends: list[float] = []
 
     def call() -> None:
-        while waiting.get():
+        while turns.get():
             send()
-            done.append(time.monotonic())
+            ends.append(time.monotonic())
 
     threads = [threading.Thread(target=call) for _ in range(CALLERS)]
     for _ in range(pages):
-        waiting.put(True)
+        turns.put(True)
     for _ in threads:
-        waiting.put(False)
+        turns.put(False)
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    counted = sorted(done)[CALLERS:]
-    return len(counted) / (counted[-1] - sorted(done)[CALLERS - 1])
+    counted = sorted(ends)[CALLERS:]
+    return len(counted) / (counted[-1] - sorted(ends)[CALLERS - 1])
 
 
-def ours(server: str, pages: int, **settings: str) -> float:
-    chosen = tinyvl.environment(OCR_BACKEND="vllm-server", OCR_SERVER_URL=server, OCR_WARMUP_CHECK="false") | settings
+def measure_ours(server: str, pages: int, **settings: str) -> float:
+    """Return the pages per second of our worker. settings: changes of its environment."""
+    environment = (
+        tinyvl.environment(OCR_BACKEND="vllm-server", OCR_SERVER_URL=server, OCR_WARMUP_CHECK="false") | settings
+    )
     job = {"documents": [{"base64": page()}]}
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:
-        worker = start_worker(plane, Path(folder) / "log", **chosen).wait_ready()
+        worker = start_worker(plane, Path(folder) / "log", **environment).wait_ready()
 
         def send() -> None:
-            answer = plane.wait(plane.submit(job), 120)
-            assert answer.output["coverage"]["pages_parsed"] == 1, answer.raw
+            result = plane.wait(plane.submit(job), 120)
+            assert result.output["coverage"]["pages_parsed"] == 1, result.raw
 
         try:
-            return pages_per_second(send, pages)
+            return measure_rate(send, pages)
         finally:
             worker.kill()
 
 
 @contextmanager
 def paddlex_serving(server: str, python: str) -> Iterator[str]:
-    """PaddleX's own server on its own configuration, with our weights and the double; its address."""
-    found = subprocess.run(
+    """Start PaddleX's serving on its default configuration, with our weights and the double; yield its address."""
+    process_output = subprocess.run(
         [python, "-c", "import paddlex; print(paddlex.__path__[0])"], capture_output=True, text=True, check=True
     )
-    source = Path(found.stdout.splitlines()[-1]) / "configs" / "pipelines" / "PaddleOCR-VL-1.6.yaml"
+    source = Path(process_output.stdout.splitlines()[-1]) / "configs" / "pipelines" / "PaddleOCR-VL-1.6.yaml"
     config = yaml.safe_load(source.read_text(encoding="utf-8"))
     config["SubModules"]["LayoutDetection"]["model_dir"] = str(tinyvl.LAYOUT)
     config["SubModules"]["VLRecognition"]["genai_config"] = {"backend": "vllm-server", "server_url": server}
@@ -129,48 +135,51 @@ def paddlex_serving(server: str, python: str) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "pipeline.yaml"
-        written.write_text(yaml.safe_dump(config), encoding="utf-8")
-        command = [python, "-m", "paddlex", "--serve", "--pipeline", str(written), "--device", "cpu"]
+        config_path = Path(folder) / "pipeline.yaml"
+        config_path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        command = [python, "-m", "paddlex", "--serve", "--pipeline", str(config_path), "--device", "cpu"]
         with process([*command, "--host", "127.0.0.1", "--port", str(port)], f"{url}/health", cwd=folder):
             yield url
 
 
-def paddlex(server: str, python: str, pages: int) -> float:
+def measure_paddlex(server: str, python: str, pages: int) -> float:
+    """Return the pages per second of PaddleX's serving."""
     body = {"file": page(), "fileType": 1, "visualize": False}
     with paddlex_serving(server, python) as url:
 
         def send() -> None:
-            answer = requests.post(f"{url}/layout-parsing", json=body, timeout=300)
-            assert answer.ok, answer.text[:500]
+            response = requests.post(f"{url}/layout-parsing", json=body, timeout=300)
+            assert response.ok, response.text[:500]
 
-        return pages_per_second(send, pages)
+        return measure_rate(send, pages)
 
 
 def main() -> None:
+    """Measure all sides, print and write their rates."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--paddlex")
     parser.add_argument("--pages", type=int, default=200)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     port = free_port()
     server = f"http://127.0.0.1:{port}/v1"
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
 
-    def note(name: str, rate: float) -> None:
-        found[name] = round(rate, 2)
+    def report(name: str, rate: float) -> None:
+        rates[name] = round(rate, 2)
         print(f"{name}: {rate:.2f} pages/s, {rate / FULL:.0%} of the room", flush=True)
 
     with process([sys.executable, str(HERE / "crop_server.py"), str(port)], f"{server}/models"):
-        if given.paddlex:
-            note("PaddleX serving", paddlex(server, given.paddlex, max(4 * CALLERS, given.pages // 4)))
-        note("ours, as it comes", ours(server, given.pages))
+        if arguments.paddlex:
+            pages = max(4 * CALLERS, arguments.pages // 4)
+            report("PaddleX serving", measure_paddlex(server, arguments.paddlex, pages))
+        report("ours, as it comes", measure_ours(server, arguments.pages))
         for replicas, jobs in ((1, 8), (2, 2), (2, 4), (2, 16), (3, 16), (4, 16)):
-            rate = ours(server, given.pages, OCR_REPLICAS=str(replicas), OCR_CONCURRENCY=str(jobs))
-            note(f"ours, {replicas} replicas, {jobs} jobs at once", rate)
-    if given.paddlex:
-        ratio = found["ours, as it comes"] / found["PaddleX serving"]
+            rate = measure_ours(server, arguments.pages, OCR_REPLICAS=str(replicas), OCR_CONCURRENCY=str(jobs))
+            report(f"ours, {replicas} replicas, {jobs} jobs at once", rate)
+    if arguments.paddlex:
+        ratio = rates["ours, as it comes"] / rates["PaddleX serving"]
         print(f"ours / PaddleX serving: {ratio:.1f}, wanted >= 10; of the room wanted >= 65%")
-    RESULTS.write_text(json.dumps({"full_pages_per_second": FULL, "pages_per_second": found}, indent=2) + "\n")
+    RESULTS.write_text(json.dumps({"full_pages_per_second": FULL, "pages_per_second": rates}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

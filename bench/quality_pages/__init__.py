@@ -1,4 +1,8 @@
-"""The pages of the evaluation, made here from words of our own; a module for each family."""
+"""Pages of the quality benchmark, drawn from our own words.
+
+Each family of pages has a module with a function `pages`. A page (`page`) is composed of parts (`parts`), which know
+their HTML and the text expected of a reader. `prose` writes seeded sentences, and `rendering` makes PDFs and scans.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +13,5 @@ FAMILIES = (papers, business, furniture, tables, scans, scripts)
 
 
 def all_pages() -> list[Page]:
-    """Every page, in the order of the families."""
+    """Return every page, in the order of the families."""
     return [page for family in FAMILIES for page in family.pages()]

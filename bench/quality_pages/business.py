@@ -1,10 +1,10 @@
-"""What offices send: invoices, forms, letters, lists, tables of contents, slides."""
+"""Pages of office documents: invoices, forms, letters, lists, tables of contents, slides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quality_tables import Given
+from quality_tables import SourceCell
 
 from quality_pages import rendering as r
 from quality_pages.page import Page
@@ -25,7 +25,7 @@ def _invoice(w: Writer) -> list[Part]:
         [str(n), f"{w.word('A').capitalize()} {w.word()}", str(w.number(1, 40)), w.amount(5, 90), w.amount(100, 999)]
         for n in range(1, 9)
     ]
-    total = [Given("Total", 1, 4), w.amount(2000, 9000)]
+    total = [SourceCell("Total", 1, 4), w.amount(2000, 9000)]
     heads = ["No.", "Description", "Quantity", "Unit price", "Amount"]
     return [
         beside(
@@ -114,20 +114,18 @@ def _slide(w: Writer) -> list[Part]:
 
 
 def pages() -> Iterator[Page]:
-    """The papers of offices."""
-    old = r.scan(r.yellowed(70), r.noisy(6), r.blurred(0.6))
+    """Yield the pages of office documents."""
+    old = r.scan(r.age(70), r.add_noise(6), r.blur(0.6))
     yield Page("invoice", "business", _invoice(Writer("invoice")), font=SANS)
-    yield Page(
-        "invoice-scan", "business", _invoice(Writer("invoice scanned")), r.scan(r.compressed(60)), 150, font=SANS
-    )
+    yield Page("invoice-scan", "business", _invoice(Writer("invoice scanned")), r.scan(r.compress(60)), 150, font=SANS)
     yield Page("form-filled", "business", _form(Writer("form")), font=SANS)
-    yield Page("form-filled-scan", "business", _form(Writer("form scanned")), r.scan(r.skewed(0.6)), font=SANS)
+    yield Page("form-filled-scan", "business", _form(Writer("form scanned")), r.scan(r.skew(0.6)), font=SANS)
     yield Page("letter", "business", _letter(Writer("letter")))
     yield Page("letter-typewriter-scan", "business", _letter(Writer("typed")), old, 150, font=MONO)
     yield Page("contents", "business", _contents(Writer("contents")))
-    yield Page("contents-scan", "business", _contents(Writer("contents scanned")), r.scan(r.noisy(5)))
+    yield Page("contents-scan", "business", _contents(Writer("contents scanned")), r.scan(r.add_noise(5)))
     yield Page("report-lists", "business", _report(Writer("report")), font=SANS)
     wide = (254, 143)
     big = "20pt 'Liberation Sans', sans-serif"
-    for name, look in (("slide", None), ("slide-scan", r.scan(r.compressed(50)))):
+    for name, look in (("slide", None), ("slide-scan", r.scan(r.compress(50)))):
         yield Page(name, "business", _slide(Writer(name)), look, 150, wide, "12mm 14mm", big)

@@ -1,4 +1,4 @@
-"""Running headers, footers and page numbers in the forms that they take; none belongs into the Markdown."""
+"""Pages with running headers, footers and page numbers of many forms; none belongs in the Markdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _body(w: Writer, count: int) -> list[Part]:
 
 
 def _styles(w: Writer) -> dict[str, list[tuple[str, str, str]]]:
-    """By name what is drawn, and where."""
+    """Return by page name each text with its height and its side."""
     author, title = w.name(), w.phrase()
     return {
         "corners": [(title, TOP, LEFT), ("128", TOP, RIGHT)],
@@ -47,9 +47,9 @@ SCANNED = ("left-number", "ruled-header", "dashes", "roman", "journal")
 
 
 def pages() -> Iterator[Page]:
-    """The same kind of body under ever other furniture."""
-    for name, drawn in _styles(Writer("furniture")).items():
-        placed = [Furniture(text, f"{height};{side}") for text, height, side in drawn]
-        parts = [*placed, *_body(Writer(name), 2 if name in TWO_COLUMNS else 1)]
-        look = r.scan(r.noisy(4), r.compressed(70)) if name in SCANNED else None
+    """Yield the same kind of body with different furniture."""
+    for name, items in _styles(Writer("furniture")).items():
+        furniture = [Furniture(text, f"{height};{side}") for text, height, side in items]
+        parts = [*furniture, *_body(Writer(name), 2 if name in TWO_COLUMNS else 1)]
+        look = r.scan(r.add_noise(4), r.compress(70)) if name in SCANNED else None
         yield Page(f"furniture-{name}", "furniture", parts, look, 150 if name == "roman" else 200)

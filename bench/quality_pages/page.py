@@ -1,4 +1,8 @@
-"""A page of the evaluation: its HTML, and the tests that follow from its parts."""
+"""A page of the quality benchmark: its HTML, and the tests that follow from its parts.
+
+`Page.html` is drawn by `rendering`. `Page.truth` draws a fixed number of snippets, pairs and cells from the parts, for
+`quality_metrics` to test.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 from quality_metrics import CellTest, Truth
-from quality_tables import Cell, headings, neighbours
+from quality_tables import Cell, find_headings, find_neighbors
 
 from quality_pages.parts import Part, Piece
 
@@ -38,7 +42,10 @@ td, th {{ padding: 1mm 1.6mm; vertical-align: top }}
 
 @dataclass(frozen=True)
 class Page:
-    """One page. scan: what was done to its picture; None where the PDF is read with its text. size: mm across, down."""
+    """A page of the benchmark.
+
+    scan: the change of its image; None if the PDF is read with its text. size: width and height in mm.
+    """
 
     name: str
     group: str
@@ -51,7 +58,7 @@ class Page:
     language: str = "en"
 
     def html(self) -> str:
-        """The whole document."""
+        """Return the HTML document."""
         style = _STYLE.format(width=self.size[0], height=self.size[1], padding=self.padding, font=self.font)
         direction = "rtl" if self.language == "ar" else "ltr"
         body = "".join(part.html() for part in self.parts)
@@ -61,11 +68,11 @@ class Page:
         )
 
     def truth(self) -> Truth:
-        """What a reader must make of it."""
+        """Return the content that is expected of a reader."""
         pieces = [piece for part in self.parts for piece in part.pieces()]
         cells = [test for part in self.parts for table in part.tables() for test in _cell_tests(table, self.name)]
         return Truth(
-            whole=" ".join(piece.text for piece in pieces),
+            text=" ".join(piece.text for piece in pieces),
             present=_some([snippet for piece in pieces for snippet in _snippets(piece.text)], _SNIPPETS),
             absent=[text for part in self.parts for text in part.absent()],
             order=_some(list(_pairs(pieces)), _PAIRS),
@@ -74,7 +81,7 @@ class Page:
 
 
 def _snippets(text: str) -> list[str]:
-    """The beginning and the end of a text, and something from the middle of a long one."""
+    """Return the beginning and the end of a text, and a part from the middle of a long one."""
     words = text.replace("\n", " ").split()
     size, join = (_SNIPPET_WORDS, " ") if len(words) > 1 + len(text) // 20 else (_SNIPPET_CHARS, "")
     units: Sequence[str] = words if join else text
@@ -86,41 +93,41 @@ def _snippets(text: str) -> list[str]:
 
 
 def _pairs(pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
-    """Snippets of one flow that follow one another, and such that lie further apart."""
+    """Yield snippets of one flow that follow each other, and pairs that are further apart."""
     flows: dict[str, list[str]] = {}
     for piece in pieces:
         if piece.flow:
             flows.setdefault(piece.flow, []).extend(_snippets(piece.text))
-    for found in flows.values():
-        snippets = [snippet for snippet in found if len(snippet) > 10 and found.count(snippet) == 1]
-        yield from pairwise(snippets)
-        yield from zip(snippets, snippets[4:], strict=False)
+    for snippets in flows.values():
+        unique = [snippet for snippet in snippets if len(snippet) > 10 and snippets.count(snippet) == 1]
+        yield from pairwise(unique)
+        yield from zip(unique, unique[4:], strict=False)
 
 
 def _cell_tests(table: Sequence[Cell], seed: str) -> list[CellTest]:
-    """Cells whose text is unlike all others in the table, with two of their neighbours, or with their headings."""
+    """Return tests of cells whose text occurs once in the table, with two of their neighbors or their headings."""
     texts = [cell.text for cell in table]
-    clear = [cell for cell in table if cell.text and texts.count(cell.text) == 1 and not cell.is_head]
-    chosen = _some(Random(seed).sample(clear, len(clear)), _CELLS)
+    unique = [cell for cell in table if cell.text and texts.count(cell.text) == 1 and not cell.is_head]
+    sample = _some(Random(seed).sample(unique, len(unique)), _CELLS)
     tests = []
-    for number, cell in enumerate(chosen):
+    for number, cell in enumerate(sample):
         sides = [("up", "right"), ("top", "side"), ("down", "left")][number % 3]
-        near = {side: _told(cell, table, side) for side in sides}
+        near = {side: _text_at(cell, table, side) for side in sides}
         if any(near.values()):
             tests.append(CellTest(cell.text, {side: text for side, text in near.items() if text}))
     return tests
 
 
-def _told(cell: Cell, table: Sequence[Cell], side: str) -> str:
-    """The text of the one neighbour or heading there; empty where there is none, or more than one."""
-    heads = side in ("top", "side")
-    found = headings(cell, table, side) if heads else neighbours(cell, table, side)
-    texts = list(dict.fromkeys(other.text for other in found if other.text))
-    return texts[-1] if texts and (heads or len(found) == 1) else ""
+def _text_at(cell: Cell, table: Sequence[Cell], side: str) -> str:
+    """Return the text of the only neighbor or of the heading at a side; empty if there is none or more than one."""
+    is_heading = side in ("top", "side")
+    cells = find_headings(cell, table, side) if is_heading else find_neighbors(cell, table, side)
+    texts = list(dict.fromkeys(other.text for other in cells if other.text))
+    return texts[-1] if texts and (is_heading or len(cells) == 1) else ""
 
 
 def _some(items: Sequence[T], most: int) -> list[T]:
-    """At most so many, from all over."""
+    """Return at most `most` of the items, evenly spread."""
     if len(items) <= most:
         return list(items)
     return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]

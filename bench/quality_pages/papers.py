@@ -1,4 +1,4 @@
-"""Papers and magazines: columns, titles over their width, figures, captions, footnotes, references."""
+"""Pages of papers and magazines: columns, titles over their width, figures, captions, footnotes, references."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def _one_and_two_columns() -> Iterator[Page]:
     header = Furniture(f"{w.name()} et al. / {w.phrase()}", "top:12mm;left:20mm")
     number = Furniture("317", "top:12mm;right:20mm")
     parts = [header, number, *_head(w, 3), columns(2, body)]
-    yield Page("paper-two-columns-scan", "papers", parts, r.compressed(60), font=SERIF)
+    yield Page("paper-two-columns-scan", "papers", parts, r.compress(60), font=SERIF)
 
     w = Writer("footnotes")
     left = [*_section(w, "3.2 Sources", (6, 6, 5)), _footnote(w, "7"), _footnote(w, "8")]
     right = [*_section(w, "3.3 Selection", (5, 6, 6)), _footnote(w, "9")]
-    for name, look in (("paper-footnotes", None), ("paper-footnotes-scan", r.scan(r.noisy(4)))):
+    for name, look in (("paper-footnotes", None), ("paper-footnotes-scan", r.scan(r.add_noise(4)))):
         yield Page(name, "papers", [beside(Box(left), Box(right))], look, font=SERIF)
 
 
@@ -87,7 +87,7 @@ def _figures_and_references() -> Iterator[Page]:
 
     w = Writer("references")
     parts = [columns(2, [*_section(w, "6 Conclusion", (6,)), *_references(w, 26)])]
-    yield Page("paper-references", "papers", parts, r.scan(r.compressed(70)), font=SERIF)
+    yield Page("paper-references", "papers", parts, r.scan(r.compress(70)), font=SERIF)
 
 
 def _magazines() -> Iterator[Page]:
@@ -100,7 +100,7 @@ def _magazines() -> Iterator[Page]:
         byline = Text(f"By {w.name()}", "font-style:italic", flow=flow)
         articles += [head, byline, columns(3, body, "margin-bottom:6mm")]
     masthead = Furniture(f"The {w.word().capitalize()} Review", "top:10mm;left:20mm;font-style:italic")
-    yield Page("magazine-two-articles", "papers", [masthead, *articles], r.scan(r.compressed(70)), font=SERIF)
+    yield Page("magazine-two-articles", "papers", [masthead, *articles], r.scan(r.compress(70)), font=SERIF)
 
     w = Writer("newspaper")
     sides = []
@@ -110,11 +110,11 @@ def _magazines() -> Iterator[Page]:
         sides.append(Box([Text(w.phrase(), "font-size:1.3em", "h2", flow), *texts]))
     name = Text("The Harbour Chronicle", "font-size:30pt;text-align:center", "h1", "")
     boxes = beside(*sides, css="gap:5mm")
-    yield Page("newspaper-four-columns", "papers", [name, rule(), boxes], r.scan(r.yellowed(60)), font=SERIF)
+    yield Page("newspaper-four-columns", "papers", [name, rule(), boxes], r.scan(r.age(60)), font=SERIF)
 
 
 def pages() -> Iterator[Page]:
-    """The papers."""
+    """Yield the pages of papers and magazines."""
     yield from _one_and_two_columns()
     yield from _figures_and_references()
     yield from _magazines()

@@ -1,4 +1,7 @@
-"""Sentences of many languages, made from word lists: seeded, so that a page says the same on every run."""
+"""Sentences of many languages, composed from word lists.
+
+A `Writer` is seeded, so that a page has the same text on every run.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,7 @@ _LANGUAGES: Mapping[str, Mapping[str, str]] = {
 
 
 class Writer:
-    """Writes text in one language. seed: usually the page's name; another seed, other text."""
+    """A writer of text in one language. seed: usually the page's name; another seed gives other text."""
 
     def __init__(self, seed: str, language: str = "en") -> None:
         self._random = Random(f"{language}:{seed}")
@@ -87,38 +90,38 @@ class Writer:
         self._join = "" if language == "zh" else " "
 
     def number(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`."""
+        """Return an integer from `low` to `high`."""
         return self._random.randint(low, high)
 
     def pick(self, options: Sequence[str]) -> str:
-        """One of them."""
+        """Return one of the options."""
         return self._random.choice(options)
 
     def word(self, kind: str = "N") -> str:
-        """A word: `A` adjective, `N` noun, `V` verb."""
+        """Return a word: `A` adjective, `N` noun, `V` verb."""
         return self.pick(self._words[kind].split())
 
     def sentence(self) -> str:
-        """A whole sentence."""
-        return self._filled(self.pick(self._words["S"].split("|")))
+        """Return a sentence."""
+        return self._fill(self.pick(self._words["S"].split("|")))
 
     def prose(self, sentences: int) -> str:
-        """As many sentences."""
+        """Return this number of sentences."""
         return self._join.join(self.sentence() for _ in range(sentences))
 
     def phrase(self) -> str:
-        """A few words, as for a title, without a full stop."""
-        return self._filled("{A} {N} and the {N} {P} a {N}").capitalize()
+        """Return a few words, as for a title, without a period."""
+        return self._fill("{A} {N} and the {N} {P} a {N}").capitalize()
 
     def name(self) -> str:
-        """Somebody's name."""
+        """Return the name of a person."""
         return f"{self.pick(_FIRST.split())} {self.pick('ABCDEFGHJKLMPRSTW')}. {self.pick(_LAST.split())}"
 
     def amount(self, low: int = 100, high: int = 99_999) -> str:
-        """An amount with thousands and hundredths."""
+        """Return an amount with a thousands separator and two decimals."""
         return f"{self.number(low * 100, high * 100) / 100:,.2f}"
 
-    def _filled(self, template: str) -> str:
+    def _fill(self, template: str) -> str:
         text = ""
         for piece in template.split("{"):
             key, closed, rest = piece.partition("}")
@@ -131,7 +134,7 @@ class Writer:
         if key == "Q":
             return str(self.number(3, 98))
         if key in ("C", "Ca"):
-            clause = self._filled(self.pick(self._words["C"].split("|")))
+            clause = self._fill(self.pick(self._words["C"].split("|")))
             return clause[0].upper() + clause[1:] if key == "Ca" else clause
         return self.word(key)
 

@@ -1,4 +1,8 @@
-"""Pages to PDFs by a real browser, PDFs to pictures, and pictures as scanners, faxes and years make them."""
+"""PDFs and images of pages, and changes of images as scanners, faxes and age cause them.
+
+A real browser prints each page to a PDF. A scanned page is a PDF that contains only the changed image. The changes
+(`Scan`) are functions from pixels to pixels, uint8 [height, width, 3] in BGR, and are seeded.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 from quality_pages.page import Page, Scan
 
 CHROMIUM = Path("/usr/bin/chromium")
-# Whether something that is not furniture reaches into the bottom margin, or beyond the right one.
+# True if something other than furniture reaches into the bottom margin, or beyond the right one.
 _TOO_LONG = """() => {
   const style = getComputedStyle(document.body);
   const bottom = document.body.clientHeight - parseFloat(style.paddingBottom) + 1;
@@ -27,16 +31,19 @@ _TOO_LONG = """() => {
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A Chromium."""
+def open_browser() -> Iterator[Browser]:
+    """Start Chromium, yield it, and close it."""
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
 
-def document(page: Page, chromium: Browser) -> bytes:
-    """The page as a PDF: with its text, or as the picture that its scan makes of it."""
+def print_pdf(page: Page, chromium: Browser) -> bytes:
+    """Return the page as a PDF, with its text or as the image of its scan.
+
+    Raises ValueError: the page does not fit its sheet.
+    """
     sheet = chromium.new_page()
     sheet.set_content(page.html())
     too_long = sheet.evaluate(_TOO_LONG)
@@ -44,23 +51,23 @@ def document(page: Page, chromium: Browser) -> bytes:
     sheet.close()
     if too_long:
         raise ValueError(f"{page.name} does not fit its sheet")
-    return pdf if page.scan is None else pictured(page.scan(picture(pdf, page.dpi)), page.dpi)
+    return pdf if page.scan is None else wrap_image(page.scan(render_image(pdf, page.dpi)), page.dpi)
 
 
-def picture(pdf: bytes, dpi: int) -> np.ndarray:
-    """The first page, uint8 [height, width, 3], BGR."""
+def render_image(pdf: bytes, dpi: int) -> np.ndarray:
+    """Return the image of the first page, uint8 [height, width, 3], BGR."""
     return np.ascontiguousarray(pypdfium2.PdfDocument(pdf)[0].render(scale=dpi / 72).to_numpy()[:, :, :3])
 
 
-def pictured(pixels: np.ndarray, dpi: int) -> bytes:
-    """A PDF that is but this picture, as scanners write them."""
+def wrap_image(pixels: np.ndarray, dpi: int) -> bytes:
+    """Return a PDF that contains only this image, as scanners write them."""
     file = BytesIO()
     Image.fromarray(pixels[:, :, ::-1]).save(file, "PDF", resolution=dpi, quality=90)
     return file.getvalue()
 
 
 def scan(*steps: Scan) -> Scan:
-    """One after the other."""
+    """Return a scan that applies the steps one after the other."""
 
     def apply(pixels: np.ndarray) -> np.ndarray:
         for step in steps:
@@ -70,13 +77,13 @@ def scan(*steps: Scan) -> Scan:
     return apply
 
 
-def turned(quarters: int) -> Scan:
-    """Counter-clockwise, by so many quarters."""
+def rotate(quarters: int) -> Scan:
+    """Return a scan that is rotated counter-clockwise by quarter turns."""
     return lambda pixels: np.ascontiguousarray(np.rot90(pixels, quarters))
 
 
-def skewed(degrees: float) -> Scan:
-    """Laid askew on the glass, counter-clockwise."""
+def skew(degrees: float) -> Scan:
+    """Return a scan that is askew on the glass, counter-clockwise."""
 
     def apply(pixels: np.ndarray) -> np.ndarray:
         height, width = pixels.shape[:2]
@@ -86,8 +93,8 @@ def skewed(degrees: float) -> Scan:
     return apply
 
 
-def compressed(quality: int) -> Scan:
-    """JPEG's blocks."""
+def compress(quality: int) -> Scan:
+    """Return a scan with the blocks of JPEG of this quality."""
 
     def apply(pixels: np.ndarray) -> np.ndarray:
         _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -97,8 +104,8 @@ def compressed(quality: int) -> Scan:
     return apply
 
 
-def faxed(pixels: np.ndarray) -> np.ndarray:
-    """Black or white, from a page at 204 dpi, half of its rows lost."""
+def fax(pixels: np.ndarray) -> np.ndarray:
+    """Return the image as a fax: black or white, from a page at 204 dpi, with half of its rows lost."""
     height, width = pixels.shape[:2]
     grey = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), (width, height // 2), interpolation=cv2.INTER_AREA)
     black = np.where(grey > 160, 255, 0).astype(np.uint8)
@@ -107,8 +114,8 @@ def faxed(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.resize(black, (width, height), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR)
 
 
-def noisy(amount: float) -> Scan:
-    """Grain; the standard deviation in grey values."""
+def add_noise(amount: float) -> Scan:
+    """Return a scan with grain. amount: standard deviation in gray values."""
 
     def apply(pixels: np.ndarray) -> np.ndarray:
         grain = np.random.default_rng(5).normal(0, amount, pixels.shape[:2])[:, :, None]
@@ -117,13 +124,13 @@ def noisy(amount: float) -> Scan:
     return apply
 
 
-def blurred(sigma: float) -> Scan:
-    """Out of focus, in pixels."""
+def blur(sigma: float) -> Scan:
+    """Return a scan that is out of focus. sigma: in pixels."""
     return lambda pixels: cv2.GaussianBlur(pixels, (0, 0), sigma)
 
 
-def yellowed(ink: int = 70) -> Scan:
-    """Old paper, unevenly lit, its ink as pale as `ink`."""
+def age(ink: int = 70) -> Scan:
+    """Return a scan of old paper in uneven light. ink: gray value of the pale ink."""
 
     def apply(pixels: np.ndarray) -> np.ndarray:
         height, width = pixels.shape[:2]
@@ -135,7 +142,7 @@ def yellowed(ink: int = 70) -> Scan:
 
 
 def save(folder: Path, page: Page, pdf: bytes, names: Sequence[str] = ("pdf", "png")) -> None:
-    """The document and its picture, to look at."""
+    """Write the PDF and its image to a folder, to look at."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{page.name}.{names[0]}").write_bytes(pdf)
-    cv2.imwrite(str(folder / f"{page.name}.{names[1]}"), picture(pdf, 110))
+    cv2.imwrite(str(folder / f"{page.name}.{names[1]}"), render_image(pdf, 110))

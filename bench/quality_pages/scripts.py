@@ -1,6 +1,7 @@
-"""Other languages and other scripts. Chinese and Korean need a font that has them; without it these pages are left out.
+"""Pages in other languages and scripts.
 
-The recogniser reads Latin and Chinese; Russian, Arabic and Korean come from the text layer, or not at all.
+Chinese and Korean need a font that has them; without it these pages are left out. The recognizer reads Latin and
+Chinese; Russian, Arabic and Korean come from the text layer, or not at all.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ KOREAN = "10.5pt 'Noto Sans CJK KR', sans-serif"
 MIDDLE = "bottom:12mm;left:0;right:0;text-align:center"
 
 
-def without_fonts() -> list[str]:
-    """The languages whose pages are left out on this machine."""
+def languages_without_fonts() -> list[str]:
+    """Return the languages whose pages are left out on this machine."""
     return [language for language in ("zh-cn", "ko") if not fonts_for(language)]
 
 
 def fonts_for(language: str) -> list[str]:
-    """The families with the language's characters, but for DejaVu, which fontconfig offers for want of others."""
-    listed = subprocess.run(
+    """Return the font families with the language's characters.
+
+    DejaVu is left out: fontconfig offers it when no other family has them.
+    """
+    listing = subprocess.run(
         ["fc-list", f":lang={language}", "family"], capture_output=True, text=True, check=False
     ).stdout
-    return [family for family in listed.splitlines() if "DejaVu" not in family]
+    return [family for family in listing.splitlines() if "DejaVu" not in family]
 
 
 def _body(w: Writer, title: str, paragraphs: int = 5, sentences: int = 5) -> list[Part]:
@@ -44,7 +48,7 @@ def _chinese() -> Iterator[Page]:
     number = Furniture("- 15 -", MIDDLE)
     yield Page("chinese-paper", "scripts", [title, *body, number], language="zh", font=CJK)
     parts = [title, columns(2, body), number]
-    yield Page("chinese-two-columns-scan", "scripts", parts, r.compressed(70), language="zh", font=CJK)
+    yield Page("chinese-two-columns-scan", "scripts", parts, r.compress(70), language="zh", font=CJK)
 
     w = Writer("table", "zh")
     rows = [
@@ -52,22 +56,22 @@ def _chinese() -> Iterator[Page]:
         *([f"{w.word()}{n}区", *(w.amount(10, 9999) for _ in range(3))] for n in range(1, 9)),
     ]
     parts = [Text(w.prose(4)), Text("表1 各地区统计", "text-align:center", flow=""), Table(rows), Text(w.prose(5))]
-    yield Page("chinese-table-scan", "scripts", parts, r.scan(r.noisy(4)), language="zh", font=CJK)
+    yield Page("chinese-table-scan", "scripts", parts, r.scan(r.add_noise(4)), language="zh", font=CJK)
 
     w, english = Writer("mixed", "zh"), Writer("mixed")
     mixed = [Text(f"{w.prose(2)}{english.sentence()}{w.prose(2)}") for _ in range(5)]
     parts = [Text("系统设计 System Design", tag="h1"), *mixed]
-    yield Page("chinese-english-scan", "scripts", parts, r.noisy(4), language="zh", font=CJK)
+    yield Page("chinese-english-scan", "scripts", parts, r.add_noise(4), language="zh", font=CJK)
 
 
 def pages() -> Iterator[Page]:
-    """The languages."""
+    """Yield the pages in other languages."""
     w = Writer("french", "fr")
     parts = [*_body(w, "La société et la forêt"), Furniture("Page 4 sur 12", MIDDLE)]
     yield Page("french", "scripts", parts, language="fr")
-    yield Page("french-scan", "scripts", parts, r.scan(r.noisy(5)), language="fr")
+    yield Page("french-scan", "scripts", parts, r.scan(r.add_noise(5)), language="fr")
     parts = _body(Writer("german", "de"), "Über die Größe der Brücke")
-    yield Page("german-scan", "scripts", parts, r.scan(r.compressed(50)), language="de")
+    yield Page("german-scan", "scripts", parts, r.scan(r.compress(50)), language="de")
     yield Page("russian", "scripts", _body(Writer("russian", "ru"), "Старая гавань и река", 5, 6), language="ru")
     parts = _body(Writer("arabic", "ar"), "تاريخ الميناء القديم", 5, 6)
     yield Page("arabic", "scripts", parts, language="ar", font="12pt 'DejaVu Sans', sans-serif")

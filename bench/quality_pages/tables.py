@@ -1,21 +1,21 @@
-"""Tables of every kind: ruled, open, spanning, empty cells, wrapped cells, dense."""
+"""Pages with tables of every kind: ruled, open, spanning, with empty or wrapped cells, dense."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from quality_tables import Given
+from quality_tables import SourceCell
 
 from quality_pages import rendering as r
 from quality_pages.page import Page, Scan
 from quality_pages.parts import Part, Table, Text, columns
 from quality_pages.prose import Writer
 
-Rows = Sequence[Sequence[str | Given]]
+Rows = Sequence[Sequence[str | SourceCell]]
 
 
 def _plain(w: Writer, rows: int, columns: int, low: int = 100, high: int = 99_999) -> list[list[str]]:
-    """Names down the side, amounts under headings."""
+    """Return rows with names at the side and amounts under headings."""
     heads = ["Region", *(w.word().capitalize() for _ in range(columns - 1))]
     sides = [f"{w.word('A').capitalize()} {w.word()}" for _ in range(rows)]
     return [heads, *([side, *(w.amount(low, high) for _ in range(columns - 1))] for side in sides)]
@@ -31,22 +31,22 @@ def _wrapped(w: Writer) -> Rows:
 
 
 def _heads_over(w: Writer) -> Rows:
-    names = [Given("Product", 2), Given("Domestic", 1, 2), Given("Foreign", 1, 2)]
+    names = [SourceCell("Product", 2), SourceCell("Domestic", 1, 2), SourceCell("Foreign", 1, 2)]
     years = ["1998", "1999", "2000", "2001"]
     return [names, years, *([w.word().capitalize(), *(w.amount(10, 999) for _ in years)] for _ in range(8))]
 
 
 def _sides_over(w: Writer) -> Rows:
-    rows: list[Sequence[str | Given]] = [["Area", "Station", "Depth", "Yield"]]
+    rows: list[Sequence[str | SourceCell]] = [["Area", "Station", "Depth", "Yield"]]
     for area in ("Northern", "Central", "Southern"):
         for number in range(3):
             rest = [f"{w.word().capitalize()} {w.number(1, 9)}", w.amount(1, 99), w.amount(100, 999)]
-            rows.append([Given(area, 3), *rest] if number == 0 else rest)
+            rows.append([SourceCell(area, 3), *rest] if number == 0 else rest)
     return rows
 
 
 def _financial(w: Writer) -> Rows:
-    """Groups of accounts with their sums, as annual reports have them."""
+    """Return groups of accounts with their sums, as in annual reports."""
     rows: list[Sequence[str]] = [["(in thousands)", "2009", "2008", "2007"]]
     for group in ("assets", "liabilities", "equity"):
         for _ in range(4):
@@ -62,16 +62,16 @@ def _page(name: str, table: Table, scan: Scan | None = None, dpi: int = 200, fon
     w = Writer(name)
     caption = Text(f"Table {w.number(1, 9)}: {w.phrase()}", "text-align:center", flow="")
     parts: list[Part] = [Text(w.prose(5)), Text(w.prose(4)), caption, table, Text(w.prose(5)), Text(w.prose(4))]
-    given = {"font": font} if font else {}
-    return Page(name, "tables", parts, scan, dpi, **given)
+    options = {"font": font} if font else {}
+    return Page(name, "tables", parts, scan, dpi, **options)
 
 
 def pages() -> Iterator[Page]:
-    """The tables."""
-    noise = r.scan(r.noisy(6))
+    """Yield the pages with tables."""
+    noise = r.scan(r.add_noise(6))
     ruled = Table(_plain(Writer("ruled"), 9, 5))
     yield _page("table-ruled", ruled)
-    yield _page("table-ruled-scan", ruled, r.scan(r.skewed(0.5), r.noisy(4)), 150)
+    yield _page("table-ruled-scan", ruled, r.scan(r.skew(0.5), r.add_noise(4)), 150)
     booktabs = Table(_plain(Writer("booktabs"), 8, 5), style="booktabs")
     yield _page("table-booktabs", booktabs)
     yield _page("table-booktabs-scan", booktabs, noise)
@@ -89,16 +89,16 @@ def pages() -> Iterator[Page]:
     yield _page("table-wrapped-open", Table(_wrapped(Writer("wrapped open")), style="booktabs"))
     dense = Table(_plain(Writer("dense"), 24, 12, 1, 999), cell_css="font-size:7pt;padding:0.4mm 0.8mm")
     yield _page("table-dense-scan", dense, r.scan())
-    yield _page("table-shaded-scan", Table(_plain(Writer("shaded"), 10, 5), style="shaded"), r.scan(r.compressed(60)))
+    yield _page("table-shaded-scan", Table(_plain(Writer("shaded"), 10, 5), style="shaded"), r.scan(r.compress(60)))
 
     w = Writer("two tables")
     first, second = Table(_plain(w, 6, 4)), Table(_plain(w, 6, 5), style="booktabs")
     parts = [Text(w.prose(4)), first, Text(w.prose(5)), second, Text(w.prose(4))]
-    yield Page("tables-two", "tables", parts, r.scan(r.compressed(70)))
+    yield Page("tables-two", "tables", parts, r.scan(r.compress(70)))
 
     w = Writer("in a column")
     small = Table(_plain(w, 6, 3, 10, 99), style="booktabs", cell_css="font-size:8.5pt")
     caption = Text(f"Table 2: {w.phrase()}", "font-size:0.9em", flow="")
     body = [Text(w.prose(7), hyphens=True), Text(w.prose(6)), caption, small, *(Text(w.prose(7)) for _ in range(4))]
-    for name, look in (("table-in-column", None), ("table-in-column-scan", r.scan(r.compressed(70)))):
+    for name, look in (("table-in-column", None), ("table-in-column-scan", r.scan(r.compress(70)))):
         yield Page(name, "tables", [columns(2, body)], look)

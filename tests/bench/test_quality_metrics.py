@@ -12,8 +12,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 pytest.importorskip("rapidfuzz", reason="rapidfuzz is not installed")
 
-from quality_metrics import CellTest, cell_right, error_rate, in_order, is_absent, is_present, plain
-from quality_tables import Given, headings, neighbours, parse_tables, placed
+from quality_metrics import CellTest, is_absent, is_cell_right, is_in_order, is_present, measure_error_rate, normalize
+from quality_tables import SourceCell, find_headings, find_neighbors, parse_tables, place_cells
 
 PIPES = "before\n\n| Year | Oats | Rye |\n|---|---|---|\n| 1901 | 12 | a \\| b |\n| 1902 | | 15 |\n\nafter"
 SPANS = (
@@ -42,10 +42,10 @@ def test_neighbours_and_headings_see_through_spans() -> None:
     """A spanning heading is above each of its columns."""
     (table,) = parse_tables(SPANS)
     cells = {cell.text: cell for cell in table}
-    assert [cell.text for cell in neighbours(cells["Rye"], table, "up")] == ["Yield"]
-    assert [cell.text for cell in neighbours(cells["Place"], table, "right")] == ["Yield", "Oats"]
-    assert [cell.text for cell in headings(cells["8"], table, "top")] == ["Yield"]
-    assert [cell.text for cell in headings(cells["8"], table, "side")] == ["North & East"]
+    assert [cell.text for cell in find_neighbors(cells["Rye"], table, "up")] == ["Yield"]
+    assert [cell.text for cell in find_neighbors(cells["Place"], table, "right")] == ["Yield", "Oats"]
+    assert [cell.text for cell in find_headings(cells["8"], table, "top")] == ["Yield"]
+    assert [cell.text for cell in find_headings(cells["8"], table, "side")] == ["North & East"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_neighbours_and_headings_see_through_spans() -> None:
 )
 def test_a_cell_is_right_with_all_its_neighbours(near: dict[str, str], right: bool) -> None:
     """One wrong neighbour fails it."""
-    assert cell_right(CellTest("8", near), parse_tables(SPANS)) is right
+    assert is_cell_right(CellTest("8", near), parse_tables(SPANS)) is right
 
 
 def test_a_table_cut_short_is_still_read() -> None:
@@ -70,7 +70,7 @@ def test_a_table_cut_short_is_still_read() -> None:
 
 def test_text_may_differ_in_a_few_characters() -> None:
     """One wrong letter in forty is allowed, a wrong word is not."""
-    text = plain("Some words. The **narrow** ledger repaired\nthe bakery above it. More.")
+    text = normalize("Some words. The **narrow** ledger repaired\nthe bakery above it. More.")
     assert is_present("The narrow ledger repaired the bakery above", text)
     assert is_present("The narrow lcdger repaired the bakery above", text)
     assert not is_present("The narrow window repaired the bakery above", text)
@@ -89,22 +89,22 @@ def test_a_page_number_may_occur_within_text_but_not_by_itself() -> None:
 
 def test_order_is_where_a_text_first_and_another_last_begins() -> None:
     """Both must be there, but for a few characters."""
-    text = plain("The first column ends here, near the foot.\n\nThe second column begins up there.")
-    assert in_order("first column ends here, near", "second colunn begins up", text)
-    assert not in_order("second column begins up", "first column ends here, near", text)
-    assert not in_order("first column ends here, near", "a third that is nowhere", text)
+    text = normalize("The first column ends here, near the foot.\n\nThe second column begins up there.")
+    assert is_in_order("first column ends here, near", "second colunn begins up", text)
+    assert not is_in_order("second column begins up", "first column ends here, near", text)
+    assert not is_in_order("first column ends here, near", "a third that is nowhere", text)
 
 
 def test_markup_is_no_error() -> None:
     """Headings, bullets, pipes, tags and pictures are not characters of the page."""
     markdown = "# Head\n\n- one\n\n![x](y.jpg)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<table><tr><td>c</td></tr></table>"
-    assert error_rate("Head one a b 1 2 c", markdown) == 0
-    assert error_rate("abcd", "abed") == 0.25
-    assert error_rate("ab", "something quite different") == 1
+    assert measure_error_rate("Head one a b 1 2 c", markdown) == 0
+    assert measure_error_rate("abcd", "abed") == 0.25
+    assert measure_error_rate("ab", "something quite different") == 1
 
 
 def test_places_follow_from_spans() -> None:
     """Two spans in one row."""
-    cells = placed([[Given("a", 2), Given("b", 1, 2)], [Given("c"), Given("d")]])
+    cells = place_cells([[SourceCell("a", 2), SourceCell("b", 1, 2)], [SourceCell("c"), SourceCell("d")]])
     found = [(cell.text, cell.row, cell.column) for cell in cells]
     assert found == [("a", 0, 0), ("b", 0, 1), ("c", 1, 1), ("d", 1, 2)]

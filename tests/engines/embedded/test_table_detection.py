@@ -6,7 +6,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.tables.detection import find_tables, with_tables
+from ocr_worker.engines.embedded.tables.detection import correct_tables, find_tables
 from support.typeset import typeset
 
 NO_RULES = Rules((), ())
@@ -47,7 +47,7 @@ def test_a_caption_and_a_paragraph_are_let_go() -> None:
     """A table's box that swallowed its caption and what is below keeps its own rows only."""
     caption, below = typeset("Table 1. What was measured.", 100, 60), typeset(PROSE, 100, 260)
     seen = Detection("table", Box(90, 50, 860, 290), 0.6)
-    (table,) = with_tables([seen], NO_RULES, [caption, *NUMBERS, below])
+    (table,) = correct_tables([seen], NO_RULES, [caption, *NUMBERS, below])
     assert table.box.y0 > 80
     assert table.box.y1 < 260
     assert table.score == 1.0
@@ -56,14 +56,14 @@ def test_a_caption_and_a_paragraph_are_let_go() -> None:
 def test_labels_that_were_cut_off_come_back() -> None:
     """A box around the numbers alone is widened by the column of labels beside them."""
     seen = Detection("table", Box(240, 95, 520, 240), 0.9)
-    (table,) = with_tables([seen], NO_RULES, NUMBERS)
+    (table,) = correct_tables([seen], NO_RULES, NUMBERS)
     assert table.box.x0 <= 100
 
 
 def test_a_picture_keeps_its_figures() -> None:
     """The numbers along a chart's axis are the chart's."""
     picture = Detection("image", Box(0, 0, 1200, 1200), 0.9)
-    assert with_tables([picture], NO_RULES, NUMBERS) == [picture]
+    assert correct_tables([picture], NO_RULES, NUMBERS) == [picture]
 
 
 def frame(xs: list[float], ys: list[float]) -> Rules:
@@ -79,7 +79,7 @@ def test_two_grids_seen_as_one_are_two_tables() -> None:
     above, below = (frame([100, 200, 300], [top, top + 28, top + 56, top + 84]) for top in (101, 301))
     rules = Rules((*above.across, *below.across), (*above.down, *below.down))
     seen = Detection("table", Box(90, 90, 310, 400), 0.9)
-    found = with_tables([seen], rules, [*upper, typeset("Table 2", 150, 240), *lower])
+    found = correct_tables([seen], rules, [*upper, typeset("Table 2", 150, 240), *lower])
     assert [(found.box.y0, found.box.y1) for found in found] == [(100, 186), (300, 386)]
 
 
@@ -90,14 +90,14 @@ def test_boxes_around_texts_are_no_table() -> None:
     rules = Rules((*rules.across, *small.across), (*rules.down, *small.down))
     prose = [typeset(PROSE, 120, 110 + 28 * i) for i in range(10)]
     cells = block([["a", "1", "2"], ["b", "3", "4"]], [110, 410, 810], top=405)
-    assert with_tables([], rules, [*prose, *cells]) == []
+    assert correct_tables([], rules, [*prose, *cells]) == []
 
 
 def test_a_page_column_beside_a_table_stays_text() -> None:
     """Its lines are not the table's last cells, though they stand on their levels."""
     beside = [typeset("the measured values rose in most", 600, 100 + 28 * i) for i in range(12)]
     column = Detection("text", Box(595, 95, 920, 440), 0.95)
-    _, table = with_tables([column, Detection("table", Box(95, 95, 520, 240), 0.9)], NO_RULES, [*NUMBERS, *beside])
+    _, table = correct_tables([column, Detection("table", Box(95, 95, 520, 240), 0.9)], NO_RULES, [*NUMBERS, *beside])
     assert table.box.x1 < 595
 
 
@@ -105,7 +105,7 @@ def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
     """Of two tables of which one grew over the other the one seen more clearly stays."""
     caption = [typeset("Table 1.", 100, 72), typeset("What was measured.", 300, 72)]
     seen = [Detection("table", Box(95, 98, 520, 240), 0.9), Detection("table", Box(95, 70, 400, 94), 0.6)]
-    assert [table.box.y0 for table in with_tables(seen, NO_RULES, [*caption, *NUMBERS])] == [98]
+    assert [table.box.y0 for table in correct_tables(seen, NO_RULES, [*caption, *NUMBERS])] == [98]
 
 
 def test_authors_side_by_side_are_no_table() -> None:

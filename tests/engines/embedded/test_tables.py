@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, Word
-from ocr_worker.engines.embedded.tables import Cell, table_cells, to_html, to_markdown
+from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from support.typeset import typeset
 
 WHOLE = Box(0, 0, 300, 120)
@@ -34,7 +34,7 @@ def test_rules_make_cells() -> None:
     """Each word is in the cell whose rules surround it, and a cell without words is empty."""
     rules = Rules(tuple(map(across, (0, 40, 80, 120))), tuple(map(down, (0, 100, 200, 300))))
     lines = [word("a", 50, 20), word("b", 150, 20), word("c", 50, 60), word("d", 250, 100)]
-    assert texts(table_cells(WHOLE, lines, rules)) == [["a", "b", ""], ["c", "", ""], ["", "", "d"]]
+    assert texts(find_cells(WHOLE, lines, rules)) == [["a", "b", ""], ["c", "", ""], ["", "", "d"]]
 
 
 def test_a_missing_rule_makes_a_span() -> None:
@@ -44,28 +44,28 @@ def test_a_missing_rule_makes_a_span() -> None:
         (down(0), down(100, 40), down(200), down(300)),
     )
     lines = [word("head", 100, 20), word("b", 250, 20), word("c", 50, 60)]
-    html = to_html(table_cells(WHOLE, lines, rules))
+    html = to_html(find_cells(WHOLE, lines, rules))
     assert html.startswith('<table><tr><td colspan="2">head</td><td>b</td></tr><tr><td>c</td><td></td>')
 
 
 def test_a_row_span_reaches_down() -> None:
     """A cell over two rows is written once, in the first of them."""
     rules = Rules((across(0), across(40, 100), across(80), across(120)), tuple(map(down, (0, 100, 200, 300))))
-    html = to_html(table_cells(WHOLE, [word("tall", 50, 40), word("b", 150, 20), word("c", 150, 60)], rules))
+    html = to_html(find_cells(WHOLE, [word("tall", 50, 40), word("b", 150, 20), word("c", 150, 60)], rules))
     assert html.startswith('<table><tr><td rowspan="2">tall</td><td>b</td><td></td></tr><tr><td>c</td><td></td></tr>')
 
 
 def test_columns_come_from_alignment_without_rules() -> None:
     """White that runs down through all rows parts the columns; a missing word leaves its cell empty."""
     lines = [word("a", 50, 20), word("1", 150, 20), word("x", 250, 20), word("b", 50, 60), word("y", 250, 60)]
-    assert texts(table_cells(WHOLE, lines, Rules((), ()))) == [["a", "1", "x"], ["b", "", "y"]]
+    assert texts(find_cells(WHOLE, lines, Rules((), ()))) == [["a", "1", "x"], ["b", "", "y"]]
 
 
 def test_a_line_over_a_rule_is_cut() -> None:
     """What was found as one line across a rule is two cells."""
     rules = Rules(tuple(map(across, (0, 40, 80))), tuple(map(down, (0, 100, 200))))
     lines = [Line("abcdefg hijklmn", Box(20, 10, 180, 30))]
-    assert texts(table_cells(Box(0, 0, 200, 80), lines, rules)) == [["abcdefg", "hijklmn"], ["", ""]]
+    assert texts(find_cells(Box(0, 0, 200, 80), lines, rules)) == [["abcdefg", "hijklmn"], ["", ""]]
 
 
 def test_markdown_keeps_every_cell_in_one_line() -> None:
@@ -86,7 +86,7 @@ def aligned(*rows: tuple[str, ...], xs: tuple[float, ...] = (0, 200, 300), pitch
 def read(lines: list[Line], *ys: float) -> list[list[str]]:
     """The texts by row, without rules down, and with rules across at these heights."""
     box = Box(0, 0, 400, max(line.box.y1 for line in lines))
-    return texts(table_cells(box, lines, Rules(tuple(across(y, 0, 400) for y in ys), ())))
+    return texts(find_cells(box, lines, Rules(tuple(across(y, 0, 400) for y in ys), ())))
 
 
 def test_rules_across_part_rows_and_alignment_the_columns() -> None:
@@ -114,7 +114,7 @@ def test_a_heading_over_two_columns_spans_them() -> None:
     """Centred above two columns, it stands in both in Markdown."""
     rows = [(f"row {i}", f"{i}1", f"{i}2") for i in range(5)]
     lines = [typeset("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
-    cells = table_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
+    cells = find_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
     assert cells[1] == Cell(0, 1, "Year", 1, 2)
     assert to_markdown(cells).startswith("|  | Year | Year |\n")
 
@@ -130,7 +130,7 @@ def test_numbers_above_one_another_are_two_rows() -> None:
     """Even where a rule parts only the labels beside them."""
     rules = Rules((across(0), across(40, 0, 100), across(80)), tuple(map(down, (0, 100, 300))))
     lines = [word("a", 50, 20), word("b", 50, 60), word("11", 200, 20), word("12", 200, 60)]
-    assert texts(table_cells(Box(0, 0, 300, 80), lines, rules)) == [["a", "11"], ["b", "12"]]
+    assert texts(find_cells(Box(0, 0, 300, 80), lines, rules)) == [["a", "11"], ["b", "12"]]
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=2, max_size=8), st.booleans())
@@ -138,7 +138,7 @@ def test_every_word_ends_in_one_cell(filled: list[list[bool]], ruled: bool) -> N
     """Whatever is empty: no word is lost or doubled, and no two cells share a place."""
     lines = [typeset(f"w{i}x{j}", 100 * j, 30 * i) for i, row in enumerate(filled) for j, yes in enumerate(row) if yes]
     rules = Rules(tuple(across(30 * i - 5, -5, 395) for i in range(len(filled) + 1)), ()) if ruled else Rules((), ())
-    cells = table_cells(Box(-5, -5, 395, 30 * len(filled)), lines, rules)
+    cells = find_cells(Box(-5, -5, 395, 30 * len(filled)), lines, rules)
     assert sorted(word for cell in cells for word in cell.text.split()) == sorted(line.text for line in lines)
     places = [
         (cell.row + i, cell.column + j) for cell in cells for i in range(cell.row_span) for j in range(cell.column_span)
@@ -150,14 +150,14 @@ def test_numbers_side_by_side_are_cells_without_a_rule() -> None:
     """A heading over columns that only its own row rules apart spans them; the numbers below stand each by itself."""
     rules = Rules(tuple(map(across, (0, 40, 80, 120))), (down(0), down(100), down(200, 40, 80), down(300)))
     lines = [word("head", 200, 20), word("x", 150, 60), word("y", 250, 60), word("1", 150, 100), word("2", 250, 100)]
-    assert texts(table_cells(WHOLE, lines, rules)) == [["", "head"], ["", "x", "y"], ["", "1", "2"]]
+    assert texts(find_cells(WHOLE, lines, rules)) == [["", "head"], ["", "x", "y"], ["", "1", "2"]]
 
 
 def test_a_few_rules_do_not_hide_the_columns() -> None:
     """Where rules close one column of many the words tell the others."""
     lines = [word(f"{i}{j}", 50 + 95 * j, 20 + 40 * i) for i in range(3) for j in range(4)]
     rules = Rules(tuple(Box(0, y - 1, 390, y + 1) for y in (0, 40, 80, 120)), (down(300, 40, 80), down(390, 40, 80)))
-    found = texts(table_cells(Box(0, 0, 391, 120), lines, rules))
+    found = texts(find_cells(Box(0, 0, 391, 120), lines, rules))
     assert found == [["00", "01", "02", "03"], ["10", "11", "12", "13"], ["20", "21", "22", "23"]]
 
 
@@ -165,7 +165,7 @@ def test_a_wide_heading_keeps_to_its_column() -> None:
     """It only reaches into the column at its left, which has a heading of its own."""
     heads = [word("name", 50, 20), Line("net value", Box(110, 10, 240, 30))]
     rows = [word(text, x, y) for y in (60, 100) for text, x in (("a", 50), ("1", 210))]
-    found = texts(table_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
+    found = texts(find_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
     assert found == [["name", "net value"], ["a", "1"], ["a", "1"]]
 
 

@@ -9,7 +9,7 @@ from ocr_worker.engines.embedded.furniture import FURNITURE
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
-from ocr_worker.engines.embedded.tables import table_cells, to_html, to_markdown
+from ocr_worker.engines.embedded.tables import find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs
 from ocr_worker.pages import figure_name
 
@@ -53,7 +53,7 @@ def join_passages(passages: Sequence[Passage]) -> str:
 
 def _passage(region: Region, rules: Rules, name: str) -> Passage:
     if region.label == "table":
-        cells = table_cells(region.box, region.lines, rules)
+        cells = find_cells(region.box, region.lines, rules)
         return Passage(region, to_html(cells), to_markdown(cells))
     texts = paragraphs(region.lines)
     if region.label == "image":

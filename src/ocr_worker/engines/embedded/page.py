@@ -19,7 +19,7 @@ from ocr_worker.engines.embedded.reading.confidence import warnings_for, without
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.embedded.reading.text_layer import is_honest, layer_boxes, layer_lines, not_covered, quads_of
 from ocr_worker.engines.embedded.reading.upright import upright
-from ocr_worker.engines.embedded.tables.detection import with_tables
+from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.pictures import jpeg_of_pixels
@@ -37,7 +37,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     lines = split_at_gutters(without_specks(read))
     rules = find_rules(pixels)
     found = seen.get()  # of a blank page as well: no model is left running behind an answer
-    detections = [one for one in with_tables(found, rules, lines) if not _is_prose(one, lines, rules)]
+    detections = [one for one in correct_tables(found, rules, lines) if not _is_prose(one, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
     ordered = in_order(label_by_place(regions, width, height, rules), lines)
     passages = write_regions(ordered, rules, page.number)

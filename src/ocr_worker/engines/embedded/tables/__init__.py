@@ -1,4 +1,10 @@
-"""Tables: cells from rules where there are rules, else from how the words are aligned. Pure."""
+"""Tables of the embedded engine: from a table's lines and rules to cells, HTML and Markdown.
+
+`find_cells` takes the cells from the rules where these close most of the columns (`grid`), else from the alignment of
+the words (`alignment`, `columns`). `to_html` and `to_markdown` write them. `detection` finds the tables of a page, and
+`bounds` corrects their boxes; neither reads the pixels, which is the task of `layout`. `thresholds` has the numbers
+that can be tuned. All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +15,16 @@ from html import escape
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.tables.alignment import aligned_rows
-from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, text_rows, tightened, without_leaders
-from ocr_worker.engines.embedded.tables.grid import ruled_spans
+from ocr_worker.engines.embedded.tables.alignment import align_rows
+from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
+from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
+from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.text import joined, row_text
-
-# Shares of a rule that may run along lines of text, and down through words.
-MAX_OVER_TEXT, MAX_THROUGH_WORDS = 0.7, 0.3
-LONGEST_REPEATED = 60  # characters; longer texts are no headings
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell; row and column count from 0, spans from 1."""
+    """A cell of a table; row and column count from 0, spans from 1."""
 
     row: int
     column: int
@@ -30,103 +33,113 @@ class Cell:
     column_span: int = 1
 
 
-def table_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
-    """The table's cells, by row and column. rules: of the page."""
+def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
+    """Return the table's cells, by row and column.
+
+    box: the table's, in pixels of the page. lines: those of the table. rules: those of the whole page.
+    """
     if not lines:
         return []
-    lines = tightened(lines)
+    lines = tighten(lines)
     height = line_height(lines)
-    ruled = without_strokes(rules.within(box, height), lines)
-    lines = [part for line in lines for part in without_leaders(line)]
-    xs = levels([rule.center[0] for rule in ruled.down], 0.4 * height)
-    ys = levels([rule.center[1] for rule in ruled.across], 0.4 * height)
-    columns = len(find_gutters(text_rows(lines), height)) + 1
+    slack = THRESHOLDS.same_level * height
+    ruled = drop_strokes(rules.within(box, height), lines)
+    lines = [part for line in lines for part in split_at_leaders(line)]
+    xs = levels([rule.center[0] for rule in ruled.down], slack)
+    ys = levels([rule.center[1] for rule in ruled.across], slack)
+    columns = len(find_gutters(find_rows(lines), height)) + 1
     if xs and ys:
-        wide_xs = _enclosing(xs, box.x0, box.x1, [line.box.center[0] for line in lines])
-        wide_ys = _enclosing(ys, box.y0, box.y1, [line.box.center[1] for line in lines])
-        if len(wide_xs) > 2 and len(wide_ys) > 2:
-            spans = ruled_spans(wide_xs, wide_ys, lines, ruled)
-            closed = max((column + right for _, column, _, right, _ in spans), default=0)
-            if 2 * closed > columns:
-                return [Cell(row, column, _cell_text(own), down, right) for row, column, down, right, own in spans]
-    # Rules that close no more than a few of the columns: the others are told by how the words stand.
-    long = [x for x in xs if ruled_length(ruled.down, 1, x, (box.y0, box.y1), 0.4 * height) > 0.5 * box.height]
+        wide_xs = _enclose(xs, box.x0, box.x1, [line.box.center[0] for line in lines])
+        wide_ys = _enclose(ys, box.y0, box.y1, [line.box.center[1] for line in lines])
+        if min(len(wide_xs), len(wide_ys)) >= THRESHOLDS.min_grid_edges:
+            ruled_cells = find_ruled_cells(wide_xs, wide_ys, lines, ruled)
+            closed = max((column + right for _, column, _, right, _ in ruled_cells), default=0)
+            if closed > THRESHOLDS.ruled_columns * columns:
+                return [
+                    Cell(row, column, _cell_text(texts), down, right) for row, column, down, right, texts in ruled_cells
+                ]
+    # The rules close no more than a few of the columns. The alignment of the words shows the others.
+    min_length = THRESHOLDS.column_rule * box.height
+    long = [x for x in xs if ruled_length(ruled.down, 1, x, (box.y0, box.y1), slack) > min_length]
     inner = [x for x in long if box.x0 + height < x < box.x1 - height]
-    return _cells(aligned_rows(box, lines, ruled, inner))
+    return _cells(align_rows(box, lines, ruled, inner))
 
 
-def without_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
-    """The rules without those that run through text: strokes of its letters, leaders (`.....`), what is crossed out."""
+def drop_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
+    """Return the rules without those that run through text: strokes of letters, leaders (`.....`), strike-throughs."""
     words = [word.box for line in lines for word in line.words]
-    # Leaders stand on the line's foot, a rule right above it is the table's.
-    levels_of_text = [line.box._replace(y0=line.box.y0 + 0.1 * line.box.height) for line in lines]
+    # Leaders are at the foot of the line. A rule at its top is the table's.
+    text_boxes = [line.box._replace(y0=line.box.y0 + THRESHOLDS.above_text * line.box.height) for line in lines]
 
-    def over(rule: Box) -> float:
+    def length_over_text(rule: Box) -> float:
         y = (rule.y0 + rule.y1) / 2
-        return sum(max(0.0, x_overlap(rule, box)) for box in levels_of_text if box.y0 < y < box.y1)
+        return sum(max(0.0, x_overlap(rule, box)) for box in text_boxes if box.y0 < y < box.y1)
 
-    def through(rule: Box) -> float:
+    def length_through_words(rule: Box) -> float:
         x = (rule.x0 + rule.x1) / 2
         return sum(max(0.0, y_overlap(rule, word)) for word in words if word.x0 < x < word.x1)
 
-    across = (rule for rule in rules.across if over(rule) < MAX_OVER_TEXT * rule.width)
-    down = (rule for rule in rules.down if through(rule) < MAX_THROUGH_WORDS * rule.height)
+    across = (rule for rule in rules.across if length_over_text(rule) < THRESHOLDS.max_over_text * rule.width)
+    down = (rule for rule in rules.down if length_through_words(rule) < THRESHOLDS.max_through_words * rule.height)
     return Rules(tuple(across), tuple(down))
 
 
 def to_html(cells: Sequence[Cell]) -> str:
-    """The table as PaddleOCR-VL writes it: rows of `td`, with spans."""
+    """Return the table as PaddleOCR-VL writes it: rows of `td`, with spans."""
     lines: dict[int, list[str]] = {cell.row: [] for cell in cells}
     for cell in cells:
         spans = f' rowspan="{cell.row_span}"' * (cell.row_span > 1) + f' colspan="{cell.column_span}"' * (
             cell.column_span > 1
         )
         lines[cell.row].append(f"<td{spans}>{escape(cell.text, quote=False)}</td>")
-    last = max((cell.row + cell.row_span for cell in cells), default=0)
-    return "<table>" + "".join(f"<tr>{''.join(lines.get(row, []))}</tr>" for row in range(last)) + "</table>"
+    height = max((cell.row + cell.row_span for cell in cells), default=0)
+    return "<table>" + "".join(f"<tr>{''.join(lines.get(row, []))}</tr>" for row in range(height)) + "</table>"
 
 
 def to_markdown(cells: Sequence[Cell]) -> str:
-    """The table with pipes, its first row as the head.
+    """Return the table with pipes, its first row as the head.
 
-    Markdown has no spans: a heading over several columns or rows is written in each of them, so that each cell still
-    stands under and beside what it belongs to. A text over the whole width is written once: it parts the table. Rows
-    and columns without any text are left out.
+    Markdown has no spans. A heading over several columns or rows is repeated in each of them, so that each cell is
+    still under and beside its headings. A text over the full width is written once, as it divides the table. Rows and
+    columns without any text are left out.
     """
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
     grid = [[""] * width for _ in range(height)]
     for cell in cells:
-        once = len(cell.text) > LONGEST_REPEATED or cell.column_span == width
-        for row in range(cell.row, cell.row + (1 if once else cell.row_span)):
-            for column in range(cell.column, cell.column + (1 if once else cell.column_span)):
+        is_single = len(cell.text) > THRESHOLDS.max_repeated_text or cell.column_span == width
+        for row in range(cell.row, cell.row + (1 if is_single else cell.row_span)):
+            for column in range(cell.column, cell.column + (1 if is_single else cell.column_span)):
                 grid[row][column] = cell.text.replace("|", "\\|")
-    full = [row for row in grid if any(row)]
-    columns = [j for j in range(width) if any(row[j] for row in full)]
-    lines = [f"| {' | '.join(row[j] for j in columns)} |" for row in full]
+    full_rows = [row for row in grid if any(row)]
+    columns = [j for j in range(width) if any(row[j] for row in full_rows)]
+    lines = [f"| {' | '.join(row[j] for j in columns)} |" for row in full_rows]
     return "\n".join([*lines[:1], f"|{' --- |' * len(columns)}", *lines[1:]])
 
 
-def _cells(found: Sequence[Sequence[Piece]]) -> list[Cell]:
-    """Cells from rows of pieces; a place where none is, is an empty cell."""
-    width = max((piece.last + 1 for row in found for piece in row), default=0)
+def _cells(piece_rows: Sequence[Sequence[Piece]]) -> list[Cell]:
+    """Return cells from rows of pieces. Missing positions become empty cells."""
+    width = max((piece.last + 1 for row in piece_rows for piece in row), default=0)
     cells = []
-    for i, row in enumerate(found):
+    for i, row in enumerate(piece_rows):
         column = 0
         while column < width:
-            own = [piece for piece in row if piece.first <= column <= piece.last]
-            last = max((piece.last for piece in own), default=column)
-            own = [piece for piece in row if column <= piece.first <= last]
-            last = max((piece.last for piece in own), default=column)
-            cells.append(Cell(i, column, _cell_text([piece.line for piece in own]), 1, last - column + 1))
+            pieces = [piece for piece in row if piece.first <= column <= piece.last]
+            last = max((piece.last for piece in pieces), default=column)
+            pieces = [piece for piece in row if column <= piece.first <= last]
+            last = max((piece.last for piece in pieces), default=column)
+            cells.append(Cell(i, column, _cell_text([piece.line for piece in pieces]), 1, last - column + 1))
             column = last + 1
     return cells
 
 
-def _enclosing(edges: Sequence[float], start: float, end: float, texts: Sequence[float]) -> list[float]:
-    """The edges, and the table's own where it is open at a side and text stands there."""
-    before = [min(start, edges[0])] if any(text < edges[0] for text in texts) else []
-    after = [max(end, edges[-1])] if any(text > edges[-1] for text in texts) else []
+def _enclose(edges: Sequence[float], start: float, end: float, centers: Sequence[float]) -> list[float]:
+    """Return the edges, plus the table's own edge on each open side that has text.
+
+    centers: of the lines, along the same axis.
+    """
+    before = [min(start, edges[0])] if any(center < edges[0] for center in centers) else []
+    after = [max(end, edges[-1])] if any(center > edges[-1] for center in centers) else []
     return [*before, *edges, *after]
 
 

@@ -1,4 +1,9 @@
-"""Columns of a table from how its words are aligned. Pure."""
+"""Columns of a table from the alignment of its words.
+
+`find_rows` cuts lines into fragments, row by row. `find_gutters` finds the white between columns: x where no more than
+a few rows have text. `place` and `place_headings` put a row's fragments in their columns. Numbers and their signs are
+known by `is_number` and `is_sign`. Rules play no part here. All functions are pure; lengths are in pixels of the page.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +17,38 @@ import numpy as np
 
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows, split_at
+from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
-# All as shares of the line height. Words closer than WORD_GAP belong together; a gap wider than FAR parts two cells.
-WORD_GAP, FAR, MIN_GUTTER = 0.45, 1.0, 0.5
-HEIGHT_OF_WIDTH = 2.2  # a line's height in widths of its characters, at most
-CROSSED = 0.15  # of the rows may cross a gutter
+Span = tuple[float, float]  # start and end, in pixels
 _NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
 _DOTS = re.compile(r"[.·∙…\s]+")
-_LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}|\s*(?:[.·∙…]\s?){2,}$")  # few at the end: read badly
+# At least four dots, or two at the end of the line, where a leader is often misread.
+_LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}|\s*(?:[.·∙…]\s?){2,}$")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What stands in a row from column `first` to column `last`, counted from 0."""
+    """A text in a row from column `first` to column `last`, counted from 0."""
 
     line: Line
     first: int
     last: int
 
 
-def tightened(lines: Sequence[Line]) -> list[Line]:
-    """The lines as high and as wide as their letters: outlines found on a picture reach into those beside them."""
+def tighten(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines as high and as wide as their letters.
+
+    Outlines that were found on an image reach into the lines beside them.
+    """
     widths = [word.box.width / len(word.text) for line in lines for word in line.words if word.text]
     height = line_height(lines)
-    scale = min(1.0, HEIGHT_OF_WIDTH * median(widths) / height) if widths and height else 1.0
-    return [replace(line, box=_tight(line, scale)) for line in lines]
+    scale = min(1.0, THRESHOLDS.max_height_per_width * median(widths) / height) if widths and height else 1.0
+    return [replace(line, box=_tight_box(line, scale)) for line in lines]
 
 
-def _tight(line: Line, scale: float) -> Box:
+def _tight_box(line: Line, scale: float) -> Box:
     x0, y0, x1, y1 = line.box
     if line.words:
         x0, x1 = min(word.box.x0 for word in line.words), max(word.box.x1 for word in line.words)
@@ -50,66 +57,73 @@ def _tight(line: Line, scale: float) -> Box:
 
 
 def is_number(text: str) -> bool:
-    """Whether it is a figure such as a table has them: `$ 1,234`, `(5.6)`, `12%`, or a dash in place of one."""
+    """Return whether the text is a number as in tables: `$ 1,234`, `(5.6)`, `12%`, or a dash in place of one."""
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
 def is_sign(text: str) -> bool:
-    """Whether it is a currency's or a percent sign, or the like, without its number."""
+    """Return whether the text is a sign without its number: of a currency, of percent, or the like."""
     return bool(_SYMBOL_BEFORE.fullmatch(text) or _SYMBOL_AFTER.fullmatch(text))
 
 
-def text_rows(lines: Sequence[Line]) -> list[list[Line]]:
-    """Rows of fragments, from top to bottom: lines cut at wide gaps and at dotted leaders."""
-    parts = [piece for line in lines for part in without_leaders(line) for piece in _fragments(part)]
+def find_rows(lines: Sequence[Line]) -> list[list[Line]]:
+    """Return rows of fragments, from top to bottom: lines cut at wide gaps and at dotted leaders."""
+    parts = [piece for line in lines for part in split_at_leaders(line) for piece in _split_at_gaps(part)]
     return rows(parts)
 
 
-def find_gutters(found: Sequence[Sequence[Line]], height: float) -> list[float]:
-    """Middles of the white stretches that run down between columns, through nearly all of the rows."""
-    spans = [_covered(row, height) for row in found]
+def find_gutters(line_rows: Sequence[Sequence[Line]], height: float) -> list[float]:
+    """Return the middles of the white stretches between columns, which run down through nearly all of the rows.
+
+    height: of a line, in pixels.
+    """
+    spans = [_text_spans(row, height) for row in line_rows]
     if not spans:
         return []
     left, right = min(row[0][0] for row in spans), max(row[-1][1] for row in spans)
-    # A row with one text, long or in the middle, says nothing about columns: a section's heading, a note.
-    telling = [row for row in spans if len(row) > 1 or not _is_heading(row[0], left, right, height)]
-    crossed = np.zeros(int(right - left) + 2, int)
-    for start, end in (span for row in telling for span in row):
-        crossed[int(start - left) : int(end - left) + 1] += 1
-    white = np.flatnonzero(crossed <= int(CROSSED * len(telling)))
+    # A row with a single text, long or in the middle, shows no columns: the heading of a section, a note.
+    column_rows = [row for row in spans if len(row) > 1 or not _is_heading(row[0], left, right, height)]
+    crossings = np.zeros(int(right - left) + 2, int)
+    for start, end in (span for row in column_rows for span in row):
+        crossings[int(start - left) : int(end - left) + 1] += 1
+    white = np.flatnonzero(crossings <= int(THRESHOLDS.max_crossing_rows * len(column_rows)))
     runs = np.split(white, np.flatnonzero(np.diff(white) > 1) + 1)
-    gutters = []
+    stretches = []
     for run in runs:
-        if len(run) >= MIN_GUTTER * height and run[0] > 0 and run[-1] < len(crossed) - 2:
-            gutters += _cleared((left + float(run[0]), left + float(run[-1]) + 1), telling, height)
-    kept = [gutter for gutter in gutters if _parts(gutter, telling, height)]
-    return _without_symbols([(start + end) / 2 for start, end in kept], found)
+        if len(run) >= THRESHOLDS.min_gutter * height and run[0] > 0 and run[-1] < len(crossings) - 2:
+            stretch = left + float(run[0]), left + float(run[-1]) + 1
+            stretches += _without_sparse_column(stretch, column_rows, height)
+    gutters = [(start + end) / 2 for start, end in stretches if _separates((start, end), column_rows, height)]
+    return _without_symbols(gutters, line_rows)
 
 
-def _is_heading(span: tuple[float, float], left: float, right: float, height: float) -> bool:
+def _is_heading(span: Span, left: float, right: float, height: float) -> bool:
     start, end = span
-    return end - start >= 0.4 * (right - left) or abs(start + end - left - right) < height
+    is_wide = end - start >= THRESHOLDS.section_width * (right - left)
+    return is_wide or abs(start + end - left - right) < height
 
 
-def place(row: Sequence[Line], gutters: Sequence[float], height: float, gap: float = WORD_GAP) -> list[Piece]:
-    """The row's fragments, cut where they go on over a gutter as two cells do, each in its columns.
+def place(
+    row: Sequence[Line], gutters: Sequence[float], height: float, gap: float = THRESHOLDS.word_gap
+) -> list[Piece]:
+    """Return the row's fragments, each in its columns, cut at gutters where they are two cells.
 
-    gap: between words at a gutter, in line heights, from which on they are two cells.
+    gap: between words at a gutter, in line heights, above which they are two cells.
     """
-    placed = []
+    pieces = []
     for line in row:
         for part in split_at(line, [gutter for gutter in gutters if _is_cut(line, gutter, height, gap)]):
-            slack = min(0.3 * height, 0.3 * part.box.width)
+            slack = min(THRESHOLDS.gutter_slack * height, THRESHOLDS.narrow_slack * part.box.width)
             first = sum(gutter < part.box.x0 + slack for gutter in gutters)
             last = sum(gutter < part.box.x1 - slack for gutter in gutters)
-            placed.append(Piece(part, first, max(first, last)))
-    for i in range(1, len(placed)):
-        placed[i - 1], placed[i] = _unshared(placed[i - 1], placed[i])
-    return placed
+            pieces.append(Piece(part, first, max(first, last)))
+    for i in range(1, len(pieces)):
+        pieces[i - 1], pieces[i] = _unshare_column(pieces[i - 1], pieces[i])
+    return pieces
 
 
-def _unshared(left: Piece, right: Piece) -> tuple[Piece, Piece]:
-    """The two, without the column that both claim where one of them has another: it only reaches into this one."""
+def _unshare_column(left: Piece, right: Piece) -> tuple[Piece, Piece]:
+    """Return both without a column that both claim: the piece with another column only reaches into it."""
     if left.last == right.first:
         if right.last > right.first:
             return left, replace(right, first=right.first + 1)
@@ -118,38 +132,41 @@ def _unshared(left: Piece, right: Piece) -> tuple[Piece, Piece]:
     return left, right
 
 
-def place_heads(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
-    """As `place`, for the headings right above the columns: they stand closer, so all gaps count if each has one."""
-    close = place(row, gutters, height, 0.0)
-    if len({piece.first for piece in close if piece.first == piece.last}) == len(gutters) + 1:
-        return close
+def place_headings(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
+    """Place the headings right above the columns, as `place` does.
+
+    Headings are closer to each other than cells, so every gap counts if this gives each column a heading.
+    """
+    pieces = place(row, gutters, height, 0.0)
+    if len({piece.first for piece in pieces if piece.first == piece.last}) == len(gutters) + 1:
+        return pieces
     return place(row, gutters, height)
 
 
-def without_leaders(line: Line) -> list[Line]:
-    """The line's parts before and after leaders (`.....`), which only lead the eye."""
+def split_at_leaders(line: Line) -> list[Line]:
+    """Return the line's parts before and after leaders (`.....`), which are no text."""
     if _DOTS.fullmatch(line.text):
         return []
-    found = list(_LEADER.finditer(line.text))
-    if not found:
+    leaders = list(_LEADER.finditer(line.text))
+    if not leaders:
         return [line]
     edges = _character_edges(line)
     parts, at = [], 0
-    for start, end in [*((match.start(), match.end()) for match in found), (len(line.text), len(line.text))]:
+    for start, end in [*((match.start(), match.end()) for match in leaders), (len(line.text), len(line.text))]:
         text = line.text[at:start].strip()
         if text:
             box = line.box._replace(x0=edges[at], x1=max(edges[at] + 1, edges[start]))
             inside = tuple(
                 word for word in line.words if box.x0 <= word.box.center[0] <= box.x1 and "..." not in word.text
             )
-            known = inside if "".join(word.text for word in inside) == text.replace(" ", "") else ()
-            parts.append(replace(line, text=text, box=box, words=known))
+            words = inside if "".join(word.text for word in inside) == text.replace(" ", "") else ()
+            parts.append(replace(line, text=text, box=box, words=words))
         at = end
     return parts
 
 
 def _character_edges(line: Line) -> list[float]:
-    """The x at which each character begins, and the end of the last; those of a word are taken as equally wide."""
+    """Return the x at which each character begins, and the end of the last; a word's characters are equally wide."""
     edges = list(np.linspace(line.box.x0, line.box.x1, len(line.text) + 1))
     at = 0
     for word in line.words:
@@ -161,22 +178,22 @@ def _character_edges(line: Line) -> list[float]:
     return [float(edge) for edge in edges]
 
 
-def _fragments(line: Line) -> list[Line]:
-    """The line, cut where the gap between two words is as wide as the line is high."""
+def _split_at_gaps(line: Line) -> list[Line]:
+    """Return the line's parts, cut where the gap between two words is as wide as the line is high."""
     gaps = [
         (left.box.x1 + right.box.x0) / 2
         for left, right in zip(line.words, line.words[1:], strict=False)
-        if right.box.x0 - left.box.x1 > FAR * line.box.height
+        if right.box.x0 - left.box.x1 > THRESHOLDS.cell_gap * line.box.height
     ]
     return split_at(line, gaps)
 
 
-def _covered(row: Sequence[Line], height: float) -> list[tuple[float, float]]:
-    """The stretches of x that the row's words cover, those only a word's gap apart together."""
+def _text_spans(row: Sequence[Line], height: float) -> list[Span]:
+    """Return the stretches of x that the row's words cover; words with less than a word's gap share a stretch."""
     boxes = sorted((box for line in row for box in _word_boxes(line)), key=lambda box: box.x0)
-    spans: list[tuple[float, float]] = []
+    spans: list[Span] = []
     for box in boxes:
-        if spans and box.x0 - spans[-1][1] < WORD_GAP * height:
+        if spans and box.x0 - spans[-1][1] < THRESHOLDS.word_gap * height:
             spans[-1] = spans[-1][0], max(spans[-1][1], box.x1)
         else:
             spans.append((box.x0, box.x1))
@@ -187,39 +204,39 @@ def _word_boxes(line: Line) -> list[Box]:
     return [word.box for word in line.words] or [line.box]
 
 
-def _cleared(
-    run: tuple[float, float], telling: Sequence[Sequence[tuple[float, float]]], height: float
-) -> list[tuple[float, float]]:
-    """The white stretch, in two where a column stands in it that only few rows fill."""
+def _without_sparse_column(stretch: Span, column_rows: Sequence[Sequence[Span]], height: float) -> list[Span]:
+    """Return the white stretch, split in two if it contains a column that only few rows fill."""
+    margin = THRESHOLDS.min_gutter * height
     inside = [
         Box(start, 0, end, 1)
-        for row in telling
+        for row in column_rows
         for start, end in row
-        if run[0] + MIN_GUTTER * height <= start and end <= run[1] - MIN_GUTTER * height
+        if stretch[0] + margin <= start and end <= stretch[1] - margin
     ]
     if not inside:
-        return [run]
+        return [stretch]
     column = bounds(inside)
-    return [(run[0], column.x0), (column.x1, run[1])]
+    return [(stretch[0], column.x0), (column.x1, stretch[1])]
 
 
-def _parts(gutter: tuple[float, float], telling: Sequence[Sequence[tuple[float, float]]], height: float) -> bool:
-    """Whether rows stand on both sides of it, at least two; where few do, the white must be wider."""
+def _separates(gutter: Span, column_rows: Sequence[Sequence[Span]], height: float) -> bool:
+    """Return whether at least two rows have text on both sides of the gutter; with few, it must be wider."""
     middle = sum(gutter) / 2
     gaps = [
         min(start for start, _ in row if start > middle) - max(end for _, end in row if end < middle)
-        for row in telling
+        for row in column_rows
         if any(start > middle for start, _ in row) and any(end < middle for _, end in row)
     ]
-    if len(gaps) < 2:
-        return len(telling) < 3 and bool(gaps)
-    return min(gaps) > (FAR if len(gaps) < 4 else MIN_GUTTER) * height
+    if len(gaps) < THRESHOLDS.min_gutter_rows:
+        return len(column_rows) < THRESHOLDS.min_rows_for_pairs and bool(gaps)
+    is_sparse = len(gaps) < THRESHOLDS.min_narrow_gutter_rows
+    return min(gaps) > (THRESHOLDS.cell_gap if is_sparse else THRESHOLDS.min_gutter) * height
 
 
-def _without_symbols(gutters: list[float], found: Sequence[Sequence[Line]]) -> list[float]:
-    """The gutters, without those that only part a currency or a percent sign from its number."""
+def _without_symbols(gutters: list[float], line_rows: Sequence[Sequence[Line]]) -> list[float]:
+    """Return the gutters, without those that only separate a currency or percent sign from its number."""
     pairs: dict[int, list[bool]] = {}
-    for row in found:
+    for row in line_rows:
         columns = [sum(gutter < line.box.center[0] for gutter in gutters) for line in row]
         for left, right, a, b in zip(row, row[1:], columns, columns[1:], strict=False):
             if b == a + 1:
@@ -229,20 +246,21 @@ def _without_symbols(gutters: list[float], found: Sequence[Sequence[Line]]) -> l
 
 
 def _is_cut(line: Line, gutter: float, height: float, gap: float) -> bool:
-    """Whether the line is two cells there, not one that reaches over the gutter."""
-    if not line.box.x0 + 0.3 * height < gutter < line.box.x1 - 0.3 * height:
+    """Return whether the line is two cells at the gutter, not one that reaches over it."""
+    slack = THRESHOLDS.gutter_slack * height
+    if not line.box.x0 + slack < gutter < line.box.x1 - slack:
         return False
-    pair = _around(line.words, gutter)
+    pair = _words_around(line.words, gutter)
     if pair is None:
         return not line.words and " " in line.text
     left, right = pair
-    if left.box.x1 > gutter + 0.3 * height or right.box.x0 < gutter - 0.3 * height:
+    if left.box.x1 > gutter + slack or right.box.x0 < gutter - slack:
         return False
-    numbers = is_number(left.text) and is_number(right.text)
-    return right.box.x0 - left.box.x1 > gap * height or numbers
+    are_numbers = is_number(left.text) and is_number(right.text)
+    return right.box.x0 - left.box.x1 > gap * height or are_numbers
 
 
-def _around(words: Sequence[Word], x: float) -> tuple[Word, Word] | None:
+def _words_around(words: Sequence[Word], x: float) -> tuple[Word, Word] | None:
     for left, right in pairwise(words):
         if left.box.center[0] < x < right.box.center[0]:
             return left, right

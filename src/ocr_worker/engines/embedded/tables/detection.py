@@ -1,4 +1,10 @@
-"""Where tables are: those the layout model saw, set right by lines and rules, and those that it did not see. Pure."""
+"""Tables of a page: those that the layout model detected, corrected, and those that it missed.
+
+`correct_tables` fits the box of each detected table to the lines and rules of the page (`bounds`). It drops a table
+that is only a layout of boxes. Tables that the model missed are grids of rules with text in their cells, and blocks of
+lines in columns (`find_tables`); prose, an index, a table of contents and a chart are none. The module reads cells
+only to reject layouts. All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -12,157 +18,191 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered
 from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.tables import table_cells, without_strokes
-from ocr_worker.engines.embedded.tables.alignment import wide_rules
-from ocr_worker.engines.embedded.tables.bounds import Rows, extended, fitted, is_prose
-from ocr_worker.engines.embedded.tables.columns import find_gutters, is_number, place, text_rows, tightened
+from ocr_worker.engines.embedded.tables import drop_strokes, find_cells
+from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
+from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box, is_prose
+from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, is_number, place, tighten
+from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
-MIN_ROWS, MIN_TEXT_ROWS = 3, 4
-FAR_DOWN = 2.5  # line heights of white between rows of a table, at most
-TALL, NARROW, FULL = 0.5, 0.6, 0.7  # shares of the text's height and width, and of a column's width
-MIN_CELLS = 0.4  # of a grid's cells hold text, or it is a chart's
-MIN_FILLED, MIN_NUMBERS = 0.5, 0.3  # shares of a table's places, and of the texts beside its first column
-MOST, MAIN_PART = 0.8, 0.5  # of a detection's or a page's lines, of a detection's area
-SEEN = 0.8  # the layout model's certainty from which on a rule less tells
-LONG_TEXT, LONG_LINE = 300, 25  # characters of a cell, and of a line in it
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
 
 
-def with_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
-    """The detections, their tables set right, and tables that the layout model did not see as such."""
-    lines = tightened(lines)
-    rules = without_strokes(rules, lines)
-    others = [seen for seen in detections if seen.label != "table"]
-    ruled = grids(rules, 0.3 * line_height(lines))
-    columns = _columns(others, lines)
-    known = [seen for seen in detections if seen.label == "table" and not _holds_tables(seen.box, ruled, lines)]
+def correct_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
+    """Return the detections with their tables corrected, and with the tables that the layout model missed.
+
+    A table with score 1.0 is certain. rules and lines: those of the page.
+    """
+    lines = tighten(lines)
+    rules = drop_strokes(rules, lines)
+    others = [detection for detection in detections if detection.label != "table"]
+    ruled = grids(rules, THRESHOLDS.grid_margin * line_height(lines))
+    columns = _page_columns(others, lines)
+    tables = _correct_detected(detections, rules, ruled, columns, lines)
+    certain = [table.box for table in tables if table.score == 1.0]
+    for box in _find_missed(others, ruled, [*certain, *columns], lines, rules):
+        is_taken = any(covered(box, other) > THRESHOLDS.same_table for other in certain)
+        if not is_taken and not _is_layout(box, lines, rules):
+            overlaid = [
+                table for table in tables if table.score < 1.0 and covered(box, table.box) >= THRESHOLDS.same_table
+            ]
+            main = [table.box for table in overlaid if box.area > THRESHOLDS.main_part * table.box.area]
+            certain.append(bounds([box, *main]))
+            tables = [*(table for table in tables if table not in overlaid), Detection("table", certain[-1], 1.0)]
+    kept = [other for other in others if not any(covered(other.box, box) > THRESHOLDS.replaced for box in certain)]
+    return [*kept, *tables]
+
+
+def _correct_detected(
+    detections: Sequence[Detection],
+    rules: Rules,
+    ruled: Sequence[Box],
+    columns: Sequence[Box],
+    lines: Sequence[Line],
+) -> list[Detection]:
+    """Return the detected tables, corrected, without layouts and without those that grew over a clearer table.
+
+    ruled: grids of rules. columns: of the page; their lines belong to a table only inside its detected box.
+    """
     tables: list[Detection] = []
-    for seen in sorted(known, key=lambda seen: -seen.score):
-        table = _settled(seen, rules, [line for line in lines if _is_in(line, [seen.box]) or not _is_in(line, columns)])
-        if not _grew_over(seen.box, table.box, tables) and not _is_layout(table.box, lines, rules):
+    detected = [
+        detection
+        for detection in detections
+        if detection.label == "table" and not _holds_tables(detection.box, ruled, lines)
+    ]
+    for detection in sorted(detected, key=lambda detection: -detection.score):
+        free = [line for line in lines if _is_in(line, [detection.box]) or not _is_in(line, columns)]
+        table = _correct_table(detection, rules, free)
+        if not _grew_over(detection.box, table.box, tables) and not _is_layout(table.box, lines, rules):
             tables.append(table)
-    sure = [seen.box for seen in tables if seen.score == 1.0]
-    for box in _unseen(others, ruled, [*sure, *columns], lines, rules):
-        if not any(covered(box, other) > 0.5 for other in sure) and not _is_layout(box, lines, rules):
-            unsure = [seen for seen in tables if seen.score < 1.0 and covered(box, seen.box) >= 0.5]
-            whole = [seen.box for seen in unsure if box.area > MAIN_PART * seen.box.area]
-            sure.append(bounds([box, *whole]))
-            tables = [*(seen for seen in tables if seen not in unsure), Detection("table", sure[-1], 1.0)]
-    return [*(seen for seen in others if not any(covered(seen.box, box) > 0.7 for box in sure)), *tables]
+    return tables
 
 
-def _unseen(
+def _find_missed(
     others: Sequence[Detection], ruled: Sequence[Box], taken: Sequence[Box], lines: Sequence[Line], rules: Rules
 ) -> list[Box]:
-    """Tables that the layout model did not see: grids with text in them, and lines that stand as in a table.
+    """Return tables that the layout model missed: grids with text in them, and lines in columns.
 
-    others: what it saw; taken: where the lines are not free. What is clearly a picture is searched by itself.
+    others: detections that are no tables. taken: boxes whose lines are not free. A clear image is searched by itself.
     """
     height = line_height(lines)
-    pictures = [seen for seen in others if seen.label == "image" and not _is_text(seen, lines)]
-    clear = [seen.box for seen in pictures if seen.score > SEEN]
+    images = [other for other in others if other.label == "image" and not _is_text(other, lines)]
+    clear = [image.box for image in images if image.score > THRESHOLDS.certain]
     parts = [[line for line in lines if not _is_in(line, [*taken, *clear])]]
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
-    found = [box for box in ruled if _holds_text(box, lines, rules, height)]
-    found += [box for part in parts for box in find_tables(part)]
-    return [box for box in found if not any(_is_detail(box, seen.box) for seen in pictures)]
+    boxes = [box for box in ruled if _holds_text(box, lines, rules, height)]
+    boxes += [box for part in parts for box in find_tables(part)]
+    return [box for box in boxes if not any(_is_detail(box, image.box) for image in images)]
 
 
 def _is_in(line: Line, boxes: Sequence[Box]) -> bool:
     return any(box.contains(line.box.center) for box in boxes)
 
 
-def _columns(seen: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
-    """Columns of the page: text clearly seen as such, tall, its lines as wide as it is, and the page wider."""
-    texts = [other.box for other in seen if other.label in PROSE and other.score > SEEN]
-    whole = bounds(line.box for line in lines) if lines else Box(0, 0, 0, 0)
-    tall = [box for box in texts if box.height > TALL * whole.height and box.width < NARROW * whole.width]
+def _page_columns(detections: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
+    """Return the page's columns: text with a high score, tall, as wide as its lines, and narrower than the page."""
+    texts = [other.box for other in detections if other.label in PROSE and other.score > THRESHOLDS.certain]
+    page = bounds(line.box for line in lines) if lines else Box(0, 0, 0, 0)
+    min_height, max_width = THRESHOLDS.column_height * page.height, THRESHOLDS.column_width * page.width
+    tall = [box for box in texts if box.height > min_height and box.width < max_width]
     widths = [[line.box.width for line in lines if box.contains(line.box.center)] for box in tall]
-    return [box for box, own in zip(tall, widths, strict=True) if own and median(own) > FULL * box.width]
+    return [
+        box
+        for box, line_widths in zip(tall, widths, strict=True)
+        if line_widths and median(line_widths) > THRESHOLDS.full_line * box.width
+    ]
 
 
 def _grew_over(before: Box, after: Box, others: Sequence[Detection]) -> bool:
-    """Whether a table that was made larger covers one seen more clearly: it was a caption or a part of that."""
-    return any(covered(other.box, after) > 0.5 > covered(other.box, before) for other in others)
+    """Return whether a table that grew covers one with a higher score: it was a caption or a part of that table."""
+    return any(covered(other.box, after) > THRESHOLDS.same_table > covered(other.box, before) for other in others)
 
 
 def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool:
-    """Whether it is several grids, with hardly any text beside them but some between: each is a table by itself."""
-    parts = [grid for grid in ruled if covered(grid, box) > 0.9]
+    """Return whether the box is several grids, with some text between them but hardly any beside: each is a table."""
+    parts = [grid for grid in ruled if covered(grid, box) > THRESHOLDS.part_of_detection]
     inside = [line.box for line in lines if box.contains(line.box.center)]
     others = [line for line in inside if not any(grid.contains(line.center) for grid in parts)]
-    between = any(
+    has_text_between = any(
         any(grid.y1 < line.center[1] for grid in parts) and any(line.center[1] < grid.y0 for grid in parts)
         for line in others
     )
-    return between and len(others) < (1 - MOST) * len(inside)
+    return has_text_between and len(others) < (1 - THRESHOLDS.lines_in_grids) * len(inside)
 
 
 def _is_layout(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
-    """Whether it is boxes on a page: a long text in one of them, and most words in cells that span others."""
+    """Return whether the grid is a page's boxes: it has a long text, and most text is in cells that span others."""
     inside = [line for line in lines if _is_in(line, [box])]
-    if sum(len(line.text) for line in inside if len(line.text) > LONG_LINE) < LONG_TEXT:
+    if sum(len(line.text) for line in inside if len(line.text) > THRESHOLDS.long_line) < THRESHOLDS.long_text:
         return False
-    cells = table_cells(box, inside, rules)
+    cells = find_cells(box, inside, rules)
     spanning = sum(len(cell.text) for cell in cells if cell.column_span > 1)
     longest = max((len(cell.text) for cell in cells), default=0)
-    return longest > LONG_TEXT and 2 * spanning > sum(len(cell.text) for cell in cells)
+    return longest > THRESHOLDS.long_text and spanning > THRESHOLDS.spanning_text * sum(
+        len(cell.text) for cell in cells
+    )
 
 
-def _settled(seen: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
-    """The table in its right bounds; what stands in columns like a table's is certain to be one."""
-    box = fitted(seen.box, lines, rules)
+def _correct_table(detection: Detection, rules: Rules, lines: Sequence[Line]) -> Detection:
+    """Return the table in its bounds, with score 1.0 if its rules or columns are certain to be a table's."""
+    box = fit_box(detection.box, lines, rules)
     inside = [line for line in lines if box.contains(line.box.center)]
     height = line_height(inside)
-    if not find_gutters(text_rows(inside), height) and not rules.within(box.grown(-height), 0.0).down:
-        return replace(seen, label="text")  # one column: a listing in a frame, a box of text
-    wide = wide_rules(box, rules.within(box, height), height)
-    certain = len(wide) > (1 if seen.score > SEEN else 2) or _is_table(text_rows(inside), height)
-    return Detection("table", box, 1.0 if certain else seen.score)
+    if not find_gutters(find_rows(inside), height) and not rules.within(box.grown(-height), 0.0).down:
+        return replace(detection, label="text")  # one column: a listing in a frame, a box of text
+    wide_rules = find_wide_rules(box, rules.within(box, height), height)
+    is_clear = detection.score > THRESHOLDS.certain
+    min_rules = THRESHOLDS.min_wide_rules_certain if is_clear else THRESHOLDS.min_wide_rules
+    is_certain = len(wide_rules) >= min_rules or _is_table(find_rows(inside), height)
+    return Detection("table", box, 1.0 if is_certain else detection.score)
 
 
-def _is_text(seen: Detection, lines: Sequence[Line]) -> bool:
-    """Whether a picture is none: sentences stand there or, where it is not clearly seen, most of the page."""
-    inside = [line for line in lines if _is_in(line, [seen.box])]
-    return sum(map(is_prose, inside)) > 1 or (seen.score <= SEEN and len(inside) > MOST * len(lines))
+def _is_text(image: Detection, lines: Sequence[Line]) -> bool:
+    """Return whether an image is text: it has sentences or, with a lower score, most of the page's lines."""
+    inside = [line for line in lines if _is_in(line, [image.box])]
+    if sum(map(is_prose, inside)) > THRESHOLDS.max_image_sentences:
+        return True
+    return image.score <= THRESHOLDS.certain and len(inside) > THRESHOLDS.max_image_lines * len(lines)
 
 
-def _is_detail(box: Box, picture: Box) -> bool:
-    """Whether it is only a part of a picture, as the figures along a chart's axis are."""
-    return covered(box, picture) > 0.5 and box.area < 0.5 * picture.area
+def _is_detail(box: Box, image: Box) -> bool:
+    """Return whether the box is only a part of an image, as the numbers along a chart's axis are."""
+    return covered(box, image) > THRESHOLDS.detail_overlap and box.area < THRESHOLDS.detail_area * image.area
 
 
 def find_tables(lines: Sequence[Line]) -> list[Box]:
-    """Blocks of lines that stand in columns like a table's, whether ruled or not.
+    """Return the bounds of blocks of lines in columns like a table's, ruled or not.
 
-    Three rows and three columns at least, or two columns of which the second has numbers; no prose, no index, no
-    table of contents.
+    A table has at least three rows and three columns, or two columns of which the second has numbers. Prose, an index
+    and a table of contents are no tables.
     """
     height = line_height(lines)
     return [
-        extended(bounds(line.box for row in block for line in row), lines, height)
-        for block in _blocks(text_rows(lines), height)
+        extend_box(bounds(line.box for row in block for line in row), lines, height)
+        for block in _find_blocks(find_rows(lines), height)
         if _is_table(block, height)
     ]
 
 
 def _holds_text(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> bool:
-    """Whether text stands in many of the grid's cells, and none reaches out as it does where rules are a drawing's."""
+    """Return whether many of the grid's cells have text that stays inside, unlike the grid of a drawing."""
     inside = [line.box for line in lines if box.contains(line.box.center)]
-    own = rules.within(box, 0.3 * height)
-    across, down = levels([r.center[1] for r in own.across], height), levels([r.center[0] for r in own.down], height)
-    filled = {(sum(y < b.center[1] for y in across), sum(x < b.center[0] for x in down)) for b in inside}
-    enough = max(3.0, MIN_CELLS * (len(across) - 1) * (len(down) - 1))
+    ruled = rules.within(box, THRESHOLDS.grid_margin * height)
+    ys, xs = (
+        levels([rule.center[1] for rule in ruled.across], height),
+        levels([r.center[0] for r in ruled.down], height),
+    )
+    filled = {(sum(y < line.center[1] for y in ys), sum(x < line.center[0] for x in xs)) for line in inside}
+    enough = max(THRESHOLDS.min_cells_count, THRESHOLDS.min_cells * (len(ys) - 1) * (len(xs) - 1))
     return len(filled) >= enough and not any(line.x0 < box.x0 - height or line.x1 > box.x1 + height for line in inside)
 
 
-def _blocks(found: Rows, height: float) -> list[Rows]:
-    """Rows that may be a table's and stand under one another; among them single lines, as a section's heading is."""
+def _find_blocks(rows: Rows, height: float) -> list[Rows]:
+    """Return rows that may be a table's and follow each other; single lines, such as section headings, are included."""
     blocks: list[Rows] = []
     open_block: Rows = []
-    for row in found:
+    for row in rows:
         cells = [line for line in row if not is_prose(line)]
-        if open_block and (not cells or _gap(open_block[-1], cells) > FAR_DOWN * height):
+        if open_block and (not cells or _gap(open_block[-1], cells) > THRESHOLDS.max_row_gap * height):
             blocks.append(open_block)
             open_block = []
         if _may_be_row(cells) or (open_block and len(cells) == len(row) == 1):
@@ -171,11 +211,11 @@ def _blocks(found: Rows, height: float) -> list[Rows]:
             blocks.append(open_block)
             open_block = []
     blocks.append(open_block)
-    return [block for block in map(_without_single_ends, blocks) if len(block) >= MIN_ROWS]
+    return [block for block in map(_without_single_ends, blocks) if len(block) >= THRESHOLDS.min_rows]
 
 
 def _may_be_row(row: Sequence[Line]) -> bool:
-    return len(row) > 2 or (len(row) == 2 and is_number(row[1].text))
+    return len(row) >= THRESHOLDS.min_columns or (len(row) == 2 and is_number(row[1].text))
 
 
 def _gap(above: Sequence[Line], below: Sequence[Line]) -> float:
@@ -188,31 +228,35 @@ def _without_single_ends(block: Rows) -> Rows:
 
 
 def _is_table(block: Rows, height: float) -> bool:
+    """Return whether a block of rows is a table: its columns are filled, and its texts are numbers or short."""
     rows = [row for row in block if _may_be_row(row)]
-    if len(rows) < MIN_ROWS or len(rows) < 0.5 * len(block):
+    if len(rows) < THRESHOLDS.min_rows or len(rows) < THRESHOLDS.table_rows * len(block):
         return False
     gutters = find_gutters(rows, height)
-    # Two addresses side by side are those of a paper's authors.
+    # Two email addresses side by side are those of a paper's authors.
     if not gutters or any(sum("@" in line.text for line in row) > 1 for row in rows):
         return False
     placed = [place(row, gutters, height) for row in rows]
     filled = mean(len({piece.first for piece in row}) for row in placed) / (len(gutters) + 1)
-    beside = [piece.line.text for row in placed for piece in row if piece.first]
-    numbers = sum(map(is_number, beside)) / max(1, len(beside))
+    values = [piece.line.text for row in placed for piece in row if piece.first]
+    numbers = sum(map(is_number, values)) / max(1, len(values))
     texts = [line.text for row in rows for line in row]
-    if sum(bool(_INDEX_ENTRY.fullmatch(text)) for text in texts) > 0.25 * len(texts) or filled < MIN_FILLED:
+    entries = sum(bool(_INDEX_ENTRY.fullmatch(text)) for text in texts)
+    if entries > THRESHOLDS.max_index_entries * len(texts) or filled < THRESHOLDS.min_filled:
         return False
     last = [piece.line.text for row in placed for piece in row if piece.first == len(gutters)]
-    if len(gutters) < 3 and _counts_up(last):
+    if len(gutters) < THRESHOLDS.max_contents_columns and _counts_up(last):
         return False
     if len(gutters) == 1:
-        return numbers > 0.8
-    short = mean(len(text.split()) for text in texts) < 3 and filled > 0.75 and len(rows) >= MIN_TEXT_ROWS
-    return numbers >= MIN_NUMBERS or short
+        return numbers > THRESHOLDS.min_numbers_two_columns
+    is_short = mean(len(text.split()) for text in texts) < THRESHOLDS.max_mean_words
+    is_text_table = is_short and filled > THRESHOLDS.min_filled_text and len(rows) >= THRESHOLDS.min_text_rows
+    return numbers >= THRESHOLDS.min_numbers or is_text_table
 
 
 def _counts_up(texts: Sequence[str]) -> bool:
-    """Whether these are the page numbers of a table of contents: hardly any two in the wrong order."""
+    """Return whether the texts are page numbers of a table of contents: hardly any two are in the wrong order."""
     numbers = [int(text) for text in texts if text.strip().isdecimal()]
     falls = sum(a > b for a, b in pairwise(numbers))
-    return len(numbers) > max(4, 0.7 * len(texts)) and falls < 0.1 * len(numbers)
+    has_numbers = len(numbers) > max(THRESHOLDS.min_page_numbers, THRESHOLDS.page_numbers * len(texts))
+    return has_numbers and falls < THRESHOLDS.max_falls * len(numbers)
