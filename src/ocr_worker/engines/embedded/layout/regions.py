@@ -128,7 +128,7 @@ def _parted(region: Region, y: float) -> list[Region]:
     return [replace(region, lines=tuple(part), box=bounds(line.box for line in part)) for part in parts if part]
 
 
-def with_captions(regions: Sequence[Region]) -> list[list[Region]]:
+def group_captions(regions: Sequence[Region]) -> list[list[Region]]:
     """Each region by itself, but figures and tables together with the captions next to them, from top to bottom."""
     units = [[region] for region in regions if region.label != "figure_title"]
     for caption in (region for region in regions if region.label == "figure_title"):
