@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.columns import gutters, holds_columns, split_at
+from ocr_worker.engines.embedded.layout.columns import find_column_gutters, holds_columns, split_by_gutter
 from ocr_worker.engines.embedded.layout.regions import Detection, fill_regions
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
@@ -20,14 +20,14 @@ def column(x0: float, x1: float, top: float, count: int) -> list[Line]:
 
 def test_a_gutter_runs_down_between_two_columns() -> None:
     """It is as wide as the white, and as high as the lines on its sides."""
-    assert gutters(column(100, 400, 100, 8) + column(420, 720, 105, 8)) == [Box(400, 100, 420, 335)]
+    assert find_column_gutters(column(100, 400, 100, 8) + column(420, 720, 105, 8)) == [Box(400, 100, 420, 335)]
 
 
 def test_a_full_width_line_divides_a_gutter() -> None:
     """Above and below a line that runs over both columns there is a gutter each."""
     lines = column(100, 400, 100, 5) + column(420, 720, 100, 5) + column(100, 720, 260, 1)
     lines += column(100, 400, 300, 5) + column(420, 720, 300, 5)
-    assert [(gutter.y0, gutter.y1) for gutter in gutters(lines)] == [(100, 240), (300, 440)]
+    assert [(gutter.y0, gutter.y1) for gutter in find_column_gutters(lines)] == [(100, 240), (300, 440)]
 
 
 def test_labels_and_values_have_no_gutter() -> None:
@@ -35,13 +35,13 @@ def test_labels_and_values_have_no_gutter() -> None:
     labels = [
         Line("Name", Box(100, 100 + 30 * i, 100 + width, 120 + 30 * i)) for i, width in enumerate((40, 90, 60, 30))
     ]
-    assert gutters(labels + column(300, 700, 100, 4)) == []
+    assert find_column_gutters(labels + column(300, 700, 100, 4)) == []
 
 
 def test_numbers_of_a_list_are_no_column() -> None:
     """What hangs in front of paragraphs belongs to them."""
     numbers = [Line(f"{i}.", Box(100, 100 + 30 * i, 120, 120 + 30 * i)) for i in range(8)]
-    assert gutters(numbers + column(150, 700, 100, 8)) == []
+    assert find_column_gutters(numbers + column(150, 700, 100, 8)) == []
 
 
 def test_a_region_over_two_columns_is_cut() -> None:
@@ -61,13 +61,13 @@ lines = st.lists(st.builds(Line, st.just(PROSE), boxes), max_size=20)
 @given(lines, boxes)
 def test_a_cut_keeps_every_line(lines: list[Line], gutter: Box) -> None:
     """Each line is in one part."""
-    assert sorted(id(line) for part in split_at(lines, gutter) for line in part) == sorted(map(id, lines))
+    assert sorted(id(line) for part in split_by_gutter(lines, gutter) for line in part) == sorted(map(id, lines))
 
 
 @given(lines)
 def test_no_line_lies_across_a_gutter(lines: list[Line]) -> None:
     """Gutters are white."""
-    for gutter in gutters(lines):
+    for gutter in find_column_gutters(lines):
         for line in lines:
             shared = min(line.box.x1, gutter.x1) - max(line.box.x0, gutter.x0)
             level = min(line.box.y1, gutter.y1) - max(line.box.y0, gutter.y0)

@@ -6,7 +6,7 @@ import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.reading.confidence import is_speck, warnings_for, without_specks
+from ocr_worker.engines.embedded.reading.confidence import is_speck, remove_specks, warnings_for
 
 BOX = Box(0, 0, 400, 20)
 
@@ -36,6 +36,6 @@ def test_specks_are_no_text() -> None:
 def test_a_lone_chinese_sign_on_an_english_page_is_a_mark() -> None:
     """An arrow that was read as a sign is dropped; on a Chinese page, and in a text layer, signs are text."""
     english, sign = Line("The gauges rose in February instead of April, and then again in May", BOX), Line("日", BOX)
-    assert without_specks([english, sign]) == [english]
-    assert without_specks([Line("水位在二月上涨", BOX), sign])[1] == sign
-    assert without_specks([english, Line("日", BOX, own=True)])[1].text == "日"
+    assert remove_specks([english, sign]) == [english]
+    assert remove_specks([Line("水位在二月上涨", BOX), sign])[1] == sign
+    assert remove_specks([english, Line("日", BOX, is_from_text_layer=True)])[1].text == "日"

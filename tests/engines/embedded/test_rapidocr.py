@@ -19,7 +19,7 @@ def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
         models = Models()
     advice = "`RapidOCR._load_det_model` and where `TextDetector.__call__` reads `limit_side_len`"
     with contract("rapidocr", f"{name}.find_lines", advice):
-        assert models._reader._load_det_model() is models._reader._load_det_model()
+        assert models._ocr._load_det_model() is models._ocr._load_det_model()
         quads = models.find_lines(own_page, side=1280)
         assert len(models.find_lines(own_page, side=64)) < len(quads) / 2
         assert len(models.find_lines(own_page, side=1280)) == len(quads)

@@ -42,7 +42,7 @@ def test_authors_in_a_row_are_read_before_the_columns_below() -> None:
 def test_labels_and_their_values_are_read_row_by_row() -> None:
     """Boxes of one line each are no columns, though a gutter runs down between them."""
     boxes = [Box(x, y, x + 40, y + 10) for y in range(0, 100, 20) for x in (0, 100)]
-    assert reading_order(Layout(boxes, line=10)) == list(range(10))
+    assert reading_order(Layout(boxes, line_height=10)) == list(range(10))
 
 
 def test_one_box_across_the_gutter_does_not_mix_the_columns() -> None:
@@ -55,7 +55,7 @@ def test_last_lines_side_by_side_belong_to_their_columns() -> None:
     """Low boxes at the foot of two columns are no row: each is read at the end of its column."""
     boxes = [box(LEFT, 0, 400), box(RIGHT, 0, 400), Box(0, 405, 60, 415), Box(120, 405, 180, 415)]
     boxes += [box(LEFT, 425, 600), box(RIGHT, 425, 600)]
-    assert reading_order(Layout(boxes, line=10)) == [0, 2, 4, 1, 3, 5]
+    assert reading_order(Layout(boxes, line_height=10)) == [0, 2, 4, 1, 3, 5]
 
 
 def test_titles_side_by_side_stay_in_their_columns() -> None:
@@ -67,7 +67,7 @@ def test_titles_side_by_side_stay_in_their_columns() -> None:
 
 def test_columns_of_right_to_left_scripts_begin_on_the_right() -> None:
     """In Arabic the right column comes first."""
-    assert reading_order(Layout([box(LEFT, 0, 300), box(RIGHT, 0, 300)], right_to_left=True)) == [1, 0]
+    assert reading_order(Layout([box(LEFT, 0, 300), box(RIGHT, 0, 300)], is_right_to_left=True)) == [1, 0]
 
 
 coordinate = st.floats(0, 1000)
@@ -79,4 +79,4 @@ any_box = st.builds(
 @given(st.lists(any_box, max_size=25), st.booleans())
 def test_the_order_is_a_permutation(boxes: list[Box], right_to_left: bool) -> None:
     """Whatever lies over whatever, each box has exactly one place."""
-    assert sorted(reading_order(Layout(boxes, right_to_left=right_to_left))) == list(range(len(boxes)))
+    assert sorted(reading_order(Layout(boxes, is_right_to_left=right_to_left))) == list(range(len(boxes)))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnested
+from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnest
 from ocr_worker.engines.embedded.lines import Line
 
 coordinate = st.floats(0, 900)
@@ -67,14 +67,14 @@ def test_a_line_inside_a_paragraph_joins_it() -> None:
     """What the layout model left out of the middle of a text is read in its place."""
     lines = paragraph(100)
     around = Region("text", Box(100, 100, 800, 270), (*lines[:2], *lines[3:]))
-    (region,) = unnested([around, Region("text", lines[2].box, (lines[2],))])
+    (region,) = unnest([around, Region("text", lines[2].box, (lines[2],))])
     assert sorted(region.lines, key=lambda line: line.box.y0) == lines
 
 
 def test_a_title_inside_a_text_parts_it() -> None:
     """The text above the title is one region, the text below it another."""
     text, title = (*paragraph(100, 4), *paragraph(290, 4)), Line("Floods", Box(100, 240, 200, 262))
-    found = unnested([Region("text", Box(100, 100, 800, 400), text), Region("paragraph_title", title.box, (title,))])
+    found = unnest([Region("text", Box(100, 100, 800, 400), text), Region("paragraph_title", title.box, (title,))])
     ordered = sorted(found, key=lambda region: region.box.y0)
     assert [region.label for region in ordered] == ["text", "paragraph_title", "text"]
     assert [len(region.lines) for region in ordered] == [4, 1, 4]

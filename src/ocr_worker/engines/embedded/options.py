@@ -1,4 +1,7 @@
-"""Options of the embedded engine. Imports no engine library, so that requests can be checked without one."""
+"""Options of the embedded engine: what a request may set beside the options of all engines.
+
+This module imports no engine library, so that requests can be checked without one.
+"""
 
 from __future__ import annotations
 

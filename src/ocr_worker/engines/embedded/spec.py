@@ -1,4 +1,7 @@
-"""The declaration of the embedded engine."""
+"""The declaration of the embedded engine, as the registry finds it.
+
+`SPEC` is cheap to import. It loads no engine library before its builder's result is called on the engine's thread.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,19 @@ from ocr_worker.settings import Settings
 
 
 def _builder(settings: Settings) -> Callable[[], Engine[EmbeddedOptions]]:
+    """Return the function that builds a replica's engine."""
     from ocr_worker.engines.embedded.engine import create
 
     return create
 
 
 def _wants_text_layer(options: EmbeddedOptions) -> bool:
+    """Return whether the engine uses the text layers of PDF pages."""
     return options.text_layer == "auto"
 
 
 def _diagnose(settings: Settings) -> Diagnosis:
+    """Return what to install if RapidOCR is missing."""
     return Diagnosis(remedies=[] if installed_version("rapidocr") else [not_installed_message("RapidOCR", "embedded")])
 
 

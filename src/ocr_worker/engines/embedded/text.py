@@ -1,4 +1,8 @@
-"""Paragraphs from lines: where one ends, what a hyphen at a line's end was, which way a line runs. Pure."""
+"""Paragraphs from lines.
+
+`paragraphs` decides where a paragraph or a list item begins, and `joined` what a hyphen at the end of a line means.
+Text of scripts that run from right to left is mirrored first, so that the same rules apply. All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from dataclasses import replace
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _LIST_ITEM = re.compile(r"([•●▪■◦‣·*–—-]|\(?(\d{1,3}|[a-zA-Z])[.)])\s+\S")
 _BULLET = re.compile(r"[•●▪■◦‣·]\s*")
@@ -17,27 +22,27 @@ _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"'
 
 
 def paragraphs(lines: Sequence[Line]) -> list[str]:
-    """The lines' text as paragraphs and list items, in reading order, lines joined and hyphenation undone."""
+    """Return the lines' text as paragraphs and list items, in reading order, joined and without hyphenation."""
     if not lines:
         return []
     if is_right_to_left("".join(line.text for line in lines)):
-        # Seen in a mirror such text has its margins and its first words where ours has.
+        # A mirror image of such text has its margins and its first words where left-to-right text has them.
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
-    whole, height = bounds(line.box for line in lines), line_height(lines)
-    found: list[str] = []
+    box, height = bounds(line.box for line in lines), line_height(lines)
+    texts: list[str] = []
     above: list[Line] | None = None
     for row in rows(lines):
         text = " ".join(line.text for line in row)
-        if above is None or _LIST_ITEM.match(text) or _begins(above, row, whole.x0, whole.x1, height):
-            found.append(text)
+        if above is None or _LIST_ITEM.match(text) or _begins_paragraph(above, row, box, height):
+            texts.append(text)
         else:
-            found[-1] = joined(found[-1], text)
+            texts[-1] = joined(texts[-1], text)
         above = row
-    return [_BULLET.sub("- ", text, count=1) if _BULLET.match(text) else text for text in found]
+    return [_BULLET.sub("- ", text, count=1) if _BULLET.match(text) else text for text in texts]
 
 
 def row_text(row: Sequence[Line]) -> str:
-    """The text of lines that stand beside one another; those of right-to-left scripts from the right."""
+    """Return the text of lines that are beside one another; right-to-left scripts begin at the right."""
     texts = [line.text for line in row]
     if is_right_to_left("".join(texts)):
         texts.reverse()
@@ -49,7 +54,7 @@ def _mirrored(box: Box) -> Box:
 
 
 def joined(above: str, below: str) -> str:
-    """Two lines of a paragraph as one: a hyphen that only broke the word is gone, and Chinese gets no space."""
+    """Return two lines of a paragraph as one: without the hyphen of a broken word, and without a space in Chinese."""
     if len(above) > 1 and above[-1] in "-\u2010\u00ad" and above[-2].isalpha() and below[:1].islower():
         return above[:-1] + below
     if len(above) > 1 and above[-1] == "-" and above[-2].isalnum() and below[:1].isalnum():
@@ -60,7 +65,7 @@ def joined(above: str, below: str) -> str:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether most of its letters are of a script that runs from right to left."""
+    """Return whether most letters of the text are of a script that runs from right to left."""
     kinds = [unicodedata.bidirectional(character) for character in text]
     return sum(kind in ("R", "AL") for kind in kinds) > sum(kind == "L" for kind in kinds)
 
@@ -70,17 +75,22 @@ def _is_written_solid(character: str) -> bool:
     return is_wide(character) and not "\uac00" <= character <= "\ud7a3"
 
 
-def _begins(above: Sequence[Line], row: Sequence[Line], left: float, right: float, height: float) -> bool:
-    """Whether a paragraph begins with `row`: more white above it, an indent, or a line above that ended early."""
+def _begins_paragraph(above: Sequence[Line], row: Sequence[Line], box: Box, height: float) -> bool:
+    """Return whether a paragraph begins with `row`: after white, at an indent, or below a row that ends early.
+
+    above: the row above. box: of all the text. height: of a line, in pixels.
+    """
     upper, lower = bounds(line.box for line in above), bounds(line.box for line in row)
-    if lower.y0 - upper.y1 > 0.9 * height:
+    if lower.y0 - upper.y1 > THRESHOLDS.paragraph_gap * height:
         return True
-    indented = lower.x0 - max(left, upper.x0) > 0.8 * height and right - lower.x1 < 0.3 * (right - left)
-    if indented and upper.x0 - left < 0.5 * height:
+    is_indented = lower.x0 - max(box.x0, upper.x0) > THRESHOLDS.indent * height
+    is_full = box.x1 - lower.x1 < THRESHOLDS.max_indented_end * (box.x1 - box.x0)
+    if is_indented and is_full and upper.x0 - box.x0 < THRESHOLDS.at_margin * height:
         return True
-    # The word would have fitted into the line above, had it been of the same paragraph.
+    # The first word would have fitted into the row above if both belonged to the same paragraph.
     words = row[0].words
-    first = words[0].box.width if words else lower.width * len(row[0].text.split()[0]) / len(row[0].text)
-    ended = above[-1].text.endswith(_SENTENCE_END)
-    room = max(2 * first, (0.2 if ended else 0.4) * (right - left))
-    return right - upper.x1 > room and lower.x0 - left < 0.5 * height
+    first_width = words[0].box.width if words else lower.width * len(row[0].text.split()[0]) / len(row[0].text)
+    ends_sentence = above[-1].text.endswith(_SENTENCE_END)
+    share = THRESHOLDS.room_after_sentence if ends_sentence else THRESHOLDS.room_in_sentence
+    room = max(THRESHOLDS.words_of_room * first_width, share * (box.x1 - box.x0))
+    return box.x1 - upper.x1 > room and lower.x0 - box.x0 < THRESHOLDS.at_margin * height

@@ -1,7 +1,8 @@
-"""Columns of prose: the white gutters between them, and text cut where it lies on both sides of one. Pure.
+"""Columns of prose: the gutters between them, and text that is cut at a gutter.
 
 Gutters are found from the lines, as maximal white strips with lines on both sides (after Breuel's white-space covers,
-2002): a layout model's boxes now and then hold two columns, or half of one.
+2002), because a layout model's boxes sometimes contain two columns or half of one. `holds_columns` uses the same
+gutters to recognize prose that was detected as a table. All functions are pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
@@ -15,41 +16,36 @@ from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.rules import Rules
+from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.lines import Line, line_height
 
 Edges = NDArray[np.float64]  # [n, 4]: the lines' boxes
 
-MIN_WIDTH = 0.15  # of a gutter, in line heights; outlines of lines that were found on a picture nearly touch there
-MIN_LINES = 4  # on each side of it
-MIN_MEASURE = 5.0  # width of a column, in line heights: less is a list's numbers or a table's column
-# Rules that part a table's rows; lines of a text, words on each, and the share of them that stand beside a gutter.
-MAX_RULES, MIN_TEXT, MIN_WORDS, MOSTLY = 3, 24, 3.0, 0.85
-MIN_FILL = 0.6  # of a column's width, by its usual line: prose fills its column, labels and cells do not
-
 
 @dataclass(frozen=True, slots=True)
-class _Strip:
-    """A white strip that may become a gutter, with the lines that stand right beside it."""
+class _GutterCandidate:
+    """A white strip that may become a gutter, with the indices of the lines right beside it."""
 
     box: Box
     left: frozenset[int]
     right: frozenset[int]
 
 
-def gutters(lines: Sequence[Line]) -> list[Box]:
-    """White strips between columns of prose, each as high as the lines beside it; from left to right."""
-    return sorted((strip.box for strip in _strips(lines)), key=lambda box: box.x0)
+def find_column_gutters(lines: Sequence[Line]) -> list[Box]:
+    """Return the white strips between columns of prose, each as high as the lines beside it, from left to right."""
+    return sorted((candidate.box for candidate in _find_strips(lines)), key=lambda box: box.x0)
 
 
-def _strips(lines: Sequence[Line]) -> list[_Strip]:
-    narrowest = MIN_WIDTH * line_height(lines)
+def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
+    """Return the white strips with prose on both sides: gaps between lines, joined from top to bottom."""
+    min_width = THRESHOLDS.min_gutter_width * line_height(lines)
     edges = np.asarray([line.box for line in lines], np.float64).reshape(-1, 4)
-    strips: list[_Strip] = []
-    for gap in sorted(_gaps(edges, narrowest), key=lambda strip: strip.box.y0):
+    strips: list[_GutterCandidate] = []
+    for gap in sorted(_find_gaps(edges, min_width), key=lambda strip: strip.box.y0):
         for i, strip in enumerate(strips):
-            joined = _joined(strip, gap)
-            if joined.box.width >= narrowest and not _crossed(joined.box, edges):
-                strips[i] = joined
+            merged = _merge(strip, gap)
+            if merged.box.width >= min_width and not _is_crossed(merged.box, edges):
+                strips[i] = merged
                 break
         else:
             strips.append(gap)
@@ -57,23 +53,26 @@ def _strips(lines: Sequence[Line]) -> list[_Strip]:
 
 
 def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
-    """Whether columns of prose stand in this box, perhaps in a frame, and no table: no rules part rows, no labels."""
+    """Return whether the box contains columns of prose, perhaps in a frame, and no table.
+
+    A table has rules between its rows, or labels of few words.
+    """
     inside = [line for line in lines if box.contains(line.box.center)]
     words = sum(len(line.text.split()) for line in inside)
-    if len(inside) < MIN_TEXT or words < MIN_WORDS * len(inside):
+    if len(inside) < THRESHOLDS.min_framed_lines or words < THRESHOLDS.min_words_per_line * len(inside):
         return False
-    found = _strips(inside)
-    across = [rule for rule in rules.across if any(_parts(rule, strip.box) for strip in found)]
-    beside = frozenset[int]().union(*(strip.left | strip.right for strip in found))
-    return len(across) < MAX_RULES and len(beside) > MOSTLY * len(inside)
+    strips = _find_strips(inside)
+    row_rules = [rule for rule in rules.across if any(_crosses_gutter(rule, strip.box) for strip in strips)]
+    beside = frozenset[int]().union(*(strip.left | strip.right for strip in strips))
+    return len(row_rules) < THRESHOLDS.max_row_rules and len(beside) > THRESHOLDS.beside_gutters * len(inside)
 
 
-def _parts(rule: Box, gutter: Box) -> bool:
+def _crosses_gutter(rule: Box, gutter: Box) -> bool:
     return rule.x0 < gutter.center[0] < rule.x1 and gutter.y0 < rule.center[1] < gutter.y1
 
 
-def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
-    """The lines above the gutter, on its left, on its right and below it; empty parts are left out."""
+def split_by_gutter(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
+    """Return the lines above the gutter, on its left, on its right and below it, without empty groups."""
     parts: list[list[Line]] = [[], [], [], []]
     middle = gutter.center[0]
     for line in lines:
@@ -85,39 +84,44 @@ def split_at(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
     return [part for part in parts if part]
 
 
-def _gaps(edges: Edges, narrowest: float) -> list[_Strip]:
-    """The white between each line and its next neighbours on the right."""
+def _find_gaps(edges: Edges, min_width: float) -> list[_GutterCandidate]:
+    """Return the white between each line and its next neighbors at the right."""
     x0, y0, x1, y1 = edges.T
-    high = y1 - y0
-    level = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0) > 0.3 * np.minimum(high[:, None], high)
-    beside = level & (x0 >= x1[:, None])
-    found = []
-    for i in np.flatnonzero(beside.any(axis=1)):
-        near = np.flatnonzero(beside[i])
-        near = near[(x0[near] - x1[i] >= narrowest) & (x0[near] < x0[near].min() + 2 * high[i])]
-        for j in near:
+    height = y1 - y0
+    shared = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
+    is_level = shared > THRESHOLDS.beside_overlap * np.minimum(height[:, None], height)
+    is_right = is_level & (x0 >= x1[:, None])
+    gaps = []
+    for i in np.flatnonzero(is_right.any(axis=1)):
+        right = np.flatnonzero(is_right[i])
+        reach = x0[right].min() + THRESHOLDS.next_neighbors * height[i]
+        right = right[(x0[right] - x1[i] >= min_width) & (x0[right] < reach)]
+        for j in right:
             box = Box(x1[i], min(y0[i], y0[j]), x0[j], max(y1[i], y1[j]))
-            found.append(_Strip(Box(*map(float, box)), frozenset([i]), frozenset([j])))
-    return found
+            gaps.append(_GutterCandidate(Box(*map(float, box)), frozenset([i]), frozenset([j])))
+    return gaps
 
 
-def _joined(a: _Strip, b: _Strip) -> _Strip:
+def _merge(a: _GutterCandidate, b: _GutterCandidate) -> _GutterCandidate:
+    """Return the strip that is as high as both together, and as wide as what they share."""
     box = Box(max(a.box.x0, b.box.x0), min(a.box.y0, b.box.y0), min(a.box.x1, b.box.x1), max(a.box.y1, b.box.y1))
-    return _Strip(box, a.left | b.left, a.right | b.right)
+    return _GutterCandidate(box, a.left | b.left, a.right | b.right)
 
 
-def _crossed(strip: Box, edges: Edges) -> bool:
+def _is_crossed(strip: Box, edges: Edges) -> bool:
+    """Return whether a line crosses the strip. edges: boxes of the lines, [n, 4]."""
     x0, y0, x1, y1 = edges.T
-    across = np.minimum(x1, strip.x1) - np.maximum(x0, strip.x0) > 0.2 * strip.width
-    level = np.minimum(y1, strip.y1) - np.maximum(y0, strip.y0) > 0.3 * (y1 - y0)
-    return bool((across & level).any())
+    is_across = np.minimum(x1, strip.x1) - np.maximum(x0, strip.x0) > THRESHOLDS.crossing_width * strip.width
+    is_level = np.minimum(y1, strip.y1) - np.maximum(y0, strip.y0) > THRESHOLDS.crossing_height * (y1 - y0)
+    return bool((is_across & is_level).any())
 
 
-def _is_prose(side: frozenset[int], lines: Sequence[Line]) -> bool:
-    """Whether these lines are long, and about as long as one another, as the lines of a paragraph are."""
-    own = [lines[i] for i in side]
-    if len(own) < MIN_LINES:
+def _is_prose(indices: frozenset[int], lines: Sequence[Line]) -> bool:
+    """Return whether these lines are long and of similar length, as the lines of a paragraph are."""
+    side = [lines[i] for i in indices]
+    if len(side) < THRESHOLDS.min_gutter_lines:
         return False
-    widths = [line.box.width for line in own]
+    widths = [line.box.width for line in side]
     usual = median(widths)
-    return usual >= MIN_MEASURE * line_height(own) and usual >= MIN_FILL * max(widths)
+    is_wide = usual >= THRESHOLDS.min_column_width * line_height(side)
+    return is_wide and usual >= THRESHOLDS.min_column_fill * max(widths)

@@ -1,7 +1,8 @@
-"""The order people read regions in: bands from top to bottom, columns inside them. Pure.
+"""The order in which people read regions: bands from top to bottom, and columns inside them.
 
-An XY-cut (Nagy and Seth, 1984) that keeps columns whole: horizontal bands are joined as long as one gutter runs
-through them, so that white lines which happen to lie side by side in two columns do not cut across them.
+This is an XY-cut (Nagy and Seth, 1984) that keeps columns complete. Horizontal bands are joined as long as one gutter
+runs through them. White lines that happen to be level in two columns therefore do not cut the columns. `reading_order`
+sees boxes only, not texts. All functions are pure.
 """
 
 from __future__ import annotations
@@ -11,68 +12,67 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap
-
-# Boxes of neighbours may touch or lie over one another by this share of the smaller side.
-TOLERANCE = 0.15
-# Boxes in a row, unlike columns, are low and far apart; shares of the height and width of all text.
-ROW_HEIGHT, ROW_GAP = 0.08, 0.08
-# A column has a box of more lines than this: labels and their values, each of one line, are read row by row.
-COLUMN_LINES = 2.0
+from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is to be ordered. heads: the boxes that belong to what comes after them, as titles do.
+    """The boxes to be ordered, and what decides their order.
 
-    right_to_left: of columns, as in Arabic. line: the usual height of a line; boxes of one line each make no columns.
+    heads: indices of boxes that belong to what follows them, as titles do. is_right_to_left: columns begin at the
+    right, as in Arabic. line_height: median height of a line in pixels; boxes of one line each form no columns.
     """
 
     boxes: Sequence[Box]
     heads: Set[int] = frozenset()
-    right_to_left: bool = False
-    line: float = 0.0
+    is_right_to_left: bool = False
+    line_height: float = 0.0
 
 
 def reading_order(layout: Layout) -> list[int]:
-    """The boxes' indices in reading order."""
-    shrunk = replace(layout, boxes=[_shrunk(box) for box in layout.boxes])
-    return _ordered(list(range(len(layout.boxes))), shrunk)
+    """Return the indices of the boxes in reading order."""
+    tolerant = replace(layout, boxes=[_shrink(box) for box in layout.boxes])
+    return _order(list(range(len(layout.boxes))), tolerant)
 
 
-def _ordered(indices: list[int], layout: Layout) -> list[int]:
+def _order(indices: list[int], layout: Layout) -> list[int]:
+    """Return the indices in reading order, cut into runs of bands, then into columns, and so on."""
     if len(indices) < 2:
         return indices
     boxes = layout.boxes
-    runs = _runs(_parts(indices, boxes, axis=1), layout)
+    runs = _join_bands(_split(indices, boxes, axis=1), layout)
     if len(runs) > 1:
-        return [i for run in runs for i in _ordered(run, layout)]
-    columns = _parts(indices, boxes, axis=0)
+        return [i for run in runs for i in _order(run, layout)]
+    columns = _split(indices, boxes, axis=0)
     if len(columns) > 1:
-        if layout.right_to_left:
+        if layout.is_right_to_left:
             columns.reverse()
-        return [i for column in columns for i in _ordered(column, layout)]
+        return [i for column in columns for i in _order(column, layout)]
     for i in sorted(indices, key=lambda i: boxes[i].area):
         rest = [other for other in indices if other != i]
-        if len(_parts(rest, boxes, axis=0)) > 1 or len(_parts(rest, boxes, axis=1)) > 1:
-            return _inserted(i, _ordered(rest, layout), boxes)
-    side = -1 if layout.right_to_left else 1
+        if len(_split(rest, boxes, axis=0)) > 1 or len(_split(rest, boxes, axis=1)) > 1:
+            return _insert(i, _order(rest, layout), boxes)
+    side = -1 if layout.is_right_to_left else 1
     return sorted(indices, key=lambda i: (boxes[i].y0, side * boxes[i].x0))
 
 
-def _inserted(i: int, ordered: list[int], boxes: Sequence[Box]) -> list[int]:
-    """The order with a box that lay across the others' gutters: before the first that it stands above."""
+def _insert(i: int, order: list[int], boxes: Sequence[Box]) -> list[int]:
+    """Return the order with box `i`, which crosses the others' gutters, before the first box below it."""
     box = boxes[i]
     below = (
-        at
-        for at, other in enumerate(ordered)
+        position
+        for position, other in enumerate(order)
         if x_overlap(box, boxes[other]) > 0 and boxes[other].center[1] > box.center[1]
     )
-    at = next(below, len(ordered))
-    return [*ordered[:at], i, *ordered[at:]]
+    position = next(below, len(order))
+    return [*order[:position], i, *order[position:]]
 
 
-def _parts(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list[int]]:
-    """The boxes, cut wherever a straight line passes between them; axis 0: side by side, 1: one above the other."""
+def _split(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list[int]]:
+    """Return the boxes in groups between which a straight line passes.
+
+    axis: 0 for groups side by side, 1 for groups one above the other.
+    """
     parts: list[list[int]] = []
     edge = float("-inf")
     for i in sorted(indices, key=lambda i: boxes[i][axis]):
@@ -83,52 +83,59 @@ def _parts(indices: Sequence[int], boxes: Sequence[Box], axis: int) -> list[list
     return parts
 
 
-def _runs(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
-    """Bands that follow one another and share a gutter, joined; a run of one column's bands stays apart."""
+def _join_bands(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
+    """Return runs of consecutive bands that share a gutter; the bands of a single column are not joined."""
     boxes, heads = layout.boxes, layout.heads
     runs: list[list[list[int]]] = []
     for band in bands:
         above = [i for row in runs[-1] for i in row] if runs else []
-        after_row = len(runs) > 0 and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
-        # Below columns of text low boxes side by side are their last lines, not a row by itself.
-        alone = after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
-        if runs and not alone and _share_gutter(above, band, layout):
+        is_after_row = len(runs) > 0 and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
+        # Below columns of text, low boxes side by side are the columns' last lines and no separate row.
+        is_separate = is_after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
+        if runs and not is_separate and _share_gutter(above, band, layout):
             runs[-1].append(band)
         else:
-            # A title at the foot of columns heads what comes below them.
-            led = [runs[-1].pop()] if runs and len(runs[-1]) > 1 and heads >= set(runs[-1][-1]) else []
-            runs.append([*led, band])
+            # A title at the foot of columns belongs to what follows below them.
+            title = [runs[-1].pop()] if runs and len(runs[-1]) > 1 and heads >= set(runs[-1][-1]) else []
+            runs.append([*title, band])
     return [[i for band in run for i in band] for run in runs]
 
 
 def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:
-    """Whether the band is a few low boxes in a line, far apart, like authors under a title: no columns that go on."""
+    """Return whether the band is a few low boxes in a line, far apart, like the authors below a title.
+
+    Such boxes are no columns that continue below.
+    """
     if len(band) < 2 or not heads.isdisjoint(band):
         return False
     page = bounds(boxes)
     row = sorted((boxes[i] for i in band), key=lambda box: box.x0)
     height = max(box.height for box in row)
-    level = all(abs(box.y0 - row[0].y0) + abs(box.y1 - row[0].y1) < 0.3 * height for box in row)
-    apart = all(right.x0 - left.x1 > ROW_GAP * page.width for left, right in pairwise(row))
-    return level and apart and height < ROW_HEIGHT * page.height
+    limit = THRESHOLDS.row_level * height
+    is_level = all(abs(box.y0 - row[0].y0) + abs(box.y1 - row[0].y1) < limit for box in row)
+    is_spaced = all(right.x0 - left.x1 > THRESHOLDS.min_row_gap * page.width for left, right in pairwise(row))
+    return is_level and is_spaced and height < THRESHOLDS.max_row_height * page.height
 
 
 def _share_gutter(above: Sequence[int], below: Sequence[int], layout: Layout) -> bool:
-    """Whether both together fall into columns of text, and at least one of them does so by itself."""
+    """Return whether both bands together form columns of text, and at least one of them does so alone."""
     boxes = layout.boxes
     if not _are_columns([*above, *below], layout):
         return False
-    # Else it is a box on the left and another further right below it: steps, not columns.
-    return max(len(_parts(above, boxes, axis=0)), len(_parts(below, boxes, axis=0))) > 1
+    # Otherwise a box is at the left and another farther right below it: these are steps, not columns.
+    return max(len(_split(above, boxes, axis=0)), len(_split(below, boxes, axis=0))) > 1
 
 
 def _are_columns(indices: Sequence[int], layout: Layout) -> bool:
-    """Whether these fall into columns, two of which have text of some lines."""
+    """Return whether these boxes form columns, at least two of which have text of several lines."""
     boxes = layout.boxes
-    parts = _parts(indices, boxes, axis=0)
-    return sum(any(boxes[i].height > COLUMN_LINES * layout.line for i in part) for part in parts) > 1
+    parts = _split(indices, boxes, axis=0)
+    min_height = THRESHOLDS.min_column_lines * layout.line_height
+    return sum(any(boxes[i].height > min_height for i in part) for part in parts) > 1
 
 
-def _shrunk(box: Box) -> Box:
-    dx, dy = TOLERANCE * min(box.width, 40), TOLERANCE * min(box.height, 40)
+def _shrink(box: Box) -> Box:
+    """Return the box without the margin by which neighbors may touch or overlap."""
+    share, side = THRESHOLDS.box_tolerance, THRESHOLDS.max_tolerant_side
+    dx, dy = share * min(box.width, side), share * min(box.height, side)
     return Box(box.x0 + dx, box.y0 + dy, box.x1 - dx, box.y1 - dy)

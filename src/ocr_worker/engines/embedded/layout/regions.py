@@ -1,4 +1,10 @@
-"""Regions: what the layout model saw, filled with the lines that were read. Every line ends in exactly one. Pure."""
+"""Regions: the layout model's detections, filled with the lines of the page.
+
+`fill_regions` puts every line into exactly one region. It drops doubles among the detections, adopts lines at the edge
+of a text, cuts prose at the gutters of `columns`, and separates titles and the labels of forms. `group_captions` keeps
+figures and their captions together for the reading order. Tables are corrected before, in `tables/`, and page furniture
+is labeled after, in `furniture/`. All functions are pure; lengths are in pixels of the page.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
-from ocr_worker.engines.embedded.layout.columns import gutters, split_at
+from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
+from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
-# The layout model's words (CDLA's) in PaddleOCR-VL's. A table's title is a figure's title there.
+# PaddleOCR-VL's label for each label of the layout model (CDLA's). A table's title is a figure's title there.
 LABELS = {
     "text": "text",
     "title": "paragraph_title",
@@ -23,21 +30,18 @@ LABELS = {
     "reference": "reference_content",
     "equation": "display_formula",
 }
-# A title begins with a capital, perhaps after its number, has few words, and ends without a stop.
+# A title begins with a capital, perhaps after its number, has at most eight words, and ends without a stop.
 TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
 CAPTIONED = ("image", "table")
 PROSE = ("text", "reference_content", "paragraph_title")
-# What counts as picture with some words in it, not as text that the model took for a picture: at most this share of
-# its area; and where it holds some lines, the model's certainty, and fewer words a line than sentences have, or, where
-# it holds most of the page's lines, than a chart's axes have.
-MAX_TEXT_IN_FIGURE = 0.3
-MIN_WRITTEN, SURE_PICTURE, SENTENCES = 5, 0.6, 3.0
-MOST, LABELS_ONLY = 0.6, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A region as the layout model sees it; `label` is one of PaddleOCR-VL's words."""
+    """A region as the layout model detected it.
+
+    label: one of PaddleOCR-VL's labels. score: the model's certainty, 0 to 1.
+    """
 
     label: str
     box: Box
@@ -46,7 +50,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the page that is read as one; `label` is one of PaddleOCR-VL's words."""
+    """A part of the page that is read as a unit; `label` is one of PaddleOCR-VL's labels."""
 
     label: str
     box: Box
@@ -54,193 +58,215 @@ class Region:
 
 
 def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list[Region]:
-    """Regions that hold each line once: the detections with the lines they cover, and what is left over by itself.
+    """Return regions that contain each line once: the detections with their lines, and groups of the other lines.
 
-    Of detections that lie over one another the more certain counts. A figure that is text is no figure.
+    Of detections that overlap, the most certain is used. A detected figure that is text is dropped.
     """
-    kept = _without_doubles(detections)
-    kept = [seen for seen in kept if seen.label != "image" or _is_picture(seen, lines)]
+    kept = _drop_doubles(detections)
+    kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
     members: list[list[Line]] = [[] for _ in kept]
-    left: list[Line] = []
+    leftover: list[Line] = []
+    digits = THRESHOLDS.share_digits
     for line in lines:
-        shares = [covered(line.box, seen.box) for seen in kept]
-        best = max(range(len(kept)), key=lambda i: (round(shares[i], 1), -kept[i].box.area), default=None)
-        (left if best is None or shares[best] < 0.5 else members[best]).append(line)
-    left = _adopt(left, kept, members)
-    regions = [_region(seen, own) for seen, own in zip(kept, members, strict=True) if own or seen.label == "image"]
-    loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(left)]
+        shares = [covered(line.box, detection.box) for detection in kept]
+        best = max(range(len(kept)), key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
+        (leftover if best is None or shares[best] < THRESHOLDS.line_in_region else members[best]).append(line)
+    leftover = _adopt(leftover, kept, members)
+    regions = [
+        _region(detection, content)
+        for detection, content in zip(kept, members, strict=True)
+        if content or detection.label == "image"
+    ]
+    loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
-    columns = split_columns([*regions, *loose], gutters(prose))
-    titled = [part for region in unnested(columns) for part in split_title(region)]
+    columns = split_columns([*regions, *loose], find_column_gutters(prose))
+    titled = [part for region in unnest(columns) for part in split_title(region)]
     return [part for region in titled for part in split_labels(region, titled)]
 
 
 def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
-    """Lines that stand close under one another in one size, together."""
+    """Return the lines in groups: lines of similar height that are close below one another."""
     groups: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.box.y0):
-        near = [group for group in groups if any(_continues(other, line) for other in group)]
+        near = [group for group in groups if any(_are_neighbors(other, line) for other in group)]
         groups = [group for group in groups if group not in near]
         groups.append([member for group in near for member in group] + [line])
     return groups
 
 
-def split_columns(regions: Iterable[Region], between: Iterable[Box]) -> list[Region]:
-    """The regions, those of prose cut where they lie on both sides of a gutter."""
+def split_columns(regions: Iterable[Region], gutters: Iterable[Box]) -> list[Region]:
+    """Return the regions, prose cut where it is on both sides of a gutter."""
     parts = list(regions)
-    for gutter in between:
+    for gutter in gutters:
         parts = [part for region in parts for part in _cut(region, gutter)]
     return parts
 
 
 def _cut(region: Region, gutter: Box) -> list[Region]:
     box = region.box
-    crossed = box.x0 < gutter.x0 and gutter.x1 < box.x1 and y_overlap(box, gutter) > 0
-    if region.label not in PROSE or not crossed:
+    is_crossed = box.x0 < gutter.x0 and gutter.x1 < box.x1 and y_overlap(box, gutter) > 0
+    if region.label not in PROSE or not is_crossed:
         return [region]
-    groups = [group for part in split_at(region.lines, gutter) for group in group_lines(part)]
+    groups = [group for part in split_by_gutter(region.lines, gutter) for group in group_lines(part)]
     return [Region(region.label, bounds(line.box for line in group), tuple(group)) for group in groups]
 
 
-def unnested(regions: Sequence[Region]) -> list[Region]:
-    """The regions, none of text inside another: such text joins the other, and a title parts it."""
+def unnest(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions without any inside a text: an inner text joins the outer one, and a title divides it."""
     kept: list[Region] = []
     for region in sorted(regions, key=lambda region: -region.box.area):
-        around = next((i for i, other in enumerate(kept) if _holds(other, region)), None)
-        if around is None:
+        outer = next((i for i, other in enumerate(kept) if _contains(other, region)), None)
+        if outer is None:
             kept.append(region)
         elif region.label == "text":
-            lines = kept[around].lines + region.lines
-            kept[around] = replace(kept[around], lines=lines, box=bounds(line.box for line in lines))
+            lines = kept[outer].lines + region.lines
+            kept[outer] = replace(kept[outer], lines=lines, box=bounds(line.box for line in lines))
         else:
-            kept[around : around + 1] = _parted(kept[around], region.box.center[1])
+            kept[outer : outer + 1] = _divide(kept[outer], region.box.center[1])
             kept.append(region)
     return kept
 
 
-def _holds(outer: Region, inner: Region) -> bool:
-    prose = outer.label in ("text", "reference_content") and inner.label in PROSE
-    return prose and len(outer.lines) > 1 and covered(inner.box, outer.box) > 0.7
+def _contains(outer: Region, inner: Region) -> bool:
+    is_prose = outer.label in ("text", "reference_content") and inner.label in PROSE
+    return is_prose and len(outer.lines) > 1 and covered(inner.box, outer.box) > THRESHOLDS.nested_region
 
 
-def _parted(region: Region, y: float) -> list[Region]:
-    parts = ([line for line in region.lines if (line.box.center[1] < y) is above] for above in (True, False))
+def _divide(region: Region, y: float) -> list[Region]:
+    """Return the region's lines above `y` and below it, each as a region."""
+    parts = ([line for line in region.lines if (line.box.center[1] < y) is is_above] for is_above in (True, False))
     return [replace(region, lines=tuple(part), box=bounds(line.box for line in part)) for part in parts if part]
 
 
-def with_captions(regions: Sequence[Region]) -> list[list[Region]]:
-    """Each region by itself, but figures and tables together with the captions next to them, from top to bottom."""
+def group_captions(regions: Sequence[Region]) -> list[list[Region]]:
+    """Return units of regions: figures and tables with the captions next to them, all other regions alone.
+
+    The regions of a unit are sorted from top to bottom.
+    """
     units = [[region] for region in regions if region.label != "figure_title"]
     for caption in (region for region in regions if region.label == "figure_title"):
-        near = min(
-            (unit for unit in units if any(_captioned(region, caption) for region in unit)),
+        nearest = min(
+            (unit for unit in units if any(_is_caption(caption, region) for region in unit)),
             key=lambda unit: min(-y_overlap(region.box, caption.box) for region in unit if region.label in CAPTIONED),
             default=None,
         )
-        if near is None:
+        if nearest is None:
             units.append([caption])
         else:
-            near.append(caption)
+            nearest.append(caption)
     return [sorted(unit, key=lambda region: region.box.y0) for unit in units]
 
 
-def _captioned(region: Region, caption: Region) -> bool:
-    """Whether the caption stands close above or below the figure or table."""
+def _is_caption(caption: Region, region: Region) -> bool:
+    """Return whether the caption is close above or below the region, and the region is a figure or table."""
     height = line_height(caption.lines)
+    min_shared = THRESHOLDS.caption_overlap * min(region.box.width, caption.box.width)
     return (
         region.label in CAPTIONED
-        and x_overlap(region.box, caption.box) > 0.5 * min(region.box.width, caption.box.width)
-        and -y_overlap(region.box, caption.box) < 2.5 * height
+        and x_overlap(region.box, caption.box) > min_shared
+        and -y_overlap(region.box, caption.box) < THRESHOLDS.max_caption_gap * height
     )
 
 
 def split_title(region: Region) -> list[Region]:
-    """The region's first line by itself, where it is a title over a paragraph: short, without a full stop."""
+    """Return the region's first line separately if it is a title over a paragraph: short, without a full stop."""
     stacked = rows(region.lines)
     if region.label != "text" or len(stacked) < 2 or len(stacked[0]) > 1:
         return [region]
-    (first,), second = stacked[0], stacked[1]
-    capitals = first.text.isupper() and len(first.text) > 3
-    short = first.box.x1 < region.box.x1 - 0.4 * region.box.width
-    full = bounds(line.box for line in second).x1 > region.box.x1 - 0.12 * region.box.width
-    if not short or not full or not (capitals or len(stacked) > 2) or not TITLE.fullmatch(first.text):
+    (first_line,), second_row = stacked[0], stacked[1]
+    is_capital = first_line.text.isupper() and len(first_line.text) >= THRESHOLDS.min_capitals
+    width = region.box.width
+    is_short = first_line.box.x1 < region.box.x1 - THRESHOLDS.title_room * width
+    is_full = bounds(line.box for line in second_row).x1 > region.box.x1 - THRESHOLDS.full_row_room * width
+    if not is_short or not is_full or not (is_capital or len(stacked) >= THRESHOLDS.min_title_rows):
+        return [region]
+    if not TITLE.fullmatch(first_line.text):
         return [region]
     rest = tuple(line for row in stacked[1:] for line in row)
     return [
-        Region("paragraph_title", first.box, (first,)),
+        Region("paragraph_title", first_line.box, (first_line,)),
         replace(region, box=bounds(line.box for line in rest), lines=rest),
     ]
 
 
 def split_labels(region: Region, others: Sequence[Region]) -> list[Region]:
-    """The region's lines one by one, where they are a form's labels: most have a value of one line beside them."""
+    """Return the region's lines one by one if they are labels of a form: most have a one-line value beside them."""
     if region.label != "text" or len(region.lines) < 2:
         return [region]
     values = [other.lines[0] for other in others if other.label == "text" and len(other.lines) == 1]
-    beside = sum(any(_is_value(line, value) for value in values) for line in region.lines)
-    if beside < 2 or beside < 0.5 * len(region.lines):
+    labels = sum(any(_is_value(line, value) for value in values) for line in region.lines)
+    if labels < THRESHOLDS.min_labels or labels < THRESHOLDS.labels_with_value * len(region.lines):
         return [region]
     return [replace(region, box=line.box, lines=(line,)) for line in region.lines]
 
 
 def _is_value(label: Line, value: Line) -> bool:
-    return value.box.x0 >= label.box.x1 and y_overlap(label.box, value.box) > 0.5 * label.box.height
+    """Return whether the value is level with the label and at its right."""
+    is_level = y_overlap(label.box, value.box) > THRESHOLDS.value_overlap * label.box.height
+    return value.box.x0 >= label.box.x1 and is_level
 
 
-def _without_doubles(detections: Iterable[Detection]) -> list[Detection]:
+def _drop_doubles(detections: Iterable[Detection]) -> list[Detection]:
+    """Return the detections without those that overlap a more certain one, the most certain first."""
     kept: list[Detection] = []
-    for seen in sorted(detections, key=lambda seen: -seen.score):
-        if all(max(covered(seen.box, other.box), covered(other.box, seen.box)) < 0.7 for other in kept):
-            kept.append(seen)
+    limit = THRESHOLDS.same_detection
+    for detection in sorted(detections, key=lambda detection: -detection.score):
+        box = detection.box
+        if all(max(covered(box, other.box), covered(other.box, box)) < limit for other in kept):
+            kept.append(detection)
         else:
-            kept = _settle(kept, seen)
+            kept = _resolve_double(kept, detection)
     return kept
 
 
-def _settle(kept: list[Detection], seen: Detection) -> list[Detection]:
-    """A detection that holds smaller ones of its own kind takes their place; any other double is dropped."""
-    inside = [other for other in kept if covered(other.box, seen.box) >= 0.7]
-    if inside and all(other.label == seen.label == "table" for other in inside):
-        return [other for other in kept if other not in inside] + [seen]
+def _resolve_double(kept: list[Detection], double: Detection) -> list[Detection]:
+    """Return the detections to keep: a table replaces the smaller tables inside it, any other double is dropped."""
+    inside = [other for other in kept if covered(other.box, double.box) >= THRESHOLDS.same_detection]
+    if inside and all(other.label == double.label == "table" for other in inside):
+        return [other for other in kept if other not in inside] + [double]
     return kept
 
 
-def _is_picture(seen: Detection, lines: Sequence[Line]) -> bool:
-    """Whether it is a picture with some words in it, as on a chart's axes, and not text with a picture behind it."""
-    inside = [line for line in lines if covered(line.box, seen.box) > 0.5]
-    if sum(line.box.area for line in inside) > MAX_TEXT_IN_FIGURE * seen.box.area:
+def _is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
+    """Return whether the figure is a picture with some words, as on a chart's axes, and not text."""
+    inside = [line for line in lines if covered(line.box, figure.box) > THRESHOLDS.line_in_figure]
+    if sum(line.box.area for line in inside) > THRESHOLDS.max_text_in_figure * figure.box.area:
         return False
-    if len(inside) < MIN_WRITTEN:
+    if len(inside) < THRESHOLDS.min_lines_to_doubt:
         return True
     words = sum(len(line.text.split()) for line in inside)
-    most = SENTENCES if len(inside) < MOST * len(lines) else LABELS_ONLY
-    return seen.score >= SURE_PICTURE and words < most * len(inside)
+    has_most_lines = len(inside) >= THRESHOLDS.most_lines * len(lines)
+    limit = THRESHOLDS.axis_words if has_most_lines else THRESHOLDS.sentence_words
+    return figure.score >= THRESHOLDS.certain_figure and words < limit * len(inside)
 
 
-def _adopt(left: Sequence[Line], seen: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
-    """Gives lines at the edge of a text to that text, whose box is often a little tight; returns the others."""
-    alone: list[Line] = []
-    for line in sorted(left, key=lambda line: line.box.y0):
-        near = [
-            own
-            for detection, own in zip(seen, members, strict=True)
-            if detection.label == "text" and any(_continues(other, line) for other in own)
+def _adopt(leftover: Sequence[Line], detections: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
+    """Add lines at the edge of a text to that text, whose box is often a little tight; return the other lines."""
+    others: list[Line] = []
+    for line in sorted(leftover, key=lambda line: line.box.y0):
+        texts = [
+            content
+            for detection, content in zip(detections, members, strict=True)
+            if detection.label == "text" and any(_are_neighbors(other, line) for other in content)
         ]
-        (near[0] if near else alone).append(line)
-    return alone
+        (texts[0] if texts else others).append(line)
+    return others
 
 
-def _continues(a: Line, b: Line) -> bool:
-    """Whether two lines look like neighbours in one paragraph: close, one above or beside the other, of one size."""
+def _are_neighbors(a: Line, b: Line) -> bool:
+    """Return whether two lines look like neighbors in a paragraph: close, of one size, stacked or side by side."""
     low, high = sorted((a.box.height, b.box.height))
-    if high > 1.5 * low or -y_overlap(a.box, b.box) > 0.7 * low:
+    shared_x, shared_y = x_overlap(a.box, b.box), y_overlap(a.box, b.box)
+    if high > THRESHOLDS.max_size_ratio * low or -shared_y > THRESHOLDS.max_line_gap * low:
         return False
-    if y_overlap(a.box, b.box) > 0.6 * low:
-        return -1.5 * low < x_overlap(a.box, b.box) < 0.5 * low
-    return x_overlap(a.box, b.box) > 0.5 * min(a.box.width, b.box.width) and y_overlap(a.box, b.box) < 0.5 * low
+    if shared_y > THRESHOLDS.same_row_overlap * low:
+        return -THRESHOLDS.max_row_distance * low < shared_x < THRESHOLDS.max_row_overlap * low
+    is_stacked = shared_x > THRESHOLDS.stacked_width * min(a.box.width, b.box.width)
+    return is_stacked and shared_y < THRESHOLDS.max_stacked_overlap * low
 
 
-def _region(seen: Detection, lines: Sequence[Line]) -> Region:
-    own = bounds(line.box for line in lines) if lines else seen.box
-    box = bounds((own, seen.box)) if seen.label in ("image", "table") else own
-    return Region(seen.label, box, tuple(lines))
+def _region(detection: Detection, lines: Sequence[Line]) -> Region:
+    """Return the region of the detection: as large as its lines, and a figure or table also as large as detected."""
+    text_box = bounds(line.box for line in lines) if lines else detection.box
+    box = bounds((text_box, detection.box)) if detection.label in ("image", "table") else text_box
+    return Region(detection.label, box, tuple(lines))

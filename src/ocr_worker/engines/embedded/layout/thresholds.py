@@ -1,0 +1,119 @@
+"""Thresholds of the layout, each with its meaning and its unit.
+
+This module is the list of what can be tuned in `layout/`. It has no logic: the other modules of the room read
+`THRESHOLDS`. A "line height" is the height of the line in question or the median height of the lines at hand, a
+"share" is between 0 and 1, and a "side" is the longer side of the page. The code does not record what single values
+were measured on. They were chosen on the pages of `bench/quality.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutThresholds:
+    """Numbers that decide where lines, columns, regions and rules begin and end."""
+
+    # Gutters between columns of prose (`columns`).
+    # Line heights of the narrowest gutter: outlines of lines that were found on an image nearly touch across it.
+    min_gutter_width: float = 0.15
+    min_gutter_lines: int = 4  # lines on each side of a gutter
+    min_column_width: float = 5.0  # line heights: a list's numbers or a table's column are narrower
+    min_column_fill: float = 0.6  # share of the widest line that the median line fills: labels and cells fill less
+    beside_overlap: float = 0.3  # share of the lower height: lines that share more are beside one another
+    next_neighbors: float = 2.0  # line heights behind the nearest line at the right, within which others are as near
+    crossing_width: float = 0.2  # share of a gutter's width: a line that covers more of it crosses the gutter
+    crossing_height: float = 0.3  # share of a line's height beside the gutter, from which the line can cross it
+    # Columns of prose in a box that was detected as a table (`columns`).
+    max_row_rules: int = 3  # rules across the gutters: so many separate the rows of a table
+    min_framed_lines: int = 24  # lines in the box
+    min_words_per_line: float = 3.0  # mean of the lines in the box: cells have fewer
+    beside_gutters: float = 0.85  # share of the lines that must be right beside a gutter
+
+    # Lines across a gutter (`gutters`).
+    min_word_gap: float = 0.55  # line heights between two words: spaces of justified text are narrower or not aligned
+    witness_distance: float = 6.0  # line heights up or down to the farthest line that counts as evidence
+    alignment: float = 0.6  # line heights within which the beginnings of a column's lines differ
+    min_part_width: float = 5.0  # line heights of each part of a cut line: the number of a list item is narrower
+    min_witnesses: int = 3  # other lines nearby that begin at the gutter
+    witnesses_per_crossing: float = 3.0  # such lines for each line that runs across the gutter
+    crossing_margin: float = 0.5  # line heights inside both ends of a line within which a gutter can cross it
+    gap_slack: float = 0.3  # line heights around a wide gap within which the gutter is in that gap
+
+    # Reading order (`reading_order`).
+    box_tolerance: float = 0.15  # share of a box's side by which neighbors may touch or overlap
+    max_tolerant_side: float = 40.0  # pixels of the side of which that share is taken, at most
+    # A row is a few low boxes far apart, unlike columns. Shares of the height and width of all text.
+    max_row_height: float = 0.08
+    min_row_gap: float = 0.08
+    row_level: float = 0.3  # share of the row's height by which the upper and lower edges of its boxes differ in sum
+    # Lines of the highest box of a column, above which it is one: labels and their values, each of one line, are read
+    # row by row.
+    min_column_lines: float = 2.0
+
+    # Regions and their lines (`regions`).
+    line_in_region: float = 0.5  # share of a line's area inside a region to which it belongs
+    share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
+    same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
+    nested_region: float = 0.7  # share of a region's area inside a text that makes it a part of the text
+    # A detected figure is a picture with some words, and not text that the model mistook for a picture.
+    line_in_figure: float = 0.5  # share of a line's area inside a figure whose words it counts among
+    max_text_in_figure: float = 0.3  # share of the figure's area covered by lines
+    min_lines_to_doubt: int = 5  # lines in the figure; with fewer it is always a picture
+    certain_figure: float = 0.6  # certainty of the layout model, below which a figure of so many lines is text
+    sentence_words: float = 3.0  # mean words per line of a figure's text: sentences have more
+    most_lines: float = 0.6  # share of the page's lines: a figure with more of them may only have `axis_words`
+    axis_words: float = 1.5  # mean words per line: the axes of a chart have fewer
+
+    # Neighbors in a paragraph (`regions`). Line heights of the lower line, unless another unit is named.
+    max_size_ratio: float = 1.5  # ratio of the heights of two lines
+    max_line_gap: float = 0.7  # white between a line and the next below it
+    same_row_overlap: float = 0.6  # vertical overlap: lines that share more are beside one another
+    max_row_overlap: float = 0.5  # horizontal overlap of lines beside one another
+    max_row_distance: float = 1.5  # white between lines beside one another
+    stacked_width: float = 0.5  # share of the narrower line's width that lines below one another have in common
+    max_stacked_overlap: float = 0.5  # vertical overlap of lines below one another
+
+    # Captions, titles and labels (`regions`).
+    caption_overlap: float = 0.5  # share of the narrower width that a caption and its figure have in common
+    max_caption_gap: float = 2.5  # line heights of white between a caption and its figure
+    min_capitals: int = 4  # characters of a first line in capitals, which is a title even over a single row
+    min_title_rows: int = 3  # rows of a region, with which its first line is a title without capitals
+    title_room: float = 0.4  # share of the region's width that a title leaves free at its right
+    full_row_room: float = 0.12  # share of the region's width free at the right of the full row below a title
+    min_labels: int = 2  # lines with a value beside them, in a form
+    labels_with_value: float = 0.5  # share of the lines with a value beside them
+    value_overlap: float = 0.5  # share of a label's height that its value has in common with it
+
+    # Rules on the page image (`rules`).
+    small_side: int = 1100  # pixels of the side of the reduced image for faint rules and fills
+    min_side: int = 12  # pixels of the page's shorter side: a smaller page has no room for a rule
+    ink_surroundings: float = 0.007  # share of the side around a pixel with whose mean it is compared
+    min_surroundings: int = 3  # pixels of that window
+    ink_step: int = 12  # gray values by which ink is darker than its surroundings
+    min_rule_length: float = 0.015  # share of the side
+    min_rule_pixels: int = 12  # pixels: no rule is shorter, however small the page
+    max_rule_thickness: float = 0.004  # share of the side
+    min_thickness_limit: int = 3  # pixels: lowest limit of the thickness
+    # Faint, dotted and broken rules are visible when the image is blurred along them; they are thin and isolated.
+    blur_length: float = 0.007  # share of the side
+    min_blur: int = 3  # pixels
+    faint_step: int = 7  # gray values by which such a rule is darker than its surroundings
+    faint_length: int = 3  # shortest such rule, in lengths of the shortest solid one
+    faint_thickness: float = 0.0022  # share of the side
+    min_faint_limit: int = 2  # pixels: lowest limit of that thickness
+    max_ink_beside: float = 0.4  # share of the rule's length with ink right above or below: more is a row of letters
+    # Edges of filled areas.
+    fill_step: int = 5  # gray values between both sides of an edge
+    fill_length: float = 0.03  # share of the side: shortest edge
+    fill_edge: float = 0.0015  # share of the side between the two places that are compared
+    edge_thickness: int = 4  # thickest edge, in distances of `fill_edge`
+    dark_fill: int = 110  # gray value below which a fill is dark, so that its letters are light
+    stroke: float = 0.008  # share of the side: no stroke of small print is thicker, and no fill is thinner
+    min_stroke: int = 3  # pixels
+    letter_gap: int = 3  # widest gap that light letters leave in a dark fill, in strokes
+    speckle: int = 3  # pixels of the median filter that removes noise from fills
+
+
+THRESHOLDS = LayoutThresholds()

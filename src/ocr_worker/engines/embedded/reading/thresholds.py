@@ -1,0 +1,73 @@
+"""Thresholds of reading, each with its meaning and its unit.
+
+This module is the list of what can be tuned in `reading/`. It has no logic: the other modules of the room read
+`THRESHOLDS`. A "line height" is the height of the line in question, a "share" is between 0 and 1, and a confidence is
+the recognizer's, 0 to 1. Where a comment names no measurement, the code records none: the value was chosen on the
+pages of `bench/quality.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingThresholds:
+    """Numbers that decide how a page is read, and how much of what was read is believed."""
+
+    # Detection and recognition (`models`).
+    # Pixels of the longer side of the image on which lines are found; they are read from the page image itself. On
+    # pages at 150 to 300 dpi the same lines were found at 960 to 2000 pixels, at a sixth of the cost; on larger images
+    # columns run into one another.
+    detection_side: int = 1280
+    # Median pixels of the outlines' heights, below which some lines were missed or joined. Detection is then repeated
+    # on a larger image.
+    min_outline_height: float = 14.0
+    side_growth: float = 1.5  # factor by which the longer side grows for each repetition
+    # Lines that are recognized at once. In larger batches all lines are padded to the longest: they took no less time,
+    # but more memory.
+    batch: int = 2
+    recognizer_height: int = 48  # pixels of a line's height in the recognizer's input
+    min_line_width: int = 32  # pixels to which a line is padded at that height; the package's 320 is wasted on tables
+    min_region_score: float = 0.4  # layout model's certainty, below which a region is dropped
+
+    # Which side is up (`upright`).
+    side_sample: int = 5  # longest lines that are read to compare the sides
+    # Mean confidence below which no side is legible. The script is then unknown to the models, which says nothing
+    # about the side, and the page is not turned.
+    legible_side: float = 0.75
+    certain_side: float = 0.9  # mean confidence of lines on an upright page; below, the page as it is competes, too
+    vertical_line: float = 1.5  # ratio of height to width above which an outline counts as vertical text
+    min_skew: float = 0.4  # degrees; a smaller skew does no harm
+    max_skew: float = 15.0  # degrees; a larger angle is no skew
+    skew_line: float = 5.0  # line heights: only longer lines are measured for skew
+    min_skew_lines: int = 3  # lines; with fewer the page counts as straight
+
+    # Check of the text layer (`text_layer`).
+    layer_sample: int = 5  # lines that are read from the page image to check the layer
+    min_checked_text: int = 6  # letters and digits of a line that can be checked, and at least half as many letters
+    min_similarity: float = 0.8  # median similarity of the text read and the layer's text; honest layers reach 0.95
+    min_ink: float = 12.0  # standard deviation of gray values, below which nothing is drawn on a line's place
+    sample_margin: float = 0.1  # line heights around a layer's line that are read with it
+    max_foreign_in_sample: float = 0.1  # share of letters in unknown scripts: a line with fewer can be compared as text
+    foreign_line: float = 0.5  # share of letters in unknown scripts: a line with more must be illegible in the image
+    max_broken: float = 0.05  # share of characters without meaning, above which the fonts have no mapping to Unicode
+    level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
+    covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
+
+    # Specks and warnings (`confidence`).
+    # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in
+    # six is wrong.
+    min_confidence: float = 0.95
+    max_speck: int = 2  # characters of a speck, or of a lone Chinese sign, at most
+    speck_confidence: float = 0.4  # below it, a text of so few characters is a speck
+    max_foreign_signs: float = 0.02  # share of Chinese signs among a page's letters; with more they are no accident
+    min_legible: float = 0.7  # share of the lines' length that is legible; below, the script counts as unsupported
+    # Characters on a stretch as long as the line is high, below which the line is illegible. Chinese has about 1, Latin
+    # scripts have 2.
+    min_density: float = 0.7
+    max_short_text: int = 8  # characters; a longer text of too few different characters is illegible
+    min_characters: int = 3  # different characters of a longer text, unless it is a leader or a rule
+
+
+THRESHOLDS = ReadingThresholds()
