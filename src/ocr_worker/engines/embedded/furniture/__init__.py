@@ -1,7 +1,9 @@
-"""Page furniture: what a page carries at its head, foot and margins beside its text. Pure.
+"""Page furniture: headers, footers, page numbers, footnotes and marginal notes, and the titles of the page.
 
-A page is seen alone, so nothing tells what repeats. Rows are taken off the page from its edge inwards as long as the
-evidence says that they are not the page's own text.
+A page is parsed alone, so repetition on other pages cannot be used. `label_by_place` takes rows off the page from its
+upper and lower edge inwards, as long as the `evidence` says that they are not the page's text. `words` knows typical
+texts, `margins` finds vertical text and line numbers, `footnotes` and `headings` label the remaining text. All
+functions are pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ocr_worker.engines.embedded.furniture.evidence import Body, Strip, body_of, by_number, evidence
+from ocr_worker.engines.embedded.furniture.evidence import Body, Strip, evidence_points, measure_body, number_points
 from ocr_worker.engines.embedded.furniture.footnotes import label_footnotes
-from ocr_worker.engines.embedded.furniture.headings import label_headings, plain_kind
-from ocr_worker.engines.embedded.furniture.margins import line_numbers, runs_upwards
+from ocr_worker.engines.embedded.furniture.headings import correct_label, label_headings
+from ocr_worker.engines.embedded.furniture.margins import find_line_numbers, is_marginal_text
+from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import has_page_word, is_number, is_salutation
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.regions import Region
@@ -21,19 +24,14 @@ from ocr_worker.engines.embedded.lines import Line
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")
-_ENOUGH = 3.0  # points of evidence for the outermost row
-# More is asked for: on a page of few lines; for a row further in, close to the last one or not; for each row that is
-# taken together with one that does not tell by itself; for what stands above a letter's salutation.
-_SPARSE, _CLOSE, _FURTHER, _EACH, _LETTER = 1.0, 0.5, 1.5, 0.5, 2.0
-_MIN_BODY = 8  # lines
-_MOST_ROWS = 4  # at one edge
-_DEEPEST = 0.2  # of the page's height; no furniture stands further in
-_TOGETHER = 1.35  # line spacings; rows no further apart may be taken together
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """A page's lines from its edge inwards, each with its region's label, and what else stands between them."""
+class _EdgeView:
+    """The page from one of its edges inwards; from its foot, it is upside down.
+
+    labels: label of each line's region. across: long rules. letter: number of lines above a letter's salutation.
+    """
 
     lines: list[Line]
     labels: list[str]
@@ -44,140 +42,168 @@ class _Page:
 
 
 def label_by_place(regions: Sequence[Region], width: int, height: int, rules: Rules) -> list[Region]:
-    """The regions with what their size and place tell about them; lines that are furniture stand by themselves.
+    """Return the regions, labeled by their size, words and place; lines that are furniture become regions.
 
     width, height: of the page, in pixels.
     """
-    plain = [replace(region, label="aside_text") if runs_upwards(region, width) else plain_kind(region)
-             for region in regions]  # fmt: skip
-    body = body_of(plain, width)
-    parted = [part for region in _without_edges(plain, body, rules, height) for part in region]
-    noted = label_footnotes(parted, rules, body.height, body.spacing)
-    return label_headings(noted, height, body.height)
+    corrected = [
+        replace(region, label="aside_text") if is_marginal_text(region, width) else correct_label(region)
+        for region in regions
+    ]
+    body = measure_body(corrected, width)
+    parts = [part for region in _separate_edges(corrected, body, rules, height) for part in region]
+    with_notes = label_footnotes(parts, rules, body.height, body.spacing)
+    return label_headings(with_notes, height, body.height)
 
 
-def _without_edges(regions: Sequence[Region], body: Body, rules: Rules, height: int) -> list[list[Region]]:
-    """For each region its parts: what is furniture of it, and what is left."""
-    free = [region for region in regions if region.label not in ("image", "aside_text")]
-    counted = line_numbers([line for region in free if region.label != "table" for line in region.lines])
-    taken = {id(line): "aside_text" for line in counted}
-    lines = [(line, region.label) for region in free for line in region.lines if id(line) not in taken]
+def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height: int) -> list[list[Region]]:
+    """Return the parts of each region: its furniture, and the remaining lines."""
+    searched = [region for region in regions if region.label not in ("image", "aside_text")]
+    line_numbers = find_line_numbers([line for region in searched if region.label != "table" for line in region.lines])
+    taken = {id(line): "aside_text" for line in line_numbers}
+    lines = [(line, region.label) for region in searched for line in region.lines if id(line) not in taken]
     lines.sort(key=lambda entry: entry[0].box.center[1])
-    numbered = False
-    for label, foot in (("header", False), ("footer", True)):
-        inwards = lines[::-1] if foot else lines
-        page = _seen(inwards, regions, body, rules, (height, foot))
-        count, numbered = _count(page, body, numbered)
+    has_number = False
+    for label, is_foot in (("header", False), ("footer", True)):
+        inwards = lines[::-1] if is_foot else lines
+        view = _view_from_edge(inwards, regions, body, rules, height, is_foot)
+        count, has_number = _count_furniture(view, body, has_number)
         for line, _ in inwards[:count]:
             taken.setdefault(id(line), label)
     for line, label in lines:
-        if label != "table" and has_page_word(line.text, whole=True):
+        if label != "table" and has_page_word(line.text, is_alone=True):
             share = line.box.center[1] / height
-            side = "header" if share < _DEEPEST else "footer" if share > 1 - _DEEPEST else None
+            depth = THRESHOLDS.max_depth
+            side = "header" if share < depth else "footer" if share > 1 - depth else None
             if side:
                 taken.setdefault(id(line), side)
-    return [_parted(region, taken) for region in regions]
+    return [_split_region(region, taken) for region in regions]
 
 
-def _parted(region: Region, taken: dict[int, str]) -> list[Region]:
+def _split_region(region: Region, taken: dict[int, str]) -> list[Region]:
+    """Return the region's furniture and the rest of it. taken: labels of the lines that are furniture, by their id."""
     parts: list[Region] = []
     for label in ("header", "footer", "aside_text"):
         lines = tuple(line for line in region.lines if taken.get(id(line)) == label)
         if lines:
-            parts.append(Region(_word_for(label, lines), bounds(line.box for line in lines), lines))
+            parts.append(Region(_furniture_label(label, lines), bounds(line.box for line in lines), lines))
     rest = tuple(line for line in region.lines if id(line) not in taken)
     if rest or not region.lines:
         label = "text" if region.label in ("header", "footer") else region.label
-        whole = len(rest) == len(region.lines) or label in ("image", "table")
-        parts.append(Region(label, region.box if whole else bounds(line.box for line in rest), rest))
+        is_unchanged = len(rest) == len(region.lines) or label in ("image", "table")
+        parts.append(Region(label, region.box if is_unchanged else bounds(line.box for line in rest), rest))
     return parts
 
 
-def _word_for(label: str, lines: Sequence[Line]) -> str:
-    """The label, or "number" where a head or foot is nothing else."""
-    numbers = all(is_number(line.text) or has_page_word(line.text, whole=True) for line in lines)
-    return "number" if numbers and label != "aside_text" else label
+def _furniture_label(label: str, lines: Sequence[Line]) -> str:
+    """Return the label, or "number" for a header or footer that is only a page number."""
+    is_only_number = all(is_number(line.text) or has_page_word(line.text, is_alone=True) for line in lines)
+    return "number" if is_only_number and label != "aside_text" else label
 
 
-def _seen(
-    lines: Sequence[tuple[Line, str]], regions: Sequence[Region], body: Body, rules: Rules, side: tuple[int, bool]
-) -> _Page:
-    """The page from one of its edges; from its foot it is seen upside down. side: the page's height, and whether so."""
-    height, foot = side
+def _view_from_edge(
+    lines: Sequence[tuple[Line, str]], regions: Sequence[Region], body: Body, rules: Rules, height: int, is_foot: bool
+) -> _EdgeView:
+    """Return the page from its upper edge, or upside down from its foot. lines: with their labels, edge first."""
 
-    def seen(box: Box) -> Box:
-        return Box(box.x0, height - box.y1, box.x1, height - box.y0) if foot else box
+    def flip(box: Box) -> Box:
+        return Box(box.x0, height - box.y1, box.x1, height - box.y0) if is_foot else box
 
-    return _Page(
-        lines=[replace(line, box=seen(line.box)) for line, _ in lines],
+    upper = [line for line, _ in lines if line.box.y1 < THRESHOLDS.letter_head * height]
+    return _EdgeView(
+        lines=[replace(line, box=flip(line.box)) for line, _ in lines],
         labels=[label for _, label in lines],
-        pictures=[seen(region.box) for region in regions if region.label == "image"],
-        across=[seen(rule) for rule in _long_rules(regions, rules, body)],
+        pictures=[flip(region.box) for region in regions if region.label == "image"],
+        across=[flip(rule) for rule in _find_long_rules(regions, rules, body)],
         height=height,
-        letter=0 if foot else _letter_head([line for line, _ in lines if line.box.y1 < 0.5 * height]),
+        letter=0 if is_foot else _count_letter_head(upper),
     )
 
 
-def _letter_head(lines: Sequence[Line]) -> int:
-    """How many of the page's first lines stand above a salutation; 0 where there is none."""
+def _count_letter_head(lines: Sequence[Line]) -> int:
+    """Return how many of the page's first lines are above a salutation; 0 without a salutation."""
     return next((i for i, line in enumerate(lines) if is_salutation(line.text)), 0)
 
 
-def _long_rules(regions: Sequence[Region], rules: Rules, body: Body) -> list[Box]:
-    """Rules nearly as wide as the text that are no table's."""
+def _find_long_rules(regions: Sequence[Region], rules: Rules, body: Body) -> list[Box]:
+    """Return the rules nearly as wide as the text that belong to no table."""
     tables = [region.box.grown(body.height) for region in regions if region.label == "table"]
-    long = [rule for rule in rules.across if rule.width > 0.6 * body.box.width]
+    long = [rule for rule in rules.across if rule.width > THRESHOLDS.long_rule * body.box.width]
     return [rule for rule in long if not any(table.contains(rule.center) for table in tables)]
 
 
-def _count(page: _Page, body: Body, numbered: bool) -> tuple[int, bool]:
-    """How many of the page's first lines are furniture, and whether its number is found. numbered: it was before."""
-    taken = 0
-    for place in range(_MOST_ROWS):
-        for more, end in enumerate(_row_ends(page.lines, taken, body)):
-            strip = _strip(page, taken, end, body, numbered)
-            enough = _ENOUGH + _EACH * more + _SPARSE * (len(page.lines) <= _MIN_BODY) + _LETTER * (end <= page.letter)
-            if place:
-                white = page.lines[taken].box.y0 - page.lines[taken - 1].box.y1
-                enough += _CLOSE if white + body.height < 1.5 * body.spacing else _FURTHER
-            all_of_it = end == len(page.lines) and not page.pictures
-            if not all_of_it and strip.edge < _DEEPEST and evidence(strip, body) >= enough:
-                numbered = numbered or by_number(strip.lines, body) > 2
-                taken = end
+def _count_furniture(view: _EdgeView, body: Body, has_number: bool) -> tuple[int, bool]:
+    """Return how many lines at the edge are furniture, and whether the page's number has been found.
+
+    has_number: the number was found at the other edge.
+    """
+    count = 0
+    for row in range(THRESHOLDS.max_rows):
+        for joined_rows, end in enumerate(_row_ends(view.lines, count, body)):
+            strip = _strip(view, count, end, body, has_number)
+            required = _required_points(view, row, joined_rows, count, end, body)
+            is_page = end == len(view.lines) and not view.pictures
+            if not is_page and strip.edge < THRESHOLDS.max_depth and evidence_points(strip, body) >= required:
+                has_number = has_number or number_points(strip.lines, body) > THRESHOLDS.clear_number
+                count = end
                 break
         else:
             break
-    return taken, numbered
+    return count, has_number
+
+
+def _required_points(view: _EdgeView, row: int, joined_rows: int, start: int, end: int, body: Body) -> float:
+    """Return the points that the strip of lines from `start` to `end` needs to be furniture.
+
+    row: number of rows taken before. joined_rows: number of rows joined to the strip's first row.
+    """
+    points = (
+        THRESHOLDS.enough
+        + THRESHOLDS.enough_per_joined_row * joined_rows
+        + THRESHOLDS.enough_on_sparse_page * (len(view.lines) <= THRESHOLDS.sparse_page)
+        + THRESHOLDS.enough_above_salutation * (end <= view.letter)
+    )
+    if row:
+        white = view.lines[start].box.y0 - view.lines[start - 1].box.y1
+        is_close = white + body.height < THRESHOLDS.close_rows * body.spacing
+        points += THRESHOLDS.enough_close if is_close else THRESHOLDS.enough_farther
+    return points
 
 
 def _row_ends(lines: Sequence[Line], start: int, body: Body) -> Iterator[int]:
-    """Where the row that begins at `start` ends; then, as long as the next one is close, where two and three end."""
+    """Yield where the row that begins at `start` ends, then where the next close rows end, up to three rows."""
     end = start
-    for _ in range(3):
+    for _ in range(THRESHOLDS.max_joined_rows):
         if end >= len(lines):
             return
-        first, last = lines[end].box, end
-        while end < len(lines) and y_overlap(first, lines[end].box) > 0.4 * min(first.height, lines[end].box.height):
+        row_start, box = end, lines[end].box
+        while end < len(lines) and _is_level(box, lines[end].box):
             end += 1
-        low = max(line.box.y1 for line in lines[last:end])
+        low = max(line.box.y1 for line in lines[row_start:end])
         yield end
-        if end < len(lines) and lines[end].box.y0 - low + body.height > _TOGETHER * body.spacing:
+        limit = THRESHOLDS.joined_rows * body.spacing
+        if end < len(lines) and lines[end].box.y0 - low + body.height > limit:
             return
 
 
-def _strip(page: _Page, start: int, end: int, body: Body, numbered: bool) -> Strip:
-    lines = tuple(page.lines[start:end])
+def _is_level(a: Box, b: Box) -> bool:
+    return y_overlap(a, b) > THRESHOLDS.row_overlap * min(a.height, b.height)
+
+
+def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) -> Strip:
+    """Return the lines from `start` to `end` with what the evidence needs to know about their place."""
+    lines = tuple(view.lines[start:end])
     box = bounds(line.box for line in lines)
-    inner = [*(line.box for line in page.lines[end:]), *page.pictures]
+    inner = [*(line.box for line in view.lines[end:]), *view.pictures]
     if all(is_number(line.text) for line in lines):
-        # A number in the corner has nothing to do with what stands beside it.
+        # A number in the corner is unrelated to what is beside it.
         inner = [other for other in inner if x_overlap(box, other) > -body.height]
-    nearest = min((other.y0 for other in inner if other.center[1] > box.y1), default=page.height)
-    ruled = any(
-        box.center[1] < rule.y0 < box.y1 + 1.5 * body.spacing
-        and rule.y1 < nearest + 0.3 * body.height
+    nearest = min((other.y0 for other in inner if other.center[1] > box.y1), default=view.height)
+    has_rule = any(
+        box.center[1] < rule.y0 < box.y1 + THRESHOLDS.rule_distance * body.spacing
+        and rule.y1 < nearest + THRESHOLDS.rule_slack * body.height
         and x_overlap(box, rule) > 0
-        for rule in page.across
+        for rule in view.across
     )
     gap = (nearest - box.y1 + body.height) / body.spacing if body.spacing else 1.0
-    return Strip(lines, frozenset(page.labels[start:end]), gap, box.center[1] / page.height, ruled, numbered)
+    return Strip(lines, frozenset(view.labels[start:end]), gap, box.center[1] / view.height, has_rule, has_number)

@@ -1,4 +1,10 @@
-"""What tells a page's furniture from its text: the evidence for a row at the page's edge, in points. Pure."""
+"""Evidence that a row at the page's edge is page furniture and not the page's text.
+
+A page is parsed alone, so repetition on other pages cannot be used. `evidence_points` adds points for a page number,
+for white or a rule between the row and the text, for closeness to the edge, and for typical words. It subtracts points
+for signs of the page's own text, such as large letters. `furniture/__init__.py` compares the sum with what a row needs.
+All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +14,13 @@ from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.furniture.headings import body_height
+from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import (
+    has_number_at_end,
     has_page_word,
     is_number,
     is_running_matter,
     is_section_heading,
-    number_at_end,
 )
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.regions import Region
@@ -22,9 +29,9 @@ from ocr_worker.engines.embedded.lines import Line, line_height
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The page's text as furniture differs from it: its box, line height and line spacing in pixels.
+    """Measures of the page's body text: its box, line height and line spacing in pixels.
 
-    margin: left free beside it, on the side where less is, as a share of the page's width.
+    margin: free width beside the box on the narrower side, as a share of the page's width.
     """
 
     box: Box
@@ -35,23 +42,27 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A row, or a few close ones, at the page's edge.
+    """A row, or a few close rows, at the page's edge.
 
-    labels: of the regions its lines are in. gap: from it to the text further in, in line spacings; 1 within a
-    paragraph. edge: from the page's edge to its middle, as a share of the page's height. ruled: a long rule between it
-    and the text further in. numbered: the page's number was found before.
+    labels: labels of the regions of its lines. gap: distance to the text farther in, in line spacings; 1 within a
+    paragraph. edge: distance from the page's edge to the middle of the strip, as a share of the page's height.
+    has_rule: a long rule is between the strip and the text farther in. has_number_before: the page's number was found
+    in another strip.
     """
 
     lines: tuple[Line, ...]
     labels: frozenset[str]
     gap: float
     edge: float
-    ruled: bool
-    numbered: bool
+    has_rule: bool
+    has_number_before: bool
 
 
-def body_of(regions: Sequence[Region], width: int) -> Body:
-    """The measures of most of the text; of whatever there is, where no region is text. width: of the page."""
+def measure_body(regions: Sequence[Region], width: int) -> Body:
+    """Return the measures of most of the text, or of all lines if no region is text.
+
+    width: of the page, in pixels.
+    """
     filled = [region for region in regions if region.lines and region.label != "aside_text"]
     texts = [region.lines for region in filled if region.label in ("text", "reference_content")]
     texts = texts or [region.lines for region in filled]
@@ -59,92 +70,118 @@ def body_of(regions: Sequence[Region], width: int) -> Body:
         return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0)
     height = body_height(regions) or line_height([line for lines in texts for line in lines])
     tops = [sorted(line.box.y0 for line in lines) for lines in texts]
-    steps = [low - top for column in tops for top, low in pairwise(column) if 0.8 * height < low - top < 4 * height]
+    min_step, max_step = THRESHOLDS.min_step * height, THRESHOLDS.max_step * height
+    steps = [low - top for column in tops for top, low in pairwise(column) if min_step < low - top < max_step]
     box = bounds(line.box for region in filled for line in region.lines)
-    spacing = median(steps) if steps else 1.4 * height
+    spacing = median(steps) if steps else THRESHOLDS.usual_spacing * height
     return Body(box, height, spacing, min(box.x0, width - box.x1) / width)
 
 
-def evidence(strip: Strip, body: Body) -> float:
-    """How much says that the strip is furniture, in points; negative: text of the page's own."""
+def evidence_points(strip: Strip, body: Body) -> float:
+    """Return the evidence that the strip is page furniture, in points; negative: it is text of the page."""
     text = " ".join(line.text for line in strip.lines)
-    number = by_number(strip.lines, body)
-    if strip.numbered and number < 3:
-        number = min(number, 1.0)
+    number = number_points(strip.lines, body)
+    if strip.has_number_before and number < THRESHOLDS.page_word:
+        number = min(number, THRESHOLDS.second_number)
+    has_number = number > THRESHOLDS.clear_number
+    is_section = number < THRESHOLDS.clear_number and is_section_heading(text)
+    capitals = THRESHOLDS.numbered_capitals_points if has_number else THRESHOLDS.capitals_points
+    is_wide = any(line.box.width > THRESHOLDS.wide_line * body.box.width for line in strip.lines)
     return (
         number
-        + by_gap(strip.gap)
-        + by_edge(strip.edge, body.margin)
-        + by_size(strip.lines, body) / (2 if number > 2 else 1)
-        + by_label(strip.labels)
-        + 2.0 * strip.ruled
-        + 1.5 * is_running_matter(text)
-        + (2.0 if number > 2 else 0.5) * is_capital(text)
-        + 1.0 * in_parts(strip.lines, body)
-        - 1.5 * any(line.box.width > 0.8 * body.box.width for line in strip.lines)
-        - 1.0 * is_sentence(text)
-        - 3.0 * (number < 2 and is_section_heading(text))
+        + gap_points(strip.gap)
+        + edge_points(strip.edge, body.margin)
+        + size_points(strip.lines, body) / (THRESHOLDS.number_divisor if has_number else 1)
+        + label_points(strip.labels)
+        + THRESHOLDS.ruled_points * strip.has_rule
+        + THRESHOLDS.running_points * is_running_matter(text)
+        + capitals * is_capital(text)
+        + THRESHOLDS.parts_points * is_in_parts(strip.lines, body)
+        + THRESHOLDS.wide_points * is_wide
+        + THRESHOLDS.sentence_points * is_sentence(text)
+        + THRESHOLDS.section_points * is_section
     )
 
 
-def by_number(lines: Sequence[Line], body: Body) -> float:
-    """A page's number says most with its word, or by itself, or apart at an end of the row; less within a line."""
+def number_points(lines: Sequence[Line], body: Body) -> float:
+    """Return the points for a page number: most with its word, fewer alone or at an end of the row, least in a line."""
     if any(has_page_word(line.text) for line in lines):
-        return 3.0
+        return THRESHOLDS.page_word
     numbers = [line for line in lines if is_number(line.text)]
     words = [line for line in lines if line not in numbers]
-    # The same number may have been read twice, from the text layer and from the picture.
-    if len({line.text for line in numbers}) == 1 and len(words) <= 3:
-        number, clear = bounds(line.box for line in numbers), 1.5 * body.height
-        if all(word.box.x0 - number.x1 > clear for word in words) or all(
-            number.x0 - word.box.x1 > clear for word in words
+    # The same number may have been read twice, from the text layer and from the page image.
+    if len({line.text for line in numbers}) == 1 and len(words) <= THRESHOLDS.max_words_beside:
+        number, distance = bounds(line.box for line in numbers), THRESHOLDS.number_distance * body.height
+        if all(word.box.x0 - number.x1 > distance for word in words) or all(
+            number.x0 - word.box.x1 > distance for word in words
         ):
-            return 2.5
+            return THRESHOLDS.separate_number
     if len(numbers) == len(lines) == 2:
-        return 2.5
-    return 1.0 if len(lines) <= 2 and any(number_at_end(line.text) for line in lines) else 0.0
+        return THRESHOLDS.separate_number
+    is_short = len(lines) <= THRESHOLDS.max_lines_with_number
+    return THRESHOLDS.number_in_line if is_short and any(has_number_at_end(line.text) for line in lines) else 0.0
 
 
-def by_gap(gap: float) -> float:
-    """White between the strip and the text says that they do not belong together. gap: in line spacings."""
-    return -1.5 if gap < 1.3 else 0.0 if gap < 1.6 else 1.0 if gap < 2.2 else 2.0
-
-
-def by_edge(edge: float, margin: float) -> float:
-    """Little text is set so close to the edge of the sheet, unless the sheet was cut. Shares of height and width."""
-    points = 2.0 if edge < 0.06 else 1.0 if edge < 0.085 else 0.0
-    return points if margin > 0.04 else points / 2
-
-
-def by_size(lines: Sequence[Line], body: Body) -> float:
-    """Titles and letterheads are larger than the text, furniture often is smaller."""
-    words = [line.box.height for line in lines if sum(map(str.isalpha, line.text)) > 2]
-    if not words or not body.height:
+def gap_points(gap: float) -> float:
+    """Return the points for white between the strip and the text farther in. gap: in line spacings."""
+    if gap < THRESHOLDS.no_gap:
+        return THRESHOLDS.no_gap_points
+    if gap < THRESHOLDS.some_gap:
         return 0.0
-    size = max(words) / body.height
-    return -4.0 if size > 1.4 else -2.0 if size > 1.2 else 0.5 if size < 0.85 else 0.0
+    return THRESHOLDS.some_gap_points if gap < THRESHOLDS.wide_gap else THRESHOLDS.wide_gap_points
 
 
-def by_label(labels: frozenset[str]) -> float:
-    """The layout model's word: it takes many a title for a header, and nearly every table for a table."""
+def edge_points(edge: float, margin: float) -> float:
+    """Return the points for closeness to the edge of the sheet, where little text is set; fewer if it was cut.
+
+    edge: distance from the edge as a share of the page's height. margin: see `Body`.
+    """
+    points = 0.0
+    if edge < THRESHOLDS.at_edge:
+        points = THRESHOLDS.at_edge_points
+    elif edge < THRESHOLDS.near_edge:
+        points = THRESHOLDS.near_edge_points
+    return points if margin > THRESHOLDS.cut_margin else points / THRESHOLDS.cut_divisor
+
+
+def size_points(lines: Sequence[Line], body: Body) -> float:
+    """Return the points for the size of the letters: titles and letterheads are large, furniture is often small."""
+    heights = [line.box.height for line in lines if sum(map(str.isalpha, line.text)) >= THRESHOLDS.min_letters]
+    if not heights or not body.height:
+        return 0.0
+    size = max(heights) / body.height
+    if size > THRESHOLDS.huge:
+        return THRESHOLDS.huge_points
+    if size > THRESHOLDS.large:
+        return THRESHOLDS.large_points
+    return THRESHOLDS.small_points if size < THRESHOLDS.small else 0.0
+
+
+def label_points(labels: frozenset[str]) -> float:
+    """Return the points for the layout model's labels of the strip's regions.
+
+    The model calls many titles headers, but it recognizes nearly every table.
+    """
     if labels & {"header", "footer"}:
-        return 1.0
-    return -2.0 if "table" in labels else -1.0 if "paragraph_title" in labels else 0.0
+        return THRESHOLDS.header_points
+    if "table" in labels:
+        return THRESHOLDS.table_points
+    return THRESHOLDS.title_points if "paragraph_title" in labels else 0.0
 
 
 def is_capital(text: str) -> bool:
-    """Whether the text is in capitals, as running titles of old books are."""
-    return text.isupper() and sum(map(str.isalpha, text)) > 5
+    """Return whether the text is in capitals, as running titles of old books are."""
+    return text.isupper() and sum(map(str.isalpha, text)) >= THRESHOLDS.min_capitals
 
 
-def in_parts(lines: Sequence[Line], body: Body) -> bool:
-    """Whether the row falls into two or three parts with much white between them."""
+def is_in_parts(lines: Sequence[Line], body: Body) -> bool:
+    """Return whether the row has two or three parts with much white between them."""
     row = sorted((line.box for line in lines), key=lambda box: box.x0)
     gaps = [right.x0 - left.x1 for left, right in pairwise(row)]
-    return 1 <= len(gaps) <= 2 and max(gaps) > 0.2 * body.box.width
+    return 1 <= len(gaps) < THRESHOLDS.max_parts and max(gaps) > THRESHOLDS.part_gap * body.box.width
 
 
 def is_sentence(text: str) -> bool:
-    """Whether the text is part of a sentence rather than a title."""
-    begun = len(text.split()) > 5 and text[:1].islower()
-    return begun or (text.rstrip()[-1:] in ".,;:-" and not is_number(text))
+    """Return whether the text is part of a sentence rather than a title."""
+    is_continued = len(text.split()) >= THRESHOLDS.min_sentence_words and text[:1].islower()
+    return is_continued or (text.rstrip()[-1:] in ".,;:-" and not is_number(text))

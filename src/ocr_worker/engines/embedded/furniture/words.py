@@ -1,4 +1,8 @@
-"""The words of page furniture: page numbers in their usual forms, and what else running heads and feet say. Pure."""
+"""The words of page furniture: page numbers in their usual forms, and typical texts of running headers and footers.
+
+Each function matches a text against one pattern. The patterns also know what is no furniture: the headings of numbered
+parts, and the salutations of letters. All functions are pure.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,12 @@ import re
 _WORD = r"(?:page|pg\.?|p\.|seite|página|pagina|pág\.|pag\.|sida|side|strona|str\.|стр\.|oldal|blatt)"
 _OF = r"(?:\s*(?:of|/|von|de|sur|van|di|av|af|z|из)\s*\d{1,4})"
 _PAGE = rf"{_WORD}\s*[|:]?\s*(?:[A-Z]-?)?(?:\d{{1,4}}|[ivxlc]{{1,7}}\b){_OF}?|\d{{1,4}}\s*\|\s*page|第\s*\d+\s*[页頁]"
-# Behind other words it must be written large or say out of how many; "see page 3" is a sentence's.
+# After other words it must begin with a capital or name the number of pages; "see page 3" is part of a sentence.
 _WITH_WORD = re.compile(
     rf"(?i:{_PAGE})(?:\s*[|,–—-].*|\s+[^a-z].*)?|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*"
 )
 _ONLY_WORD = re.compile(rf"[-–—|\[\s]*(?:{_PAGE})[-–—|\].\s]*", re.IGNORECASE)
-# Alone, between dashes, after a chapter's letter or number, or out of so many.
+# Alone, between dashes, after a chapter's letter or number, or with the number of pages.
 _NUMBER = re.compile(
     rf"[-–—~•·|.\s]*(?:(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
     r"[-–—~•·|.\s]*"
@@ -41,31 +45,34 @@ _SALUTATION = re.compile(
 )
 
 
-def has_page_word(text: str, whole: bool = False) -> bool:
-    """Whether the text begins or ends with a page's number that says so: "Page 3 of 10". whole: is nothing else."""
-    return bool((_ONLY_WORD if whole else _WITH_WORD).fullmatch(text.strip()))
+def has_page_word(text: str, is_alone: bool = False) -> bool:
+    """Return whether the text begins or ends with a page number and its word: "Page 3 of 10".
+
+    is_alone: the text must contain nothing else.
+    """
+    return bool((_ONLY_WORD if is_alone else _WITH_WORD).fullmatch(text.strip()))
 
 
 def is_number(text: str) -> bool:
-    """Whether the text is nothing but a page's number: "17", "- 17 -", "iv", "A-3", "7-45", "3/10"."""
+    """Return whether the text is only a page number: "17", "- 17 -", "iv", "A-3", "7-45", "3/10"."""
     return bool(_NUMBER.fullmatch(text.strip()))
 
 
-def number_at_end(text: str) -> bool:
-    """Whether a line of words begins or ends with a number: "16 Chapter 2"."""
+def has_number_at_end(text: str) -> bool:
+    """Return whether a line of words begins or ends with a number: "16 Chapter 2"."""
     return bool(_AT_END.fullmatch(text.strip()))
 
 
 def is_running_matter(text: str) -> bool:
-    """Whether the text says what running heads and feet say: rights, addresses, volumes, dates, versions."""
+    """Return whether running headers and footers have such a text: rights, addresses, volumes, dates, versions."""
     return bool(_RUNNING.search(text))
 
 
 def is_section_heading(text: str) -> bool:
-    """Whether the text is the heading of a numbered part: "CHAPTER IX" and no more, "2.3 Levels"."""
+    """Return whether the text is the heading of a numbered part: "CHAPTER IX" alone, "2.3 Levels"."""
     return bool(_SECTION.fullmatch(text.strip()))
 
 
 def is_salutation(text: str) -> bool:
-    """Whether a letter or memorandum begins with this line: what stands above it is its own head, not the page's."""
+    """Return whether a letter or memorandum begins with this line: the lines above it are the letter's own head."""
     return bool(_SALUTATION.fullmatch(text.strip()))

@@ -1,0 +1,136 @@
+"""Thresholds of page furniture and headings, each with its meaning and its unit.
+
+This module is the list of what can be tuned in `furniture/`. It has no logic: the other modules of the room read
+`THRESHOLDS`. A "line height" is that of the page's body text, a "line spacing" is the distance from line to line in the
+body text, a "share" is between 0 and 1, and "points" are added up as evidence for page furniture. The code does not
+record what single values were measured on. They were chosen on the pages of `bench/quality.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FurnitureThresholds:
+    """Numbers that decide which lines are page furniture, footnotes and titles."""
+
+    # Points that a row needs to be taken off the page's edge (the package itself).
+    enough: float = 3.0  # points for the outermost row
+    enough_per_joined_row: float = 0.5  # points more for each row that is taken together with the first
+    enough_on_sparse_page: float = 1.0  # points more on a page of few lines
+    sparse_page: int = 8  # lines of such a page, at most
+    enough_close: float = 0.5  # points more for a row farther in that is close to the row taken before
+    enough_farther: float = 1.5  # points more for a row farther in that is not close to it
+    close_rows: float = 1.5  # line spacings: rows that are nearer are close
+    enough_above_salutation: float = 2.0  # points more above a letter's salutation
+    max_rows: int = 4  # rows taken at one edge
+    max_depth: float = 0.2  # share of the page's height from the edge: no furniture is farther in
+    max_joined_rows: int = 3  # rows that are taken together
+    joined_rows: float = 1.35  # line spacings: only rows that are no farther apart are taken together
+    row_overlap: float = 0.4  # share of the lower height: a line that shares more with a row's first line is in the row
+    long_rule: float = 0.6  # share of the body's width: a longer rule separates furniture from the text
+    rule_distance: float = 1.5  # line spacings from a row to the rule that separates it, at most
+    rule_slack: float = 0.3  # line heights that this rule may be inside the text farther in
+    letter_head: float = 0.5  # share of the page's height: a salutation is looked for above it
+
+    # Points for a page number (`evidence`).
+    page_word: float = 3.0  # points for a number with its word: "Page 3"
+    separate_number: float = 2.5  # points for a number alone, or apart at an end of the row
+    number_in_line: float = 1.0  # points for a number at an end of a line of words
+    second_number: float = 1.0  # points at most for a number without its word, when the page's number is known
+    clear_number: float = 2.0  # points: with more, the row has the page's number
+    max_words_beside: int = 3  # other lines in the row of a separate number
+    number_distance: float = 1.5  # line heights of white between a separate number and the other lines
+    max_lines_with_number: int = 2  # lines of a row in which `number_in_line` counts
+
+    # Points for the gap between a row and the text farther in, in line spacings (`evidence`).
+    no_gap: float = 1.3  # less white than this is within a text
+    some_gap: float = 1.6
+    wide_gap: float = 2.2
+    no_gap_points: float = -1.5  # below `no_gap`
+    some_gap_points: float = 1.0  # from `some_gap`; between `no_gap` and `some_gap` there are no points
+    wide_gap_points: float = 2.0  # from `wide_gap`
+
+    # Points for the distance to the page's edge, as a share of the page's height (`evidence`).
+    at_edge: float = 0.06
+    near_edge: float = 0.085
+    at_edge_points: float = 2.0  # below `at_edge`
+    near_edge_points: float = 1.0  # below `near_edge`
+    cut_margin: float = 0.04  # share of the page's width: with less margin the sheet was cut
+    cut_divisor: float = 2.0  # divisor of these points on a cut sheet
+
+    # Points for the size of the letters, in line heights (`evidence`).
+    huge: float = 1.4
+    large: float = 1.2
+    small: float = 0.85
+    huge_points: float = -4.0  # above `huge`
+    large_points: float = -2.0  # above `large`
+    small_points: float = 0.5  # below `small`
+    number_divisor: float = 2.0  # divisor of these points in a row with the page's number
+    min_letters: int = 3  # letters of a line whose size counts
+
+    # Points for the layout model's label (`evidence`).
+    header_points: float = 1.0  # "header" or "footer"; the model calls many titles headers
+    table_points: float = -2.0  # "table"; the model recognizes nearly every table
+    title_points: float = -1.0  # "paragraph_title"
+
+    # Points for other signs of furniture or of text (`evidence`).
+    ruled_points: float = 2.0  # a long rule between the row and the text
+    running_points: float = 1.5  # text that running headers and footers have
+    capitals_points: float = 0.5  # text in capitals
+    numbered_capitals_points: float = 2.0  # text in capitals beside the page's number
+    parts_points: float = 1.0  # two or three parts with much white between them
+    wide_points: float = -1.5  # a line about as wide as the body
+    wide_line: float = 0.8  # share of the body's width above which a line is that wide
+    sentence_points: float = -1.0  # part of a sentence
+    section_points: float = -3.0  # heading of a numbered part, without the page's number
+    min_capitals: int = 6  # letters of a text in capitals
+    max_parts: int = 3  # parts of a row with white between them
+    part_gap: float = 0.2  # share of the body's width: the widest white between parts is wider
+    min_sentence_words: int = 6  # words of a text that begins in lower case and is part of a sentence
+
+    # Body text (`evidence`, `headings`).
+    min_step: float = 0.8  # line heights from a line to the next: a smaller step does not count for the line spacing
+    max_step: float = 4.0  # line heights from a line to the next: a larger step does not count for the line spacing
+    usual_spacing: float = 1.4  # line heights: the line spacing of a page without two lines below one another
+    characters_per_vote: int = 10  # characters of a line for each vote on the line height: long lines count more
+
+    # Titles (`headings`).
+    max_sentence_title: int = 60  # characters of a title that ends with a full stop
+    title_size: float = 1.3  # line heights: the median line of a title is higher
+    min_title_size: float = 1.1  # line heights: the lowest line of a title is higher
+    max_title_lines: int = 3  # lines of a title in large letters
+    min_title_text: int = 3  # characters of a line that begins like a title
+    title_indent: float = 1.5  # line heights between the left edges of a title and of the text below it
+    title_overlap: float = 0.3  # line heights by which a title may overlap the text below it
+    title_gap: float = 1.5  # line heights of white between a title and the text below it
+    title_width: float = 0.7  # share of the width of the text below: a title is narrower
+    document_title_depth: float = 0.4  # share of the page's height above which the document's title begins
+    document_title_size: float = 1.15  # ratio of its line height to that of all other titles and of the body
+
+    # Footnotes (`footnotes`).
+    small_print: float = 0.9  # line heights: a note's lines are lower
+    note_gap: float = 1.3  # line spacings: a note is farther from the text above it
+    note_spacing: float = 1.2  # line spacings of the body per line of the note, at most
+    note_depth: float = 0.4  # share of the text's height, from its foot, in which a note may begin
+    above_note: float = 0.5  # line heights by which text above a note may overlap its beginning
+    note_rule: float = 0.55  # share of the column's width: a longer rule belongs to a table or a footer
+    note_rule_slack: float = 0.3  # line spacings that a note's rule may overlap the text above or the note
+    note_rule_distance: float = 2.0  # line spacings from the rule down to the note, and between their left edges
+
+    # Margins (`margins`).
+    margin: float = 0.1  # share of the page's width at each side
+    tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
+    tall_region: float = 3.0  # ratio of height to width above which a region is vertical text
+    min_vertical_text: int = 2  # characters of a line that is vertical text
+    text_line: int = 20  # characters: a longer line shows where the text begins
+    left_edge_divisor: int = 10  # one line in so many may begin left of the text's left edge
+    max_digits: int = 3  # digits of a line number
+    min_line_numbers: int = 15  # numbers; a shorter list may be a table's column
+    number_column: float = 4.0  # line heights of the numbers: their column is no wider
+    even_step: float = 0.25  # share of the usual step by which a step may miss a multiple of it
+    even_steps: float = 0.8  # share of the steps that must be even, and of the numbers that must rise
+
+
+THRESHOLDS = FurnitureThresholds()
