@@ -60,37 +60,37 @@ class OcrWorkerError(Exception):
 
 
 class SettingsInvalid(OcrWorkerError):
-    """The environment does not make valid settings; the worker cannot start."""
+    """A setting is missing or invalid, so the worker cannot start."""
 
     code = "SETTINGS_INVALID"
 
 
 class InvalidRequest(OcrWorkerError):
-    """The job's input is wrong; the message lists every fault with its path."""
+    """The job's input is invalid; the message lists every problem with its JSON path."""
 
     code = "INVALID_REQUEST"
 
 
 class SourceError(OcrWorkerError):
-    """The document's bytes could not be had."""
+    """The document could not be read from its source."""
 
     code = "SOURCE_FAILED"
 
 
 class SourceRejected(SourceError):
-    """The source is not allowed or can never work: address, scheme, bad base64, 4xx."""
+    """The source is invalid or not allowed: its address, scheme or base64, or the host responded with a 4xx status."""
 
     code = "SOURCE_REJECTED"
 
 
 class SourceTooLarge(SourceError):
-    """The source has more bytes than the limit."""
+    """The document has more bytes than the limit."""
 
     code = "SOURCE_TOO_LARGE"
 
 
 class SourceUnavailable(SourceError):
-    """The host does not answer or answers 429 or 5xx."""
+    """The document's host cannot be reached, or responded with 429 or 5xx."""
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
@@ -98,26 +98,26 @@ class SourceUnavailable(SourceError):
 
 
 class SourceTimedOut(SourceError):
-    """The download did not end within the total deadline."""
+    """The download did not finish within its time limit, which includes retries."""
 
     code = "SOURCE_TIMED_OUT"
     retryable = True
 
 
 class DocumentError(OcrWorkerError):
-    """The bytes are here but cannot be turned into pages."""
+    """The document was received but cannot be turned into page images."""
 
     code = "DOCUMENT_FAILED"
 
 
 class UnsupportedType(DocumentError):
-    """The bytes are neither a PDF nor one of the image types."""
+    """The file is neither a PDF nor an image of a supported type."""
 
     code = "DOCUMENT_UNSUPPORTED_TYPE"
 
 
 class Encrypted(DocumentError):
-    """The PDF wants a password, or another one than was given."""
+    """The PDF needs a password, or the password in the request is wrong."""
 
     code = "DOCUMENT_ENCRYPTED"
 
@@ -129,13 +129,13 @@ class Corrupt(DocumentError):
 
 
 class PageOutOfRange(DocumentError):
-    """None of the pages asked for exists."""
+    """None of the requested pages exists in the document."""
 
     code = "DOCUMENT_PAGE_OUT_OF_RANGE"
 
 
 class TooManyPages(DocumentError):
-    """More pages were asked for than the limit allows."""
+    """The request asks for more pages of a document than the limit allows."""
 
     code = "DOCUMENT_TOO_MANY_PAGES"
 
@@ -147,7 +147,7 @@ class PageTooLarge(DocumentError):
 
 
 class RasterizerCrashed(DocumentError):
-    """The child process that renders the document died on it."""
+    """The rasterizer process crashed while it rendered the document."""
 
     code = "DOCUMENT_RASTERIZER_CRASHED"
 
@@ -159,73 +159,73 @@ class RasterizerTimedOut(DocumentError):
 
 
 class RasterizerOutOfMemory(DocumentError):
-    """Rendering the document needs more memory than a child process may have."""
+    """Rendering the document needs more memory than a rasterizer process may use."""
 
     code = "DOCUMENT_RASTERIZER_OUT_OF_MEMORY"
 
 
 class RasterizerUnavailable(DocumentError):
-    """No child process could be started to render the document."""
+    """No rasterizer process could be started to render the document."""
 
     code = "DOCUMENT_RASTERIZER_UNAVAILABLE"
     retryable = True
 
 
 class EngineError(OcrWorkerError):
-    """The engine could not parse."""
+    """The engine could not parse the page."""
 
     code = "ENGINE_FAILED"
 
 
 class EngineUnavailable(EngineError):
-    """The engine is gone: it never started, died, or poisoned its process."""
+    """The engine cannot be used: it did not start, crashed, or left its device in a broken state."""
 
     code = "ENGINE_UNAVAILABLE"
     retryable = True
 
 
 class WeightsMissing(EngineUnavailable):
-    """Model weights are absent or incomplete; the worker cannot start."""
+    """Model weights are missing or incomplete, so the worker cannot start."""
 
     code = "WEIGHTS_MISSING"
     retryable = False
 
 
 class EngineOutOfMemory(EngineError):
-    """The device had too little memory for the page, even with fewer pixels."""
+    """The device has too little memory for the page, even with fewer pixels."""
 
     code = "ENGINE_OUT_OF_MEMORY"
     retryable = True
 
 
 class EngineTimedOut(EngineError):
-    """The engine did not answer within its deadline."""
+    """The engine did not finish the page within its time limit."""
 
     code = "ENGINE_TIMED_OUT"
     retryable = True
 
 
 class PageFailed(EngineError):
-    """The engine failed on this one page, or answered something that is no page."""
+    """The engine failed on this page, or returned something that is not a valid page."""
 
     code = "PAGE_FAILED"
 
 
 class ResponseTooLarge(OcrWorkerError):
-    """Even the Markdown alone does not fit into an answer."""
+    """The response is too large to be returned inline, even with Markdown alone."""
 
     code = "RESPONSE_TOO_LARGE"
 
 
 class DeliveryFailed(OcrWorkerError):
-    """The bucket that the answer or its checkpoints need does not answer, after all retries."""
+    """The bucket for the response or its checkpoints cannot be reached, after all retries."""
 
     code = "DELIVERY_FAILED"
     retryable = True
 
 
 class BucketRejected(DeliveryFailed):
-    """The bucket refuses: no such bucket, a wrong key, or one without the right to write and read."""
+    """The bucket rejects the request: it does not exist, or the key is wrong or may not both read and write."""
 
     code = "BUCKET_REJECTED"
     retryable = False
@@ -238,13 +238,13 @@ class Cancelled(OcrWorkerError):
 
 
 class DeadlineExceeded(OcrWorkerError):
-    """The job's time was up before the page was parsed."""
+    """The job's time limit passed before the page was parsed."""
 
     code = "DEADLINE_EXCEEDED"
 
 
 class Internal(OcrWorkerError):
-    """Stands for an exception that nobody foresaw; its traceback is in the log only."""
+    """An unexpected exception. Its traceback is in the worker's log only."""
 
     code = "INTERNAL"
 
@@ -256,52 +256,52 @@ class ClientError(OcrWorkerError):
 
 
 class AuthenticationFailed(ClientError):
-    """The endpoint does not take the API key."""
+    """The endpoint rejects the API key."""
 
     code = "AUTHENTICATION_FAILED"
 
 
 class EndpointUnavailable(ClientError):
-    """The endpoint does not answer, or answers 429 or 5xx, after all retries."""
+    """The endpoint cannot be reached, or responded with 429 or 5xx, after all retries."""
 
     code = "ENDPOINT_UNAVAILABLE"
     retryable = True
 
 
 class JobFailed(ClientError):
-    """The endpoint refused the job, or gave an answer that is none of this worker's."""
+    """The endpoint rejected the job, or returned something that is not a response of this worker."""
 
     code = "JOB_FAILED"
 
 
 class JobExpired(ClientError):
-    """The endpoint no longer knows the job: its time-to-live or its result's retention is over."""
+    """The endpoint no longer has the job: its time to live, or the time its result is kept, has passed."""
 
     code = "JOB_EXPIRED"
     retryable = True
 
 
 class JobTimedOut(ClientError):
-    """The job ran into the endpoint's execution timeout."""
+    """The job exceeded the endpoint's execution timeout."""
 
     code = "JOB_TIMED_OUT"
     retryable = True
 
 
 class BatchUnusable(ClientError):
-    """The batch's folder cannot be worked in: in use by another run, read-only, full, or its ledger damaged."""
+    """The batch folder cannot be used: another run uses it, it is read-only or full, or its ledger is damaged."""
 
     code = "BATCH_UNUSABLE"
 
 
 class Unauthorized(OcrWorkerError):
-    """The request lacks a key of `OCR_API_KEYS`, as `Authorization: Bearer KEY`."""
+    """The request has no valid API key: send one of `OCR_API_KEYS` as `Authorization: Bearer KEY`."""
 
     code = "UNAUTHORIZED"
 
 
 class QueueFull(OcrWorkerError):
-    """As many jobs wait as may; the answer says after how many seconds to come again."""
+    """The HTTP app's queue is full; the response says after how many seconds to retry."""
 
     code = "QUEUE_FULL"
     retryable = True
@@ -309,7 +309,7 @@ class QueueFull(OcrWorkerError):
 
 def as_worker_error(error: BaseException) -> OcrWorkerError:
     """Return `error` itself if it is an OcrWorkerError, else an `Internal` with a fixed message."""
-    message = "the worker met an unexpected error; its log has the details under this job's id"
+    message = "an unexpected error occurred in the worker; search its log for this job's id"
     return error if isinstance(error, OcrWorkerError) else Internal(message)
 
 

@@ -197,7 +197,7 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
     out = tmp_path / "out"
     given = ["run", tmp_path / "in.tif", "--out", out]
     wrong = [
-        (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "there is no such file"),
+        (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "no such file"),
         (["run", tmp_path / "bad.jsonl", "--out", out, "--endpoint", "x"], "line 2"),
         ([*given], "--endpoint ID, or --local"),
         ([*given, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),

@@ -199,4 +199,4 @@ def test_what_an_answer_had_to_leave_out_is_a_warning_of_each_document(
     )
     assert ledger.summary().warnings == {"DEGRADED": 2}
     entry = json.loads((tmp_path / "out" / "b.pdf" / "document.json").read_text())
-    assert entry["warnings"][0]["message"].startswith("left out so that the answer fits: figures, blocks;")
+    assert entry["warnings"][0]["message"].startswith("the response was too large and lacks figures, blocks;")

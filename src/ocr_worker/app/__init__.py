@@ -73,4 +73,4 @@ class _KeyCheck:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         key_bytes = key.strip().encode() if scheme.lower() == "bearer" else b""
         if self._keys and not any(hmac.compare_digest(key_bytes, accepted_key) for accepted_key in self._keys):
-            raise Unauthorized("bring a key: `Authorization: Bearer KEY`")
+            raise Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")

@@ -30,8 +30,8 @@ def serve(settings: Settings, host: str, *, is_open: bool, port: int | None = No
     """
     if not settings.api_keys and not is_open and not is_loopback(host):
         raise SettingsInvalid(
-            f"anybody who reaches {host} could use this worker: set OCR_API_KEYS, or say --open where keys are checked"
-            " elsewhere"
+            f"without API keys, anyone who reaches {host} could use this worker; set OCR_API_KEYS, or use --open if"
+            " keys are checked elsewhere"
         )
     worker = AppWorker(settings)
     if settings.health_port and settings.health_port != settings.port:

@@ -107,7 +107,7 @@ class AppWorker:
         if self._load_error:
             raise self._load_error
         if self._pipeline is None:
-            raise EngineUnavailable("the engine is still loading; come again in a moment")
+            raise EngineUnavailable("the engine is still loading; try again in some seconds")
         return self._pipeline
 
     # ----------------------------------------------------------------- work
@@ -121,7 +121,7 @@ class AppWorker:
         """
         host = JobHost(self.pipeline())
         if self.jobs >= self.settings.queue:
-            raise QueueFull(f"{self.jobs} jobs wait already; come again in some seconds")
+            raise QueueFull(f"the queue is full with {self.jobs} jobs; try again in some seconds")
         self.jobs += 1
         try:
             async with self._job_slots:

@@ -127,7 +127,9 @@ def _add_degradation_warning(
     """Return the results, each with a warning that lists the parts that the response left out."""
     if not response.degraded:
         return dict(results)
-    message = f"left out so that the answer fits: {', '.join(response.degraded)}; give the endpoint a bucket"
+    message = (
+        f"the response was too large and lacks {', '.join(response.degraded)}; configure a bucket for the endpoint"
+    )
     warning = PageWarning(code="DEGRADED", message=message)
     return {row: result.model_copy(update={"warnings": [*result.warnings, warning]}) for row, result in results.items()}
 
@@ -135,12 +137,16 @@ def _add_degradation_warning(
 def _error_of(status: JobStatus) -> ErrorInfo:
     """Return the error of a job that ended without a result for each of its slices."""
     if status.state is State.TIMED_OUT:
-        return error_info(JobTimedOut("the job ran into the endpoint's execution timeout"))
+        return error_info(JobTimedOut("the job exceeded the endpoint's execution timeout"))
     if status.state is State.CANCELLED:
         return error_info(JobFailed("the job was cancelled at the endpoint"))
     if status.state is State.COLLECTED:
-        return error_info(JobFailed("the answer is none of this worker's: it lacks documents of the job"))
-    return status.error or error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
+        return error_info(
+            JobFailed("the response lacks documents of the job; check that the endpoint runs this worker")
+        )
+    return status.error or error_info(
+        JobFailed("the job failed without an error code; see the endpoint's log for the reason")
+    )
 
 
 # --------------------------------------------------------------------------- the result of a document
@@ -225,7 +231,7 @@ def _pages(
         return [pages[number] for number in sorted(pages)]
     if not pages:
         return []
-    default = ErrorInfo(code="PAGE_FAILED", message="the page is in no answer", retryable=False)
+    default = ErrorInfo(code="PAGE_FAILED", message="the page is missing from the endpoint's response", retryable=False)
     error = next(iter(errors_by_slice.values()), default)
     return [pages.get(number) or _failed_page(number, error) for number in document.pages_of(document.page_count)]
 
@@ -241,7 +247,7 @@ def _warnings(document: BatchDocument, results: Sequence[DocumentResult]) -> lis
     # they are counted, and any other slice requests existing pages only.
     warnings.pop(_OUT_OF_RANGE, None)
     if document.page_count is not None and has_page_beyond(document.ranges, document.page_count):
-        message = f"pages past the end were asked for: the document has {document.page_count}"
+        message = f"some requested pages do not exist; the document has {document.page_count} page(s)"
         warnings[_OUT_OF_RANGE] = PageWarning(code=_OUT_OF_RANGE, message=message)
     return list(warnings.values())
 

@@ -118,11 +118,11 @@ class RemoteEndpoint:
         content = json.dumps({"input": job_input, "policy": policy}).encode()
         status, body = await self._call("POST", "run", content, is_idempotent=False)
         if status == 404:
-            raise SettingsInvalid(f"there is no {self.name}: check the id and RUNPOD_ENDPOINT_BASE_URL")
+            raise SettingsInvalid(f"{self.name} does not exist; check the endpoint's id and RUNPOD_ENDPOINT_BASE_URL")
         if status >= 400:
-            raise JobFailed(f"{self.name} refuses the job: {_error_text(status, body)}")
+            raise JobFailed(f"{self.name} rejects the job: {_error_text(status, body)}")
         if not (job_id := body.get("id")) or not isinstance(job_id, str):
-            raise EndpointUnavailable(f"{self.name} answered without a job's id; it may have the job all the same")
+            raise EndpointUnavailable(f"{self.name} returned no job id; it may have accepted the job nevertheless")
         return job_id
 
     async def status(self, job_id: str) -> JobStatus:
@@ -137,10 +137,12 @@ class RemoteEndpoint:
             await asyncio.sleep(_RECHECK_S)
             status, body = await self._call("GET", path)
         if status == 404:
-            raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
+            raise JobExpired(
+                f"{self.name} no longer has the job; its time to live, or the time its result is kept, has passed"
+            )
         state = _STATES.get(str(body.get("status")))
         if status >= 400 or state is None:
-            raise EndpointUnavailable(f"{self.name} does not tell how the job stands: {_error_text(status, body)}")
+            raise EndpointUnavailable(f"{self.name} does not return the job's status: {_error_text(status, body)}")
         output = body.get("output")
         times = JobTimes(_number(body.get("executionTime")) / 1000, _number(body.get("delayTime")) / 1000)
         if state is State.RUNNING:
@@ -159,7 +161,9 @@ class RemoteEndpoint:
         """See `Service`. Throttled and unhealthy workers are not counted."""
         status, body = await self._call("GET", "health")
         if status >= 400:
-            raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_error_text(status, body)}")
+            raise EndpointUnavailable(
+                f"{self.name} does not exist or does not return its health: {_error_text(status, body)}"
+            )
         workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
         # `ready` is a newer field, the sum of the other two.
         ready_count = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
@@ -184,7 +188,7 @@ class RemoteEndpoint:
         try:
             return await self._retries.call(path.partition("/")[0], attempt, is_idempotent=is_idempotent)
         except AttemptFailed as error:
-            hint = "" if is_idempotent or error.is_unprocessed else "; it may have the job all the same"
+            hint = "" if is_idempotent or error.is_unprocessed else "; it may have accepted the job nevertheless"
             raise EndpointUnavailable(f"{self.name} {error}{hint}") from None
 
     async def _attempt(self, method: str, path: str, content: bytes | None) -> StatusAndBody:
@@ -193,20 +197,22 @@ class RemoteEndpoint:
         except _NEVER_SENT_ERRORS as error:
             raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_unprocessed=True) from None
         except httpx.RequestError as error:
-            raise AttemptFailed(f"was asked and did not answer ({type(error).__name__})") from None
+            raise AttemptFailed(f"did not respond ({type(error).__name__})") from None
         status, retry_after_s = response.status_code, _retry_after_s(response)
         if status in (401, 403):
-            raise AuthenticationFailed(f"{self.name} answered {status}: set RUNPOD_API_KEY to a key that it takes")
+            raise AuthenticationFailed(f"{self.name} rejects the API key ({status}); set RUNPOD_API_KEY to a valid key")
         if status in _UNPROCESSED_STATUSES or status >= 500:
             is_unprocessed = status in _UNPROCESSED_STATUSES or (status == 503 and retry_after_s is not None)
-            raise AttemptFailed(f"answered {status}", is_unprocessed=is_unprocessed, retry_after_s=retry_after_s)
+            raise AttemptFailed(f"responded with {status}", is_unprocessed=is_unprocessed, retry_after_s=retry_after_s)
         if 300 <= status < 400:
-            raise EndpointUnavailable(f"{self.name} answered {status}, it is elsewhere: check the base URL")
+            raise EndpointUnavailable(
+                f"{self.name} redirects ({status}); check the base URL (RUNPOD_ENDPOINT_BASE_URL)"
+            )
         body = None
         with suppress(ValueError):
             body = response.json()
         if not isinstance(body, dict) and status < 300:
-            raise AttemptFailed("answered what is no JSON object")
+            raise AttemptFailed("did not return a JSON object")
         return status, _object(body)
 
     # ----------------------------------------------------------------- output of completed jobs
@@ -217,7 +223,7 @@ class RemoteEndpoint:
         Raises DeliveryFailed; JobFailed: the output is neither an object nor a list, or its chunks are invalid.
         """
         if not isinstance(output, dict | list):
-            raise JobFailed(f"{self.name} completed the job with an answer that is none of this worker's")
+            raise JobFailed(f"{self.name} returned something that is not a response of this worker; check what it runs")
         if delivery := output.get("delivery") if isinstance(output, dict) else _delivery_of(output):
             return await self._fetch(delivery)
         return join_chunks(output) if isinstance(output, list) else _parse_response(output)
@@ -225,9 +231,9 @@ class RemoteEndpoint:
     async def _fetch(self, delivery: Any) -> ParseResponse | None:
         try:
             link = Delivered.read(delivery)
-            label = f"the answer in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
+            label = f"the response in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
         except (ValidationError, httpx.InvalidURL):
-            raise DeliveryFailed("the answer does not say in a form that is known where its pages are") from None
+            raise DeliveryFailed("the response has an invalid `delivery`, so its pages cannot be found") from None
         try:
             return await self._retries.call("fetch", lambda: self._download(link, label))
         except AttemptFailed as error:
@@ -239,28 +245,30 @@ class RemoteEndpoint:
             async with self._downloads, self._link_client.stream("GET", link.url) as response:
                 status = response.status_code
                 if status in _UNPROCESSED_STATUSES or status >= 500:
-                    raise AttemptFailed(f"is not given out: {status}", retry_after_s=_retry_after_s(response))
+                    raise AttemptFailed(f"cannot be downloaded ({status})", retry_after_s=_retry_after_s(response))
                 if status != 200:
-                    raise DeliveryFailed(f"{label} is not given out: {status}; it is deleted or its link has expired")
+                    raise DeliveryFailed(
+                        f"{label} cannot be downloaded ({status}); it was deleted, or its link has expired"
+                    )
                 async for part in response.aiter_raw():
                     body += part
                     if len(body) > link.bytes:
-                        raise AttemptFailed(f"has more than its {link.bytes:,} bytes")
+                        raise AttemptFailed(f"is larger than the {link.bytes:,} bytes that were delivered")
         except _PERMANENT_ERRORS as error:
-            raise DeliveryFailed(f"{label} is behind a link that cannot be followed ({type(error).__name__})") from None
+            raise DeliveryFailed(f"{label} has a link that cannot be followed ({type(error).__name__})") from None
         except httpx.RequestError as error:
-            raise AttemptFailed(f"cannot be fetched ({type(error).__name__})") from None
+            raise AttemptFailed(f"cannot be downloaded ({type(error).__name__})") from None
         return await asyncio.wrap_future(threads.start(lambda: _verify(body, link), "fetched"))
 
 
 def _verify(body: bytearray, link: Delivered) -> ParseResponse | None:
     """Return the response in these bytes. Raises AttemptFailed: they differ from the delivered ones."""
     if len(body) != link.bytes or hashlib.sha256(body).hexdigest() != link.sha256:
-        raise AttemptFailed("came damaged: its size or its sha256 is not the delivered one's")
+        raise AttemptFailed("was damaged in transit: its size or its sha256 differs")
     with suppress(ValueError):
         if isinstance(output := json.loads(body), dict):
             return _parse_response(output)
-    raise AttemptFailed("is no JSON object")
+    raise AttemptFailed("is not a JSON object")
 
 
 def _parse_response(output: Any) -> ParseResponse | None:
@@ -279,7 +287,7 @@ def _job_error(body: Mapping[str, Any]) -> ErrorInfo:
     code, _, message = (_text(body.get("error")) or "").partition(": ")
     if code.isupper():
         return ErrorInfo(code=code, message=message, retryable=code in _RETRYABLE)
-    return error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
+    return error_info(JobFailed("the job failed without an error code; see the endpoint's log for the reason"))
 
 
 def join_chunks(chunks: list[Any]) -> ParseResponse:
@@ -290,15 +298,17 @@ def join_chunks(chunks: list[Any]) -> ParseResponse:
     try:
         if any("omitted" in chunk for chunk in chunks):
             raise JobFailed(
-                "pages of a large answer are left out: run the endpoint with a bucket, or without OCR_STREAM"
+                "the streamed response was too large and lacks pages; configure a bucket, or unset OCR_STREAM"
             )
         parts = [_chunk(chunk) for chunk in chunks]
         summary = next((part.summary for part in parts if isinstance(part, SummaryChunk)), None)
         if summary is None or [part.chunk for part in parts] != list(range(1, len(parts) + 1)):
-            raise JobFailed("chunks of the streamed answer are missing; send the job again")
+            raise JobFailed("chunks of the streamed response are missing; send the job again")
         pages = _pages_of(parts)
     except (TypeError, ValueError):
-        raise JobFailed("the endpoint gave a list that is no answer of this worker's") from None
+        raise JobFailed(
+            "the endpoint returned a list that is not a response of this worker; check what it runs"
+        ) from None
     documents = [document.model_copy(update={"pages": pages[document.id]}) for document in summary.documents]
     return summary.model_copy(update={"documents": documents})
 
@@ -334,19 +344,23 @@ def _host(base_url: str) -> str:
     with suppress(httpx.InvalidURL):
         if netloc := httpx.URL(base_url).netloc.decode():
             return netloc
-    raise SettingsInvalid("the base URL (RUNPOD_ENDPOINT_BASE_URL) is none, such as https://api.runpod.ai/v2")
+    raise SettingsInvalid(
+        "the base URL (RUNPOD_ENDPOINT_BASE_URL) is not a URL; set it to one such as https://api.runpod.ai/v2"
+    )
 
 
 def _headers(api_key: SecretStr | None) -> dict[str, str]:
     key = api_key.get_secret_value().strip() if api_key else ""
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise AuthenticationFailed("RUNPOD_API_KEY holds what is in no key, such as a space or a line break")
+        raise AuthenticationFailed(
+            "RUNPOD_API_KEY contains a character that no key has, such as a space; copy the key again"
+        )
     return {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
 
 
 def _error_text(status: int, body: Mapping[str, Any]) -> str:
     """Return the `error` of a response, or its HTTP status and job status."""
-    return (_text(body.get("error")) or f"answer {status}, status {body.get('status')!r}")[:300]
+    return (_text(body.get("error")) or f"HTTP {status}, status {body.get('status')!r}")[:300]
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:

@@ -74,7 +74,7 @@ def verify_coverage(summary: BatchSummary, documents: Sequence[DocumentSummary])
     if coverage.state == "open" or sums == totals:
         return coverage
     difference = "{:,} documents with {:,} pages expected, {:,} parsed and {:,} failed".format(*sums)
-    sentence = f"The books do not balance: counted one by one there are {difference}."
+    sentence = f"The totals are wrong: the documents add up to {difference}."
     return BatchCoverage("wrong", coverage.pages_left, sentence)
 
 
@@ -133,7 +133,7 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
     if unknown_count := sum(document.pages_expected is None for document in documents):
         suffix = " yet" if coverage.state == "open" else ""
         count = format_count(unknown_count, "document")
-        note = f"The length of {count} is not known{suffix}; their pages are not in this account."
+        note = f"The number of pages of {count} is not known{suffix}; these pages are not included."
         lines.append(f'<p class="quiet">{note}</p>')
     return "\n".join(lines)
 
@@ -176,9 +176,11 @@ def _bar(noun: str, parts: Sequence[tuple[str, int, str]], note: str) -> str:
 def _facts(summary: BatchSummary) -> str:
     """Return time, speed, cost and jobs of all runs. Unknown values have no entry."""
     pages_parsed, wall_s, cost = summary.pages_parsed, summary.wall_s, summary.cost
-    facts = [("Time at work", format_duration(wall_s), "over all runs")]
+    facts = [("Working time", format_duration(wall_s), "all runs together")]
     if wall_s and pages_parsed:
-        facts.append(("Speed", f"{format_rate(pages_parsed / wall_s)} pages/s", "parsed, over the time at work"))
+        facts.append(
+            ("Speed", f"{format_rate(pages_parsed / wall_s)} pages/s", "pages parsed per second of working time")
+        )
     facts.append(
         ("On the workers", format_duration(summary.execution_s), f"and {format_duration(summary.delay_s)} in the queue")
     )
@@ -187,7 +189,7 @@ def _facts(summary: BatchSummary) -> str:
         facts.append(("Cost", format_money(cost), price))
     facts += [
         ("Jobs", f"{sum(summary.jobs.values()):,}", escape_html(format_job_counts(summary.jobs))),
-        ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost answer or a passing failure"),
+        ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost response or a temporary error"),
         ("Pages from checkpoints", f"{summary.pages_from_checkpoint:,}", "parsed by an earlier attempt"),
     ]
     cells = (f"<div><dt>{label}</dt><dd>{value}</dd><dd>{note}</dd></div>" for label, value, note in facts)
@@ -250,7 +252,7 @@ def warnings_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) 
 
     def cells(code: str) -> str:
         return _cell(
-            escape(explain_code(code)[0]) or "This client does not know the code; the pages were read all the same."
+            escape(explain_code(code)[0]) or "This client does not know the code. The pages were parsed nevertheless."
         )
 
     columns = [("Code", ""), ("Meaning", "")]
@@ -320,7 +322,7 @@ def _rank(status: str) -> int:
 
 
 def _note(ordered_documents: Sequence[DocumentSummary]) -> str:
-    note = "Those that failed come first, then those with warnings."
+    note = "Failed documents come first, then documents with warnings."
     if omitted_counts := Counter(document.status for document in ordered_documents[MAX_ROWS:]):
         counts = ", ".join(f"{number:,} {escape_html(status)}" for status, number in omitted_counts.items())
         note += f" The first {MAX_ROWS:,} of {len(ordered_documents):,} are listed;"

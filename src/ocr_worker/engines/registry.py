@@ -32,7 +32,7 @@ def engine_spec(name: str) -> EngineSpec[Any]:
     if not colon:
         raise SettingsInvalid(
             f"OCR_ENGINE={name!r} is unknown; choose one of: {', '.join(sorted(BUILT_IN))},"
-            " or name an EngineSpec of your own as module:attribute"
+            " or the module:attribute of your own EngineSpec"
         )
     try:
         spec = getattr(import_module(module), attribute)
@@ -40,7 +40,7 @@ def engine_spec(name: str) -> EngineSpec[Any]:
         raise SettingsInvalid(f"OCR_ENGINE={name!r} cannot be imported: {error}") from None
     if not isinstance(spec, EngineSpec):
         raise SettingsInvalid(
-            f"OCR_ENGINE={name!r} is an object of type {type(spec).__name__}, not an EngineSpec;"
+            f"OCR_ENGINE={name!r} is of type {type(spec).__name__}, not an EngineSpec;"
             " name an `ocr_worker.engines.base.EngineSpec`, such as your_module:SPEC (CONTRIBUTING.md, Add an engine)"
         )
     if name not in BUILT_IN and spec.name in BUILT_IN:

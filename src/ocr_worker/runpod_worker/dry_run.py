@@ -40,7 +40,7 @@ def summarize(response: JsonObject) -> str:
         parts.append(_summary_line(response))
     if "error" in response:
         parts.append(f"failed: {response['error']}")
-    return "\n\n".join([*parts, f"The whole answer: {RESPONSE_FILE.resolve()}"])
+    return "\n\n".join([*parts, f"Complete response: {RESPONSE_FILE.resolve()}"])
 
 
 def _document_texts(document: dict[str, Any]) -> list[str]:

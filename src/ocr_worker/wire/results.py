@@ -26,7 +26,7 @@ def job_error(response: ParseResponse) -> ErrorInfo | None:
         return None
     errors = [(entry.id, entry.error) for entry in response.documents if entry.error]
     name, first_error = errors[0]
-    suffix = f" (and {len(errors) - 1} more documents, each with its error)" if len(errors) > 1 else ""
+    suffix = f" (and {len(errors) - 1} more documents, each with its own error)" if len(errors) > 1 else ""
     message = f"nothing was parsed; {name}: {first_error.message}{suffix}"
     return ErrorInfo(code=first_error.code, message=message, retryable=any(error.retryable for _, error in errors))
 

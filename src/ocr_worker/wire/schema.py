@@ -58,22 +58,24 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 
 
 class DocumentRequest(WireModel):
-    """One document: exactly one of `url` and `base64`."""
+    """A document, with exactly one of `url` and `base64`."""
 
-    url: NonEmpty | None = Field(None, repr=False, description="http(s) URL, or a data: URI")
+    url: NonEmpty | None = Field(None, repr=False, description="http(s) URL or data: URI of the file.")
     base64: NonEmpty | None = Field(
-        None, repr=False, description="the file's bytes; white space and missing padding are tolerated"
+        None, repr=False, description="The file's bytes in base64. White space is ignored, and padding is optional."
     )
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="comes back in the answer; unique in the job; default: `document-<n>`"
+        None, description="Name of the document in the response, unique in the job. Default: `document-<n>`."
     )
-    pages: PageRanges | None = Field(None, description="1-based pages to parse; default: all", examples=["1-3,8", "5-"])
-    password: str | None = Field(None, repr=False, description="opens an encrypted PDF")
+    pages: PageRanges | None = Field(
+        None, description="Pages to parse, counted from 1. Default: all.", examples=["1-3,8", "5-"]
+    )
+    password: str | None = Field(None, repr=False, description="Password of an encrypted PDF.")
 
     @model_validator(mode="after")
     def _check_source(self) -> DocumentRequest:
         if (self.url is None) == (self.base64 is None):
-            raise ValueError("a document has exactly one of `url` and `base64`")
+            raise ValueError("a document needs exactly one of `url` and `base64`")
         return self
 
 
@@ -95,56 +97,61 @@ def default_id(number: int) -> str:
 
 
 class ParseOptions(WireModel):
-    """Options that every engine honors; an engine may add its own in a subclass."""
+    """Options that every engine supports; an engine may add its own in a subclass."""
 
     formats: list[Literal["markdown", "blocks"]] = Field(
-        ["markdown", "blocks"], min_length=1, description="what the answer's pages hold"
+        ["markdown", "blocks"], min_length=1, description="Forms in which each page's content is returned."
     )
     figures: Literal["none", "inline"] = Field(
-        "none", description="`inline`: crops of figures as base64 in the answer; names and boxes are always there"
+        "none",
+        description="`inline`: return each figure as a base64 JPEG. Names and boxes of figures are always returned.",
     )
     page_images: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: the page as it was processed, the picture that boxes are meant on, as base64 JPEG",
+        description="`inline`: return each processed page, to which all boxes refer, as a base64 JPEG.",
     )
-    dpi: int | None = Field(None, ge=36, le=600, description="resolution PDFs are rendered at; default: the engine's")
+    dpi: int | None = Field(
+        None, ge=36, le=600, description="Resolution at which PDF pages are rendered. Default: the engine's."
+    )
     timeout_s: float | None = Field(
         None,
         gt=0,
         le=604_800,
-        description="after this many seconds the pages that are done come back, the rest as DEADLINE_EXCEEDED",
+        description="Time limit of the job in seconds. Pages not parsed by then fail with DEADLINE_EXCEEDED.",
     )
     delivery: Literal["auto", "inline", "bucket"] = Field(
         "auto",
-        description="where the answer goes; `auto`: to the bucket, where there is one, if it is too large inline",
+        description="Where the response goes. `auto`: inline, or to the bucket, if any, when it is too large inline.",
     )
 
 
 class ParseRequest(WireModel):
-    """A job's `input`."""
+    """The `input` of a job."""
 
     documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_DOCUMENTS)
     options: ParseOptions = Field(default_factory=ParseOptions)
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
         None,
-        description="with a bucket: a job run again with the same key parses only the pages that are still missing",
+        description="With a bucket: a repeated job with the same key parses only the pages that are still missing.",
     )
 
 
 class S3Config(WireModel):
-    """A bucket that a job brings along, beside its `input`, in the platform's own names."""
+    """The bucket of a job, next to its `input`, in the platform's names."""
 
     endpointUrl: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
     accessId: NonEmpty
     accessSecret: str = Field(min_length=1, repr=False)
-    bucketName: NonEmpty | None = Field(None, description="none: the endpoint's host or path holds it")
+    bucketName: NonEmpty | None = Field(
+        None, description="Name of the bucket. Default: the name in the endpoint's host or path."
+    )
 
 
 # --------------------------------------------------------------------------- answer
 
 
 class ErrorInfo(WireModel):
-    """A failure as callers see it."""
+    """An error: its stable code, a message for people, and whether a retry can succeed."""
 
     code: str
     message: str
@@ -155,14 +162,14 @@ TextSource = Literal["picture", "text_layer", "both"]
 
 
 class PageWarning(WireModel):
-    """Something that a reader of the result should know. The result is valid nevertheless."""
+    """A warning about a result, which is valid nevertheless."""
 
     code: str
     message: str
 
 
 class Block(WireModel):
-    """One region of a page. `label` is one of PaddleOCR-VL's words; a table's `content` is HTML, a formula's LaTeX."""
+    """A region of a page. `label` is one of PaddleOCR-VL's labels. A table's `content` is HTML, a formula's LaTeX."""
 
     label: str
     content: str
@@ -170,7 +177,7 @@ class Block(WireModel):
 
 
 class Figure(WireModel):
-    """A picture on the page; Markdown refers to it by `name`, which is unique in the document."""
+    """A picture on the page. Markdown refers to it by `name`, which is unique in the document."""
 
     name: str
     bbox: BBox
@@ -179,7 +186,7 @@ class Figure(WireModel):
 
 
 class PageResult(WireModel):
-    """One page. `width`, `height` (pixels) and `dpi` are those of the page as it was processed."""
+    """The result of a page. `width`, `height` (pixels) and `dpi` are those of the page as it was processed."""
 
     page: int
     status: Literal["succeeded", "failed"]
@@ -187,26 +194,33 @@ class PageResult(WireModel):
     height: int | None = None
     dpi: float | None = None
     text_source: TextSource | None = Field(
-        None, description="where the text came from: read from the picture, the page's own text layer, or both"
+        None, description="Source of the text: the page's picture, its text layer, or both."
     )
     markdown: str | None = None
     blocks: list[Block] | None = None
     figures: list[Figure] = []
     image: str | None = Field(
-        None, description="the page as it was processed: a JPEG in base64, where it was asked for"
+        None, description="The page as it was processed, a JPEG in base64. Present if `page_images` is `inline`."
     )
-    seconds: float = Field(0.0, description="engine time of this page; a batch's time is shared equally")
-    from_checkpoint: bool = Field(False, description="parsed by an earlier run under the same `idempotency_key`")
+    seconds: float = Field(
+        0.0,
+        description="Seconds of engine time for this page. The time of an engine call is shared equally by its pages.",
+    )
+    from_checkpoint: bool = Field(
+        False, description="True if an earlier job with the same `idempotency_key` parsed the page."
+    )
     warnings: list[PageWarning] = []
     error: ErrorInfo | None = None
 
 
 class DocumentResult(WireModel):
-    """One document: `failed` when no page of it was parsed, `partial` when some were."""
+    """The result of a document: `failed` if no page was parsed, `partial` if only some were."""
 
     id: str
     status: Status
-    page_count: int | None = Field(None, description="pages the file has; null when it could not be opened")
+    page_count: int | None = Field(
+        None, description="Number of pages in the file. Null if the file could not be opened."
+    )
     markdown: str | None = None
     pages: list[PageResult] = []
     warnings: list[PageWarning] = []
@@ -214,7 +228,7 @@ class DocumentResult(WireModel):
 
 
 class Coverage(WireModel):
-    """Counts of documents and pages expected, parsed and failed. Each can be recounted from `documents`."""
+    """Numbers of documents and pages expected, parsed and failed, as counted from `documents`."""
 
     documents_expected: int
     documents_failed: int
@@ -224,7 +238,7 @@ class Coverage(WireModel):
 
 
 class EngineInfo(WireModel):
-    """The engine that actually parsed the pages."""
+    """The engine that parsed the pages."""
 
     name: str
     version: str
@@ -232,7 +246,7 @@ class EngineInfo(WireModel):
 
 
 class Timing(WireModel):
-    """Seconds by stage, summed over documents and pages (stages overlap, so they may add up to more than `total`)."""
+    """Seconds by stage, summed over documents and pages. Stages overlap, so their sum can exceed `total`."""
 
     fetch: float = 0.0
     rasterize: float = 0.0
@@ -253,7 +267,7 @@ class Delivered(WireModel):
 
 
 class ParseResponse(WireModel):
-    """The result of a job. With `delivery`, or if pages are streamed, the documents' pages are there and not here."""
+    """The result of a job. Its documents have no pages if they are in a bucket (`delivery`) or streamed."""
 
     status: Status
     engine: EngineInfo
@@ -261,9 +275,9 @@ class ParseResponse(WireModel):
     coverage: Coverage
     timing: Timing
     degraded: list[str] = Field(
-        [], description="what was left out so that the answer fits inline: `figures`, then `blocks`"
+        [], description="Parts left out so that the response fits inline: `figures`, then `blocks`."
     )
-    delivery: Delivered | None = Field(None, description="where the whole answer lies, when it is not here")
+    delivery: Delivered | None = Field(None, description="Link to the complete response, if it is in a bucket.")
     warnings: list[PageWarning] = []
 
 
@@ -271,7 +285,7 @@ class ParseResponse(WireModel):
 
 
 class PageChunk(WireModel):
-    """A streamed page. `chunk` counts a job's chunks from 1, so that a gap is visible."""
+    """A streamed page. `chunk` counts the job's chunks from 1, so that a missing chunk is visible."""
 
     chunk: int
     document: str
@@ -279,7 +293,7 @@ class PageChunk(WireModel):
 
 
 class PagePart(WireModel):
-    """One of `of` parts of a page that is too large for a chunk. Joined and decoded, they are the page's JSON."""
+    """Part `number` of `of` parts of a page too large for one chunk. Joined and decoded, they are the page's JSON."""
 
     page: int
     number: int
@@ -288,7 +302,7 @@ class PagePart(WireModel):
 
 
 class PartChunk(WireModel):
-    """A part of a page; the parts of a page follow each other."""
+    """A streamed part of a page. The parts of a page are consecutive."""
 
     chunk: int
     document: str
@@ -296,7 +310,7 @@ class PartChunk(WireModel):
 
 
 class SummaryChunk(WireModel):
-    """The last chunk of a job: its response without the pages."""
+    """The last chunk of a job: its response without pages."""
 
     chunk: int
     summary: ParseResponse

@@ -66,7 +66,7 @@ def test_a_dead_server_is_started_again_once(tmp_path: Path, monkeypatch: pytest
         if restarted:
             engine.revive()
             assert read(engine) == TEXT
-    with pytest.raises(EngineUnavailable, match="died a second time"):
+    with pytest.raises(EngineUnavailable, match="stopped twice"):
         engine.revive()
     assert eventually(lambda: vllm_command.processes(tmp_path) == [])
 
@@ -100,8 +100,13 @@ def test_a_frozen_server_can_be_abandoned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "fields", "error", "told"),
     [
-        ("fails", {}, EngineUnavailable, "ended with code 1 before it could be used: ValueError: No available memory"),
-        ("silent", {"server_wait_s": 2}, EngineUnavailable, r"no model server at 127\.0\.0\.1:\d+ within 2 s"),
+        ("fails", {}, EngineUnavailable, "exited with code 1 before it was ready: ValueError: No available memory"),
+        (
+            "silent",
+            {"server_wait_s": 2},
+            EngineUnavailable,
+            r"no model server responded at 127\.0\.0\.1:\d+ within 2 s",
+        ),
         ("fine", {"vllm": "/nowhere/vllm"}, SettingsInvalid, "no command '/nowhere/vllm'\ninstall vLLM into"),
         ("fine", {"vl_weights_dir": tinyvl.VL}, WeightsMissing, "tokenizer.json is missing"),
     ],

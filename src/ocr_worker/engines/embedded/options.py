@@ -16,5 +16,6 @@ class EmbeddedOptions(ParseOptions):
     """Options of the embedded CPU engine."""
 
     text_layer: Literal["auto", "never"] = Field(
-        "auto", description="`auto`: a PDF page's own text is used where the picture does not contradict it"
+        "auto",
+        description="`auto`: use the text of a PDF page if it agrees with the picture. `never`: read the picture only.",
     )

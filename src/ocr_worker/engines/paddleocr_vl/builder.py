@@ -64,7 +64,7 @@ class Builder:
                 from ocr_worker.engines.paddleocr_vl import adapter  # takes 3 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
-                f"Paddle does not load: {error}\ninstall it again: {extras.install_command('paddle')},"
+                f"Paddle cannot be loaded: {error}\ninstall it again: {extras.install_command('paddle')},"
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported_at = time.monotonic()
