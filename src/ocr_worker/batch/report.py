@@ -122,7 +122,7 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
     coverage = verify_coverage(summary, documents)
     terms = [_term(summary.pages_parsed, "parsed", "good"), _term(summary.pages_failed, "failed", "bad")]
     if coverage.pages_left > 0:
-        terms.append(_term(coverage.pages_left, "not read" if coverage.state == "stopped" else "to come", "open"))
+        terms.append(_term(coverage.pages_left, "not parsed" if coverage.state == "stopped" else "waiting", "open"))
     sign, css = {"wrong": ("✗", "bad"), "balanced": ("✓", "good")}.get(coverage.state, ("…", "open"))
     equals_sign = "≠" if coverage.state == "wrong" else "="
     lines = [
@@ -147,7 +147,7 @@ def _bars(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
     pages = [
         ("parsed", summary.pages_parsed, "good"),
         ("failed", summary.pages_failed, "bad"),
-        ("not read", pages_left, "open"),
+        ("not parsed", pages_left, "open"),
     ]
     by_status = [(status, summary.documents.get(status, 0), _COLORS[status]) for status in STATUSES]
     warning_count = sum(bool(document.warnings) for document in documents)
