@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from ocr_worker.errors import SettingsInvalid
-from ocr_worker.settings import Settings, load_client_settings, load_settings, variable_name
+from ocr_worker.settings import (
+    ClientSettings,
+    Settings,
+    grouped_fields,
+    list_fields,
+    load_client_settings,
+    load_settings,
+    variable_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +62,18 @@ def test_every_setting_has_the_name_it_is_read_by(monkeypatch: pytest.MonkeyPatc
     assert variable_name("weights_home") == "OCR_WEIGHTS_HOME"
     monkeypatch.setenv(variable_name("bucket_region"), "nowhere-1")
     assert load_settings().bucket_region == "nowhere-1"
+
+
+def test_every_setting_is_in_one_group() -> None:
+    """The groups hold every field of the settings once, in the order of the fields."""
+    assert [field.field for fields in grouped_fields().values() for field in fields] == list(Settings.model_fields)
+    assert list(grouped_fields()) == ["worker", "limits", "engine", "model server", "bucket", "HTTP", "platform"]
+
+
+@pytest.mark.parametrize("model", [Settings, ClientSettings])
+def test_every_description_can_be_read_alone(model: type[BaseSettings]) -> None:
+    """A description is a sentence about the value, and says what happens without it."""
+    for field in list_fields(model, "any"):
+        assert field.description[0].isupper(), field
+        assert field.description.endswith("."), field
+        assert " Default: " in field.description, field

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -22,130 +23,308 @@ MEGABYTE = 1_000_000
 SettingsModel = TypeVar("SettingsModel", bound=BaseSettings)
 
 
-class Settings(BaseSettings):
-    """The worker's settings. Sizes are in decimal megabytes (10^6 bytes), times in seconds."""
+class SettingsGroup(BaseSettings):
+    """Base of the groups of the worker's settings."""
 
     model_config = SettingsConfigDict(
         env_prefix="OCR_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
     )
 
+
+class WorkerSettings(SettingsGroup):
+    """How many jobs a worker runs, and when it ends one or asks to be replaced."""
+
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Number of jobs processed at the same time. Default: 2, so that one downloads while another is"
+        " parsed; 16 with a model server.",
+    )
+    job_timeout_s: float | None = Field(
+        None,
+        gt=0,
+        le=604_800,
+        description="Seconds after which a job is answered with the pages parsed so far. Default: no limit.",
+    )
+    stream: bool = Field(
+        False, description="Send each page as soon as it is parsed, through the platform's `/stream`. Default: false."
+    )
+    recycle_pages: int | None = Field(
+        None, ge=1, description="Number of pages after which the worker asks to be replaced. Default: no limit."
+    )
+    recycle_memory_mb: float | None = Field(
+        None,
+        gt=0,
+        description="Ask for a replacement when resident memory approaches this many MB. Default: 90 % of the"
+        " container's memory.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level of the messages in the worker's log, on stderr. Default: INFO."
+    )
+
+
+class LimitSettings(SettingsGroup):
+    """Limits on documents, downloads, rendering and responses."""
+
+    max_source_mb: float = Field(200, gt=0, description="Largest size of one document, in MB. Default: 200.")
+    fetch_timeout_s: float = Field(
+        60, gt=0, description="Seconds that the download of one document may take, retries included. Default: 60."
+    )
+    fetch_concurrency: int = Field(
+        4, ge=1, description="Number of documents of one job that are downloaded at the same time. Default: 4."
+    )
+    allowed_hosts: list[str] = Field(
+        [],
+        description="Hosts from which documents may be downloaded, such as `files.example.com,*.example.org`."
+        " Default: every public host.",
+    )
+    max_pages: int = Field(
+        2000, ge=1, description="Largest number of pages of one document that a job may request. Default: 2000."
+    )
+    max_page_mpx: float = Field(
+        50,
+        gt=0,
+        description="Largest page image, in megapixels; a larger page is rendered at a lower resolution. Default: 50.",
+    )
+    raster_workers: int = Field(2, ge=1, description="Number of processes that render documents. Default: 2.")
+    raster_page_timeout_s: float = Field(30, gt=0, description="Seconds that rendering one page may take. Default: 30.")
+    raster_memory_mb: float = Field(
+        2000,
+        gt=0,
+        description="Address space, in MB, that each rendering process may use in addition to what it has at its start."
+        " Default: 2000.",
+    )
+    page_memory_mb: float = Field(
+        100, gt=0, description="Memory, in MB, for the rendered pages of all jobs together. Default: 100."
+    )
+    inline_limit_mb: float = Field(
+        10,
+        gt=0,
+        description="Largest inline response, in MB; what does not fit goes to the bucket or is shortened. Default: 10,"
+        " because the platform drops larger responses.",
+    )
+
+
+class EngineSettings(SettingsGroup):
+    """The engine, its deadlines, and the device and weights of PaddleOCR-VL."""
+
     engine: str = Field(
         "paddleocr-vl",
-        description="`paddleocr-vl`, `embedded`, or the `module:attribute` of an EngineSpec of your own",
+        description="Engine that parses the pages: `paddleocr-vl`, `embedded`, or the `module:attribute` of another"
+        " package's EngineSpec. Default: `paddleocr-vl`.",
     )
-    concurrency: int | None = Field(
-        None, ge=1, le=64, description="jobs admitted at once; none: 2, or 16 where a model server reads"
+    engine_timeout_s: float = Field(
+        120, gt=0, description="Seconds that an engine call with one page may take. Default: 120."
     )
-
-    max_source_mb: float = Field(200, gt=0, description="largest document")
-    fetch_timeout_s: float = Field(60, gt=0, description="total time of a download, retries included")
-    fetch_concurrency: int = Field(4, ge=1, description="downloads at once in a job")
-    allowed_hosts: list[str] = Field(
-        [], description='hosts that URLs may name, as JSON: `["files.example.com"]`; none: all'
+    engine_page_timeout_s: float = Field(
+        30, ge=0, description="Extra seconds per additional page in the same engine call. Default: 30."
     )
-
-    max_pages: int = Field(2000, ge=1, description="pages of one document that one job may ask for")
-    max_page_mpx: float = Field(
-        50, gt=0, description="pixel budget of a page, in megapixels; above it the dpi is lowered"
-    )
-    raster_workers: int = Field(2, ge=1, description="child processes that render documents")
-    raster_page_timeout_s: float = Field(30, gt=0, description="longest a page may take to render")
-    raster_memory_mb: float = Field(2000, gt=0, description="address space a rendering child may use beyond its start")
-    page_memory_mb: float = Field(100, gt=0, description="rendered pages in memory at once, over all jobs")
-
-    engine_timeout_s: float = Field(120, gt=0, description="longest an engine call may take")
-    engine_page_timeout_s: float = Field(30, ge=0, description="and how much longer for each further page in it")
     start_timeout_s: float = Field(
-        400, gt=0, description="longest the engine may take to load and warm up; the platform waits 7 minutes in all"
+        400,
+        gt=0,
+        description="Seconds that the engine may take to load and warm up. Default: 400, because the platform allows"
+        " 420 for the complete start.",
     )
-    init_timeout_s: float = Field(
-        420, gt=0, validation_alias="RUNPOD_INIT_TIMEOUT", description="what the platform allows for the whole start"
+    device: str = Field(
+        "gpu",
+        pattern=r"^(cpu|gpu(:\d+)?)$",
+        description="Device that PaddleOCR-VL runs on: `gpu`, `gpu:1` for the second GPU, or `cpu`. Default: `gpu`.",
     )
-    job_timeout_s: float | None = Field(None, gt=0, le=604_800, description="answer with what is there after this long")
+    vl_version: Literal["v1", "v1.5", "v1.6"] = Field(
+        "v1.6", description="Version of the PaddleOCR-VL model. Default: v1.6."
+    )
+    layout_weights_dir: Path | None = Field(
+        None,
+        description="Directory of the layout model's weights. Default: they are searched on the volume and in"
+        " `OCR_WEIGHTS_HOME`.",
+    )
+    vl_weights_dir: Path | None = Field(
+        None,
+        description="Directory of the vision-language model's weights. Default: they are searched on the volume and in"
+        " `OCR_WEIGHTS_HOME`.",
+    )
+    weights_home: Path = Field(
+        Path("~/.paddlex"),
+        validation_alias=AliasChoices("OCR_WEIGHTS_HOME", "PADDLE_PDX_CACHE_HOME"),
+        description="Directory that weights are downloaded to. Default: `~/.paddlex`, as in PaddleX.",
+    )
+    download_weights: bool = Field(
+        False, description="Download missing weights at the start. Default: false, so that the worker stops instead."
+    )
+    weights_source: Literal["huggingface", "modelscope", "aistudio", "bos"] = Field(
+        "huggingface", description="Model hub that weights are downloaded from first. Default: huggingface."
+    )
+    use_doc_orientation_classify: bool = Field(
+        False, description="Load the model that turns rotated pages upright, so that jobs can use it. Default: false."
+    )
+    use_doc_unwarping: bool = Field(
+        False, description="Load the model that flattens photographed pages, so that jobs can use it. Default: false."
+    )
+    warmup_check: bool = Field(
+        True,
+        description="Stop the worker if the warm-up page is not read correctly. Default: true; set false only for test"
+        " weights.",
+    )
+    retry_repetition: bool = Field(
+        True, description="Read a block once more if its text ended in endless repetition. Default: true."
+    )
 
-    recycle_pages: int | None = Field(None, ge=1, description="pages after which the worker asks to be replaced")
-    recycle_memory_mb: float | None = Field(
-        None, gt=0, description="resident memory towards which it does; none: nine tenths of the container's"
+
+class ModelServerSettings(SettingsGroup):
+    """The backend of PaddleOCR-VL's vision-language model, and the model server if it is one."""
+
+    backend: Literal[
+        "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
+    ] = Field(
+        "native",
+        description="What runs the vision-language model: `native`, which is Paddle in the worker's process, or a model"
+        " server of this kind. Default: `native`.",
+    )
+    server: Literal["external", "managed"] = Field(
+        "external",
+        description="Who starts the model server: the worker (`managed`, with `vllm-server` only) or somebody else"
+        " (`external`). Default: `external`.",
+    )
+    server_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/]+.*$",
+        description="URL of an external model server, up to and including `/v1`. Default: none.",
+    )
+    server_api_key: SecretStr | None = Field(
+        None, description="API key that is sent to the model server. Default: no key."
+    )
+    server_model: str | None = Field(
+        None, description="Name under which the model server serves the model. Default: PaddleOCR-VL's own name."
+    )
+    server_wait_s: float = Field(
+        300, gt=0, description="Seconds to wait for the model server at the worker's start. Default: 300."
+    )
+    server_args: list[str] = Field(
+        [],
+        description="Additional arguments for a managed `vllm serve`, as JSON:"
+        ' `["--gpu-memory-utilization", "0.7"]`. Default: none.',
+    )
+    vllm: str = Field(
+        "vllm", description="Command that starts a managed model server, in its own environment. Default: `vllm`."
+    )
+    replicas: int = Field(
+        2,
+        ge=1,
+        le=16,
+        description="Number of pipelines that send pages to the model server; the native backend has one. Default: 2.",
     )
 
-    inline_limit_mb: float = Field(10, gt=0, description="largest answer; the platform drops what is larger")
 
-    api_keys: list[SecretStr] = Field([], description='of the HTTP app, as JSON: `["secret"]`; none: on loopback only')
-    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT", description="of the HTTP app")
-    health_port: int | None = Field(
-        None, ge=1, le=65535, validation_alias="PORT_HEALTH", description="where `/ping` is served beside `PORT`"
-    )
-    queue: int = Field(64, ge=1, description="jobs that the HTTP app takes before it answers 429")
-    cors_origins: list[str] = Field(
-        [], description='pages that may call the HTTP app, as JSON: `["https://a.example"]`'
-    )
-    grace_s: float = Field(30, gt=0, description="how long the HTTP app, told to stop, lets its jobs go on")
+class BucketSettings(SettingsGroup):
+    """The S3 bucket for large responses and for checkpoints."""
 
-    stream: bool = Field(False, description="jobs give their pages as they are parsed, by `/stream`")
-    job_buckets: bool = Field(False, description="jobs may bring a bucket of their own, as `s3Config`")
     bucket_endpoint_url: str | None = Field(
         None,
         pattern=r"^https?://[^/]+",
         validation_alias="BUCKET_ENDPOINT_URL",
-        description="of an S3 bucket for answers and checkpoints",
+        description="URL of the S3 endpoint that stores large responses and checkpoints. Default: no bucket.",
     )
-    bucket_access_key_id: str | None = Field(None, validation_alias="BUCKET_ACCESS_KEY_ID", description="its key")
+    bucket_access_key_id: str | None = Field(
+        None, validation_alias="BUCKET_ACCESS_KEY_ID", description="Access key id for the bucket. Default: no bucket."
+    )
     bucket_secret_access_key: SecretStr | None = Field(
-        None, validation_alias="BUCKET_SECRET_ACCESS_KEY", description="and the key's secret"
+        None,
+        validation_alias="BUCKET_SECRET_ACCESS_KEY",
+        description="Secret access key for the bucket. Default: no bucket.",
     )
     bucket_name: str | None = Field(
-        None, validation_alias="BUCKET_NAME", description="none: the endpoint's host or path holds it"
+        None,
+        validation_alias="BUCKET_NAME",
+        description="Name of the bucket. Default: the name in the host or path of `BUCKET_ENDPOINT_URL`.",
     )
     bucket_region: str | None = Field(
-        None, validation_alias="BUCKET_REGION", description="none: the endpoint's host tells it, if it matters"
+        None,
+        validation_alias="BUCKET_REGION",
+        description="Region of the bucket. Default: the region in the host of `BUCKET_ENDPOINT_URL`, or us-east-1.",
     )
-    bucket_link_s: int = Field(604_800, ge=60, le=604_800, description="how long a signed URL is good; seven days")
+    bucket_link_s: int = Field(
+        604_800,
+        ge=60,
+        le=604_800,
+        description="Seconds for which the signed URL of a stored response is valid. Default: 604800, seven days.",
+    )
     bucket_patience_s: float = Field(
-        60, gt=0, description="Seconds during which a failing request to the bucket is retried"
+        60, gt=0, description="Seconds during which a failing request to the bucket is retried. Default: 60."
+    )
+    job_buckets: bool = Field(
+        False,
+        description="Accept jobs that name their own bucket, in the platform's `s3Config`. Default: false.",
     )
 
-    backend: Literal[
-        "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
-    ] = Field("native", description="what reads the crops: Paddle in this process, or a model server of this kind")
-    server: Literal["external", "managed"] = Field(
-        "external", description="the model server is started elsewhere, or by the worker (`vllm-server` only)"
-    )
-    server_url: str | None = Field(
-        None, pattern=r"^https?://[^/]+.*$", description="of an external model server, up to and with `/v1`"
-    )
-    server_api_key: SecretStr | None = Field(None, description="key of the model server, where it wants one")
-    server_model: str | None = Field(None, description="name the server gives the model; none: PaddleOCR-VL's own")
-    server_wait_s: float = Field(300, gt=0, description="longest wait for the model server at start")
-    server_args: list[str] = Field(
-        [], description='more arguments for a managed `vllm serve`, as JSON: `["--gpu-memory-utilization", "0.7"]`'
-    )
-    vllm: str = Field("vllm", description="the command of a managed server, in an environment of its own")
-    replicas: int = Field(2, ge=1, le=16, description="pipelines that feed a model server; the native backend has one")
-    vl_version: Literal["v1", "v1.5", "v1.6"] = Field("v1.6", description="PaddleOCR-VL's version")
-    device: str = Field("gpu", pattern=r"^(cpu|gpu(:\d+)?)$", description="`gpu`, `gpu:1`, `cpu`")
-    layout_weights_dir: Path | None = Field(None, description="directory of the layout model; none: it is looked for")
-    vl_weights_dir: Path | None = Field(
-        None, description="directory of the vision-language model; none: it is looked for"
-    )
-    volume_dir: Path = Field(Path("/runpod-volume"), description="where the platform mounts volumes and cached models")
-    weights_home: Path = Field(
-        Path("~/.paddlex"),
-        validation_alias=AliasChoices("OCR_WEIGHTS_HOME", "PADDLE_PDX_CACHE_HOME"),
-        description="cache that weights are fetched into",
-    )
-    download_weights: bool = Field(False, description="fetch missing weights at start; else the worker stops")
-    weights_source: Literal["huggingface", "modelscope", "aistudio", "bos"] = Field(
-        "huggingface", description="the model hub that is asked first"
-    )
-    use_doc_orientation_classify: bool = Field(False, description="load the model that turns pages upright")
-    use_doc_unwarping: bool = Field(False, description="load the model that flattens photographed pages")
-    warmup_check: bool = Field(True, description="the warm-up page must read right; off for test weights only")
-    retry_repetition: bool = Field(True, description="read a block that ran into repetition once more")
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="of the worker's own log")
+class HttpSettings(SettingsGroup):
+    """The HTTP app, `ocr-worker serve`."""
+
+    api_keys: list[SecretStr] = Field(
+        [],
+        description='Keys that clients of the HTTP app must send one of, as JSON: `["secret"]`. Default: no key, and'
+        " the app listens on this machine only.",
+    )
+    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT", description="Port of the HTTP app. Default: 8000.")
+    health_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        validation_alias="PORT_HEALTH",
+        description="Additional port that serves `/ping`, for a load balancer. Default: `/ping` is served on `PORT`"
+        " only.",
+    )
+    queue: int = Field(
+        64, ge=1, description="Number of jobs that the HTTP app accepts before it answers 429. Default: 64."
+    )
+    cors_origins: list[str] = Field(
+        [],
+        description='Origins of web pages that may call the HTTP app, as JSON: `["https://a.example"]`. Default: none.',
+    )
+    grace_s: float = Field(
+        30, gt=0, description="Seconds that running jobs may take after the HTTP app was told to stop. Default: 30."
+    )
+
+
+class PlatformSettings(SettingsGroup):
+    """What the platform provides, and its SDK."""
+
+    init_timeout_s: float = Field(
+        420,
+        gt=0,
+        validation_alias="RUNPOD_INIT_TIMEOUT",
+        description="Seconds that the platform allows for the worker's complete start; a start that takes more than"
+        " half of them is logged as a warning. Default: 420.",
+    )
+    volume_dir: Path = Field(
+        Path("/runpod-volume"),
+        description="Directory where the platform mounts network volumes and cached models. Default: /runpod-volume.",
+    )
     sdk_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] | None = Field(
-        None, validation_alias="RUNPOD_LOG_LEVEL", description="of the SDK's log; at DEBUG it holds document text"
+        None,
+        validation_alias="RUNPOD_LOG_LEVEL",
+        description="Lowest level of the messages in the log of RunPod's SDK; at DEBUG it contains document text."
+        " Default: INFO.",
     )
+
+
+GROUPS: Mapping[str, type[SettingsGroup]] = {
+    "worker": WorkerSettings,
+    "limits": LimitSettings,
+    "engine": EngineSettings,
+    "model server": ModelServerSettings,
+    "bucket": BucketSettings,
+    "HTTP": HttpSettings,
+    "platform": PlatformSettings,
+}
+
+
+# Pydantic takes the fields of the last base first: so the fields have the order of `GROUPS`.
+class Settings(
+    PlatformSettings, HttpSettings, BucketSettings, ModelServerSettings, EngineSettings, LimitSettings, WorkerSettings
+):
+    """The worker's settings. Sizes are in decimal megabytes (10^6 bytes), times in seconds."""
 
     @property
     def jobs_at_once(self) -> int:
@@ -182,10 +361,62 @@ class ClientSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
-    api_key: SecretStr | None = Field(None, validation_alias="RUNPOD_API_KEY")
-    base_url: str = Field(
-        "https://api.runpod.ai/v2", pattern=r"^https?://[^/]+.*$", validation_alias="RUNPOD_ENDPOINT_BASE_URL"
+    api_key: SecretStr | None = Field(
+        None,
+        validation_alias="RUNPOD_API_KEY",
+        description="API key of the platform, which the client sends to the endpoint. Default: no key.",
     )
+    base_url: str = Field(
+        "https://api.runpod.ai/v2",
+        pattern=r"^https?://[^/]+.*$",
+        validation_alias="RUNPOD_ENDPOINT_BASE_URL",
+        description="URL of the job API, without the endpoint's id. Default: the platform, https://api.runpod.ai/v2.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One setting, as documents and `ocr-worker doctor` show it.
+
+    name: environment variable. field: attribute of the model. group: key of `GROUPS`, or `client`. default: text that
+    would set it; empty if the default is no single value, as the description then explains. is_secret: never print it.
+    """
+
+    name: str
+    field: str
+    group: str
+    default: str
+    description: str
+    is_secret: bool
+
+
+def grouped_fields() -> dict[str, list[SettingField]]:
+    """Return the worker's settings by group, in the order in which they are documented."""
+    return {group: list_fields(model, group) for group, model in GROUPS.items()}
+
+
+def list_fields(model: type[BaseSettings], group: str) -> list[SettingField]:
+    """Return the settings of one model, which are of this group."""
+    return [
+        SettingField(
+            name=variable_name(field, model),
+            field=field,
+            group=group,
+            default=written_value(info.default),
+            description=info.description or "",
+            is_secret="SecretStr" in str(info.annotation) or "key" in field,
+        )
+        for field, info in model.model_fields.items()
+    ]
+
+
+def written_value(value: object) -> str:
+    """Return the text that sets a setting to `value`; empty for None and for an empty list."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(written_value, value))
+    return "" if value is None else str(value)
 
 
 def variable_name(setting: str, model: type[BaseSettings] = Settings) -> str:
