@@ -1,34 +1,50 @@
-"""Read the settings from the environment, once, into frozen models.
+"""The settings, declared by group: one class per group, and `Settings` with the fields of all of them.
 
-`Settings` are the worker's own; each is the environment variable `OCR_<NAME>`, except for those that the platform or
-another tool names. `ClientSettings` are the batch client's. No other module reads settings from the environment. The
-last functions work the other way: they set up the environment of Paddle and of child processes.
+A field's description is read alone, in `ocr-worker doctor`, the documents and the Hub's form: it is a complete phrase
+with the unit, and says what happens by default. Settings that follow from others when they are not set are properties
+of `Settings`.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ocr_worker.errors import SettingsInvalid
+from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins
 
 MEGABYTE = 1_000_000
-SettingsModel = TypeVar("SettingsModel", bound=BaseSettings)
+
+_SERVER_URL = Expected("a URL such as http://127.0.0.1:8000/v1")
 
 
-class SettingsGroup(BaseSettings):
+class EnvironmentModel(BaseSettings):
+    """Base of all settings: frozen, and read from the environment under their documented names only."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources: arguments, by the name of the field, then the environment, by the variable's name."""
+        # Else `populate_by_name` would also read PORT from OCR_PORT.
+        env_settings.config = env_settings.config | SettingsConfigDict(populate_by_name=False)
+        return init_settings, env_settings
+
+
+class SettingsGroup(EnvironmentModel):
     """Base of the groups of the worker's settings."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="OCR_", frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="OCR_")
 
 
 class WorkerSettings(SettingsGroup):
@@ -74,7 +90,7 @@ class LimitSettings(SettingsGroup):
     fetch_concurrency: int = Field(
         4, ge=1, description="Number of documents of one job that are downloaded at the same time. Default: 4."
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: Hosts = Field(
         [],
         description="Hosts from which documents may be downloaded, such as `files.example.com,*.example.org`."
         " Default: every public host.",
@@ -126,7 +142,7 @@ class EngineSettings(SettingsGroup):
         description="Seconds that the engine may take to load and warm up. Default: 400, because the platform allows"
         " 420 for the complete start.",
     )
-    device: str = Field(
+    device: Annotated[str, Expected("a device such as gpu, gpu:1 or cpu")] = Field(
         "gpu",
         pattern=r"^(cpu|gpu(:\d+)?)$",
         description="Device that PaddleOCR-VL runs on: `gpu`, `gpu:1` for the second GPU, or `cpu`. Default: `gpu`.",
@@ -181,12 +197,12 @@ class ModelServerSettings(SettingsGroup):
         description="What runs the vision-language model: `native`, which is Paddle in the worker's process, or a model"
         " server of this kind. Default: `native`.",
     )
-    server: Literal["external", "managed"] = Field(
-        "external",
+    server: Literal["external", "managed"] | None = Field(
+        None,
         description="Who starts the model server: the worker (`managed`, with `vllm-server` only) or somebody else"
-        " (`external`). Default: `external`.",
+        " (`external`). Default: `managed` for `vllm-server` without `OCR_SERVER_URL`, else `external`.",
     )
-    server_url: str | None = Field(
+    server_url: Annotated[str | None, _SERVER_URL] = Field(
         None,
         pattern=r"^https?://[^/]+.*$",
         description="URL of an external model server, up to and including `/v1`. Default: none.",
@@ -200,10 +216,10 @@ class ModelServerSettings(SettingsGroup):
     server_wait_s: float = Field(
         300, gt=0, description="Seconds to wait for the model server at the worker's start. Default: 300."
     )
-    server_args: list[str] = Field(
+    server_args: Arguments = Field(
         [],
-        description="Additional arguments for a managed `vllm serve`, as JSON:"
-        ' `["--gpu-memory-utilization", "0.7"]`. Default: none.',
+        description="Additional arguments for a managed `vllm serve`, as a shell-quoted line such as"
+        " `--gpu-memory-utilization 0.7`, or as a JSON list. Default: none.",
     )
     vllm: str = Field(
         "vllm", description="Command that starts a managed model server, in its own environment. Default: `vllm`."
@@ -219,7 +235,7 @@ class ModelServerSettings(SettingsGroup):
 class BucketSettings(SettingsGroup):
     """The S3 bucket for large responses and for checkpoints."""
 
-    bucket_endpoint_url: str | None = Field(
+    bucket_endpoint_url: Annotated[str | None, Expected("a URL such as https://s3.eu-central-1.amazonaws.com")] = Field(
         None,
         pattern=r"^https?://[^/]+",
         validation_alias="BUCKET_ENDPOINT_URL",
@@ -261,9 +277,9 @@ class BucketSettings(SettingsGroup):
 class HttpSettings(SettingsGroup):
     """The HTTP app, `ocr-worker serve`."""
 
-    api_keys: list[SecretStr] = Field(
+    api_keys: Keys = Field(
         [],
-        description='Keys that clients of the HTTP app must send one of, as JSON: `["secret"]`. Default: no key, and'
+        description="Keys, such as `key1,key2`, one of which a client of the HTTP app must send. Default: no key, and"
         " the app listens on this machine only.",
     )
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT", description="Port of the HTTP app. Default: 8000.")
@@ -278,7 +294,7 @@ class HttpSettings(SettingsGroup):
     queue: int = Field(
         64, ge=1, description="Number of jobs that the HTTP app accepts before it answers 429. Default: 64."
     )
-    cors_origins: list[str] = Field(
+    cors_origins: Origins = Field(
         [],
         description='Origins of web pages that may call the HTTP app, as JSON: `["https://a.example"]`. Default: none.',
     )
@@ -335,174 +351,73 @@ class Settings(
         """
         return self.concurrency or (2 if self.backend == "native" else 16)
 
-    @model_validator(mode="after")
-    def _check_bucket(self) -> Settings:
-        credentials = (self.bucket_endpoint_url, self.bucket_access_key_id, self.bucket_secret_access_key)
-        if any(credentials) and not all(credentials):
-            raise ValueError("a bucket needs BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY")
-        return self
+    @property
+    def has_managed_server(self) -> bool:
+        """Whether the worker starts the model server itself. The default follows from the backend and the URL."""
+        if self.server is None:
+            return self.backend == "vllm-server" and not self.server_url
+        return self.server == "managed"
+
+    def derived_value(self, field: str) -> object:
+        """Return the value of a setting, or the one that follows from other settings if it is not set."""
+        if field == "concurrency":
+            return self.jobs_at_once
+        if field == "server" and self.backend != "native":
+            return "managed" if self.has_managed_server else "external"
+        return getattr(self, field)
 
     @model_validator(mode="after")
-    def _check_model_server(self) -> Settings:
-        if self.server == "managed" and self.backend != "vllm-server":
-            raise ValueError(f"OCR_SERVER=managed starts vLLM: it needs OCR_BACKEND=vllm-server, not {self.backend}")
-        if self.server == "managed" and self.server_url:
-            raise ValueError("OCR_SERVER=managed chooses the server's address itself: leave OCR_SERVER_URL out")
-        if self.backend != "native" and self.server == "external" and not self.server_url:
-            raise ValueError(
-                f"OCR_BACKEND={self.backend} needs OCR_SERVER_URL, such as http://127.0.0.1:8000/v1"
-                " (or OCR_SERVER=managed: the worker starts vLLM itself)"
+    def _check_contradictions(self) -> Settings:
+        problems = [*self._bucket_problems(), *self._server_problems()]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _bucket_problems(self) -> Iterator[str]:
+        values = {
+            "BUCKET_ENDPOINT_URL": self.bucket_endpoint_url,
+            "BUCKET_ACCESS_KEY_ID": self.bucket_access_key_id,
+            "BUCKET_SECRET_ACCESS_KEY": self.bucket_secret_access_key,
+        }
+        present = [name for name, value in values.items() if value]
+        present += ["BUCKET_NAME"] if self.bucket_name else []
+        present += ["BUCKET_REGION"] if self.bucket_region else []
+        missing = [name for name, value in values.items() if not value]
+        if present and missing:
+            verb = "is" if len(present) == 1 else "are"
+            yield (
+                f"{' and '.join(present)} {verb} set, but a bucket also needs {' and '.join(missing)}; set what is"
+                " missing, or unset the others"
             )
-        return self
+
+    def _server_problems(self) -> Iterator[str]:
+        if self.server == "managed" and self.backend != "vllm-server":
+            yield (
+                f"OCR_SERVER=managed does not go with OCR_BACKEND={self.backend}: the worker can start vLLM only;"
+                " unset OCR_SERVER, or set OCR_BACKEND=vllm-server"
+            )
+        elif self.server == "managed" and self.server_url:
+            yield (
+                "OCR_SERVER=managed does not go with OCR_SERVER_URL: the worker chooses the address of a server that it"
+                " starts; unset one of them"
+            )
+        elif self.backend != "native" and not self.has_managed_server and not self.server_url:
+            cause = f"OCR_BACKEND={self.backend}" + (" with OCR_SERVER=external" if self.server else "")
+            managed = ", or unset OCR_SERVER" if self.backend == "vllm-server" else ""
+            yield f"{cause} needs a model server; set OCR_SERVER_URL, such as http://127.0.0.1:8000/v1{managed}"
 
 
-class ClientSettings(BaseSettings):
+class ClientSettings(EnvironmentModel):
     """The batch client's settings, under the names that the platform's own client uses."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
     api_key: SecretStr | None = Field(
         None,
         validation_alias="RUNPOD_API_KEY",
         description="API key of the platform, which the client sends to the endpoint. Default: no key.",
     )
-    base_url: str = Field(
+    base_url: Annotated[str, Expected("a URL such as https://api.runpod.ai/v2")] = Field(
         "https://api.runpod.ai/v2",
         pattern=r"^https?://[^/]+.*$",
         validation_alias="RUNPOD_ENDPOINT_BASE_URL",
         description="URL of the job API, without the endpoint's id. Default: the platform, https://api.runpod.ai/v2.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SettingField:
-    """One setting, as documents and `ocr-worker doctor` show it.
-
-    name: environment variable. field: attribute of the model. group: key of `GROUPS`, or `client`. default: text that
-    would set it; empty if the default is no single value, as the description then explains. is_secret: never print it.
-    """
-
-    name: str
-    field: str
-    group: str
-    default: str
-    description: str
-    is_secret: bool
-
-
-def grouped_fields() -> dict[str, list[SettingField]]:
-    """Return the worker's settings by group, in the order in which they are documented."""
-    return {group: list_fields(model, group) for group, model in GROUPS.items()}
-
-
-def list_fields(model: type[BaseSettings], group: str) -> list[SettingField]:
-    """Return the settings of one model, which are of this group."""
-    return [
-        SettingField(
-            name=variable_name(field, model),
-            field=field,
-            group=group,
-            default=written_value(info.default),
-            description=info.description or "",
-            is_secret="SecretStr" in str(info.annotation) or "key" in field,
-        )
-        for field, info in model.model_fields.items()
-    ]
-
-
-def written_value(value: object) -> str:
-    """Return the text that sets a setting to `value`; empty for None and for an empty list."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(map(written_value, value))
-    return "" if value is None else str(value)
-
-
-def variable_name(setting: str, model: type[BaseSettings] = Settings) -> str:
-    """Return the environment variable that a setting is read from. setting: the name of a field of `model`."""
-    alias = model.model_fields[setting].validation_alias
-    if isinstance(alias, AliasChoices):
-        alias = alias.choices[0]
-    return alias if isinstance(alias, str) else f"OCR_{setting.upper()}"
-
-
-def load_client_settings() -> ClientSettings:
-    """Return the batch client's settings. Raises SettingsInvalid, naming every variable that is wrong."""
-    return _load(ClientSettings)
-
-
-def load_settings() -> Settings:
-    """Return the worker's settings. Raises SettingsInvalid, naming every variable that is wrong."""
-    return _load(Settings)
-
-
-def _load(model: type[SettingsModel]) -> SettingsModel:
-    try:
-        return model()
-    except ValidationError as error:
-        problems = "; ".join(_problem(model, detail["loc"], detail["msg"]) for detail in error.errors())
-        raise SettingsInvalid(f"the environment is not valid: {problems}") from None
-    except ValueError as error:  # pydantic-settings raises a plain error for a list that is not JSON
-        raise SettingsInvalid(f"the environment is not valid: {error}") from None
-
-
-def _problem(model: type[BaseSettings], path: tuple[int | str, ...], text: str) -> str:
-    """Return one problem that pydantic found. path: of a value; empty where several variables contradict each other."""
-    if not path:
-        return text.removeprefix("Value error, ")
-    name = str(path[0])  # an alias is reported as it is, a field without one by its name
-    return f"{variable_name(name, model) if name in model.model_fields else name}: {text}"
-
-
-def is_on_platform() -> bool:
-    """Return whether jobs come from an endpoint. Otherwise `handler.py` makes a dry run.
-
-    The rule is that of the SDK (`runpod.serverless.worker`); a contract test compares the two.
-    """
-    is_dry_run = any(argument.startswith("--test_input") for argument in sys.argv)
-    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not is_dry_run
-
-
-def keep_logs_from_callers() -> None:
-    """Switch off the SDK's log capture, unless the operator chose a mode of it. Call before a job runs.
-
-    From 2.0 on, RunPod's SDK can attach the end of the worker's log to the error that a caller gets. Its default,
-    `auto`, does so if prestart hooks are registered. 1.12.0 ignores the variable.
-    """
-    os.environ.setdefault("RUNPOD_LOG_CAPTURE", "off")
-
-
-def configure_paddle(settings: Settings) -> None:
-    """Set the environment variables that PaddleX reads when it is imported, and for which it has no argument."""
-    os.environ["PADDLE_PDX_CACHE_HOME"] = str(settings.weights_home.expanduser())
-    os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
-    # By default, PaddleX silently uses the CPU if the configured GPU does not exist.
-    os.environ["PADDLE_PDX_DISABLE_DEVICE_FALLBACK"] = "True"
-
-
-def model_server_environment() -> dict[str, str]:
-    """Return the environment of a managed model server: this process's, without the variables of the worker.
-
-    Further variables keep the server from using the network.
-    """
-    prefixes = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")  # of the worker's own variables
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    return variables | {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a local endpoint's worker: this process's with `variables`.
-
-    variables: those that the platform would set. The SDK's own checks require free memory, the internet and CUDA; they
-    are off unless this process's environment turns them on.
-    """
-    checks = {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"}
-    defaults = checks | {"RUNPOD_LOG_LEVEL": "INFO", "PYTHONUNBUFFERED": "1"}
-    return {**defaults, **os.environ, **variables}
