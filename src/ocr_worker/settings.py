@@ -233,6 +233,15 @@ def is_on_platform() -> bool:
     return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not is_dry_run
 
 
+def is_dry_run() -> bool:
+    """Return whether `handler.py` runs one job from `--test_input` or `test_input.json` and exits.
+
+    Otherwise it serves an endpoint, or the SDK's own API server for tests (`--rp_serve_api`, RUNPOD_REALTIME_PORT).
+    """
+    is_api_server = "--rp_serve_api" in sys.argv or os.environ.get("RUNPOD_REALTIME_PORT", "0") != "0"
+    return not is_on_platform() and not is_api_server
+
+
 def keep_logs_from_callers() -> None:
     """Switch off the SDK's log capture, unless the operator chose a mode of it. Call before a job runs.
 

@@ -102,7 +102,7 @@ def test_a_fault_is_told_with_its_path(job_input: Any, told: str) -> None:
 def test_all_faults_are_told_at_once() -> None:
     """Three faults in different places come in one message."""
     message = faults({"documents": [{"url": URL, "pages": "x"}, 7], "options": {"fromats": []}})
-    assert message.startswith("3 faults:")
+    assert message.startswith("3 problems:")
     for path in ("input.documents[0].pages", "input.documents[1]", "input.options.fromats"):
         assert path in message
 
