@@ -49,6 +49,7 @@ Messages are shown to callers: they never hold document text, credentials or the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -69,6 +70,7 @@ class InvalidRequest(OcrWorkerError):
     """The job's input is invalid; the message lists every problem with its JSON path."""
 
     code = "INVALID_REQUEST"
+    problems: Sequence[tuple[tuple[str | int, ...], str]] = ()  # JSON path and message of each
 
 
 class SourceError(OcrWorkerError):

@@ -23,6 +23,7 @@ from ocr_worker.settings.loading import (
 )
 from ocr_worker.settings.processes import (
     configure_paddle,
+    is_dry_run,
     is_on_platform,
     keep_logs_from_callers,
     model_server_environment,
@@ -39,6 +40,7 @@ __all__ = [
     "configure_paddle",
     "expected_values",
     "grouped_fields",
+    "is_dry_run",
     "is_on_platform",
     "keep_logs_from_callers",
     "list_fields",

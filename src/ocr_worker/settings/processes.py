@@ -14,8 +14,17 @@ def is_on_platform() -> bool:
 
     The rule is that of the SDK (`runpod.serverless.worker`); a contract test compares the two.
     """
-    is_dry_run = any(argument.startswith("--test_input") for argument in sys.argv)
-    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not is_dry_run
+    has_test_input = any(argument.startswith("--test_input") for argument in sys.argv)
+    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not has_test_input
+
+
+def is_dry_run() -> bool:
+    """Return whether `handler.py` runs one job from `--test_input` or `test_input.json` and exits.
+
+    Otherwise it serves an endpoint, or the SDK's own API server for tests (`--rp_serve_api`, RUNPOD_REALTIME_PORT).
+    """
+    is_api_server = "--rp_serve_api" in sys.argv or os.environ.get("RUNPOD_REALTIME_PORT", "0") != "0"
+    return not is_on_platform() and not is_api_server
 
 
 def keep_logs_from_callers() -> None:
