@@ -1,7 +1,8 @@
 """Picture of README: a page of `examples/sample.pdf` beside the Markdown that the embedded engine returns for it.
 
 `python bench/page_and_markdown.py` parses the page through `ocr-worker parse` and draws `docs/page-and-markdown.png`
-with Pillow. Nothing in the picture is edited; long lines are wrapped to fit.
+with Pillow. Nothing in the picture is edited; long lines are wrapped to fit. The file also contains the Markdown as
+text, so that a test can tell when the picture is out of date.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pypdfium2
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "examples" / "sample.pdf"
@@ -70,5 +72,13 @@ def draw_markdown(draw: ImageDraw.ImageDraw, markdown: str, x: int, y: int) -> N
             y += LINE_HEIGHT if part else LINE_HEIGHT // 2
 
 
+def main() -> None:
+    """Write the picture."""
+    markdown = parse_first_page()
+    text = PngInfo()
+    text.add_itxt("Markdown", markdown)
+    draw_picture(markdown).quantize(COLORS).save(TARGET, optimize=True, pnginfo=text)
+
+
 if __name__ == "__main__":
-    draw_picture(parse_first_page()).quantize(COLORS).save(TARGET, optimize=True)
+    main()
