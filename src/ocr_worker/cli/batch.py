@@ -24,12 +24,13 @@ from ocr_worker.batch.display import Display
 from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Item, gather
 from ocr_worker.batch.local import LocalPipeline
-from ocr_worker.batch.model import BatchSummary, Service
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import status_lines
 from ocr_worker.cli import FAILED, INTERRUPTED, OK
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import Service
 from ocr_worker.errors import BatchUnusable, InvalidRequest
 from ocr_worker.settings import load_client_settings, load_settings
 
