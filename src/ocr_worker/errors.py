@@ -31,7 +31,7 @@ to users, too: a batch report prints it beside the code. The errors form one tre
     ├ ResponseTooLarge
     ├ DeliveryFailed                   (retryable)
     │   └ BucketRejected
-    ├ ClientError                      (of the batch client)
+    ├ ClientError                      (of clients)
     │   ├ AuthenticationFailed
     │   ├ EndpointUnavailable          (retryable)
     │   ├ JobFailed
@@ -50,14 +50,16 @@ Messages are shown to callers: they never hold document text, credentials or the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 
 class OcrWorkerError(Exception):
-    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs."""
+    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs.
 
-    code: ClassVar[str] = "INTERNAL"
-    retryable: ClassVar[bool] = False
+    An error that a client received keeps the `code` and `retryable` of the worker, which may differ from the class's.
+    """
+
+    code: str = "INTERNAL"
+    retryable: bool = False
 
 
 class SettingsInvalid(OcrWorkerError):
@@ -252,7 +254,7 @@ class Internal(OcrWorkerError):
 
 
 class ClientError(OcrWorkerError):
-    """The batch client could not send a job to an endpoint or get its result."""
+    """A client could not send a job to an endpoint or get its result."""
 
     code = "CLIENT_FAILED"
 
@@ -284,7 +286,7 @@ class JobExpired(ClientError):
 
 
 class JobTimedOut(ClientError):
-    """The job exceeded the endpoint's execution timeout."""
+    """The job exceeded the endpoint's execution timeout, or did not end while its client waited."""
 
     code = "JOB_TIMED_OUT"
     retryable = True

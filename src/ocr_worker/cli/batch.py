@@ -23,13 +23,14 @@ from ocr_worker.batch.display import Display
 from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Item, gather
 from ocr_worker.batch.local import LocalPipeline
-from ocr_worker.batch.model import BatchSummary, Service
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import format_count, status_lines
 from ocr_worker.cli import FAILED, INTERRUPTED, OK, add_command, help_printer
 from ocr_worker.cli.arguments import json_object, positive_int, positive_number, read_options
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import Service
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import BatchUnusable, InvalidRequest
 from ocr_worker.settings import ClientSettings, load_client_settings, load_settings
