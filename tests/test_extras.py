@@ -29,6 +29,7 @@ BUCKET = {
 IMPORTED_AT_START = {
     "serve": {
         "fastapi",
+        "fastapi_swagger",
         "latex2mathml",
         "markdown_it",
         "nh3",

@@ -101,4 +101,4 @@ def _read_page(text: str) -> PageResult:
 
 
 def _foreign_chunk() -> JobFailed:
-    return JobFailed("the endpoint gave a list that is no answer of this worker's")
+    return JobFailed("the endpoint returned a list that is not a response of this worker; check what it runs")
