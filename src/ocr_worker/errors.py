@@ -53,22 +53,28 @@ from typing import ClassVar
 
 
 class OcrWorkerError(Exception):
-    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs."""
+    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs.
+
+    remedy: what a user can do, in one sentence. The documentation shows it beside the class's docstring.
+    """
 
     code: ClassVar[str] = "INTERNAL"
     retryable: ClassVar[bool] = False
+    remedy: ClassVar[str] = "Read the message and the worker's log."
 
 
 class SettingsInvalid(OcrWorkerError):
     """The environment does not make valid settings; the worker cannot start."""
 
     code = "SETTINGS_INVALID"
+    remedy = "Correct the variables that the message names; `ocr-worker doctor` checks them without starting a worker."
 
 
 class InvalidRequest(OcrWorkerError):
-    """The job's input is wrong; the message lists every fault with its path."""
+    """The job's input is invalid; the message lists every problem with its path."""
 
     code = "INVALID_REQUEST"
+    remedy = "Correct the input at each path that the message lists."
 
 
 class SourceError(OcrWorkerError):
@@ -81,27 +87,31 @@ class SourceRejected(SourceError):
     """The source is not allowed or can never work: address, scheme, bad base64, 4xx."""
 
     code = "SOURCE_REJECTED"
+    remedy = "Check the URL and `OCR_ALLOWED_HOSTS`, or send the file as base64."
 
 
 class SourceTooLarge(SourceError):
     """The source has more bytes than the limit."""
 
     code = "SOURCE_TOO_LARGE"
+    remedy = "Send a smaller file, or raise `OCR_MAX_SOURCE_MB`."
 
 
 class SourceUnavailable(SourceError):
-    """The host does not answer or answers 429 or 5xx."""
+    """The host does not respond, or responds with 429 or 5xx."""
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
+    remedy = "Send the job again later, and check that the worker can reach the host."
     retry_after: float | None = None  # seconds that the host asks to wait
 
 
 class SourceTimedOut(SourceError):
-    """The download did not end within the total deadline."""
+    """The download did not finish within its time limit."""
 
     code = "SOURCE_TIMED_OUT"
     retryable = True
+    remedy = "Send the job again, or raise `OCR_FETCH_TIMEOUT_S` for slow hosts."
 
 
 class DocumentError(OcrWorkerError):
@@ -114,54 +124,63 @@ class UnsupportedType(DocumentError):
     """The bytes are neither a PDF nor one of the image types."""
 
     code = "DOCUMENT_UNSUPPORTED_TYPE"
+    remedy = "Convert the file to PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC or AVIF."
 
 
 class Encrypted(DocumentError):
-    """The PDF wants a password, or another one than was given."""
+    """The PDF needs a password, or the password is wrong."""
 
     code = "DOCUMENT_ENCRYPTED"
+    remedy = "Send the right `password` with the document."
 
 
 class Corrupt(DocumentError):
     """The file is damaged, empty, or has no pages."""
 
     code = "DOCUMENT_CORRUPT"
+    remedy = "Open the file in a viewer, export it again, and send the new file."
 
 
 class PageOutOfRange(DocumentError):
-    """None of the pages asked for exists."""
+    """None of the requested pages exists."""
 
     code = "DOCUMENT_PAGE_OUT_OF_RANGE"
+    remedy = "Correct `pages`: numbers start at 1."
 
 
 class TooManyPages(DocumentError):
-    """More pages were asked for than the limit allows."""
+    """More pages were requested than the limit allows."""
 
     code = "DOCUMENT_TOO_MANY_PAGES"
+    remedy = "Split the document over several jobs with `pages`, or raise `OCR_MAX_PAGES`."
 
 
 class PageTooLarge(DocumentError):
     """The page has more pixels than the limit, even at the lowest resolution."""
 
     code = "DOCUMENT_PAGE_TOO_LARGE"
+    remedy = "Split or shrink the page, or raise `OCR_MAX_PAGE_MPX`."
 
 
 class RasterizerCrashed(DocumentError):
     """The child process that renders the document died on it."""
 
     code = "DOCUMENT_RASTERIZER_CRASHED"
+    remedy = "Print the document to a new PDF in a viewer, and send that."
 
 
 class RasterizerTimedOut(DocumentError):
     """A page took longer to render than the limit."""
 
     code = "DOCUMENT_RASTERIZER_TIMED_OUT"
+    remedy = "Lower `dpi`, or raise `OCR_RASTER_PAGE_TIMEOUT_S`."
 
 
 class RasterizerOutOfMemory(DocumentError):
     """Rendering the document needs more memory than a child process may have."""
 
     code = "DOCUMENT_RASTERIZER_OUT_OF_MEMORY"
+    remedy = "Lower `dpi`, or raise `OCR_RASTER_MEMORY_MB`."
 
 
 class RasterizerUnavailable(DocumentError):
@@ -169,6 +188,7 @@ class RasterizerUnavailable(DocumentError):
 
     code = "DOCUMENT_RASTERIZER_UNAVAILABLE"
     retryable = True
+    remedy = "Send the job again; if it fails again, give the container more memory."
 
 
 class EngineError(OcrWorkerError):
@@ -178,10 +198,11 @@ class EngineError(OcrWorkerError):
 
 
 class EngineUnavailable(EngineError):
-    """The engine is gone: it never started, died, or poisoned its process."""
+    """The engine is gone: it did not start, died, or left its process unusable."""
 
     code = "ENGINE_UNAVAILABLE"
     retryable = True
+    remedy = "Send the job again; the worker's log has the cause."
 
 
 class WeightsMissing(EngineUnavailable):
@@ -189,6 +210,7 @@ class WeightsMissing(EngineUnavailable):
 
     code = "WEIGHTS_MISSING"
     retryable = False
+    remedy = "Run the command in the message, or set `OCR_DOWNLOAD_WEIGHTS=true`."
 
 
 class EngineOutOfMemory(EngineError):
@@ -196,57 +218,66 @@ class EngineOutOfMemory(EngineError):
 
     code = "ENGINE_OUT_OF_MEMORY"
     retryable = True
+    remedy = "Send the pages again; if they fail again, lower `dpi` or `max_pixels`, or use a GPU with more memory."
 
 
 class EngineTimedOut(EngineError):
-    """The engine did not answer within its deadline."""
+    """The engine did not finish within its deadline."""
 
     code = "ENGINE_TIMED_OUT"
     retryable = True
+    remedy = "Send the pages again, or raise `OCR_ENGINE_TIMEOUT_S`."
 
 
 class PageFailed(EngineError):
-    """The engine failed on this one page, or answered something that is no page."""
+    """The engine failed on this page, or returned an invalid result."""
 
     code = "PAGE_FAILED"
+    remedy = "Try another `dpi`; if the page fails again, report it with the worker's log."
 
 
 class ResponseTooLarge(OcrWorkerError):
-    """Even the Markdown alone does not fit into an answer."""
+    """Even the Markdown alone exceeds the limit of an inline response."""
 
     code = "RESPONSE_TOO_LARGE"
+    remedy = "Configure a bucket, or ask for fewer pages in a job or only one of the `formats`."
 
 
 class DeliveryFailed(OcrWorkerError):
-    """The bucket that the answer or its checkpoints need does not answer, after all retries."""
+    """The bucket for the response or its checkpoints did not respond, after all retries."""
 
     code = "DELIVERY_FAILED"
     retryable = True
+    remedy = "Send the job again when the bucket responds."
 
 
 class BucketRejected(DeliveryFailed):
-    """The bucket refuses: no such bucket, a wrong key, or one without the right to write and read."""
+    """The bucket rejects the request: no such bucket, a wrong key, or a key without the right to write and read."""
 
     code = "BUCKET_REJECTED"
     retryable = False
+    remedy = "Check the bucket's name, the key, and the key's rights to read, write and list."
 
 
 class Cancelled(OcrWorkerError):
     """The job was cancelled before the page was parsed."""
 
     code = "CANCELLED"
+    remedy = "Send the job again if you still need it."
 
 
 class DeadlineExceeded(OcrWorkerError):
-    """The job's time was up before the page was parsed."""
+    """The job's time limit ended before the page was parsed."""
 
     code = "DEADLINE_EXCEEDED"
+    remedy = "Send the missing pages in another job, or raise `timeout_s` or `OCR_JOB_TIMEOUT_S`."
 
 
 class Internal(OcrWorkerError):
-    """Stands for an exception that nobody foresaw; its traceback is in the log only."""
+    """An unexpected exception; its traceback is only in the log."""
 
     code = "INTERNAL"
+    remedy = "Report it with the log lines of the job's id."
 
 
 class ClientError(OcrWorkerError):
@@ -256,22 +287,25 @@ class ClientError(OcrWorkerError):
 
 
 class AuthenticationFailed(ClientError):
-    """The endpoint does not take the API key."""
+    """The endpoint rejects the API key."""
 
     code = "AUTHENTICATION_FAILED"
+    remedy = "Set `RUNPOD_API_KEY` to a key that may use the endpoint."
 
 
 class EndpointUnavailable(ClientError):
-    """The endpoint does not answer, or answers 429 or 5xx, after all retries."""
+    """The endpoint does not respond, or responds with 429 or 5xx, after all retries."""
 
     code = "ENDPOINT_UNAVAILABLE"
     retryable = True
+    remedy = "Run the same command again later; it continues where it stopped."
 
 
 class JobFailed(ClientError):
-    """The endpoint refused the job, or gave an answer that is none of this worker's."""
+    """The endpoint rejected the job, or returned something that this worker cannot have written."""
 
     code = "JOB_FAILED"
+    remedy = "Check that the endpoint runs this worker; its log has the cause."
 
 
 class JobExpired(ClientError):
@@ -279,32 +313,37 @@ class JobExpired(ClientError):
 
     code = "JOB_EXPIRED"
     retryable = True
+    remedy = "Run the same command again; add workers if jobs wait too long."
 
 
 class JobTimedOut(ClientError):
-    """The job ran into the endpoint's execution timeout."""
+    """The job exceeded the endpoint's execution timeout."""
 
     code = "JOB_TIMED_OUT"
     retryable = True
+    remedy = "Send fewer pages per job (`--pages-per-job`), or raise the endpoint's execution timeout."
 
 
 class BatchUnusable(ClientError):
     """The batch's folder cannot be worked in: in use by another run, read-only, full, or its ledger damaged."""
 
     code = "BATCH_UNUSABLE"
+    remedy = "Wait for the other run, free disk space, or choose another folder, as the message says."
 
 
 class Unauthorized(OcrWorkerError):
     """The request lacks a key of `OCR_API_KEYS`, as `Authorization: Bearer KEY`."""
 
     code = "UNAUTHORIZED"
+    remedy = "Send the header `Authorization: Bearer KEY`."
 
 
 class QueueFull(OcrWorkerError):
-    """As many jobs wait as may; the answer says after how many seconds to come again."""
+    """The queue is full; the response says after how many seconds to try again."""
 
     code = "QUEUE_FULL"
     retryable = True
+    remedy = "Send the request again after the seconds in `Retry-After`."
 
 
 def as_worker_error(error: BaseException) -> OcrWorkerError:
