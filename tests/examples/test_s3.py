@@ -25,8 +25,8 @@ from support.worker_process import StartWorker, Worker
 pytestmark = pytest.mark.process
 
 FOLDER = EXAMPLES / "s3"
-LINES = [line.split("=", 1) for line in (FOLDER / "bucket.env").read_text().splitlines() if line[:1] not in ("#", "")]
-BUCKET_ENV: dict[str, str] = {name: value for name, value in LINES}
+LINES = (FOLDER / "bucket.env").read_text().splitlines()
+BUCKET_ENV: dict[str, str] = dict(line.split("=", 1) for line in LINES if line and not line.startswith("#"))
 BUCKET = BUCKET_ENV["BUCKET_NAME"]
 
 
