@@ -62,7 +62,7 @@ RUN apt-get update \
     && python -m venv /opt/vllm \
     && /opt/vllm/bin/pip install --no-cache-dir --disable-pip-version-check "$VLLM"
 USER worker
-ENV OCR_BACKEND=vllm-server OCR_SERVER=managed OCR_VLLM=/opt/vllm/bin/vllm
+ENV OCR_BACKEND=vllm-server OCR_VLLM=/opt/vllm/bin/vllm
 ARG WEIGHTS
 COPY --from=weights --chown=worker:worker /weights /weights
 COPY --chown=worker:worker . /app
