@@ -79,4 +79,4 @@ class _KeyCheck(HTTPBearer):
         """Check the request's key. Raises Unauthorized when it is missing or wrong."""
         token = await super().__call__(request)
         if not token or not any(hmac.compare_digest(token.credentials.encode(), key) for key in self._keys):
-            raise Unauthorized("bring a key: `Authorization: Bearer KEY`")
+            raise Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")

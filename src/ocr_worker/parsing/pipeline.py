@@ -157,7 +157,7 @@ class ParseJob:
         if seconds is None:
             yield
             return
-        message = f"the job's {seconds:g} s were up before this page was parsed; send these pages again"
+        message = f"the job's time limit of {seconds:g} s passed before this page was parsed; send the page again"
         timer = threading.Timer(seconds, self.stop, [DeadlineExceeded(message)])
         timer.name = f"deadline-{self.id}"
         timer.daemon = True

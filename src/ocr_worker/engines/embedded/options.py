@@ -16,5 +16,6 @@ class EmbeddedOptions(ParseOptions):
     """Options of the embedded CPU engine."""
 
     text_layer: Literal["auto", "never"] = Field(
-        "auto", description="`auto`: a PDF page's own text is used where the picture does not contradict it"
+        "auto",
+        description="`auto`: use a PDF page's own text where the picture does not contradict it. `never`: always read.",
     )
