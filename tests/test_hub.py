@@ -61,7 +61,7 @@ def test_the_model_server_follows_from_the_preset(monkeypatch: pytest.MonkeyPatc
     """No preset chooses who starts the model server, and neither does the image: with vLLM it is the worker."""
     assert "OCR_SERVER" not in INPUTS
     assert "OCR_SERVER=" not in (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert load(monkeypatch, DEFAULTS | PRESETS["vLLM"]).server == "managed"
+    assert load(monkeypatch, DEFAULTS | PRESETS["vLLM"]).has_managed_server
 
 
 @pytest.mark.parametrize("key", [key for key, definition in INPUTS.items() if definition["type"] != "boolean"])
