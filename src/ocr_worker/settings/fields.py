@@ -304,7 +304,7 @@ class HttpSettings(SettingsGroup):
 
 
 class PlatformSettings(SettingsGroup):
-    """What the platform provides, and its SDK."""
+    """The platform's volume, its limit for a start, and the log of its SDK."""
 
     init_timeout_s: float = Field(
         420,
@@ -353,7 +353,7 @@ class Settings(
 
     @property
     def has_managed_server(self) -> bool:
-        """Whether the worker starts the model server itself. The default follows from the backend and the URL."""
+        """True if the worker starts the model server itself. The default follows from the backend and the URL."""
         if self.server is None:
             return self.backend == "vllm-server" and not self.server_url
         return self.server == "managed"

@@ -44,7 +44,7 @@ def load_client_settings() -> ClientSettings:
 def unknown_variables(declared: Iterable[str] = ()) -> list[str]:
     """Return the `OCR_` variables of the environment that no setting is read from.
 
-    declared: names of variables that the engine reads, which are known; `*` stands for any characters.
+    declared: variables that the engine reads, by name or by a pattern such as `OCR_FONT_*`.
     """
     known_names = _known_names().values()
     return sorted(
