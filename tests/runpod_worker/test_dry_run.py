@@ -43,6 +43,18 @@ def test_test_input_json_is_read(tmp_path: Path) -> None:
     assert f"{READING} #ffffff" in done.stdout
 
 
+def test_a_variable_that_is_no_setting_is_in_the_log(tmp_path: Path) -> None:
+    """A worker with an unknown variable starts and warns; with a misspelled one it stops and asks what was meant."""
+    (tmp_path / "test_input.json").write_text(json.dumps({"input": {"documents": [document(png(WHITE))]}}))
+    unknown = dry_run([], tmp_path, OCR_ENGINE="support.doubles:reading", OCR_COLOR_SPACE="x")
+    assert unknown.returncode == 0, unknown.stderr
+    assert "OCR_COLOR_SPACE is not a setting of this worker, and has no effect" in unknown.stderr
+    misspelled = dry_run([], tmp_path, OCR_ENGINE="support.doubles:reading", OCR_API_KEY="secret")
+    assert misspelled.returncode == 1
+    assert "SETTINGS_INVALID: OCR_API_KEY is not a setting; did you mean OCR_API_KEYS?" in misspelled.stderr
+    assert "secret" not in misspelled.stdout + misspelled.stderr
+
+
 def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
     """Of a job that is partly parsed the Markdown is printed, and the page that failed with its code; it exits 0."""
     done = run(tmp_path, request(tiff([WHITE, doubles.RAISES])))
