@@ -31,13 +31,13 @@ def written(value: Any) -> str:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_makes_valid_settings(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The defaults of all inputs, and the preset's over them, are settings that a worker starts with."""
-    chosen = {key: one["default"] for key, one in INPUTS.items()} | PRESETS[preset]
+    chosen = {key: hub_input["default"] for key, hub_input in INPUTS.items()} | PRESETS[preset]
     for key, value in chosen.items():
         monkeypatch.setenv(key, written(value))
     settings = load_settings()
     for key, value in chosen.items():
-        found = getattr(settings, key.removeprefix("OCR_").lower())
-        assert written(found) in (written(value), f"{value}.0")
+        setting = getattr(settings, key.removeprefix("OCR_").lower())
+        assert written(setting) in (written(value), f"{value}.0")
 
 
 def test_a_preset_sets_only_what_can_be_chosen() -> None:

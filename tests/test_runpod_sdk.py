@@ -45,9 +45,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def rp_scale(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module of the loop, as it was after the test."""
-    found = module("modules.rp_scale")
-    monkeypatch.setattr(found, "get_job", found.get_job)
-    return found
+    sdk_module = module("modules.rp_scale")
+    monkeypatch.setattr(sdk_module, "get_job", sdk_module.get_job)
+    return sdk_module
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ def tab(browser: Any, url: str) -> Iterator[Any]:
     opened = context.new_page()
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda told: faults.append(told.text) if "Content Security Policy" in told.text else None)
+    opened.on(
+        "console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None
+    )
     opened.goto(url)
     yield opened
     context.close()

@@ -43,10 +43,14 @@ def test_health_and_metrics_count(tmp_path: Path) -> None:
     with serving(tmp_path / "log", **BY_COLOUR) as app:
         app.wait(200)
         requests.post(f"{app.url}/v1/parse", files={"file": tiff([WHITE, doubles.RAISES])}, timeout=PATIENCE_S)
-        told, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=PATIENCE_S).text
-    assert (told["state"], told["engine"]["name"], told["replicas"]) == ("ready", "double", {"alive": 1, "total": 1})
-    assert told["last_error"] == "PAGE_FAILED"
-    assert told["memory_bytes"] > 1_000_000
+        report, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=PATIENCE_S).text
+    assert (report["state"], report["engine"]["name"], report["replicas"]) == (
+        "ready",
+        "double",
+        {"alive": 1, "total": 1},
+    )
+    assert report["last_error"] == "PAGE_FAILED"
+    assert report["memory_bytes"] > 1_000_000
     for line in (
         'ocr_pages_total{status="failed"}',
         'ocr_errors_total{code="PAGE_FAILED"}',

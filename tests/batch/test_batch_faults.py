@@ -17,7 +17,7 @@ from support.batch_client import (
     Client,
     assert_complete,
     batch,
-    found,
+    count_in_ledger,
     is_at_work,
     library,
     new_jobs,
@@ -64,9 +64,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def assert_unusable(ended: tuple[int, str], word: str = "") -> None:
     """Exit code 1, and one line that says what it is about."""
-    code, told = ended
-    lines = [line for line in told.splitlines() if line.startswith("BATCH_UNUSABLE: ")]
-    assert (code, len(lines)) == (1, 1), told
+    code, output = ended
+    lines = [line for line in output.splitlines() if line.startswith("BATCH_UNUSABLE: ")]
+    assert (code, len(lines)) == (1, 1), output
     assert word in lines[0]
 
 
@@ -103,9 +103,9 @@ def test_an_endpoint_that_errs_loses_nothing(endpoint: LocalEndpoint, tmp_path: 
     }
     with Front(endpoint.base_url, runs, looks) as front:
         client = Client(front.base_url, "run", tmp_path / "in", "--out", out, "--endpoint", "local")
-        code, told = client.end()
+        code, output = client.end()
         happened, forgotten = front.happened, front.forgotten()
-    assert code == 1, told
+    assert code == 1, output
     summary = assert_complete(out, books)["summary"]
     assert (happened["429"], happened["500"], happened["stolen"], happened["cut"], happened["404"]) == (13, 4, 3, 2, 3)
     assert forgotten == 2
@@ -126,9 +126,9 @@ def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Pa
     (disk / "filler").write_bytes(bytes(2 * MEGABYTE - free))
     assert_unusable(run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end())
     (disk / "filler").unlink()
-    code, told = run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end()
-    assert code == 0, told
-    assert found(out, "SELECT SUM(parsed) FROM slices") == 2 * len(books)
+    code, output = run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end()
+    assert code == 0, output
+    assert count_in_ledger(out, "SELECT SUM(parsed) FROM slices") == 2 * len(books)
     assert batch(endpoint.base_url, "verify", out)[0] == 0
 
 
@@ -195,17 +195,17 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(tiff([(48, 112, 208)]))
     (tmp_path / "bad.jsonl").write_text('{"url": "http://h/a.pdf"}\n{"urls": []}\n')
     out = tmp_path / "out"
-    given = ["run", tmp_path / "in.tif", "--out", out]
+    usual = ["run", tmp_path / "in.tif", "--out", out]
     wrong = [
         (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "no such file"),
         (["run", tmp_path / "bad.jsonl", "--out", out, "--endpoint", "x"], "line 2"),
-        ([*given], "--endpoint ID, or --local"),
-        ([*given, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
-        ([*given, "--endpoint", "x", "--options", "[]"], "--options"),
+        ([*usual], "--endpoint ID, or --local"),
+        ([*usual, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
+        ([*usual, "--endpoint", "x", "--options", "[]"], "--options"),
         (["run", "--out", out, "--endpoint", "x"], "nothing to read"),
         (["status", tmp_path / "nowhere"], "holds no batch"),
     ]
     for arguments, word in wrong:
-        code, told = batch("http://127.0.0.1:9/v2", *arguments)
-        assert (code, word in told) == (1 if word == "holds no batch" else 2, True), told
+        code, output = batch("http://127.0.0.1:9/v2", *arguments)
+        assert (code, word in output) == (1 if word == "holds no batch" else 2, True), output
     assert not (tmp_path / "nowhere").exists()

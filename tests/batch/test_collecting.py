@@ -46,7 +46,7 @@ def test_a_cut_slice_is_numbered_as_the_file_is() -> None:
     figure = {"name": "page-2-figure-1.jpg", "bbox": [0, 0, 1, 1]}
     second = page(2, markdown="see page-2-figure-1.jpg", figures=[figure])
     (entry,) = results_of(answer(page(1), second), [row(1, (5, 9), is_cut=True)]).values()
-    assert [found.page for found in entry.pages] == [5, 9]
+    assert [entry_page.page for entry_page in entry.pages] == [5, 9]
     assert entry.pages[1].markdown == "see page-9-figure-1.jpg"
     assert entry.pages[1].figures[0].name == "page-9-figure-1.jpg"
 
@@ -92,25 +92,25 @@ def test_slices_come_together_in_page_order_and_the_best_word_counts() -> None:
         3: result(page(4, warnings=[{"code": "LOW_CONFIDENCE", "message": "m"}]), page_count=4),
     }
     expired = ErrorInfo(code="JOB_EXPIRED", message="gone", retryable=False)
-    whole = assemble(KNOWN, rows, answers, {2: expired})
-    assert whole.status == "partial"
-    assert whole.result is not None
-    assert [(found.page, found.error) for found in whole.result.pages] == [
+    document = assemble(KNOWN, rows, answers, {2: expired})
+    assert document.status == "partial"
+    assert document.result is not None
+    assert [(entry.page, entry.error) for entry in document.result.pages] == [
         (1, expired),
         (2, expired),
         (3, None),
         (4, None),
     ]
-    assert whole.error == expired
-    assert whole.codes == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
+    assert document.error == expired
+    assert document.codes == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
 
 
 def test_a_document_of_which_nothing_came_has_no_folder() -> None:
     """Nothing parsed: the document failed, its code is told, and nothing is to be written."""
     error = {"code": "DOCUMENT_CORRUPT", "message": "m", "retryable": False}
-    whole = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
-    assert (whole.status, whole.result, whole.error) == ("failed", None, ErrorInfo(**error))
-    assert whole.codes == {("error", "DOCUMENT_CORRUPT"): 0}
+    document = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
+    assert (document.status, document.result, document.error) == ("failed", None, ErrorInfo(**error))
+    assert document.codes == {("error", "DOCUMENT_CORRUPT"): 0}
 
 
 # --------------------------------------------------------------------------- the collector

@@ -24,7 +24,7 @@ class Clock:
         return self.now
 
 
-def summary(done: int = 0, expected: int = 1_000, **given: Any) -> BatchSummary:
+def summary(done: int = 0, expected: int = 1_000, **fields: Any) -> BatchSummary:
     values: dict[str, Any] = {
         "service": "endpoint abc",
         "engine": None,
@@ -43,12 +43,12 @@ def summary(done: int = 0, expected: int = 1_000, **given: Any) -> BatchSummary:
         "wall_s": 10.0,
         "cost": 0.42,
     }
-    return BatchSummary(**{**values, **given})
+    return BatchSummary(**{**values, **fields})
 
 
-def terminal(width: int = 100, **given: Any) -> tuple[Console, io.StringIO]:
+def terminal(width: int = 100, **options: Any) -> tuple[Console, io.StringIO]:
     file = io.StringIO()
-    return Console(file=file, width=width, height=30, force_terminal=True, _environ={}, **given), file
+    return Console(file=file, width=width, height=30, force_terminal=True, _environ={}, **options), file
 
 
 def lines_of(text: str) -> list[str]:
@@ -183,11 +183,11 @@ def test_an_error_leaves_the_terminal_as_it_was() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    told = file.getvalue()
-    assert told.count("\x1b[?25l") == told.count("\x1b[?25h") == 1
-    assert "pages       1,000 expected = 7 parsed + 0 failed + 993 waiting" in told
+    output = file.getvalue()
+    assert output.count("\x1b[?25l") == output.count("\x1b[?25h") == 1
+    assert "pages       1,000 expected = 7 parsed + 0 failed + 993 waiting" in output
     display.close()
-    assert file.getvalue() == told
+    assert file.getvalue() == output
 
 
 # --------------------------------------------------------------------------- elsewhere
@@ -203,9 +203,9 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
             display.update(summary(10 * second), pause_reason="the endpoint is busy" if second > 15 else None)
             clock.now += 1
         display.say("a.pdf: DOCUMENT_CORRUPT")
-    told = file.getvalue()
-    assert "\x1b" not in told
-    lines = told.splitlines()
+    output = file.getvalue()
+    assert "\x1b" not in output
+    lines = output.splitlines()
     assert lines[0] == (
         "103/300 documents, 100/1,000 pages, 10 pages/s, about 1 min 30 s left, $0.42,"
         " jobs: 20 to send, 8 queued, 4 running, 2 failed"

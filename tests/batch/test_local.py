@@ -149,8 +149,8 @@ def test_an_engine_that_cannot_start_is_told(engine: str, error: type[Exception]
     async def scenario() -> None:
         async with pipeline(engine) as service:
             both = [service.submit(request(png(WHITE)), **LIMITS) for _ in range(2)]
-            found = await asyncio.gather(*both, return_exceptions=True)
-            assert [type(raised) for raised in found] == [error, error]
+            results = await asyncio.gather(*both, return_exceptions=True)
+            assert [type(raised) for raised in results] == [error, error]
             with pytest.raises(error):
                 await service.submit(request(png(WHITE)), **LIMITS)
 

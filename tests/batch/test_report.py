@@ -58,8 +58,8 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def page_of(documents: Sequence[DocumentSummary], **given: Any) -> Page:
-    return Page(report_html(summary_of(documents, **given), documents, created_at=MADE))
+def page_of(documents: Sequence[DocumentSummary], **fields: Any) -> Page:
+    return Page(report_html(summary_of(documents, **fields), documents, created_at=MADE))
 
 
 # --------------------------------------------------------------------------- the account
@@ -67,8 +67,8 @@ def page_of(documents: Sequence[DocumentSummary], **given: Any) -> Page:
 
 def test_the_page_proves_its_coverage() -> None:
     """Pages expected, parsed and failed, the verdict, the documents and the code are told, as the numbers are."""
-    given = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
-    page = page_of([document(), partial(), failed()], **given)
+    fields = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
+    page = page_of([document(), partial(), failed()], **fields)
     assert "5 of 7 pages parsed" in page.text
     assert "7 pages expected = 5 parsed + 2 failed" in page.text
     assert "Every expected page was" in page.text
@@ -205,7 +205,7 @@ def test_the_colours_can_be_read() -> None:
     """Every colour of text has a contrast of at least 4.5 to the paper: light, dark and printed."""
     css = files("ocr_worker.batch").joinpath("report.html").read_text(encoding="utf-8")
     schemes = [
-        dict(re.findall(r"--([\w-]+): (#\w+)", found)) for found in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+        dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     ]
     assert len(schemes) == 3
     for scheme in schemes:
@@ -213,8 +213,8 @@ def test_the_colours_can_be_read() -> None:
             assert contrast(scheme[name], scheme["paper"]) >= 4.5, (name, scheme)
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(colour: str, other: str) -> float:
+    low, high = sorted((luminance(colour), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 

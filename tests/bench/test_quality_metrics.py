@@ -106,5 +106,5 @@ def test_markup_is_no_error() -> None:
 def test_places_follow_from_spans() -> None:
     """Two spans in one row."""
     cells = place_cells([[SourceCell("a", 2), SourceCell("b", 1, 2)], [SourceCell("c"), SourceCell("d")]])
-    found = [(cell.text, cell.row, cell.column) for cell in cells]
-    assert found == [("a", 0, 0), ("b", 0, 1), ("c", 1, 1), ("d", 1, 2)]
+    places = [(cell.text, cell.row, cell.column) for cell in cells]
+    assert places == [("a", 0, 0), ("b", 0, 1), ("c", 1, 1), ("d", 1, 2)]

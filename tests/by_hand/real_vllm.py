@@ -107,5 +107,5 @@ def lines_of(engine: Engine) -> list[str]:
     return [block.content for page in parsed for block in page.blocks]
 
 
-def differing(one: Sequence[str], other: Sequence[str]) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True))
+def differing(texts: Sequence[str], other_texts: Sequence[str]) -> int:
+    return sum(a != b for a, b in zip(texts, other_texts, strict=True))

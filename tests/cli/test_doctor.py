@@ -30,8 +30,8 @@ def test_ready() -> None:
     text = "\n".join(report.lines)
     assert report.can_start
     assert report.lines[-1] == "ready"
-    for told in ("v1.6", "paddleocr 3.7.0", str(tinyvl.VL), "device: cpu", "max_pages 2000"):
-        assert told in text
+    for phrase in ("v1.6", "paddleocr 3.7.0", str(tinyvl.VL), "device: cpu", "max_pages 2000"):
+        assert phrase in text
 
 
 @pytest.mark.paddle

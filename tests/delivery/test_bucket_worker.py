@@ -72,9 +72,9 @@ def test_an_answer_that_is_too_large_goes_to_the_bucket(worker: Worker) -> None:
     delivery = result.output["delivery"]
     body = requests.get(delivery["url"], timeout=PATIENCE_S).content
     assert (len(body), hashlib.sha256(body).hexdigest()) == (delivery["bytes"], delivery["sha256"])
-    whole = json.loads(body)
-    assert [page["page"] for page in whole["documents"][0]["pages"]] == [1, 2]
-    assert whole["documents"][0]["pages"][1]["blocks"][1]["content"] == "A" * doubles.LARGE
+    response = json.loads(body)
+    assert [page["page"] for page in response["documents"][0]["pages"]] == [1, 2]
+    assert response["documents"][0]["pages"][1]["blocks"][1]["content"] == "A" * doubles.LARGE
     assert delivery["expires_at"] > "2026"
     assert delivery["key"] == f"ocr-worker/answers/{job_of(worker)}/answer.json"
 
@@ -89,8 +89,8 @@ def test_a_small_answer_stays_unless_it_is_told_to_go(worker: Worker, s3: S3Serv
     small = worker.answer(request(png(WHITE)))
     assert small.output["documents"][0]["pages"]
     assert "delivery" not in small.output
-    told = worker.answer(request(png(WHITE), delivery="bucket"))
-    assert json.loads(s3.get(told.output["delivery"]["key"]))["status"] == "succeeded"
+    delivered = worker.answer(request(png(WHITE), delivery="bucket"))
+    assert json.loads(s3.get(delivered.output["delivery"]["key"]))["status"] == "succeeded"
     large = worker.answer(request(png(doubles.LARGE_FIGURES), figures="inline", delivery="inline"))
     assert large.output["degraded"] == ["figures"]
 

@@ -20,10 +20,10 @@ def test_nasty_ids_make_safe_steps() -> None:
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_different_ids_stay_different(one: str, other: str) -> None:
+def test_different_ids_stay_different(first: str, second: str) -> None:
     """Two ids never share a step, and every step is safe."""
-    assert (safe_name(one) == safe_name(other)) is (one == other)
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe_name(one))
+    assert (safe_name(first) == safe_name(second)) is (first == second)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe_name(first))
 
 
 def test_keys_have_their_steps() -> None:

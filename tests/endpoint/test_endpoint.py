@@ -231,8 +231,8 @@ def test_what_is_wrong_is_told(idle: Client, path: str, body: Any, status: int) 
 
 def test_a_missing_or_wrong_key_is_refused(idle: Client) -> None:
     """401, and the right key is let in with or without `Bearer`."""
-    given = [None, {"Authorization": "Bearer wrong"}, KEY, {"Authorization": "secret"}]
-    assert [idle.post("purge-queue", headers=headers).status_code for headers in given] == [401, 401, 200, 200]
+    header_sets = [None, {"Authorization": "Bearer wrong"}, KEY, {"Authorization": "secret"}]
+    assert [idle.post("purge-queue", headers=headers).status_code for headers in header_sets] == [401, 401, 200, 200]
 
 
 def test_a_job_that_nobody_takes_is_gone_after_its_time_to_live(idle: Client) -> None:

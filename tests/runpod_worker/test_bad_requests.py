@@ -69,13 +69,13 @@ def worker(worker_of: StartWorker) -> Worker:
     return worker_of(OCR_ENGINE="support.doubles:reading").wait_ready()
 
 
-@pytest.mark.parametrize(("job_input", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_every_fault_is_told_with_its_path(worker: Worker, job_input: Any, told: list[str]) -> None:
+@pytest.mark.parametrize(("job_input", "phrases"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_every_fault_is_told_with_its_path(worker: Worker, job_input: Any, phrases: list[str]) -> None:
     """The job fails with INVALID_REQUEST, never to be repeated, and a message with every fault's path and remedy."""
     result = worker.answer(job_input)
     assert result.error is not None
     assert result.error.startswith("INVALID_REQUEST: ")
-    assert [part for part in told if part not in result.error] == []
+    assert [part for part in phrases if part not in result.error] == []
     assert result.output["code"] == "INVALID_REQUEST"
     assert result.output["retryable"] is False
     assert "s3cr3t" not in str(result.raw)

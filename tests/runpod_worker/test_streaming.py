@@ -78,8 +78,8 @@ def test_several_documents_tell_whose_page_it_is(worker: Worker) -> None:
     worker.plane.wait(job)
     *pages, _ = chunks_of(worker.plane.jobs[job])
     for name, colours in {"document-1": first, "document-2": second}.items():
-        found = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
-        assert found == [f"{READING} {hexadecimal(colour)}" for colour in colours]
+        markdown = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
+        assert markdown == [f"{READING} {hexadecimal(colour)}" for colour in colours]
 
 
 def test_a_huge_page_is_put_together_again(worker: Worker) -> None:
@@ -159,19 +159,19 @@ def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, gate:
     under_way = list(worker.plane.jobs.values())[-1]
     assert not under_way.results
     gate.touch()
-    told, _ = reader.communicate(timeout=PATIENCE_S)
+    output, _ = reader.communicate(timeout=PATIENCE_S)
     assert first == ["--- document-1, page 1: succeeded\n", f"{READING} #ffffff\n"]
-    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in told
-    assert json.loads(told.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
+    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in output
+    assert json.loads(output.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
     assert reader.returncode == 0
 
 
 def test_the_reader_of_the_readme_tells_an_error(worker: Worker, tmp_path: Path) -> None:
     """A job that fails ends the reader with the job's error."""
     reader = reading(worker, tmp_path, {"documents": []})
-    _, told = reader.communicate(timeout=PATIENCE_S)
+    _, errors = reader.communicate(timeout=PATIENCE_S)
     assert reader.returncode == 1
-    assert told.startswith("INVALID_REQUEST: ")
+    assert errors.startswith("INVALID_REQUEST: ")
 
 
 def reading(worker: Worker, folder: Path, job_input: dict[str, Any]) -> subprocess.Popen[str]:

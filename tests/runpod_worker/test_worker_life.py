@@ -65,9 +65,9 @@ def origin() -> Iterator[str]:
 
     class Origin(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path.startswith("/page.png")
-            body = png(WHITE) if found else b"no such page"
-            self.send_response(200 if found else 404)
+            is_page = self.path.startswith("/page.png")
+            body = png(WHITE) if is_page else b"no such page"
+            self.send_response(200 if is_page else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -64,9 +64,9 @@ def test_pages_come_back_in_their_order(worker: Worker) -> None:
     colours: list[Colour] = [(10 * number, 255, 255) for number in range(1, 8)]
     documents = [document(tiff(colours)), document(tiff(colours), pages="2,5-6")]
     result = worker.answer({"documents": documents})
-    wanted = [(number, f"{READING} {hexadecimal(colour)}") for number, colour in enumerate(colours, start=1)]
-    assert [(page["page"], page["markdown"]) for page in pages_of(result)] == wanted
-    assert [(page["page"], page["markdown"]) for page in pages_of(result, 1)] == [wanted[1], wanted[4], wanted[5]]
+    expected = [(number, f"{READING} {hexadecimal(colour)}") for number, colour in enumerate(colours, start=1)]
+    assert [(page["page"], page["markdown"]) for page in pages_of(result)] == expected
+    assert [(page["page"], page["markdown"]) for page in pages_of(result, 1)] == [expected[1], expected[4], expected[5]]
 
 
 def test_a_pdf_is_rendered(worker: Worker) -> None:
@@ -226,9 +226,9 @@ def test_the_bytes_counted_are_the_bytes_sent(worker: Worker) -> None:
     jobs = [worker.plane.submit(request(tiff([doubles.MANY_SMALL_BLOCKS] * count))) for count in range(12, 22)]
     results = [worker.plane.wait(job) for job in jobs]
     assert all(result.size <= LIMIT for result in results)
-    whole = [result.size for result in results if not result.output["degraded"]]
-    assert len(whole) < len(results)
-    assert max(whole) > LIMIT * 0.8
+    complete_sizes = [result.size for result in results if not result.output["degraded"]]
+    assert len(complete_sizes) < len(results)
+    assert max(complete_sizes) > LIMIT * 0.8
 
 
 def test_every_job_was_answered_once(worker: Worker) -> None:

@@ -195,8 +195,8 @@ def test_addresses_inside_a_network_are_refused(host: str, monkeypatch: pytest.M
 
 def test_a_name_that_resolves_inside_and_outside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """One private address among a name's addresses is enough: nobody dials it."""
-    found = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
-    monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: found)
+    addresses = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
+    monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: addresses)
     assert refusal(url="http://both.example/").code == "SOURCE_REJECTED"
 
 

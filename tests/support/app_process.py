@@ -64,12 +64,12 @@ def serving(log_file: Path, *arguments: str, **settings: str) -> Iterator[App]:
 
 def health(app: App) -> dict[str, Any]:
     """What `/health` tells."""
-    told: dict[str, Any] = requests.get(f"{app.url}/health", timeout=PATIENCE_S).json()
-    return told
+    report: dict[str, Any] = requests.get(f"{app.url}/health", timeout=PATIENCE_S).json()
+    return report
 
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -59,14 +59,14 @@ class Client:
     def end(self, timeout: float = 2 * PATIENCE_S) -> tuple[int, str]:
         """The exit code, and all that was printed; never a traceback. Kills a client that is late."""
         try:
-            told, _ = self.process.communicate(timeout=timeout)
+            output, _ = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            told, _ = self.process.communicate()
-            raise AssertionError(f"the client did not end in {timeout} s:\n{told}") from None
-        assert "Traceback" not in told, told
-        assert "never retrieved" not in told, told
-        return self.process.returncode, told
+            output, _ = self.process.communicate()
+            raise AssertionError(f"the client did not end in {timeout} s:\n{output}") from None
+        assert "Traceback" not in output, output
+        assert "never retrieved" not in output, output
+        return self.process.returncode, output
 
     def signal(self, number: int) -> None:
         """To the process alone."""
@@ -201,7 +201,7 @@ def ledger(out: Path, sql: str) -> list[Any]:
         return db.execute(sql).fetchall()
 
 
-def found(out: Path, sql: str) -> int:
+def count_in_ledger(out: Path, sql: str) -> int:
     """The number that the query finds in the ledger; 0 where there is no ledger yet."""
     if not (out / "ledger.sqlite3").exists() or not ledger(out, "SELECT 1 FROM sqlite_master"):
         return 0
@@ -216,20 +216,20 @@ def is_at_work(out: Path, client: Client) -> bool:
 
 def assert_complete(out: Path, books: list[Book]) -> Any:
     """Every page of every document is accounted for, right and in its place; the report, which adds up."""
-    told = report(out)
-    assert told["books"]["state"] == "balanced", told["books"]
-    summary = told["summary"]
+    batch_report = report(out)
+    assert batch_report["books"]["state"] == "balanced", batch_report["books"]
+    summary = batch_report["summary"]
     assert summary["documents"] == Counter(book.status for book in books)
     assert summary["pages_expected"] == sum(len(book.pages) for book in books)
     assert summary["pages_parsed"] == sum(book.parsed for book in books)
     assert summary["pages_failed"] == summary["pages_expected"] - summary["pages_parsed"]
-    entries = {entry["name"]: entry for entry in told["documents"]}
+    entries = {entry["name"]: entry for entry in batch_report["documents"]}
     assert sorted(entries) == sorted(book.name for book in books)
     for book in books:
         assert_book(out, book, entries[book.name])
     folders = {path.name for path in out.iterdir() if path.is_dir()} - {".batch"}
     assert folders == {book.name for book in books if book.parsed}
-    return told
+    return batch_report
 
 
 def assert_book(out: Path, book: Book, entry: Any) -> None:
@@ -241,9 +241,9 @@ def assert_book(out: Path, book: Book, entry: Any) -> None:
     assert entry["errors"] == codes, entry
     if not book.parsed:
         return
-    whole = json.loads((out / book.name / "document.json").read_text(encoding="utf-8"))
-    assert [page["page"] for page in whole["pages"]] == list(range(1, len(book.pages) + 1))
-    for page, drawn in zip(whole["pages"], book.pages, strict=True):
+    document = json.loads((out / book.name / "document.json").read_text(encoding="utf-8"))
+    assert [page["page"] for page in document["pages"]] == list(range(1, len(book.pages) + 1))
+    for page, drawn in zip(document["pages"], book.pages, strict=True):
         assert is_drawn(page, drawn), (book.name, page, drawn)
     markdown = (out / book.name / "document.md").read_text(encoding="utf-8")
     assert len(_ANY_COLOUR.findall(markdown)) == book.parsed
@@ -254,9 +254,9 @@ def is_drawn(page: Any, drawn: Page) -> bool:
     """Whether a page's entry is that of what was drawn; a JPEG in a PDF changes a colour a little."""
     if isinstance(drawn, str):
         return bool(page["error"]["code"] == drawn)
-    found = _ANY_COLOUR.search(page["markdown"])
-    assert found, page
-    return all(abs(int(one, 16) - other) <= 8 for one, other in zip(found.groups(), drawn, strict=True))
+    match = _ANY_COLOUR.search(page["markdown"])
+    assert match, page
+    return all(abs(int(digits, 16) - value) <= 8 for digits, value in zip(match.groups(), drawn, strict=True))
 
 
 def folders(out: Path) -> dict[str, Any]:
@@ -269,11 +269,11 @@ def folders(out: Path) -> dict[str, Any]:
 def _timeless(file: Path) -> Any:
     if file.suffix != ".json":
         return file.read_bytes()
-    whole = json.loads(file.read_text(encoding="utf-8"))
-    for page in whole["pages"]:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    for page in document["pages"]:
         page.pop("seconds", None)
         page.pop("from_checkpoint", None)
-    return whole
+    return document
 
 
 def new_jobs(endpoint: LocalEndpoint, before: Collection[str]) -> list[JobRecord]:

@@ -53,7 +53,7 @@ class ControlPlane(LocalEndpoint):
     def wait(self, job_id: str, timeout: float = PATIENCE_S) -> Result:
         """The job's first answer. Raises AssertionError with the job's record when there is none in time."""
         record = self.jobs[job_id]
-        assert self.wait_until(lambda: bool(record.results), timeout), f"{job_id} was not answered: {_told(record)}"
+        assert self.wait_until(lambda: bool(record.results), timeout), f"{job_id} was not answered: {_describe(record)}"
         return record.results[0]
 
     def taken(self, job_id: str, timeout: float = 0) -> bool:
@@ -78,7 +78,7 @@ class ControlPlane(LocalEndpoint):
         """Every job that was taken has exactly one answer, a cancelled one none, and none was refused."""
         for job_id, record in self.jobs.items():
             expected = record.worker is not None and not record.is_cancelled
-            assert (len(record.results), record.rejected_results) == (expected, []), f"{job_id}: {_told(record)}"
+            assert (len(record.results), record.rejected_results) == (expected, []), f"{job_id}: {_describe(record)}"
 
     # ----------------------------------------------------------------- on the loop
 
@@ -117,7 +117,7 @@ def _ping(request: web.Request) -> Ping:
     return Ping(jobs, unhealthy, time.monotonic())
 
 
-def _told(record: JobRecord) -> str:
+def _describe(record: JobRecord) -> str:
     """The record without the documents."""
     return (
         f"worker={record.worker} cancelled={record.is_cancelled} errors={[r.error for r in record.results]} "

@@ -47,8 +47,8 @@ def read(page: PageImage, options: ParseOptions) -> ParsedPage:
     """Reads the colour: the Markdown is `the page's colour is #rrggbb`. Each page's number goes to DOUBLE_JOURNAL."""
     red, green, blue = colour_of(page)
     if journal := os.environ.get("DOUBLE_JOURNAL"):
-        with open(journal, "a") as told:
-            told.write(f"{page.number}\n")
+        with open(journal, "a") as lines:
+            lines.write(f"{page.number}\n")
     text = f"{READING} #{red:02x}{green:02x}{blue:02x}"
     height, width = page.pixels.shape[:2]
     return ParsedPage(width, height, text, [Block(label="text", content=text, bbox=(0, 0, width, height))])
@@ -196,9 +196,9 @@ def colour_of(page: PageImage) -> Colour:
 
 def nearest(colour: Colour) -> Colour:
     """The colour of `BEHAVIOURS` that is meant, where a JPEG inside a PDF has changed it a little; else `colour`."""
-    for known in BEHAVIOURS:
-        if all(abs(one - other) <= 8 for one, other in zip(known, colour, strict=True)):
-            return known
+    for behaviour_colour in BEHAVIOURS:
+        if all(abs(value - expected) <= 8 for value, expected in zip(behaviour_colour, colour, strict=True)):
+            return behaviour_colour
     return colour
 
 
@@ -216,7 +216,7 @@ class Merging(Double):
         parsed = super().parse(pages, options)
         if not options.merge_pages:
             return parsed
-        return [replace(one, raw={"number": page.number}) for one, page in zip(parsed, pages, strict=True)]
+        return [replace(result, raw={"number": page.number}) for result, page in zip(parsed, pages, strict=True)]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
         """See `MergesPages`."""

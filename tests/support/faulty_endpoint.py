@@ -61,8 +61,8 @@ class Server:
         self.url = ""
         self.inside = self.most = 0
 
-    def asked(self, operation: str) -> int:
-        return sum(asked.path.split("/")[3] == operation for asked in self.requests)
+    def count_requests(self, operation: str) -> int:
+        return sum(request.path.split("/")[3] == operation for request in self.requests)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):

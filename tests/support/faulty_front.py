@@ -80,10 +80,10 @@ class Passing(Answering):
             with closing(HTTPConnection(self.server.upstream, timeout=PATIENCE_S)) as upstream:
                 upstream.request(self.command, self.path, body, {"Content-Type": "application/json"})
                 response = upstream.getresponse()
-                told = response.read()
+                content = response.read()
             if fate in ("stolen", "cut"):
                 self.close_connection = True
                 return
-            self.answer(told, response.status, Content_Type="application/json")
+            self.answer(content, response.status, Content_Type="application/json")
 
     do_GET = do_POST = relay

@@ -66,11 +66,11 @@ def told_as_problem(answer: requests.Response) -> str:
 @contextmanager
 def calm(app: App, most: int = CALM) -> Iterator[None]:
     """The resident memory of app and children stays below `most` bytes all the while."""
-    seen, over = [resident(app)], threading.Event()
+    sizes, over = [resident(app)], threading.Event()
 
     def watch() -> None:
         while not over.wait(0.02):
-            seen.append(resident(app))
+            sizes.append(resident(app))
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
@@ -79,7 +79,7 @@ def calm(app: App, most: int = CALM) -> Iterator[None]:
     finally:
         over.set()
         watching.join(5)
-    assert max(seen) < most, f"{max(seen) / 1e6:.0f} MB"
+    assert max(sizes) < most, f"{max(sizes) / 1e6:.0f} MB"
 
 
 def resident(app: App) -> int:

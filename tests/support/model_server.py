@@ -21,7 +21,7 @@ class ModelServer:
     def __init__(self, mode: str = "fine", model: str = MODEL, port: int = 0, journal: str | None = None) -> None:
         self.mode = mode
         self.model = model
-        self.asked: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
         self.text_of: Callable[[dict[str, Any]], str] = lambda question: TEXT
         self.released = threading.Event()
@@ -34,7 +34,7 @@ class ModelServer:
 
             def do_POST(self) -> None:
                 question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append(question)
+                outer.questions.append(question)
                 if journal:
                     with open(journal, "a") as lines:
                         lines.write("crop\n")

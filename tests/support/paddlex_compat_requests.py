@@ -97,7 +97,9 @@ def page(*blocks: dict[str, Any], width: int = 1000) -> dict[str, Any]:
         "height": 1400,
         "model_settings": settings,
         "parsing_res_list": list(blocks),
-        "layout_det_res": {"boxes": [{"label": one["block_label"], "coordinate": one["block_bbox"]} for one in blocks]},
+        "layout_det_res": {
+            "boxes": [{"label": block["block_label"], "coordinate": block["block_bbox"]} for block in blocks]
+        },
     }
 
 
@@ -129,7 +131,10 @@ def document() -> list[dict[str, Any]]:
             block("paragraph_title", "2. Results", 700, 5),
         ),
     ]
-    return [{"prunedResult": one, "markdownImages": {f"imgs/{at}.jpg": "AAAA"}} for at, one in enumerate(pages)]
+    return [
+        {"prunedResult": pruned_result, "markdownImages": {f"imgs/{at}.jpg": "AAAA"}}
+        for at, pruned_result in enumerate(pages)
+    ]
 
 
 def over_pages(name: str, **options: Any) -> Sent:

@@ -53,12 +53,12 @@ class StandIn:
         self, pages: Sequence[PageResult] = (), error: Exception | None = None, document: Any = None, **settings: Any
     ) -> None:
         self.settings = Settings.model_validate(settings)
-        self.asked: ParseRequest | None = None
+        self.last_request: ParseRequest | None = None
         self._pages, self._error, self._document = list(pages) or [page()], error, document
         self.client = client_of(self)
 
     async def parse(self, request: ParseRequest) -> ParseResponse:
-        self.asked = request
+        self.last_request = request
         if self._error:
             raise self._error
         entry = self._document or DocumentResult(id="document-1", status="succeeded", pages=self._pages)

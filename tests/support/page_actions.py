@@ -31,9 +31,9 @@ def box(tab: Any, number: int, n: int) -> Any:
     return tab.locator(f".page:nth-child({number}) rect[data-n='{n}']")
 
 
-def is_lit(one: Any) -> None:
-    expect(one).to_have_class(re.compile(r"\blit\b"))
+def is_lit(locator: Any) -> None:
+    expect(locator).to_have_class(re.compile(r"\blit\b"))
 
 
-def is_dark(one: Any) -> None:
-    expect(one).not_to_have_class(re.compile(r"\blit\b"))
+def is_dark(locator: Any) -> None:
+    expect(locator).not_to_have_class(re.compile(r"\blit\b"))

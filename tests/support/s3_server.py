@@ -275,8 +275,8 @@ def serve() -> None:
             self._query = dict(parse_qsl(url.query, keep_blank_values=True))
             self._presigned = self._query.pop("X-Amz-Signature", "")
             if self._presigned:
-                told = "Credential={X-Amz-Credential}, SignedHeaders={X-Amz-SignedHeaders}, Signature="
-                headers = {**request["headers"], "Authorization": told.format_map(self._query) + self._presigned}
+                template = "Credential={X-Amz-Credential}, SignedHeaders={X-Amz-SignedHeaders}, Signature="
+                headers = {**request["headers"], "Authorization": template.format_map(self._query) + self._presigned}
                 request |= {"path": url.path, "headers": headers}
             super().__init__(**request)
 

@@ -31,16 +31,16 @@ class Scripted:
     def __init__(self, act: Callable[[PageImage], None] = lambda page: None, batch_size: int = 1) -> None:
         self.act = act
         self.batch_size = batch_size
-        self.seen: list[int] = []
+        self.pages_seen: list[int] = []
         self.closed = False
 
     def warm_up(self) -> None: ...
 
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-        for one in pages:
-            self.act(one)
-        self.seen += [one.number for one in pages]
-        return [ParsedPage(10, 10, str(one.number), []) for one in pages]
+        for image in pages:
+            self.act(image)
+        self.pages_seen += [image.number for image in pages]
+        return [ParsedPage(10, 10, str(image.number), []) for image in pages]
 
     def close(self) -> None:
         self.closed = True
@@ -50,8 +50,8 @@ def wait(event: threading.Event) -> None:
     event.wait()
 
 
-def acquire(gate: threading.Semaphore, wanted: bool = True) -> None:
-    if wanted:
+def acquire(gate: threading.Semaphore, is_held: bool = True) -> None:
+    if is_held:
         gate.acquire()
 
 

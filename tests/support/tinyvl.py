@@ -87,8 +87,8 @@ def pixels(image: Image.Image) -> Pixels:
 def character_error_rate(read: str, written: str) -> float:
     """Levenshtein distance over the length of what was written."""
     row = list(range(len(written) + 1))
-    for i, one in enumerate(read, start=1):
+    for i, character in enumerate(read, start=1):
         diagonal, row[0] = row[0], i
-        for j, other in enumerate(written, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (one != other))
+        for j, expected in enumerate(written, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (character != expected))
     return row[-1] / max(len(written), 1)

@@ -69,26 +69,30 @@ def real_environment(home: Path, **variables: str) -> dict[str, str]:
 
 def processes(within: Path | str) -> list[psutil.Process]:
     """Everything alive that a managed server brings: its guard, itself and its engine; known by its weights' folder."""
-    named = [one for one in psutil.process_iter() if any(str(within) in part for part in command_line(one))]
-    family = {one.pid: one for parent in named for one in [parent, *descendants(parent)]}
-    return [one for one in family.values() if is_alive(one)]
+    named = [process for process in psutil.process_iter() if any(str(within) in part for part in command_line(process))]
+    family = {process.pid: process for parent in named for process in [parent, *descendants(parent)]}
+    return [process for process in family.values() if is_alive(process)]
 
 
 def servers(within: Path | str) -> list[psutil.Process]:
     """The server's own process: one, or none."""
-    return [one for one in processes(within) if "serve" in (command := command_line(one)) and "-P" not in command]
+    return [
+        process
+        for process in processes(within)
+        if "serve" in (command := command_line(process)) and "-P" not in command
+    ]
 
 
 def server(within: Path | str) -> psutil.Process:
     """The server's own process."""
-    (found,) = servers(within)
-    return found
+    (process,) = servers(within)
+    return process
 
 
 def freeze(within: Path | str) -> None:
     """Stops the server and its engine, so that they take connections and answer nothing; not their guard."""
-    one = server(within)
-    for process in [one, *descendants(one)]:
+    serving_process = server(within)
+    for process in [serving_process, *descendants(serving_process)]:
         process.suspend()
 
 

@@ -30,8 +30,8 @@ def pool() -> Iterator[RasterPool]:
 
 def parsed(pool: RasterPool, engine: EmbeddedEngine, data: bytes, by: str = "auto") -> list[ParsedPage]:
     """The document's pages at 200 dpi, as a job reads them; `by`: option `text_layer`."""
-    asked = RasterRequest(None, None, 200, 40_000_000, 100, by == "auto")
-    with pool.open(data, asked) as document:
+    raster_request = RasterRequest(None, None, 200, 40_000_000, 100, by == "auto")
+    with pool.open(data, raster_request) as document:
         pages = [page for page in document if isinstance(page, PageImage)]
     return engine.parse(pages, EmbeddedOptions.model_validate({"text_layer": by}))
 

@@ -56,21 +56,21 @@ def codes(page: ParsedPage) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def own(engine: EmbeddedEngine, own_page: Pixels) -> ParsedPage:
+def own_result(engine: EmbeddedEngine, own_page: Pixels) -> ParsedPage:
     """The repository's own page as it is read; reading it takes seconds."""
     return parse(engine, own_page)
 
 
-def test_the_own_page_reads_exactly(own: ParsedPage) -> None:
+def test_the_own_page_reads_exactly(own_result: ParsedPage) -> None:
     """Title, both columns in order, and the table's numbers come back to the letter, the page's furniture apart."""
-    assert own.markdown == MARKDOWN
-    assert {(b.label, b.content) for b in own.blocks} >= {("footer", FOOTER), ("number", PAGE_NUMBER)}
-    assert own.warnings == []
+    assert own_result.markdown == MARKDOWN
+    assert {(b.label, b.content) for b in own_result.blocks} >= {("footer", FOOTER), ("number", PAGE_NUMBER)}
+    assert own_result.warnings == []
 
 
-def test_the_tables_block_is_html(own: ParsedPage) -> None:
+def test_the_tables_block_is_html(own_result: ParsedPage) -> None:
     """The ruled table's block holds every cell of it as HTML."""
-    (table,) = [block for block in own.blocks if block.label == "table"]
+    (table,) = [block for block in own_result.blocks if block.label == "table"]
     assert (
         table.content
         == "<table>"
@@ -196,10 +196,12 @@ def test_warming_up_reads_a_word(engine: EmbeddedEngine) -> None:
     engine.warm_up()
 
 
-def test_a_line_is_not_read_twice(engine: EmbeddedEngine, own_page: Pixels, own: ParsedPage) -> None:
+def test_a_line_is_not_read_twice(engine: EmbeddedEngine, own_page: Pixels, own_result: ParsedPage) -> None:
     """What the layer has is not read from the picture again, though its outline there is larger."""
-    number = next(block for block in own.blocks if block.label == "number")
+    number = next(block for block in own_result.blocks if block.label == "number")
     x0, y0, x1, y1 = map(float, number.bbox)
-    layer = [TextLine(block.content, tuple(map(float, block.bbox))) for block in own.blocks if block.label == "text"]
+    layer = [
+        TextLine(block.content, tuple(map(float, block.bbox))) for block in own_result.blocks if block.label == "text"
+    ]
     again = parse(engine, own_page, text_lines=(*layer, TextLine(PAGE_NUMBER, (x0 + 4, y0 + 4, x1 - 4, y1 - 4))))
     assert [block.content for block in again.blocks].count(PAGE_NUMBER) == 1

@@ -93,9 +93,9 @@ def test_rules_across_part_rows_and_alignment_the_columns() -> None:
     """A heading of two lines above the rule is one cell."""
     lines = [typeset("Net", 200, 0), typeset("Name", 0, 24), typeset("sales", 200, 24), typeset("Tax", 300, 24)]
     lines += [typeset(text, x, 60 + 30 * i) for i in range(4) for text, x in ((f"a{i}", 0), (f"1{i}", 200), ("2", 300))]
-    found = read(lines, -5, 52, 185)
-    assert found[0] == ["Name", "Net sales", "Tax"]
-    assert found[1:] == [[f"a{i}", f"1{i}", "2"] for i in range(4)]
+    rows = read(lines, -5, 52, 185)
+    assert rows[0] == ["Name", "Net sales", "Tax"]
+    assert rows[1:] == [[f"a{i}", f"1{i}", "2"] for i in range(4)]
 
 
 def test_a_sign_belongs_to_its_number() -> None:
@@ -157,16 +157,16 @@ def test_a_few_rules_do_not_hide_the_columns() -> None:
     """Where rules close one column of many the words tell the others."""
     lines = [word(f"{i}{j}", 50 + 95 * j, 20 + 40 * i) for i in range(3) for j in range(4)]
     rules = Rules(tuple(Box(0, y - 1, 390, y + 1) for y in (0, 40, 80, 120)), (down(300, 40, 80), down(390, 40, 80)))
-    found = texts(find_cells(Box(0, 0, 391, 120), lines, rules))
-    assert found == [["00", "01", "02", "03"], ["10", "11", "12", "13"], ["20", "21", "22", "23"]]
+    cell_texts = texts(find_cells(Box(0, 0, 391, 120), lines, rules))
+    assert cell_texts == [["00", "01", "02", "03"], ["10", "11", "12", "13"], ["20", "21", "22", "23"]]
 
 
 def test_a_wide_heading_keeps_to_its_column() -> None:
     """It only reaches into the column at its left, which has a heading of its own."""
     heads = [word("name", 50, 20), Line("net value", Box(110, 10, 240, 30))]
     rows = [word(text, x, y) for y in (60, 100) for text, x in (("a", 50), ("1", 210))]
-    found = texts(find_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
-    assert found == [["name", "net value"], ["a", "1"], ["a", "1"]]
+    cell_texts = texts(find_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
+    assert cell_texts == [["name", "net value"], ["a", "1"], ["a", "1"]]
 
 
 def test_markdown_leaves_out_what_is_empty() -> None:

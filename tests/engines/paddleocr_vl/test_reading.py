@@ -51,8 +51,8 @@ def test_pages_of_one_call_keep_their_own_text(engine: Engine) -> None:
     """Several pages in one call give one result each, in their order."""
     pages = [tinyvl.page([line], number=number) for number, line in enumerate(tinyvl.LINES, start=1)]
     parsed = engine.parse(pages, PaddleOcrVlOptions(max_new_tokens=tinyvl.LIMIT))
-    for one, line in zip(parsed, tinyvl.LINES, strict=True):
-        nearest = min(tinyvl.LINES, key=lambda other: tinyvl.character_error_rate(one.markdown, other))
+    for page, line in zip(parsed, tinyvl.LINES, strict=True):
+        nearest = min(tinyvl.LINES, key=lambda other: tinyvl.character_error_rate(page.markdown, other))
         assert nearest == line
 
 

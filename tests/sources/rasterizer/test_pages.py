@@ -28,13 +28,15 @@ def pool() -> Iterator[RasterPool]:
     pool.close()
 
 
-def rendered(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> list[PageImage | FailedPage]:
-    with pool.open(data, asked or request()) as document:
+def rendered(
+    pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None
+) -> list[PageImage | FailedPage]:
+    with pool.open(data, raster_request or request()) as document:
         return list(document)
 
 
-def picture(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> PageImage:
-    page = rendered(pool, data, asked)[0]
+def picture(pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None) -> PageImage:
+    page = rendered(pool, data, raster_request)[0]
     assert isinstance(page, PageImage)
     return page
 
@@ -45,13 +47,13 @@ def colour_at(pixels: Pixels, x: float = 0.5, y: float = 0.5) -> tuple[int, ...]
     return int(red), int(green), int(blue)
 
 
-def close_to(colour: tuple[int, ...], wanted: tuple[int, ...], by: int = 12) -> bool:
-    return all(abs(have - want) <= by for have, want in zip(colour, wanted, strict=True))
+def close_to(colour: tuple[int, ...], expected: tuple[int, ...], by: int = 12) -> bool:
+    return all(abs(have - want) <= by for have, want in zip(colour, expected, strict=True))
 
 
-def code_of(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> str:
+def code_of(pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None) -> str:
     try:
-        page = rendered(pool, data, asked)[0]
+        page = rendered(pool, data, raster_request)[0]
     except OcrWorkerError as error:
         return error.code
     return page.error.code if isinstance(page, FailedPage) else "read"
@@ -208,10 +210,10 @@ def test_a_bad_file_gets_its_code(pool: RasterPool, name: str) -> None:
 
 def test_a_truncated_pdf_is_read_or_corrupt_never_encrypted(pool: RasterPool) -> None:
     """A PDF cut anywhere is repaired and read, or corrupt; right after an encrypted one it is still not called so."""
-    whole = files.pages([files.filled(RED), files.text_page("hello")])
+    complete = files.pages([files.filled(RED), files.text_page("hello")])
     for share in (0.2, 0.4, 0.6, 0.8, 0.95):
         assert code_of(pool, files.encrypted_pdf("sesame")) == "DOCUMENT_ENCRYPTED"
-        assert code_of(pool, whole[: int(len(whole) * share)]) in {"read", "DOCUMENT_CORRUPT"}
+        assert code_of(pool, complete[: int(len(complete) * share)]) in {"read", "DOCUMENT_CORRUPT"}
 
 
 def test_a_stale_password_error_is_not_believed() -> None:
