@@ -1,4 +1,4 @@
-"""A stand-in for the service, which answers PaddleX's routes with pages that are given to it."""
+"""A double of the service behind PaddleX's routes, with the pages that a test provides."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def page(number: int = 1, **fields: Any) -> PageResult:
 
 
 class StandIn:
-    """A `Service` that answers with these pages, or raises, and remembers what it was asked."""
+    """A `Service` that returns these pages, or raises, and keeps the last request."""
 
     def __init__(
         self, pages: Sequence[PageResult] = (), error: Exception | None = None, document: Any = None, **settings: Any

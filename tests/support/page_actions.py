@@ -1,4 +1,4 @@
-"""What a person does on the page, and where things are on it."""
+"""Actions of a person on the playground page, and locators of its parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DONE, BUSY = "html[data-state=done]", "html[data-state=busy]"
 
 
 def expect(what: Any) -> Any:
-    """Playwright's assertions, which wait for what they state; tests without a browser do without Playwright."""
+    """Return Playwright's assertions, which wait. Tests without a browser run without Playwright."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE_S * 1000)

@@ -1,4 +1,4 @@
-"""An engine that does as it is told, and a scheduler that feeds it."""
+"""An engine that follows a script, and a scheduler that feeds it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page(number: int) -> PageImage:
 
 
 class Scripted:
-    """An engine that does to a page what the script says; it writes down the order pages came in."""
+    """An engine that calls `act` on each page, and records the order of the pages in `pages_seen`."""
 
     info = EngineInfo(name="scripted", version="1", backend="double")
     preferred_dpi = 100

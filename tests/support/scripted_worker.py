@@ -1,4 +1,4 @@
-"""A worker for the page's tests: the real page, and a `/v1/parse` that plays what the script says."""
+"""A worker for tests of the playground: the real page, and a `/v1/parse` that plays a script."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Event = tuple[str, dict[str, Any]]
 
 @dataclass
 class Script:
-    """What the worker plays. held: pages wait for `step`; status: of /ping; key: that callers must bring."""
+    """The script of a worker. held: pages wait for `step`. status: of /ping. key: required from callers."""
 
     events: Sequence[Event] = ()
     problem: dict[str, Any] | None = None
@@ -79,7 +79,7 @@ def failed_page(number: int, error: ErrorInfo = FAILED) -> PageResult:
 
 
 def played(pages: Sequence[PageResult], document: str = "document-1") -> list[Event]:
-    """The events of a document of these pages."""
+    """Return the events of a document with these pages."""
     return [*(page_event(result, len(pages), document) for result in pages), summary(pages, document)]
 
 
@@ -104,7 +104,7 @@ def problem(code: str, detail: str, status: int, *, retryable: bool = False) -> 
 
 
 def picture(blocks: Sequence[Block]) -> str:
-    """A page with grey where its blocks are, as base64 JPEG."""
+    """Return a page with gray where its blocks are, as base64 JPEG."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
     for block in blocks:
@@ -155,7 +155,7 @@ async def _stream(script: Script) -> AsyncIterator[str]:
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    """The app on a free port of this machine; its URL."""
+    """Serve the app on a free port of this machine; yield its URL."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

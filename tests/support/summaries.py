@@ -1,4 +1,4 @@
-"""Documents and batches as the ledger sums them up."""
+"""Summaries of documents and batches, as the ledger produces them."""
 
 from __future__ import annotations
 
