@@ -52,7 +52,7 @@ def rp_scale(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def posts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `rp_job` posts: chunks as they are, then the result."""
+    """Return the posts of `rp_job`: chunks unchanged, then the result."""
     posted: list[Any] = []
 
     async def post(session: Any, data: Any, job: Any, is_stream: bool = False) -> None:
@@ -185,7 +185,7 @@ def test_the_loop_fetches_jobs_through_our_wrapper(rp_scale: Any) -> None:
     calls: list[Any] = []
 
     class Session:
-        """What the SDK's own fetcher would call."""
+        """A double of the session that the SDK's own fetcher would call."""
 
         def get(self, url: str) -> None:
             scaler.kill_worker()

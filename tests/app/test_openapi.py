@@ -1,4 +1,4 @@
-"""What the app says of itself, and whether it keeps to it."""
+"""The app's OpenAPI document, and responses that match it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_every_operation_is_told_in_full(openapi: dict[str, Any]) -> None:
 
 
 def test_every_code_that_reaches_a_caller_is_told(openapi: dict[str, Any]) -> None:
-    """Under the status that it comes with, as a problem whose members are told."""
+    """Each code is listed under its status, as a problem whose members are described."""
     answers = openapi["paths"]["/v1/parse"]["post"]["responses"]
     for code in {error.code for error in error_types()} - ELSEWHERE:
         answer = answers[str(int(status_of(code)))]
@@ -97,7 +97,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def answers(app: App) -> dict[str, Any]:
-    """What the running app says that `/v1/parse` answers, by status."""
+    """Return the documented responses of `/v1/parse` by status, from the running app."""
     schema: dict[str, Any] = requests.get(f"{app.url}/openapi.json", timeout=PATIENCE_S).json()
     responses: dict[str, Any] = schema["paths"]["/v1/parse"]["post"]["responses"]
     return responses

@@ -11,7 +11,7 @@ from support.paddlex_stand_in import FILE, StandIn
 
 
 def test_options_go_on_under_our_names() -> None:
-    """What both have is passed on, and pictures are asked for as PaddleX's server gives them."""
+    """Options that both APIs have are passed on, and images are requested as PaddleX's server returns them."""
     service = StandIn()
     theirs = {
         "useChartRecognition": True,
@@ -85,7 +85,7 @@ def test_spotting_is_refused_only_where_it_would_be_done() -> None:
 
 
 def test_sampling_goes_to_a_model_server() -> None:
-    """Where something samples, temperature 0 is passed on, too; the native backend has no need of it."""
+    """With a model server temperature 0 is passed on, too; the native backend never samples."""
     server = StandIn(backend="vllm-server", server_url="http://127.0.0.1:1/v1")
     server.post(temperature=0, topP=0.9)
     assert server.last_request is not None
@@ -118,7 +118,7 @@ def test_another_engine_refuses_what_it_lacks() -> None:
 
 
 def test_pages_that_are_none_are_refused_with_what_they_lack() -> None:
-    """A `prunedResult` that cannot be one is told by page and field."""
+    """An invalid `prunedResult` is rejected with its page and field."""
     body = StandIn().post("/restructure-pages", pages=[{"prunedResult": {"width": 0}}]).json()
     assert body["errorCode"] == 422
     assert "body.pages[0].prunedResult.width" in body["errorMsg"]

@@ -161,7 +161,7 @@ def test_markdown_and_json_can_be_taken_away(tab: Any, script: Script) -> None:
 
 
 def test_several_documents_are_read_together(tab: Any, script: Script) -> None:
-    """Pages stand with their documents, under their names; one that could not be opened says why."""
+    """Pages are grouped by document, under its name; a document that could not be opened shows its error."""
     first, other = played([page(1), page(2)]), page_event(page(1), 1, "document-2")
     name, end = summary([page(1)], "document-1")
     error = {"code": "DOCUMENT_CORRUPT", "message": "the file is damaged", "retryable": False}

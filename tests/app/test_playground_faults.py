@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_failed_page_says_why_and_can_be_read_again(tab: Any, script: Script) -> None:
-    """A failed page has its place, code, message and advice; read once more, it stands where it belongs."""
+    """A failed page shows code, message and advice in its place; parsed again, it replaces the error there."""
     script.events = played([page(1), failed_page(2), page(3, warnings=[PageWarning(code="FAINT", message="is faint")])])
     send(tab)
     failed = tab.locator(".page:nth-child(2)")
@@ -34,7 +34,7 @@ def test_a_failed_page_says_why_and_can_be_read_again(tab: Any, script: Script) 
 
 
 def test_a_page_that_will_always_fail_offers_no_other_try(tab: Any, script: Script) -> None:
-    """Where another try is in vain there is no button for one."""
+    """A page whose error is not retryable has no button to try again."""
     error = ErrorInfo(code="DOCUMENT_PAGE_TOO_LARGE", message="the page is 400 m wide", retryable=False)
     script.events = played([page(1), failed_page(2, error)])
     send(tab)

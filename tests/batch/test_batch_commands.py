@@ -1,4 +1,4 @@
-"""What a person does with a batch: interrupt, cancel, retry, verify, refresh, limit its cost, hand it a manifest."""
+"""Commands on a batch: interrupt, cancel, retry, verify, refresh, a cost limit, a manifest."""
 
 from __future__ import annotations
 
@@ -201,8 +201,11 @@ def test_verify_finds_what_was_touched(endpoint: LocalEndpoint, tmp_path: Path) 
 
 
 def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """A changed file is told of, and with `--refresh` read from the start: with more pages, with fewer, and when it is
-    no document any more nothing is left of the old one. Other files are not sent."""
+    """A changed file is reported, and parsed from the start with `--refresh`.
+
+    This holds with more pages, with fewer, and with no document any more, which leaves no result. Other files are not
+    sent.
+    """
     books = plain(tmp_path / "in", 4, 3)
     out = tmp_path / "out"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 0
@@ -226,7 +229,7 @@ def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path
 
 
 def test_cost_stays_below_its_limit(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """With a price and a limit the run stops before the limit, says so, and goes on when it is raised."""
+    """With a price and a limit the run stops before the limit and says so; with a higher limit it continues."""
     books = plain(tmp_path / "in", 24, 5)
     out = tmp_path / "out"
     limited = ("--pages-per-job", "5", "--price-per-second", "1", "--max-cost")

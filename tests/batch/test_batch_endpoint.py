@@ -148,7 +148,7 @@ def test_a_client_killed_again_and_again_loses_nothing(
 
 
 def has_come(out: Path, steps: int, moment: float) -> bool:
-    """Whether the batch has taken so many steps, or the moment is past and some job is under way."""
+    """Return whether the batch has taken so many steps, or has passed that moment with a job in progress."""
     return count_in_ledger(out, STEPS) >= steps or (time.monotonic() > moment and bool(count_in_ledger(out, UNDER_WAY)))
 
 
@@ -191,7 +191,7 @@ def test_an_endpoint_that_forgot_everything(tmp_path: Path) -> None:
 
 
 def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
-    """The client stands still until the results of its jobs are gone: these jobs are sent again, and no others."""
+    """Jobs whose results expired while the client was suspended are sent again, and no others."""
     books = plain(tmp_path / "in", 6, 7)
     out = tmp_path / "out"
     with endpoint_of(tmp_path / "logs", SLOW, limits=EndpointLimits(run_retention_s=5)) as endpoint:
@@ -209,8 +209,10 @@ def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_cannot_start_ends_the_run(tmp_path: Path) -> None:
-    """Without an endpoint: the engine's own error, once, and no document is called failed; with an engine that starts
-    the run goes on."""
+    """A local run prints the error of an engine that cannot start once, and fails no document.
+
+    With an engine that starts the run continues.
+    """
     books = plain(tmp_path / "in", 3, 4)
     out = tmp_path / "out"
     arguments = ("run", tmp_path / "in", "--out", out, "--local")

@@ -118,7 +118,7 @@ def test_an_endpoint_that_errs_loses_nothing(endpoint: LocalEndpoint, tmp_path: 
 
 @pytest.mark.parametrize("free", [16 * 1024, 300 * 1024, 600 * 1024], ids=lambda free: f"{free >> 10} kB free")
 def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Path, tmp_path: Path, free: int) -> None:
-    """Whenever the disk is full, the run ends with one line; with room again it goes on to a whole batch."""
+    """A run on a full disk ends with one line; with free space it continues to a complete batch."""
     books = written(
         tmp_path / "in", [Book(f"{n}.tif", tiff([doubles.LARGE_BLOCKS, (48, 112, 208)]), []) for n in range(2)]
     )
@@ -133,7 +133,7 @@ def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Pa
 
 
 def test_a_read_only_disk_is_told(endpoint: LocalEndpoint, disk: Path, tmp_path: Path) -> None:
-    """A batch on a disk that became read-only is told as that, by every command that writes; then it goes on."""
+    """Every command that writes reports a disk that became read-only; with a writable disk the run continues."""
     books = plain(tmp_path / "in", 2, 2)
     out = disk / "out"
     assert run(endpoint, tmp_path / "in" / "000.tif", out).end()[0] == 0
@@ -146,7 +146,7 @@ def test_a_read_only_disk_is_told(endpoint: LocalEndpoint, disk: Path, tmp_path:
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """Where DIR is a file, or below one, the run ends with one line."""
+    """If DIR is a file, or below a file, the run ends with one line."""
     plain(tmp_path / "in", 1, 1)
     (tmp_path / "file").touch()
     assert_unusable(run(endpoint, tmp_path / "in", tmp_path / "file").end(), "file")
@@ -157,8 +157,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(endpoint: LocalEndpoint, tmp_
 
 
 def test_a_damaged_ledger_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """Bytes overwritten in the midst of the ledger: every command says so in one line; with the ledger as it was the
-    run goes on."""
+    """Every command reports a damaged ledger in one line; with the intact ledger the run continues."""
     books = plain(tmp_path / "in", 6, 3)
     out = tmp_path / "out"
     assert run(endpoint, tmp_path / "in" / "000.tif", out).end()[0] == 0
@@ -191,7 +190,7 @@ def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: 
 
 
 def test_wrong_usage_is_told(tmp_path: Path) -> None:
-    """What is wrong on the command line is told in one line with exit code 2, and leaves no batch behind."""
+    """A wrong command line is reported in one line with exit code 2, and creates no batch."""
     (tmp_path / "in.tif").write_bytes(tiff([(48, 112, 208)]))
     (tmp_path / "bad.jsonl").write_text('{"url": "http://h/a.pdf"}\n{"urls": []}\n')
     out = tmp_path / "out"

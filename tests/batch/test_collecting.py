@@ -1,4 +1,4 @@
-"""What came back, and what it means: for slices, for documents, for the ledger."""
+"""Results of jobs and their meaning for slices, documents and the ledger."""
 
 from __future__ import annotations
 
@@ -84,8 +84,10 @@ def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
 
 
 def test_slices_come_together_in_page_order_and_the_best_word_counts() -> None:
-    """Pages come in order whatever order their slices came in; a result stands over an earlier or later error; a page
-    that no job brought back has the reason of the job that lost it."""
+    """Pages are put in order, whatever the order of their slices.
+
+    A result replaces an earlier or later error. A page that no job returned has the error of the job that lost it.
+    """
     rows = [row(1, (3, 4), job=1), row(2, (1, 2), job=2), row(3, (4,), job=3)]
     answers = {
         1: result(page(3), page(4, "ENGINE_TIMED_OUT", True), page_count=4),
@@ -106,7 +108,7 @@ def test_slices_come_together_in_page_order_and_the_best_word_counts() -> None:
 
 
 def test_a_document_of_which_nothing_came_has_no_folder() -> None:
-    """Nothing parsed: the document failed, its code is told, and nothing is to be written."""
+    """A document without parsed pages failed with its code, and nothing is written for it."""
     error = {"code": "DOCUMENT_CORRUPT", "message": "m", "retryable": False}
     document = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
     assert (document.status, document.result, document.error) == ("failed", None, ErrorInfo(**error))

@@ -15,7 +15,7 @@ from ocr_worker.batch.model import BatchSummary, State
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -52,7 +52,7 @@ def terminal(width: int = 100, **options: Any) -> tuple[Console, io.StringIO]:
 
 
 def lines_of(text: str) -> list[str]:
-    """What was drawn, without colours and movements."""
+    """Return the drawn lines without colors and cursor movements."""
     return [line.rstrip() for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", text))]
 
 
@@ -60,7 +60,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def run(pace: Pace, clock: Clock, *, pages_per_s: float, seconds: int, done: float = 0) -> float:
-    """The batch goes on for so long, told every half second; the pages done then."""
+    """Let the batch progress for `seconds`, with an update every half second; return the pages done then."""
     for _ in range(2 * seconds):
         clock.now += 0.5
         done += pages_per_s / 2
@@ -69,7 +69,7 @@ def run(pace: Pace, clock: Clock, *, pages_per_s: float, seconds: int, done: flo
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:
-    """A batch that has become faster is as fast as it is now; time left is told by ten minutes."""
+    """The rate is that of the last minute; the time left is estimated over ten minutes."""
     clock = Clock()
     pace = Pace(clock)
     pace.add(0)
@@ -163,7 +163,7 @@ def test_no_colour_means_none() -> None:
 
 
 def test_standard_output_stays_the_callers() -> None:
-    """What the program prints does not go through the display."""
+    """The program's own output does not go through the display."""
     console, _ = terminal()
     before = sys.stdout
     with Display(console) as display:
@@ -172,7 +172,7 @@ def test_standard_output_stays_the_callers() -> None:
 
 
 def test_an_error_leaves_the_terminal_as_it_was() -> None:
-    """The cursor comes back and the status is told when the run ends in an error; closing again does nothing."""
+    """After an error the cursor is visible and the status printed; closing again does nothing."""
     console, file = terminal()
     display = Display(console)
 

@@ -25,7 +25,7 @@ def names(items: list[Item]) -> list[str]:
 
 
 def test_a_folder_gives_its_documents_sorted(folder: Path) -> None:
-    """Whatever lies in a folder and below it and looks like a document; what is hidden or looks otherwise does not."""
+    """A folder yields all documents in it and below it by suffix, without hidden files and other files."""
     assert names(list(gather([str(folder)], ()))) == ["a.png", "b.PDF", "sub__c.tif"]
 
 
@@ -67,7 +67,7 @@ def test_standard_input_is_read_line_by_line(folder: Path) -> None:
     ],
 )
 def test_a_wrong_line_is_named(folder: Path, line: str, message: str) -> None:
-    """What is wrong with a manifest is told with its file and line, before anything is sent."""
+    """An error in a manifest is reported with file and line, before anything is sent."""
     manifest = folder / "list.jsonl"
     manifest.write_text('{"path": "a.png"}\n' + line + "\n")
     with pytest.raises(InvalidRequest, match=rf"list\.jsonl, line 2: .*{message}"):

@@ -1,4 +1,4 @@
-"""The ledger: what it holds survives, what damages it is told, and its numbers are those of its rows."""
+"""The ledger: its contents survive, damage is reported, and its sums are those of its rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_documents_are_known_by_what_is_asked_of_them(ledger: Ledger) -> None:
 
 
 def test_a_state_survives_the_process(ledger: Ledger, tmp_path: Path) -> None:
-    """What was written in a transaction is there for the next process, whatever became of this one."""
+    """The next process finds everything written in a transaction, whatever happened to this one."""
     two_documents(ledger)
     ledger.mark_submitting(1)
     ledger.mark_queued(1, "there")
@@ -54,7 +54,7 @@ def test_a_state_survives_the_process(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
-    """What fails in the midst of a transaction leaves nothing of it."""
+    """A transaction that fails leaves none of its changes."""
     two_documents(ledger)
 
     def half() -> None:

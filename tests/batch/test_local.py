@@ -186,7 +186,7 @@ def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
 
 
 def test_a_pipeline_that_is_closed_in_the_moment_of_its_start_ends() -> None:
-    """Whichever of the two comes first, `close` or the end of the start, the pipeline is closed."""
+    """The pipeline is closed whether `close` or the end of the start comes first."""
     lock = WatchedLock()
     closing: list[Future[None]] = []
 

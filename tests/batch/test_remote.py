@@ -143,8 +143,10 @@ def test_workers_are_counted_once_and_a_key_is_wanted() -> None:
 
 
 def test_what_was_turned_away_is_sent_again() -> None:
-    """429, and 503 with a Retry-After, are waited for as long as they ask, in seconds or by a date; the job then
-    stands there once, with input, policy and key."""
+    """After 429, and 503 with a Retry-After, the client waits as long as asked, in seconds or by a date.
+
+    The job is then there once, with input, policy and key.
+    """
     soon = formatdate(time.time() + 2, usegmt=True)
     script = [
         Answer(429, {"error": "slow"}, {"Retry-After": "1"}),
@@ -214,8 +216,10 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
     ],
 )
 def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Exception], message: str) -> None:
-    """What the server says of it, shortened, is in the error, and it is not sent again; an endpoint that is not there
-    is no fault of the job's."""
+    """The error of a rejected job has the server's message, shortened, and the job is not sent again.
+
+    An endpoint that does not exist is not an error of the job.
+    """
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         with pytest.raises(error, match=message):
@@ -228,7 +232,7 @@ def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Excepti
     "fault", [Answer(closes=True), Answer(500), Answer(200, b"]["), Answer(after_s=600), Answer(429), Answer(408)]
 )
 def test_a_look_is_repeated_whatever_happened(fault: Answer) -> None:
-    """After a broken connection, 5xx, garbage, silence or 429 it is tried again, and the job's state is told."""
+    """A status request is repeated after a broken connection, 5xx, garbage, silence or 429, and returns the state."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         assert (await service.status("job-1")).state is State.QUEUED

@@ -1,4 +1,4 @@
-"""What the client of an endpoint makes of its answers: states, health, answers that lie in a bucket; and its pace."""
+"""Responses of an endpoint as the client reads them: states, health, results in a bucket, and the client's pace."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_endpoint_elsewhere_never_sees_the_key() -> None:
 
 
 def test_no_key_and_no_url_that_cannot_be_one() -> None:
-    """A key with a line break inside, and a base URL that is none, are told before any call, without the key."""
+    """A key with a line break and an invalid base URL are rejected before any call, without showing the key."""
     with pytest.raises(AuthenticationFailed) as raised:
         RemoteEndpoint("https://example.com/v2", "local", SecretStr("sec\nret"))
     assert "sec" not in str(raised.value).lower()
@@ -122,8 +122,10 @@ def test_no_key_and_no_url_that_cannot_be_one() -> None:
 
 
 def test_answers_of_workers_of_other_versions_are_read() -> None:
-    """Fields that this client does not know are passed over, wherever in the answer they stand: in a response, in the
-    chunks of a stream, in a failed job's error, and beside the link into a bucket."""
+    """Unknown fields are ignored anywhere in an output.
+
+    That is: in a response, in the chunks of a stream, in a failed job's error, and next to the link into a bucket.
+    """
     block = {"label": "text", "content": "text", "bbox": [0, 1, 2, 3]}
     page = {"page": 1, "status": "succeeded", "blocks": [block]}
     plain = response({"id": "a", "status": "succeeded", "pages": [page]})
@@ -158,7 +160,7 @@ RESPONSE = ParseResponse.read(json.loads(WHOLE))
 
 
 def delivered(server: Server, path: str = "file", **changed: Any) -> Answer:
-    """A completed job whose answer lies at a path of the server."""
+    """Return the answer of a completed job whose response is at a path of the server."""
     link = {
         "url": f"{server.url}/local/{path}?X-Signature=hidden",
         "bucket": "results",

@@ -24,7 +24,7 @@ MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 class Page(HTMLParser):
-    """What a browser would see: links, elements, text, the rows of the documents."""
+    """The report as a browser sees it: links, elements, text, and the rows of the documents."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def page_of(documents: Sequence[DocumentSummary], **fields: Any) -> Page:
 
 
 def test_the_page_proves_its_coverage() -> None:
-    """Pages expected, parsed and failed, the verdict, the documents and the code are told, as the numbers are."""
+    """The report shows pages expected, parsed and failed, the verdict, the documents and the codes."""
     fields = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
     page = page_of([document(), partial(), failed()], **fields)
     assert "5 of 7 pages parsed" in page.text
@@ -118,7 +118,7 @@ def test_each_error_comes_with_what_to_do() -> None:
 
 
 def test_codes_are_counted_in_documents_and_pages() -> None:
-    """A code's numbers are the sums over the documents; a message stands by a code it surely belongs to."""
+    """A code's numbers are the sums over the documents; a message is shown only by the code it belongs to."""
     both = partial("b.pdf", message="no table", warnings={"REPETITION": 1, "NEW_ONE": 3})
     text = page_of([partial(message="no page"), both]).text.replace("_ ", "_")
     assert "PAGE_FAILED The engine failed on this page, or returned something that is not a valid page." in text

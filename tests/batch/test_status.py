@@ -22,7 +22,7 @@ from support.summaries import document, failed, partial, summary_of
     ],
 )
 def test_the_books_say_what_is_missing(fields: Mapping[str, Any], state: str, sentence: str) -> None:
-    """Balanced, open, stopped and wrong are told apart, with the pages that are missing."""
+    """The states balanced, open, stopped and wrong each have a sentence with the missing pages."""
     books = coverage_of(summary_of([document(), partial()], **fields))
     assert (books.state, sentence in books.sentence) == (state, True)
 

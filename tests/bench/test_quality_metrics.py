@@ -23,7 +23,7 @@ SPANS = (
 
 
 def test_a_pipe_table_keeps_empty_cells_and_escaped_bars() -> None:
-    """Cells stand in their columns; the row above the dashes is the heading."""
+    """Cells keep their columns; the row above the dashes is the heading."""
     (table,) = parse_tables(PIPES)
     assert [cell.text for cell in table if cell.row == 1] == ["1901", "12", "a | b"]
     assert [(cell.text, cell.column) for cell in table if cell.row == 2] == [("1902", 0), ("", 1), ("15", 2)]

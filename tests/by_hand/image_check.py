@@ -159,12 +159,12 @@ def test_a_load_balancing_endpoint(container: str, tmp_path: Path) -> None:
 
 
 def running_below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """What a container's command has started and not ended."""
+    """Return the processes that a container's command has started and not ended."""
     return psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
 
 
 def test_the_command_line_is_there(container: str) -> None:
-    """`ocr-worker doctor` in the image tells what stands in the way."""
+    """`ocr-worker doctor` in the image prints the obstacles to a start."""
     done = run(container, "ocr-worker", "doctor")
     assert done.returncode == 1
     assert "not ready: OCR_DEVICE=gpu needs paddlepaddle-gpu" in done.stdout

@@ -47,7 +47,7 @@ class Allowed:
 
 
 def alike(theirs: Any, ours: Any) -> bool:
-    """Whether both are pictures of one size that look the same."""
+    """Return whether both are images of the same size that look the same."""
     if ABSENT in (theirs, ours):
         return False
     their_pixels, our_pixels = _pixels(theirs), _pixels(ours)
@@ -55,7 +55,7 @@ def alike(theirs: Any, ours: Any) -> bool:
 
 
 def same_size(theirs: Any, ours: Any) -> bool:
-    """Whether both are pictures of one size."""
+    """Return whether both are images of the same size."""
     return ABSENT not in (theirs, ours) and _pixels(theirs).shape == _pixels(ours).shape
 
 
@@ -196,7 +196,7 @@ def answer(url: str, sent: Sent) -> dict[str, Any]:
 
 
 def differences(theirs: Any, ours: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where the two are not equal, with both values; lists of errors inside a string are looked into."""
+    """Yield the path of each difference with both values; lists of errors inside a string are compared, too."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for name in [*theirs, *(name for name in ours if name not in theirs)]:
             at = f"{path}.{name}" if path else name
@@ -209,7 +209,7 @@ def differences(theirs: Any, ours: Any, path: str = "") -> Iterator[tuple[str, A
 
 
 def reason(sent: Sent, path: str, theirs: Any, ours: Any) -> Allowed | None:
-    """Why the two may differ here; None if they may not."""
+    """Return the reason why the two may differ here; None if they may not."""
     for allowed in ALLOWED:
         where = allowed.where.replace("[*]", "[[]*]")
         if (
@@ -242,7 +242,7 @@ def test_the_answers_are_the_same_but_for_what_is_listed(servers: tuple[str, str
 
 
 def test_a_pdf_is_one_whatever_it_is_called(servers: tuple[str, str]) -> None:
-    """What is read without a type, or under a wrong one, is read as it is with the right one."""
+    """A file without a type, or with a wrong one, has the result that it has with the correct one."""
     results = {
         sent.name: answer(servers[1], sent)["body"]["result"] for sent in REQUESTS if "PDF" in sent.name and sent.reads
     }
@@ -251,7 +251,7 @@ def test_a_pdf_is_one_whatever_it_is_called(servers: tuple[str, str]) -> None:
 
 
 def misses(sent: Sent, theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
-    """What keeps the request from showing what it is there for: other statuses than it expects, pages without text."""
+    """Yield the ways in which a request misses its purpose: unexpected statuses, pages without text."""
     if (theirs["status"], ours["status"]) != sent.statuses:
         responses = json.dumps([theirs, ours])[:1000]
         yield f"{sent.name}: statuses {theirs['status']}, {ours['status']}, wanted {sent.statuses}: {responses}"

@@ -1,5 +1,7 @@
-"""What only a real vLLM can show (`make test-vllm`): its own counter grows by the crops, and it reads what the native
-backend reads. Not collected by `make test`."""
+"""Tests that need a real vLLM (`make test-vllm`): its counter grows by the crops, and it reads what `native` reads.
+
+Not collected by `make test`.
+"""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ WRONG = ["InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "AccessD
 
 
 def test_an_answer_that_is_too_large_goes_to_the_bucket(worker: Worker) -> None:
-    """The job returns the account and a signed link; behind it lies the whole answer, as its size and digest say."""
+    """The job returns coverage and a signed link to the complete response, which has the stated size and digest."""
     result = worker.answer(request(tiff([WHITE, doubles.LARGE_BLOCKS]), figures="inline"))
     assert result.error is None
     assert result.output["coverage"]["pages_parsed"] == 2
@@ -133,7 +133,7 @@ def test_a_wrong_bucket_stops_the_worker(worker_of: StartWorker, s3: S3Server, c
 
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `open_worker` writes a line for each page it has read."""
+    """Return the file in which `open_worker` writes a line for each page it has read."""
     journal = tmp_path_factory.mktemp("journal") / "journal"
     journal.touch()
     return journal

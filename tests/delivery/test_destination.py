@@ -1,5 +1,7 @@
-"""Where an answer goes when the bucket is gone. The bucket is a double that only fails; a real one is in
-test_bucket_worker.py."""
+"""Destinations of a response when the bucket is gone.
+
+The bucket is a double that only fails; a real one is in test_bucket_worker.py.
+"""
 
 from __future__ import annotations
 

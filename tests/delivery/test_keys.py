@@ -27,7 +27,7 @@ def test_different_ids_stay_different(first: str, second: str) -> None:
 
 
 def test_keys_have_their_steps() -> None:
-    """An answer lies under its job, a page under key, document and identity, and a key tells its page's number."""
+    """A response's key contains its job, a page's key contains idempotency key, document, identity and page number."""
     assert response_key("job-1") == "ocr-worker/answers/job-1/answer.json"
     folder = checkpoint_folder("batch", "report", "0123")
     assert folder == "ocr-worker/checkpoints/batch/report/0123/"

@@ -45,7 +45,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def events() -> list[tuple[str, str]]:
-    """What the endpoint told of its workers."""
+    """Return the endpoint's events about its workers."""
     return []
 
 
@@ -113,7 +113,7 @@ def test_runsync_answers_with_the_output(client: Client) -> None:
 
 
 def test_runsync_that_waits_too_long_answers_with_the_state(client: Client) -> None:
-    """After `wait` milliseconds the job goes on and can be asked for."""
+    """After `wait` milliseconds the job continues, and its status can be requested."""
     early = client.post("runsync?wait=1000", {"input": slow(8)}).json()
     assert early["status"] in ("IN_QUEUE", "IN_PROGRESS")
     assert client.end(early["id"])["status"] == "COMPLETED"

@@ -1,4 +1,4 @@
-"""Engines on their threads: a fault costs its page, and a lost engine is told, given up and waited for by nobody."""
+"""Engines on their threads: an error costs its page, and nothing waits for a lost engine."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_engine_that_never_gets_ready_does_not_hold_the_start_for_ever() -> N
 
 
 def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
-    """Whoever drains the worker must know before the first job answers; else no answer asks for a new worker."""
+    """`on_lost` is called before the first job returns; else no response would ask for a new worker."""
     futures: list[Future[ParseOutcome]] = []
     answered_when_told: list[bool] = []
     gate = threading.Semaphore(0)
@@ -93,7 +93,7 @@ def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
 
 
 def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
-    """EngineUnavailable in the midst of a batch costs that page and the rest; what was parsed before stands."""
+    """EngineUnavailable within a batch costs that page and the rest; pages parsed before keep their results."""
 
     gate = threading.Semaphore(0)
 
@@ -206,7 +206,7 @@ def test_a_process_that_is_not_back_is_a_lost_engine() -> None:
 
 
 def test_a_process_that_dies_while_nothing_waits_is_noticed() -> None:
-    """A process that will not be back is told without a page that finds it so."""
+    """The loss of a process that will not return is reported without a page that fails of it."""
     lost: list[OcrWorkerError] = []
     engine = Served()
     with running(engine, timeout=0.2, lost=lost) as scheduler:
@@ -400,5 +400,5 @@ def wait_at(barrier: threading.Barrier) -> None:
 
 
 def wait_for(future: Future[ParseOutcome], seconds: float) -> bool:
-    """Whether there is a word on the page within these seconds."""
+    """Return whether the page has an outcome within these seconds."""
     return bool(futures.wait([future], seconds).done)

@@ -1,4 +1,4 @@
-"""Requests that are wrong, through the real worker: every fault is told at once, with its path and what to write."""
+"""Invalid requests through the real worker: one error lists every problem with its path and an example."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def worker_and_death(
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """Where the double writes a line for each page that it has read."""
+    """Return the file in which the double writes a line for each page it has read."""
     (tmp_path / "journal").touch()
     return tmp_path / "journal"
 

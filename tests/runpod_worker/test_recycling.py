@@ -20,7 +20,7 @@ LIMIT = 1000e6
 
 
 def looks(used: list[float]) -> list[str | None]:
-    """What the trend says to each look, one every two seconds."""
+    """Return the trend's reason for each sample, one sample every two seconds."""
     trend = MemoryTrend(LIMIT)
     return [trend.reason(2.0 * index, used_bytes) for index, used_bytes in enumerate(used)]
 

@@ -43,7 +43,7 @@ def worker(worker_of: StartWorker, gate: Path) -> Worker:
 
 
 def chunks_of(record: JobRecord) -> list[dict[str, Any]]:
-    """What was streamed, unpacked from the SDK's envelope."""
+    """Return the streamed chunks, unpacked from the SDK's envelope."""
     return [posted["output"] for posted in record.stream]
 
 
@@ -108,7 +108,7 @@ def test_a_job_that_fails_is_failed(worker: Worker, job_input: dict[str, Any]) -
 
 
 def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
-    """A job that is cancelled in the midst of its pages leaves the worker, which goes on with the next."""
+    """A job that is cancelled among its pages leaves the worker, which continues with the next."""
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 60)))
     record = worker.plane.jobs[job]
     assert worker.plane.wait_until(lambda: bool(record.stream), PATIENCE_S)
@@ -121,8 +121,10 @@ def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
 
 
 def test_the_last_answer_asks_for_a_replacement(worker_of: StartWorker) -> None:
-    """The engine dies under two streaming jobs: both get their pages and their account, the last is told to the
-    platform as the last of this worker, and no other job is taken."""
+    """When the engine dies under two streaming jobs, both return their pages and coverage.
+
+    The last response asks the platform for a replacement, and no other job is taken.
+    """
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_STREAM="true").wait_ready()
     plane = worker.plane
     neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))

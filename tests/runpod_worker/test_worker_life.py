@@ -35,7 +35,7 @@ def test_the_start_is_told_in_one_line(worker: Worker) -> None:
 
 
 def test_sigterm_lets_the_running_job_finish(worker_of: StartWorker) -> None:
-    """A worker that is told to stop parses and reports the job it runs, then exits with 0 and leaves no process."""
+    """After SIGTERM a worker finishes and reports the job it runs, then exits with 0 and leaves no process."""
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour").wait_ready()
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 6)))
     assert worker.started(job)

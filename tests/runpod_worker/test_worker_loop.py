@@ -174,7 +174,7 @@ def test_a_fault_of_the_engine_costs_one_page_of_three(worker: Worker, colour: C
 
 @pytest.mark.parametrize("engine", ["raising", "babbling"])
 def test_an_engine_that_only_fails_fails_the_job(worker_of: StartWorker, engine: str) -> None:
-    """An engine that fails on every page makes jobs fail with a code and no traceback, and the worker goes on."""
+    """An engine that fails on every page makes jobs fail with a code and no traceback; the worker continues."""
     worker = worker_of(OCR_ENGINE=f"support.doubles:{engine}").wait_ready()
     for _ in range(2):
         result = worker.answer(request(tiff([WHITE, WHITE])))

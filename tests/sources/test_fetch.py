@@ -162,7 +162,7 @@ def test_data_uris_are_read() -> None:
     ],
 )
 def test_a_source_that_can_never_work_is_rejected(source: dict[str, str], code: str) -> None:
-    """What is no source, or no scheme we fetch, is not worth another try."""
+    """An invalid source, or one with an unsupported scheme, is rejected without a retry."""
     error = refusal(**source)
     assert (error.code, error.retryable) == (code, False)
 

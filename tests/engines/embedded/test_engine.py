@@ -148,7 +148,7 @@ ENGLISH = ("The gauges rose in February instead of April,", "and the meadows sto
     ],
 )
 def test_a_text_layer_that_lies_is_not_believed(engine: EmbeddedEngine, lie: object) -> None:
-    """Where the layer says other than the picture, the picture counts."""
+    """If the text layer contradicts the picture, the picture counts."""
     pixels, layer = drawn(ENGLISH)
     false = tuple(TextLine(lie(line.text), line.bbox) for line in layer)  # type: ignore[operator]
     assert parse(engine, pixels, text_lines=false).markdown == " ".join(ENGLISH)
@@ -197,7 +197,7 @@ def test_warming_up_reads_a_word(engine: EmbeddedEngine) -> None:
 
 
 def test_a_line_is_not_read_twice(engine: EmbeddedEngine, own_page: Pixels, own_result: ParsedPage) -> None:
-    """What the layer has is not read from the picture again, though its outline there is larger."""
+    """A line of the text layer is not read from the picture again, though its outline there is larger."""
     number = next(block for block in own_result.blocks if block.label == "number")
     x0, y0, x1, y1 = map(float, number.bbox)
     layer = [

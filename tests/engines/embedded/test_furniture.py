@@ -1,4 +1,4 @@
-"""What a page carries beside its text: heads, feet, numbers, notes, and what only looks like them."""
+"""Page furniture: heads, feet, numbers, notes, and text that only looks like them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ HEADS = {
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_running_heads_are_found(head: list[Line]) -> None:
-    """A head is told by numbers, words, white, edge, capitals, parts; it may share no region with its neighbours."""
+    """Numbers, words, white space, edge, capitals and parts identify a head, alone or in a region with others."""
     label_of = labels(*(region(head_line) for head_line in head), body=paragraph(230))
     assert {label_of[head_line.text] for head_line in head} <= {"header", "number"}
 
@@ -126,7 +126,7 @@ def test_text_at_the_edges_stays(kept: Line) -> None:
 
 
 def test_a_letters_head_stays() -> None:
-    """What stands above a letter's salutation is the letter's: sender, place, date."""
+    """Lines above a letter's salutation belong to the letter: sender, place, date."""
     head = [line("Office of the Surveyor", 350, 90), line("Szeged, March 3, 1871", 560, 150)]
     dear = line("Dear Mr. Vásárhelyi:", 100, 260)
     label_of = labels(*map(region, [*head, dear]))

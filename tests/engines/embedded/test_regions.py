@@ -64,7 +64,7 @@ def test_a_forms_labels_are_parted_to_stand_before_their_values() -> None:
 
 
 def test_a_line_inside_a_paragraph_joins_it() -> None:
-    """What the layout model left out of the middle of a text is read in its place."""
+    """A line that the layout model left out of the middle of a text is read in its place."""
     lines = paragraph(100)
     around = Region("text", Box(100, 100, 800, 270), (*lines[:2], *lines[3:]))
     (region,) = unnest([around, Region("text", lines[2].box, (lines[2],))])

@@ -73,7 +73,7 @@ def frame(xs: list[float], ys: list[float]) -> Rules:
 
 
 def test_two_grids_seen_as_one_are_two_tables() -> None:
-    """What stands between them is their caption."""
+    """The lines between the two tables are their caption."""
     rows = [["a", "1"], ["b", "2"], ["c", "3"]]
     upper, lower = (block(rows, [110, 210], top=top) for top in (105, 305))
     above, below = (frame([100, 200, 300], [top, top + 28, top + 56, top + 84]) for top in (101, 301))
@@ -94,7 +94,7 @@ def test_boxes_around_texts_are_no_table() -> None:
 
 
 def test_a_page_column_beside_a_table_stays_text() -> None:
-    """Its lines are not the table's last cells, though they stand on their levels."""
+    """The column's lines are not the table's last cells, though they are at the same heights."""
     beside = [typeset("the measured values rose in most", 600, 100 + 28 * i) for i in range(12)]
     column = Detection("text", Box(595, 95, 920, 440), 0.95)
     _, table = correct_tables([column, Detection("table", Box(95, 95, 520, 240), 0.9)], NO_RULES, [*NUMBERS, *beside])
@@ -109,6 +109,6 @@ def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
 
 
 def test_authors_side_by_side_are_no_table() -> None:
-    """Names, institutes and addresses stand in columns like a table's, but are a paper's head."""
+    """Names, institutes and addresses in columns are a paper's head, not a table."""
     rows = [["Ann Ash", "Bo Birch", "Cy Cedar"], ["River Lab"] * 3, ["Old Town"] * 3, ["a@r.org", "b@r.org", "c@r.org"]]
     assert find_tables(block(rows, [100, 350, 600])) == []

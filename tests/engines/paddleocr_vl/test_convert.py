@@ -107,7 +107,7 @@ def test_boxes_are_cut_at_the_page() -> None:
 
 
 def test_tables_are_joined_over_a_page_break(engine: Engine) -> None:
-    """A table that goes on at the top of the next page is joined, by the pipeline's own rules, and the page says so."""
+    """A table that continues on the next page is joined by the pipeline's own rules, with a warning on that page."""
     first = convert(
         block("text", (0, 0, 900, 40), "before"), block("table", (0, 500, 900, 780), table(row("Mill", "0.65")))
     )
@@ -131,7 +131,7 @@ def test_nothing_is_joined_over_a_failed_page(engine: Engine) -> None:
 
 
 def test_titles_are_levelled_over_the_document(engine: Engine) -> None:
-    """Titles get their level from the whole document: the larger type stands higher."""
+    """The whole document determines the levels of titles: larger type has a higher level."""
     first = convert(block("paragraph_title", (0, 0, 400, 60), "Basin"), block("text", (0, 80, 400, 100), "text"))
     second = convert(block("paragraph_title", (0, 0, 400, 30), "Gauges"), number=2)
     merged_first, merged_second = engine.merge_pages([first, second])

@@ -59,7 +59,7 @@ def worker() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
 
 
 def end(family: list[psutil.Process]) -> bool:
-    """Whether all of them end."""
+    """Return whether all of the processes end."""
     return eventually(lambda: not any(map(is_alive, family)))
 
 

@@ -153,5 +153,5 @@ def test_a_dry_run_ends_its_server(environment: Environment, tmp_path: Path) -> 
 
 
 def ended(family: list[psutil.Process]) -> bool:
-    """Whether all of them end."""
+    """Return whether all of the processes end."""
     return eventually(lambda: not any(map(is_alive, family)))

@@ -63,7 +63,7 @@ def test_blank_page(engine: Engine) -> None:
 
 
 def test_everything_is_json(engine: Engine) -> None:
-    """No type of numpy or Paddle leaves the engine: a result is JSON as it stands, kept raw part included."""
+    """No type of numpy or Paddle leaves the engine: the whole result is JSON, the raw part included."""
     parsed = parse(engine, tinyvl.page(THREE, bar=True), merge_pages=True)
     values = asdict(parsed) | {"blocks": [block.model_dump() for block in parsed.blocks], "figures": []}
     json.dumps(values, allow_nan=False)
@@ -144,7 +144,7 @@ def test_pixel_limits_reach_the_model(engine: Engine) -> None:
     ],
 )
 def test_options_that_would_be_ignored_are_refused(engine: Engine, option: str, value: object, words: str) -> None:
-    """What the native backend does not honour, or the worker did not load, is refused by name, with the way out."""
+    """Options that the native backend or the loaded models do not support are rejected by name, with the remedy."""
     with pytest.raises(InvalidRequest, match=option) as refusal:
         parse(engine, tinyvl.page(THREE), **{option: value})
     assert words in str(refusal.value)

@@ -76,7 +76,7 @@ def test_a_server_that_is_not_right_stops_the_worker(
 
 
 def test_no_server_is_told_within_the_time(start: StartServer) -> None:
-    """Where nothing listens the worker says where it looked, without the credentials in the URL."""
+    """If nothing listens, the error names the address, without the credentials in the URL."""
     double = start()
     double.die()
     url = double.url.replace("http://", "http://user:secret@")

@@ -70,7 +70,7 @@ def test_half_a_safetensors_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_safetensors_file(tmp_path: Path, data: bytes, fault: str) -> None:
-    """Whatever else lies under the name of the weights is told apart."""
+    """Each other kind of file under the name of the weights has its own message."""
     assert broken(tmp_path / "vl", "model.safetensors", data) == [f"model.safetensors {fault}"]
 
 
@@ -138,7 +138,7 @@ def test_a_partial_directory_is_passed_over(empty: Settings) -> None:
 
 
 def test_a_named_directory_has_no_substitute(empty: Settings) -> None:
-    """Who names a directory means that one: when it is wrong, no other is taken, and its variable is named."""
+    """If a directory from the settings is wrong, no other is used, and the error names its variable."""
     put(tinyvl.VL, empty.volume_dir / VL)
     wrong = empty.model_copy(update={"vl_weights_dir": tinyvl.LAYOUT, "layout_weights_dir": tinyvl.LAYOUT})
     with pytest.raises(WeightsMissing, match="correct OCR_VL_WEIGHTS_DIR"):

@@ -75,7 +75,7 @@ def test_a_pdf_page_has_the_size_of_its_dpi(pool: RasterPool) -> None:
 
 
 def test_page_ranges_choose_pages_and_past_the_end_is_a_warning(pool: RasterPool) -> None:
-    """Only the pages asked for come out, in order; what lies past the end is told."""
+    """Only the requested pages are returned, in order; pages past the end cause a warning."""
     data = files.pages([files.filled((shade, 0, 0)) for shade in (10, 80, 160, 240)])
     with pool.open(data, request(pages="4,2-3,9")) as document:
         pages = list(document)
@@ -94,7 +94,7 @@ def test_a_filled_form_shows_its_value(pool: RasterPool) -> None:
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_is_white(pool: RasterPool, mode: str) -> None:
-    """What is see-through becomes paper, not ink."""
+    """Transparent parts become white."""
     image = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
     ImageDraw.Draw(image).rectangle((0, 0, 10, 10), fill=(0, 0, 0, 255))
     page = picture(pool, saved(image.convert(mode), "PNG"))
@@ -170,7 +170,7 @@ def test_a_large_page_is_rendered_at_a_lower_dpi(pool: RasterPool) -> None:
 
 
 def test_half_a_jpeg_is_read_as_far_as_it_goes(pool: RasterPool) -> None:
-    """What is there is read, what is missing is blank, and a warning says so."""
+    """The existing part is read, the missing part is blank, and there is a warning."""
     data = saved(files.noise(400, 400), "JPEG")
     page = picture(pool, data[: len(data) // 2])
     assert page.pixels.shape == (400, 400, 3)
@@ -203,7 +203,7 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("name", bad_files())
 def test_a_bad_file_gets_its_code(pool: RasterPool, name: str) -> None:
-    """Each kind of bad file has one stable code; the child goes on to the next."""
+    """Each kind of bad file has one stable code; the process continues with the next."""
     data, code = bad_files()[name]
     assert code_of(pool, data) == code
 
@@ -281,7 +281,7 @@ def test_a_font_that_lies_about_its_height_is_measured(pool: RasterPool) -> None
 
 
 def test_invisible_text_is_not_the_pages_text(pool: RasterPool) -> None:
-    """What a scanner hid behind the picture (render mode 3) is no text layer; what is drawn beside it is."""
+    """Invisible text behind a scan (render mode 3) is not part of the text layer; visible text beside it is."""
     content = files.text_page("Drawn", y=20) + " BT 3 Tr /F 12 Tf 20 80 Td (garbage of a scanner) Tj ET"
     page = picture(pool, files.pages([content]), request(text_layer=True))
     assert [line.text for line in page.text_lines or ()] == ["Drawn"]
