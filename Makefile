@@ -1,6 +1,7 @@
 # `make run`: a real document through handler.py, with nothing but git, make and Python on the machine.
 # `make check`: format, lint, types, import contracts and the pure tests, in under a minute. `make test`: everything that must hold.
-# `make schema`: docs/*.json from the models. `make words`: how we write, counted. `make lock`: new pins.
+# `make schema`: the JSON Schemas and tables of docs/, from the models. `make docs`: the site, in site/.
+# `make words`: how we write, counted. `make lock`: new pins.
 # `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
 # `make compat`: PaddleX's own server and ours get the same requests, on the test weights.
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
@@ -18,9 +19,10 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no
 # On its own: beside a lock with hashes pip takes nothing without one.
 INSTALL_OURS := $(INSTALL) --editable .
 # --universal: one lock for every Python from 3.11 on; --generate-hashes: of all wheels and the source, for every platform.
-COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml
+PIN := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11
+COMPILE := $(PIN) pyproject.toml
 
-.PHONY: run check test test-vllm compat image-check lint words schema lock clean
+.PHONY: run check test test-vllm compat image-check lint words schema docs lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -58,16 +60,30 @@ lint: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/codespell handler.py src bench docs *.md
+	$(BIN)/codespell handler.py src bench docs *.md .runpod/README.md .github
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	@$(MAKE) --no-print-directory words
 
 # Counts the names and docstrings that our rules of writing forbid; fails when there are more. `UPDATE=--update` lowers the limits.
 words:
 	@PYTHONPATH=tests $(BIN)/python -m support.words $(UPDATE)
 
-schema: .venv/light
+schema: .venv/check
 	$(BIN)/ocr-worker schema docs
+	@PYTHONPATH=tests $(BIN)/python -m support.reference
+
+# Zensical in an environment of its own: it needs nothing of ours, and the site is no part of the package.
+docs: .venv-docs/made
+	@.venv-docs/bin/zensical build --strict --clean
+
+.venv-docs/made: requirements/docs.txt
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement requirements/docs.txt
+	@touch $@
 
 .venv/made:
 	@test -n "$(PYTHON)" && $(PYTHON) $(SUPPORTED) || { echo "Python 3.11, 3.12 or 3.13 is needed; PYTHON can name it."; exit 1; }
@@ -94,6 +110,7 @@ lock: .venv/made
 	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --output-file requirements/light.txt
 	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --extra embedded --extra http --extra s3 --output-file .venv/gpu.txt
 	cat requirements/gpu-header.txt .venv/gpu.txt > requirements.txt
+	$(PIN) --constraint requirements/full.txt --group pyproject.toml:docs --output-file requirements/docs.txt
 
 # The Hub builds its Dockerfile's last stage: the image with vLLM, which serves both of its presets.
 .runpod/Dockerfile: Dockerfile

@@ -1,4 +1,4 @@
-"""What is written agrees with what is built: schemas, README's examples and tables, test_input.json."""
+"""Documents that agree with the code: schemas, README's examples and tables, test_input.json."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ to users, too: a batch report prints it beside the code. The errors form one tre
     ├ ResponseTooLarge
     ├ DeliveryFailed                   (retryable)
     │   └ BucketRejected
-    ├ ClientError                      (of the batch client)
+    ├ ClientError                      (of clients)
     │   ├ AuthenticationFailed
     │   ├ EndpointUnavailable          (retryable)
     │   ├ JobFailed
@@ -49,26 +49,35 @@ Messages are shown to callers: they never hold document text, credentials or the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
 class OcrWorkerError(Exception):
-    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs."""
+    """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs.
 
-    code: ClassVar[str] = "INTERNAL"
-    retryable: ClassVar[bool] = False
+    An error that a client received keeps the `code` and `retryable` of the worker, which may differ from the class's.
+    remedy: what a user can do, in one sentence. The documentation shows it beside the class's docstring.
+    """
+
+    code: str = "INTERNAL"
+    retryable: bool = False
+    remedy: ClassVar[str] = "Read the message and the worker's log."
 
 
 class SettingsInvalid(OcrWorkerError):
     """A setting is missing or invalid, so the worker cannot start."""
 
     code = "SETTINGS_INVALID"
+    remedy = "Correct the variables that the message names; `ocr-worker doctor` checks them without starting a worker."
 
 
 class InvalidRequest(OcrWorkerError):
     """The job's input is invalid; the message lists every problem with its JSON path."""
 
     code = "INVALID_REQUEST"
+    problems: Sequence[tuple[tuple[str | int, ...], str]] = ()  # JSON path and message of each
+    remedy = "Correct the input at each path that the message lists."
 
 
 class SourceError(OcrWorkerError):
@@ -81,12 +90,14 @@ class SourceRejected(SourceError):
     """The source is invalid or not allowed: its address, scheme or base64, or the host responded with a 4xx status."""
 
     code = "SOURCE_REJECTED"
+    remedy = "Check the URL and `OCR_ALLOWED_HOSTS`, or send the file as base64."
 
 
 class SourceTooLarge(SourceError):
     """The document has more bytes than the limit."""
 
     code = "SOURCE_TOO_LARGE"
+    remedy = "Send a smaller file, or raise `OCR_MAX_SOURCE_MB`."
 
 
 class SourceUnavailable(SourceError):
@@ -94,6 +105,7 @@ class SourceUnavailable(SourceError):
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
+    remedy = "Send the job again later, and check that the worker can reach the host."
     retry_after: float | None = None  # seconds that the host asks to wait
 
 
@@ -102,6 +114,7 @@ class SourceTimedOut(SourceError):
 
     code = "SOURCE_TIMED_OUT"
     retryable = True
+    remedy = "Send the job again, or raise `OCR_FETCH_TIMEOUT_S` for slow hosts."
 
 
 class DocumentError(OcrWorkerError):
@@ -114,54 +127,63 @@ class UnsupportedType(DocumentError):
     """The file is neither a PDF nor an image of a supported type."""
 
     code = "DOCUMENT_UNSUPPORTED_TYPE"
+    remedy = "Convert the file to PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC or AVIF."
 
 
 class Encrypted(DocumentError):
     """The PDF needs a password, or the password in the request is wrong."""
 
     code = "DOCUMENT_ENCRYPTED"
+    remedy = "Send the right `password` with the document."
 
 
 class Corrupt(DocumentError):
     """The file is damaged, empty, or has no pages."""
 
     code = "DOCUMENT_CORRUPT"
+    remedy = "Open the file in a viewer, export it again, and send the new file."
 
 
 class PageOutOfRange(DocumentError):
     """None of the requested pages exists in the document."""
 
     code = "DOCUMENT_PAGE_OUT_OF_RANGE"
+    remedy = "Correct `pages`: numbers start at 1."
 
 
 class TooManyPages(DocumentError):
     """The request asks for more pages of a document than the limit allows."""
 
     code = "DOCUMENT_TOO_MANY_PAGES"
+    remedy = "Split the document over several jobs with `pages`, or raise `OCR_MAX_PAGES`."
 
 
 class PageTooLarge(DocumentError):
     """The page has more pixels than the limit, even at the lowest resolution."""
 
     code = "DOCUMENT_PAGE_TOO_LARGE"
+    remedy = "Split or shrink the page, or raise `OCR_MAX_PAGE_MPX`."
 
 
 class RasterizerCrashed(DocumentError):
     """The rasterizer process crashed while it rendered the document."""
 
     code = "DOCUMENT_RASTERIZER_CRASHED"
+    remedy = "Print the document to a new PDF in a viewer, and send that."
 
 
 class RasterizerTimedOut(DocumentError):
     """A page took longer to render than the limit."""
 
     code = "DOCUMENT_RASTERIZER_TIMED_OUT"
+    remedy = "Lower `dpi`, or raise `OCR_RASTER_PAGE_TIMEOUT_S`."
 
 
 class RasterizerOutOfMemory(DocumentError):
     """Rendering the document needs more memory than a rasterizer process may use."""
 
     code = "DOCUMENT_RASTERIZER_OUT_OF_MEMORY"
+    remedy = "Lower `dpi`, or raise `OCR_RASTER_MEMORY_MB`."
 
 
 class RasterizerUnavailable(DocumentError):
@@ -169,6 +191,7 @@ class RasterizerUnavailable(DocumentError):
 
     code = "DOCUMENT_RASTERIZER_UNAVAILABLE"
     retryable = True
+    remedy = "Send the job again; if it fails again, give the container more memory."
 
 
 class EngineError(OcrWorkerError):
@@ -182,6 +205,7 @@ class EngineUnavailable(EngineError):
 
     code = "ENGINE_UNAVAILABLE"
     retryable = True
+    remedy = "Send the job again; the worker's log has the cause."
 
 
 class WeightsMissing(EngineUnavailable):
@@ -189,6 +213,7 @@ class WeightsMissing(EngineUnavailable):
 
     code = "WEIGHTS_MISSING"
     retryable = False
+    remedy = "Run the command in the message, or set `OCR_DOWNLOAD_WEIGHTS=true`."
 
 
 class EngineOutOfMemory(EngineError):
@@ -196,6 +221,7 @@ class EngineOutOfMemory(EngineError):
 
     code = "ENGINE_OUT_OF_MEMORY"
     retryable = True
+    remedy = "Send the pages again; if they fail again, lower `dpi` or `max_pixels`, or use a GPU with more memory."
 
 
 class EngineTimedOut(EngineError):
@@ -203,18 +229,21 @@ class EngineTimedOut(EngineError):
 
     code = "ENGINE_TIMED_OUT"
     retryable = True
+    remedy = "Send the pages again, or raise `OCR_ENGINE_TIMEOUT_S`."
 
 
 class PageFailed(EngineError):
     """The engine failed on this page, or returned something that is not a valid page."""
 
     code = "PAGE_FAILED"
+    remedy = "Try another `dpi`; if the page fails again, report it with the worker's log."
 
 
 class ResponseTooLarge(OcrWorkerError):
     """The response is too large to be returned inline, even with Markdown alone."""
 
     code = "RESPONSE_TOO_LARGE"
+    remedy = "Configure a bucket, or ask for fewer pages in a job or only one of the `formats`."
 
 
 class DeliveryFailed(OcrWorkerError):
@@ -222,6 +251,7 @@ class DeliveryFailed(OcrWorkerError):
 
     code = "DELIVERY_FAILED"
     retryable = True
+    remedy = "Send the job again when the bucket responds."
 
 
 class BucketRejected(DeliveryFailed):
@@ -229,28 +259,32 @@ class BucketRejected(DeliveryFailed):
 
     code = "BUCKET_REJECTED"
     retryable = False
+    remedy = "Check the bucket's name, the key, and the key's rights to read, write and list."
 
 
 class Cancelled(OcrWorkerError):
     """The job was cancelled before the page was parsed."""
 
     code = "CANCELLED"
+    remedy = "Send the job again if you still need it."
 
 
 class DeadlineExceeded(OcrWorkerError):
     """The job's time limit passed before the page was parsed."""
 
     code = "DEADLINE_EXCEEDED"
+    remedy = "Send the missing pages in another job, or raise `timeout_s` or `OCR_JOB_TIMEOUT_S`."
 
 
 class Internal(OcrWorkerError):
     """An unexpected exception. Its traceback is in the worker's log only."""
 
     code = "INTERNAL"
+    remedy = "Report it with the log lines of the job's id."
 
 
 class ClientError(OcrWorkerError):
-    """The batch client could not send a job to an endpoint or get its result."""
+    """A client could not send a job to an endpoint or get its result."""
 
     code = "CLIENT_FAILED"
 
@@ -259,6 +293,7 @@ class AuthenticationFailed(ClientError):
     """The endpoint rejects the API key."""
 
     code = "AUTHENTICATION_FAILED"
+    remedy = "Set `RUNPOD_API_KEY` to a key that may use the endpoint."
 
 
 class EndpointUnavailable(ClientError):
@@ -266,12 +301,14 @@ class EndpointUnavailable(ClientError):
 
     code = "ENDPOINT_UNAVAILABLE"
     retryable = True
+    remedy = "Run the same command again later; it continues where it stopped."
 
 
 class JobFailed(ClientError):
     """The endpoint rejected the job, or returned something that is not a response of this worker."""
 
     code = "JOB_FAILED"
+    remedy = "Check that the endpoint runs this worker; its log has the cause."
 
 
 class JobExpired(ClientError):
@@ -279,25 +316,29 @@ class JobExpired(ClientError):
 
     code = "JOB_EXPIRED"
     retryable = True
+    remedy = "Run the same command again; add workers if jobs wait too long."
 
 
 class JobTimedOut(ClientError):
-    """The job exceeded the endpoint's execution timeout."""
+    """The job exceeded the endpoint's execution timeout, or did not end while its client waited."""
 
     code = "JOB_TIMED_OUT"
     retryable = True
+    remedy = "Send fewer pages per job (`--pages-per-job`), or raise the endpoint's execution timeout."
 
 
 class BatchUnusable(ClientError):
     """The batch folder cannot be used: another run uses it, it is read-only or full, or its ledger is damaged."""
 
     code = "BATCH_UNUSABLE"
+    remedy = "Wait for the other run, free disk space, or choose another folder, as the message says."
 
 
 class Unauthorized(OcrWorkerError):
     """The request has no valid API key: send one of `OCR_API_KEYS` as `Authorization: Bearer KEY`."""
 
     code = "UNAUTHORIZED"
+    remedy = "Send the header `Authorization: Bearer KEY`."
 
 
 class QueueFull(OcrWorkerError):
@@ -305,6 +346,7 @@ class QueueFull(OcrWorkerError):
 
     code = "QUEUE_FULL"
     retryable = True
+    remedy = "Send the request again after the seconds in `Retry-After`."
 
 
 def as_worker_error(error: BaseException) -> OcrWorkerError:

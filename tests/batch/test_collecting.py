@@ -12,8 +12,9 @@ from ocr_worker.batch.collecting import Collector, assemble, outcome_of, results
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import BatchDocument, JobStatus, JobTimes, PlannedJob, Slice, SliceRow, Stamp, State
+from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice, SliceRow, Stamp
 from ocr_worker.batch.planning import jobs_of_later_pages
+from ocr_worker.client.service import JobStatus, JobTimes, State
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
 from support.responses import response
 

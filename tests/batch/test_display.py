@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from ocr_worker.batch.display import Display, Pace
-from ocr_worker.batch.model import BatchSummary, State
+from ocr_worker.batch.model import BatchSummary
+from ocr_worker.client.service import State
 
 
 class Clock:

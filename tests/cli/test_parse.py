@@ -64,7 +64,7 @@ def test_one_bad_file_among_good_ones_is_exit_code_1(page: Path, tmp_path: Path)
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
-    """What is wrong with the call is told, and nothing is started."""
+    """A wrong call is reported, and nothing is started."""
     done = run(*arguments)
     assert done.returncode == 2
     assert message in done.stderr

@@ -18,19 +18,10 @@ from dataclasses import dataclass, field
 
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import (
-    NOT_MEASURED,
-    BatchDocument,
-    BatchJob,
-    JobStatus,
-    JobTimes,
-    PlannedJob,
-    Slice,
-    SliceRow,
-    State,
-)
+from ocr_worker.batch.model import BatchDocument, BatchJob, PlannedJob, Slice, SliceRow
 from ocr_worker.batch.planning import halve, jobs_of_later_pages, split_evenly
-from ocr_worker.errors import JobExpired, JobFailed, JobTimedOut, OcrWorkerError
+from ocr_worker.client.service import NOT_MEASURED, JobStatus, JobTimes, State, error_of_job
+from ocr_worker.errors import JobExpired, JobTimedOut, OcrWorkerError
 from ocr_worker.wire.page_ranges import has_page_beyond
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, PageResult, PageWarning, ParseResponse, Status
@@ -132,21 +123,6 @@ def _add_degradation_warning(
     )
     warning = PageWarning(code="DEGRADED", message=message)
     return {row: result.model_copy(update={"warnings": [*result.warnings, warning]}) for row, result in results.items()}
-
-
-def _error_of(status: JobStatus) -> ErrorInfo:
-    """Return the error of a job that ended without a result for each of its slices."""
-    if status.state is State.TIMED_OUT:
-        return error_info(JobTimedOut("the job exceeded the endpoint's execution timeout"))
-    if status.state is State.CANCELLED:
-        return error_info(JobFailed("the job was cancelled at the endpoint"))
-    if status.state is State.COLLECTED:
-        return error_info(
-            JobFailed("the response lacks documents of the job; check that the endpoint runs this worker")
-        )
-    return status.error or error_info(
-        JobFailed("the job failed without an error code; see the endpoint's log for the reason")
-    )
 
 
 # --------------------------------------------------------------------------- the result of a document
@@ -284,7 +260,7 @@ class Collector:
         rows, documents = self.contents_of(job)
         response, results = status.response, results_of(status.response, rows)
         if response is None or len(results) < len(rows):
-            self._handle_error(job, rows, _error_of(status), status.times)
+            self._handle_error(job, rows, error_of_job(status), status.times)
             return
         results = _add_degradation_warning(results, response)
         self._record_engine(response)

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ocr_worker.batch.model import Json
+from ocr_worker.client.service import Json
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.wire.schema import DocumentResult, PageResult
 

@@ -27,19 +27,16 @@ from typing import Any
 from ocr_worker.batch.folders import RESERVED_NAMES
 from ocr_worker.batch.inputs import Item, is_url
 from ocr_worker.batch.model import (
-    NOT_MEASURED,
-    OPEN_STATES,
     BatchDocument,
     BatchJob,
     BatchSummary,
     DocumentSummary,
-    JobTimes,
     PlannedJob,
     Slice,
     SliceRow,
     Stamp,
-    State,
 )
+from ocr_worker.client.service import NOT_MEASURED, OPEN_STATES, JobTimes, State
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.sources.fetch import redact_url
 from ocr_worker.wire.page_ranges import format_page_ranges, parse_page_ranges, select_pages

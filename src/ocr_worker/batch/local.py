@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from ocr_worker import threads
-from ocr_worker.batch.model import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
+from ocr_worker.client.service import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
 from ocr_worker.parsing.pipeline import Pipeline

@@ -17,7 +17,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from ocr_worker.batch.model import BatchSummary, DocumentSummary, Json
+from ocr_worker.batch.model import BatchSummary, DocumentSummary
 from ocr_worker.batch.status import (
     STATUSES,
     BatchCoverage,
@@ -30,6 +30,7 @@ from ocr_worker.batch.status import (
     format_rate,
     format_share,
 )
+from ocr_worker.client.service import Json
 
 MAX_ROWS = 2_000  # documents that the page lists; with more a browser gets slow
 

@@ -19,10 +19,11 @@ from ocr_worker import threads
 from ocr_worker.batch.collecting import Collector
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import ENDED_STATES, BatchJob, JobStatus, Service, State
+from ocr_worker.batch.model import BatchJob
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
 from ocr_worker.batch.sending import build_job_input
+from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     BatchUnusable,

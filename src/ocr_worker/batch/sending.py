@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker.batch.cutting import HAS_FORMS
-from ocr_worker.batch.model import BatchDocument, BatchJob, Json, Slice, SliceRow, Stamp
+from ocr_worker.batch.model import BatchDocument, BatchJob, Slice, SliceRow, Stamp
+from ocr_worker.client.service import Json
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest

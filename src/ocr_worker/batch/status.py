@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ocr_worker.batch.model import BatchSummary, State
+from ocr_worker.batch.model import BatchSummary
+from ocr_worker.client.service import State
 from ocr_worker.errors import error_types
 
 STATUSES = ("succeeded", "partial", "failed", "cancelled", "waiting")

@@ -156,8 +156,9 @@ class Fetcher:
             response = runpod_sdk.open_download(url, timeout_s=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
         except runpod_sdk.DownloadTooLarge:
             raise self._too_large() from None
-        except runpod_sdk.DownloadRejected:
-            raise _address_error(url) from None
+        except runpod_sdk.DownloadRejected as rejection:
+            self._check_host(rejection.host or urlsplit(url).hostname or "")  # as below: of a redirect's target
+            raise _address_error(url, rejection) from None
         except requests.RequestException as error:
             raise SourceUnavailable(
                 f"{public_url} cannot be reached ({type(error).__name__}); try again later"
@@ -172,7 +173,7 @@ class Fetcher:
                 if abandoned.is_set():
                     raise Cancelled("the download was abandoned")
                 # First, so that no message reveals anything about a host that is not allowed.
-                self._check_host(response.url)
+                self._check_host(urlsplit(response.url).hostname or "")
                 _check_status(response, public_url)
                 return b"".join(runpod_sdk.read_download(response, chunk_bytes=_CHUNK_BYTES, max_bytes=self._max_bytes))
         except runpod_sdk.DownloadTooLarge:
@@ -192,10 +193,9 @@ class Fetcher:
             raise SourceRejected(f"the URL's scheme is {parts.scheme or 'missing'}; use http or https")
         if not hostname:
             raise SourceRejected("the URL has no host; write it like https://example.com/a.pdf")
-        self._check_host(url)
+        self._check_host(hostname)
 
-    def _check_host(self, url: str) -> None:
-        host = urlsplit(url).hostname or ""
+    def _check_host(self, host: str) -> None:
         if self._allowed_hosts and not any(fnmatch(host, pattern.lower()) for pattern in self._allowed_hosts):
             raise SourceRejected(
                 f"{host} is not an allowed host; the worker's OCR_ALLOWED_HOSTS lists the allowed ones"
@@ -215,15 +215,28 @@ def redact_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-def _address_error(url: str) -> SourceUnavailable | SourceRejected:
+def _address_error(url: str, rejection: runpod_sdk.DownloadRejected) -> SourceUnavailable | SourceRejected:
     """Return the error for a URL that the SDK rejected. The SDK does not say whether the host failed to resolve."""
     host = urlsplit(url).hostname or ""
+    if rejection.address:
+        return SourceRejected(_private_address_message(url, host, rejection))
     try:
         socket.getaddrinfo(host, None)
     except (OSError, UnicodeError):
         return SourceUnavailable(f"the host name {host} does not resolve; check it, or try again later")
     return SourceRejected(
-        f"{redact_url(url)} is refused: it, or what it redirects to, is no public address, or redirects too often"
+        f"{redact_url(url)} is refused: it redirects too often or to what cannot be fetched, or a proxy is set for it;"
+        " send the file as base64"
+    )
+
+
+def _private_address_message(url: str, host: str, rejection: runpod_sdk.DownloadRejected) -> str:
+    """Return why a private address is refused, and what to do instead."""
+    address = rejection.address if rejection.address == rejection.host else f"{rejection.host} ({rejection.address})"
+    subject = "" if rejection.host == host else "it redirects to "
+    return (
+        f"{redact_url(url)} is refused: {subject}{address}, which is not a public address, and private addresses are"
+        " closed to downloads; send the file as base64, or save it and run: ocr-worker parse FILE"
     )
 
 

@@ -198,7 +198,9 @@ def _request_error(problems: list[Problem], root: str = "input") -> InvalidReque
     lines = [f"{_path_text(path, root)}: {message}" for path, message in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
         lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
-    return InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(problems)} problems:", *lines]))
+    error = InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(problems)} problems:", *lines]))
+    error.problems = problems
+    return error
 
 
 def _path_text(path: JsonPath, root: str = "input") -> str:

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ocr_worker.errors import OcrWorkerError
+from ocr_worker.errors import JobFailed, OcrWorkerError, error_types
 from ocr_worker.wire.schema import Coverage, DocumentResult, ErrorInfo, PageResult, ParseResponse, Status
 
 
 def error_info(error: OcrWorkerError) -> ErrorInfo:
     """Return the error as callers see it."""
     return ErrorInfo(code=error.code, message=str(error), retryable=error.retryable)
+
+
+def error_of(info: ErrorInfo) -> OcrWorkerError:
+    """Return the exception for an error as callers see it, of the class with its code; the inverse of `error_info`.
+
+    A code that only workers of another version know becomes a JobFailed with that code.
+    """
+    types = {error_type.code: error_type for error_type in error_types()}
+    error = types.get(info.code, JobFailed)(info.message)
+    error.code, error.retryable = info.code, info.retryable
+    return error
 
 
 def job_error(response: ParseResponse) -> ErrorInfo | None:

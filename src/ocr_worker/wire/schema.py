@@ -60,15 +60,17 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 class DocumentRequest(WireModel):
     """A document, with exactly one of `url` and `base64`."""
 
-    url: NonEmpty | None = Field(None, repr=False, description="http(s) URL or data: URI of the file.")
+    url: NonEmpty | None = Field(None, repr=False, description="A URL (http or https), or a `data:` URI.")
     base64: NonEmpty | None = Field(
-        None, repr=False, description="The file's bytes in base64. White space is ignored, and padding is optional."
+        None, repr=False, description="Bytes of the file in base64. White space and missing padding are accepted."
     )
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="Name of the document in the response, unique in the job. Default: `document-<n>`."
+        None, description="Id of the document in the response, unique in the job. Default: `document-<n>`."
     )
     pages: PageRanges | None = Field(
-        None, description="Pages to parse, counted from 1. Default: all.", examples=["1-3,8", "5-"]
+        None,
+        description="Pages to parse, counted from 1, such as `1-3,8` or `5-`. Default: all.",
+        examples=["1-3,8", "5-"],
     )
     password: str | None = Field(None, repr=False, description="Password of an encrypted PDF.")
 
@@ -100,62 +102,63 @@ class ParseOptions(WireModel):
     """Options that every engine supports; an engine may add its own in a subclass."""
 
     formats: list[Literal["markdown", "blocks"]] = Field(
-        ["markdown", "blocks"], min_length=1, description="Forms in which each page's content is returned."
+        ["markdown", "blocks"], min_length=1, description="Parts of each page in the response."
     )
     figures: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: return each figure as a base64 JPEG. Names and boxes of figures are always returned.",
+        description="`inline`: add crops of the figures in base64. Their names and boxes are always in the response.",
     )
     page_images: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: return each processed page, to which all boxes refer, as a base64 JPEG.",
+        description="`inline`: add the page as it was processed, to which all boxes refer, as a JPEG in base64.",
     )
     dpi: int | None = Field(
-        None, ge=36, le=600, description="Resolution at which PDF pages are rendered. Default: the engine's."
+        None, ge=36, le=600, description="Resolution at which PDFs are rendered. Default: chosen by the engine."
     )
     timeout_s: float | None = Field(
         None,
         gt=0,
         le=604_800,
-        description="Time limit of the job in seconds. Pages not parsed by then fail with DEADLINE_EXCEEDED.",
+        description="Time limit of the job in seconds. Pages parsed until then are returned; the others fail with"
+        " `DEADLINE_EXCEEDED`. The worker's `OCR_JOB_TIMEOUT_S` limits it, too.",
     )
     delivery: Literal["auto", "inline", "bucket"] = Field(
         "auto",
-        description="Where the response goes. `auto`: inline, or to the bucket, if any, when it is too large inline.",
+        description="Destination of the response. `auto`: the bucket, if there is one, for responses too large inline.",
     )
 
 
 class ParseRequest(WireModel):
     """The `input` of a job."""
 
-    documents: list[DocumentRequest] = Field(min_length=1, max_length=MAX_DOCUMENTS)
-    options: ParseOptions = Field(default_factory=ParseOptions)
+    documents: list[DocumentRequest] = Field(
+        min_length=1, max_length=MAX_DOCUMENTS, description=f"1 to {MAX_DOCUMENTS} documents."
+    )
+    options: ParseOptions = Field(default_factory=ParseOptions, description="Options of all documents of the job.")
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
         None,
-        description="With a bucket: a repeated job with the same key parses only the pages that are still missing.",
+        description="With a bucket: a job that runs again under the same key parses only the pages that are missing.",
     )
 
 
 class S3Config(WireModel):
-    """The bucket of a job, next to its `input`, in the platform's names."""
+    """A job's own bucket, beside its `input`, with the platform's field names."""
 
     endpointUrl: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
     accessId: NonEmpty
     accessSecret: str = Field(min_length=1, repr=False)
-    bucketName: NonEmpty | None = Field(
-        None, description="Name of the bucket. Default: the name in the endpoint's host or path."
-    )
+    bucketName: NonEmpty | None = Field(None, description="Default: the name in the URL's host or path.")
 
 
-# --------------------------------------------------------------------------- answer
+# --------------------------------------------------------------------------- response
 
 
 class ErrorInfo(WireModel):
     """An error: its stable code, a message for people, and whether a retry can succeed."""
 
-    code: str
-    message: str
-    retryable: bool
+    code: str = Field(description="Stable code of the error.")
+    message: str = Field(description="Message for people: the problem, then the remedy.")
+    retryable: bool = Field(description="True if the same request can succeed later.")
 
 
 TextSource = Literal["picture", "text_layer", "both"]
@@ -164,121 +167,117 @@ TextSource = Literal["picture", "text_layer", "both"]
 class PageWarning(WireModel):
     """A warning about a result, which is valid nevertheless."""
 
-    code: str
-    message: str
+    code: str = Field(description="Stable code of the warning.")
+    message: str = Field(description="Message for people.")
 
 
 class Block(WireModel):
     """A region of a page. `label` is one of PaddleOCR-VL's labels. A table's `content` is HTML, a formula's LaTeX."""
 
-    label: str
-    content: str
-    bbox: BBox
+    label: str = Field(description="Kind of the region, such as `text`, `doc_title`, `table` or `formula`.")
+    content: str = Field(description="Text; HTML of a table, LaTeX of a formula.")
+    bbox: BBox = Field(description="Box `[x0, y0, x1, y1]` in pixels of the page.")
 
 
 class Figure(WireModel):
     """A picture on the page. Markdown refers to it by `name`, which is unique in the document."""
 
-    name: str
-    bbox: BBox
-    media_type: str = "image/jpeg"
-    base64: str | None = None
+    name: str = Field(description="Name in the Markdown, unique in the document.")
+    bbox: BBox = Field(description="Box `[x0, y0, x1, y1]` in pixels of the page.")
+    media_type: str = Field("image/jpeg", description="Media type of the crop.")
+    base64: str | None = Field(None, description="The crop, with `figures: inline`.")
 
 
 class PageResult(WireModel):
     """The result of a page. `width`, `height` (pixels) and `dpi` are those of the page as it was processed."""
 
-    page: int
-    status: Literal["succeeded", "failed"]
-    width: int | None = None
-    height: int | None = None
-    dpi: float | None = None
+    page: int = Field(description="Number of the page in the file, counted from 1.")
+    status: Literal["succeeded", "failed"] = Field(description="A failed page has an `error`.")
+    width: int | None = Field(None, description="Width in pixels, as processed.")
+    height: int | None = Field(None, description="Height in pixels, as processed.")
+    dpi: float | None = Field(None, description="Resolution in dots per inch, as processed. Missing if unknown.")
     text_source: TextSource | None = Field(
-        None, description="Source of the text: the page's picture, its text layer, or both."
+        None,
+        description="Origin of the text: `picture` (OCR), `text_layer` (the PDF page's own text), or `both`.",
     )
-    markdown: str | None = None
-    blocks: list[Block] | None = None
-    figures: list[Figure] = []
-    image: str | None = Field(
-        None, description="The page as it was processed, a JPEG in base64. Present if `page_images` is `inline`."
-    )
+    markdown: str | None = Field(None, description="The page as Markdown, without page furniture.")
+    blocks: list[Block] | None = Field(None, description="All regions in reading order, page furniture included.")
+    figures: list[Figure] = Field([], description="Pictures on the page.")
+    image: str | None = Field(None, description="The page as a JPEG in base64, with `page_images: inline`.")
     seconds: float = Field(
-        0.0,
-        description="Seconds of engine time for this page. The time of an engine call is shared equally by its pages.",
+        0.0, description="Engine time of the page. The time of a call with several pages is shared equally."
     )
     from_checkpoint: bool = Field(
-        False, description="True if an earlier job with the same `idempotency_key` parsed the page."
+        False, description="True if an earlier run under the same `idempotency_key` parsed the page."
     )
-    warnings: list[PageWarning] = []
-    error: ErrorInfo | None = None
+    warnings: list[PageWarning] = Field([], description="Warnings about the page.")
+    error: ErrorInfo | None = Field(None, description="Error of a failed page.")
 
 
 class DocumentResult(WireModel):
     """The result of a document: `failed` if no page was parsed, `partial` if only some were."""
 
-    id: str
-    status: Status
-    page_count: int | None = Field(
-        None, description="Number of pages in the file. Null if the file could not be opened."
-    )
-    markdown: str | None = None
-    pages: list[PageResult] = []
-    warnings: list[PageWarning] = []
-    error: ErrorInfo | None = None
+    id: str = Field(description="Id from the request, or `document-<n>`.")
+    status: Status = Field(description="`failed`: no page was parsed. `partial`: some were.")
+    page_count: int | None = Field(None, description="Pages of the file. Missing if it could not be opened.")
+    markdown: str | None = Field(None, description="Markdown of all pages. A comment replaces each failed page.")
+    pages: list[PageResult] = Field([], description="Every requested page, parsed or failed.")
+    warnings: list[PageWarning] = Field([], description="Warnings about the document.")
+    error: ErrorInfo | None = Field(None, description="Error of a document of which no page was parsed.")
 
 
 class Coverage(WireModel):
     """Numbers of documents and pages expected, parsed and failed, as counted from `documents`."""
 
-    documents_expected: int
-    documents_failed: int
-    pages_expected: int
-    pages_parsed: int
-    pages_failed: int
+    documents_expected: int = Field(description="Documents of the job.")
+    documents_failed: int = Field(description="Documents of which no page was parsed.")
+    pages_expected: int = Field(description="Requested pages of all documents that could be opened.")
+    pages_parsed: int = Field(description="Pages with a result.")
+    pages_failed: int = Field(description="Pages with an error.")
 
 
 class EngineInfo(WireModel):
     """The engine that parsed the pages."""
 
-    name: str
-    version: str
-    backend: str
+    name: str = Field(description="Name of the engine, such as `paddleocr-vl`.")
+    version: str = Field(description="Version of the engine or its model.")
+    backend: str = Field(description="What runs the model, such as `native` or `vllm-server`.")
 
 
 class Timing(WireModel):
     """Seconds by stage, summed over documents and pages. Stages overlap, so their sum can exceed `total`."""
 
-    fetch: float = 0.0
-    rasterize: float = 0.0
-    wait: float = 0.0
-    engine: float = 0.0
-    total: float = 0.0
+    fetch: float = Field(0.0, description="Downloads.")
+    rasterize: float = Field(0.0, description="Rendering of pages.")
+    wait: float = Field(0.0, description="Waiting for a free engine.")
+    engine: float = Field(0.0, description="Engine calls.")
+    total: float = Field(0.0, description="The job, from start to end.")
 
 
 class Delivered(WireModel):
     """A response in a bucket: JSON of `bytes` bytes at a signed URL, valid until `expires_at` (ISO 8601, UTC)."""
 
-    url: str = Field(repr=False)
-    bucket: str
-    key: str
-    bytes: int
-    sha256: str
-    expires_at: str
+    url: str = Field(repr=False, description="Signed URL of the response.")
+    bucket: str = Field(description="Name of the bucket.")
+    key: str = Field(description="Key of the object.")
+    bytes: int = Field(description="Size of the object.")
+    sha256: str = Field(description="SHA-256 digest of the object, in hexadecimal.")
+    expires_at: str = Field(description="End of the URL's validity, ISO 8601 in UTC.")
 
 
 class ParseResponse(WireModel):
     """The result of a job. Its documents have no pages if they are in a bucket (`delivery`) or streamed."""
 
-    status: Status
-    engine: EngineInfo
-    documents: list[DocumentResult]
-    coverage: Coverage
-    timing: Timing
+    status: Status = Field(description="`succeeded`: every page was parsed. `partial`: some. `failed`: none.")
+    engine: EngineInfo = Field(description="Engine that parsed the pages.")
+    documents: list[DocumentResult] = Field(description="One result per document, in the order of the request.")
+    coverage: Coverage = Field(description="Counts of documents and pages.")
+    timing: Timing = Field(description="Seconds by stage.")
     degraded: list[str] = Field(
         [], description="Parts left out so that the response fits inline: `figures`, then `blocks`."
     )
-    delivery: Delivered | None = Field(None, description="Link to the complete response, if it is in a bucket.")
-    warnings: list[PageWarning] = []
+    delivery: Delivered | None = Field(None, description="Location of the complete response in a bucket.")
+    warnings: list[PageWarning] = Field([], description="Warnings about the job.")
 
 
 # --------------------------------------------------------------------------- stream
@@ -287,30 +286,30 @@ class ParseResponse(WireModel):
 class PageChunk(WireModel):
     """A streamed page. `chunk` counts the job's chunks from 1, so that a missing chunk is visible."""
 
-    chunk: int
-    document: str
-    page: PageResult
+    chunk: int = Field(description="Number of the chunk in the job, counted from 1.")
+    document: str = Field(description="Id of the document.")
+    page: PageResult = Field(description="The page, as in a response.")
 
 
 class PagePart(WireModel):
     """Part `number` of `of` parts of a page too large for one chunk. Joined and decoded, they are the page's JSON."""
 
-    page: int
-    number: int
-    of: int
-    base64: str
+    page: int = Field(description="Number of the page.")
+    number: int = Field(description="Number of the part, counted from 1.")
+    of: int = Field(description="Number of parts.")
+    base64: str = Field(description="A piece of the base64 text of the page's JSON.")
 
 
 class PartChunk(WireModel):
     """A streamed part of a page. The parts of a page are consecutive."""
 
-    chunk: int
-    document: str
-    part: PagePart
+    chunk: int = Field(description="Number of the chunk in the job, counted from 1.")
+    document: str = Field(description="Id of the document.")
+    part: PagePart = Field(description="A part of a page.")
 
 
 class SummaryChunk(WireModel):
     """The last chunk of a job: its response without pages."""
 
-    chunk: int
-    summary: ParseResponse
+    chunk: int = Field(description="Number of the chunk: the number of all chunks.")
+    summary: ParseResponse = Field(description="The response without pages and Markdown.")

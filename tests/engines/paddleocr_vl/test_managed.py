@@ -107,7 +107,12 @@ def test_a_frozen_server_can_be_abandoned(tmp_path: Path) -> None:
             EngineUnavailable,
             r"no model server responded at 127\.0\.0\.1:\d+ within 2 s",
         ),
-        ("fine", {"vllm": "/nowhere/vllm"}, SettingsInvalid, "no command '/nowhere/vllm'\ninstall vLLM into"),
+        (
+            "fine",
+            {"vllm": "/nowhere/vllm"},
+            SettingsInvalid,
+            "OCR_VLLM=/nowhere/vllm is not a command, but the worker has to start vLLM; install vLLM into",
+        ),
         ("fine", {"vl_weights_dir": tinyvl.VL}, WeightsMissing, "tokenizer.json is missing"),
     ],
 )
@@ -140,11 +145,11 @@ def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"OCR_SERVER": "managed"}, "it needs OCR_BACKEND=vllm-server, not native"),
-        ({"OCR_SERVER": "managed", "OCR_BACKEND": "sglang-server"}, "not sglang-server"),
+        ({"OCR_SERVER": "managed"}, "does not go with OCR_BACKEND=native"),
+        ({"OCR_SERVER": "managed", "OCR_BACKEND": "sglang-server"}, "does not go with OCR_BACKEND=sglang-server"),
         (
             {"OCR_SERVER": "managed", "OCR_BACKEND": "vllm-server", "OCR_SERVER_URL": "http://127.0.0.1:1/v1"},
-            "leave OCR_SERVER_URL out",
+            "does not go with OCR_SERVER_URL",
         ),
     ],
 )

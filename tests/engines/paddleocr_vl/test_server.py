@@ -97,9 +97,9 @@ def test_a_key_is_sent_and_not_shown(start: StartServer) -> None:
 
 
 def test_a_server_backend_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without OCR_SERVER_URL the settings are invalid, and say so."""
-    monkeypatch.setenv("OCR_BACKEND", "vllm-server")
-    with pytest.raises(SettingsInvalid, match="needs OCR_SERVER_URL"):
+    """A kind that the worker cannot start is invalid without OCR_SERVER_URL, and the message says so."""
+    monkeypatch.setenv("OCR_BACKEND", "sglang-server")
+    with pytest.raises(SettingsInvalid, match="needs a model server; set OCR_SERVER_URL"):
         load_settings()
 
 

@@ -83,6 +83,6 @@ class Builder:
         settings = self._settings
         if settings.backend == "native":
             return None
-        if settings.server == "external":
-            return ExternalServer(settings)
-        return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
+        if settings.has_managed_server:
+            return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
+        return ExternalServer(settings)

@@ -182,13 +182,18 @@ def _log_output(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
         log.info("vllm: %s", message)
 
 
+def missing_command_message(command: str) -> str:
+    """Return the message for a worker that has to start vLLM and finds no such command."""
+    return (
+        f"OCR_VLLM={command} is not a command, but the worker has to start vLLM; install vLLM into its own environment"
+        " and set OCR_VLLM to its `vllm`, or set OCR_SERVER_URL to a server that is started elsewhere"
+    )
+
+
 def _command(settings: Settings, directory: Path, port: int) -> list[str]:
     program = shutil.which(settings.vllm)
     if program is None:
-        raise SettingsInvalid(
-            f"the command {settings.vllm!r} (OCR_VLLM), which OCR_SERVER=managed needs, does not exist\n"
-            "install vLLM into a separate environment and set OCR_VLLM to the path of its `vllm`"
-        )
+        raise SettingsInvalid(missing_command_message(settings.vllm))
     address = ("--host", "127.0.0.1", "--port", str(port), "--served-model-name", model_name(settings))
     gpu_arguments = () if settings.device == "cpu" else _GPU_ARGUMENTS
     return [program, "serve", str(directory), *address, *_ARGUMENTS, *gpu_arguments, *settings.server_args]

@@ -68,7 +68,7 @@ def models(settings: Settings) -> dict[str, ModelWeights]:
     models_by_part = {
         "layout": ModelWeights(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
     }
-    if settings.backend == "native" or settings.server == "managed":  # else the model server has them
+    if settings.backend == "native" or settings.has_managed_server:  # else the model server has them
         files = VL_FILES if settings.backend == "native" else VLLM_FILES
         models_by_part["vl"] = ModelWeights(_VL_NAMES[version], files, settings.vl_weights_dir)
     if settings.use_doc_orientation_classify:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import JobStatus, JobTimes, ServiceHealth, State
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import JobStatus, JobTimes, ServiceHealth, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import ENDED_STATES, JobStatus, Service, ServiceHealth, State
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, ServiceHealth, State
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.errors import AuthenticationFailed, EndpointUnavailable, JobExpired, JobFailed, SettingsInvalid
 from support import doubles
@@ -254,7 +254,7 @@ def test_patience_with_a_look_ends() -> None:
 
 def test_a_job_is_expired_only_at_the_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """404 is asked again; twice 404 is JobExpired."""
-    monkeypatch.setattr("ocr_worker.batch.remote._RECHECK_S", 0.1)
+    monkeypatch.setattr("ocr_worker.client.remote._RECHECK_S", 0.1)
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         assert (await service.status("job-1")).state is State.QUEUED
