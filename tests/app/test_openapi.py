@@ -136,7 +136,7 @@ FORMS = ("application/json", "text/markdown", "application/x-ndjson", "text/even
 
 @pytest.mark.process
 @settings(max_examples=200, deadline=None)
-@given(asked=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
+@given(job_input=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
 def test_answers_are_as_told(app: App, answers: dict[str, Any], job_input: Any, accept: str, render: str) -> None:
     """Whatever is asked, the answer has a status and a form that the document names, and no fault is ours."""
     headers = {"Content-Type": "application/json", "Accept": accept}
