@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_wrong_is_told_as_a_problem(app: App, name: str) -> None:
+def test_what_is_wrong_is_reported_as_a_problem(app: App, name: str) -> None:
     """Each fault has its status, and a problem with a code and words that say what to do."""
     arguments, status, code = REFUSED[name]
     answer = requests.post(f"{app.url}/v1/parse", timeout=PATIENCE_S, **{"headers": KEY, **arguments})

@@ -25,7 +25,7 @@ from ocr_worker.app.body import BodyLimit
 from support import files
 from support.app_process import App, health, serving
 from support.drawing import WHITE, png
-from support.http_callers import calm, chunk, dialled, head, is_served, said, spools, told_as_problem
+from support.http_callers import calm, chunk, dialled, head, is_served, problem_code_of, said, spools
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import ROOT
 
@@ -201,7 +201,7 @@ def test_what_is_no_form(app: App, name: str) -> None:
     """Each invalid form is rejected as an error of the request."""
     kind, body = NO_FORMS[name]
     answer = requests.post(f"{app.url}/v1/parse", data=body, headers={"Content-Type": kind}, timeout=PATIENCE_S)
-    assert told_as_problem(answer) == "INVALID_REQUEST"
+    assert problem_code_of(answer) == "INVALID_REQUEST"
 
 
 PIECES = st.sampled_from(
@@ -220,7 +220,7 @@ def test_bytes_that_look_like_a_form(app: App, body: bytes) -> None:
     """Whatever comes is parsed or told as a problem."""
     answer = requests.post(f"{app.url}/v1/parse", data=body, headers={"Content-Type": FORM}, timeout=PATIENCE_S)
     if answer.status_code != 200:
-        told_as_problem(answer)
+        problem_code_of(answer)
 
 
 def test_what_cannot_be_read_is_let_go(app: App, scratch: Path) -> None:
@@ -228,7 +228,7 @@ def test_what_cannot_be_read_is_let_go(app: App, scratch: Path) -> None:
     with calm(app):
         for _ in range(20):
             answer = requests.post(f"{app.url}/v1/parse", files={"file": b"x" * 50_000_000}, timeout=PATIENCE_S)
-            assert told_as_problem(answer) == "DOCUMENT_UNSUPPORTED_TYPE"
+            assert problem_code_of(answer) == "DOCUMENT_UNSUPPORTED_TYPE"
     assert eventually(lambda: spools(app, scratch) == [])
 
 
@@ -250,7 +250,7 @@ def test_names_of_files_are_names_of_nothing(app: App, scratch: Path) -> None:
         quoted = name.replace("\\", "\\\\").encode()
         body = FILE_PART.replace(b'"a"', b'"' + quoted + b'"') + png(WHITE) + b"\r\n--x--\r\n"
         answer = requests.post(f"{app.url}/v1/parse", data=body, headers={"Content-Type": FORM}, timeout=PATIENCE_S)
-        assert answer.status_code == 200 or told_as_problem(answer) == "INVALID_REQUEST"
+        assert answer.status_code == 200 or problem_code_of(answer) == "INVALID_REQUEST"
         assert mark not in answer.text
     assert set(spools(app, scratch)) <= before
     for folder in (
@@ -295,5 +295,5 @@ def test_bombs(app: App, name: str) -> None:
     with calm(app, 2 * GIGABYTE):
         answer = requests.post(f"{app.url}/v1/parse", files={"file": BOMBS[name]()}, timeout=PATIENCE_S)
     if answer.status_code != 200:
-        assert told_as_problem(answer).partition("_")[0] in ("DOCUMENT", "PAGE", "RASTERIZER"), answer.text
+        assert problem_code_of(answer).partition("_")[0] in ("DOCUMENT", "PAGE", "RASTERIZER"), answer.text
     is_served(app)

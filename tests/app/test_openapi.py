@@ -51,7 +51,7 @@ def test_every_reference_leads_somewhere(openapi: dict[str, Any]) -> None:
         assert "$defs" not in node
 
 
-def test_every_operation_is_told_in_full(openapi: dict[str, Any]) -> None:
+def test_every_operation_is_documented_in_full(openapi: dict[str, Any]) -> None:
     """Each operation has a name of its own, words that say what it does, and answers that say what they mean."""
     operations = [operation for path in openapi["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations) >= 4
@@ -60,7 +60,7 @@ def test_every_operation_is_told_in_full(openapi: dict[str, Any]) -> None:
         assert all(answer["description"] for answer in operation["responses"].values())
 
 
-def test_every_code_that_reaches_a_caller_is_told(openapi: dict[str, Any]) -> None:
+def test_every_code_that_reaches_a_caller_is_documented(openapi: dict[str, Any]) -> None:
     """Each code is listed under its status, as a problem whose members are described."""
     answers = openapi["paths"]["/v1/parse"]["post"]["responses"]
     for code in {error.code for error in error_types()} - ELSEWHERE:
@@ -74,7 +74,7 @@ def test_every_code_that_reaches_a_caller_is_told(openapi: dict[str, Any]) -> No
         assert status in answers
 
 
-def test_what_a_request_may_hold_is_told(openapi: dict[str, Any]) -> None:
+def test_the_fields_of_a_request_are_documented(openapi: dict[str, Any]) -> None:
     """The body's fields are those of the wire, and the form's those that the app takes."""
     content = openapi["paths"]["/v1/parse"]["post"]["requestBody"]["content"]
     schema = content["application/json"]["schema"]
@@ -137,7 +137,9 @@ FORMS = ("application/json", "text/markdown", "application/x-ndjson", "text/even
 @pytest.mark.process
 @settings(max_examples=200, deadline=None)
 @given(job_input=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
-def test_answers_are_as_told(app: App, answers: dict[str, Any], job_input: Any, accept: str, render: str) -> None:
+def test_responses_match_the_document(
+    app: App, answers: dict[str, Any], job_input: Any, accept: str, render: str
+) -> None:
     """Whatever is asked, the answer has a status and a form that the document names, and no fault is ours."""
     headers = {"Content-Type": "application/json", "Accept": accept}
     answer = requests.post(

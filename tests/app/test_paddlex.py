@@ -67,7 +67,7 @@ def test_a_url_is_a_url_and_pictures_can_be_left_out() -> None:
         ("markdownIgnoreLabels", [""]),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_name(field: str, value: Any) -> None:
+def test_what_cannot_be_honoured_is_rejected_by_name(field: str, value: Any) -> None:
     """A value that would change the result is never ignored: 422 with the field's name, before anything is parsed."""
     service = StandIn()
     answer = service.post(**{field: value}, logId="mine")
@@ -78,7 +78,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(field: str, value: Any) -> N
     assert service.last_request is None
 
 
-def test_spotting_is_refused_only_where_it_would_be_done() -> None:
+def test_spotting_is_rejected_only_where_it_would_be_done() -> None:
     """With regions looked for the pipeline does not look at the prompt, so that it may be anything."""
     assert StandIn().post(promptLabel="spotting").status_code == 200
     assert "promptLabel" in StandIn().post(promptLabel="spotting", useLayoutDetection=False).json()["errorMsg"]
@@ -106,7 +106,7 @@ def test_restructuring_is_ours_as_far_as_it_goes() -> None:
     assert "relevelTitles" not in message
 
 
-def test_another_engine_refuses_what_it_lacks() -> None:
+def test_another_engine_rejects_what_it_lacks() -> None:
     """The embedded engine takes PaddleX's defaults and refuses the rest, and restructures nothing."""
     embedded = {"engine": "embedded"}
     assert StandIn(**embedded).post(useSealRecognition=False, mergeLayoutBlocks=True).status_code == 200
@@ -117,7 +117,7 @@ def test_another_engine_refuses_what_it_lacks() -> None:
     assert "paddleocr-vl" in body["errorMsg"]
 
 
-def test_pages_that_are_none_are_refused_with_what_they_lack() -> None:
+def test_pages_that_are_none_are_rejected_with_what_they_lack() -> None:
     """An invalid `prunedResult` is rejected with its page and field."""
     body = StandIn().post("/restructure-pages", pages=[{"prunedResult": {"width": 0}}]).json()
     assert body["errorCode"] == 422
@@ -125,7 +125,7 @@ def test_pages_that_are_none_are_refused_with_what_they_lack() -> None:
     assert "body.pages[0].prunedResult.parsing_res_list" in body["errorMsg"]
 
 
-def test_more_pages_than_allowed_are_refused() -> None:
+def test_more_pages_than_allowed_are_rejected() -> None:
     """The limit of pages holds here as well."""
     body = StandIn(max_pages=1).post("/restructure-pages", pages=[{"prunedResult": {}}] * 2).json()
     assert "body.pages" in body["errorMsg"]

@@ -136,7 +136,9 @@ def test_without_any_page_there_is_no_result() -> None:
         (DeadlineExceeded("the job's time limit passed"), 503, "the job's time limit passed"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_in_paddlex_words(error: OcrWorkerError, status: int, message: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_paddlex_words(
+    error: OcrWorkerError, status: int, message: str
+) -> None:
     """PaddleX's status and words, and beside them our own error."""
     document = DocumentResult(id="document-1", status="failed", error=error_info(error))
     answer = StandIn(document=document).post(logId="a")
@@ -157,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_told_in_paddlex_words(error: OcrWorkerErr
         (InvalidRequest("the options do not go together"), 422),
     ],
 )
-def test_what_keeps_the_service_from_parsing_is_told(error: OcrWorkerError, status: int) -> None:
+def test_what_keeps_the_service_from_parsing_is_reported(error: OcrWorkerError, status: int) -> None:
     """The status that fits, in PaddleX's envelope; where it is worth it, when to come again."""
     answer = StandIn(error=error).post()
     assert (answer.status_code, answer.json()["errorCode"]) == (status, status)
@@ -172,7 +174,7 @@ def test_an_unforeseen_error_says_nothing() -> None:
     assert "secret" not in answer.text
 
 
-def test_who_brings_no_key_is_told_in_the_same_envelope() -> None:
+def test_who_brings_no_key_is_reported_in_the_same_envelope() -> None:
     """401, as everything else, in PaddleX's form."""
 
     def refuse() -> None:

@@ -42,7 +42,7 @@ def test_a_page_that_will_always_fail_offers_no_other_try(tab: Any, script: Scri
     expect(tab.locator(".failed button")).to_have_count(0)
 
 
-def test_a_bad_file_is_told_in_words(tab: Any, script: Script) -> None:
+def test_a_bad_file_is_reported_in_words(tab: Any, script: Script) -> None:
     """A file that is none: what is wrong, with its name and the code, and the next one can be dropped at once."""
     message = "nothing was parsed; document-1: the file is neither a PDF nor an image"
     script.events = [("error", problem("DOCUMENT_UNSUPPORTED_TYPE", message, 415))]
@@ -59,7 +59,7 @@ def test_a_bad_file_is_told_in_words(tab: Any, script: Script) -> None:
     expect(card).to_be_hidden()
 
 
-def test_a_refused_request_is_told_in_words(tab: Any, script: Script) -> None:
+def test_a_rejected_request_is_reported_in_words(tab: Any, script: Script) -> None:
     """problem+json of a job that never began: title, detail, code, and another try where that may help."""
     script.problem = problem(
         "QUEUE_FULL", "the queue is full with 64 jobs; try again in some seconds", 429, retryable=True
@@ -112,7 +112,7 @@ def test_a_document_waits_for_an_engine_that_loads(tab: Any, script: Script) -> 
     expect(tab.locator("#engine")).to_have_text("scripted 1 · double")
 
 
-def test_a_dead_engine_and_a_worker_out_of_reach_are_told(tab: Any, script: Script) -> None:
+def test_a_dead_engine_and_a_worker_out_of_reach_are_reported(tab: Any, script: Script) -> None:
     """503 and no answer at all are two things, and each is said; what has arrived stays."""
     script.status = 503
     script.problem = problem("ENGINE_UNAVAILABLE", "the engine died", 503, retryable=True)

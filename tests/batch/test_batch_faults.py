@@ -117,7 +117,9 @@ def test_an_endpoint_that_errs_loses_nothing(endpoint: LocalEndpoint, tmp_path: 
 
 
 @pytest.mark.parametrize("free", [16 * 1024, 300 * 1024, 600 * 1024], ids=lambda free: f"{free >> 10} kB free")
-def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Path, tmp_path: Path, free: int) -> None:
+def test_a_full_disk_is_reported_and_costs_nothing(
+    endpoint: LocalEndpoint, disk: Path, tmp_path: Path, free: int
+) -> None:
     """A run on a full disk ends with one line; with free space it continues to a complete batch."""
     books = written(
         tmp_path / "in", [Book(f"{n}.tif", tiff([doubles.LARGE_BLOCKS, (48, 112, 208)]), []) for n in range(2)]
@@ -132,7 +134,7 @@ def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Pa
     assert batch(endpoint.base_url, "verify", out)[0] == 0
 
 
-def test_a_read_only_disk_is_told(endpoint: LocalEndpoint, disk: Path, tmp_path: Path) -> None:
+def test_a_read_only_disk_is_reported(endpoint: LocalEndpoint, disk: Path, tmp_path: Path) -> None:
     """Every command that writes reports a disk that became read-only; with a writable disk the run continues."""
     books = plain(tmp_path / "in", 2, 2)
     out = disk / "out"
@@ -145,7 +147,7 @@ def test_a_read_only_disk_is_told(endpoint: LocalEndpoint, disk: Path, tmp_path:
     assert_complete(out, books)
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_reported(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     """If DIR is a file, or below a file, the run ends with one line."""
     plain(tmp_path / "in", 1, 1)
     (tmp_path / "file").touch()
@@ -156,7 +158,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(endpoint: LocalEndpoint, tmp_
 # --------------------------------------------------------------------------- the ledger
 
 
-def test_a_damaged_ledger_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_reported(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     """Every command reports a damaged ledger in one line; with the intact ledger the run continues."""
     books = plain(tmp_path / "in", 6, 3)
     out = tmp_path / "out"
@@ -174,7 +176,7 @@ def test_a_damaged_ledger_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> No
     assert_complete(out, books)
 
 
-def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: Path) -> None:
+def test_a_second_run_is_rejected(endpoint: LocalEndpoint, gate: Path, tmp_path: Path) -> None:
     """While a run is at work another one on the same folder ends with the first's process id, and does no harm."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "held.tif").write_bytes(tiff([doubles.HELD, (48, 112, 208)]))
@@ -189,7 +191,7 @@ def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: 
     assert "not running" in batch(endpoint.base_url, "status", out)[1]
 
 
-def test_wrong_usage_is_told(tmp_path: Path) -> None:
+def test_wrong_usage_is_reported(tmp_path: Path) -> None:
     """A wrong command line is reported in one line with exit code 2, and creates no batch."""
     (tmp_path / "in.tif").write_bytes(tiff([(48, 112, 208)]))
     (tmp_path / "bad.jsonl").write_text('{"url": "http://h/a.pdf"}\n{"urls": []}\n')

@@ -89,7 +89,7 @@ def test_pages_of_earlier_runs_do_not_count() -> None:
     assert pace.seconds_left(5_040, 5_140) == pytest.approx(50)
 
 
-def test_nothing_is_told_that_is_not_known() -> None:
+def test_unknown_numbers_are_not_shown() -> None:
     """Neither rate nor time left at the start; no time left while nothing moves; none to wait at the end."""
     clock = Clock()
     pace = Pace(clock)
@@ -217,7 +217,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
     assert lines[3].startswith("batch       Not finished: 197 documents")
 
 
-def test_a_batch_that_never_told_anything_ends_quietly() -> None:
+def test_a_batch_without_updates_ends_quietly() -> None:
     """Without an update there is nothing to sum up."""
     file = io.StringIO()
     with Display(Console(file=file)):

@@ -74,7 +74,7 @@ def test_a_wrong_line_is_named(folder: Path, line: str, message: str) -> None:
         list(gather([str(manifest)], ()))
 
 
-def test_what_is_not_there_is_refused(folder: Path) -> None:
+def test_what_is_not_there_is_rejected(folder: Path) -> None:
     """A name without a file is a mistake, and never a batch of nothing."""
     with pytest.raises(InvalidRequest, match="no such file"):
         list(gather([str(folder / "missing.pdf")], ()))

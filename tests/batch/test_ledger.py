@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_opened_costs_no_job(ledger: Ledger) -> None:
     assert ledger.summary().errors == {}
 
 
-def test_a_damaged_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_reported(ledger: Ledger, tmp_path: Path) -> None:
     """A ledger whose bytes were overwritten stops everything, and says what can be done."""
     two_documents(ledger)
     ledger.close()

@@ -143,7 +143,7 @@ def test_an_unknown_job_is_expired() -> None:
 
 
 @pytest.mark.parametrize(("engine", "error"), [("unstartable", WeightsMissing), ("misspelt", SettingsInvalid)])
-def test_an_engine_that_cannot_start_is_told(engine: str, error: type[Exception]) -> None:
+def test_an_engine_that_cannot_start_is_reported(engine: str, error: type[Exception]) -> None:
     """Each submission raises the engine's own error, also when several wait for the one start."""
 
     async def scenario() -> None:

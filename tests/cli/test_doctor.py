@@ -35,7 +35,7 @@ def test_ready() -> None:
 
 
 @pytest.mark.paddle
-def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_model_server_is_listed_with_its_address(tmp_path: Path) -> None:
     """An external server by host and port alone; a managed one by its command, which must be there."""
     external = doctor.examine(
         tinyvl.settings(backend="vllm-server", server_url="http://me:secret@127.0.0.1:8000/v1?key=secret")

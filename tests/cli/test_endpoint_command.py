@@ -57,7 +57,7 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
             process.wait(PATIENCE_S)
 
 
-def test_wrong_usage_is_told_in_a_line(tmp_path: Path) -> None:
+def test_wrong_usage_is_reported_in_a_line(tmp_path: Path) -> None:
     """A handler that is not there and a port that is taken: exit code 2, one line, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

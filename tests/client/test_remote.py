@@ -120,7 +120,7 @@ def test_a_streaming_workers_answer_is_joined(worker_of: StartWorker) -> None:
     asyncio.run(scenario())
 
 
-def test_workers_are_counted_once_and_a_key_is_wanted() -> None:
+def test_workers_are_counted_once_and_a_key_is_required() -> None:
     """Workers that start count, no worker counts twice; without the key, or with a wrong one, AuthenticationFailed
     names the variable."""
 
@@ -215,7 +215,7 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
         (404, b"", SettingsInvalid, "endpoint local at .* does not exist"),
     ],
 )
-def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Exception], message: str) -> None:
+def test_a_job_that_is_rejected_fails(status: int, body: Any, error: type[Exception], message: str) -> None:
     """The error of a rejected job has the server's message, shortened, and the job is not sent again.
 
     An endpoint that does not exist is not an error of the job.

@@ -216,7 +216,7 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
         (Answer(500), {}, 2, "cannot be downloaded \\(500\\)"),
     ],
 )
-def test_an_answer_that_cannot_be_had_is_told(answer: Answer, changed: Any, tries: int, message: str) -> None:
+def test_an_answer_that_cannot_be_had_is_reported(answer: Answer, changed: Any, tries: int, message: str) -> None:
     """DeliveryFailed, after as many tries as may help, and without the query of the link."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:

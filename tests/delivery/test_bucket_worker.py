@@ -84,7 +84,7 @@ def job_of(worker: Worker) -> str:
     return list(worker.plane.jobs)[-1]
 
 
-def test_a_small_answer_stays_unless_it_is_told_to_go(worker: Worker, s3: S3Server) -> None:
+def test_a_small_response_stays_inline_unless_the_bucket_is_requested(worker: Worker, s3: S3Server) -> None:
     """`auto` keeps a small answer inline, `bucket` sends it away, `inline` keeps a large one and degrades it."""
     small = worker.answer(request(png(WHITE)))
     assert small.output["documents"][0]["pages"]

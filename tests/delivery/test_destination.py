@@ -40,7 +40,7 @@ def test_without_the_bucket_the_answer_leaves_as_it_would_have(fallback: Destina
     assert answer["coverage"]["pages_parsed"] == 1
 
 
-def test_what_does_not_fit_anywhere_is_told_with_its_account() -> None:
+def test_what_does_not_fit_anywhere_is_reported_with_its_account() -> None:
     """The bucket is gone and the Markdown too large: the code, and what was parsed."""
     bucket: Any = Gone()
     answer = BucketDestination(bucket, "job", LIMIT, InlineDestination(LIMIT), is_forced=False).deliver(

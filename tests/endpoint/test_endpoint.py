@@ -189,7 +189,7 @@ def test_an_execution_timeout_stops_the_job(streaming: Client) -> None:
     assert "error" in streaming.post(f"status/{job}").json()
 
 
-def test_a_refused_answer_leaves_the_job_to_its_timeout(streaming: Client) -> None:
+def test_a_rejected_answer_leaves_the_job_to_its_timeout(streaming: Client) -> None:
     """An answer over the limit never arrives: the job looks as if it ran on, and is timed out."""
     job = streaming.run({"chunks": 400})
     assert streaming.end(job)["status"] == "TIMED_OUT"
@@ -223,13 +223,13 @@ KEY = {"Authorization": "Bearer secret"}
         ("stream/nobody", None, 404),
     ],
 )
-def test_what_is_wrong_is_told(idle: Client, path: str, body: Any, status: int) -> None:
+def test_what_is_wrong_is_reported(idle: Client, path: str, body: Any, status: int) -> None:
     """The HTTP status and a JSON `error`."""
     answered = idle.post(path, body, headers=KEY)
     assert (answered.status_code, list(answered.json())) == (status, ["error"])
 
 
-def test_a_missing_or_wrong_key_is_refused(idle: Client) -> None:
+def test_a_missing_or_wrong_key_is_rejected(idle: Client) -> None:
     """401, and the right key is let in with or without `Bearer`."""
     header_sets = [None, {"Authorization": "Bearer wrong"}, KEY, {"Authorization": "secret"}]
     assert [idle.post("purge-queue", headers=headers).status_code for headers in header_sets] == [401, 401, 200, 200]

@@ -65,7 +65,7 @@ def test_an_engine_that_never_gets_ready_does_not_hold_the_start_for_ever() -> N
     hang.set()
 
 
-def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
+def test_the_loss_of_an_engine_is_reported_before_its_pages_are_answered() -> None:
     """`on_lost` is called before the first job returns; else no response would ask for a new worker."""
     futures: list[Future[ParseOutcome]] = []
     answered_when_told: list[bool] = []
@@ -255,7 +255,7 @@ class Losing(_Replica):
         self._was_lost = is_lost
 
 
-def test_an_engine_that_is_lost_on_two_threads_at_once_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_lost_on_two_threads_at_once_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's thread and the watchdog may find the same loss at the same moment; one of them tells it."""
     monkeypatch.setattr(module, "_Replica", Losing)
     lost: list[OcrWorkerError] = []
@@ -281,7 +281,7 @@ def test_losing_an_engine_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [is_first, second[0].result()[0]] == [True, False]
 
 
-def test_no_page_is_answered_while_the_loss_is_still_being_told() -> None:
+def test_no_page_is_answered_while_the_loss_is_still_being_reported() -> None:
     """A second thread that finds the engine lost answers its pages only when `on_lost` has returned."""
     scheduler = Scheduler(10**9)
     answered_when_told: list[bool] = []

@@ -43,7 +43,7 @@ def test_test_input_json_is_read(tmp_path: Path) -> None:
     assert f"{READING} #ffffff" in done.stdout
 
 
-def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
+def test_what_failed_is_reported_beside_what_was_read(tmp_path: Path) -> None:
     """Of a job that is partly parsed the Markdown is printed, and the page that failed with its code; it exits 0."""
     done = run(tmp_path, request(tiff([WHITE, doubles.RAISES])))
     assert done.returncode == 0, done.stderr

@@ -25,7 +25,7 @@ def worker(worker_of: StartWorker) -> Worker:
 # --------------------------------------------------------------------------- start and end
 
 
-def test_the_start_is_told_in_one_line(worker: Worker) -> None:
+def test_the_start_is_reported_in_one_line(worker: Worker) -> None:
     """A line of the log has the seconds of each phase of the start and their sum."""
     (line,) = [line for line in worker.log().splitlines() if "event=ready" in line]
     seconds = {name: float(value) for name, value in re.findall(r"(\w+)=(\d+\.\d+)", line)}

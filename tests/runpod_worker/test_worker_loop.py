@@ -77,7 +77,7 @@ def test_a_pdf_is_rendered(worker: Worker) -> None:
     assert [(page["width"], page["height"], page["dpi"]) for page in pages_of(result)] == [(144, 288, 144)]
 
 
-def test_a_bad_job_is_told_why(worker: Worker) -> None:
+def test_a_bad_job_gets_a_reason(worker: Worker) -> None:
     """A request that is wrong fails with the code in front and beside, and what is wrong at its path."""
     result = worker.answer({"documents": [{"url": "https://example.com/a.pdf", "pages": "3-1"}]})
     assert result.error is not None

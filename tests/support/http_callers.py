@@ -53,7 +53,7 @@ def is_served(app: App) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def told_as_problem(answer: requests.Response) -> str:
+def problem_code_of(answer: requests.Response) -> str:
     """Return the code of a rejection, which is a 4xx problem and reveals nothing internal."""
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"

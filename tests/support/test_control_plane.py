@@ -73,7 +73,7 @@ def test_a_job_cancelled_in_the_queue_is_never_taken(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("job_input", [{"nan": True}, {"text": "x" * 20_000}], ids=["NaN", "too large"])
-def test_what_the_platform_refuses_is_lost(worker: Worker, job_input: dict[str, object]) -> None:
+def test_what_the_platform_rejects_is_lost(worker: Worker, job_input: dict[str, object]) -> None:
     """A response that is not JSON or too large is rejected, and the SDK reports nothing in its place."""
     job = worker.plane.submit(job_input)
     record = worker.plane.jobs[job]

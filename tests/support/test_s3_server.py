@@ -118,7 +118,7 @@ def test_presigned_urls_are_good(server: S3Server, proxy: FaultyProxy, through_p
     assert (elsewhere.status_code, "SignatureDoesNotMatch" in elsewhere.text) == (403, True)
 
 
-def test_keys_without_rights_are_refused(server: S3Server, proxy: FaultyProxy) -> None:
+def test_keys_without_rights_are_rejected(server: S3Server, proxy: FaultyProxy) -> None:
     """A wrong key id, a wrong secret, a missing bucket and a missing right are refused with S3's codes."""
     at = proxy.url
     assert refusal(server.settings(at, BUCKET_ACCESS_KEY_ID="AKIA" + 16 * "X")) == (403, "InvalidAccessKeyId")

@@ -122,7 +122,7 @@ def test_a_poor_scan_is_not_clean_success(engine: EmbeddedEngine) -> None:
     assert not page.blocks or codes(page)
 
 
-def test_a_script_that_cannot_be_read_is_told(engine: EmbeddedEngine) -> None:
+def test_a_script_that_cannot_be_read_is_reported(engine: EmbeddedEngine) -> None:
     """A scan in Russian never looks like success."""
     assert codes(parse(engine, drawn(RUSSIAN)[0])) == ["UNSUPPORTED_SCRIPT"]
 
@@ -160,7 +160,7 @@ def test_what_the_layer_lacks_is_read(engine: EmbeddedEngine) -> None:
     assert parse(engine, pixels, text_lines=layer[:1]).markdown == " ".join(ENGLISH)
 
 
-def test_the_layer_is_not_used_when_told_so(engine: EmbeddedEngine) -> None:
+def test_the_text_layer_is_not_used_with_never(engine: EmbeddedEngine) -> None:
     """With `text_layer: never` the picture alone is read."""
     pixels, layer = drawn(RUSSIAN)
     assert codes(parse(engine, pixels, text_lines=layer, text_layer="never")) == ["UNSUPPORTED_SCRIPT"]

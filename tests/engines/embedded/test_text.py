@@ -60,7 +60,7 @@ def test_right_to_left_paragraphs_end_on_the_left() -> None:
     assert paragraphs(lines) == ["שלום עולם רחב סוף.", "פסקה חדשה כאן"]
 
 
-def test_rows_hold_what_stands_side_by_side() -> None:
+def test_rows_hold_lines_side_by_side() -> None:
     """Lines at about the same height are one row, from left to right."""
     a, b, c = Line("a", Box(50, 2, 90, 22)), Line("b", Box(0, 0, 40, 20)), Line("c", Box(0, 30, 40, 50))
     assert rows([a, b, c]) == [[b, a], [c]]

@@ -153,7 +153,7 @@ def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pyte
         ),
     ],
 )
-def test_settings_that_contradict_each_other_are_told(
+def test_settings_that_contradict_each_other_are_reported(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
 ) -> None:
     """A managed server of another kind, or at an address of its own, is no valid setting."""

@@ -75,7 +75,7 @@ def test_a_server_that_is_not_right_stops_the_worker(
     assert message in str(caught.value)
 
 
-def test_no_server_is_told_within_the_time(start: StartServer) -> None:
+def test_no_server_is_reported_within_the_time(start: StartServer) -> None:
     """If nothing listens, the error names the address, without the credentials in the URL."""
     double = start()
     double.die()
@@ -141,7 +141,7 @@ def test_pages_of_one_call_keep_their_own_text(start: StartServer) -> None:
     engine.close()
 
 
-def test_a_repetition_is_told_of_its_page_only(start: StartServer) -> None:
+def test_a_repetition_is_reported_of_its_page_only(start: StartServer) -> None:
     """One page of a call runs into repetition: its neighbours carry no warning, and are read all the same."""
     double = start()
     double.text_of = lambda question: "la " * 100 if darkness(question) > 5 else TEXT

@@ -83,7 +83,7 @@ def test_a_hundred_pages_of_two_jobs_never_mix(worker: Worker) -> None:
         assert not any(text.startswith(f"Invoice {str(other)[0]}") for text in read)
 
 
-def test_an_option_that_would_be_ignored_is_refused(worker: Worker) -> None:
+def test_an_option_that_would_be_ignored_is_rejected(worker: Worker) -> None:
     """The native backend does not sample: `temperature` is an invalid request, and so is a model that is not loaded."""
     for options in ({"temperature": 0.5}, {"use_doc_unwarping": True}):
         result = worker.answer(request_of(pdf_of([["a"]]), **options))

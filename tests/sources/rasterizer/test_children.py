@@ -71,7 +71,7 @@ def test_a_child_that_hangs_is_given_up_after_its_time() -> None:
         pool.close()
 
 
-def test_memory_beyond_the_limit_is_refused_to_the_child_alone() -> None:
+def test_memory_beyond_the_limit_is_denied_to_the_process_alone() -> None:
     """A page that needs more memory than the limit fails with OUT_OF_MEMORY or similar; the worker continues."""
     pool = pool_of(memory=150_000_000)
     try:
@@ -164,7 +164,7 @@ def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None
         pool.close()
 
 
-def test_children_that_never_start_are_told(tmp_path: Path) -> None:
+def test_children_that_never_start_are_reported(tmp_path: Path) -> None:
     """If no process starts, documents do not wait forever: they get their own, retryable code."""
     pool = RasterPool(
         workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=stillborn(tmp_path, times=1000)

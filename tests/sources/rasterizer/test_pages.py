@@ -143,7 +143,7 @@ def test_of_an_animation_the_first_frame_is_read(pool: RasterPool) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "HEIF"])
-def test_every_kind_of_image_is_told_by_its_bytes(pool: RasterPool, kind: str) -> None:
+def test_every_kind_of_image_is_recognized_by_its_bytes(pool: RasterPool, kind: str) -> None:
     """Each kind of image is read, whatever it is called."""
     if kind == "HEIF":
         import pillow_heif
