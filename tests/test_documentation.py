@@ -1,4 +1,4 @@
-"""What is written agrees with what is built: schemas, README's examples and tables, test_input.json."""
+"""Documents that agree with the code: schemas, README's examples and tables, test_input.json."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def example(name: str) -> str:
     """The code block after README's marker of this name."""
-    found = re.search(rf"<!-- {name} -->\n```json\n(.*?)```", README, re.DOTALL)
-    assert found, name
-    return found[1]
+    block = re.search(rf"<!-- {name} -->\n```json\n(.*?)```", README, re.DOTALL)
+    assert block, name
+    return block[1]
 
 
 SCHEMAS = wire_schemas(options_models("embedded"))
@@ -55,8 +55,8 @@ def test_the_test_input_is_valid() -> None:
 def test_every_setting_is_in_the_readme() -> None:
     """README's table names every environment variable, and none that does not exist."""
     settings = {variable_name(name) for name in Settings.model_fields}
-    told = set(re.findall(r"^\| `([A-Z_]+)` \|", README.split("## Settings")[1].split("## ")[0], re.MULTILINE))
-    assert told == settings
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", README.split("## Settings")[1].split("## ")[0], re.MULTILINE))
+    assert documented == settings
 
 
 def test_every_error_code_is_in_the_readme() -> None:
@@ -68,5 +68,5 @@ def test_every_error_code_is_in_the_readme() -> None:
         for error in error_types()
         if error.code in ("ENGINE_UNAVAILABLE", "DELIVERY_FAILED")
     }
-    told = set(re.findall(r"^\| `([A-Z_]+)` \| (yes|no) \|", README, re.MULTILINE))
-    assert told == codes
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \| (yes|no) \|", README, re.MULTILINE))
+    assert documented == codes

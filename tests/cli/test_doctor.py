@@ -28,7 +28,7 @@ def test_ready() -> None:
 
 
 @pytest.mark.paddle
-def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_model_server_is_listed_with_its_address(tmp_path: Path) -> None:
     """An external server by host and port alone; a managed one by its command, which must be there."""
     external = doctor.examine(
         tinyvl.settings(backend="vllm-server", server_url="http://me:secret@127.0.0.1:8000/v1?key=secret")
@@ -43,7 +43,7 @@ def test_a_model_server_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_missing_weights(tmp_path: Path) -> None:
-    """Without weights it could not, and the command that gets them is told."""
+    """Without weights the worker could not start, and the command that fetches them is printed."""
     report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path))
     assert not report.can_start
     assert "ocr-worker weights fetch --version v1.6" in "\n".join(report.lines())
@@ -51,14 +51,14 @@ def test_missing_weights(tmp_path: Path) -> None:
 
 @pytest.mark.paddle
 def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
-    """With downloads allowed, missing weights do not stand in the way."""
+    """With downloads allowed, missing weights are no obstacle."""
     report = doctor.examine(Settings(device="cpu", volume_dir=tmp_path, weights_home=tmp_path, download_weights=True))
     assert report.can_start
     assert any("would be fetched" in fact for fact in report.facts)
 
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU that was asked for and that Paddle or the driver lacks stands in the way, with the way out."""
+    """A GPU that Paddle or the driver lacks is an obstacle, with the remedy."""
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.doctor._list_gpus", list)
     report = doctor.examine(tinyvl.settings(device="gpu"))
     assert not report.can_start
@@ -162,7 +162,7 @@ def test_no_secret_is_printed(variables: dict[str, str], flags: list[str], capsy
 
 
 def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine or a bucket without its extra stands in the way, with the command that installs it."""
+    """An engine or a bucket without its extra is an obstacle, with the command that installs it."""
 
     def nothing_installed(distribution: str) -> str:
         raise PackageNotFoundError

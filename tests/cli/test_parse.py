@@ -55,19 +55,19 @@ def test_one_bad_file_among_good_ones_is_exit_code_1(page: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["parse"], "usage:"),
         (["parse", "no-such-file.pdf"], "no-such-file.pdf: No such file or directory"),
-        (["parse", "--pages", "0", str(ROOT / "LICENSE")], "pages count from 1"),
+        (["parse", "--pages", "0", str(ROOT / "LICENSE")], "page numbers start at 1"),
         (["dance"], "usage:"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str], told: str) -> None:
-    """What is wrong with the call is told, and nothing is started."""
+def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
+    """A wrong call is reported, and nothing is started."""
     done = run(*arguments)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -65,7 +65,7 @@ def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job_input", "told"),
+    ("job_input", "phrases"),
     [
         (
             {"documents": [{"url": "https://x.org/a", "pages": "0"}], "optons": {}},
@@ -75,17 +75,17 @@ def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
     ],
     ids=["bad request", "nothing parsed"],
 )
-def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, told: list[str]) -> None:
+def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, phrases: list[str]) -> None:
     """A dry run whose job fails exits with 1 and prints why, without a traceback of the SDK."""
     done = run(tmp_path, job_input)
     assert done.returncode == 1
     printed = done.stdout + done.stderr
-    assert [part for part in told if part not in printed] == []
+    assert [part for part in phrases if part not in printed] == []
     assert "error_traceback" not in printed
 
 
 @pytest.mark.parametrize(
-    ("engine", "told"),
+    ("engine", "message"),
     [
         ("support.doubles:unstartable", "WEIGHTS_MISSING"),
         ("tesseract", "SETTINGS_INVALID"),
@@ -93,11 +93,11 @@ def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, told: lis
         ("no_such_module:create", "no_such_module"),
     ],
 )
-def test_a_worker_that_cannot_start_says_so(tmp_path: Path, engine: str, told: str) -> None:
+def test_a_worker_that_cannot_start_says_so(tmp_path: Path, engine: str, message: str) -> None:
     """An engine that cannot be had stops a dry run with its reason on stderr and exit code 1: nothing falls back."""
     done = run(tmp_path, request(png(WHITE)), engine)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert READING not in done.stdout
 

@@ -43,7 +43,7 @@ def worker(worker_of: StartWorker, gate: Path) -> Worker:
 
 
 def chunks_of(record: JobRecord) -> list[dict[str, Any]]:
-    """What was streamed, unpacked from the SDK's envelope."""
+    """Return the streamed chunks, unpacked from the SDK's envelope."""
     return [posted["output"] for posted in record.stream]
 
 
@@ -78,8 +78,8 @@ def test_several_documents_tell_whose_page_it_is(worker: Worker) -> None:
     worker.plane.wait(job)
     *pages, _ = chunks_of(worker.plane.jobs[job])
     for name, colours in {"document-1": first, "document-2": second}.items():
-        found = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
-        assert found == [f"{READING} {hexadecimal(colour)}" for colour in colours]
+        markdown = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
+        assert markdown == [f"{READING} {hexadecimal(colour)}" for colour in colours]
 
 
 def test_a_huge_page_is_put_together_again(worker: Worker) -> None:
@@ -108,7 +108,7 @@ def test_a_job_that_fails_is_failed(worker: Worker, job_input: dict[str, Any]) -
 
 
 def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
-    """A job that is cancelled in the midst of its pages leaves the worker, which goes on with the next."""
+    """A job that is cancelled among its pages leaves the worker, which continues with the next."""
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 60)))
     record = worker.plane.jobs[job]
     assert worker.plane.wait_until(lambda: bool(record.stream), PATIENCE_S)
@@ -121,8 +121,10 @@ def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
 
 
 def test_the_last_answer_asks_for_a_replacement(worker_of: StartWorker) -> None:
-    """The engine dies under two streaming jobs: both get their pages and their account, the last is told to the
-    platform as the last of this worker, and no other job is taken."""
+    """When the engine dies under two streaming jobs, both return their pages and coverage.
+
+    The last response asks the platform for a replacement, and no other job is taken.
+    """
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_STREAM="true").wait_ready()
     plane = worker.plane
     neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
@@ -159,19 +161,19 @@ def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, gate:
     under_way = list(worker.plane.jobs.values())[-1]
     assert not under_way.results
     gate.touch()
-    told, _ = reader.communicate(timeout=PATIENCE_S)
+    output, _ = reader.communicate(timeout=PATIENCE_S)
     assert first == ["--- document-1, page 1: succeeded\n", f"{READING} #ffffff\n"]
-    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in told
-    assert json.loads(told.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
+    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in output
+    assert json.loads(output.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
     assert reader.returncode == 0
 
 
 def test_the_reader_of_the_readme_tells_an_error(worker: Worker, tmp_path: Path) -> None:
     """A job that fails ends the reader with the job's error."""
     reader = reading(worker, tmp_path, {"documents": []})
-    _, told = reader.communicate(timeout=PATIENCE_S)
+    _, errors = reader.communicate(timeout=PATIENCE_S)
     assert reader.returncode == 1
-    assert told.startswith("INVALID_REQUEST: ")
+    assert errors.startswith("INVALID_REQUEST: ")
 
 
 def reading(worker: Worker, folder: Path, job_input: dict[str, Any]) -> subprocess.Popen[str]:

@@ -33,7 +33,7 @@ def router() -> APIRouter:
     @router.get("/docs/{name}")
     async def file(name: str) -> Response:
         if name not in contents:
-            raise HTTPException(404, "the page has no such file")
+            raise HTTPException(404, f"the page has no file {name!r}")
         return file_response(name, contents[name])
 
     return router

@@ -223,7 +223,7 @@ def _warnings(document: BatchDocument, results: Sequence[DocumentResult]) -> lis
     # they are counted, and any other slice requests existing pages only.
     warnings.pop(_OUT_OF_RANGE, None)
     if document.page_count is not None and has_page_beyond(document.ranges, document.page_count):
-        message = f"some requested pages do not exist; the document has {document.page_count} page(s)"
+        message = f"some requested pages do not exist; the last page is {document.page_count}"
         warnings[_OUT_OF_RANGE] = PageWarning(code=_OUT_OF_RANGE, message=message)
     return list(warnings.values())
 

@@ -202,7 +202,7 @@ class Planner:
             if encoded_size(stamp.size) > self._payload_bytes and media_type != PDF:
                 raise SourceTooLarge(f"the file has {stamp.size:,} bytes, which do not fit into a job; use a URL")
             if not (pages := document.pages_of(page_count)):
-                raise PageOutOfRange(f"none of the requested pages exists; the document has {page_count} page(s)")
+                raise PageOutOfRange(f"none of the requested pages exists; the last page is {page_count}")
         except Exception as error:
             if not self.is_stopped:  # Ctrl-C reaches the processes that count, too
                 self._on_unreadable(document, error_info(as_worker_error(error)))

@@ -92,7 +92,7 @@ class Patience:
 
 
 class AttemptFailed(Exception):
-    """Failure of an attempt that may be repeated where that is safe. The message has no subject: "answered 500".
+    """Failure of an attempt that may be repeated where that is safe. The message has no subject: "responded with 500".
 
     is_unprocessed: the server certainly did not process it. retry_after_s: wait that the server requests, in seconds.
     """

@@ -119,7 +119,7 @@ def choose_pages(document: OpenDocument, request: RasterRequest) -> tuple[list[i
     ranges = request.pages
     numbers = select_pages(ranges, document.page_count)
     if not numbers:
-        raise PageOutOfRange(f"none of the requested pages exists; the document has {document.page_count} page(s)")
+        raise PageOutOfRange(f"none of the requested pages exists; the last page is {document.page_count}")
     if len(numbers) > request.max_pages:
         raise TooManyPages(
             f"{len(numbers)} pages are requested and the limit is {request.max_pages}; "
@@ -127,7 +127,7 @@ def choose_pages(document: OpenDocument, request: RasterRequest) -> tuple[list[i
         )
     warnings = list(document.warnings)
     if has_page_beyond(ranges, document.page_count):
-        message = f"some requested pages do not exist; the document has {document.page_count} page(s)"
+        message = f"some requested pages do not exist; the last page is {document.page_count}"
         warnings.append({"code": "PAGE_OUT_OF_RANGE", "message": message})
     return numbers, warnings
 
