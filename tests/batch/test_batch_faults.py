@@ -197,12 +197,12 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
     out = tmp_path / "out"
     given = ["run", tmp_path / "in.tif", "--out", out]
     wrong = [
-        (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "there is no such file"),
+        (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "no such file"),
         (["run", tmp_path / "bad.jsonl", "--out", out, "--endpoint", "x"], "line 2"),
-        ([*given], "--endpoint ID, or --local"),
+        ([*given], "add --local for this machine, or --endpoint ID"),
         ([*given, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
         ([*given, "--endpoint", "x", "--options", "[]"], "--options"),
-        (["run", "--out", out, "--endpoint", "x"], "nothing to read"),
+        (["run", "--out", out, "--endpoint", "x"], "nothing to parse"),
         (["status", tmp_path / "nowhere"], "there is no batch in"),
     ]
     for arguments, word in wrong:
