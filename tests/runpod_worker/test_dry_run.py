@@ -60,8 +60,9 @@ def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
     done = run(tmp_path, request(tiff([WHITE, doubles.RAISES])))
     assert done.returncode == 0, done.stderr
     assert f"{READING} #ffffff" in done.stdout
-    assert "PAGE_FAILED" in done.stdout
     assert "1 of 2 pages" in done.stdout
+    assert (done.stdout + done.stderr).count("PAGE_FAILED: ") == 1
+    assert "document-1: page 2: PAGE_FAILED: " in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -71,17 +72,49 @@ def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
             {"documents": [{"url": "https://x.org/a", "pages": "0"}], "optons": {}},
             ["input.documents[0].pages", "optons"],
         ),
-        (request(png(doubles.RAISES)), ["PAGE_FAILED"]),
+        (request(png(doubles.RAISES)), ["PAGE_FAILED: "]),
     ],
     ids=["bad request", "nothing parsed"],
 )
 def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, phrases: list[str]) -> None:
-    """A dry run whose job fails exits with 1 and prints why, without a traceback of the SDK."""
+    """A dry run whose job fails exits with 1 and prints why on stderr, once, without a traceback of the SDK."""
     done = run(tmp_path, job_input)
     assert done.returncode == 1
     printed = done.stdout + done.stderr
-    assert [part for part in phrases if part not in printed] == []
+    assert [printed.count(part) for part in phrases] == [1 for _ in phrases]
+    assert [part for part in phrases if part not in done.stderr] == []
     assert "error_traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("source", "job", "message"),
+    [
+        ("--test_input", "{input: 1}", "is not valid JSON"),
+        ("--test_input", "", "is not valid JSON"),
+        ("--test_input=", "{}", 'has no "input"'),
+        ("test_input.json", '{"input": ', "is not valid JSON"),
+        ("test_input.json", '{"input": null}', 'has no "input"'),
+    ],
+)
+def test_a_job_that_is_none_starts_no_engine(tmp_path: Path, source: str, job: str, message: str) -> None:
+    """A broken or empty job is one line on stderr and exit code 1, from the command line and from the file alike. The
+    engine, which could not start, is not touched, and the file does not stand in for an empty `--test_input`."""
+    (tmp_path / "test_input.json").write_text(job if source.endswith(".json") else json.dumps({"input": {}}))
+    arguments = {"--test_input": ["--test_input", job], "--test_input=": [f"--test_input={job}"]}.get(source, [])
+    done = dry_run(arguments, tmp_path, OCR_ENGINE="support.doubles:unstartable")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"INVALID_REQUEST: {source.rstrip('=')} {message}")
+    assert "write it like" in line
+
+
+def test_no_job_at_all_starts_no_engine(tmp_path: Path) -> None:
+    """Without `--test_input` and without `test_input.json`, one line says how to give a job."""
+    done = dry_run([], tmp_path, OCR_ENGINE="support.doubles:unstartable")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "there is no test_input.json in" in line
+    assert "--test_input '{" in line
 
 
 @pytest.mark.parametrize(
