@@ -64,7 +64,7 @@ def test_four_lines_say_where_everything_is(tmp_path: Path) -> None:
         (["--port", "70000"], {}, 2, "'70000' is not a port: choose a number from 0 to 65535"),
         (["--port", "-1"], {}, 2, "'-1' is not a port"),
         (["--host", "192.0.2.1", "--open"], {"PORT": "0"}, 1, "cannot listen on 192.0.2.1, port 0 (Cannot assign"),
-        (["--host", "0.0.0.0"], {}, 1, "anybody who can reach 0.0.0.0 could use this worker: set OCR_API_KEYS"),
+        (["--host", "0.0.0.0"], {}, 1, "anyone who reaches 0.0.0.0 could use this worker; set OCR_API_KEYS"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_one_message(
