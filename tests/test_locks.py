@@ -24,7 +24,7 @@ def pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lines(lock), re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", (*LOCKS, "requirements/docs.txt"))
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements/docs.txt"])
 def test_every_pin_has_hashes(lock: str) -> None:
     """Every requirement is one version with its hashes; no lock says where packages come from."""
     for line in lines(lock).splitlines():

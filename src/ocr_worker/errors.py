@@ -64,41 +64,41 @@ class OcrWorkerError(Exception):
 
 
 class SettingsInvalid(OcrWorkerError):
-    """The environment does not make valid settings; the worker cannot start."""
+    """A setting is missing or invalid, so the worker cannot start."""
 
     code = "SETTINGS_INVALID"
     remedy = "Correct the variables that the message names; `ocr-worker doctor` checks them without starting a worker."
 
 
 class InvalidRequest(OcrWorkerError):
-    """The job's input is invalid; the message lists every problem with its path."""
+    """The job's input is invalid; the message lists every problem with its JSON path."""
 
     code = "INVALID_REQUEST"
     remedy = "Correct the input at each path that the message lists."
 
 
 class SourceError(OcrWorkerError):
-    """The document's bytes could not be had."""
+    """The document could not be read from its source."""
 
     code = "SOURCE_FAILED"
 
 
 class SourceRejected(SourceError):
-    """The source is not allowed or can never work: address, scheme, bad base64, 4xx."""
+    """The source is invalid or not allowed: its address, scheme or base64, or the host responded with a 4xx status."""
 
     code = "SOURCE_REJECTED"
     remedy = "Check the URL and `OCR_ALLOWED_HOSTS`, or send the file as base64."
 
 
 class SourceTooLarge(SourceError):
-    """The source has more bytes than the limit."""
+    """The document has more bytes than the limit."""
 
     code = "SOURCE_TOO_LARGE"
     remedy = "Send a smaller file, or raise `OCR_MAX_SOURCE_MB`."
 
 
 class SourceUnavailable(SourceError):
-    """The host does not respond, or responds with 429 or 5xx."""
+    """The document's host cannot be reached, or responded with 429 or 5xx."""
 
     code = "SOURCE_UNAVAILABLE"
     retryable = True
@@ -107,7 +107,7 @@ class SourceUnavailable(SourceError):
 
 
 class SourceTimedOut(SourceError):
-    """The download did not finish within its time limit."""
+    """The download did not finish within its time limit, which includes retries."""
 
     code = "SOURCE_TIMED_OUT"
     retryable = True
@@ -115,20 +115,20 @@ class SourceTimedOut(SourceError):
 
 
 class DocumentError(OcrWorkerError):
-    """The bytes are here but cannot be turned into pages."""
+    """The document was received but cannot be turned into page images."""
 
     code = "DOCUMENT_FAILED"
 
 
 class UnsupportedType(DocumentError):
-    """The bytes are neither a PDF nor one of the image types."""
+    """The file is neither a PDF nor an image of a supported type."""
 
     code = "DOCUMENT_UNSUPPORTED_TYPE"
     remedy = "Convert the file to PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC or AVIF."
 
 
 class Encrypted(DocumentError):
-    """The PDF needs a password, or the password is wrong."""
+    """The PDF needs a password, or the password in the request is wrong."""
 
     code = "DOCUMENT_ENCRYPTED"
     remedy = "Send the right `password` with the document."
@@ -142,14 +142,14 @@ class Corrupt(DocumentError):
 
 
 class PageOutOfRange(DocumentError):
-    """None of the requested pages exists."""
+    """None of the requested pages exists in the document."""
 
     code = "DOCUMENT_PAGE_OUT_OF_RANGE"
     remedy = "Correct `pages`: numbers start at 1."
 
 
 class TooManyPages(DocumentError):
-    """More pages were requested than the limit allows."""
+    """The request asks for more pages of a document than the limit allows."""
 
     code = "DOCUMENT_TOO_MANY_PAGES"
     remedy = "Split the document over several jobs with `pages`, or raise `OCR_MAX_PAGES`."
@@ -163,7 +163,7 @@ class PageTooLarge(DocumentError):
 
 
 class RasterizerCrashed(DocumentError):
-    """The child process that renders the document died on it."""
+    """The rasterizer process crashed while it rendered the document."""
 
     code = "DOCUMENT_RASTERIZER_CRASHED"
     remedy = "Print the document to a new PDF in a viewer, and send that."
@@ -177,14 +177,14 @@ class RasterizerTimedOut(DocumentError):
 
 
 class RasterizerOutOfMemory(DocumentError):
-    """Rendering the document needs more memory than a child process may have."""
+    """Rendering the document needs more memory than a rasterizer process may use."""
 
     code = "DOCUMENT_RASTERIZER_OUT_OF_MEMORY"
     remedy = "Lower `dpi`, or raise `OCR_RASTER_MEMORY_MB`."
 
 
 class RasterizerUnavailable(DocumentError):
-    """No child process could be started to render the document."""
+    """No rasterizer process could be started to render the document."""
 
     code = "DOCUMENT_RASTERIZER_UNAVAILABLE"
     retryable = True
@@ -192,13 +192,13 @@ class RasterizerUnavailable(DocumentError):
 
 
 class EngineError(OcrWorkerError):
-    """The engine could not parse."""
+    """The engine could not parse the page."""
 
     code = "ENGINE_FAILED"
 
 
 class EngineUnavailable(EngineError):
-    """The engine is gone: it did not start, died, or left its process unusable."""
+    """The engine cannot be used: it did not start, crashed, or left its device in a broken state."""
 
     code = "ENGINE_UNAVAILABLE"
     retryable = True
@@ -206,7 +206,7 @@ class EngineUnavailable(EngineError):
 
 
 class WeightsMissing(EngineUnavailable):
-    """Model weights are absent or incomplete; the worker cannot start."""
+    """Model weights are missing or incomplete, so the worker cannot start."""
 
     code = "WEIGHTS_MISSING"
     retryable = False
@@ -214,7 +214,7 @@ class WeightsMissing(EngineUnavailable):
 
 
 class EngineOutOfMemory(EngineError):
-    """The device had too little memory for the page, even with fewer pixels."""
+    """The device has too little memory for the page, even with fewer pixels."""
 
     code = "ENGINE_OUT_OF_MEMORY"
     retryable = True
@@ -222,7 +222,7 @@ class EngineOutOfMemory(EngineError):
 
 
 class EngineTimedOut(EngineError):
-    """The engine did not finish within its deadline."""
+    """The engine did not finish the page within its time limit."""
 
     code = "ENGINE_TIMED_OUT"
     retryable = True
@@ -230,21 +230,21 @@ class EngineTimedOut(EngineError):
 
 
 class PageFailed(EngineError):
-    """The engine failed on this page, or returned an invalid result."""
+    """The engine failed on this page, or returned something that is not a valid page."""
 
     code = "PAGE_FAILED"
     remedy = "Try another `dpi`; if the page fails again, report it with the worker's log."
 
 
 class ResponseTooLarge(OcrWorkerError):
-    """Even the Markdown alone exceeds the limit of an inline response."""
+    """The response is too large to be returned inline, even with Markdown alone."""
 
     code = "RESPONSE_TOO_LARGE"
     remedy = "Configure a bucket, or ask for fewer pages in a job or only one of the `formats`."
 
 
 class DeliveryFailed(OcrWorkerError):
-    """The bucket for the response or its checkpoints did not respond, after all retries."""
+    """The bucket for the response or its checkpoints cannot be reached, after all retries."""
 
     code = "DELIVERY_FAILED"
     retryable = True
@@ -252,7 +252,7 @@ class DeliveryFailed(OcrWorkerError):
 
 
 class BucketRejected(DeliveryFailed):
-    """The bucket rejects the request: no such bucket, a wrong key, or a key without the right to write and read."""
+    """The bucket rejects the request: it does not exist, or the key is wrong or may not both read and write."""
 
     code = "BUCKET_REJECTED"
     retryable = False
@@ -267,14 +267,14 @@ class Cancelled(OcrWorkerError):
 
 
 class DeadlineExceeded(OcrWorkerError):
-    """The job's time limit ended before the page was parsed."""
+    """The job's time limit passed before the page was parsed."""
 
     code = "DEADLINE_EXCEEDED"
     remedy = "Send the missing pages in another job, or raise `timeout_s` or `OCR_JOB_TIMEOUT_S`."
 
 
 class Internal(OcrWorkerError):
-    """An unexpected exception; its traceback is only in the log."""
+    """An unexpected exception. Its traceback is in the worker's log only."""
 
     code = "INTERNAL"
     remedy = "Report it with the log lines of the job's id."
@@ -294,7 +294,7 @@ class AuthenticationFailed(ClientError):
 
 
 class EndpointUnavailable(ClientError):
-    """The endpoint does not respond, or responds with 429 or 5xx, after all retries."""
+    """The endpoint cannot be reached, or responded with 429 or 5xx, after all retries."""
 
     code = "ENDPOINT_UNAVAILABLE"
     retryable = True
@@ -302,14 +302,14 @@ class EndpointUnavailable(ClientError):
 
 
 class JobFailed(ClientError):
-    """The endpoint rejected the job, or returned something that this worker cannot have written."""
+    """The endpoint rejected the job, or returned something that is not a response of this worker."""
 
     code = "JOB_FAILED"
     remedy = "Check that the endpoint runs this worker; its log has the cause."
 
 
 class JobExpired(ClientError):
-    """The endpoint no longer knows the job: its time-to-live or its result's retention is over."""
+    """The endpoint no longer has the job: its time to live, or the time its result is kept, has passed."""
 
     code = "JOB_EXPIRED"
     retryable = True
@@ -325,21 +325,21 @@ class JobTimedOut(ClientError):
 
 
 class BatchUnusable(ClientError):
-    """The batch's folder cannot be worked in: in use by another run, read-only, full, or its ledger damaged."""
+    """The batch folder cannot be used: another run uses it, it is read-only or full, or its ledger is damaged."""
 
     code = "BATCH_UNUSABLE"
     remedy = "Wait for the other run, free disk space, or choose another folder, as the message says."
 
 
 class Unauthorized(OcrWorkerError):
-    """The request lacks a key of `OCR_API_KEYS`, as `Authorization: Bearer KEY`."""
+    """The request has no valid API key: send one of `OCR_API_KEYS` as `Authorization: Bearer KEY`."""
 
     code = "UNAUTHORIZED"
     remedy = "Send the header `Authorization: Bearer KEY`."
 
 
 class QueueFull(OcrWorkerError):
-    """The queue is full; the response says after how many seconds to try again."""
+    """The HTTP app's queue is full; the response says after how many seconds to retry."""
 
     code = "QUEUE_FULL"
     retryable = True

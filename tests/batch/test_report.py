@@ -121,7 +121,7 @@ def test_codes_are_counted_in_documents_and_pages() -> None:
     """A code's numbers are the sums over the documents; a message stands by a code it surely belongs to."""
     both = partial("b.pdf", message="no table", warnings={"REPETITION": 1, "NEW_ONE": 3})
     text = page_of([partial(message="no page"), both]).text.replace("_ ", "_")
-    assert "PAGE_FAILED The engine failed on this one page, or answered something that is no page." in text
+    assert "PAGE_FAILED The engine failed on this page, or returned something that is not a valid page." in text
     assert "For example: no table Mend the cause, then try again. 2 4" in text
     assert "NEW_ONE This client does not know the code; the pages were read all the same. 1 3" in text
 

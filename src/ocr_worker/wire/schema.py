@@ -58,19 +58,17 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 
 
 class DocumentRequest(WireModel):
-    """One document: exactly one of `url` and `base64`."""
+    """A document, with exactly one of `url` and `base64`."""
 
-    url: NonEmpty | None = Field(None, repr=False, description="A URL (http or https), or a `data:` URI.")
+    url: NonEmpty | None = Field(None, repr=False, description="http(s) URL or data: URI of the file.")
     base64: NonEmpty | None = Field(
-        None, repr=False, description="Bytes of the file in base64. White space and missing padding are accepted."
+        None, repr=False, description="The file's bytes in base64. White space is ignored, and padding is optional."
     )
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="Id of the document in the response, unique in the job. Default: `document-<n>`."
+        None, description="Name of the document in the response, unique in the job. Default: `document-<n>`."
     )
     pages: PageRanges | None = Field(
-        None,
-        description="Pages to parse, counted from 1, such as `1-3,8` or `5-`. Default: all.",
-        examples=["1-3,8", "5-"],
+        None, description="Pages to parse, counted from 1. Default: all.", examples=["1-3,8", "5-"]
     )
     password: str | None = Field(None, repr=False, description="Password of an encrypted PDF.")
 
@@ -99,37 +97,36 @@ def default_id(number: int) -> str:
 
 
 class ParseOptions(WireModel):
-    """Options that every engine honors; an engine may add its own in a subclass."""
+    """Options that every engine supports; an engine may add its own in a subclass."""
 
     formats: list[Literal["markdown", "blocks"]] = Field(
-        ["markdown", "blocks"], min_length=1, description="Parts of each page in the response."
+        ["markdown", "blocks"], min_length=1, description="Forms in which each page's content is returned."
     )
     figures: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: add crops of the figures in base64. Their names and boxes are always in the response.",
+        description="`inline`: return each figure as a base64 JPEG. Names and boxes of figures are always returned.",
     )
     page_images: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: add the page as it was processed, to which all boxes refer, as a JPEG in base64.",
+        description="`inline`: return each processed page, to which all boxes refer, as a base64 JPEG.",
     )
     dpi: int | None = Field(
-        None, ge=36, le=600, description="Resolution at which PDFs are rendered. Default: chosen by the engine."
+        None, ge=36, le=600, description="Resolution at which PDF pages are rendered. Default: the engine's."
     )
     timeout_s: float | None = Field(
         None,
         gt=0,
         le=604_800,
-        description="Time limit of the job in seconds. Pages parsed until then are returned; the others fail with"
-        " `DEADLINE_EXCEEDED`. The worker's `OCR_JOB_TIMEOUT_S` limits it, too.",
+        description="Time limit of the job in seconds. Pages not parsed by then fail with DEADLINE_EXCEEDED.",
     )
     delivery: Literal["auto", "inline", "bucket"] = Field(
         "auto",
-        description="Destination of the response. `auto`: the bucket, if there is one, for responses too large inline.",
+        description="Where the response goes. `auto`: inline, or to the bucket, if any, when it is too large inline.",
     )
 
 
 class ParseRequest(WireModel):
-    """A job's `input`."""
+    """The `input` of a job."""
 
     documents: list[DocumentRequest] = Field(
         min_length=1, max_length=MAX_DOCUMENTS, description=f"1 to {MAX_DOCUMENTS} documents."
@@ -137,24 +134,26 @@ class ParseRequest(WireModel):
     options: ParseOptions = Field(default_factory=ParseOptions, description="Options of all documents of the job.")
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
         None,
-        description="With a bucket: a job that runs again under the same key parses only the pages that are missing.",
+        description="With a bucket: a repeated job with the same key parses only the pages that are still missing.",
     )
 
 
 class S3Config(WireModel):
-    """A job's own bucket, beside its `input`, with the platform's field names."""
+    """The bucket of a job, next to its `input`, in the platform's names."""
 
     endpointUrl: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
     accessId: NonEmpty
     accessSecret: str = Field(min_length=1, repr=False)
-    bucketName: NonEmpty | None = Field(None, description="Default: the name in the URL's host or path.")
+    bucketName: NonEmpty | None = Field(
+        None, description="Name of the bucket. Default: the name in the endpoint's host or path."
+    )
 
 
-# --------------------------------------------------------------------------- response
+# --------------------------------------------------------------------------- answer
 
 
 class ErrorInfo(WireModel):
-    """A failure as callers see it."""
+    """An error: its stable code, a message for people, and whether a retry can succeed."""
 
     code: str = Field(description="Stable code of the error.")
     message: str = Field(description="Message for people: the problem, then the remedy.")
@@ -165,14 +164,14 @@ TextSource = Literal["picture", "text_layer", "both"]
 
 
 class PageWarning(WireModel):
-    """Something that a reader of the result should know. The result is valid nevertheless."""
+    """A warning about a result, which is valid nevertheless."""
 
     code: str = Field(description="Stable code of the warning.")
     message: str = Field(description="Message for people.")
 
 
 class Block(WireModel):
-    """One region of a page. `label` is one of PaddleOCR-VL's words; a table's `content` is HTML, a formula's LaTeX."""
+    """A region of a page. `label` is one of PaddleOCR-VL's labels. A table's `content` is HTML, a formula's LaTeX."""
 
     label: str = Field(description="Kind of the region, such as `text`, `doc_title`, `table` or `formula`.")
     content: str = Field(description="Text; HTML of a table, LaTeX of a formula.")
@@ -180,7 +179,7 @@ class Block(WireModel):
 
 
 class Figure(WireModel):
-    """A picture on the page; Markdown refers to it by `name`, which is unique in the document."""
+    """A picture on the page. Markdown refers to it by `name`, which is unique in the document."""
 
     name: str = Field(description="Name in the Markdown, unique in the document.")
     bbox: BBox = Field(description="Box `[x0, y0, x1, y1]` in pixels of the page.")
@@ -189,7 +188,7 @@ class Figure(WireModel):
 
 
 class PageResult(WireModel):
-    """One page. `width`, `height` (pixels) and `dpi` are those of the page as it was processed."""
+    """The result of a page. `width`, `height` (pixels) and `dpi` are those of the page as it was processed."""
 
     page: int = Field(description="Number of the page in the file, counted from 1.")
     status: Literal["succeeded", "failed"] = Field(description="A failed page has an `error`.")
@@ -197,29 +196,33 @@ class PageResult(WireModel):
     height: int | None = Field(None, description="Height in pixels, as processed.")
     dpi: float | None = Field(None, description="Resolution in dots per inch, as processed. Missing if unknown.")
     text_source: TextSource | None = Field(
-        None,
-        description="Origin of the text: `picture` (OCR), `text_layer` (the PDF page's own text), or `both`.",
+        None, description="Source of the text: the page's picture, its text layer, or both."
     )
     markdown: str | None = Field(None, description="The page as Markdown, without page furniture.")
     blocks: list[Block] | None = Field(None, description="All regions in reading order, page furniture included.")
     figures: list[Figure] = Field([], description="Pictures on the page.")
-    image: str | None = Field(None, description="The page as a JPEG in base64, with `page_images: inline`.")
+    image: str | None = Field(
+        None, description="The page as it was processed, a JPEG in base64. Present if `page_images` is `inline`."
+    )
     seconds: float = Field(
-        0.0, description="Engine time of the page. The time of a call with several pages is shared equally."
+        0.0,
+        description="Seconds of engine time for this page. The time of an engine call is shared equally by its pages.",
     )
     from_checkpoint: bool = Field(
-        False, description="True if an earlier run under the same `idempotency_key` parsed the page."
+        False, description="True if an earlier job with the same `idempotency_key` parsed the page."
     )
     warnings: list[PageWarning] = Field([], description="Warnings about the page.")
     error: ErrorInfo | None = Field(None, description="Error of a failed page.")
 
 
 class DocumentResult(WireModel):
-    """One document: `failed` when no page of it was parsed, `partial` when some were."""
+    """The result of a document: `failed` if no page was parsed, `partial` if only some were."""
 
     id: str = Field(description="Id from the request, or `document-<n>`.")
-    status: Status = Field(description="`failed`: no page was parsed. `partial`: some were.")
-    page_count: int | None = Field(None, description="Pages of the file. Missing if it could not be opened.")
+    status: Status = Field(description="`succeeded`: every page was parsed. `partial`: some. `failed`: none.")
+    page_count: int | None = Field(
+        None, description="Number of pages in the file. Null if the file could not be opened."
+    )
     markdown: str | None = Field(None, description="Markdown of all pages. A comment replaces each failed page.")
     pages: list[PageResult] = Field([], description="Every requested page, parsed or failed.")
     warnings: list[PageWarning] = Field([], description="Warnings about the document.")
@@ -227,7 +230,7 @@ class DocumentResult(WireModel):
 
 
 class Coverage(WireModel):
-    """Counts of documents and pages expected, parsed and failed. Each can be recounted from `documents`."""
+    """Numbers of documents and pages expected, parsed and failed, as counted from `documents`."""
 
     documents_expected: int = Field(description="Documents of the job.")
     documents_failed: int = Field(description="Documents of which no page was parsed.")
@@ -237,7 +240,7 @@ class Coverage(WireModel):
 
 
 class EngineInfo(WireModel):
-    """The engine that actually parsed the pages."""
+    """The engine that parsed the pages."""
 
     name: str = Field(description="Name of the engine, such as `paddleocr-vl`.")
     version: str = Field(description="Version of the engine or its model.")
@@ -245,7 +248,7 @@ class EngineInfo(WireModel):
 
 
 class Timing(WireModel):
-    """Seconds by stage, summed over documents and pages (stages overlap, so they may add up to more than `total`)."""
+    """Seconds by stage, summed over documents and pages. Stages overlap, so their sum can exceed `total`."""
 
     fetch: float = Field(0.0, description="Downloads.")
     rasterize: float = Field(0.0, description="Rendering of pages.")
@@ -266,7 +269,7 @@ class Delivered(WireModel):
 
 
 class ParseResponse(WireModel):
-    """The result of a job. With `delivery`, or if pages are streamed, the documents' pages are there and not here."""
+    """The result of a job. Its documents have no pages if they are in a bucket (`delivery`) or streamed."""
 
     status: Status = Field(description="`succeeded`: every page was parsed. `partial`: some. `failed`: none.")
     engine: EngineInfo = Field(description="Engine that parsed the pages.")
@@ -276,7 +279,7 @@ class ParseResponse(WireModel):
     degraded: list[str] = Field(
         [], description="Parts left out so that the response fits inline: `figures`, then `blocks`."
     )
-    delivery: Delivered | None = Field(None, description="Location of the complete response in a bucket.")
+    delivery: Delivered | None = Field(None, description="Link to the complete response, if it is in a bucket.")
     warnings: list[PageWarning] = Field([], description="Warnings about the job.")
 
 
@@ -284,7 +287,7 @@ class ParseResponse(WireModel):
 
 
 class PageChunk(WireModel):
-    """A streamed page. `chunk` counts a job's chunks from 1, so that a gap is visible."""
+    """A streamed page. `chunk` counts the job's chunks from 1, so that a missing chunk is visible."""
 
     chunk: int = Field(description="Number of the chunk in the job, counted from 1.")
     document: str = Field(description="Id of the document.")
@@ -292,7 +295,7 @@ class PageChunk(WireModel):
 
 
 class PagePart(WireModel):
-    """One of `of` parts of a page that is too large for a chunk. Joined and decoded, they are the page's JSON."""
+    """Part `number` of `of` parts of a page too large for one chunk. Joined and decoded, they are the page's JSON."""
 
     page: int = Field(description="Number of the page.")
     number: int = Field(description="Number of the part, counted from 1.")
@@ -301,7 +304,7 @@ class PagePart(WireModel):
 
 
 class PartChunk(WireModel):
-    """A part of a page; the parts of a page follow each other."""
+    """A streamed part of a page. The parts of a page are consecutive."""
 
     chunk: int = Field(description="Number of the chunk in the job, counted from 1.")
     document: str = Field(description="Id of the document.")
@@ -309,7 +312,7 @@ class PartChunk(WireModel):
 
 
 class SummaryChunk(WireModel):
-    """The last chunk of a job: its response without the pages."""
+    """The last chunk of a job: its response without pages."""
 
     chunk: int = Field(description="Number of the chunk: the number of all chunks.")
     summary: ParseResponse = Field(description="The response without pages and Markdown.")

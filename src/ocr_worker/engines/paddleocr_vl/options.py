@@ -28,36 +28,38 @@ class PaddleOcrVlOptions(ParseOptions):
     use_chart_recognition: bool | None = Field(None, description="Read charts as tables. Default: charts are figures.")
     use_seal_recognition: bool | None = Field(None, description="Read the text of seals.")
     use_doc_orientation_classify: bool | None = Field(
-        None, description="Turn pages upright. Needs `OCR_USE_DOC_ORIENTATION_CLASSIFY`."
+        None, description="Turn pages upright. Needs a worker with OCR_USE_DOC_ORIENTATION_CLASSIFY=true."
     )
     use_doc_unwarping: bool | None = Field(
-        None, description="Flatten photographed pages. Needs `OCR_USE_DOC_UNWARPING`."
+        None, description="Flatten photographed pages. Needs a worker with OCR_USE_DOC_UNWARPING=true."
     )
     use_layout_detection: bool | None = Field(
-        None, description="`false`: read the page as one block of `prompt_label`."
+        None, description="False: read the page as a single block of the kind `prompt_label`."
     )
     prompt_label: Literal["ocr", "formula", "table", "chart", "seal"] | None = Field(
-        None, description="Kind of the page, with `use_layout_detection: false`. Default: `ocr`."
+        None, description="Kind of the page with `use_layout_detection: false`. Default: `ocr`."
     )
-    layout_threshold: float | None = Field(None, ge=0, le=1, description="Lowest score of a layout box.")
+    layout_threshold: float | None = Field(None, ge=0, le=1, description="Lowest score of a layout box that is used.")
     merge_layout_blocks: bool | None = Field(
-        None, description="Join text that continues in the next column into one block."
+        None, description="Read text that continues in the next column as one block."
     )
     markdown_ignore_labels: list[NonEmpty] | None = Field(
-        None, max_length=64, description="Labels left out of the Markdown. They stay in `blocks`."
+        None, max_length=64, description="Labels of blocks to leave out of the Markdown. They stay in `blocks`."
     )
     min_pixels: int | None = Field(
-        None, ge=MIN_PIXELS, le=MAX_PIXELS, description="Enlarge smaller crops to this many pixels."
+        None, ge=MIN_PIXELS, le=MAX_PIXELS, description="Pixels to which smaller crops are enlarged."
     )
     max_pixels: int | None = Field(
-        None, ge=DEFAULT_MIN_PIXELS, le=MAX_PIXELS, description="Reduce larger crops to this many pixels."
+        None, ge=DEFAULT_MIN_PIXELS, le=MAX_PIXELS, description="Pixels to which larger crops are reduced."
     )
-    max_new_tokens: int | None = Field(None, ge=1, le=32768, description="Longest text of a block, in tokens.")
-    temperature: float | None = Field(None, ge=0, le=2, description="Sampling, with a model server only.")
-    top_p: float | None = Field(None, gt=0, le=1, description="Sampling, with a model server only.")
-    repetition_penalty: float | None = Field(None, gt=0, le=2, description="Sampling, with a model server only.")
+    max_new_tokens: int | None = Field(None, ge=1, le=32768, description="Maximum length of a block's text, in tokens.")
+    temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature. Needs a model server.")
+    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus sampling probability. Needs a model server.")
+    repetition_penalty: float | None = Field(
+        None, gt=0, le=2, description="Penalty for repeated tokens. Needs a model server."
+    )
     merge_pages: bool = Field(
-        False, description="Join tables over page breaks, and level the titles of the whole document."
+        False, description="Join tables across page breaks and set title levels for the whole document."
     )
 
     @model_validator(mode="after")
