@@ -60,7 +60,7 @@ lint: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/codespell handler.py src bench docs *.md
+	$(BIN)/codespell handler.py src bench docs mkdocs.yml *.md
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory words
 
@@ -113,4 +113,4 @@ lock: .venv/made
 	(cat Dockerfile; printf '\n# Written by `make .runpod/Dockerfile`: for the Hub.\nFROM vllm\n') > $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-docs site .cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,15 @@ def test_the_documented_variables_exist() -> None:
     variables |= {variable_name(name, ClientSettings) for name in ClientSettings.model_fields}
     blocks = "\n".join(block for text in PAGES.values() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     assert set(re.findall(r"\b((?:OCR|BUCKET|RUNPOD)_[A-Z_]+)=", blocks)) <= variables
+
+
+@pytest.mark.process
+def test_the_example_of_a_local_endpoint_runs() -> None:
+    """The documented program starts a local endpoint, asks for its workers, and ends."""
+    program = examples("local-endpoint.md", "local endpoint", "python")[0]
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "ready" in run.stdout
 
 
 def test_the_test_input_is_valid() -> None:

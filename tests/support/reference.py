@@ -172,7 +172,7 @@ def _default(property_schema: Mapping[str, Any]) -> str:
 def _description(property_schema: Mapping[str, Any]) -> str:
     """Return the cell of a description: a sentence, with the values that the field accepts."""
     text = property_schema.get("description", "").rstrip(".")
-    sentences = [f"{text[:1].upper()}{text[1:]}."] if text else []
+    sentences = [f"{text}."] if text else []
     return " ".join([*sentences, *_values(property_schema, text)])
 
 
