@@ -75,6 +75,7 @@ schema: .venv/check
 # Zensical in an environment of its own: it needs nothing of ours, and the site is no part of the package.
 docs: .venv-docs/made
 	@.venv-docs/bin/zensical build --strict --clean
+	@! grep -rnE '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//' site --include=*.html || { echo "The site must load nothing from other hosts."; exit 1; }
 
 .venv-docs/made: requirements/docs.txt
 	@$(PYTHON) -m venv .venv-docs
