@@ -42,8 +42,11 @@ USER worker
 # set to nought: the same weights are the same layer, which registries and hosts then have already.
 FROM libraries AS weights
 ARG WEIGHTS
-COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/extras.py src/ocr_worker/settings.py \
-     src/ocr_worker/threads.py /app/src/ocr_worker/
+COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/extras.py src/ocr_worker/threads.py \
+     /app/src/ocr_worker/
+COPY src/ocr_worker/settings/__init__.py src/ocr_worker/settings/catalog.py src/ocr_worker/settings/fields.py \
+     src/ocr_worker/settings/loading.py src/ocr_worker/settings/processes.py src/ocr_worker/settings/values.py \
+     /app/src/ocr_worker/settings/
 COPY src/ocr_worker/engines/paddleocr_vl/weights.py src/ocr_worker/engines/paddleocr_vl/download.py \
      /app/src/ocr_worker/engines/paddleocr_vl/
 RUN if [ "$WEIGHTS" != none ]; then \
@@ -62,7 +65,7 @@ RUN apt-get update \
     && python -m venv /opt/vllm \
     && /opt/vllm/bin/pip install --no-cache-dir --disable-pip-version-check "$VLLM"
 USER worker
-ENV OCR_BACKEND=vllm-server OCR_SERVER=managed OCR_VLLM=/opt/vllm/bin/vllm
+ENV OCR_BACKEND=vllm-server OCR_VLLM=/opt/vllm/bin/vllm
 ARG WEIGHTS
 COPY --from=weights --chown=worker:worker /weights /weights
 COPY --chown=worker:worker . /app

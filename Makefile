@@ -60,8 +60,12 @@ lint: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/codespell handler.py src bench docs mkdocs.yml *.md
+	$(BIN)/codespell handler.py src bench docs mkdocs.yml *.md .runpod/README.md .github
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	@$(MAKE) --no-print-directory words
 
 # Counts the names and docstrings that our rules of writing forbid; fails when there are more. `UPDATE=--update` lowers the limits.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -28,7 +29,7 @@ from ocr_worker.runpod_worker.drain import Drain  # noqa: E402
 from ocr_worker.runpod_worker.progress import Progress  # noqa: E402
 from ocr_worker.runpod_worker.recycling import Recycling  # noqa: E402
 from ocr_worker.runpod_worker.stream import PageStream  # noqa: E402
-from ocr_worker.settings import MEGABYTE, is_on_platform, load_settings  # noqa: E402
+from ocr_worker.settings import MEGABYTE, is_dry_run, is_on_platform, load_settings  # noqa: E402
 from ocr_worker.wire.response import JsonObject  # noqa: E402
 
 drain = Drain()
@@ -43,6 +44,8 @@ def load() -> tuple[Pipeline, Deliveries]:
     Raises OcrWorkerError when the worker cannot start.
     """
     start_up.end_phase("imports")
+    if is_dry_run():
+        dry_run.check_job(sys.argv[1:])
     settings = load_settings()
     log.configure(settings.log_level)
     # In a dry run the SDK would print the complete response beside our summary of it.
@@ -99,7 +102,7 @@ except Exception as error:
 
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
-    if not is_on_platform():
+    if is_dry_run():
         endpoint["handler"] = dry_run.print_responses(handler)  # the SDK would not run a generator here
     runpod.serverless.start(endpoint)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the orderly exit

@@ -99,8 +99,8 @@ async def run_loop(base: str, files: list[Path]) -> float:
     """Run a loop over `/run` and `/status` at our client's pace, and return its jobs per second."""
     import httpx
 
-    from ocr_worker.batch import remote
-    from ocr_worker.batch.rates import Gate
+    from ocr_worker.client import remote
+    from ocr_worker.client.calls import Gate
 
     gate = Gate(remote._CALLS_PER_S, remote._CALLS_PER_S, remote._CALLS_AT_ONCE)
     queue = iter(files)

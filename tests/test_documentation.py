@@ -101,7 +101,7 @@ def test_the_chunks_are_valid() -> None:
 def test_a_documented_command_exists(command: str) -> None:
     """The command line accepts every command in docs/: its name, its flags and the number of its arguments."""
     _, *arguments = shlex.split(command.partition(" > ")[0].partition(" | ")[0], comments=True)
-    cli._make_parser(arguments[0]).parse_args(arguments)
+    cli.make_parser(arguments[0]).parse_args(arguments)
 
 
 def test_the_documented_variables_exist() -> None:

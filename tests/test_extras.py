@@ -29,6 +29,7 @@ BUCKET = {
 IMPORTED_AT_START = {
     "serve": {
         "fastapi",
+        "fastapi_swagger",
         "latex2mathml",
         "markdown_it",
         "nh3",
@@ -61,7 +62,7 @@ def run_without(module: str, program: str, *arguments: str, **settings: str) -> 
     [
         ("http", "uvicorn", "the HTTP app", CLI, ["serve"], {}),
         ("http", "nh3", "the HTTP app", CLI, ["serve"], {}),
-        ("batch", "httpx", "the batch client", CLI, ["batch", "status", "out"], {}),
+        ("batch", "httpx", "the client of an endpoint", CLI, ["batch", "status", "out"], {}),
         ("endpoint", "aiohttp", "the local endpoint", CLI, ["endpoint"], {}),
         ("s3", "boto3", "BUCKET_ENDPOINT_URL", HANDLER, [], {"OCR_ENGINE": "embedded", **BUCKET}),
         ("embedded", "rapidocr", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),

@@ -26,9 +26,9 @@ def test_architecture_lists_the_rooms_of_the_contract() -> None:
 
 
 def test_only_the_settings_read_the_environment() -> None:
-    """`os.environ` and `os.getenv` appear in settings.py only."""
-    readers = {path.name for path in [ROOT / "handler.py", *PACKAGE.rglob("*.py")] if _reads_environment(path)}
-    assert readers == {"settings.py"}
+    """`os.environ` and `os.getenv` appear in the package `settings` only."""
+    readers = {path for path in [ROOT / "handler.py", *PACKAGE.rglob("*.py")] if _reads_environment(path)}
+    assert {path.parent for path in readers} == {PACKAGE / "settings"}
 
 
 def _reads_environment(path: Path) -> bool:

@@ -31,7 +31,7 @@ to users, too: a batch report prints it beside the code. The errors form one tre
     ├ ResponseTooLarge
     ├ DeliveryFailed                   (retryable)
     │   └ BucketRejected
-    ├ ClientError                      (of the batch client)
+    ├ ClientError                      (of clients)
     │   ├ AuthenticationFailed
     │   ├ EndpointUnavailable          (retryable)
     │   ├ JobFailed
@@ -49,17 +49,19 @@ Messages are shown to callers: they never hold document text, credentials or the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
 class OcrWorkerError(Exception):
     """Base of all errors. `str(error)` is the message for people, and `code` identifies the error for programs.
 
+    An error that a client received keeps the `code` and `retryable` of the worker, which may differ from the class's.
     remedy: what a user can do, in one sentence. The documentation shows it beside the class's docstring.
     """
 
-    code: ClassVar[str] = "INTERNAL"
-    retryable: ClassVar[bool] = False
+    code: str = "INTERNAL"
+    retryable: bool = False
     remedy: ClassVar[str] = "Read the message and the worker's log."
 
 
@@ -74,6 +76,7 @@ class InvalidRequest(OcrWorkerError):
     """The job's input is invalid; the message lists every problem with its JSON path."""
 
     code = "INVALID_REQUEST"
+    problems: Sequence[tuple[tuple[str | int, ...], str]] = ()  # JSON path and message of each
     remedy = "Correct the input at each path that the message lists."
 
 
@@ -281,7 +284,7 @@ class Internal(OcrWorkerError):
 
 
 class ClientError(OcrWorkerError):
-    """The batch client could not send a job to an endpoint or get its result."""
+    """A client could not send a job to an endpoint or get its result."""
 
     code = "CLIENT_FAILED"
 
@@ -317,7 +320,7 @@ class JobExpired(ClientError):
 
 
 class JobTimedOut(ClientError):
-    """The job exceeded the endpoint's execution timeout."""
+    """The job exceeded the endpoint's execution timeout, or did not end while its client waited."""
 
     code = "JOB_TIMED_OUT"
     retryable = True
@@ -348,7 +351,7 @@ class QueueFull(OcrWorkerError):
 
 def as_worker_error(error: BaseException) -> OcrWorkerError:
     """Return `error` itself if it is an OcrWorkerError, else an `Internal` with a fixed message."""
-    message = "the worker met an unexpected error; its log has the details under this job's id"
+    message = "an unexpected error occurred in the worker; search its log for this job's id"
     return error if isinstance(error, OcrWorkerError) else Internal(message)
 
 

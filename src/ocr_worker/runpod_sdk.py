@@ -9,6 +9,7 @@ show which function to change. The HTTP requests of the SDK are not a subject he
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 JobDict = dict[str, Any]  # a job, or the output of one, as the SDK has it
 FetchJobs = Callable[[Any, int], Awaitable[list[JobDict] | None]]
+
+_NOT_PUBLIC = re.compile(r"host '(.+)' resolves to non-public address (\S+)")  # message of the SDK's `rp_ssrf`
 
 _import_lock = threading.Lock()
 
@@ -149,7 +152,15 @@ async def post_progress(job: Mapping[str, Any], output: JobDict) -> None:
 
 
 class DownloadRejected(Exception):
-    """A URL that has no public address, does not resolve, or redirects too often or to such a URL."""
+    """A URL that has no public address, does not resolve, or redirects too often or to such a URL.
+
+    host, address: the host that is not public, perhaps after a redirect, and its address; empty for another reason.
+    """
+
+    def __init__(self, host: str = "", address: str = "") -> None:
+        super().__init__(host, address)
+        self.host = host
+        self.address = address
 
 
 class DownloadTooLarge(Exception):
@@ -164,14 +175,17 @@ def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
     exist, and the exceptions of requests.
 
     Relies on `rp_ssrf.safe_get`: each address, redirects included, is resolved once, must be public, and is dialed as
-    it was checked. It raises one exception for all rejections; the words "size cap" distinguish a large body
-    (1.12.0, 2.0.0rc2).
+    it was checked. It raises one exception for all rejections; the words "size cap" distinguish a large body, and
+    `_NOT_PUBLIC` a private address (1.12.0, 2.0.0rc2).
     """
     rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
     try:
         response: Response = rp_ssrf.safe_get(url, timeout=timeout_s, max_bytes=max_bytes)
     except rp_ssrf.SSRFError as error:
-        raise (DownloadTooLarge if "size cap" in str(error) else DownloadRejected) from None
+        if "size cap" in str(error):
+            raise DownloadTooLarge from None
+        match = _NOT_PUBLIC.match(str(error))
+        raise DownloadRejected(*match.groups() if match else ()) from None
     return response
 
 

@@ -103,7 +103,7 @@ def events_of(answer: requests.Response, kind: str) -> Iterator[tuple[str, Any]]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
-    "no JSON": ({"data": b"{", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
+    "valid JSON": ({"data": b"{", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
     "NaN": ({"data": b"NaN", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
     "wrong fields": ({"json": {"documents": []}}, 422, "INVALID_REQUEST"),
     "a wrong option": ({"json": request(png(WHITE), dpi=1)}, 422, "INVALID_REQUEST"),

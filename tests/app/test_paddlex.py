@@ -129,4 +129,4 @@ def test_more_pages_than_allowed_are_refused() -> None:
     """The limit of pages holds here as well."""
     told = StandIn(max_pages=1).post("/restructure-pages", pages=[{"prunedResult": {}}] * 2).json()
     assert "body.pages" in told["errorMsg"]
-    assert "1 pages" in told["errorMsg"]
+    assert "the limit is 1" in told["errorMsg"]

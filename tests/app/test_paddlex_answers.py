@@ -79,7 +79,7 @@ def test_a_table_over_pages_is_one_group() -> None:
     table = Block(label="table", content="<table></table>", bbox=(0, 0, 1, 1))
     rest = table.model_copy(update={"content": ""})
     text = Block(label="text", content="x", bbox=(0, 0, 1, 1))
-    continued = [PageWarning(code="TABLE_CONTINUED", message="its rows are with its first page")]
+    continued = [PageWarning(code="TABLE_CONTINUED", message="all its rows are on its first page")]
     pages = [page(1, blocks=[text, table]), page(2, blocks=[rest, text], warnings=continued), page(3, blocks=[table])]
     found = entries(StandIn(pages).post(restructurePages=True))
     numbers = [
@@ -131,9 +131,9 @@ def test_without_any_page_there_is_no_result() -> None:
     ("error", "status", "told"),
     [
         (Corrupt("the file is damaged"), 422, "Invalid input file"),
-        (Encrypted("the PDF wants a password"), 422, "Invalid input file"),
+        (Encrypted("the PDF needs a password"), 422, "Invalid input file"),
         (SourceTimedOut("the download took too long"), 422, "Invalid input file"),
-        (DeadlineExceeded("the job's time was up"), 503, "the job's time was up"),
+        (DeadlineExceeded("the job's time limit passed"), 503, "the job's time limit passed"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_paddlex_words(error: OcrWorkerError, status: int, told: str) -> None:
@@ -176,8 +176,12 @@ def test_who_brings_no_key_is_told_in_the_same_envelope() -> None:
     """401, as everything else, in PaddleX's form."""
 
     def refuse() -> None:
-        raise Unauthorized("bring a key")
+        raise Unauthorized("the API key is missing or wrong")
 
     answer = client_of(StandIn(), Depends(refuse)).post("/layout-parsing", json={"file": FILE})
-    assert (answer.status_code, answer.json()["errorCode"], answer.json()["errorMsg"]) == (401, 401, "bring a key")
+    assert (answer.status_code, answer.json()["errorCode"], answer.json()["errorMsg"]) == (
+        401,
+        401,
+        "the API key is missing or wrong",
+    )
     assert answer.headers["WWW-Authenticate"] == "Bearer"

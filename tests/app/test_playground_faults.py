@@ -21,8 +21,8 @@ def test_a_failed_page_says_why_and_can_be_read_again(tab: Any, script: Script) 
     send(tab)
     failed = tab.locator(".page:nth-child(2)")
     expect(failed.locator("h2")).to_have_text("Page 2 could not be read")
-    expect(failed).to_contain_text("the engine did not answer within 120 s")
-    expect(failed).to_contain_text("ENGINE_TIMED_OUT Another try may succeed.")
+    expect(failed).to_contain_text("the engine did not finish within 120 s")
+    expect(failed).to_contain_text("ENGINE_TIMED_OUT Trying again may help.")
     expect(tab.locator("#told")).to_have_text("2 pages read, 1 failed, in 1.5 s by scripted 1")
     expect(tab.locator(".page:nth-child(3) .notes")).to_have_text("is faint FAINT")
     script.events = [page_event(page(2), 1), summary([page(2)])]
@@ -38,18 +38,18 @@ def test_a_page_that_will_always_fail_offers_no_other_try(tab: Any, script: Scri
     error = ErrorInfo(code="DOCUMENT_PAGE_TOO_LARGE", message="the page is 400 m wide", retryable=False)
     script.events = played([page(1), failed_page(2, error)])
     send(tab)
-    expect(tab.locator(".failed")).to_contain_text("Another try would end the same way.")
+    expect(tab.locator(".failed")).to_contain_text("Trying again will not help.")
     expect(tab.locator(".failed button")).to_have_count(0)
 
 
 def test_a_bad_file_is_told_in_words(tab: Any, script: Script) -> None:
     """A file that is none: what is wrong, with its name and the code, and the next one can be dropped at once."""
-    told = "nothing was parsed; document-1: the bytes are neither a PDF nor an image"
+    told = "nothing was parsed; document-1: the file is neither a PDF nor an image"
     script.events = [("error", problem("DOCUMENT_UNSUPPORTED_TYPE", told, 415))]
     send(tab, {**PDF, "name": "notes.docx"})
     card = tab.locator("#problem")
-    expect(card).to_contain_text("This is not a kind of file that the worker reads")
-    expect(card).to_contain_text("notes.docx: the bytes are neither a PDF nor an image")
+    expect(card).to_contain_text("The file type is not supported")
+    expect(card).to_contain_text("notes.docx: the file is neither a PDF nor an image")
     expect(card).to_contain_text("DOCUMENT_UNSUPPORTED_TYPE")
     expect(card).to_be_focused()
     expect(tab.locator("#again")).to_be_hidden()
@@ -61,7 +61,9 @@ def test_a_bad_file_is_told_in_words(tab: Any, script: Script) -> None:
 
 def test_a_refused_request_is_told_in_words(tab: Any, script: Script) -> None:
     """problem+json of a job that never began: title, detail, code, and another try where that may help."""
-    script.problem = problem("QUEUE_FULL", "64 jobs wait already; come again in some seconds", 429, retryable=True)
+    script.problem = problem(
+        "QUEUE_FULL", "the queue is full with 64 jobs; try again in some seconds", 429, retryable=True
+    )
     send(tab)
     expect(tab.locator("#problem h2")).to_have_text("The worker is busy")
     expect(tab.locator("#problem")).to_contain_text("levels.pdf")
@@ -81,7 +83,7 @@ def test_the_key_is_asked_for_and_kept_in_the_tab(tab: Any, script: Script) -> N
     send(tab)
     expect(tab.locator("#key")).to_be_visible()
     tab.keyboard.press("Escape")
-    expect(tab.locator("#problem h2")).to_have_text("This worker wants an API key")
+    expect(tab.locator("#problem h2")).to_have_text("This worker needs an API key")
     tab.click("#again")
     for key in ("wrong", "right"):
         tab.fill("#key-value", key)
@@ -113,17 +115,17 @@ def test_a_dead_engine_and_a_worker_out_of_reach_are_told(tab: Any, script: Scri
     script.status = 503
     script.problem = problem("ENGINE_UNAVAILABLE", "the engine died", 503, retryable=True)
     send(tab)
-    expect(tab.locator("#problem h2")).to_have_text("The engine is not there")
-    expect(tab.locator("#engine")).to_have_text("the engine is gone")
+    expect(tab.locator("#problem h2")).to_have_text("The engine is not available")
+    expect(tab.locator("#engine")).to_have_text("the engine is not available")
     tab.context.set_offline(True)
     tab.click("#again")
     expect(tab.locator("#problem h2")).to_have_text("The worker cannot be reached")
-    expect(tab.locator("#engine")).to_have_text("the worker does not answer")
+    expect(tab.locator("#engine")).to_have_text("the worker does not respond")
     tab.context.set_offline(False)
     script.status, script.problem = 200, None
     script.events, script.breaks_off = script.events[:2], True
     tab.click("#again")
-    expect(tab.locator("#problem h2")).to_have_text("The connection broke off")
+    expect(tab.locator("#problem h2")).to_have_text("The connection was lost")
     expect(tab.locator(".page")).to_have_count(2)
 
 

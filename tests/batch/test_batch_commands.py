@@ -211,7 +211,7 @@ def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path
         books[1] = replace(plain(tmp_path / "new", 10, pages)[9], name="001.tif")
         (tmp_path / "in" / "001.tif").write_bytes(books[1].data)
         before = set(endpoint.jobs)
-        assert "1 files have changed" in run(endpoint, tmp_path / "in", out).end()[1]
+        assert "1 file changed since the last run" in run(endpoint, tmp_path / "in", out).end()[1]
         assert new_jobs(endpoint, before) == []
         code, told = run(endpoint, tmp_path / "in", out, "--refresh").end()
         assert code == 0, told

@@ -184,10 +184,10 @@ def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: 
     until(lambda: is_at_work(out, first), first)
     assert_unusable(run(endpoint, tmp_path / "in", out).end(), f"process {first.process.pid}:")
     assert_unusable(batch(endpoint.base_url, "retry", out), f"process {first.process.pid}:")
-    assert "a run is at work here" in batch(endpoint.base_url, "status", out)[1]
+    assert "in progress" in batch(endpoint.base_url, "status", out)[1]
     gate.touch()
     assert first.end()[0] == 0
-    assert "no run is at work here" in batch(endpoint.base_url, "status", out)[1]
+    assert "not running" in batch(endpoint.base_url, "status", out)[1]
 
 
 def test_wrong_usage_is_told(tmp_path: Path) -> None:
@@ -197,15 +197,15 @@ def test_wrong_usage_is_told(tmp_path: Path) -> None:
     out = tmp_path / "out"
     given = ["run", tmp_path / "in.tif", "--out", out]
     wrong = [
-        (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "there is no such file"),
+        (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "no such file"),
         (["run", tmp_path / "bad.jsonl", "--out", out, "--endpoint", "x"], "line 2"),
         ([*given], "--endpoint ID, or --local"),
         ([*given, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
         ([*given, "--endpoint", "x", "--options", "[]"], "--options"),
         (["run", "--out", out, "--endpoint", "x"], "nothing to read"),
-        (["status", tmp_path / "nowhere"], "holds no batch"),
+        (["status", tmp_path / "nowhere"], "there is no batch in"),
     ]
     for arguments, word in wrong:
         code, told = batch("http://127.0.0.1:9/v2", *arguments)
-        assert (code, word in told) == (1 if word == "holds no batch" else 2, True), told
+        assert (code, word in told) == (1 if word == "there is no batch in" else 2, True), told
     assert not (tmp_path / "nowhere").exists()

@@ -12,8 +12,9 @@ from ocr_worker.batch.collecting import Collector, assemble, outcome_of, results
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import BatchDocument, JobStatus, JobTimes, PlannedJob, Slice, SliceRow, Stamp, State
+from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice, SliceRow, Stamp
 from ocr_worker.batch.planning import jobs_of_later_pages
+from ocr_worker.client.service import JobStatus, JobTimes, State
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
 from support.responses import response
 
@@ -199,4 +200,4 @@ def test_what_an_answer_had_to_leave_out_is_a_warning_of_each_document(
     )
     assert ledger.summary().warnings == {"DEGRADED": 2}
     entry = json.loads((tmp_path / "out" / "b.pdf" / "document.json").read_text())
-    assert entry["warnings"][0]["message"].startswith("left out so that the answer fits: figures, blocks;")
+    assert entry["warnings"][0]["message"].startswith("the response was too large and lacks figures, blocks;")

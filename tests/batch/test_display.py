@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from ocr_worker.batch.display import Display, Pace
-from ocr_worker.batch.model import BatchSummary, State
+from ocr_worker.batch.model import BatchSummary
+from ocr_worker.client.service import State
 
 
 class Clock:
@@ -185,7 +186,7 @@ def test_an_error_leaves_the_terminal_as_it_was() -> None:
         interrupted()
     told = file.getvalue()
     assert told.count("\x1b[?25l") == told.count("\x1b[?25h") == 1
-    assert "pages       1,000 expected = 7 parsed + 0 failed + 993 to come" in told
+    assert "pages       1,000 expected = 7 parsed + 0 failed + 993 waiting" in told
     display.close()
     assert file.getvalue() == told
 

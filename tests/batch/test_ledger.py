@@ -9,7 +9,8 @@ import pytest
 
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import JobTimes, PlannedJob, Slice, Stamp, State
+from ocr_worker.batch.model import PlannedJob, Slice, Stamp
+from ocr_worker.client.service import JobTimes, State
 from ocr_worker.errors import BatchUnusable, Corrupt
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ocr_worker.batch.local import LocalPipeline
-from ocr_worker.batch.model import ENDED_STATES, JobStatus, Service, State
+from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, State
 from ocr_worker.errors import EngineUnavailable, JobExpired, SettingsInvalid, WeightsMissing
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ParseResponse

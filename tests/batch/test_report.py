@@ -71,8 +71,8 @@ def test_the_page_proves_its_coverage() -> None:
     page = page_of([document(), partial(), failed()], **given)
     assert "5 of 7 pages parsed" in page.text
     assert "7 pages expected = 5 parsed + 2 failed" in page.text
-    assert "The books balance" in page.text
-    assert "The length of 1 document is not known; their pages are not in this account." in page.text
+    assert "Every expected page was" in page.text
+    assert "The number of pages of 1 document is not known; these pages are not included." in page.text
     assert "1 succeeded 33.3 % 1 partial 33.3 % 1 failed 33.3 %" in page.text
     assert "Cost $1.50 $300.00 per 1,000 pages" in page.text
     assert "Jobs 4 3 collected, 1 timed out Jobs sent again 4" in page.text
@@ -85,7 +85,7 @@ def test_a_summary_that_its_documents_contradict_does_not_balance() -> None:
     summary = summary_of(documents, pages_expected=5, pages_parsed=5)
     assert coverage_of(summary).state == "balanced"
     assert report_json(summary, documents)["books"]["state"] == "wrong"
-    assert "counted one by one there are 2 documents with 4 pages expected" in report_html(summary, documents)
+    assert "the documents add up to 2 documents with 4 pages expected" in report_html(summary, documents)
 
 
 def test_a_batch_whose_files_could_not_be_opened_is_no_success() -> None:
@@ -113,8 +113,8 @@ def test_each_error_comes_with_what_to_do() -> None:
     text = page_of(documents).text
     for error in ours:
         assert f"{error.code} {' '.join((error.__doc__ or '').split())} " in text.replace("_ ", "_")
-    assert "Mend the cause, then try again." in text
-    assert "Try again: it may pass." in text
+    assert "Fix the cause, then retry." in text
+    assert "Retry; the error may be temporary." in text
 
 
 def test_codes_are_counted_in_documents_and_pages() -> None:
@@ -122,8 +122,8 @@ def test_codes_are_counted_in_documents_and_pages() -> None:
     both = partial("b.pdf", message="no table", warnings={"REPETITION": 1, "NEW_ONE": 3})
     text = page_of([partial(message="no page"), both]).text.replace("_ ", "_")
     assert "PAGE_FAILED The engine failed on this page, or returned something that is not a valid page." in text
-    assert "For example: no table Mend the cause, then try again. 2 4" in text
-    assert "NEW_ONE This client does not know the code; the pages were read all the same. 1 3" in text
+    assert "For example: no table Fix the cause, then retry. 2 4" in text
+    assert "NEW_ONE This client does not know the code. The pages were parsed nevertheless. 1 3" in text
 
 
 # --------------------------------------------------------------------------- what comes from outside

@@ -7,7 +7,7 @@ from pathlib import Path
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.model import PlannedJob, Slice
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.client.remote import RemoteEndpoint
 from support.faulty_endpoint import TAKEN, Answer, Server, play
 from support.responses import response
 

@@ -14,11 +14,11 @@ from support.summaries import document, failed, partial, summary_of
 @pytest.mark.parametrize(
     ("given", "state", "told"),
     [
-        ({}, "balanced", "every page expected was either parsed or failed"),
+        ({}, "balanced", "Every expected page was either parsed or failed"),
         ({"pages_expected": 10}, "wrong", "3 pages were neither parsed nor failed"),
         ({"pages_expected": 6}, "wrong", "1 page more than expected"),
         ({"pages_expected": 10, "documents": {"waiting": 1, "partial": 1}}, "open", "1 document and 3 pages are"),
-        ({"pages_expected": 8, "documents": {"cancelled": 2}}, "stopped", "1 page of 2 documents was not read"),
+        ({"pages_expected": 8, "documents": {"cancelled": 2}}, "stopped", "1 page of 2 documents was not parsed"),
     ],
 )
 def test_the_books_say_what_is_missing(given: Mapping[str, Any], state: str, told: str) -> None:
@@ -31,19 +31,19 @@ def test_the_status_has_the_same_numbers() -> None:
     """Aligned lines, one fact each, codes with the most first."""
     documents = [document(warnings={"TRUNCATED": 1}), partial(), failed(), failed("c.pdf", "SOURCE_REJECTED")]
     assert status_lines(summary_of(documents, cost=0.021, resubmitted=1, pages_from_checkpoint=3)) == [
-        "batch       The books balance: every page expected was either parsed or failed.",
+        "batch       Every expected page was either parsed or failed.",
         "documents   4 = 1 succeeded + 1 partial + 2 failed",
         "pages       7 expected = 5 parsed + 2 failed",
-        "            3 of the parsed were taken from checkpoints",
-        "            not counted: those of 2 documents of unknown length",
+        "            3 of the parsed pages are from checkpoints",
+        "            not included: pages of 2 documents of unknown length",
         "jobs        3 collected, 1 timed out, 1 sent again",
-        "time        1 min at work, 0.083 pages/s, 2 min of execution, 30 s in the queue",
+        "time        1 min working time, 0.083 pages/s, 2 min on the workers, 30 s in the queue",
         "cost        $0.0210, $4.20 per 1,000 pages",
         "errors      2 PAGE_FAILED",
         "            1 DOCUMENT_CORRUPT",
         "            1 SOURCE_REJECTED",
         "warnings    1 TRUNCATED",
-        "service     endpoint abc, read by paddleocr-vl v1.6 (native)",
+        "service     endpoint abc, engine paddleocr-vl v1.6 (native)",
     ]
 
 

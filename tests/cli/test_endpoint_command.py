@@ -48,7 +48,7 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130
         assert in_group(worker) == []
-        assert "worker-1: ended with 0" in told.read_text()
+        assert "worker-1: exited with code 0" in told.read_text()
         assert "worker-1 | " in (tmp_path / "stderr").read_text()
         assert "Traceback" not in (tmp_path / "stderr").read_text()
     finally:

@@ -280,7 +280,7 @@ def test_a_worker_that_asks_for_it_is_replaced(
     old = done["workerId"]
     assert endpoint.wait_until(lambda: len(endpoint.workers) == 2 and old not in endpoint.workers, PATIENCE_S)
     assert eventually(lambda: in_group(pids[old]) == [])
-    assert [event for worker, event in events if worker == old][-2:] == ["asks to be replaced", "ended with 0"]
+    assert [event for worker, event in events if worker == old][-2:] == ["asks to be replaced", "exited with code 0"]
     ready(endpoint)
     assert client.post("runsync", {"input": request(png(WHITE))}).json()["status"] == "COMPLETED"
 

@@ -191,7 +191,7 @@ def test_a_job_that_loses_its_worker_again_and_again_fails(queue: JobQueue) -> N
     for worker in ("one", "two", "three"):
         assert queue.take(worker) == [job]
         queue.requeue_jobs_of(worker)
-    assert (job.status, job.retries, job.error) == (Status.FAILED, 2, "the job lost its worker 3 times")
+    assert (job.status, job.retries, job.error) == (Status.FAILED, 2, "the job's worker was lost 3 times")
 
 
 def test_counts_are_those_of_health(queue: JobQueue, clock: Clock) -> None:

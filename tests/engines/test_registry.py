@@ -28,12 +28,12 @@ def test_our_engines_have_their_names(name: str) -> None:
     [
         (
             "tesseract",
-            "is unknown; choose one of: embedded, paddleocr-vl, or name an EngineSpec of your own",
+            "is unknown; choose one of: embedded, paddleocr-vl, or the module:attribute of your own EngineSpec",
         ),
         ("no_such_module:SPEC", "cannot be imported: No module named 'no_such_module'"),
         ("support.doubles:no_such_spec", "cannot be imported: module 'support.doubles' has no attribute"),
-        ("support.doubles:Double", "is an object of type type, not an EngineSpec; name an `ocr_worker.engines.base"),
-        ("support.doubles:read", "is an object of type function, not an EngineSpec"),
+        ("support.doubles:Double", "is of type type, not an EngineSpec; name an `ocr_worker.engines.base"),
+        ("support.doubles:read", "is of type function, not an EngineSpec"),
         (f"{__name__}:impostor", "the name 'embedded' belongs to another engine"),
     ],
 )

@@ -59,7 +59,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     (
         "a value, two ids and an option at once",
         {"documents": [{"url": URL, "id": "a"}, {"url": URL, "id": "a"}], "options": {"dpi": 10}},
-        ["is already the id of", "input.options.dpi"],
+        ["is also the id of", "input.options.dpi"],
     ),
 ]
 

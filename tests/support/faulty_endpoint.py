@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.client.remote import RemoteEndpoint
 from support.waiting import PATIENCE_S
 
 LIMITS = {"execution_timeout_s": 600.0, "ttl_s": 3600.0}

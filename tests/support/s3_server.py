@@ -43,7 +43,13 @@ _SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request r
 
 
 class S3Server:
-    """A context manager: a bucket in a server process, a user with all rights, and one who may only read and list."""
+    """A context manager: a bucket in a server process, a user with all rights, and one who may only read and list.
+
+    policy: rights of a third user, `restricted`.
+    """
+
+    def __init__(self, policy: Any = None) -> None:
+        self._policy = policy
 
     def __enter__(self) -> Self:
         env = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE_KEYS), "PYTHONPATH": str(TESTS)}
@@ -67,6 +73,14 @@ class S3Server:
     def reader(self, endpoint: str | None = None) -> dict[str, str]:
         """The same for a user who may read and list, but not write."""
         return self.settings(endpoint, **self._reader)
+
+    def restricted(self) -> dict[str, str]:
+        """Return the keys of the user with the rights of `policy`, as a worker's environment names them."""
+        return self._restricted
+
+    def client(self) -> Any:
+        """Return a boto3 client of the user with all rights."""
+        return self._client
 
     def keys(self, prefix: str = "") -> list[str]:
         """Of the objects in the bucket, from every page of the listing."""
@@ -95,24 +109,29 @@ class S3Server:
 
     def _set_up(self) -> None:
         """The users come first: from the last line on the server refuses whoever it does not know."""
-        self._writer = self._user("writer", "s3:*")
-        self._reader = self._user("reader", "s3:GetObject", "s3:ListBucket")
+        self._writer = self._user("writer", _allow("s3:*"))
+        self._reader = self._user("reader", _allow("s3:GetObject", "s3:ListBucket"))
+        self._restricted = self._user("restricted", self._policy) if self._policy else {}
         self._client = self._client_of("s3", *self._writer.values())
         self._client.create_bucket(Bucket=BUCKET)
         requests.post(f"{self.url}/moto-api/reset-auth", data="0", timeout=PATIENCE_S).raise_for_status()
 
-    def _user(self, name: str, *actions: str) -> dict[str, str]:
-        """A new user's key. The rights hold for any bucket, so that a missing one is told as missing."""
+    def _user(self, name: str, policy: Any) -> dict[str, str]:
+        """Create a user with these rights. Return its keys."""
         iam = self._client_of("iam", "nobody", "nothing")
-        allowed = {"Effect": "Allow", "Action": actions, "Resource": "arn:aws:s3:::*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.create_user(UserName=name)
-        iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=policy)
+        iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=json.dumps(policy))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return {"BUCKET_ACCESS_KEY_ID": key["AccessKeyId"], "BUCKET_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
     def _client_of(self, service: str, key_id: str, secret: str) -> Any:
         return boto3.session.Session(key_id, secret, region_name="us-east-1").client(service, endpoint_url=self.url)
+
+
+def _allow(*actions: str) -> dict[str, Any]:
+    """Return a policy that allows the actions in any bucket, so that a missing bucket is reported as missing."""
+    allowed = {"Effect": "Allow", "Action": actions, "Resource": "arn:aws:s3:::*"}
+    return {"Version": "2012-10-17", "Statement": [allowed]}
 
 
 class FaultyProxy(ThreadingHTTPServer):

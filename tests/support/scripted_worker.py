@@ -40,7 +40,7 @@ BLOCKS = (
     Block(label="figure_title", content="Figure 1. The basin.", bbox=(60, 770, 400, 790)),
     Block(label="number", content="1", bbox=(300, 840, 320, 860)),
 )
-FAILED = ErrorInfo(code="ENGINE_TIMED_OUT", message="the engine did not answer within 120 s", retryable=True)
+FAILED = ErrorInfo(code="ENGINE_TIMED_OUT", message="the engine did not finish within 120 s", retryable=True)
 
 Event = tuple[str, dict[str, Any]]
 
@@ -134,7 +134,7 @@ def app_of(script: Script) -> FastAPI:
         told = {"sources": names, "pages": form.get("pages"), "options": json.loads(str(form["options"]))}
         script.asked.append({**told, "render": request.query_params.get("render")})
         if script.key and request.headers.get("authorization") != f"Bearer {script.key}":
-            wanted = "bring a key: `Authorization: Bearer KEY`"
+            wanted = "the API key is missing or wrong; send it as `Authorization: Bearer KEY`"
             return JSONResponse(problem("UNAUTHORIZED", wanted, 401), 401, media_type="application/problem+json")
         if script.problem:
             return JSONResponse(script.problem, script.problem["status"], media_type="application/problem+json")

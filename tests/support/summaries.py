@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ocr_worker.batch.model import BatchSummary, DocumentSummary, State
+from ocr_worker.batch.model import BatchSummary, DocumentSummary
+from ocr_worker.client.service import State
 
 
 def document(name: str = "a.pdf", status: str = "succeeded", **given: Any) -> DocumentSummary:

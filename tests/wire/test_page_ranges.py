@@ -21,7 +21,7 @@ def test_ranges_select_pages_once_in_order(text: str, pages: list[int]) -> None:
 @pytest.mark.parametrize("text", ["", "0", "3-1", "a", "1,,2", "-3", "1-2-3"])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     """What is no range raises ValueError and shows how one looks."""
-    with pytest.raises(ValueError, match=r"as in|like"):
+    with pytest.raises(ValueError, match="like"):
         parse_page_ranges(text)
 
 

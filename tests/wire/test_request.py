@@ -62,22 +62,25 @@ def test_every_short_form_is_tried_above() -> None:
 @pytest.mark.parametrize(
     ("job_input", "told"),
     [
-        (None, "input: should be an object that holds documents, not null"),
-        ({}, "input: holds no document; for example"),
-        ({"url": URL, "image": URL}, "input: has image, url: give exactly one"),
+        (None, "input: should be an object with documents, not null"),
+        ({}, "input: has no document; for example"),
+        ({"url": URL, "image": URL}, "input: has image, url; send exactly one"),
         ({"documents": URL}, "input.documents: should be a list, not a string"),
         ({"documents": [5]}, "input.documents[0]: should be a string or an object, not a number"),
-        ({"documents": [{}]}, "input.documents[0]: a document has exactly one of `url` and `base64`"),
-        ({"documents": [{"url": URL, "base64": "aa"}]}, "input.documents[0]: a document has exactly one of"),
+        ({"documents": [{}]}, "input.documents[0]: a document needs exactly one of `url` and `base64`"),
+        ({"documents": [{"url": URL, "base64": "aa"}]}, "input.documents[0]: a document needs exactly one of"),
         ({"documents": [{"url": URL, "pags": "1"}]}, "input.documents[0].pags: is unknown; did you mean 'pages'?"),
-        ({"images": [{"url": URL, "pages": "0"}]}, 'input.images[0].pages: pages count from 1, as in "1-3,8"'),
+        (
+            {"images": [{"url": URL, "pages": "0"}]},
+            'input.images[0].pages: page numbers start at 1; write them like "1-3,8"',
+        ),
         ({"documents": [{"url": URL, "pages": 3}]}, "input.documents[0].pages: should be a valid string"),
         (
             {"documents": [{"url": URL, "id": "a"}, {"url": URL, "id": "a"}]},
-            "input.documents[1].id: is already the id of input.documents[0]",
+            "input.documents[1].id: is also the id of input.documents[0]",
         ),
-        ({"documents": [URL] * 65}, "input.documents: should hold 1 to 64 documents, not 65"),
-        ({"documents": []}, "input.documents: should hold 1 to 64 documents, not 0"),
+        ({"documents": [URL] * 65}, "input.documents: should have 1 to 64 documents, not 65"),
+        ({"documents": []}, "input.documents: should have 1 to 64 documents, not 0"),
         ({"documents": [URL], "optons": {}}, "input.optons: is unknown; did you mean 'options'?"),
         ({"documents": [URL], "options": 1}, "input.options: should be an object, not a number"),
         (
@@ -102,7 +105,7 @@ def test_a_fault_is_told_with_its_path(job_input: Any, told: str) -> None:
 def test_all_faults_are_told_at_once() -> None:
     """Three faults in different places come in one message."""
     message = faults({"documents": [{"url": URL, "pages": "x"}, 7], "options": {"fromats": []}})
-    assert message.startswith("3 faults:")
+    assert message.startswith("3 problems:")
     for path in ("input.documents[0].pages", "input.documents[1]", "input.options.fromats"):
         assert path in message
 

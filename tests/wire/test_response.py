@@ -45,7 +45,7 @@ def test_figures_go_first_then_blocks(limit: int, degraded: list[str]) -> None:
 
 def test_markdown_that_does_not_fit_is_an_error_with_size_limit_and_remedy() -> None:
     """RESPONSE_TOO_LARGE names how large the answer is, what the limit is, and what to do."""
-    with pytest.raises(ResponseTooLarge, match=r"has [\d,]+ bytes .* limit is 2,500: give the worker a bucket"):
+    with pytest.raises(ResponseTooLarge, match=r"has [\d,]+ bytes .* limit is 2,500; configure a bucket"):
         response.success(answer_of(), 2_500)
 
 

@@ -2,8 +2,8 @@
 
 It runs the same pipeline as the handler of a queue-based endpoint, and decides nothing about parsing. `body` reads a
 request, `worker` runs it on the pipeline, and the other modules write the response: `parse` as JSON, Markdown or a
-stream of pages; `paddlex` in the form of PaddleX's own server; `problems` for errors. `health` reports the state, and
-`playground` is the page to try the worker.
+stream of pages; `paddlex` in the form of PaddleX's own server; `problems` for errors. `health` reports the state,
+`playground` is the page to try the worker, and `api_docs` the reference of the API.
 
 body ─▶ worker ─▶ parse: JSON, Markdown, pages as they are parsed
                ├▶ paddlex: the API of PaddleX's own server
@@ -13,18 +13,22 @@ body ─▶ worker ─▶ parse: JSON, Markdown, pages as they are parsed
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
 
 from ocr_worker import __version__, extras
 from ocr_worker.errors import Unauthorized
 from ocr_worker.settings import MEGABYTE, Settings
 
 with extras.needed_by("the HTTP app", "http"):
-    from fastapi import Depends, FastAPI, Request
+    from fastapi import Depends, FastAPI
+    from fastapi.security import HTTPBearer
     from starlette.middleware.cors import CORSMiddleware
+    from starlette.requests import HTTPConnection
 
-    from ocr_worker.app import health, paddlex, parse, playground, problems
+    from ocr_worker.app import api_docs, health, paddlex, parse, playground, problems
     from ocr_worker.app.body import BodyLimit
     from ocr_worker.app.worker import AppWorker
 
@@ -45,14 +49,16 @@ def create_app(settings: Settings, worker: AppWorker | None = None) -> FastAPI:
         yield
         app_worker.close()
 
-    app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan)
+    # FastAPI's own pages of documentation load scripts from another host; `api_docs` replaces them.
+    app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
-    key_checks = [Depends(_KeyCheck(settings))]
+    key_checks = [Depends(_KeyCheck(settings.api_keys))] if settings.api_keys else []
     app.include_router(health.ping_router(app_worker))
     app.include_router(health.router(app_worker))
     app.include_router(parse.router(app_worker), dependencies=key_checks)
     app.include_router(paddlex.router(app_worker), dependencies=key_checks)
     app.include_router(playground.router())
+    app.include_router(api_docs.router())
     max_body_bytes = int(settings.max_source_mb * MEGABYTE * _BASE64_FACTOR)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes)
     if settings.cors_origins:
@@ -62,15 +68,15 @@ def create_app(settings: Settings, worker: AppWorker | None = None) -> FastAPI:
     return app
 
 
-class _KeyCheck:
-    """A dependency of routes: checks the bearer token against the API keys. Without keys, it accepts every request."""
+class _KeyCheck(HTTPBearer):
+    """A dependency of routes that checks the bearer token against the API keys. OpenAPI shows it at these routes."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._keys = [key.get_secret_value().encode() for key in settings.api_keys]
+    def __init__(self, api_keys: Sequence[SecretStr]) -> None:
+        super().__init__(scheme_name="ApiKey", description="One of the worker's `OCR_API_KEYS`.", auto_error=False)
+        self._keys = [key.get_secret_value().encode() for key in api_keys]
 
-    def __call__(self, request: Request) -> None:
+    async def __call__(self, request: HTTPConnection) -> None:
         """Check the request's key. Raises Unauthorized when it is missing or wrong."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        key_bytes = key.strip().encode() if scheme.lower() == "bearer" else b""
-        if self._keys and not any(hmac.compare_digest(key_bytes, accepted_key) for accepted_key in self._keys):
-            raise Unauthorized("bring a key: `Authorization: Bearer KEY`")
+        token = await super().__call__(request)
+        if not token or not any(hmac.compare_digest(token.credentials.encode(), key) for key in self._keys):
+            raise Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")

@@ -69,7 +69,9 @@ class BodyLimit:
 
     def size_error(self) -> SourceTooLarge:
         """Return the error for a body that is larger than the limit."""
-        return SourceTooLarge(f"the body has more than {self.max_bytes:,} bytes, the limit: split it, or give a URL")
+        return SourceTooLarge(
+            f"the body is larger than the limit of {self.max_bytes:,} bytes; split the document, or send a URL"
+        )
 
 
 class _BodyReader:
@@ -95,7 +97,7 @@ class _BodyReader:
             async with asyncio.timeout(self._deadline - time.monotonic()):
                 message = await self._receive()
         except TimeoutError:
-            raise self._stop(SourceTimedOut("the body comes too slowly: send it again, or give a URL")) from None
+            raise self._stop(SourceTimedOut("the body arrives too slowly; send it again, or send a URL")) from None
         chunk_bytes = len(message.get("body", b""))
         self.bytes_read += chunk_bytes
         self._limit.bytes_held += chunk_bytes
@@ -104,7 +106,7 @@ class _BodyReader:
         if self.bytes_read > self._limit.max_bytes:
             raise self._stop(self._limit.size_error())
         if self.bytes_read > self._limit.max_total_bytes - self._limit.bytes_held:
-            raise self._stop(QueueFull("the documents that wait fill the worker's memory; come again in some seconds"))
+            raise self._stop(QueueFull("the memory for waiting requests is full; try again in some seconds"))
         return message
 
     async def send(self, message: Message) -> None:
@@ -138,7 +140,8 @@ async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
         return await _read_form(request, spec)
     if content_type != JSON_TYPE:
         raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON_TYPE} or {FORM_TYPE}, not {content_type or 'nothing'}"
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"the Content-Type is {content_type or 'missing'}; send {JSON_TYPE} or {FORM_TYPE}",
         )
     body = await request.body()
     # On a thread: checking a large body with a hundred thousand errors must not delay other requests.
@@ -159,7 +162,8 @@ async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     unknown_fields = sorted(set(form) - set(FORM_FIELDS))
     if unknown_fields:
         raise HttpError(
-            HTTPStatus.BAD_REQUEST, f"unknown fields {', '.join(unknown_fields)}; known are {', '.join(FORM_FIELDS)}"
+            HTTPStatus.BAD_REQUEST,
+            f"unknown form fields: {', '.join(unknown_fields)}; allowed: {', '.join(FORM_FIELDS)}",
         )
     return await run_in_threadpool(_add_uploads, form, spec)
 
@@ -168,7 +172,7 @@ def _add_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
     """Return the request that the form's fields describe; its first documents are the uploaded files."""
     files, urls = form.getlist("file"), form.getlist("url")
     if any(not isinstance(file, UploadFile) for file in files) or any(isinstance(url, UploadFile) for url in urls):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "`file` is a file, `url` a text")
+        raise HttpError(HTTPStatus.BAD_REQUEST, "`file` must be an uploaded file, and `url` a text field")
     common_members = {name: form[name] for name in ("pages", "password") if form.get(name)}
     documents: list[dict[str, Any]] = [{"base64": "upload", **common_members} for _ in files]
     documents += [{"url": url, **common_members} for url in urls]
@@ -189,7 +193,7 @@ def load_json(text: Any, name: str) -> Any:
     try:
         return json.loads(text, parse_constant=_reject_constant)
     except (ValueError, TypeError, RecursionError):
-        raise HttpError(HTTPStatus.BAD_REQUEST, f"{name} is no JSON") from None
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"{name} is not valid JSON") from None
 
 
 def _reject_constant(constant: str) -> None:

@@ -59,7 +59,7 @@ def ping_router(worker: AppWorker) -> APIRouter:
         "/ping",
         status_code=200,
         response_class=Response,
-        responses={204: {"description": "the engine is loading"}, 503: {"description": "no engine lives"}},
+        responses={204: {"description": "The engine is loading."}, 503: {"description": "No engine is alive."}},
     )
     async def ping() -> Response:
         """Return 200 while at least one engine is alive that has parsed its warm-up page."""
@@ -71,9 +71,9 @@ def ping_router(worker: AppWorker) -> APIRouter:
 def router(worker: AppWorker) -> APIRouter:
     """Return the router of `/health` and `/metrics`; adds the worker's gauges to its metrics."""
     router = APIRouter(tags=["health"])
-    worker.metrics.gauge("ocr_jobs_waiting", "Jobs taken and not answered", lambda: worker.jobs)
-    worker.metrics.gauge("ocr_pages_waiting", "Pages that wait for an engine", lambda: worker.pages_waiting)
-    worker.metrics.gauge("ocr_replicas_alive", "Engines that live", lambda: worker.replicas[0])
+    worker.metrics.gauge("ocr_jobs_waiting", "Jobs accepted and not finished", lambda: worker.jobs)
+    worker.metrics.gauge("ocr_pages_waiting", "Pages waiting for an engine", lambda: worker.pages_waiting)
+    worker.metrics.gauge("ocr_replicas_alive", "Engine replicas alive", lambda: worker.replicas[0])
 
     @router.get("/health")
     async def health() -> HealthReport:

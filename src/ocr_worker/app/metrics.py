@@ -35,9 +35,13 @@ class Metrics:
             "ocr_errors", "Errors of pages, documents and jobs by code", ["code"], registry=self.registry
         )
         self._stages = Histogram(
-            "ocr_stage_seconds", "Seconds of a job by stage", ["stage"], buckets=_BUCKETS_S, registry=self.registry
+            "ocr_stage_seconds", "Seconds per job by stage", ["stage"], buckets=_BUCKETS_S, registry=self.registry
         )
-        self.gauge("ocr_resident_memory_bytes", "Of the process and its children", resident_bytes)
+        self.gauge(
+            "ocr_resident_memory_bytes",
+            "Resident memory of the process and its child processes in bytes",
+            resident_bytes,
+        )
 
     def gauge(self, name: str, description: str, read_value: Callable[[], float]) -> None:
         """Add a gauge; each scrape calls `read_value`."""

@@ -24,9 +24,13 @@ _FORM = {
     "properties": {
         "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
         "url": {"type": "array", "items": {"type": "string", "format": "uri"}},
-        "pages": {"type": "string", "description": "of every document", "examples": ["1-3,8"]},
-        "password": {"type": "string", "description": "opens encrypted PDFs"},
-        "options": {"type": "string", "description": "JSON of the options", "examples": ['{"figures": "inline"}']},
+        "pages": {
+            "type": "string",
+            "description": "Pages to parse of every document, counted from 1. Default: all.",
+            "examples": ["1-3,8"],
+        },
+        "password": {"type": "string", "description": "Password of encrypted PDFs."},
+        "options": {"type": "string", "description": "The options as JSON.", "examples": ['{"figures": "inline"}']},
         "idempotency_key": {"type": "string"},
     },
 }
@@ -61,7 +65,7 @@ def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
     return {
         "openapi_extra": {"requestBody": body},
         "responses": {
-            200: {"description": "The answer, in the form of `Accept`", "content": media_types},
+            200: {"description": "The response, in the format that `Accept` requests.", "content": media_types},
             **problem_responses(),
         },
     }

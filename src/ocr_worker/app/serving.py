@@ -5,8 +5,12 @@ Refuses to listen on an address that others can reach without API keys. The rout
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -22,24 +26,35 @@ with extras.needed_by("the HTTP app", "http"):
     import uvicorn
 
 
-def serve(settings: Settings, host: str, *, is_open: bool, port: int | None = None) -> None:
+def serve(
+    settings: Settings,
+    host: str,
+    *,
+    is_open: bool,
+    port: int | None = None,
+    on_listening: Callable[[str], None] = lambda url: None,
+    on_ready: Callable[[float], None] = lambda seconds: None,
+) -> None:
     """Serve the app until a signal stops it, then finish the running jobs within `settings.grace_s`.
 
     host: address to listen on. is_open: allow an address that others can reach without a key. port: default
-    `settings.port`. Raises SettingsInvalid for such an address without API keys, unless `is_open`.
+    `settings.port`; 0 chooses a free one. on_listening: called with the app's URL, before the engine loads. on_ready:
+    called when the engine is ready, with the seconds that it took.
+
+    Raises SettingsInvalid when the port cannot be used, or for such an address without API keys, unless `is_open`.
     """
     if not settings.api_keys and not is_open and not is_loopback(host):
         raise SettingsInvalid(
-            f"anybody who reaches {host} could use this worker: set OCR_API_KEYS, or say --open where keys are checked"
-            " elsewhere"
+            f"without API keys, anyone who reaches {host} could use this worker; set OCR_API_KEYS, or use --open if"
+            " keys are checked elsewhere"
         )
-    worker = AppWorker(settings)
+    worker = AppWorker(settings, on_ready)
+    listener = _listen(host, settings.port if port is None else port, "--port or PORT")
     if settings.health_port and settings.health_port != settings.port:
-        _serve_health(worker, host, settings.health_port)
-    uvicorn.run(
+        _serve_health(worker, _listen(host, settings.health_port, "PORT_HEALTH"))
+    on_listening(_url(host, listener.getsockname()[1]))
+    config = uvicorn.Config(
         create_app(settings, worker),
-        host=host,
-        port=settings.port if port is None else port,
         log_level="warning",
         access_log=False,  # a URL's query may hold a secret
         timeout_graceful_shutdown=int(settings.grace_s),
@@ -47,15 +62,37 @@ def serve(settings: Settings, host: str, *, is_open: bool, port: int | None = No
         http="h11",  # it limits the size of request headers; httptools does not
         h11_max_incomplete_event_size=64 * 1024,
     )
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has stopped in order
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-def _serve_health(worker: AppWorker, host: str, port: int) -> None:
+def _listen(host: str, port: int, names: str) -> socket.socket:
+    """Return a socket that listens on the address. names: of the settings to change, for the message.
+
+    Raises SettingsInvalid when the port is in use, or the address is not one of this machine.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} on {host} is in use: stop the other program, or choose another port with {names}"
+        else:
+            message = f"cannot listen on {host}, port {port} ({error.strerror}): choose another with --host, {names}"
+        raise SettingsInvalid(message) from None
+
+
+def _url(host: str, port: int) -> str:
+    """Return the URL under which a browser on this machine reaches the app."""
+    reachable_host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"http://[{reachable_host}]:{port}" if ":" in reachable_host else f"http://{reachable_host}:{port}"
+
+
+def _serve_health(worker: AppWorker, listener: socket.socket) -> None:
     """Serve `/ping` on a port of its own, on a daemon thread."""
     app = FastAPI(openapi_url=None)
     app.include_router(ping_router(worker))
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, http="h11")
-    server = uvicorn.Server(config)
-    threading.Thread(target=server.run, name="health", daemon=True).start()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, http="h11"))
+    threading.Thread(target=server.run, args=([listener],), name="health", daemon=True).start()
 
 
 def is_loopback(host: str) -> bool:

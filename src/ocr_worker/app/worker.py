@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Literal
 
 from ocr_worker import threads
@@ -32,12 +33,14 @@ class AppWorker:
 
     `start` loads the engine on a thread of its own. The state can be read before, during and after loading.
 
+    on_ready: called on that thread when the engine is ready, with the seconds since construction.
     started_at: monotonic time of construction, in seconds. jobs: accepted and not finished. last_error: code of the
     last error.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_ready: Callable[[float], None] = lambda seconds: None) -> None:
         self.settings = settings
+        self._on_ready = on_ready
         self.metrics = Metrics()
         self.started_at = time.monotonic()
         self.jobs = 0
@@ -58,9 +61,12 @@ class AppWorker:
             pipeline.start()
             with self._lock:
                 is_closed, self._pipeline = self._is_closed, pipeline
+            seconds = time.monotonic() - self.started_at
+            event(log, "ready", seconds=seconds)
             if is_closed:
                 pipeline.close()
-            event(log, "ready", seconds=time.monotonic() - self.started_at)
+            else:
+                self._on_ready(seconds)
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the engine cannot start")
@@ -107,7 +113,7 @@ class AppWorker:
         if self._load_error:
             raise self._load_error
         if self._pipeline is None:
-            raise EngineUnavailable("the engine is still loading; come again in a moment")
+            raise EngineUnavailable("the engine is still loading; try again in some seconds")
         return self._pipeline
 
     # ----------------------------------------------------------------- work
@@ -121,7 +127,7 @@ class AppWorker:
         """
         host = JobHost(self.pipeline())
         if self.jobs >= self.settings.queue:
-            raise QueueFull(f"{self.jobs} jobs wait already; come again in some seconds")
+            raise QueueFull(f"the queue is full with {self.jobs} jobs; try again in some seconds")
         self.jobs += 1
         try:
             async with self._job_slots:

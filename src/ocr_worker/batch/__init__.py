@@ -7,7 +7,7 @@
 `inputs` turns the command line into documents, and the `ledger`, an SQLite file, holds their complete state.
 `planning` counts their pages and cuts them into slices, which share jobs. The `runner` sends jobs (`sending` builds
 their input, `cutting` makes a part of a large PDF), as many as `rates` allows, and polls each until it ends. Every
-service returns the `ParseResponse` of `wire`: `remote` is an endpoint, and `local` is the pipeline in this process.
+service returns the `ParseResponse` of `wire`: an endpoint (`client.remote`), or the pipeline in this process (`local`).
 `collecting` applies the responses, plans retries, and assembles complete documents, which `folders` writes. `report`,
 `status` and `display` show the ledger's summaries. `batch` is the interface to all of this, and `model` holds the
 data that the modules share.
@@ -25,9 +25,10 @@ from ocr_worker import extras
 with extras.needed_by("the batch client", "batch"):
     from ocr_worker.batch.batch import Batch
     from ocr_worker.batch.inputs import Item, gather
-    from ocr_worker.batch.model import BatchSummary, DocumentSummary, JobStatus, JobTimes, Service, ServiceHealth, State
-    from ocr_worker.batch.remote import RemoteEndpoint
+    from ocr_worker.batch.model import BatchSummary, DocumentSummary
     from ocr_worker.batch.runner import RunOptions
+    from ocr_worker.client.remote import RemoteEndpoint
+    from ocr_worker.client.service import JobStatus, JobTimes, Service, ServiceHealth, State
 
 __all__ = [
     "Batch",

@@ -19,8 +19,9 @@ from ocr_worker.batch.collecting import Collector, OnUnsuccessful
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import BatchSummary, DocumentSummary, Service, Stamp
+from ocr_worker.batch.model import BatchSummary, DocumentSummary, Stamp
 from ocr_worker.batch.runner import Runner, RunOptions
+from ocr_worker.client.service import Service
 from ocr_worker.errors import EndpointUnavailable
 from ocr_worker.settings import Settings, load_settings
 

@@ -18,19 +18,10 @@ from dataclasses import dataclass, field
 
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import (
-    NOT_MEASURED,
-    BatchDocument,
-    BatchJob,
-    JobStatus,
-    JobTimes,
-    PlannedJob,
-    Slice,
-    SliceRow,
-    State,
-)
+from ocr_worker.batch.model import BatchDocument, BatchJob, PlannedJob, Slice, SliceRow
 from ocr_worker.batch.planning import halve, jobs_of_later_pages, split_evenly
-from ocr_worker.errors import JobExpired, JobFailed, JobTimedOut, OcrWorkerError
+from ocr_worker.client.service import NOT_MEASURED, JobStatus, JobTimes, State, error_of_job
+from ocr_worker.errors import JobExpired, JobTimedOut, OcrWorkerError
 from ocr_worker.wire.page_ranges import has_page_beyond
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, PageResult, PageWarning, ParseResponse, Status
@@ -127,20 +118,11 @@ def _add_degradation_warning(
     """Return the results, each with a warning that lists the parts that the response left out."""
     if not response.degraded:
         return dict(results)
-    message = f"left out so that the answer fits: {', '.join(response.degraded)}; give the endpoint a bucket"
+    message = (
+        f"the response was too large and lacks {', '.join(response.degraded)}; configure a bucket for the endpoint"
+    )
     warning = PageWarning(code="DEGRADED", message=message)
     return {row: result.model_copy(update={"warnings": [*result.warnings, warning]}) for row, result in results.items()}
-
-
-def _error_of(status: JobStatus) -> ErrorInfo:
-    """Return the error of a job that ended without a result for each of its slices."""
-    if status.state is State.TIMED_OUT:
-        return error_info(JobTimedOut("the job ran into the endpoint's execution timeout"))
-    if status.state is State.CANCELLED:
-        return error_info(JobFailed("the job was cancelled at the endpoint"))
-    if status.state is State.COLLECTED:
-        return error_info(JobFailed("the answer is none of this worker's: it lacks documents of the job"))
-    return status.error or error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
 
 
 # --------------------------------------------------------------------------- the result of a document
@@ -225,7 +207,7 @@ def _pages(
         return [pages[number] for number in sorted(pages)]
     if not pages:
         return []
-    default = ErrorInfo(code="PAGE_FAILED", message="the page is in no answer", retryable=False)
+    default = ErrorInfo(code="PAGE_FAILED", message="the page is missing from the endpoint's response", retryable=False)
     error = next(iter(errors_by_slice.values()), default)
     return [pages.get(number) or _failed_page(number, error) for number in document.pages_of(document.page_count)]
 
@@ -241,7 +223,7 @@ def _warnings(document: BatchDocument, results: Sequence[DocumentResult]) -> lis
     # they are counted, and any other slice requests existing pages only.
     warnings.pop(_OUT_OF_RANGE, None)
     if document.page_count is not None and has_page_beyond(document.ranges, document.page_count):
-        message = f"pages past the end were asked for: the document has {document.page_count}"
+        message = f"some requested pages do not exist; the last page is {document.page_count}"
         warnings[_OUT_OF_RANGE] = PageWarning(code=_OUT_OF_RANGE, message=message)
     return list(warnings.values())
 
@@ -278,7 +260,7 @@ class Collector:
         rows, documents = self.contents_of(job)
         response, results = status.response, results_of(status.response, rows)
         if response is None or len(results) < len(rows):
-            self._handle_error(job, rows, _error_of(status), status.times)
+            self._handle_error(job, rows, error_of_job(status), status.times)
             return
         results = _add_degradation_warning(results, response)
         self._record_engine(response)

@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ocr_worker.batch.model import BatchSummary, State
+from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.status import (
     FAILED_STATES,
     clean_line,
@@ -28,6 +28,7 @@ from ocr_worker.batch.status import (
     format_share,
     status_lines,
 )
+from ocr_worker.client.service import State
 
 Clock = Callable[[], float]
 

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ocr_worker.batch.model import Json
+from ocr_worker.client.service import Json
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.wire.schema import DocumentResult, PageResult
 
@@ -71,7 +71,7 @@ class Folder:
         except OSError:
             lock.seek(0)
             raise BatchUnusable(
-                f"{self.path} is in use by process {lock.read().strip()}: wait for it, or end it"
+                f"{self.path} is in use by process {lock.read().strip()}; wait for it, or stop it"
             ) from None
         self._lock = lock  # keeps the file open, and so the lock, until the process ends in any way
         with _disk_errors(self.path):
@@ -104,7 +104,7 @@ class Folder:
             return {int(row): DocumentResult.read(entry) for row, entry in json.loads(path.read_bytes()).items()}
         except (ValueError, AttributeError):
             raise BatchUnusable(
-                f"{path} holds no answer that this client can read: delete it, run again, and then `retry`"
+                f"{path} is damaged or of another version; delete it, run the batch again, and then run `retry`"
             ) from None
 
     def delete_results(self, job: int) -> None:
@@ -204,5 +204,5 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BatchUnusable(
-            f"{folder} cannot be written ({error.strerror}): see to it and run again, nothing is lost"
+            f"{folder} cannot be written ({error.strerror}); fix this and run again, nothing is lost"
         ) from None

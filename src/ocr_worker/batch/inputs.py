@@ -60,7 +60,7 @@ class ManifestLine(WireModel):
     @model_validator(mode="after")
     def _one_source(self) -> ManifestLine:
         if (self.url is None) == (self.path is None):
-            raise ValueError("a line has exactly one of `url` and `path`")
+            raise ValueError("a line needs exactly one of `url` and `path`")
         return self
 
 
@@ -96,7 +96,7 @@ def _paths(argument: str) -> Iterator[Item]:
     elif matches := [Path(match) for match in sorted(glob.glob(argument, recursive=True))]:
         yield from (_file(file, file.name) for file in matches if file.is_file())
     else:
-        raise InvalidRequest(f"{argument}: there is no such file or folder")
+        raise InvalidRequest(f"{argument}: no such file or folder")
 
 
 def _folder(root: str) -> Iterator[Item]:
@@ -131,13 +131,13 @@ def _line(text: str, folder: Path) -> Iterator[Item]:
     try:
         line = ManifestLine.model_validate(json.loads(text))
     except json.JSONDecodeError:
-        raise InvalidRequest("is no JSON") from None
+        raise InvalidRequest("is not valid JSON") from None
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise InvalidRequest("; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)) from None
     path = folder / (line.path or "")
     if line.path and not path.is_file():
-        raise InvalidRequest(f"{line.path}: there is no such file")
+        raise InvalidRequest(f"{line.path}: no such file")
     source = line.url or str(path.resolve())
     name = folder_name(line.id) if line.id else _name_of_url(source) if line.url else folder_name(path.name)
     yield Item(source, name, line.pages, line.options)

@@ -27,19 +27,16 @@ from typing import Any
 from ocr_worker.batch.folders import RESERVED_NAMES
 from ocr_worker.batch.inputs import Item, is_url
 from ocr_worker.batch.model import (
-    NOT_MEASURED,
-    OPEN_STATES,
     BatchDocument,
     BatchJob,
     BatchSummary,
     DocumentSummary,
-    JobTimes,
     PlannedJob,
     Slice,
     SliceRow,
     Stamp,
-    State,
 )
+from ocr_worker.client.service import NOT_MEASURED, OPEN_STATES, JobTimes, State
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.sources.fetch import redact_url
 from ocr_worker.wire.page_ranges import format_page_ranges, parse_page_ranges, select_pages
@@ -96,7 +93,10 @@ class Database:
             if version == 0:
                 self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
             elif version != _VERSION:
-                raise BatchUnusable(f"{path} is a ledger of version {version}, this client reads {_VERSION}: update it")
+                raise BatchUnusable(
+                    f"the ledger {path} has version {version}, and this client needs {_VERSION};"
+                    " use the version of the client that created it"
+                )
 
     def close(self) -> None:
         """Close the database and merge its write-ahead log into the one file."""
@@ -129,8 +129,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise BatchUnusable(
-                f"the ledger {self._path} cannot be used ({error}): see to the disk and its rights and run again; a"
-                " damaged ledger can be restored (`sqlite3 ledger.sqlite3 .recover`) or moved away to begin anew"
+                f"the ledger {self._path} cannot be used ({error}); check the disk and its permissions and run again; a"
+                " damaged ledger can be recovered (`sqlite3 ledger.sqlite3 .recover`), or moved away to start over"
             ) from None
 
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from ocr_worker import threads
-from ocr_worker.batch.model import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
+from ocr_worker.client.service import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
 from ocr_worker.parsing.pipeline import Pipeline
@@ -59,7 +59,7 @@ class LocalPipeline:
         pipeline = await self._wait_for_pipeline()
         if self._engine_error:
             error = self._engine_error
-            raise EngineUnavailable(f"the engine is gone ({error.code}: {error}); start the command again")
+            raise EngineUnavailable(f"the engine is lost ({error.code}: {error}); start the command again")
         self._remove_old_jobs()
         job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s)
         self._jobs[job.id] = job
@@ -70,7 +70,7 @@ class LocalPipeline:
         """See `Service`."""
         job = self._jobs.get(job_id)
         if job is None:
-            raise JobExpired("this process does not know the job: it is an earlier run's, or was answered a while ago")
+            raise JobExpired("the job is unknown: it belongs to an earlier run, or its result is no longer kept")
         return job.status()
 
     async def cancel(self, job_id: str) -> None:

@@ -1,39 +1,18 @@
-"""The data of a batch: documents, slices and jobs, the status of a job at a service, and summaries.
+"""The data of a batch: documents, slices, jobs and summaries.
 
-These classes have no behavior beyond small properties; the modules of `batch` pass them to each other. `Service` is the
-protocol that `remote` and `local` implement. Page numbers are integers here, as in the file and counted from 1. Ranges
-as text (`1-3,8`) exist only in a job's input and in the ledger's tables.
+These classes have no behavior beyond small properties; the modules of `batch` pass them to each other. The status of a
+job at a service is `client.service.JobStatus`. Page numbers are integers here, as in the file and counted from 1.
+Ranges as text (`1-3,8`) exist only in a job's input and in the ledger's tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
+from ocr_worker.client.service import State
 from ocr_worker.wire.page_ranges import PageRange, select_pages
-from ocr_worker.wire.schema import ErrorInfo, ParseResponse
-
-Json = dict[str, Any]
-
-
-class State(StrEnum):
-    """State of a batch job. The ledger records a state before the action that it announces."""
-
-    PLANNED = "planned"
-    SUBMITTING = "submitting"
-    QUEUED = "queued"
-    RUNNING = "running"
-    COLLECTED = "collected"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-OPEN_STATES = (State.SUBMITTING, State.QUEUED, State.RUNNING)
-ENDED_STATES = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, State.CANCELLED)
 
 
 class Stamp(NamedTuple):
@@ -122,75 +101,6 @@ class SliceRow:
         It is the same in every job, so that checkpoints are found again. No job holds two slices of a document.
         """
         return f"document-{self.slice.document}"
-
-
-class JobTimes(NamedTuple):
-    """Seconds of a job, as the service measured them."""
-
-    execution_s: float = 0.0
-    delay_s: float = 0.0  # in the service's queue
-
-
-NOT_MEASURED = JobTimes()
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """Status of a job at a service.
-
-    state: QUEUED, RUNNING, COLLECTED, FAILED, TIMED_OUT or CANCELLED. response: of a job that ended; None: it is
-    missing or cannot be read. error: of a FAILED job. pages_done: parsed pages of a running job, as far as the service
-    reports them.
-    """
-
-    state: State
-    response: ParseResponse | None = None
-    error: ErrorInfo | None = None
-    times: JobTimes = NOT_MEASURED
-    pages_done: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceHealth:
-    """Number of workers of a service (idle, running or starting), and of jobs in its queue from all clients."""
-
-    workers: int
-    in_queue: int
-
-
-class Service(Protocol):
-    """A destination of jobs: an endpoint of the platform, or the pipeline in this process."""
-
-    name: str  # for people
-    jobs_at_once: int  # jobs to send at the start, before anything is measured
-    payload_bytes: int  # largest `input` of a job as JSON
-
-    async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
-        """Submit a job and return its id at the service.
-
-        Raises EndpointUnavailable: the service may still have the job; AuthenticationFailed; JobFailed: the service
-        rejects the input.
-        """
-        ...
-
-    async def status(self, job_id: str) -> JobStatus:
-        """Return the status of a job.
-
-        Raises JobExpired: the service does not know the job, or no longer; EndpointUnavailable; AuthenticationFailed.
-        """
-        ...
-
-    async def cancel(self, job_id: str) -> None:
-        """Cancel a job. An unknown or ended job is no error. Raises EndpointUnavailable."""
-        ...
-
-    async def health(self) -> ServiceHealth:
-        """Return the service's workers and queue. Raises EndpointUnavailable, AuthenticationFailed."""
-        ...
-
-    async def close(self) -> None:
-        """Release connections, threads and engines."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

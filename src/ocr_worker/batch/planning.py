@@ -200,9 +200,9 @@ class Planner:
             work = partial(self._counter.count, Path(document.source))
             stamp, page_count, media_type = await asyncio.wrap_future(threads.start(work, "batch"))
             if encoded_size(stamp.size) > self._payload_bytes and media_type != PDF:
-                raise SourceTooLarge(f"{stamp.size:,} bytes do not fit into a job: give a URL instead")
+                raise SourceTooLarge(f"the file has {stamp.size:,} bytes, which do not fit into a job; use a URL")
             if not (pages := document.pages_of(page_count)):
-                raise PageOutOfRange(f"none of the pages asked for exists: the document has {page_count}")
+                raise PageOutOfRange(f"none of the requested pages exists; the last page is {page_count}")
         except Exception as error:
             if not self.is_stopped:  # Ctrl-C reaches the processes that count, too
                 self._on_unreadable(document, error_info(as_worker_error(error)))

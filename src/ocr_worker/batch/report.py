@@ -17,7 +17,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from ocr_worker.batch.model import BatchSummary, DocumentSummary, Json
+from ocr_worker.batch.model import BatchSummary, DocumentSummary
 from ocr_worker.batch.status import (
     STATUSES,
     BatchCoverage,
@@ -30,6 +30,7 @@ from ocr_worker.batch.status import (
     format_rate,
     format_share,
 )
+from ocr_worker.client.service import Json
 
 MAX_ROWS = 2_000  # documents that the page lists; with more a browser gets slow
 
@@ -74,7 +75,7 @@ def verify_coverage(summary: BatchSummary, documents: Sequence[DocumentSummary])
     if coverage.state == "open" or sums == totals:
         return coverage
     difference = "{:,} documents with {:,} pages expected, {:,} parsed and {:,} failed".format(*sums)
-    sentence = f"The books do not balance: counted one by one there are {difference}."
+    sentence = f"The totals are wrong: the documents add up to {difference}."
     return BatchCoverage("wrong", coverage.pages_left, sentence)
 
 
@@ -122,7 +123,7 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
     coverage = verify_coverage(summary, documents)
     terms = [_term(summary.pages_parsed, "parsed", "good"), _term(summary.pages_failed, "failed", "bad")]
     if coverage.pages_left > 0:
-        terms.append(_term(coverage.pages_left, "not read" if coverage.state == "stopped" else "to come", "open"))
+        terms.append(_term(coverage.pages_left, "not parsed" if coverage.state == "stopped" else "waiting", "open"))
     sign, css = {"wrong": ("✗", "bad"), "balanced": ("✓", "good")}.get(coverage.state, ("…", "open"))
     equals_sign = "≠" if coverage.state == "wrong" else "="
     lines = [
@@ -133,7 +134,7 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
     if unknown_count := sum(document.pages_expected is None for document in documents):
         suffix = " yet" if coverage.state == "open" else ""
         count = format_count(unknown_count, "document")
-        note = f"The length of {count} is not known{suffix}; their pages are not in this account."
+        note = f"The number of pages of {count} is not known{suffix}; these pages are not included."
         lines.append(f'<p class="quiet">{note}</p>')
     return "\n".join(lines)
 
@@ -147,7 +148,7 @@ def _bars(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
     pages = [
         ("parsed", summary.pages_parsed, "good"),
         ("failed", summary.pages_failed, "bad"),
-        ("not read", pages_left, "open"),
+        ("not parsed", pages_left, "open"),
     ]
     by_status = [(status, summary.documents.get(status, 0), _COLORS[status]) for status in STATUSES]
     warning_count = sum(bool(document.warnings) for document in documents)
@@ -176,9 +177,11 @@ def _bar(noun: str, parts: Sequence[tuple[str, int, str]], note: str) -> str:
 def _facts(summary: BatchSummary) -> str:
     """Return time, speed, cost and jobs of all runs. Unknown values have no entry."""
     pages_parsed, wall_s, cost = summary.pages_parsed, summary.wall_s, summary.cost
-    facts = [("Time at work", format_duration(wall_s), "over all runs")]
+    facts = [("Working time", format_duration(wall_s), "all runs together")]
     if wall_s and pages_parsed:
-        facts.append(("Speed", f"{format_rate(pages_parsed / wall_s)} pages/s", "parsed, over the time at work"))
+        facts.append(
+            ("Speed", f"{format_rate(pages_parsed / wall_s)} pages/s", "pages parsed per second of working time")
+        )
     facts.append(
         ("On the workers", format_duration(summary.execution_s), f"and {format_duration(summary.delay_s)} in the queue")
     )
@@ -187,7 +190,7 @@ def _facts(summary: BatchSummary) -> str:
         facts.append(("Cost", format_money(cost), price))
     facts += [
         ("Jobs", f"{sum(summary.jobs.values()):,}", escape_html(format_job_counts(summary.jobs))),
-        ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost answer or a passing failure"),
+        ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost response or a temporary error"),
         ("Pages from checkpoints", f"{summary.pages_from_checkpoint:,}", "parsed by an earlier attempt"),
     ]
     cells = (f"<div><dt>{label}</dt><dd>{value}</dd><dd>{note}</dd></div>" for label, value, note in facts)
@@ -250,7 +253,7 @@ def warnings_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) 
 
     def cells(code: str) -> str:
         return _cell(
-            escape(explain_code(code)[0]) or "This client does not know the code; the pages were read all the same."
+            escape(explain_code(code)[0]) or "This client does not know the code. The pages were parsed nevertheless."
         )
 
     columns = [("Code", ""), ("Meaning", "")]
@@ -320,7 +323,7 @@ def _rank(status: str) -> int:
 
 
 def _note(ordered_documents: Sequence[DocumentSummary]) -> str:
-    note = "Those that failed come first, then those with warnings."
+    note = "Failed documents come first, then documents with warnings."
     if omitted_counts := Counter(document.status for document in ordered_documents[MAX_ROWS:]):
         counts = ", ".join(f"{number:,} {escape_html(status)}" for status, number in omitted_counts.items())
         note += f" The first {MAX_ROWS:,} of {len(ordered_documents):,} are listed;"

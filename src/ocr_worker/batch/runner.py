@@ -19,10 +19,11 @@ from ocr_worker import threads
 from ocr_worker.batch.collecting import Collector
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import ENDED_STATES, BatchJob, JobStatus, Service, State
+from ocr_worker.batch.model import BatchJob
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
 from ocr_worker.batch.sending import build_job_input
+from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     BatchUnusable,
@@ -147,7 +148,7 @@ class Runner:
             if background_task.done():
                 background_task.result()
         if self._has_outage and time.monotonic() - self._last_response_at > self.options.outage_s:
-            raise EndpointUnavailable(f"{self._service.name} has not answered for {self.options.outage_s:.0f} s")
+            raise EndpointUnavailable(f"{self._service.name} has not responded for {self.options.outage_s:.0f} s")
 
     # ----------------------------------------------------------------- jobs
 
@@ -179,7 +180,7 @@ class Runner:
         page_s = 2 * seconds / pages if pages else 0.0
         expected_s = seconds + page_s * (self._ledger.pages_of_jobs(self._tasks) + job.pages)
         if expected_s * price > limit:
-            self.pause_reason = f"the next job would go over the cost limit of {limit:g}"
+            self.pause_reason = f"the next job would exceed the cost limit of {limit:g}"
             return False
         self.pause_reason = None
         return True

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_worker.batch.cutting import HAS_FORMS
-from ocr_worker.batch.model import BatchDocument, BatchJob, Json, Slice, SliceRow, Stamp
+from ocr_worker.batch.model import BatchDocument, BatchJob, Slice, SliceRow, Stamp
+from ocr_worker.client.service import Json
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
@@ -76,9 +77,7 @@ def build_job_input(
     entries = [_entry(row, document) for row, document in zip(rows, documents, strict=True)]
     size = sum(len(entry.get("base64", "")) + _ENTRY_BYTES for entry in entries)
     if size > payload_bytes:
-        raise SourceTooLarge(
-            f"{size:,} bytes do not fit into a job, the limit is {payload_bytes:,}: give a URL instead"
-        )
+        raise SourceTooLarge(f"the file has {size:,} bytes, and a job may have {payload_bytes:,}; use a URL")
     return {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
 
 
@@ -91,7 +90,7 @@ def _entry(row: SliceRow, document: BatchDocument) -> Json:
     path = Path(document.source)
     data = read_file(path)
     if hashlib.sha256(data).hexdigest() != document.sha256:
-        raise SourceRejected("the file was changed since its pages were counted; run again with --refresh")
+        raise SourceRejected("the file has changed since its pages were counted; run again with --refresh")
     if row.slice.is_cut:
         data = cut_pages(path, row.slice)
     return {**entry, "base64": base64.b64encode(data).decode()}
@@ -106,11 +105,11 @@ def cut_pages(path: Path, part: Slice) -> bytes:
     try:
         process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_CUT_S)
     except subprocess.TimeoutExpired:
-        raise SourceRejected(f"cutting pages out of the file took more than {_CUT_S} s; give a URL instead") from None
+        raise SourceRejected(f"extracting pages from the file took more than {_CUT_S} s; use a URL") from None
     if process.returncode == HAS_FORMS:
         raise SourceTooLarge(
-            "the file is too large for a job, and cut in parts it would lose its form; give a URL instead"
+            "the file is too large for a job, and has a form whose fields would be lost in parts; use a URL"
         )
     if process.returncode:
-        raise SourceRejected("pages cannot be cut out of the file; give a URL instead")
+        raise SourceRejected("pages cannot be extracted from the file; use a URL")
     return process.stdout

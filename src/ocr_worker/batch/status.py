@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ocr_worker.batch.model import BatchSummary, State
+from ocr_worker.batch.model import BatchSummary
+from ocr_worker.client.service import State
 from ocr_worker.errors import error_types
 
 STATUSES = ("succeeded", "partial", "failed", "cancelled", "waiting")
@@ -23,16 +24,16 @@ _LABEL_WIDTH = 12  # columns of a line's first word
 
 _ERRORS = {error.code: error for error in error_types()[1:] if "code" in vars(error)}
 _WARNINGS = {
-    "ANIMATION_FIRST_FRAME": "Of an animation only the first frame was read.",
-    "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may suffer.",
-    "FEWER_PIXELS": "Memory was short, so blocks were read with half the pixels; small print may suffer.",
-    "IMAGE_DOWNSCALED": "The image is over the pixel budget and was scaled down; small print may suffer.",
-    "LOW_CONFIDENCE": "The engine was not sure of what it read; compare the text with the page.",
-    "PAGE_OUT_OF_RANGE": "Pages past the end of the document were asked for.",
-    "REPETITION": "A block ran into repetition or was too long; its text may be cut or wrong.",
-    "TABLE_CONTINUED": "A table runs over a page break; its rows are with its first page.",
-    "TRUNCATED": "The image file is cut off; what was missing is blank.",
-    "UNSUPPORTED_SCRIPT": "Much of the text is illegible; it may be in a script that the engine does not read.",
+    "ANIMATION_FIRST_FRAME": "The image is an animation, and only its first frame was parsed.",
+    "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may be misread.",
+    "FEWER_PIXELS": "Device memory was short, so blocks were read with half the pixels; small print may be misread.",
+    "IMAGE_DOWNSCALED": "The image has more pixels than the limit and was scaled down; small print may be misread.",
+    "LOW_CONFIDENCE": "The engine's confidence is low; compare the text with the page.",
+    "PAGE_OUT_OF_RANGE": "Some requested pages do not exist in the document.",
+    "REPETITION": "A block repeated itself or was too long; its text may be truncated or wrong.",
+    "TABLE_CONTINUED": "A table continues across a page break; all its rows are on its first page.",
+    "TRUNCATED": "The image file is truncated; the missing part is blank.",
+    "UNSUPPORTED_SCRIPT": "Much of the text is illegible; it may be in a script that the engine does not support.",
 }
 
 
@@ -55,18 +56,18 @@ def coverage_of(summary: BatchSummary) -> BatchCoverage:
     pages = format_count(abs(pages_left), "page")
     waiting_count, cancelled_count = summary.documents.get("waiting", 0), summary.documents.get("cancelled", 0)
     if pages_left < 0:
-        return BatchCoverage("wrong", pages_left, f"The books do not balance: {pages} more than expected.")
+        return BatchCoverage("wrong", pages_left, f"The totals are wrong: {pages} more than expected.")
     if waiting_count:
-        sentence = f"Not finished: {format_count(waiting_count, 'document')} and {pages} are still to come."
+        sentence = f"Not finished: {format_count(waiting_count, 'document')} and {pages} are still waiting."
         return BatchCoverage("open", pages_left, sentence)
     if pages_left and cancelled_count:
         documents = format_count(cancelled_count, "document")
-        sentence = f"Cancelled: {pages} of {documents} {was_or_were(pages_left)} not read."
+        sentence = f"Cancelled: {pages} of {documents} {was_or_were(pages_left)} not parsed."
         return BatchCoverage("stopped", pages_left, sentence)
     if pages_left:
-        sentence = f"The books do not balance: {pages} {was_or_were(pages_left)} neither parsed nor failed."
+        sentence = f"The totals are wrong: {pages} {was_or_were(pages_left)} neither parsed nor failed."
         return BatchCoverage("wrong", pages_left, sentence)
-    return BatchCoverage("balanced", 0, "The books balance: every page expected was either parsed or failed.")
+    return BatchCoverage("balanced", 0, "Every expected page was either parsed or failed.")
 
 
 def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
@@ -83,7 +84,7 @@ def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
         "cost": [_cost(summary)],
         "errors": _codes(summary.errors),
         "warnings": _codes(summary.warnings),
-        "service": [", read by ".join(clean_line(word) for word in (summary.service, summary.engine) if word)],
+        "service": [", engine ".join(clean_line(word) for word in (summary.service, summary.engine) if word)],
     }
     return [line for label, values in values_by_label.items() for line in _align(label, values, width)]
 
@@ -104,13 +105,13 @@ def _pages(summary: BatchSummary) -> list[str]:
     coverage = coverage_of(summary)
     terms = [f"{summary.pages_parsed:,} parsed", f"{summary.pages_failed:,} failed"]
     pages_left = coverage.pages_left
-    terms += {"open": [f"{pages_left:,} to come"], "stopped": [f"{pages_left:,} not read"]}.get(coverage.state, [])
+    terms += {"open": [f"{pages_left:,} waiting"], "stopped": [f"{pages_left:,} not parsed"]}.get(coverage.state, [])
     sign = "is not" if coverage.state == "wrong" else "="
     lines = [f"{summary.pages_expected:,} expected {sign} {' + '.join(terms)}"]
     if summary.pages_from_checkpoint:
-        lines.append(f"{summary.pages_from_checkpoint:,} of the parsed were taken from checkpoints")
+        lines.append(f"{summary.pages_from_checkpoint:,} of the parsed pages are from checkpoints")
     if unknown_count := summary.documents_of_unknown_length:
-        lines.append(f"not counted: those of {format_count(unknown_count, 'document')} of unknown length")
+        lines.append(f"not included: pages of {format_count(unknown_count, 'document')} of unknown length")
     return lines
 
 
@@ -127,10 +128,10 @@ def _jobs(summary: BatchSummary) -> str:
 def _time(summary: BatchSummary) -> str:
     if not summary.wall_s:
         return ""
-    phrases = [f"{format_duration(summary.wall_s)} at work"]
+    phrases = [f"{format_duration(summary.wall_s)} working time"]
     if summary.pages_parsed:
         phrases.append(f"{format_rate(summary.pages_parsed / summary.wall_s)} pages/s")
-    phrases.append(f"{format_duration(summary.execution_s)} of execution")
+    phrases.append(f"{format_duration(summary.execution_s)} on the workers")
     phrases.append(f"{format_duration(summary.delay_s)} in the queue")
     return ", ".join(phrases)
 
@@ -161,7 +162,7 @@ def explain_code(code: str) -> tuple[str, str]:
     if code not in _ERRORS:
         return "", ""
     error = _ERRORS[code]
-    remedy = "Try again: it may pass." if error.retryable else "Mend the cause, then try again."
+    remedy = "Retry; the error may be temporary." if error.retryable else "Fix the cause, then retry."
     return inspect.getdoc(error) or "", remedy
 
 

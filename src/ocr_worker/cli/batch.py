@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,17 @@ from ocr_worker.batch.display import Display
 from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Item, gather
 from ocr_worker.batch.local import LocalPipeline
-from ocr_worker.batch.model import BatchSummary, Service
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
-from ocr_worker.batch.status import status_lines
-from ocr_worker.cli import FAILED, INTERRUPTED, OK
+from ocr_worker.batch.status import format_count, status_lines
+from ocr_worker.cli import FAILED, INTERRUPTED, OK, add_command, help_printer
+from ocr_worker.cli.arguments import json_object, positive_int, positive_number, read_options
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import Service
+from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import BatchUnusable, InvalidRequest
-from ocr_worker.settings import load_client_settings, load_settings
+from ocr_worker.settings import ClientSettings, load_client_settings, load_settings
 
 _DISPLAY_EVERY_S = 0.5
 _CANCEL_TIMEOUT_S = 60.0
@@ -40,28 +42,36 @@ _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the batch commands and their arguments: run, status, retry, cancel, report, verify."""
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(batch_command=help_printer(parser))
+    subparsers = parser.add_subparsers(metavar="COMMAND")
 
-    run = subparsers.add_parser("run", help="read documents into a folder; run it again and it goes on")
-    run.add_argument("inputs", nargs="*", metavar="INPUT", help="file, folder, glob, URL, manifest.jsonl, - for stdin")
-    run.add_argument("--out", type=Path, required=True, metavar="DIR")
-    run.add_argument("--refresh", action="store_true", help="read files again that have changed")
-    run.add_argument("--options", type=_object, default={}, metavar="JSON", help="of every document, as in a request")
-    _add_service_arguments(run)
-    run.set_defaults(batch_command=_run)
+    run_parser = add_command(subparsers, "run", *_RUN)
+    run_parser.add_argument(
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        help="file, folder, glob, URL, manifest.jsonl, or - for a list on standard input; none: continue the batch",
+    )
+    run_parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the batch; an existing one is continued"
+    )
+    run_parser.add_argument("--refresh", action="store_true", help="parse files again that changed since the last run")
+    run_parser.add_argument(
+        "--options",
+        type=json_object,
+        default={},
+        metavar="JSON",
+        help='request options of every document, such as \'{"formats": ["markdown"]}\'',
+    )
+    _add_service_arguments(run_parser)
+    run_parser.set_defaults(batch_command=_run)
 
-    for name, command, description in (
-        ("status", _status, "where the batch stands"),
-        ("report", _report, "write report.json and report.html"),
-        ("verify", _verify, "hold the folders against the ledger"),
-        ("cancel", _cancel, "stop everything, also in a run that is at work"),
-        ("retry", _retry, "read once more what failed"),
-    ):
-        subparser = subparsers.add_parser(name, help=description)
-        subparser.add_argument("out", type=Path, metavar="DIR")
+    for name, (command, summary, examples) in _OTHER_COMMANDS.items():
+        subparser = add_command(subparsers, name, summary, examples)
+        subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
         subparser.set_defaults(batch_command=command)
         if command is _retry:
-            subparser.add_argument("--code", help="only documents with this error")
+            subparser.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
             _add_service_arguments(subparser)
 
 
@@ -71,27 +81,38 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _object(text: str) -> dict[str, Any]:  # argparse prints this name: "invalid _object value"
-    """Return the JSON object in `text`. Raises ValueError when it is not a JSON object."""
-    if not isinstance(value := json.loads(text), dict):
-        raise ValueError
-    return value
-
-
 def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
     service = parser.add_mutually_exclusive_group()
-    service.add_argument("--endpoint", metavar="ID", help="an endpoint of the platform, or of RUNPOD_ENDPOINT_BASE_URL")
-    service.add_argument("--local", action="store_true", help="the pipeline in this process, as the settings have it")
-    parser.add_argument("--pages-per-job", type=int, default=10, metavar="N", help="most pages of a job (10)")
-    parser.add_argument("--price-per-second", type=float, metavar="X", help="of a worker, for the cost")
-    parser.add_argument("--max-cost", type=float, metavar="X", help="send nothing more when it would be passed")
+    service.add_argument(
+        "--endpoint",
+        metavar="ID",
+        help="parse on this RunPod endpoint, with the key in RUNPOD_API_KEY; default: as in the last run",
+    )
+    service.add_argument("--local", action="store_true", help="parse in this process, with the engine of OCR_ENGINE")
+    parser.add_argument(
+        "--pages-per-job",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="largest number of pages per job; default: 10",
+    )
+    parser.add_argument(
+        "--price-per-second", type=positive_number, metavar="X", help="price of a worker in US dollars, for the cost"
+    )
+    parser.add_argument(
+        "--max-cost", type=positive_number, metavar="X", help="submit no more jobs when the cost would exceed this"
+    )
 
 
 # --------------------------------------------------------------------------- commands that parse documents
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.local:  # an endpoint may run another engine, which checks the options itself
+        read_options(options.options, engine_spec(load_settings().engine))
     items = [_add_default_options(item, options.options) for item in gather(options.inputs, sys.stdin)]
+    if not items and not (options.out / LEDGER).exists():
+        raise InvalidRequest(_no_documents_message(options.inputs))
 
     async def run_command(batch: Batch) -> int:
         new_documents = batch.add(items)
@@ -99,14 +120,16 @@ def _run(options: argparse.Namespace) -> int:
         if changed_files and options.refresh:
             batch.refresh(changed_files)
         elif changed_files:
+            changed = format_count(len(changed_files), "file")
+            print(f"{changed} changed since the last run; add --refresh to parse them again", file=sys.stderr)
+        if items and new_documents < len(items):
+            known_documents = len(items) - new_documents
             print(
-                f"{len(changed_files)} files have changed since they were read; --refresh reads them again",
+                f"{format_count(new_documents, 'new document')}, {known_documents} already in the batch",
                 file=sys.stderr,
             )
-        if items and new_documents < len(items):
-            print(f"{new_documents} new documents, {len(items) - new_documents} known", file=sys.stderr)
         if not batch.summary().documents:
-            raise InvalidRequest("there is nothing to read: name files, folders, URLs or a manifest")
+            raise InvalidRequest(_no_documents_message(options.inputs))
         return await _run_with_display(batch)
 
     return _run_in_batch(options, run_command)
@@ -114,10 +137,16 @@ def _run(options: argparse.Namespace) -> int:
 
 def _retry(options: argparse.Namespace) -> int:
     async def retry_command(batch: Batch) -> int:
-        print(f"{batch.retry(options.code)} documents are read once more", file=sys.stderr)
+        print(f"retrying {format_count(batch.retry(options.code), 'document')}", file=sys.stderr)
         return await _run_with_display(batch)
 
     return _run_in_batch(options, retry_command)
+
+
+def _no_documents_message(inputs: Sequence[str]) -> str:
+    if inputs:
+        return f"there are no PDFs or images in {', '.join(inputs)}: name files, folders, URLs or a manifest"
+    return "there is nothing to parse: name files, folders, URLs or a manifest"
 
 
 def _add_default_options(item: Item, options: dict[str, Any]) -> Item:
@@ -136,22 +165,32 @@ def _run_in_batch(options: argparse.Namespace, command: Callable[[Batch], Corout
             if options.price_per_second is not None:
                 batch.ledger.put("price_per_second", str(options.price_per_second))
             elif options.max_cost is not None and not batch.ledger.get("price_per_second"):
-                raise InvalidRequest("--max-cost needs --price-per-second")
+                raise InvalidRequest("--max-cost needs --price-per-second, the price of one worker in US dollars")
             return await command(batch)
 
     return asyncio.run(open_and_run())
 
 
 def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
-    """Return the service that the options name, or the last one, and store its name in the ledger."""
+    """Return the service that the options name, or the last one, and store its name in the ledger.
+
+    Raises InvalidRequest when there is neither, or when the platform's key is missing.
+    """
     target = _LOCAL if options.local else options.endpoint or batch.ledger.get("target")
     if not target:
-        raise InvalidRequest("say where: --endpoint ID, or --local")
-    batch.ledger.put("target", target)
+        raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID")
     if target == _LOCAL:
-        return LocalPipeline(load_settings())
-    client = load_client_settings()
-    return RemoteEndpoint(client.base_url, target, client.api_key)
+        service: Service = LocalPipeline(load_settings())
+    else:
+        client = load_client_settings()
+        if client.api_key is None and client.base_url == ClientSettings.model_fields["base_url"].default:
+            raise InvalidRequest(
+                f"--endpoint {target} needs a key: set RUNPOD_API_KEY"
+                " (for `ocr-worker endpoint`, set RUNPOD_ENDPOINT_BASE_URL to its URL instead)"
+            )
+        service = RemoteEndpoint(client.base_url, target, client.api_key)
+    batch.ledger.put("target", target)
+    return service
 
 
 async def _run_with_display(batch: Batch) -> int:
@@ -215,7 +254,7 @@ class _Interrupts:
     def message(self) -> str | None:
         """Return what the run waits for after an interrupt; None before the first."""
         jobs = self._batch.runner.jobs_in_progress if self._batch.runner else 0
-        return f"stopping: waits for {jobs} jobs; Ctrl-C again leaves at once" if self.count else None
+        return f"stopping after {format_count(jobs, 'job')}; press Ctrl-C again to stop at once" if self.count else None
 
 
 # --------------------------------------------------------------------------- commands that look at a batch
@@ -224,7 +263,7 @@ class _Interrupts:
 def _open_read_only(options: argparse.Namespace) -> Batch:
     """Return the batch in the folder, open for reading. Raises BatchUnusable when the folder has no ledger."""
     if not (options.out / LEDGER).exists():
-        raise BatchUnusable(f"{options.out} holds no batch: there is no {LEDGER}")
+        raise BatchUnusable(f"there is no batch in {options.out}: name the folder that was given to --out")
     batch = Batch(options.out)
     batch.open_read_only()
     return batch
@@ -233,7 +272,7 @@ def _open_read_only(options: argparse.Namespace) -> Batch:
 def _status(options: argparse.Namespace) -> int:
     batch = _open_read_only(options)
     print("\n".join(status_lines(batch.summary())))
-    print("a run is at work here" if batch.folder.is_locked() else "no run is at work here")
+    print(f"{'run':<12}{'in progress' if batch.folder.is_locked() else 'not running'}")
     return OK
 
 
@@ -250,7 +289,7 @@ def _write_report(batch: Batch) -> tuple[Path, Path]:
 
 def _verify(options: argparse.Namespace) -> int:
     differences = _open_read_only(options).differences()
-    print("\n".join(differences) or "every folder is as the ledger has it")
+    print("\n".join(differences) or "all files are as the batch recorded them")
     return FAILED if differences else OK
 
 
@@ -265,14 +304,54 @@ def _cancel(options: argparse.Namespace) -> int:
             print("cancelled")
             return OK
         if batch.folder.is_locked():
-            print("the run that is at work here has not answered yet")
+            print(
+                f"the run has not stopped yet; look again with: ocr-worker batch status {options.out}", file=sys.stderr
+            )
             return FAILED
     batch.ledger.close()
 
     async def cancel_command(batch: Batch) -> int:
-        print(f"cancelled; {await batch.cancel()} jobs were under way")
+        print(f"cancelled; {format_count(await batch.cancel(), 'job')} had not finished")
         return OK
 
     defaults = argparse.Namespace(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
     defaults.out = options.out
     return _run_in_batch(defaults, cancel_command)
+
+
+# --------------------------------------------------------------------------- what `--help` says
+
+_RUN = (
+    "parse documents into a folder; run the command again to continue after an interruption",
+    (
+        "ocr-worker batch run scans/ --out results --local",
+        "ocr-worker batch run 'scans/*.pdf' --out results --local --options '{\"formats\": [\"markdown\"]}'",
+    ),
+)
+_OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, str]]] = {
+    "status": (
+        _status,
+        "show how many documents and pages are done, failed and waiting",
+        ("ocr-worker batch status results", "ocr-worker batch status results | grep pages"),
+    ),
+    "report": (
+        _report,
+        "write report.json and report.html into the batch's folder",
+        ("ocr-worker batch report results", "ocr-worker batch report results && cat results/report.json"),
+    ),
+    "verify": (
+        _verify,
+        "compare the files in the folder with what the batch recorded; exit code 1 if they differ",
+        ("ocr-worker batch verify results", "ocr-worker batch verify results && echo complete"),
+    ),
+    "cancel": (
+        _cancel,
+        "cancel all jobs and documents that are not finished, also those of a run in another process",
+        ("ocr-worker batch cancel results", "ocr-worker batch cancel results && ocr-worker batch status results"),
+    ),
+    "retry": (
+        _retry,
+        "parse failed and cancelled documents again",
+        ("ocr-worker batch retry results", "ocr-worker batch retry results --code ENGINE_TIMED_OUT"),
+    ),
+}

@@ -6,12 +6,14 @@ It prints the endpoint's URL, an example call, and events of the workers, until 
 from __future__ import annotations
 
 import argparse
+import errno
 import shlex
 import signal
 import sys
 from pathlib import Path
 
 from ocr_worker.cli import OK
+from ocr_worker.cli.arguments import port_number, positive_int, positive_number
 from ocr_worker.endpoint.limits import EndpointLimits
 from ocr_worker.endpoint.server import LocalEndpoint
 from ocr_worker.errors import InvalidRequest
@@ -26,21 +28,52 @@ DIFFERENCES_NOTICE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the handler (1)")
-    parser.add_argument("--port", type=int, default=8090, help="on 127.0.0.1 (8090); 0 picks one")
-    parser.add_argument("--handler", type=Path, default=Path("handler.py"), help="what the workers run (handler.py)")
-    parser.add_argument("--api-key", help="refuse callers that do not bring it; without it everybody is let in")
-    parser.add_argument("--execution-timeout", type=float, metavar="S", help="of jobs that name none (600)")
-    parser.add_argument("--ttl", type=float, metavar="S", help="of jobs that name none (86400)")
-    parser.add_argument("--retention", type=float, metavar="S", help="of results: 1800 of /run, 60 of /runsync")
-    parser.add_argument("--answer-limit-mb", type=float, metavar="MB", help="largest answer of a worker (10)")
-    parser.add_argument("--log-dir", type=Path, help="a file for each worker's output there, instead of stderr")
+    parser.add_argument(
+        "--workers", type=positive_int, default=1, metavar="N", help="number of worker processes; default: 1"
+    )
+    parser.add_argument(
+        "--port", type=port_number, default=8090, help="port on 127.0.0.1, 0 for any free one; default: 8090"
+    )
+    parser.add_argument(
+        "--handler",
+        type=Path,
+        default=Path("handler.py"),
+        metavar="FILE",
+        help="program of the workers; default: handler.py of the current folder",
+    )
+    parser.add_argument("--api-key", metavar="KEY", help="accept only requests with this key; default: accept all")
+    parser.add_argument(
+        "--execution-timeout",
+        type=positive_number,
+        metavar="SECONDS",
+        help="time limit of jobs that set none; default: 600",
+    )
+    parser.add_argument(
+        "--ttl",
+        type=positive_number,
+        metavar="SECONDS",
+        help="time-to-live, from submission, of jobs that set none; default: 86400",
+    )
+    parser.add_argument(
+        "--retention",
+        type=positive_number,
+        metavar="SECONDS",
+        help="time for which results are kept; default: 1800 after /run, 60 after /runsync",
+    )
+    parser.add_argument(
+        "--answer-limit-mb", type=positive_number, metavar="MB", help="largest response of a worker; default: 10"
+    )
+    parser.add_argument(
+        "--log-dir", type=Path, metavar="DIR", help="folder for a log file per worker; default: all on stderr"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until interrupted. Return the exit code. Raises InvalidRequest for a missing handler or a taken port."""
     if not options.handler.is_file():
-        raise InvalidRequest(f"{options.handler} is not there; --handler names the file that the workers run")
+        raise InvalidRequest(
+            f"there is no file {options.handler}: run the command in the repository, or name the file with --handler"
+        )
     limit_options = {
         "execution_timeout_s": options.execution_timeout,
         "ttl_s": options.ttl,
@@ -52,7 +85,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         serve(options.workers, options.port, options.handler, options.api_key, limits, options.log_dir)
     except OSError as error:
-        raise InvalidRequest(f"port {options.port}: {error.strerror}") from None
+        if error.errno != errno.EADDRINUSE:
+            raise InvalidRequest(f"cannot listen on 127.0.0.1, port {options.port}: {error.strerror}") from None
+        raise InvalidRequest(
+            f"port {options.port} on 127.0.0.1 is in use: choose another with --port, or any free one with --port 0"
+        ) from None
     return OK
 
 

@@ -1,61 +1,197 @@
-"""`ocr-worker parse`: parse files and URLs in this process, and print Markdown or the JSON response on stdout.
+"""`ocr-worker parse`: parse files and URLs in this process, and write Markdown or the JSON response.
 
-Errors and warnings are printed on stderr, and so is a progress bar if stderr is a terminal.
+The result goes to stdout or to the file of `--output`. Errors and warnings are printed on stderr, and so is a progress
+bar if stderr is a terminal. Everything that can be wrong with the command line is checked before the engine starts.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
+import io
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from ocr_worker import log
 from ocr_worker.cli import FAILED, OK
-from ocr_worker.engines.registry import engine_spec, read_request
-from ocr_worker.errors import InvalidRequest
+from ocr_worker.cli.arguments import json_object, read_options
+from ocr_worker.engines.base import EngineSpec
+from ocr_worker.engines.registry import BUILT_IN, engine_spec
+from ocr_worker.errors import InvalidRequest, SettingsInvalid
 from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import Pipeline
-from ocr_worker.settings import load_settings
-from ocr_worker.wire.schema import DocumentResult, PageResult, default_id
+from ocr_worker.settings import Settings, load_settings
+from ocr_worker.wire.page_ranges import parse_page_ranges
+from ocr_worker.wire.schema import (
+    MAX_DOCUMENTS,
+    DocumentRequest,
+    DocumentResult,
+    PageResult,
+    ParseOptions,
+    ParseRequest,
+    ParseResponse,
+    UploadedDocument,
+    default_id,
+)
+
+STANDARD_STREAM = "-"  # instead of a file's name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("sources", nargs="+", metavar="FILE|URL")
-    parser.add_argument("--pages", metavar="RANGES", help='1-based, as in "1-3,8"; of every source')
-    parser.add_argument("--json", action="store_true", help="the whole answer instead of Markdown")
-    parser.add_argument("--engine", help="instead of OCR_ENGINE")
+    parser.add_argument(
+        "sources", nargs="+", metavar="FILE|URL", help="PDF or image, http(s) URL, or - for a file on standard input"
+    )
+    parser.add_argument("--pages", type=_page_ranges, metavar="RANGES", help='pages of every file, such as "1-3,8"')
+    parser.add_argument("--dpi", type=_dpi, metavar="N", help="resolution of PDF pages; default: the engine's own")
+    parser.add_argument(
+        "--password",
+        metavar="TEXT",
+        help="password of encrypted PDFs; WARNING: other users of this machine can read it in the output of `ps`",
+    )
+    parser.add_argument(
+        "--options",
+        type=json_object,
+        default={},
+        metavar="JSON",
+        help='any option of a request, such as \'{"figures": "inline"}\'; --dpi takes precedence',
+    )
+    parser.add_argument("--json", action="store_true", help="write the whole response as JSON instead of Markdown")
+    parser.add_argument(
+        "-o", "--output", default=STANDARD_STREAM, metavar="FILE", help="file for the result; default: standard output"
+    )
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        help=f"{', '.join(BUILT_IN)}, or an engine of your own as module:attribute;"
+        f" default: OCR_ENGINE, or {Settings.model_fields['engine'].default}",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Parse every source and print the result. Return the exit code."""
-    settings = load_settings()
-    if options.engine:
-        settings = settings.model_copy(update={"engine": options.engine})
+    """Parse every source and write the result. Return the exit code."""
+    settings = _load_settings(options.engine)
+    spec = engine_spec(settings.engine)
+    request_options = _read_options(options, spec)
+    spec.check_options(request_options, settings)
+    _check_output(options.output, options.sources)
+    request = ParseRequest(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
-    documents = [_make_document(source, options.pages) for source in options.sources]
-    request = read_request({"documents": documents}, engine_spec(settings.engine))
     pipeline = Pipeline(settings)
     pipeline.start()
     progress = _ProgressBars(options.sources)
     with progress.display:
         response = asyncio.run(JobHost(pipeline).run(request, "cli", progress.on_page))
     pipeline.close()
-    if options.json:
-        print(json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2))
+    _write(response, options)
     for source, document in zip(options.sources, response.documents, strict=True):
-        if document.markdown and not options.json:
-            print(document.markdown)
         _print_errors(source, document)
     return OK if response.status == "succeeded" else FAILED
 
 
+# --------------------------------------------------------------------------- arguments
+
+
+def _page_ranges(text: str) -> str:
+    try:
+        parse_page_ranges(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    return text
+
+
+def _dpi(text: str) -> int:
+    try:
+        dpi = int(text)
+        ParseOptions(dpi=dpi)
+    except ValidationError as error:
+        limit = error.errors()[0]["msg"].removeprefix("Input ")
+        raise argparse.ArgumentTypeError(f"{text} {limit}") from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    return dpi
+
+
+def _load_settings(engine: str | None) -> Settings:
+    """Return the settings, with the engine of `--engine`. Raises InvalidRequest when there is no such engine."""
+    settings = load_settings()
+    if engine is None:
+        return settings
+    try:
+        engine_spec(engine, "--engine")
+    except SettingsInvalid as error:
+        raise InvalidRequest(str(error)) from None
+    return settings.model_copy(update={"engine": engine})
+
+
+def _read_options(options: argparse.Namespace, spec: EngineSpec[Any]) -> ParseOptions:
+    dpi = {} if options.dpi is None else {"dpi": options.dpi}
+    return read_options({**options.options, **dpi}, spec)
+
+
+def _read_sources(options: argparse.Namespace) -> list[DocumentRequest]:
+    """Return the documents of a request. Raises InvalidRequest when there are too many, or a file is unreadable."""
+    if len(options.sources) > MAX_DOCUMENTS:
+        raise InvalidRequest(
+            f"{len(options.sources)} files are too many for one call, the limit is {MAX_DOCUMENTS}:"
+            " use ocr-worker batch run FILE... --out DIR --local"
+        )
+    if options.sources.count(STANDARD_STREAM) > 1:
+        raise InvalidRequest("standard input (-) can be read only once")
+    return [_read_source(source, options.pages, options.password) for source in options.sources]
+
+
+def _read_source(source: str, pages: str | None, password: str | None) -> DocumentRequest:
+    """Return a document of a request, for a file's path, a URL, or standard input."""
+    if "://" in source:
+        return DocumentRequest(url=source, pages=pages, password=password)
+    if source == STANDARD_STREAM:
+        data = sys.stdin.buffer.read()
+    elif Path(source).is_dir():
+        raise InvalidRequest(f"{source} is a folder: use ocr-worker batch run {source} --out DIR --local")
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise InvalidRequest(f"{source}: {error.strerror}") from None
+    return UploadedDocument(content=io.BytesIO(data), pages=pages, password=password)
+
+
+def _check_output(output: str, sources: Sequence[str]) -> None:
+    """Raise InvalidRequest when the result could not be written, or would replace one of the sources."""
+    if output == STANDARD_STREAM:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise InvalidRequest(f"--output {output} is a folder: name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise InvalidRequest(f"--output {output}: there is no folder {path.parent}: create it first")
+    if any(path.absolute() == Path(source).absolute() for source in sources):
+        raise InvalidRequest(f"--output {output} would replace a file that is to be parsed: choose another name")
+
+
+# --------------------------------------------------------------------------- results
+
+
+def _write(response: ParseResponse, options: argparse.Namespace) -> None:
+    """Write the result to standard output or to the file of `--output`."""
+    if options.json:
+        text = json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2) + "\n"
+    else:
+        text = "".join(f"{document.markdown}\n" for document in response.documents if document.markdown)
+    if options.output == STANDARD_STREAM:
+        sys.stdout.write(text)
+    else:
+        Path(options.output).write_text(text, encoding="utf-8")
+
+
 def _print_errors(source: str, document: DocumentResult) -> None:
-    name = source.partition("?")[0]
+    name = _display_name(source)
     if document.error and not document.pages:
         print(f"{name}: {document.error.code}: {document.error.message}", file=sys.stderr)
     for page in document.pages:
@@ -65,16 +201,9 @@ def _print_errors(source: str, document: DocumentResult) -> None:
         print(f"{name}: {warning.code}: {warning.message}", file=sys.stderr)
 
 
-def _make_document(source: str, pages: str | None) -> dict[str, str]:
-    """Return a document of a request, for a file's path or a URL. Raises InvalidRequest when a file is unreadable."""
-    page_ranges = {"pages": pages} if pages else {}
-    if "://" in source:
-        return {"url": source, **page_ranges}
-    try:
-        data = Path(source).read_bytes()
-    except OSError as error:
-        raise InvalidRequest(f"{source}: {error.strerror}") from None
-    return {"base64": base64.b64encode(data).decode(), **page_ranges}
+def _display_name(source: str) -> str:
+    """Return the source as messages name it: a URL without its query, which may be secret."""
+    return "standard input" if source == STANDARD_STREAM else source.partition("?")[0]
 
 
 class _ProgressBars:
@@ -88,7 +217,7 @@ class _ProgressBars:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self.display = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._tasks = {
-            default_id(number): self.display.add_task(Path(source.partition("?")[0]).name, total=None)
+            default_id(number): self.display.add_task(Path(_display_name(source)).name, total=None)
             for number, source in enumerate(sources, start=1)
         }
 

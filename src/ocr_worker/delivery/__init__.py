@@ -78,8 +78,8 @@ class Deliveries:
         bucket, mode = job_bucket or self.bucket, request.options.delivery
         if mode == "bucket" and not bucket:
             raise InvalidRequest(
-                "options.delivery: this worker has no bucket; set BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID,"
-                " BUCKET_SECRET_ACCESS_KEY and BUCKET_NAME in its environment"
+                "options.delivery: 'bucket' needs a bucket, and this worker has none; set BUCKET_ENDPOINT_URL,"
+                " BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY and BUCKET_NAME in its environment"
             )
         key = request.idempotency_key
         checkpoints = BucketCheckpoints(bucket, key) if bucket and key else NoCheckpoints()
@@ -100,7 +100,9 @@ class Deliveries:
         if not config:
             return None
         if not self._settings.job_buckets:
-            raise InvalidRequest("s3Config: this worker takes no bucket from a job; start it with OCR_JOB_BUCKETS=true")
+            raise InvalidRequest(
+                "s3Config: this worker does not accept buckets from jobs; start it with OCR_JOB_BUCKETS=true"
+            )
         s3_config = parse_s3_config(config)
         return _bucket_class("s3Config").from_url(
             s3_config.endpointUrl,

@@ -202,14 +202,14 @@ class Bucket:
         bucket = f"the bucket {self.name!r} at {urlsplit(self._client.meta.endpoint_url).netloc}"
         if not isinstance(error, ClientError):
             return DeliveryFailed(
-                f"{bucket} could not be reached to {operation} ({type(error).__name__}); send the job again"
+                f"{bucket} cannot be reached ({operation}: {type(error).__name__}); send the job again"
             )
         code, status = error.response["Error"].get("Code"), error.response["ResponseMetadata"]["HTTPStatusCode"]
         if 400 <= status < 500 and status not in (408, 429):
-            remedy = "check its name, the key and the key's rights (read and write)"
-            return BucketRejected(f"{bucket} refuses to {operation} ({code}): {remedy}")
+            remedy = "check the bucket's name, the key, and that the key may read and write"
+            return BucketRejected(f"{bucket} rejects the request ({operation}: {code}); {remedy}")
         return DeliveryFailed(
-            f"{bucket} answered {status} ({code}) to every attempt to {operation}; send the job again"
+            f"{bucket} responded with {status} to every attempt ({operation}: {code}); send the job again"
         )
 
 

@@ -108,7 +108,7 @@ class BucketCheckpoints:
         try:
             keys = [key for key in self._bucket.keys(folder) if page_number(key) in numbers]
         except DeliveryFailed as error:
-            log.warning("checkpoints unread code=%s: %s", error.code, error)
+            log.warning("checkpoints cannot be listed code=%s: %s", error.code, error)
             return {}
         outcomes = threads.map_bounded(self._read_page, keys, _READERS, "checkpoint-reader")
         return {outcome.number: outcome for outcome in outcomes if outcome}
@@ -117,7 +117,7 @@ class BucketCheckpoints:
         try:
             page = StoredPage.model_validate_json(self._bucket.get(key))
         except (DeliveryFailed, ValidationError) as error:
-            log.warning("checkpoint unread key=%s error=%s", key, type(error).__name__)
+            log.warning("checkpoint cannot be read key=%s error=%s", key, type(error).__name__)
             return None
         return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, from_checkpoint=True)
 

@@ -75,7 +75,9 @@ class CallersApi:
             wait_s = rate_limiter.acquire() if rate_limiter else None
             if wait_s is not None:
                 retry_after = {"Retry-After": str(max(1, ceil(wait_s)))}
-                raise CallerError(HTTPStatus.TOO_MANY_REQUESTS, f"too many requests of {operation}", retry_after)
+                raise CallerError(
+                    HTTPStatus.TOO_MANY_REQUESTS, f"too many {operation} requests; try again later", retry_after
+                )
             try:
                 return await handler(request)
             finally:
@@ -87,7 +89,9 @@ class CallersApi:
     def _check_key(self, request: web.Request) -> None:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self._api_key is not None and not hmac.compare_digest(key.encode(), self._api_key.encode()):
-            raise CallerError(HTTPStatus.UNAUTHORIZED, "the API key is missing or wrong")
+            raise CallerError(
+                HTTPStatus.UNAUTHORIZED, "the API key is missing or wrong; send it as `Authorization: Bearer KEY`"
+            )
 
     # ----------------------------------------------------------------- jobs
 
@@ -151,7 +155,7 @@ class CallersApi:
     def _find_job(self, request: web.Request) -> JobRecord:
         job = self._queue.jobs.get(request.match_info["job"])
         if job is None:
-            raise CallerError(HTTPStatus.NOT_FOUND, "there is no job of this id, or its time is over")
+            raise CallerError(HTTPStatus.NOT_FOUND, "no job has this id, or its result is no longer kept")
         return job
 
 
@@ -184,7 +188,7 @@ async def read_object(request: web.Request, limit: int) -> Json:
 
     Raises CallerError: 413 when the body has more bytes than `limit`, 400 when it is not a JSON object.
     """
-    too_large = f"the body has more than {limit} bytes"
+    too_large = f"the body is larger than the limit of {limit} bytes"
     if (request.content_length or 0) > limit:
         raise CallerError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
     data = await request.read()
@@ -193,9 +197,9 @@ async def read_object(request: web.Request, limit: int) -> Json:
     try:
         body = json.loads(data)
     except ValueError:
-        raise CallerError(HTTPStatus.BAD_REQUEST, "the body is no JSON") from None
+        raise CallerError(HTTPStatus.BAD_REQUEST, "the body is not valid JSON") from None
     if not isinstance(body, dict):
-        raise CallerError(HTTPStatus.BAD_REQUEST, "the body is no JSON object")
+        raise CallerError(HTTPStatus.BAD_REQUEST, "the body is not a JSON object")
     return body
 
 
@@ -205,7 +209,7 @@ def read_policy(value: Any, limits: EndpointLimits, retention_s: float) -> Polic
     Raises CallerError when `policy` is not an object or a time is out of bounds.
     """
     if not isinstance(value, dict | None):
-        raise CallerError(HTTPStatus.BAD_REQUEST, "`policy` is no JSON object")
+        raise CallerError(HTTPStatus.BAD_REQUEST, "`policy` is not a JSON object")
     times = value or {}
     return Policy(
         read_seconds(

@@ -164,7 +164,7 @@ class JobQueue:
         jobs = [job for job in self.jobs.values() if job.status is Status.IN_PROGRESS and job.worker == worker]
         for job in reversed([job for job in jobs if not job.rejected_results]):
             if job.retries >= self._retries:
-                job.error = f"the job lost its worker {job.retries + 1} times"
+                job.error = f"the job's worker was lost {job.retries + 1} times"
                 self._end(job, Status.FAILED)
                 continue
             job.retries += 1

@@ -165,7 +165,7 @@ class WorkerPool:
         self._on_lost(worker.name)
         stage = "" if worker.is_ready else " before it was ready"
         cause = f": {worker.start_error}" if worker.start_error else ""
-        self.on_event(worker.name, f"ended with {worker.process.returncode}{stage}{cause}")
+        self.on_event(worker.name, f"exited with code {worker.process.returncode}{stage}{cause}")
         if not worker.is_ready:  # the next one may fail in the same way
             self._failures += 1
             self._next_start = now + min(2.0**self._failures, _LONGEST_PAUSE_S)

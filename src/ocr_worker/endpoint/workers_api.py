@@ -83,7 +83,7 @@ class WorkersApi:
             response = read_result(body, self._limits.response)
         except ValueError as error:
             job.rejected_results.append(RejectedResult(str(error), len(body)))
-            self._pool.on_event(worker, f"answer to {job.id} refused: {error}")
+            self._pool.on_event(worker, f"response to job {job.id} rejected: {error}")
             await self._changes.notify()
             return web.Response(status=HTTPStatus.BAD_REQUEST, text=str(error))
         if response.get("status") == "IN_PROGRESS":
@@ -103,7 +103,7 @@ class WorkersApi:
         try:
             job.stream.append(read_result(body, self._limits.stream_chunk))
         except ValueError as error:
-            self._pool.on_event(request.match_info["worker"], f"chunk of {job.id} refused: {error}")
+            self._pool.on_event(request.match_info["worker"], f"chunk of job {job.id} rejected: {error}")
             return web.Response(status=HTTPStatus.BAD_REQUEST, text=str(error))
         await self._changes.notify()
         return web.Response()
@@ -122,17 +122,17 @@ def read_result(body: bytes, limit: int) -> Json:
     not a string.
     """
     if len(body) > limit:
-        raise ValueError(f"{len(body)} bytes are more than {limit}")
+        raise ValueError(f"it has {len(body)} bytes, and the limit is {limit}")
     result = json.loads(body, parse_constant=_reject_constant)
     if not isinstance(result, dict):
-        raise ValueError("the answer is no JSON object")
+        raise ValueError("it is not a JSON object")
     if type(result.get("error", "")) is not str:
-        raise ValueError("`error` is no string")
+        raise ValueError("`error` is not a string")
     return result
 
 
 def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _not_found() -> web.Response:

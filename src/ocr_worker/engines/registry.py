@@ -23,28 +23,28 @@ BUILT_IN = {
 
 
 @cache
-def engine_spec(name: str) -> EngineSpec[Any]:
+def engine_spec(name: str, source: str = "OCR_ENGINE") -> EngineSpec[Any]:
     """Return the spec of the engine that OCR_ENGINE=`name` chooses: one of ours, or `module:attribute` of any package.
 
-    Raises SettingsInvalid when there is no such engine.
+    source: variable or flag that holds the name, for messages. Raises SettingsInvalid when there is no such engine.
     """
     module, colon, attribute = BUILT_IN.get(name, name).partition(":")
     if not colon:
         raise SettingsInvalid(
-            f"OCR_ENGINE={name!r} is unknown; choose one of: {', '.join(sorted(BUILT_IN))},"
-            " or name an EngineSpec of your own as module:attribute"
+            f"{source}={name!r} is unknown; choose one of: {', '.join(sorted(BUILT_IN))},"
+            " or the module:attribute of your own EngineSpec"
         )
     try:
         spec = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise SettingsInvalid(f"OCR_ENGINE={name!r} cannot be imported: {error}") from None
+        raise SettingsInvalid(f"{source}={name!r} cannot be imported: {error}") from None
     if not isinstance(spec, EngineSpec):
         raise SettingsInvalid(
-            f"OCR_ENGINE={name!r} is an object of type {type(spec).__name__}, not an EngineSpec;"
+            f"{source}={name!r} is of type {type(spec).__name__}, not an EngineSpec;"
             " name an `ocr_worker.engines.base.EngineSpec`, such as your_module:SPEC (CONTRIBUTING.md, Add an engine)"
         )
     if name not in BUILT_IN and spec.name in BUILT_IN:
-        raise SettingsInvalid(f"OCR_ENGINE={name!r}: the name {spec.name!r} belongs to another engine; rename the spec")
+        raise SettingsInvalid(f"{source}={name!r}: the name {spec.name!r} belongs to another engine; rename the spec")
     return spec
 
 

@@ -58,7 +58,7 @@ def _parse_page(engine: Engine[Any], page: PageImage, options: ParseOptions) -> 
     try:
         results: Any = list(engine.parse([page], options))
         if len(results) != 1:
-            return PageFailed(f"the engine answered {len(results)} results for one page")
+            return PageFailed(f"the engine returned {len(results)} results for one page")
         return _validate(results[0])
     except EngineUnavailable:
         raise
@@ -82,6 +82,6 @@ def _validate(result: Any) -> ParsedPage:
                 # Dump and validate again: `model_construct` and NumPy numbers bypass a model's own checks.
                 model.model_validate(model.model_dump(value, warnings=False), strict=True)
     except (TypeError, AttributeError, ValidationError) as error:
-        log.error("the engine answered something that is no page: %s", type(error).__name__)
-        raise PageFailed("the engine answered something that is no page") from None
+        log.error("the engine returned an invalid page: %s", type(error).__name__)
+        raise PageFailed("the engine returned an invalid page; the worker's log has the details") from None
     return result

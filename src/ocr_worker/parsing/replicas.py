@@ -64,7 +64,7 @@ class Replicas:
         try:
             phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in load_futures]
         except FutureTimeoutError:
-            message = f"the engine was not ready within {self._start_timeout_s:g} s; OCR_START_TIMEOUT_S gives it more"
+            message = f"the engine was not ready within {self._start_timeout_s:g} s; raise OCR_START_TIMEOUT_S"
             raise EngineTimedOut(message) from None
         threads.start(self._watch, "engine-watchdog")
         return max(phases, key=lambda seconds: sum(seconds.values()))
@@ -148,7 +148,7 @@ class Replicas:
         return self._call_timeout_s + (page_count - 1) * self._page_timeout_s if page_count else float("inf")
 
     def _watch(self) -> None:
-        message = f"the engine did not answer within {self._call_timeout_s:g} s; send the page again"
+        message = f"the engine did not finish within {self._call_timeout_s:g} s; send the page again"
         while not self._close_event.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
                 if late_tasks := replica.release_if_late():
@@ -161,7 +161,7 @@ class Replicas:
         if replica.abandon() is not None:
             self._lose(replica, error, tasks)
             return
-        log.warning("engine call given up code=%s", error.code)
+        log.warning("engine call abandoned code=%s", error.code)
         for task in tasks:
             self._scheduler.settle(task, error)
 
@@ -179,7 +179,9 @@ class Replicas:
         for task in (*tasks, *held_tasks):
             self._scheduler.settle(task, error)
         if all(member.is_lost for member in self._replicas):
-            self._scheduler.close(EngineUnavailable("the engine is gone, a fresh worker is asked for; send this again"))
+            self._scheduler.close(
+                EngineUnavailable("the engine is lost and the worker asks to be replaced; send the page again")
+            )
 
 
 class _Replica:
@@ -210,7 +212,7 @@ class _Replica:
     def engine(self) -> Engine[Any]:
         """The engine. Raises EngineUnavailable before `load`."""
         if self._engine is None:
-            raise EngineUnavailable("the engine was not loaded")
+            raise EngineUnavailable("the engine failed to load")
         return self._engine
 
     def hold(self, batch: list[PageTask]) -> None:
@@ -246,7 +248,7 @@ class _Replica:
         """Give up a call that failed or hangs. Return why the engine cannot continue; None if it can be revived."""
         if isinstance(self._engine, Revives):
             return self._engine.abandon()
-        return EngineUnavailable("the engine cannot be revived")
+        return EngineUnavailable("the engine cannot be restarted")
 
     def lose(self) -> tuple[bool, list[PageTask]]:
         """Give the engine up. Return whether this was the first time, and the pages that it held."""

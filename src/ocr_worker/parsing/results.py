@@ -73,7 +73,7 @@ def document(
 
     error: why the document ended early, if it did; pages without an outcome get it.
     """
-    page_error = error or PageFailed("the page was not reached")
+    page_error = error or PageFailed("the job ended before this page was parsed")
     pages = [page(outcomes.get(number) or PageOutcome(number, page_error), options) for number in facts.numbers]
     parsed_count = sum(result.status == "succeeded" for result in pages)
     first_error = next((result.error for result in pages if result.error), None)

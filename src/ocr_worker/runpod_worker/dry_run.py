@@ -1,57 +1,106 @@
-"""The output of a dry run, that is, of `python handler.py` without an endpoint.
+"""A dry run, that is, `python handler.py` without an endpoint: its job and its output.
 
-A person sees the Markdown of each document, a line that summarizes the response, and the path of `answer.json`, which
-holds the whole response.
+`check_job` reads the job as the SDK will read it, before an engine starts. Afterwards a person sees the Markdown of
+each document and a line that summarizes the response on stdout, and every failure once, on stderr. `answer.json` holds
+the whole response.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ocr_worker.errors import InvalidRequest
 from ocr_worker.wire.response import JsonObject
 
 RESPONSE_FILE = Path("answer.json")
+TEST_INPUT_FILE = Path("test_input.json")
+_EXAMPLE = '{"input": {"url": "https://example.com/report.pdf"}}'
 
 Handler = Callable[[dict[str, Any]], Awaitable[JsonObject]]
+
+
+def check_job(arguments: Sequence[str]) -> None:
+    """Check the job of a dry run: the JSON of `--test_input`, or the file `test_input.json` of the current folder.
+
+    arguments: command line without the program's name. Raises InvalidRequest when there is no job, or when it is not a
+    JSON object with an `input`. The input itself is checked with the job.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--test_input")
+    text = parser.parse_known_args(arguments)[0].test_input
+    source = "--test_input"
+    if text is None:
+        source = TEST_INPUT_FILE.name
+        text = _read_test_input_file()
+    try:
+        job = json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{source} is not valid JSON ({error}); write it like {_EXAMPLE}") from None
+    if not isinstance(job, dict) or job.get("input") is None:
+        raise InvalidRequest(f'{source} has no "input"; write it like {_EXAMPLE}')
+
+
+def _read_test_input_file() -> str:
+    try:
+        return TEST_INPUT_FILE.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidRequest(
+            f"there is no {TEST_INPUT_FILE} in {Path.cwd()}; create it, or give a job with --test_input '{_EXAMPLE}'"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{TEST_INPUT_FILE} cannot be read: {error}") from None
 
 
 def print_responses(handler: Handler) -> Handler:
     """Return a handler that also prints each response of `handler` and writes it to `answer.json`.
 
-    The SDK then sets the exit code from the response.
+    If the job failed, it ends the process with exit code 1: the SDK would do so, after printing the error again.
     """
 
     async def printing_handler(job: dict[str, Any]) -> JsonObject:
         response = await handler(job)
         RESPONSE_FILE.write_text(json.dumps(response, ensure_ascii=False, indent=2), encoding="utf-8")
-        print(summarize(response))
+        print(summarize(response), flush=True)
+        for line in failures(response):
+            print(line, file=sys.stderr)
+        if "error" in response:
+            raise SystemExit(1)
         return response
 
     return printing_handler
 
 
 def summarize(response: JsonObject) -> str:
-    """Return the response as text for a terminal: each document's Markdown and errors, then a line of summary."""
-    parts = [text for document in response.get("documents", []) for text in _document_texts(document)]
+    """Return the response as text for a terminal: each document's Markdown, a line of summary, and the file's path."""
+    parts = [document["markdown"] for document in response.get("documents", []) if document.get("markdown")]
     if "coverage" in response and "engine" in response:
         parts.append(_summary_line(response))
-    if "error" in response:
-        parts.append(f"failed: {response['error']}")
-    return "\n\n".join([*parts, f"The whole answer: {RESPONSE_FILE.resolve()}"])
+    return "\n\n".join([*parts, f"Complete response: {RESPONSE_FILE.resolve()}"])
 
 
-def _document_texts(document: dict[str, Any]) -> list[str]:
-    errors = [document["error"]] if "error" in document else []
-    errors += [page["error"] | {"page": page["page"]} for page in document["pages"] if "error" in page]
-    lines = [f"{document['id']}: {_page_prefix(error)}{error['code']}: {error['message']}" for error in errors]
-    return [text for text in (document.get("markdown"), "\n".join(lines)) if text]
+def failures(response: JsonObject) -> list[str]:
+    """Return a line for each failed page and document, and one for the job if its error is none of theirs."""
+    lines = [line for document in response.get("documents", []) for line in _document_failures(document)]
+    job_error = response.get("error")
+    return [*lines, job_error] if job_error and not any(line.endswith(job_error) for line in lines) else lines
 
 
-def _page_prefix(error: dict[str, Any]) -> str:
-    return f"page {error['page']}: " if "page" in error else ""
+def _document_failures(document: dict[str, Any]) -> list[str]:
+    """Return a line for each failed page; for the document itself only if it has no pages."""
+    name = document["id"]
+    if "error" in document and not document["pages"]:
+        return [f"{name}: {_error_text(document['error'])}"]
+    failed_pages = [page for page in document["pages"] if "error" in page]
+    return [f"{name}: page {page['page']}: {_error_text(page['error'])}" for page in failed_pages]
+
+
+def _error_text(error: dict[str, Any]) -> str:
+    return f"{error['code']}: {error['message']}"
 
 
 def _summary_line(response: JsonObject) -> str:

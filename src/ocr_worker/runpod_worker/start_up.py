@@ -48,7 +48,7 @@ class StartUp:
         total = _now() - self._start_time
         event(log, "ready", **self.seconds, total=total)
         if total > limit_s / 2:
-            log.warning("the start took %.0f s of the %.0f s that the platform allows", total, limit_s)
+            log.warning("the start took %.0f s; the platform allows %.0f s", total, limit_s)
 
 
 def _now() -> float:

@@ -83,7 +83,7 @@ class Fetcher:
             packed = text.encode("ascii").translate(_URL_SAFE_TO_STANDARD, _WHITE_SPACE_BYTES).rstrip(b"=")
             data = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
         except (binascii.Error, ValueError):
-            raise SourceRejected("the text is neither an http(s) URL, a data: URI nor base64 of a file") from None
+            raise SourceRejected("the document is not an http(s) URL, a data: URI or valid base64") from None
         if len(data) > self._max_bytes:
             raise self._too_large()
         return data
@@ -91,7 +91,7 @@ class Fetcher:
     def _decode_data_uri(self, uri: str) -> bytes:
         head, comma, body = uri.partition(",")
         if not comma:
-            raise SourceRejected('a data: URI holds a comma, as in "data:application/pdf;base64,JVBERi0..."')
+            raise SourceRejected('the data: URI has no comma; write it like "data:application/pdf;base64,JVBERi0..."')
         if head.lower().endswith(";base64"):
             return self._decode_base64(body)
         data = unquote_to_bytes(body)
@@ -100,7 +100,9 @@ class Fetcher:
         return data
 
     def _too_large(self) -> SourceTooLarge:
-        return SourceTooLarge(f"the document has more than {self._max_bytes:,} bytes, the limit: split or compress it")
+        return SourceTooLarge(
+            f"the document is larger than the limit of {self._max_bytes:,} bytes; split or compress it"
+        )
 
     # ----------------------------------------------------------------- http(s)
 
@@ -154,47 +156,55 @@ class Fetcher:
             response = runpod_sdk.open_download(url, timeout_s=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
         except runpod_sdk.DownloadTooLarge:
             raise self._too_large() from None
-        except runpod_sdk.DownloadRejected:
-            raise _address_error(url) from None
+        except runpod_sdk.DownloadRejected as rejection:
+            self._check_host(rejection.host or urlsplit(url).hostname or "")  # as below: of a redirect's target
+            raise _address_error(url, rejection) from None
         except requests.RequestException as error:
-            raise SourceUnavailable(f"{public_url} does not answer ({type(error).__name__}); try again later") from None
+            raise SourceUnavailable(
+                f"{public_url} cannot be reached ({type(error).__name__}); try again later"
+            ) from None
         except ValueError:  # an impossible host or port, as in a redirect to port 99999
             raise SourceRejected(
-                f"{public_url}, or what it redirects to, is no URL that can be fetched: check it"
+                f"{public_url} is not a valid URL, or redirects to one that is not; check its host and port"
             ) from None
         open_responses.append(response)
         try:
             with response:
                 if abandoned.is_set():
-                    raise Cancelled("nobody waits for the download any more")
+                    raise Cancelled("the download was abandoned")
                 # First, so that no message reveals anything about a host that is not allowed.
-                self._check_host(response.url)
+                self._check_host(urlsplit(response.url).hostname or "")
                 _check_status(response, public_url)
                 return b"".join(runpod_sdk.read_download(response, chunk_bytes=_CHUNK_BYTES, max_bytes=self._max_bytes))
         except runpod_sdk.DownloadTooLarge:
             raise self._too_large() from None
         except (requests.RequestException, OSError) as error:
-            raise SourceUnavailable(f"{public_url} broke off ({type(error).__name__}); try again") from None
+            raise SourceUnavailable(
+                f"the download of {public_url} was interrupted ({type(error).__name__}); try again"
+            ) from None
 
     def _check_url(self, url: str) -> None:
         try:
             parts = urlsplit(url)
             hostname, _ = parts.hostname, parts.port
         except ValueError:
-            raise SourceRejected("the URL cannot be read: check its host and port") from None
+            raise SourceRejected("the URL is invalid; check its host and port") from None
         if parts.scheme.lower() not in ("http", "https"):
-            raise SourceRejected(f"{parts.scheme or 'no scheme'}: only http and https URLs are fetched")
+            raise SourceRejected(f"the URL's scheme is {parts.scheme or 'missing'}; use http or https")
         if not hostname:
-            raise SourceRejected("the URL names no host")
-        self._check_host(url)
+            raise SourceRejected("the URL has no host; write it like https://example.com/a.pdf")
+        self._check_host(hostname)
 
-    def _check_host(self, url: str) -> None:
-        host = urlsplit(url).hostname or ""
+    def _check_host(self, host: str) -> None:
         if self._allowed_hosts and not any(fnmatch(host, pattern.lower()) for pattern in self._allowed_hosts):
-            raise SourceRejected(f"{host} is not among the hosts this worker may fetch from (OCR_ALLOWED_HOSTS)")
+            raise SourceRejected(
+                f"{host} is not an allowed host; the worker's OCR_ALLOWED_HOSTS lists the allowed ones"
+            )
 
     def _timeout_message(self, url: str) -> str:
-        return f"{redact_url(url)} was not read within {self._timeout_s:g} s; try again, or send the file as base64"
+        return (
+            f"{redact_url(url)} was not downloaded within {self._timeout_s:g} s; try again, or send the file as base64"
+        )
 
 
 def redact_url(url: str) -> str:
@@ -205,15 +215,28 @@ def redact_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
-def _address_error(url: str) -> SourceUnavailable | SourceRejected:
+def _address_error(url: str, rejection: runpod_sdk.DownloadRejected) -> SourceUnavailable | SourceRejected:
     """Return the error for a URL that the SDK rejected. The SDK does not say whether the host failed to resolve."""
     host = urlsplit(url).hostname or ""
+    if rejection.address:
+        return SourceRejected(_private_address_message(url, host, rejection))
     try:
         socket.getaddrinfo(host, None)
     except (OSError, UnicodeError):
-        return SourceUnavailable(f"{host} does not resolve: check the name, or try again later")
+        return SourceUnavailable(f"the host name {host} does not resolve; check it, or try again later")
     return SourceRejected(
-        f"{redact_url(url)} is refused: it, or what it redirects to, is no public address, or redirects too often"
+        f"{redact_url(url)} is refused: it redirects too often or to what cannot be fetched, or a proxy is set for it;"
+        " send the file as base64"
+    )
+
+
+def _private_address_message(url: str, host: str, rejection: runpod_sdk.DownloadRejected) -> str:
+    """Return why a private address is refused, and what to do instead."""
+    address = rejection.address if rejection.address == rejection.host else f"{rejection.host} ({rejection.address})"
+    subject = "" if rejection.host == host else "it redirects to "
+    return (
+        f"{redact_url(url)} is refused: {subject}{address}, which is not a public address, and private addresses are"
+        " closed to downloads; send the file as base64, or save it and run: ocr-worker parse FILE"
     )
 
 
@@ -222,10 +245,10 @@ def _check_status(response: requests.Response, public_url: str) -> None:
     if status < 300:
         return
     if status in _TRANSIENT or status >= 500:
-        error = SourceUnavailable(f"{public_url} answered {status}; try again later")
+        error = SourceUnavailable(f"{public_url} responded with {status}; try again later")
         error.retry_after = parse_retry_after(response.headers.get("Retry-After"), time.time())
         raise error
-    raise SourceRejected(f"{public_url} answered {status}: check that the URL is right, public and not expired")
+    raise SourceRejected(f"{public_url} responded with {status}; check that the URL is correct, public and not expired")
 
 
 def _wait_for_result(download: Future[bytes], deadline: float, is_cancelled: Callable[[], bool]) -> bytes:

@@ -38,5 +38,7 @@ def request_schema(options: type[ParseOptions]) -> dict[str, Any]:
 def _request(engine: str, options: type[ParseOptions]) -> dict[str, Any]:
     schema = request_schema(options)
     forms = ", ".join(f"`{form}`" for form in SHORT_FORMS)
-    schema["description"] = f"A job's `input` for the engine {engine}. Short forms stand for `documents`: {forms}."
+    schema["description"] = (
+        f"The `input` of a job for the engine {engine}. These short forms can replace `documents`: {forms}."
+    )
     return schema

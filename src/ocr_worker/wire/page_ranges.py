@@ -25,13 +25,13 @@ def parse_page_ranges(text: str) -> tuple[PageRange, ...]:
 def _parse_part(part: str) -> PageRange:
     match = _PART.fullmatch(part)
     if not match:
-        raise ValueError('pages are written like "1-3,8" or "5-"')
+        raise ValueError('the page range is invalid; write it like "1-3,8" or "5-"')
     first = int(match[1])
     last = None if match[2] and not match[3] else int(match[3] or match[1])
     if first < 1:
-        raise ValueError('pages count from 1, as in "1-3,8"')
+        raise ValueError('page numbers start at 1; write them like "1-3,8"')
     if last is not None and last < first:
-        raise ValueError(f'a page range runs upwards, as in "{last}-{first}"')
+        raise ValueError(f'the page range runs backwards; write it like "{last}-{first}"')
     return first, last
 
 

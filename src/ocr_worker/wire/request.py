@@ -65,7 +65,7 @@ def parse_request(
     Raises InvalidRequest, whose message lists every problem with its path and an example of the right form.
     """
     if not isinstance(job_input, Mapping):
-        raise _request_error([((), f"should be an object that holds documents, not {_kind(job_input)}")])
+        raise _request_error([((), f"should be an object with documents, not {_kind(job_input)}")])
     problems = list(_unknown_names(job_input))
     documents = _documents(job_input, problems)
     options = _options(job_input.get("options", {}), options_model, foreign_options, problems)
@@ -106,7 +106,7 @@ def _documents(job_input: Mapping[str, Any], problems: list[Problem]) -> list[Do
     if not forms and problems:  # a misspelled name is the cause, and is among the problems already
         return []
     if len(forms) != 1:
-        message = f"has {', '.join(forms)}: give exactly one of them" if forms else "holds no document"
+        message = f"has {', '.join(forms)}; send exactly one of them" if forms else "has no document"
         problems.append(((), f'{message}; for example "documents": {EXAMPLES["documents"]}'))
         return []
     form, value = forms[0], job_input[forms[0]]
@@ -116,7 +116,7 @@ def _documents(job_input: Mapping[str, Any], problems: list[Problem]) -> list[Do
         problems.append(((form,), f"should be a list, not {_kind(value)}{_example('documents')}"))
         return []
     if not 1 <= len(value) <= MAX_DOCUMENTS:
-        problems.append(((form,), f"should hold 1 to {MAX_DOCUMENTS} documents, not {len(value)}"))
+        problems.append(((form,), f"should have 1 to {MAX_DOCUMENTS} documents, not {len(value)}"))
     return _read({(form, index): item for index, item in enumerate(value)}, SHORT_FORMS.get(form, "any"), problems)
 
 
@@ -126,7 +126,7 @@ def _read(items: Mapping[JsonPath, Any], field: str, problems: list[Problem]) ->
     paths: dict[str, JsonPath] = {}  # of the first document with each id
     for path, document in documents.items():
         if document.id is not None and paths.setdefault(document.id, path) != path:
-            message = f"is already the id of {_path_text(paths[document.id])}; ids are unique in a job"
+            message = f"is also the id of {_path_text(paths[document.id])}; use unique ids in a job"
             problems.append(((*path, "id"), message))
     return list(documents.values())
 
@@ -186,7 +186,7 @@ def _problems_of(error: ValidationError, parent: JsonPath, model: type[BaseModel
 
 def _unknown_message(name: str, fields: list[str]) -> str:
     matches = get_close_matches(name, fields, n=1, cutoff=0.5)
-    hint = f"did you mean {matches[0]!r}?" if matches else f"known here: {', '.join(fields)}"
+    hint = f"did you mean {matches[0]!r}?" if matches else f"allowed: {', '.join(fields)}"
     return f"is unknown; {hint}"
 
 
@@ -198,7 +198,9 @@ def _request_error(problems: list[Problem], root: str = "input") -> InvalidReque
     lines = [f"{_path_text(path, root)}: {message}" for path, message in problems[:_MAX_PROBLEMS]]
     if len(problems) > _MAX_PROBLEMS:
         lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
-    return InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(problems)} faults:", *lines]))
+    error = InvalidRequest("; ".join(lines) if len(lines) == 1 else "\n- ".join([f"{len(problems)} problems:", *lines]))
+    error.problems = problems
+    return error
 
 
 def _path_text(path: JsonPath, root: str = "input") -> str:

@@ -34,8 +34,8 @@ def success(response: ParseResponse, limit: int) -> JsonObject:
         if size <= limit:
             return content
     raise ResponseTooLarge(
-        f"the answer has {size:,} bytes without figures and blocks, the limit is {limit:,}: "
-        'give the worker a bucket, or ask for fewer pages a job ("pages": "1-50"), or for one of the formats only'
+        f"the response has {size:,} bytes without figures and blocks, and the limit is {limit:,}; "
+        'configure a bucket, request fewer pages per job ("pages": "1-50"), or request only one of the formats'
     )
 
 

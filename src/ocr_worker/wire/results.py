@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ocr_worker.errors import OcrWorkerError
+from ocr_worker.errors import JobFailed, OcrWorkerError, error_types
 from ocr_worker.wire.schema import Coverage, DocumentResult, ErrorInfo, PageResult, ParseResponse, Status
 
 
 def error_info(error: OcrWorkerError) -> ErrorInfo:
     """Return the error as callers see it."""
     return ErrorInfo(code=error.code, message=str(error), retryable=error.retryable)
+
+
+def error_of(info: ErrorInfo) -> OcrWorkerError:
+    """Return the exception for an error as callers see it, of the class with its code; the inverse of `error_info`.
+
+    A code that only workers of another version know becomes a JobFailed with that code.
+    """
+    types = {error_type.code: error_type for error_type in error_types()}
+    error = types.get(info.code, JobFailed)(info.message)
+    error.code, error.retryable = info.code, info.retryable
+    return error
 
 
 def job_error(response: ParseResponse) -> ErrorInfo | None:
@@ -26,7 +37,7 @@ def job_error(response: ParseResponse) -> ErrorInfo | None:
         return None
     errors = [(entry.id, entry.error) for entry in response.documents if entry.error]
     name, first_error = errors[0]
-    suffix = f" (and {len(errors) - 1} more documents, each with its error)" if len(errors) > 1 else ""
+    suffix = f" (and {len(errors) - 1} more documents, each with its own error)" if len(errors) > 1 else ""
     message = f"nothing was parsed; {name}: {first_error.message}{suffix}"
     return ErrorInfo(code=first_error.code, message=message, retryable=any(error.retryable for _, error in errors))
 

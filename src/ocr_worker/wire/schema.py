@@ -60,22 +60,24 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 class DocumentRequest(WireModel):
     """A document, with exactly one of `url` and `base64`."""
 
-    url: NonEmpty | None = Field(None, repr=False, description="http(s) URL or data: URI of the file.")
+    url: NonEmpty | None = Field(None, repr=False, description="A URL (http or https), or a `data:` URI.")
     base64: NonEmpty | None = Field(
-        None, repr=False, description="The file's bytes in base64. White space is ignored, and padding is optional."
+        None, repr=False, description="Bytes of the file in base64. White space and missing padding are accepted."
     )
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="Name of the document in the response, unique in the job. Default: `document-<n>`."
+        None, description="Id of the document in the response, unique in the job. Default: `document-<n>`."
     )
     pages: PageRanges | None = Field(
-        None, description="Pages to parse, counted from 1. Default: all.", examples=["1-3,8", "5-"]
+        None,
+        description="Pages to parse, counted from 1, such as `1-3,8` or `5-`. Default: all.",
+        examples=["1-3,8", "5-"],
     )
     password: str | None = Field(None, repr=False, description="Password of an encrypted PDF.")
 
     @model_validator(mode="after")
     def _check_source(self) -> DocumentRequest:
         if (self.url is None) == (self.base64 is None):
-            raise ValueError("a document has exactly one of `url` and `base64`")
+            raise ValueError("a document needs exactly one of `url` and `base64`")
         return self
 
 
@@ -100,28 +102,29 @@ class ParseOptions(WireModel):
     """Options that every engine supports; an engine may add its own in a subclass."""
 
     formats: list[Literal["markdown", "blocks"]] = Field(
-        ["markdown", "blocks"], min_length=1, description="Forms in which each page's content is returned."
+        ["markdown", "blocks"], min_length=1, description="Parts of each page in the response."
     )
     figures: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: return each figure as a base64 JPEG. Names and boxes of figures are always returned.",
+        description="`inline`: add crops of the figures in base64. Their names and boxes are always in the response.",
     )
     page_images: Literal["none", "inline"] = Field(
         "none",
-        description="`inline`: return each processed page, to which all boxes refer, as a base64 JPEG.",
+        description="`inline`: add the page as it was processed, to which all boxes refer, as a JPEG in base64.",
     )
     dpi: int | None = Field(
-        None, ge=36, le=600, description="Resolution at which PDF pages are rendered. Default: the engine's."
+        None, ge=36, le=600, description="Resolution at which PDFs are rendered. Default: chosen by the engine."
     )
     timeout_s: float | None = Field(
         None,
         gt=0,
         le=604_800,
-        description="Time limit of the job in seconds. Pages not parsed by then fail with DEADLINE_EXCEEDED.",
+        description="Time limit of the job in seconds. Pages parsed until then are returned; the others fail with"
+        " `DEADLINE_EXCEEDED`. The worker's `OCR_JOB_TIMEOUT_S` limits it, too.",
     )
     delivery: Literal["auto", "inline", "bucket"] = Field(
         "auto",
-        description="Where the response goes. `auto`: inline, or to the bucket, if any, when it is too large inline.",
+        description="Destination of the response. `auto`: the bucket, if there is one, for responses too large inline.",
     )
 
 
@@ -134,22 +137,20 @@ class ParseRequest(WireModel):
     options: ParseOptions = Field(default_factory=ParseOptions, description="Options of all documents of the job.")
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = Field(
         None,
-        description="With a bucket: a repeated job with the same key parses only the pages that are still missing.",
+        description="With a bucket: a job that runs again under the same key parses only the pages that are missing.",
     )
 
 
 class S3Config(WireModel):
-    """The bucket of a job, next to its `input`, in the platform's names."""
+    """A job's own bucket, beside its `input`, with the platform's field names."""
 
     endpointUrl: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
     accessId: NonEmpty
     accessSecret: str = Field(min_length=1, repr=False)
-    bucketName: NonEmpty | None = Field(
-        None, description="Name of the bucket. Default: the name in the endpoint's host or path."
-    )
+    bucketName: NonEmpty | None = Field(None, description="Default: the name in the URL's host or path.")
 
 
-# --------------------------------------------------------------------------- answer
+# --------------------------------------------------------------------------- response
 
 
 class ErrorInfo(WireModel):
@@ -196,20 +197,18 @@ class PageResult(WireModel):
     height: int | None = Field(None, description="Height in pixels, as processed.")
     dpi: float | None = Field(None, description="Resolution in dots per inch, as processed. Missing if unknown.")
     text_source: TextSource | None = Field(
-        None, description="Source of the text: the page's picture, its text layer, or both."
+        None,
+        description="Origin of the text: `picture` (OCR), `text_layer` (the PDF page's own text), or `both`.",
     )
     markdown: str | None = Field(None, description="The page as Markdown, without page furniture.")
     blocks: list[Block] | None = Field(None, description="All regions in reading order, page furniture included.")
     figures: list[Figure] = Field([], description="Pictures on the page.")
-    image: str | None = Field(
-        None, description="The page as it was processed, a JPEG in base64. Present if `page_images` is `inline`."
-    )
+    image: str | None = Field(None, description="The page as a JPEG in base64, with `page_images: inline`.")
     seconds: float = Field(
-        0.0,
-        description="Seconds of engine time for this page. The time of an engine call is shared equally by its pages.",
+        0.0, description="Engine time of the page. The time of a call with several pages is shared equally."
     )
     from_checkpoint: bool = Field(
-        False, description="True if an earlier job with the same `idempotency_key` parsed the page."
+        False, description="True if an earlier run under the same `idempotency_key` parsed the page."
     )
     warnings: list[PageWarning] = Field([], description="Warnings about the page.")
     error: ErrorInfo | None = Field(None, description="Error of a failed page.")
@@ -219,10 +218,8 @@ class DocumentResult(WireModel):
     """The result of a document: `failed` if no page was parsed, `partial` if only some were."""
 
     id: str = Field(description="Id from the request, or `document-<n>`.")
-    status: Status = Field(description="`succeeded`: every page was parsed. `partial`: some. `failed`: none.")
-    page_count: int | None = Field(
-        None, description="Number of pages in the file. Null if the file could not be opened."
-    )
+    status: Status = Field(description="`failed`: no page was parsed. `partial`: some were.")
+    page_count: int | None = Field(None, description="Pages of the file. Missing if it could not be opened.")
     markdown: str | None = Field(None, description="Markdown of all pages. A comment replaces each failed page.")
     pages: list[PageResult] = Field([], description="Every requested page, parsed or failed.")
     warnings: list[PageWarning] = Field([], description="Warnings about the document.")
@@ -279,7 +276,7 @@ class ParseResponse(WireModel):
     degraded: list[str] = Field(
         [], description="Parts left out so that the response fits inline: `figures`, then `blocks`."
     )
-    delivery: Delivered | None = Field(None, description="Link to the complete response, if it is in a bucket.")
+    delivery: Delivered | None = Field(None, description="Location of the complete response in a bucket.")
     warnings: list[PageWarning] = Field([], description="Warnings about the job.")
 
 

@@ -60,13 +60,13 @@ def test_a_dead_server_is_started_again_once(tmp_path: Path, monkeypatch: pytest
     engine = built(tmp_path)
     for restarted in (True, False):
         vllm_command.server(tmp_path).kill()
-        with pytest.raises(EngineUnavailable, match="is gone"):
+        with pytest.raises(EngineUnavailable, match="no longer works"):
             read(engine)
         assert (engine.abandon() is None) is restarted
         if restarted:
             engine.revive()
             assert read(engine) == TEXT
-    with pytest.raises(EngineUnavailable, match="died a second time"):
+    with pytest.raises(EngineUnavailable, match="stopped twice"):
         engine.revive()
     assert eventually(lambda: vllm_command.processes(tmp_path) == [])
 
@@ -100,9 +100,19 @@ def test_a_frozen_server_can_be_abandoned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "fields", "error", "told"),
     [
-        ("fails", {}, EngineUnavailable, "ended with code 1 before it could be used: ValueError: No available memory"),
-        ("silent", {"server_wait_s": 2}, EngineUnavailable, r"no model server at 127\.0\.0\.1:\d+ within 2 s"),
-        ("fine", {"vllm": "/nowhere/vllm"}, SettingsInvalid, "no command '/nowhere/vllm'\ninstall vLLM into"),
+        ("fails", {}, EngineUnavailable, "exited with code 1 before it was ready: ValueError: No available memory"),
+        (
+            "silent",
+            {"server_wait_s": 2},
+            EngineUnavailable,
+            r"no model server responded at 127\.0\.0\.1:\d+ within 2 s",
+        ),
+        (
+            "fine",
+            {"vllm": "/nowhere/vllm"},
+            SettingsInvalid,
+            "OCR_VLLM=/nowhere/vllm is not a command, but the worker has to start vLLM; install vLLM into",
+        ),
         ("fine", {"vl_weights_dir": tinyvl.VL}, WeightsMissing, "tokenizer.json is missing"),
     ],
 )
@@ -135,11 +145,11 @@ def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({"OCR_SERVER": "managed"}, "it needs OCR_BACKEND=vllm-server, not native"),
-        ({"OCR_SERVER": "managed", "OCR_BACKEND": "sglang-server"}, "not sglang-server"),
+        ({"OCR_SERVER": "managed"}, "does not go with OCR_BACKEND=native"),
+        ({"OCR_SERVER": "managed", "OCR_BACKEND": "sglang-server"}, "does not go with OCR_BACKEND=sglang-server"),
         (
             {"OCR_SERVER": "managed", "OCR_BACKEND": "vllm-server", "OCR_SERVER_URL": "http://127.0.0.1:1/v1"},
-            "leave OCR_SERVER_URL out",
+            "does not go with OCR_SERVER_URL",
         ),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
 
     job = worker.plane.submit(pages(PAGES))
     assert worker.started(job)
-    assert worker.logged("model server is started again", WAIT_S)
+    assert worker.logged("starting the model server again", WAIT_S)
     assert eventually(lambda: len(re.findall(r"model server at \S+: model ", worker.log())) == 2, WAIT_S), worker.log()
     wait_until_pages_are_read(environment)
     vllm_command.server(weights(environment)).kill()

@@ -62,5 +62,5 @@ def test_without_its_server_the_worker_does_not_start(double: ModelServer, tmp_p
     double.die()
     ended = dry_run([], tmp_path, **environment(double, OCR_SERVER_WAIT_S="1"))
     assert ended.returncode == 1
-    assert "ENGINE_UNAVAILABLE: no model server at 127.0.0.1" in ended.stderr
+    assert "ENGINE_UNAVAILABLE: no model server responded at 127.0.0.1" in ended.stderr
     assert "Traceback" not in ended.stderr

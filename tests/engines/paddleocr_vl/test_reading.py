@@ -168,7 +168,7 @@ def test_warm_up_refuses_weights_that_do_not_read(engine: Engine, monkeypatch: p
     """When the known text does not come back the engine is unavailable, unless the check is off."""
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.LINES", ("X" * 40, "Y" * 40))
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.draw_page", lambda: tinyvl.page(THREE))
-    with pytest.raises(EngineUnavailable, match="did not read right"):
+    with pytest.raises(EngineUnavailable, match="was read wrongly"):
         engine.warm_up()
     monkeypatch.setattr(engine, "_settings", tinyvl.settings(warmup_check=False))
     engine.warm_up()

@@ -60,9 +60,9 @@ def test_a_server_that_reads_is_connected(start: StartServer, mode: str, limits:
     ("mode", "model", "error", "told"),
     [
         ("fine", "other", EngineUnavailable, "does not serve 'PaddleOCR-VL-1.6-0.9B', but: other"),
-        ("hangs", None, EngineTimedOut, "lists its models but read no crop within 1 s"),
-        ("garbage", None, EngineUnavailable, "does not answer a crop with text (KeyError)"),
-        ("refuses-all", None, EngineUnavailable, "refuses a plain crop"),
+        ("hangs", None, EngineTimedOut, "did not read a test image within 1 s"),
+        ("garbage", None, EngineUnavailable, "returns no text for a test image (KeyError)"),
+        ("refuses-all", None, EngineUnavailable, "rejects a test image"),
     ],
 )
 def test_a_server_that_is_not_right_stops_the_worker(
@@ -80,7 +80,9 @@ def test_no_server_is_told_within_the_time(start: StartServer) -> None:
     double = start()
     double.die()
     url = double.url.replace("http://", "http://user:secret@")
-    with pytest.raises(EngineUnavailable, match=r"no model server at 127\.0\.0\.1:\d+ within 1\.5 s") as caught:
+    with pytest.raises(
+        EngineUnavailable, match=r"no model server responded at 127\.0\.0\.1:\d+ within 1\.5 s"
+    ) as caught:
         ExternalServer(settings(double, server_url=url, server_wait_s=1.5))
     assert "secret" not in str(caught.value)
 
@@ -95,9 +97,9 @@ def test_a_key_is_sent_and_not_shown(start: StartServer) -> None:
 
 
 def test_a_server_backend_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without OCR_SERVER_URL the settings are invalid, and say so."""
-    monkeypatch.setenv("OCR_BACKEND", "vllm-server")
-    with pytest.raises(SettingsInvalid, match="needs OCR_SERVER_URL"):
+    """A kind that the worker cannot start is invalid without OCR_SERVER_URL, and the message says so."""
+    monkeypatch.setenv("OCR_BACKEND", "sglang-server")
+    with pytest.raises(SettingsInvalid, match="needs a model server; set OCR_SERVER_URL"):
         load_settings()
 
 
@@ -156,7 +158,7 @@ def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
     before = len(double.asked)
     assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
     assert not any("mm_processor_kwargs" in one for one in double.asked[before:])
-    with pytest.raises(InvalidRequest, match="pixel limits of its own"):
+    with pytest.raises(InvalidRequest, match="its own pixel limits"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions(max_pixels=500_000))
     engine.close()
 
@@ -166,7 +168,7 @@ def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer) -> None:
     double = start()
     engine = Builder(settings(double))()
     double.mode = "dying"
-    with pytest.raises(EngineUnavailable, match=r"is gone \(InternalServerError\)"):
+    with pytest.raises(EngineUnavailable, match=r"no longer works \(InternalServerError\)"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
 
 
@@ -185,5 +187,5 @@ def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:
     double = start()
     engine = Builder(settings(double))()
     double.die()
-    with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ is gone"):
+    with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ is lost"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())

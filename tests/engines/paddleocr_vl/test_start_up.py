@@ -52,7 +52,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
     ("variables", "code", "words"),
     [
         (nowhere, "WEIGHTS_MISSING", "ocr-worker weights fetch --version v1.6"),
-        (lambda tmp_path: {"OCR_VL_WEIGHTS_DIR": str(half(tmp_path / "vl"))}, "WEIGHTS_MISSING", "is cut off"),
+        (lambda tmp_path: {"OCR_VL_WEIGHTS_DIR": str(half(tmp_path / "vl"))}, "WEIGHTS_MISSING", "is truncated"),
         (lambda _: {"OCR_VL_WEIGHTS_DIR": str(tinyvl.LAYOUT)}, "WEIGHTS_MISSING", "config.json is missing"),
         (lambda _: {"OCR_LAYOUT_WEIGHTS_DIR": "/nowhere"}, "WEIGHTS_MISSING", "no such directory"),
         (lambda _: {"OCR_VL_VERSION": "v2"}, "SETTINGS_INVALID", "OCR_VL_VERSION"),
@@ -83,6 +83,6 @@ def test_weights_that_paddle_cannot_build_from(tmp_path: Path) -> None:
     shutil.copytree(tinyvl.VL, tmp_path / "vl")
     (tmp_path / "vl" / "config.json").write_text("{}")
     stopped = start(OCR_VL_WEIGHTS_DIR=str(tmp_path / "vl"))
-    assert stopped.stdout.startswith("ENGINE_UNAVAILABLE: PaddleOCR-VL v1.6 could not be built")
+    assert stopped.stdout.startswith("ENGINE_UNAVAILABLE: PaddleOCR-VL v1.6 could not be loaded")
     assert len(stopped.stdout.splitlines()) <= 3
     assert "Traceback" not in stopped.stderr

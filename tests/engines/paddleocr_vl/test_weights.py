@@ -52,7 +52,7 @@ def test_half_a_safetensors_file(tmp_path: Path) -> None:
     whole = (tinyvl.VL / "model.safetensors").read_bytes()
     half = len(whole) // 2
     assert broken(tmp_path / "vl", "model.safetensors", whole[:half]) == [
-        f"model.safetensors is cut off: {half} of {len(whole)} bytes"
+        f"model.safetensors is truncated: {half} of {len(whole)} bytes"
     ]
 
 
@@ -64,9 +64,9 @@ def test_half_a_safetensors_file(tmp_path: Path) -> None:
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
             "is a Git LFS pointer, not the file itself",
         ),
-        (b"<html>Not found</html>", "is cut off or no safetensors file"),
-        ((4).to_bytes(8, "little") + b"spam", "is no safetensors file"),
-        ((2).to_bytes(8, "little") + b"[]", "is no safetensors file"),
+        (b"<html>Not found</html>", "is truncated or not a safetensors file"),
+        ((4).to_bytes(8, "little") + b"spam", "is not a safetensors file"),
+        ((2).to_bytes(8, "little") + b"[]", "is not a safetensors file"),
     ],
 )
 def test_what_is_no_safetensors_file(tmp_path: Path, data: bytes, fault: str) -> None:
@@ -212,7 +212,7 @@ def test_fetch_without_a_network(tmp_path: Path) -> None:
     done = fetch(tmp_path / "hub", tmp_path / "home")
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) <= 3
-    assert "could not be fetched" in done.stdout
+    assert "could not be downloaded" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

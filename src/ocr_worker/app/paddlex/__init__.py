@@ -64,7 +64,7 @@ def router(worker: AppWorker) -> APIRouter:
         log_id = body.logId or new_log_id()
         pages.check_pages(body, worker.settings.max_pages)
         if not issubclass(spec.options, PaddleOcrVlOptions):  # no other engine accepts pages in PaddleX's form
-            raise RequestRejected(f"/restructure-pages needs the engine paddleocr-vl; this server runs {spec.name}")
+            raise RequestRejected(f"/restructure-pages needs the engine paddleocr-vl, and this server runs {spec.name}")
         merge_pages = worker.pipeline().engine.merge_pages
         entries = await _on_thread(partial(pages.restructured_entries, body, merge_pages))
         return response.success_response(log_id, {"layoutParsingResults": entries})

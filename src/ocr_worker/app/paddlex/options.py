@@ -123,7 +123,7 @@ def _is_unsupported_value(field: str, value: Any) -> bool:
 
 
 def _unsupported_field(field: str) -> FieldError:
-    return FieldError(field, "this server cannot honour the value; leave the field out")
+    return FieldError(field, "this server does not support the value; remove the field")
 
 
 def _field_error(path: tuple[int | str, ...], message: str) -> FieldError:

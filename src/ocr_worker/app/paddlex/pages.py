@@ -68,11 +68,15 @@ class _PrunedResult(BaseModel):
 
 def check_pages(body: RestructurePagesRequest, max_pages: int) -> None:
     """Check the request. Raises RequestRejected, which lists invalid pages and what this worker does not support."""
-    errors = [FieldError("relevelTitles", "this server always levels titles")] if not body.relevelTitles else []
+    errors = (
+        [FieldError("relevelTitles", "this server always sets title levels; remove the field")]
+        if not body.relevelTitles
+        else []
+    )
     if body.outputFormats:
-        errors.append(FieldError("outputFormats", "this server exports nothing"))
+        errors.append(FieldError("outputFormats", "this server does not export files; remove the field"))
     if len(body.pages) > max_pages:
-        errors.append(FieldError("pages", f"the limit is {max_pages} pages"))
+        errors.append(FieldError("pages", f"has {len(body.pages)} pages, and the limit is {max_pages}"))
     for number, page in enumerate(body.pages):
         errors += _page_errors(page, f"pages[{number}].prunedResult")
     if errors:
@@ -88,7 +92,9 @@ def _page_errors(page: Page, path: str) -> Iterator[FieldError]:
             yield FieldError(path + "".join(steps), problem["msg"])
         return
     if pruned_result.model_settings.get("format_block_content"):
-        yield FieldError(f"{path}.model_settings.format_block_content", "this server reads plain blocks only")
+        yield FieldError(
+            f"{path}.model_settings.format_block_content", "this server supports only blocks without formatted content"
+        )
 
 
 # --------------------------------------------------------------------------- over all pages

@@ -41,8 +41,10 @@ class OutputFormats(BaseModel):
 
 
 class _File(BaseModel):
-    file: str = Field(repr=False, description="http(s) URL, or the file's bytes in base64")
-    fileType: Literal[0, 1] | None = Field(None, description="0: PDF, 1: image; needed for a URL that does not tell")
+    file: str = Field(repr=False, description="http(s) URL, or the file's bytes in base64.")
+    fileType: Literal[0, 1] | None = Field(
+        None, description="0: PDF, 1: image. Needed for a URL without a file extension."
+    )
 
 
 class LayoutParsingRequest(OutputFormats, _File):

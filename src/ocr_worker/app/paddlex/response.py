@@ -43,7 +43,7 @@ def parsing_response(
     }
     if error is None:
         return success_response(log_id, result)
-    message = f"{total - successes} of {total} pages could not be parsed; `result` has every page, and says which"
+    message = f"{total - successes} of {total} pages could not be parsed; `result` has an entry for every page"
     return error_response(log_id, error, message, result=result)
 
 

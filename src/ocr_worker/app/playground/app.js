@@ -10,17 +10,17 @@ const KEY = "ocr-worker-key";
 const ANNOUNCED_EVERY_MS = 8000;
 // The first whose beginning fits.
 const TITLES = {
-  UNAUTHORIZED: "This worker wants an API key",
+  UNAUTHORIZED: "This worker needs an API key",
   UNREACHABLE: "The worker cannot be reached",
-  CONNECTION_LOST: "The connection broke off",
+  CONNECTION_LOST: "The connection was lost",
   QUEUE_FULL: "The worker is busy",
-  INVALID_REQUEST: "The worker does not understand what is asked for",
+  INVALID_REQUEST: "The request is invalid",
   SOURCE_TOO_LARGE: "The document is too large",
   SOURCE_: "The document could not be fetched",
-  DOCUMENT_UNSUPPORTED_TYPE: "This is not a kind of file that the worker reads",
-  DOCUMENT_ENCRYPTED: "The PDF is locked with a password",
-  DOCUMENT_PAGE_OUT_OF_RANGE: "The document has no such pages",
-  ENGINE_UNAVAILABLE: "The engine is not there",
+  DOCUMENT_UNSUPPORTED_TYPE: "The file type is not supported",
+  DOCUMENT_ENCRYPTED: "The PDF needs a password",
+  DOCUMENT_PAGE_OUT_OF_RANGE: "The document does not have these pages",
+  ENGINE_UNAVAILABLE: "The engine is not available",
   "": "The document could not be read",
 };
 
@@ -96,14 +96,14 @@ function stopped(mine) {
 }
 
 function failed(mine, error) {
-  const ours = { code: "", detail: "This page met an unexpected error.", retryable: true };
+  const ours = { code: "", detail: "An unexpected error occurred on this page.", retryable: true };
   const { code, detail, retryable, status } = error instanceof Problem ? error : (console.error(error), ours);
   $("#problem h2").textContent = Object.entries(TITLES).find(([begin]) => code.startsWith(begin))[1];
   const [names, text] = [mine.sources.map(nameOf).join(", "), mine.told(detail)];
   $("#problem .subject").textContent = text.includes(names) ? "" : names;
   $("#problem .detail").textContent = text;
   $("#problem code").textContent = code;
-  $("#problem .advice").textContent = retryable ? "Another try may succeed." : "";
+  $("#problem .advice").textContent = retryable ? "Trying again may help." : "";
   $("#again").hidden = !retryable && status !== 401;
   $("#problem").hidden = false;
   tell(`${mine.done - mine.failed} of ${mine.expected} ${plural(mine.expected)} read`);
@@ -157,7 +157,7 @@ function keyGiven() {
   const [dialog, field] = [$("#key"), $("#key-value")];
   $("#key-told").textContent = sessionStorage.getItem(KEY)
     ? "The worker did not accept this key."
-    : "Whoever runs it can give you one.";
+    : "Ask the person who runs the worker for one.";
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((decide) => {

@@ -2,8 +2,8 @@
 
 const TOLD = {
   loading: "the engine is loading …",
-  dead: "the engine is gone",
-  offline: "the worker does not answer",
+  dead: "the engine is not available",
+  offline: "the worker does not respond",
 };
 const STATES = { 200: "ready", 204: "loading", 503: "dead" };
 const PAUSE_MS = 2000;

@@ -78,7 +78,7 @@ export class Pages {
     // What is inside of another box must be on top of it, or it could not be pointed at.
     boxes.append(...blocks.map(box).sort((one, other) => areaOf(other) - areaOf(one)));
     text.append(...blocks.map((block, n) => passage(block, n, rendered[n], page)));
-    if (!blocks.length) text.append(element("p", { class: "quiet" }, "Nothing to read on this page."));
+    if (!blocks.length) text.append(element("p", { class: "quiet" }, "No content on this page."));
     for (const side of [boxes, text]) side.querySelector('[data-n="0"]')?.setAttribute("tabindex", "0");
     if (page.image) {
       this.#pictures.set(section, { blob: new Blob([bytesOf(page.image)], { type: "image/jpeg" }), url: null });
@@ -174,7 +174,7 @@ function note({ code, message }) {
 function fail(section, { page, error }, onAgain) {
   section.classList.add("failed");
   section.querySelector("h2").append(" could not be read");
-  const advice = error.retryable ? "Another try may succeed." : "Another try would end the same way.";
+  const advice = error.retryable ? "Trying again may help." : "Trying again will not help.";
   const again = element("button", { class: "button", type: "button" }, "Read this page again");
   again.addEventListener("click", () => onAgain(again));
   const told = element("p", { class: "quiet" }, element("code", {}, error.code), ` ${advice}`);

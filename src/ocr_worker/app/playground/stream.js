@@ -30,12 +30,12 @@ export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
 
 const BROKEN = {
   code: "CONNECTION_LOST",
-  detail: "The connection to the worker broke off before the last page. What has arrived is below.",
+  detail: "The connection to the worker was lost before the last page. The pages received so far are below.",
   retryable: true,
 };
 const UNREACHED = {
   code: "UNREACHABLE",
-  detail: "The worker does not answer. Is it running, and are you online?",
+  detail: "The worker does not respond. Check that it is running and that you are online.",
   retryable: true,
 };
 
@@ -49,7 +49,7 @@ async function reached(call, otherwise = UNREACHED) {
 
 async function problemOf(answer) {
   const told = await answer.json().catch(() => ({}));
-  const detail = told.detail ?? `The worker answered ${answer.status} ${answer.statusText}.`;
+  const detail = told.detail ?? `The worker responded with ${answer.status} ${answer.statusText}.`;
   return { retryable: answer.status >= 500, ...told, detail, status: answer.status };
 }
 

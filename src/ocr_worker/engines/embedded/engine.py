@@ -43,7 +43,7 @@ class EmbeddedEngine:
         cv2.putText(pixels, _WARM_UP_TEXT, (200, 230), cv2.FONT_HERSHEY_SIMPLEX, 2.5, (0, 0, 0), 5)
         (page,) = self.parse([PageImage(number=1, pixels=pixels)], EmbeddedOptions())
         if _WARM_UP_TEXT not in page.markdown:
-            raise EngineUnavailable("the embedded engine does not read its own warm-up page; reinstall its packages")
+            raise EngineUnavailable("the embedded engine cannot read its warm-up page; reinstall its packages")
 
     def parse(self, pages: Sequence[PageImage], options: EmbeddedOptions) -> list[ParsedPage]:
         """Return one result for each page; see `Engine.parse`."""
@@ -68,4 +68,6 @@ def create() -> EmbeddedEngine:
             return EmbeddedEngine(Models())
     except (ImportError, OSError) as error:
         command = extras.install_command("embedded")
-        raise EngineUnavailable(f"the embedded engine does not load: {error}; install it again: {command}") from error
+        raise EngineUnavailable(
+            f"the embedded engine cannot be loaded: {error}; install it again: {command}"
+        ) from error

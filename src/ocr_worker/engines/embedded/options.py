@@ -17,5 +17,5 @@ class EmbeddedOptions(ParseOptions):
 
     text_layer: Literal["auto", "never"] = Field(
         "auto",
-        description="`auto`: use the text of a PDF page if it agrees with the picture. `never`: read the picture only.",
+        description="`auto`: use a PDF page's own text where the picture does not contradict it. `never`: always read.",
     )

@@ -44,9 +44,11 @@ _PAGES_PER_CALL = 4
 
 REPETITION = PageWarning(
     code="REPETITION",
-    message="a block ran into repetition or into `max_new_tokens`; its text may be cut or wrong",
+    message="a block repeated itself or reached `max_new_tokens`; its text may be truncated or wrong",
 )
-FEWER_PIXELS = PageWarning(code="FEWER_PIXELS", message="memory was short: blocks were read with half the pixels")
+FEWER_PIXELS = PageWarning(
+    code="FEWER_PIXELS", message="device memory was short; blocks were read with half the pixels"
+)
 
 
 class PaddleOcrVl:
@@ -95,7 +97,9 @@ class PaddleOcrVl:
             and not self._served_model.can_limit_pixels
             and (options.min_pixels or options.max_pixels)
         ):
-            raise InvalidRequest("options: the model server has pixel limits of its own; leave `*_pixels` out")
+            raise InvalidRequest(
+                "options: the model server uses its own pixel limits; remove `min_pixels` and `max_pixels`"
+            )
         if len(pages) > 1 and (parsed_pages := self._parse_together(pages, options)):
             return parsed_pages
         return [self._parse(page, options) for page in pages]
@@ -122,7 +126,7 @@ class PaddleOcrVl:
         """
         if self._model_server:
             return self._model_server.abandon(self._server_start)
-        return EngineUnavailable("the engine is gone; the worker is replaced")
+        return EngineUnavailable("the engine is lost and the worker asks to be replaced; send the page again")
 
     def lost(self) -> OcrWorkerError | None:
         """Return why the model server will never be usable again, or None. See `Revives`."""
@@ -176,8 +180,11 @@ class PaddleOcrVl:
         except Exception as error:
             failure, text = classify(error)
             if self._is_unusable(failure):
-                server = self._served_model and f"the model server at {host_and_port(self._served_model.url)} is gone"
-                cause = server or "the device's context is broken"
+                server = (
+                    self._served_model
+                    and f"the model server at {host_and_port(self._served_model.url)} no longer works"
+                )
+                cause = server or "the device is in a broken state"
                 raise EngineUnavailable(f"{cause} ({text}); send the page again") from error
             if failure is not Failure.OUT_OF_MEMORY:
                 raise
@@ -246,9 +253,9 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
             device=settings.device,
         )
     except Exception as error:
-        log.debug("PaddleOCRVL could not be built", exc_info=error)
+        log.debug("PaddleOCR-VL could not be loaded", exc_info=error)
         raise EngineUnavailable(
-            f"PaddleOCR-VL {settings.vl_version} could not be built from {' and '.join(parts.values())}:"
+            f"PaddleOCR-VL {settings.vl_version} could not be loaded from {' and '.join(parts.values())}:"
             f" {type(error).__name__}\n"
             f"check the weights: ocr-worker weights verify --version {settings.vl_version}"
             " (OCR_LOG_LEVEL=DEBUG shows the error)"
@@ -262,12 +269,14 @@ def _check_device(device: str) -> None:
         return
     if not paddle.device.is_compiled_with_cuda():
         raise SettingsInvalid(
-            f"OCR_DEVICE={device}, but the installed Paddle is the one for CPUs\n"
+            f"OCR_DEVICE={device} needs a GPU build of Paddle, and the CPU build is installed\n"
             "install paddlepaddle-gpu, or set OCR_DEVICE=cpu"
         )
     count = paddle.device.cuda.device_count()
     if int(index or 0) >= count:
-        raise SettingsInvalid(f"OCR_DEVICE={device}, but Paddle sees {count} GPUs\nset it to one of them, or to cpu")
+        raise SettingsInvalid(
+            f"OCR_DEVICE={device} does not exist: Paddle finds {count} GPUs\nset OCR_DEVICE to one of them, or to cpu"
+        )
 
 
 def _install_recognizer(pipeline: Any, can_retry: bool, has_model_server: bool) -> Recognizer:

@@ -64,7 +64,7 @@ class Builder:
                 from ocr_worker.engines.paddleocr_vl import adapter  # takes 3 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
-                f"Paddle does not load: {error}\ninstall it again: {extras.install_command('paddle')},"
+                f"Paddle cannot be loaded: {error}\ninstall it again: {extras.install_command('paddle')},"
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported_at = time.monotonic()
@@ -83,6 +83,6 @@ class Builder:
         settings = self._settings
         if settings.backend == "native":
             return None
-        if settings.server == "external":
-            return ExternalServer(settings)
-        return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
+        if settings.has_managed_server:
+            return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
+        return ExternalServer(settings)

@@ -156,7 +156,12 @@ def revise_page(page: ParsedPage, result: Any) -> ParsedPage:
     for block, region in zip(page.blocks, result["parsing_res_list"], strict=True):
         if block.label == "table" and block.content != region.content:
             if not region.content:
-                warnings.append(PageWarning(code="TABLE_CONTINUED", message="a table's rows are with its first page"))
+                warnings.append(
+                    PageWarning(
+                        code="TABLE_CONTINUED",
+                        message="a table continues from an earlier page; all its rows are on its first page",
+                    )
+                )
             block = block.model_copy(update={"content": region.content})
         blocks.append(block)
     return ParsedPage(

@@ -11,6 +11,7 @@ import subprocess
 
 from ocr_worker.engines.base import Diagnosis
 from ocr_worker.engines.paddleocr_vl import weights
+from ocr_worker.engines.paddleocr_vl.managed_server import missing_command_message
 from ocr_worker.engines.paddleocr_vl.model_server import host_and_port
 from ocr_worker.errors import WeightsMissing
 from ocr_worker.extras import installed_version, not_installed_message
@@ -38,11 +39,11 @@ def _packages(remedies: list[str]) -> str:
 
 
 def _model_server(settings: Settings, remedies: list[str]) -> str:
-    if settings.server == "external":
+    if not settings.has_managed_server:
         return f"model server: {host_and_port(settings.server_url or '')}, asked at start only"
     command = shutil.which(settings.vllm)
     if command is None:
-        remedies.append(f"there is no command {settings.vllm!r} for OCR_SERVER=managed; set OCR_VLLM to vLLM's `vllm`")
+        remedies.append(missing_command_message(settings.vllm))
     return f"model server: started by the worker, {command or 'missing'}"
 
 

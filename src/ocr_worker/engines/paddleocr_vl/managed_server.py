@@ -88,7 +88,7 @@ class ManagedServer:
         """Stop this start of the server, which is dead or hangs. Return why it will not be started again, or None."""
         with self._condition:
             if start == self._starts:
-                self._mark_down("it does not answer")
+                self._mark_down("no response")
             return self._loss
 
     def lost(self) -> OcrWorkerError | None:
@@ -114,7 +114,7 @@ class ManagedServer:
                 self._mark_down(f"exit code {code}")
                 if self._loss:
                     return
-                log.warning("the model server is started again")
+                log.warning("starting the model server again")
                 self._process = self._launch()
 
     def _verify(self) -> None:
@@ -123,7 +123,7 @@ class ManagedServer:
             served_model = connect(self._settings, self.url, self._find_end_reason)
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
-                log.exception("the model server could not be proven")
+                log.exception("the check of the model server failed")
             with self._condition:
                 self._loss = self._loss or as_worker_error(error)
                 self._condition.notify_all()
@@ -140,9 +140,11 @@ class ManagedServer:
             return
         self._served_model = None
         self._process.terminate()
-        log.error("the model server is gone: %s", reason)
+        log.error("the model server stopped: %s", reason)
         if self._starts == MAX_STARTS:
-            self._loss = EngineUnavailable("the model server died a second time; the worker is replaced")
+            self._loss = EngineUnavailable(
+                "the model server stopped twice and the worker asks to be replaced; send the page again"
+            )
         self._condition.notify_all()
 
     def _launch(self) -> subprocess.Popen[str]:
@@ -167,8 +169,8 @@ class ManagedServer:
             return None
         self._output.result()  # wait for its last lines
         errors = [line for line in self._last_lines if "rror" in line]
-        reason = (errors or list(self._last_lines) or ["it said nothing"])[-1]
-        return f"the model server ended with code {code} before it could be used: {reason}\nthe log has all it said"
+        reason = (errors or list(self._last_lines) or ["no output"])[-1]
+        return f"the model server exited with code {code} before it was ready: {reason}\nsee its output in the log"
 
 
 def _log_output(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
@@ -180,13 +182,18 @@ def _log_output(process: subprocess.Popen[str], last_lines: deque[str]) -> None:
         log.info("vllm: %s", message)
 
 
+def missing_command_message(command: str) -> str:
+    """Return the message for a worker that has to start vLLM and finds no such command."""
+    return (
+        f"OCR_VLLM={command} is not a command, but the worker has to start vLLM; install vLLM into its own environment"
+        " and set OCR_VLLM to its `vllm`, or set OCR_SERVER_URL to a server that is started elsewhere"
+    )
+
+
 def _command(settings: Settings, directory: Path, port: int) -> list[str]:
     program = shutil.which(settings.vllm)
     if program is None:
-        raise SettingsInvalid(
-            f"OCR_SERVER=managed, but there is no command {settings.vllm!r}\n"
-            "install vLLM into an environment of its own and set OCR_VLLM to its `vllm`"
-        )
+        raise SettingsInvalid(missing_command_message(settings.vllm))
     address = ("--host", "127.0.0.1", "--port", str(port), "--served-model-name", model_name(settings))
     gpu_arguments = () if settings.device == "cpu" else _GPU_ARGUMENTS
     return [program, "serve", str(directory), *address, *_ARGUMENTS, *gpu_arguments, *settings.server_args]

@@ -98,7 +98,9 @@ class ExternalServer:
 
     def abandon(self, start: int) -> OcrWorkerError | None:
         """Return an error: this worker cannot restart an external server."""
-        return EngineUnavailable(f"the model server at {host_and_port(self.url)} is gone; the worker is replaced")
+        return EngineUnavailable(
+            f"the model server at {host_and_port(self.url)} is lost and the worker asks to be replaced"
+        )
 
     def lost(self) -> OcrWorkerError | None:
         """Return None: the loss of an external server shows only when a call fails."""
@@ -119,9 +121,9 @@ def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | No
     models = _wait_for_models(session, url, settings, find_end_reason)
     if model not in models:
         raise EngineUnavailable(
-            f"the model server at {host_and_port(url)} does not serve {model!r},"
-            f" but: {', '.join(models) or 'nothing'}\n"
-            "set OCR_SERVER_MODEL to the name it serves, or start it with --served-model-name"
+            f"the model server at {host_and_port(url)} does not serve {model!r}"
+            f" (its models: {', '.join(models) or 'none'})\n"
+            "set OCR_SERVER_MODEL to one of its models, or start the server with --served-model-name"
         )
     timeout_s = settings.engine_timeout_s
     can_limit_pixels = settings.backend == "vllm-server" and _can_read(
@@ -129,7 +131,7 @@ def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | No
     )
     if not can_limit_pixels and not _can_read(session, url, model, timeout_s, can_limit_pixels=False):
         raise EngineUnavailable(
-            f"the model server at {host_and_port(url)} refuses a plain crop; see its log for the reason"
+            f"the model server at {host_and_port(url)} rejects a test image; see the server's log for the reason"
         )
     log.info(
         "model server at %s: model %s, pixel limits %s",
@@ -192,8 +194,8 @@ def _wait_for_models(
         now = time.monotonic()
         if now + _POLL_INTERVAL_S > started_at + settings.server_wait_s:
             raise EngineUnavailable(
-                f"no model server at {host_and_port(url)} within {settings.server_wait_s:g} s ({reason})\n"
-                "check OCR_SERVER_URL (it ends in /v1) and OCR_SERVER_API_KEY, or raise OCR_SERVER_WAIT_S"
+                f"no model server responded at {host_and_port(url)} within {settings.server_wait_s:g} s ({reason})\n"
+                "check OCR_SERVER_URL, which must end in /v1, and OCR_SERVER_API_KEY, or raise OCR_SERVER_WAIT_S"
             )
         if now - logged_at > _LOG_INTERVAL_S:
             logged_at = now
@@ -218,13 +220,13 @@ def _can_read(session: requests.Session, url: str, model: str, timeout_s: float,
         reason = "no text"
     except requests.Timeout:
         raise EngineTimedOut(
-            f"the model server at {host_and_port(url)} lists its models but read no crop within {timeout_s:g} s"
-            "\nrestart it, or raise OCR_ENGINE_TIMEOUT_S"
+            f"the model server at {host_and_port(url)} did not read a test image within {timeout_s:g} s"
+            "\nrestart the server, or raise OCR_ENGINE_TIMEOUT_S"
         ) from None
     except (requests.RequestException, ValueError, KeyError, TypeError, IndexError) as error:
         reason = _error_text(error)
     raise EngineUnavailable(
-        f"the model server at {host_and_port(url)} does not answer a crop with text ({reason}); see its log"
+        f"the model server at {host_and_port(url)} returns no text for a test image ({reason}); see the server's log"
     )
 
 

@@ -28,46 +28,44 @@ class PaddleOcrVlOptions(ParseOptions):
     use_chart_recognition: bool | None = Field(None, description="Read charts as tables. Default: charts are figures.")
     use_seal_recognition: bool | None = Field(None, description="Read the text of seals.")
     use_doc_orientation_classify: bool | None = Field(
-        None, description="Turn pages upright. Needs a worker with OCR_USE_DOC_ORIENTATION_CLASSIFY=true."
+        None, description="Turn pages upright. Needs `OCR_USE_DOC_ORIENTATION_CLASSIFY`."
     )
     use_doc_unwarping: bool | None = Field(
-        None, description="Flatten photographed pages. Needs a worker with OCR_USE_DOC_UNWARPING=true."
+        None, description="Flatten photographed pages. Needs `OCR_USE_DOC_UNWARPING`."
     )
     use_layout_detection: bool | None = Field(
-        None, description="False: read the page as a single block of the kind `prompt_label`."
+        None, description="`false`: read the page as one block of `prompt_label`."
     )
     prompt_label: Literal["ocr", "formula", "table", "chart", "seal"] | None = Field(
-        None, description="Kind of the page with `use_layout_detection: false`. Default: `ocr`."
+        None, description="Kind of the page, with `use_layout_detection: false`. Default: `ocr`."
     )
-    layout_threshold: float | None = Field(None, ge=0, le=1, description="Lowest score of a layout box that is used.")
+    layout_threshold: float | None = Field(None, ge=0, le=1, description="Lowest score of a layout box.")
     merge_layout_blocks: bool | None = Field(
-        None, description="Read text that continues in the next column as one block."
+        None, description="Join text that continues in the next column into one block."
     )
     markdown_ignore_labels: list[NonEmpty] | None = Field(
-        None, max_length=64, description="Labels of blocks to leave out of the Markdown. They stay in `blocks`."
+        None, max_length=64, description="Labels left out of the Markdown. They stay in `blocks`."
     )
     min_pixels: int | None = Field(
-        None, ge=MIN_PIXELS, le=MAX_PIXELS, description="Pixels to which smaller crops are enlarged."
+        None, ge=MIN_PIXELS, le=MAX_PIXELS, description="Enlarge smaller crops to this many pixels."
     )
     max_pixels: int | None = Field(
-        None, ge=DEFAULT_MIN_PIXELS, le=MAX_PIXELS, description="Pixels to which larger crops are reduced."
+        None, ge=DEFAULT_MIN_PIXELS, le=MAX_PIXELS, description="Reduce larger crops to this many pixels."
     )
-    max_new_tokens: int | None = Field(None, ge=1, le=32768, description="Maximum length of a block's text, in tokens.")
-    temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature. Needs a model server.")
-    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus sampling probability. Needs a model server.")
-    repetition_penalty: float | None = Field(
-        None, gt=0, le=2, description="Penalty for repeated tokens. Needs a model server."
-    )
+    max_new_tokens: int | None = Field(None, ge=1, le=32768, description="Longest text of a block, in tokens.")
+    temperature: float | None = Field(None, ge=0, le=2, description="Sampling, with a model server only.")
+    top_p: float | None = Field(None, gt=0, le=1, description="Sampling, with a model server only.")
+    repetition_penalty: float | None = Field(None, gt=0, le=2, description="Sampling, with a model server only.")
     merge_pages: bool = Field(
-        False, description="Join tables across page breaks and set title levels for the whole document."
+        False, description="Join tables over page breaks, and level the titles of the whole document."
     )
 
     @model_validator(mode="after")
     def _check_consistency(self) -> PaddleOcrVlOptions:
         if self.prompt_label is not None and self.use_layout_detection is not False:
-            raise ValueError("`prompt_label` needs `use_layout_detection: false`")
+            raise ValueError("`prompt_label` has no effect unless `use_layout_detection` is false")
         if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
-            raise ValueError("`min_pixels` is above `max_pixels`")
+            raise ValueError("`min_pixels` is larger than `max_pixels`")
         return self
 
 
@@ -76,7 +74,7 @@ def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
     problems = []
     if settings.backend == "native":
         problems += [
-            f"`{name}` needs a model server: this worker's backend is native"
+            f"`{name}` needs a model server, and this worker's OCR_BACKEND is native; remove the option"
             for name, value in sampling(options).items()
             if value is not None
         ]
@@ -85,7 +83,9 @@ def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
     if options.use_doc_unwarping and not settings.use_doc_unwarping:
         problems.append(_not_loaded_message("use_doc_unwarping"))
     if settings.stream and options.merge_pages:
-        problems.append("`merge_pages` looks at whole documents, and this worker gives pages as they come (OCR_STREAM)")
+        problems.append(
+            "`merge_pages` needs complete documents, and this worker streams pages (OCR_STREAM); remove the option"
+        )
     if problems:
         raise InvalidRequest("; ".join(f"options: {problem}" for problem in problems))
 
@@ -100,4 +100,4 @@ def sampling(options: PaddleOcrVlOptions) -> dict[str, float | None]:
 
 
 def _not_loaded_message(name: str) -> str:
-    return f"`{name}` is not loaded here: start the worker with {variable_name(name)}=true"
+    return f"`{name}` needs a model that this worker has not loaded; start it with {variable_name(name)}=true"

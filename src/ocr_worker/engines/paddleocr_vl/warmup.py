@@ -32,11 +32,11 @@ def run(engine: Engine[PaddleOcrVlOptions], settings: Settings) -> None:
     started_at = time.monotonic()
     parsed_page = engine.parse([draw_page()], PaddleOcrVlOptions.model_validate({"max_new_tokens": 64}))[0]
     likeness = SequenceMatcher(None, " ".join(LINES), " ".join(parsed_page.markdown.split()), autojunk=False).ratio()
-    log.info("warm-up page: %.1f s, likeness of its text %.2f", time.monotonic() - started_at, likeness)
+    log.info("warm-up page: %.1f s, text similarity %.2f", time.monotonic() - started_at, likeness)
     if settings.warmup_check and likeness < _MIN_LIKENESS:
         raise EngineUnavailable(
-            f"the warm-up page did not read right (likeness {likeness:.2f}, wanted {_MIN_LIKENESS}):"
-            " these weights do not read\n"
+            f"the warm-up page was read wrongly (text similarity {likeness:.2f}, expected {_MIN_LIKENESS}):"
+            " the weights may be damaged\n"
             f"check them: ocr-worker weights verify --version {settings.vl_version}"
             " (test weights: OCR_WARMUP_CHECK=false)"
         )

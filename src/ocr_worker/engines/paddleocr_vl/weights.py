@@ -68,7 +68,7 @@ def models(settings: Settings) -> dict[str, ModelWeights]:
     models_by_part = {
         "layout": ModelWeights(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
     }
-    if settings.backend == "native" or settings.server == "managed":  # else the model server has them
+    if settings.backend == "native" or settings.has_managed_server:  # else the model server has them
         files = VL_FILES if settings.backend == "native" else VLLM_FILES
         models_by_part["vl"] = ModelWeights(_VL_NAMES[version], files, settings.vl_weights_dir)
     if settings.use_doc_orientation_classify:
@@ -193,14 +193,14 @@ def _safetensors_problem(path: Path, size: int) -> str | None:
     with path.open("rb") as file:
         header_size = int.from_bytes(file.read(8), "little")
         if header_size > size:
-            return "is cut off or no safetensors file"
+            return "is truncated or not a safetensors file"
         try:
             header = json.loads(file.read(header_size))
             end = max(tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__")
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return "is no safetensors file"
+            return "is not a safetensors file"
     expected_size = 8 + header_size + end
-    return f"is cut off: {size} of {expected_size} bytes" if size < expected_size else None
+    return f"is truncated: {size} of {expected_size} bytes" if size < expected_size else None
 
 
 def _remedy(settings: Settings, missing_parts: dict[str, str]) -> str:
@@ -209,22 +209,20 @@ def _remedy(settings: Settings, missing_parts: dict[str, str]) -> str:
         f"OCR_{part.upper()}_WEIGHTS_DIR" for part in missing_parts if models(settings)[part].directory is not None
     ]
     command = f"ocr-worker weights fetch --version {version}"
-    remedy = (
-        f"correct {' and '.join(variables)}, or unset it and run: {command}" if variables else f"get them: {command}"
-    )
+    remedy = f"correct {' and '.join(variables)}, or unset it and run: {command}" if variables else f"run: {command}"
     return (
         f"weights of PaddleOCR-VL {version} are missing: {'; '.join(missing_parts.values())}\n"
-        f"looked in the directories that OCR_*_WEIGHTS_DIR name, {settings.volume_dir}, {_cache(settings)}\n"
-        f"{remedy} (or start with OCR_DOWNLOAD_WEIGHTS=true; without weights: OCR_ENGINE=embedded)"
+        f"searched: the directories in OCR_*_WEIGHTS_DIR, {settings.volume_dir}, {_cache(settings)}\n"
+        f"{remedy} (or set OCR_DOWNLOAD_WEIGHTS=true, or OCR_ENGINE=embedded, which needs no weights)"
     )
 
 
 def _download(settings: Settings, model: ModelWeights) -> None:
     target = _cache(settings) / model.name
     if target.exists():
-        log.warning("removing %s, which is not whole", target)
+        log.warning("removing %s, which is incomplete", target)
         shutil.rmtree(target)
-    log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
+    log.info("downloading %s into %s, trying %s first", model.name, target, settings.weights_source)
     started_at = time.monotonic()
     configure_paddle(settings)
     with extras.needed_by("the download of weights", "paddle"):
@@ -235,9 +233,9 @@ def _download(settings: Settings, model: ModelWeights) -> None:
     except Exception as error:  # the downloader raises bare exceptions
         log.debug("the downloader's error", exc_info=error)
         raise WeightsMissing(
-            f"{model.name} could not be fetched: no model hub gave it ({type(error).__name__})\n"
+            f"{model.name} could not be downloaded from any model hub ({type(error).__name__})\n"
             f"check the network, or choose another hub: ocr-worker weights fetch --version {settings.vl_version}"
             " --source modelscope"
         ) from None
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
-    log.info("fetched %s: %.0f MB in %.0f s", model.name, size / MEGABYTE, time.monotonic() - started_at)
+    log.info("downloaded %s: %.0f MB in %.0f s", model.name, size / MEGABYTE, time.monotonic() - started_at)

@@ -119,15 +119,15 @@ def choose_pages(document: OpenDocument, request: RasterRequest) -> tuple[list[i
     ranges = request.pages
     numbers = select_pages(ranges, document.page_count)
     if not numbers:
-        raise PageOutOfRange(f"none of the pages asked for exists: the document has {document.page_count}")
+        raise PageOutOfRange(f"none of the requested pages exists; the last page is {document.page_count}")
     if len(numbers) > request.max_pages:
         raise TooManyPages(
-            f"{len(numbers)} pages were asked for, the limit is {request.max_pages}: "
-            f'send it in parts, as in "pages": "1-{request.max_pages}"'
+            f"{len(numbers)} pages are requested and the limit is {request.max_pages}; "
+            f'send the document in parts, such as "pages": "1-{request.max_pages}"'
         )
     warnings = list(document.warnings)
     if has_page_beyond(ranges, document.page_count):
-        message = f"pages past the end were asked for: the document has {document.page_count}"
+        message = f"some requested pages do not exist; the last page is {document.page_count}"
         warnings.append({"code": "PAGE_OUT_OF_RANGE", "message": message})
     return numbers, warnings
 
@@ -135,9 +135,11 @@ def choose_pages(document: OpenDocument, request: RasterRequest) -> tuple[list[i
 def error_header(error: Exception) -> protocol.Header:
     """Return the header that reports an error. An unexpected exception is attributed to the document."""
     if isinstance(error, MemoryError):
-        error = RasterizerOutOfMemory("rendering the document needs too much memory: send it at a lower dpi")
+        error = RasterizerOutOfMemory("rendering the document needs too much memory; send it with a lower dpi")
     elif not isinstance(error, DocumentError):
-        error = Corrupt(f"the document cannot be read ({type(error).__name__}): it is damaged, or of an unusual kind")
+        error = Corrupt(
+            f"the document is damaged or uses an unsupported feature ({type(error).__name__}); print it to a new PDF"
+        )
     return {"code": error.code, "message": str(error)}
 
 

@@ -95,7 +95,7 @@ class RasterDocument:
             return FailedPage(number, error)
         height, width = header["height"], header["width"]
         if pixels.size != height * width * 3:
-            raise RasterizerCrashed("the rendering process answered garbage; the document was given up")
+            raise RasterizerCrashed("the rasterizer process sent an invalid reply; print the document to a new PDF")
         lines = header["text_lines"]
         return PageImage(
             number=number,

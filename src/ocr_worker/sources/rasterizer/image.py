@@ -34,11 +34,13 @@ class ImageDocument:
             self._image = Image.open(io.BytesIO(data))
             frames = getattr(self._image, "n_frames", 1)
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-            raise Corrupt("the image is damaged and cannot be opened: save it again and send that") from None
+            raise Corrupt("the image is damaged and cannot be opened; save it again and send the new file") from None
         self.page_count = frames if media_type == "image/tiff" else 1
         self.warnings: list[dict[str, str]] = []
         if frames > self.page_count and self._image.format != "MPO":
-            self.warnings.append(make_warning("ANIMATION_FIRST_FRAME", f"of {frames} frames only the first is read"))
+            self.warnings.append(
+                make_warning("ANIMATION_FIRST_FRAME", f"the image has {frames} frames, and only the first was parsed")
+            )
 
     def render(self, number: int) -> RenderedPage:
         """Render frame `number` (1-based).
@@ -52,7 +54,7 @@ class ImageDocument:
             self._check_size()
             image = self._decode(warnings)
         except (OSError, SyntaxError, ValueError, EOFError):
-            raise Corrupt("the image is damaged: save it again and send that") from None
+            raise Corrupt("the image is damaged; save it again and send the new file") from None
         dpi = _read_dpi(self._image)
         if dpi and self._image.width < full_width and self._image.format in ("JPEG", "MPO"):
             dpi = dpi * self._image.width / full_width
@@ -60,7 +62,7 @@ class ImageDocument:
         flat = _flatten(upright if upright is not None else image)
         scale = (self._max_pixels / (flat.width * flat.height)) ** 0.5
         if scale < 1:
-            message = f"the image has {flat.width} x {flat.height} pixels: it was scaled down to the budget"
+            message = f"the image has {flat.width} x {flat.height} pixels and was scaled down to the pixel limit"
             warnings.append(make_warning("IMAGE_DOWNSCALED", message))
             flat = flat.resize(
                 (max(1, int(flat.width * scale)), max(1, int(flat.height * scale))), Image.Resampling.BOX
@@ -81,7 +83,7 @@ class ImageDocument:
             self._image.draft("RGB", (width // factor, height // factor))
         width, height = self._image.size
         if width * height > limit:
-            raise PageTooLarge(f"the image has {width:,} x {height:,} pixels, the limit is {limit:,}: scale it down")
+            raise PageTooLarge(f"the image has {width:,} x {height:,} pixels and the limit is {limit:,}; scale it down")
 
     def _decode(self, warnings: list[dict[str, str]]) -> Image.Image:
         try:
@@ -92,7 +94,7 @@ class ImageDocument:
                 self._image.load()
             finally:
                 ImageFile.LOAD_TRUNCATED_IMAGES = False
-            warnings.append(make_warning("TRUNCATED", "the image is cut off: what was missing is blank"))
+            warnings.append(make_warning("TRUNCATED", "the image file is truncated; the missing part is blank"))
         return self._image
 
 

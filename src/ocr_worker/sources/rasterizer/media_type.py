@@ -36,7 +36,7 @@ def detect_media_type(data: bytes) -> str:
     Raises Corrupt when the file is empty, UnsupportedType when it is neither a PDF nor one of the image types.
     """
     if not data:
-        raise Corrupt("the document is empty: it has 0 bytes")
+        raise Corrupt("the document is empty (0 bytes)")
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return name
@@ -47,5 +47,9 @@ def detect_media_type(data: bytes) -> str:
     if b"%PDF-" in data[: PDF_HEADER_WITHIN + 5]:
         return PDF
     if _HTML.match(data[:4096]):
-        raise UnsupportedType("the document is an HTML page, often a log-in or error page: send the file's own URL")
-    raise UnsupportedType("the document is none of PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC, AVIF: convert it first")
+        raise UnsupportedType(
+            "the document is an HTML page, often a login or error page; send the URL of the file itself"
+        )
+    raise UnsupportedType(
+        "the document is not a PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, HEIC or AVIF file; convert it first"
+    )

@@ -54,7 +54,7 @@ class PdfDocument:
         try:
             return self._pdf[number - 1]
         except pdfium.PdfiumError:
-            raise Corrupt("the page is damaged: print the document to a new PDF") from None
+            raise Corrupt("the page is damaged; print the document to a new PDF") from None
 
     def close(self) -> None:
         """Free the document."""
@@ -63,12 +63,12 @@ class PdfDocument:
     def _render(self, page: Any) -> RenderedPage:
         width, height = page.get_size()
         if not (0 < width < math.inf and 0 < height < math.inf):
-            raise Corrupt("the page has no size: print the document to a new PDF")
+            raise Corrupt("the page has no size; print the document to a new PDF")
         dpi = choose_dpi(width, height, self._request.dpi, self._request.max_pixels)
         bitmap = page.render(scale=dpi / 72, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
         rendered_page = RenderedPage(bitmap.to_numpy().copy(), dpi)
         if dpi < self._request.dpi:
-            message = f"the page is large: it was rendered at {dpi:g} dpi instead of {self._request.dpi}"
+            message = f"the page is large and was rendered at {dpi:g} dpi instead of {self._request.dpi}"
             rendered_page.warnings.append(make_warning("DPI_LOWERED", message))
         bitmap.close()
         return rendered_page
@@ -97,5 +97,5 @@ def _open_error(error: pdfium.PdfiumError, data: bytes, password: str | None) ->
     """
     if error.err_code == pdfium_c.FPDF_ERR_PASSWORD and b"/Encrypt" in data:
         problem = "the password does not open the PDF" if password else "the PDF is encrypted"
-        return Encrypted(f'{problem}: send its password as "password" beside the source')
-    return Corrupt("the PDF is damaged and cannot be opened: print it to a new PDF, or send images of its pages")
+        return Encrypted(f'{problem}; set "password" next to "url" or "base64"')
+    return Corrupt("the PDF is damaged and cannot be opened; print it to a new PDF, or send images of its pages")

@@ -95,7 +95,7 @@ class RasterPool:
             if is_cancelled():
                 raise Cancelled("the job was cancelled")
             if self._is_closed():
-                raise RasterizerCrashed("the worker is closing; send the document again")
+                raise RasterizerCrashed("the worker is stopping; send the document again")
             with suppress(Empty):
                 process = self._idle_processes.get(timeout=POLL_S)
                 if isinstance(process, RasterizerProcess) and process.is_alive():
@@ -144,9 +144,9 @@ class RasterPool:
                 return
             self._failed_starts += 1
             self._idle_processes.put(
-                RasterizerUnavailable("no rendering process could be started; send the document again")
+                RasterizerUnavailable("no rasterizer process could be started; send the document again")
             )
-        log.error("a rendering child did not start reason=%s", reason)
+        log.error("a rasterizer process did not start reason=%s", reason)
 
     def _is_hopeless(self) -> bool:
         """Return whether so many starts failed in a row that documents must not wait for the next one."""

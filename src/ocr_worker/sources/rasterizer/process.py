@@ -86,13 +86,15 @@ class RasterizerProcess:
         deadline = time.monotonic() + seconds
         header_bytes, payload_bytes = protocol.SIZES.unpack(sizes.tobytes())
         if header_bytes > MAX_HEADER_BYTES or payload_bytes > max_payload:
-            raise RasterizerCrashed("the rendering process answered more than a page can be; the document was given up")
+            raise RasterizerCrashed("the rasterizer process sent an oversized reply; print the document to a new PDF")
         text = self._read(header_bytes, deadline, is_cancelled).tobytes()
         payload = self._read(payload_bytes, deadline, is_cancelled)
         try:
             return protocol.decode(text), payload
         except ValueError:
-            raise RasterizerCrashed("the rendering process answered garbage; the document was given up") from None
+            raise RasterizerCrashed(
+                "the rasterizer process sent an invalid reply; print the document to a new PDF"
+            ) from None
 
     def is_alive(self) -> bool:
         """Return whether the process still runs."""
@@ -130,7 +132,7 @@ class RasterizerProcess:
             raise Cancelled("the job was cancelled")
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise RasterizerTimedOut("the document takes too long to render: send it at a lower dpi, or as images")
+            raise RasterizerTimedOut("the document takes too long to render; send it with a lower dpi, or as images")
         poller = select.poll()
         poller.register(pipe, event)
         poller.poll(min(remaining, POLL_S) * 1000)
@@ -143,7 +145,7 @@ class RasterizerProcess:
         self._process.kill()
         code = self._process.wait()
         if code == -signal.SIGABRT:
-            return RasterizerOutOfMemory("rendering the document needs too much memory: send it at a lower dpi")
+            return RasterizerOutOfMemory("rendering the document needs too much memory; send it with a lower dpi")
         return RasterizerCrashed(
-            "the document crashes the renderer: print it to a new PDF, or send images of its pages"
+            "the document crashed the rasterizer process; print it to a new PDF, or send images of its pages"
         )

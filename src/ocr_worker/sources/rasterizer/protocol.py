@@ -30,7 +30,7 @@ def decode(text: bytes | bytearray) -> Header:
     """Return the header. Raises ValueError when the bytes are not a JSON object."""
     header = json.loads(text)
     if not isinstance(header, dict):
-        raise ValueError("a header is a JSON object")
+        raise ValueError("the header is not a JSON object")
     return header
 
 

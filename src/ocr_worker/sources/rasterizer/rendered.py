@@ -68,6 +68,6 @@ def choose_dpi(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -
     if page_dpi < MIN_DPI:
         size = f"{width_pt / _POINTS_PER_INCH:,.0f} x {height_pt / _POINTS_PER_INCH:,.0f} inches"
         raise PageTooLarge(
-            f"the page is {size}: more than {max_pixels:,} pixels even at {MIN_DPI} dpi; crop it or scale it down"
+            f"the page is {size}, more than {max_pixels:,} pixels even at {MIN_DPI} dpi; crop it or scale it down"
         )
     return page_dpi

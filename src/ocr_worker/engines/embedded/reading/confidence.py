@@ -24,13 +24,13 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
         return []
     legible = sum(_length(line) for line in lines if line.is_from_text_layer or is_legible(line)) / length
     if legible < THRESHOLDS.min_legible:
-        message = f"only {legible:.0%} of the text is legible: it may be in a script that this engine does not read"
+        message = f"only {legible:.0%} of the text is legible; it may be in a script that this engine does not support"
         return [PageWarning(code="UNSUPPORTED_SCRIPT", message=message)]
     characters = sum(len(line.text) for line in lines)
     mean = sum(line.score * len(line.text) for line in lines) / characters
     if mean >= THRESHOLDS.min_confidence:
         return []
-    message = f"mean confidence is {mean:.2f}: check the text against the page, or scan it at a higher resolution"
+    message = f"the mean confidence is {mean:.2f}; compare the text with the page, or scan it at a higher resolution"
     return [PageWarning(code="LOW_CONFIDENCE", message=message)]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import JobStatus, JobTimes, ServiceHealth, State
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import JobStatus, JobTimes, ServiceHealth, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -34,7 +34,7 @@ def test_states_and_times_are_understood() -> None:
     coded = ErrorInfo(code="CODE", message="told", retryable=False)
     silent = ErrorInfo(
         code="JOB_FAILED",
-        message="the job failed without a code; the endpoint's log has the reason",
+        message="the job failed without an error code; see the endpoint's log for the reason",
         retryable=False,
     )
     timed_out = ErrorInfo(code="ENGINE_TIMED_OUT", message="told", retryable=True)
@@ -202,16 +202,16 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
 @pytest.mark.parametrize(
     ("answer", "changed", "tries", "told"),
     [
-        (Answer(body=WHOLE), {"sha256": "0" * 64}, 2, "came damaged"),
-        (Answer(body=WHOLE), {"bytes": len(WHOLE) - 1}, 2, "has more than"),
-        (Answer(body=WHOLE), {"bytes": len(WHOLE) + 1}, 2, "came damaged"),
+        (Answer(body=WHOLE), {"sha256": "0" * 64}, 2, "was damaged"),
+        (Answer(body=WHOLE), {"bytes": len(WHOLE) - 1}, 2, "is larger than"),
+        (Answer(body=WHOLE), {"bytes": len(WHOLE) + 1}, 2, "was damaged"),
         (Answer(403, b"<Error>"), {}, 1, "its link has expired"),
         (Answer(302, b"", {"Location": "ftp://127.0.0.1/a"}), {}, 1, "cannot be followed"),
         (Answer(302, b"", {"Location": "file"}), {}, 1, "cannot be followed"),
         (Answer(), {"url": "file:///etc/passwd?X-Signature=hidden"}, 0, "cannot be followed"),
-        (Answer(), {"url": "http://127.0.0.1:port/?X-Signature=hidden"}, 0, "in a form that is known"),
-        (Answer(), {"sha256": None}, 0, "in a form that is known"),
-        (Answer(500), {}, 2, "is not given out: 500"),
+        (Answer(), {"url": "http://127.0.0.1:port/?X-Signature=hidden"}, 0, "has an invalid `delivery`"),
+        (Answer(), {"sha256": None}, 0, "has an invalid `delivery`"),
+        (Answer(500), {}, 2, "cannot be downloaded \\(500\\)"),
     ],
 )
 def test_an_answer_that_cannot_be_had_is_told(answer: Answer, changed: Any, tries: int, told: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker.batch.model import ENDED_STATES, JobStatus, Service, ServiceHealth, State
-from ocr_worker.batch.remote import RemoteEndpoint
+from ocr_worker.client.remote import RemoteEndpoint
+from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, ServiceHealth, State
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.errors import AuthenticationFailed, EndpointUnavailable, JobExpired, JobFailed, SettingsInvalid
 from support import doubles
@@ -178,13 +178,13 @@ def test_what_was_turned_away_is_sent_again() -> None:
         Answer(200, {"status": "IN_QUEUE"}),
         Answer(after_s=600),
     ],
-    ids=["closed", "500", "502", "503", "no JSON", "no id", "silent"],
+    ids=["closed", "500", "502", "503", "JSON object", "no id", "silent"],
 )
 def test_a_job_that_may_be_there_is_not_sent_again(first: Answer) -> None:
     """After an answer that may have been lost, EndpointUnavailable comes at once and says so: one request, no more."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        with pytest.raises(EndpointUnavailable, match="may have the job all the same"):
+        with pytest.raises(EndpointUnavailable, match="may have accepted the job nevertheless"):
             await submit(service)
 
     assert play(scenario, {"run": [first, TAKEN]}, timeout_s=2).asked("run") == 1
@@ -210,7 +210,7 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
         (400, {"error": "`input` is wrong" + "!" * 1000}, JobFailed, r"`input` is wrong!{284}$"),
         (413, {"error": "too large"}, JobFailed, "too large"),
         (422, b"<html>", JobFailed, "answer 422"),
-        (404, b"", SettingsInvalid, "there is no endpoint local at"),
+        (404, b"", SettingsInvalid, "endpoint local at .* does not exist"),
     ],
 )
 def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Exception], told: str) -> None:
@@ -241,7 +241,7 @@ def test_patience_with_a_look_ends() -> None:
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         for status in ("500", "429"):
-            with pytest.raises(EndpointUnavailable, match=f"answered {status}"):
+            with pytest.raises(EndpointUnavailable, match=f"responded with {status}"):
                 await service.status("job-1")
             server.script["status"] = [Answer(429, {}, {"Retry-After": "100"})]
 
@@ -250,7 +250,7 @@ def test_patience_with_a_look_ends() -> None:
 
 def test_a_job_is_expired_only_at_the_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """404 is asked again; twice 404 is JobExpired."""
-    monkeypatch.setattr("ocr_worker.batch.remote._RECHECK_S", 0.1)
+    monkeypatch.setattr("ocr_worker.client.remote._RECHECK_S", 0.1)
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         assert (await service.status("job-1")).state is State.QUEUED

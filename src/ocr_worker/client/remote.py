@@ -1,32 +1,31 @@
 """An endpoint of the platform as a service, over its job API. Every call is rate-limited, and repeated where safe.
 
 A completed job's output has one of three forms: a complete response, the chunks of a streaming worker
-(`join_chunks`), or a link into a bucket (`_fetch`). All three become a `ParseResponse`, validated here and nowhere
-else. Workers of other versions may write fields that this client does not know; these are ignored. An output that
-still is no valid response leaves the job without one, and its documents are counted as failed.
+(`chunks.join_chunks`), or a link into a bucket (`_fetch`). All three become a `ParseResponse`.
+Workers of other versions may write fields that this client does not know; these are ignored. An output that still is no
+valid response leaves the job without one, and its documents are counted as failed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker import threads
-from ocr_worker.batch.model import JobStatus, JobTimes, Json, ServiceHealth, State
-from ocr_worker.batch.rates import AttemptFailed, Gate, Retries
+from ocr_worker.client.calls import AttemptFailed, Gate, Retries
+from ocr_worker.client.chunks import delivery_of, join_chunks
+from ocr_worker.client.service import JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -38,15 +37,7 @@ from ocr_worker.errors import (
 )
 from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.wire.results import error_info
-from ocr_worker.wire.schema import (
-    Delivered,
-    ErrorInfo,
-    PageChunk,
-    PageResult,
-    ParseResponse,
-    PartChunk,
-    SummaryChunk,
-)
+from ocr_worker.wire.schema import Delivered, ErrorInfo, ParseResponse
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs, signed queries included
 
@@ -58,6 +49,7 @@ _CANCELS_PER_S, _CANCELS_AT_ONCE = 5, 10
 _DOWNLOADS_AT_ONCE = 4  # each is completely in memory
 _CONNECT_S = 10.0
 _RECHECK_S = 1.0
+_STREAM_S = 120.0  # the platform may hold a request for chunks until there is one
 
 _NEVER_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _PERMANENT_ERRORS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedirects)
@@ -74,11 +66,19 @@ _STATES = {
 }
 
 
+class StreamUpdate(NamedTuple):
+    """Chunks of a streaming job as the endpoint sent them, and the state of the job."""
+
+    state: State
+    chunks: list[Any]
+
+
 class RemoteEndpoint:
     """A `Service` that sends jobs to an endpoint.
 
-    base_url: URL before the endpoint's id, such as `https://api.runpod.ai/v2`. endpoint: the id. patience_s: seconds
-    after a call's first failure during which it is repeated. timeout_s: longest silence of a connected server.
+    base_url: URL before the endpoint's id, such as `https://api.runpod.ai/v2`. endpoint: the id. api_key: sent to the
+    endpoint only; None: no key. patience_s: seconds after a call's first failure during which it is repeated.
+    timeout_s: longest silence of a connected server.
     Raises SettingsInvalid: the base URL is no URL; AuthenticationFailed: the key has characters that no key has.
     """
 
@@ -86,7 +86,7 @@ class RemoteEndpoint:
         self,
         base_url: str,
         endpoint: str,
-        api_key: SecretStr | None,
+        api_key: SecretStr | str | None,
         *,
         patience_s: float = 60.0,
         timeout_s: float = 30.0,
@@ -107,22 +107,26 @@ class RemoteEndpoint:
             headers={"Accept-Encoding": "identity"}, timeout=timeout, follow_redirects=True
         )
 
-    async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
+    async def submit(
+        self, job_input: Json, *, execution_timeout_s: float | None = None, ttl_s: float | None = None
+    ) -> str:
         """See `Service`. Repeats the call only while the endpoint certainly did not accept the job.
 
         That is the case without a connection and after 408, 425, 429, and 503 with a Retry-After. After anything else
         the job may be there: a broken connection, a timeout, another 5xx, a response without an id. Then the call
-        raises EndpointUnavailable at once, and the caller decides whether to send the job again.
+        raises EndpointUnavailable at once, and the caller decides whether to send the job again. The endpoint's own
+        settings hold for a time that is None.
         """
-        policy = {"executionTimeout": round(execution_timeout_s * 1000), "ttl": round(ttl_s * 1000)}
+        times_s = {"executionTimeout": execution_timeout_s, "ttl": ttl_s}
+        policy = {name: round(seconds * 1000) for name, seconds in times_s.items() if seconds is not None}
         content = json.dumps({"input": job_input, "policy": policy}).encode()
         status, body = await self._call("POST", "run", content, is_idempotent=False)
         if status == 404:
-            raise SettingsInvalid(f"there is no {self.name}: check the id and RUNPOD_ENDPOINT_BASE_URL")
+            raise SettingsInvalid(f"{self.name} does not exist; check the endpoint's id and RUNPOD_ENDPOINT_BASE_URL")
         if status >= 400:
-            raise JobFailed(f"{self.name} refuses the job: {_error_text(status, body)}")
+            raise JobFailed(f"{self.name} rejects the job: {_error_text(status, body)}")
         if not (job_id := body.get("id")) or not isinstance(job_id, str):
-            raise EndpointUnavailable(f"{self.name} answered without a job's id; it may have the job all the same")
+            raise EndpointUnavailable(f"{self.name} returned no job id; it may have accepted the job nevertheless")
         return job_id
 
     async def status(self, job_id: str) -> JobStatus:
@@ -137,10 +141,12 @@ class RemoteEndpoint:
             await asyncio.sleep(_RECHECK_S)
             status, body = await self._call("GET", path)
         if status == 404:
-            raise JobExpired(f"{self.name} no longer knows the job: its time-to-live or its result's retention is over")
+            raise JobExpired(
+                f"{self.name} no longer has the job; its time to live, or the time its result is kept, has passed"
+            )
         state = _STATES.get(str(body.get("status")))
         if status >= 400 or state is None:
-            raise EndpointUnavailable(f"{self.name} does not tell how the job stands: {_error_text(status, body)}")
+            raise EndpointUnavailable(f"{self.name} does not return the job's status: {_error_text(status, body)}")
         output = body.get("output")
         times = JobTimes(_number(body.get("executionTime")) / 1000, _number(body.get("delayTime")) / 1000)
         if state is State.RUNNING:
@@ -149,6 +155,20 @@ class RemoteEndpoint:
             return JobStatus(state, await self._read_output(output), times=times)
         error = _job_error(body) if state is State.FAILED else None
         return JobStatus(state, _parse_response(output), error, times)
+
+    async def stream(self, job_id: str) -> StreamUpdate:
+        """Return the chunks that the endpoint has not returned yet.
+
+        The endpoint returns each chunk once, so that a lost answer leaves a gap in the numbers of the chunks. Raises
+        JobExpired, EndpointUnavailable, AuthenticationFailed.
+        """
+        status, body = await self._call("GET", f"stream/{quote(job_id, safe='')}", read_s=_STREAM_S)
+        if status == 404:
+            raise JobExpired(f"{self.name} does not know the job, or no longer")
+        state, items = _STATES.get(str(body.get("status"))), body.get("stream", [])
+        if status >= 400 or state is None or not isinstance(items, list):
+            raise EndpointUnavailable(f"{self.name} does not stream the job: {_error_text(status, body)}")
+        return StreamUpdate(state, [_object(item).get("output") for item in items])
 
     async def cancel(self, job_id: str) -> None:
         """See `Service`. Raises also AuthenticationFailed."""
@@ -159,7 +179,9 @@ class RemoteEndpoint:
         """See `Service`. Throttled and unhealthy workers are not counted."""
         status, body = await self._call("GET", "health")
         if status >= 400:
-            raise EndpointUnavailable(f"there is no {self.name}, or it tells no health: {_error_text(status, body)}")
+            raise EndpointUnavailable(
+                f"{self.name} does not exist or does not return its health: {_error_text(status, body)}"
+            )
         workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
         # `ready` is a newer field, the sum of the other two.
         ready_count = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
@@ -173,40 +195,55 @@ class RemoteEndpoint:
     # ----------------------------------------------------------------- calls
 
     async def _call(
-        self, method: str, path: str, content: bytes | None = None, is_idempotent: bool = True
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        is_idempotent: bool = True,
+        read_s: float | None = None,
     ) -> StatusAndBody:
-        """Return any response below 300 or from 400 to 499. Raises AuthenticationFailed, EndpointUnavailable."""
+        """Return any response below 300 or from 400 to 499.
+
+        read_s: longest silence of the server, if not that of all calls. Raises AuthenticationFailed,
+        EndpointUnavailable.
+        """
+        request = self._client.build_request(method, f"{self._url}/{path}", content=content)
+        if read_s is not None:
+            request.extensions["timeout"]["read"] = read_s
 
         async def attempt() -> StatusAndBody:
             async with self._calls:
-                return await self._attempt(method, path, content)
+                return await self._attempt(request)
 
         try:
             return await self._retries.call(path.partition("/")[0], attempt, is_idempotent=is_idempotent)
         except AttemptFailed as error:
-            hint = "" if is_idempotent or error.is_unprocessed else "; it may have the job all the same"
+            hint = "" if is_idempotent or error.is_unprocessed else "; it may have accepted the job nevertheless"
             raise EndpointUnavailable(f"{self.name} {error}{hint}") from None
 
-    async def _attempt(self, method: str, path: str, content: bytes | None) -> StatusAndBody:
+    async def _attempt(self, request: httpx.Request) -> StatusAndBody:
         try:
-            response = await self._client.request(method, f"{self._url}/{path}", content=content)
+            response = await self._client.send(request)
         except _NEVER_SENT_ERRORS as error:
             raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_unprocessed=True) from None
         except httpx.RequestError as error:
-            raise AttemptFailed(f"was asked and did not answer ({type(error).__name__})") from None
+            raise AttemptFailed(f"did not respond ({type(error).__name__})") from None
         status, retry_after_s = response.status_code, _retry_after_s(response)
         if status in (401, 403):
-            raise AuthenticationFailed(f"{self.name} answered {status}: set RUNPOD_API_KEY to a key that it takes")
+            raise AuthenticationFailed(f"{self.name} rejects the API key ({status}); set RUNPOD_API_KEY to a valid key")
         if status in _UNPROCESSED_STATUSES or status >= 500:
             is_unprocessed = status in _UNPROCESSED_STATUSES or (status == 503 and retry_after_s is not None)
-            raise AttemptFailed(f"answered {status}", is_unprocessed=is_unprocessed, retry_after_s=retry_after_s)
+            raise AttemptFailed(f"responded with {status}", is_unprocessed=is_unprocessed, retry_after_s=retry_after_s)
         if 300 <= status < 400:
-            raise EndpointUnavailable(f"{self.name} answered {status}, it is elsewhere: check the base URL")
+            raise EndpointUnavailable(
+                f"{self.name} redirects ({status}); check the base URL (RUNPOD_ENDPOINT_BASE_URL)"
+            )
         body = None
         with suppress(ValueError):
             body = response.json()
         if not isinstance(body, dict) and status < 300:
-            raise AttemptFailed("answered what is no JSON object")
+            raise AttemptFailed("did not return a JSON object")
         return status, _object(body)
 
     # ----------------------------------------------------------------- output of completed jobs
@@ -217,17 +254,17 @@ class RemoteEndpoint:
         Raises DeliveryFailed; JobFailed: the output is neither an object nor a list, or its chunks are invalid.
         """
         if not isinstance(output, dict | list):
-            raise JobFailed(f"{self.name} completed the job with an answer that is none of this worker's")
-        if delivery := output.get("delivery") if isinstance(output, dict) else _delivery_of(output):
+            raise JobFailed(f"{self.name} returned something that is not a response of this worker; check what it runs")
+        if delivery := output.get("delivery") if isinstance(output, dict) else delivery_of(output):
             return await self._fetch(delivery)
         return join_chunks(output) if isinstance(output, list) else _parse_response(output)
 
     async def _fetch(self, delivery: Any) -> ParseResponse | None:
         try:
             link = Delivered.read(delivery)
-            label = f"the answer in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
+            label = f"the response in the bucket {link.bucket!r} at {httpx.URL(link.url).host}"
         except (ValidationError, httpx.InvalidURL):
-            raise DeliveryFailed("the answer does not say in a form that is known where its pages are") from None
+            raise DeliveryFailed("the response has an invalid `delivery`, so its pages cannot be found") from None
         try:
             return await self._retries.call("fetch", lambda: self._download(link, label))
         except AttemptFailed as error:
@@ -239,28 +276,30 @@ class RemoteEndpoint:
             async with self._downloads, self._link_client.stream("GET", link.url) as response:
                 status = response.status_code
                 if status in _UNPROCESSED_STATUSES or status >= 500:
-                    raise AttemptFailed(f"is not given out: {status}", retry_after_s=_retry_after_s(response))
+                    raise AttemptFailed(f"cannot be downloaded ({status})", retry_after_s=_retry_after_s(response))
                 if status != 200:
-                    raise DeliveryFailed(f"{label} is not given out: {status}; it is deleted or its link has expired")
+                    raise DeliveryFailed(
+                        f"{label} cannot be downloaded ({status}); it was deleted, or its link has expired"
+                    )
                 async for part in response.aiter_raw():
                     body += part
                     if len(body) > link.bytes:
-                        raise AttemptFailed(f"has more than its {link.bytes:,} bytes")
+                        raise AttemptFailed(f"is larger than the {link.bytes:,} bytes that were delivered")
         except _PERMANENT_ERRORS as error:
-            raise DeliveryFailed(f"{label} is behind a link that cannot be followed ({type(error).__name__})") from None
+            raise DeliveryFailed(f"{label} has a link that cannot be followed ({type(error).__name__})") from None
         except httpx.RequestError as error:
-            raise AttemptFailed(f"cannot be fetched ({type(error).__name__})") from None
+            raise AttemptFailed(f"cannot be downloaded ({type(error).__name__})") from None
         return await asyncio.wrap_future(threads.start(lambda: _verify(body, link), "fetched"))
 
 
 def _verify(body: bytearray, link: Delivered) -> ParseResponse | None:
     """Return the response in these bytes. Raises AttemptFailed: they differ from the delivered ones."""
     if len(body) != link.bytes or hashlib.sha256(body).hexdigest() != link.sha256:
-        raise AttemptFailed("came damaged: its size or its sha256 is not the delivered one's")
+        raise AttemptFailed("was damaged in transit: its size or its sha256 differs")
     with suppress(ValueError):
         if isinstance(output := json.loads(body), dict):
             return _parse_response(output)
-    raise AttemptFailed("is no JSON object")
+    raise AttemptFailed("is not a JSON object")
 
 
 def _parse_response(output: Any) -> ParseResponse | None:
@@ -279,74 +318,30 @@ def _job_error(body: Mapping[str, Any]) -> ErrorInfo:
     code, _, message = (_text(body.get("error")) or "").partition(": ")
     if code.isupper():
         return ErrorInfo(code=code, message=message, retryable=code in _RETRYABLE)
-    return error_info(JobFailed("the job failed without a code; the endpoint's log has the reason"))
-
-
-def join_chunks(chunks: list[Any]) -> ParseResponse:
-    """Return the response of a streaming worker from its chunks: each document with its pages, and no Markdown.
-
-    Raises JobFailed: chunks are missing, or are not from this worker.
-    """
-    try:
-        if any("omitted" in chunk for chunk in chunks):
-            raise JobFailed(
-                "pages of a large answer are left out: run the endpoint with a bucket, or without OCR_STREAM"
-            )
-        parts = [_chunk(chunk) for chunk in chunks]
-        summary = next((part.summary for part in parts if isinstance(part, SummaryChunk)), None)
-        if summary is None or [part.chunk for part in parts] != list(range(1, len(parts) + 1)):
-            raise JobFailed("chunks of the streamed answer are missing; send the job again")
-        pages = _pages_of(parts)
-    except (TypeError, ValueError):
-        raise JobFailed("the endpoint gave a list that is no answer of this worker's") from None
-    documents = [document.model_copy(update={"pages": pages[document.id]}) for document in summary.documents]
-    return summary.model_copy(update={"documents": documents})
-
-
-def _chunk(chunk: Any) -> PageChunk | PartChunk | SummaryChunk:
-    if "summary" in chunk:
-        return SummaryChunk.read(chunk)
-    return PartChunk.read(chunk) if "part" in chunk else PageChunk.read(chunk)
-
-
-def _pages_of(chunks: list[PageChunk | PartChunk | SummaryChunk]) -> dict[str, list[PageResult]]:
-    """Return document id -> its pages. The parts of a page are consecutive; joined and decoded, they are its JSON."""
-    pages: dict[str, list[PageResult]] = defaultdict(list)
-    text = ""
-    for chunk in chunks:
-        if isinstance(chunk, PageChunk):
-            pages[chunk.document].append(chunk.page)
-        elif isinstance(chunk, PartChunk):
-            text += chunk.part.base64
-            if chunk.part.number == chunk.part.of:
-                pages[chunk.document].append(PageResult.read(json.loads(base64.b64decode(text))))
-                text = ""
-    return pages
-
-
-def _delivery_of(chunks: list[Any]) -> Any:
-    """Return the `delivery` in the summary of a streamed response; None: its pages are not in a bucket."""
-    summaries = [_object(_object(chunk).get("summary")) for chunk in chunks]
-    return next((summary["delivery"] for summary in summaries if summary.get("delivery")), None)
+    return error_info(JobFailed("the job failed without an error code; see the endpoint's log for the reason"))
 
 
 def _host(base_url: str) -> str:
     with suppress(httpx.InvalidURL):
         if netloc := httpx.URL(base_url).netloc.decode():
             return netloc
-    raise SettingsInvalid("the base URL (RUNPOD_ENDPOINT_BASE_URL) is none, such as https://api.runpod.ai/v2")
+    raise SettingsInvalid(
+        "the base URL (RUNPOD_ENDPOINT_BASE_URL) is not a URL; set it to one such as https://api.runpod.ai/v2"
+    )
 
 
-def _headers(api_key: SecretStr | None) -> dict[str, str]:
-    key = api_key.get_secret_value().strip() if api_key else ""
+def _headers(api_key: SecretStr | str | None) -> dict[str, str]:
+    key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key or "").strip()
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise AuthenticationFailed("RUNPOD_API_KEY holds what is in no key, such as a space or a line break")
+        raise AuthenticationFailed(
+            "RUNPOD_API_KEY contains a character that no key has, such as a space; copy the key again"
+        )
     return {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
 
 
 def _error_text(status: int, body: Mapping[str, Any]) -> str:
     """Return the `error` of a response, or its HTTP status and job status."""
-    return (_text(body.get("error")) or f"answer {status}, status {body.get('status')!r}")[:300]
+    return (_text(body.get("error")) or f"HTTP {status}, status {body.get('status')!r}")[:300]
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:

@@ -1,0 +1,56 @@
+"""Read the settings from the environment, once, into frozen models. No other module reads environment variables.
+
+`fields` declares the settings by group: `Settings` are the worker's own, each in the environment variable `OCR_<NAME>`
+unless the platform or another tool names it; `ClientSettings` are the batch client's. `values` reads lists and shell
+lines, and writes values without their secrets. `catalog` lists the settings with name, group, default and description,
+for documents and `ocr-worker doctor`. `loading` builds the models and reports what is wrong under the names of the
+variables. `processes` works the other way: it sets up the environment of Paddle and of child processes.
+"""
+
+from ocr_worker.settings.catalog import (
+    SettingField,
+    expected_values,
+    grouped_fields,
+    list_fields,
+    variable_name,
+)
+from ocr_worker.settings.fields import GROUPS, MEGABYTE, ClientSettings, Settings
+from ocr_worker.settings.loading import (
+    load_client_settings,
+    load_settings,
+    source_variable,
+    unknown_variables,
+)
+from ocr_worker.settings.processes import (
+    configure_paddle,
+    is_dry_run,
+    is_on_platform,
+    keep_logs_from_callers,
+    model_server_environment,
+    worker_environment,
+)
+from ocr_worker.settings.values import shown_value, written_value
+
+__all__ = [
+    "GROUPS",
+    "MEGABYTE",
+    "ClientSettings",
+    "SettingField",
+    "Settings",
+    "configure_paddle",
+    "expected_values",
+    "grouped_fields",
+    "is_dry_run",
+    "is_on_platform",
+    "keep_logs_from_callers",
+    "list_fields",
+    "load_client_settings",
+    "load_settings",
+    "model_server_environment",
+    "shown_value",
+    "source_variable",
+    "unknown_variables",
+    "variable_name",
+    "worker_environment",
+    "written_value",
+]

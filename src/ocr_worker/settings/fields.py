@@ -1,0 +1,428 @@
+"""The settings, declared by group: one class per group, and `Settings` with the fields of all of them.
+
+A field's description is read alone, in `ocr-worker doctor`, the documents and the Hub's form: it is a complete phrase
+with the unit, and says what happens by default. Settings that follow from others when they are not set are properties
+of `Settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins
+
+MEGABYTE = 1_000_000
+
+_SERVER_URL = Expected("a URL such as http://127.0.0.1:8000/v1")
+
+
+class EnvironmentModel(BaseSettings):
+    """Base of all settings: frozen, and read from the environment under their documented names only."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources: arguments, by the name of the field, then the environment, by the variable's name."""
+        # Else `populate_by_name` would also read PORT from OCR_PORT.
+        env_settings.config = env_settings.config | SettingsConfigDict(populate_by_name=False)
+        return init_settings, env_settings
+
+
+class SettingsGroup(EnvironmentModel):
+    """Base of the groups of the worker's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_")
+
+
+class WorkerSettings(SettingsGroup):
+    """How many jobs a worker runs, and when it ends one or asks to be replaced."""
+
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Number of jobs processed at the same time. Default: 2, so that one downloads while another is"
+        " parsed; 16 with a model server.",
+    )
+    job_timeout_s: float | None = Field(
+        None,
+        gt=0,
+        le=604_800,
+        description="Seconds after which a job is answered with the pages parsed so far. Default: no limit.",
+    )
+    stream: bool = Field(
+        False, description="Send each page as soon as it is parsed, through the platform's `/stream`. Default: false."
+    )
+    recycle_pages: int | None = Field(
+        None, ge=1, description="Number of pages after which the worker asks to be replaced. Default: no limit."
+    )
+    recycle_memory_mb: float | None = Field(
+        None,
+        gt=0,
+        description="Ask for a replacement when resident memory approaches this many MB. Default: 90 % of the"
+        " container's memory.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level of the messages in the worker's log, on stderr. Default: INFO."
+    )
+
+
+class LimitSettings(SettingsGroup):
+    """Limits on documents, downloads, rendering and responses."""
+
+    max_source_mb: float = Field(200, gt=0, description="Largest size of one document, in MB. Default: 200.")
+    fetch_timeout_s: float = Field(
+        60, gt=0, description="Seconds that the download of one document may take, retries included. Default: 60."
+    )
+    fetch_concurrency: int = Field(
+        4, ge=1, description="Number of documents of one job that are downloaded at the same time. Default: 4."
+    )
+    allowed_hosts: Hosts = Field(
+        [],
+        description="Hosts from which documents may be downloaded, such as `files.example.com,*.example.org`."
+        " Default: every public host.",
+    )
+    max_pages: int = Field(
+        2000, ge=1, description="Largest number of pages of one document that a job may request. Default: 2000."
+    )
+    max_page_mpx: float = Field(
+        50,
+        gt=0,
+        description="Largest page image, in megapixels; a larger page is rendered at a lower resolution. Default: 50.",
+    )
+    raster_workers: int = Field(2, ge=1, description="Number of processes that render documents. Default: 2.")
+    raster_page_timeout_s: float = Field(30, gt=0, description="Seconds that rendering one page may take. Default: 30.")
+    raster_memory_mb: float = Field(
+        2000,
+        gt=0,
+        description="Address space, in MB, that each rendering process may use in addition to what it has at its start."
+        " Default: 2000.",
+    )
+    page_memory_mb: float = Field(
+        100, gt=0, description="Memory, in MB, for the rendered pages of all jobs together. Default: 100."
+    )
+    inline_limit_mb: float = Field(
+        10,
+        gt=0,
+        description="Largest inline response, in MB; what does not fit goes to the bucket or is shortened. Default: 10,"
+        " because the platform drops larger responses.",
+    )
+
+
+class EngineSettings(SettingsGroup):
+    """The engine, its deadlines, and the device and weights of PaddleOCR-VL."""
+
+    engine: str = Field(
+        "paddleocr-vl",
+        description="Engine that parses the pages: `paddleocr-vl`, `embedded`, or the `module:attribute` of another"
+        " package's EngineSpec. Default: `paddleocr-vl`.",
+    )
+    engine_timeout_s: float = Field(
+        120, gt=0, description="Seconds that an engine call with one page may take. Default: 120."
+    )
+    engine_page_timeout_s: float = Field(
+        30, ge=0, description="Extra seconds per additional page in the same engine call. Default: 30."
+    )
+    start_timeout_s: float = Field(
+        400,
+        gt=0,
+        description="Seconds that the engine may take to load and warm up. Default: 400, because the platform allows"
+        " 420 for the complete start.",
+    )
+    device: Annotated[str, Expected("a device such as gpu, gpu:1 or cpu")] = Field(
+        "gpu",
+        pattern=r"^(cpu|gpu(:\d+)?)$",
+        description="Device that PaddleOCR-VL runs on: `gpu`, `gpu:1` for the second GPU, or `cpu`. Default: `gpu`.",
+    )
+    vl_version: Literal["v1", "v1.5", "v1.6"] = Field(
+        "v1.6", description="Version of the PaddleOCR-VL model. Default: v1.6."
+    )
+    layout_weights_dir: Path | None = Field(
+        None,
+        description="Directory of the layout model's weights. Default: they are searched on the volume and in"
+        " `OCR_WEIGHTS_HOME`.",
+    )
+    vl_weights_dir: Path | None = Field(
+        None,
+        description="Directory of the vision-language model's weights. Default: they are searched on the volume and in"
+        " `OCR_WEIGHTS_HOME`.",
+    )
+    weights_home: Path = Field(
+        Path("~/.paddlex"),
+        validation_alias=AliasChoices("OCR_WEIGHTS_HOME", "PADDLE_PDX_CACHE_HOME"),
+        description="Directory that weights are downloaded to. Default: `~/.paddlex`, as in PaddleX.",
+    )
+    download_weights: bool = Field(
+        False, description="Download missing weights at the start. Default: false, so that the worker stops instead."
+    )
+    weights_source: Literal["huggingface", "modelscope", "aistudio", "bos"] = Field(
+        "huggingface", description="Model hub that weights are downloaded from first. Default: huggingface."
+    )
+    use_doc_orientation_classify: bool = Field(
+        False, description="Load the model that turns rotated pages upright, so that jobs can use it. Default: false."
+    )
+    use_doc_unwarping: bool = Field(
+        False, description="Load the model that flattens photographed pages, so that jobs can use it. Default: false."
+    )
+    warmup_check: bool = Field(
+        True,
+        description="Stop the worker if the warm-up page is not read correctly. Default: true; set false only for test"
+        " weights.",
+    )
+    retry_repetition: bool = Field(
+        True, description="Read a block once more if its text ended in endless repetition. Default: true."
+    )
+
+
+class ModelServerSettings(SettingsGroup):
+    """The backend of PaddleOCR-VL's vision-language model, and the model server if it is one."""
+
+    backend: Literal[
+        "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
+    ] = Field(
+        "native",
+        description="What runs the vision-language model: `native`, which is Paddle in the worker's process, or a model"
+        " server of this kind. Default: `native`.",
+    )
+    server: Literal["external", "managed"] | None = Field(
+        None,
+        description="Who starts the model server: the worker (`managed`, with `vllm-server` only) or somebody else"
+        " (`external`). Default: `managed` for `vllm-server` without `OCR_SERVER_URL`, else `external`.",
+    )
+    server_url: Annotated[str | None, _SERVER_URL] = Field(
+        None,
+        pattern=r"^https?://[^/]+.*$",
+        description="URL of an external model server, up to and including `/v1`. Default: none.",
+    )
+    server_api_key: SecretStr | None = Field(
+        None, description="API key that is sent to the model server. Default: no key."
+    )
+    server_model: str | None = Field(
+        None, description="Name under which the model server serves the model. Default: PaddleOCR-VL's own name."
+    )
+    server_wait_s: float = Field(
+        300, gt=0, description="Seconds to wait for the model server at the worker's start. Default: 300."
+    )
+    server_args: Arguments = Field(
+        [],
+        description="Additional arguments for a managed `vllm serve`, as a shell-quoted line such as"
+        " `--gpu-memory-utilization 0.7`, or as a JSON list. Default: none.",
+    )
+    vllm: str = Field(
+        "vllm", description="Command that starts a managed model server, in its own environment. Default: `vllm`."
+    )
+    replicas: int = Field(
+        2,
+        ge=1,
+        le=16,
+        description="Number of pipelines that send pages to the model server; the native backend has one. Default: 2.",
+    )
+
+
+class BucketSettings(SettingsGroup):
+    """The S3 bucket for large responses and for checkpoints."""
+
+    bucket_endpoint_url: Annotated[str | None, Expected("a URL such as https://s3.eu-central-1.amazonaws.com")] = Field(
+        None,
+        pattern=r"^https?://[^/]+",
+        validation_alias="BUCKET_ENDPOINT_URL",
+        description="URL of the S3 endpoint that stores large responses and checkpoints. Default: no bucket.",
+    )
+    bucket_access_key_id: str | None = Field(
+        None, validation_alias="BUCKET_ACCESS_KEY_ID", description="Access key id for the bucket. Default: no bucket."
+    )
+    bucket_secret_access_key: SecretStr | None = Field(
+        None,
+        validation_alias="BUCKET_SECRET_ACCESS_KEY",
+        description="Secret access key for the bucket. Default: no bucket.",
+    )
+    bucket_name: str | None = Field(
+        None,
+        validation_alias="BUCKET_NAME",
+        description="Name of the bucket. Default: the name in the host or path of `BUCKET_ENDPOINT_URL`.",
+    )
+    bucket_region: str | None = Field(
+        None,
+        validation_alias="BUCKET_REGION",
+        description="Region of the bucket. Default: the region in the host of `BUCKET_ENDPOINT_URL`, or us-east-1.",
+    )
+    bucket_link_s: int = Field(
+        604_800,
+        ge=60,
+        le=604_800,
+        description="Seconds for which the signed URL of a stored response is valid. Default: 604800, seven days.",
+    )
+    bucket_patience_s: float = Field(
+        60, gt=0, description="Seconds during which a failing request to the bucket is retried. Default: 60."
+    )
+    job_buckets: bool = Field(
+        False,
+        description="Accept jobs that name their own bucket, in the platform's `s3Config`. Default: false.",
+    )
+
+
+class HttpSettings(SettingsGroup):
+    """The HTTP app, `ocr-worker serve`."""
+
+    api_keys: Keys = Field(
+        [],
+        description="Keys, such as `key1,key2`, one of which a client of the HTTP app must send. Default: no key, and"
+        " the app listens on this machine only.",
+    )
+    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT", description="Port of the HTTP app. Default: 8000.")
+    health_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        validation_alias="PORT_HEALTH",
+        description="Additional port that serves `/ping`, for a load balancer. Default: `/ping` is served on `PORT`"
+        " only.",
+    )
+    queue: int = Field(
+        64, ge=1, description="Number of jobs that the HTTP app accepts before it answers 429. Default: 64."
+    )
+    cors_origins: Origins = Field(
+        [],
+        description='Origins of web pages that may call the HTTP app, as JSON: `["https://a.example"]`. Default: none.',
+    )
+    grace_s: float = Field(
+        30, gt=0, description="Seconds that running jobs may take after the HTTP app was told to stop. Default: 30."
+    )
+
+
+class PlatformSettings(SettingsGroup):
+    """The platform's volume, its limit for a start, and the log of its SDK."""
+
+    init_timeout_s: float = Field(
+        420,
+        gt=0,
+        validation_alias="RUNPOD_INIT_TIMEOUT",
+        description="Seconds that the platform allows for the worker's complete start; a start that takes more than"
+        " half of them is logged as a warning. Default: 420.",
+    )
+    volume_dir: Path = Field(
+        Path("/runpod-volume"),
+        description="Directory where the platform mounts network volumes and cached models. Default: /runpod-volume.",
+    )
+    sdk_log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] | None = Field(
+        None,
+        validation_alias="RUNPOD_LOG_LEVEL",
+        description="Lowest level of the messages in the log of RunPod's SDK; at DEBUG it contains document text."
+        " Default: INFO.",
+    )
+
+
+GROUPS: Mapping[str, type[SettingsGroup]] = {
+    "worker": WorkerSettings,
+    "limits": LimitSettings,
+    "engine": EngineSettings,
+    "model server": ModelServerSettings,
+    "bucket": BucketSettings,
+    "HTTP": HttpSettings,
+    "platform": PlatformSettings,
+}
+
+
+# Pydantic takes the fields of the last base first: so the fields have the order of `GROUPS`.
+class Settings(
+    PlatformSettings, HttpSettings, BucketSettings, ModelServerSettings, EngineSettings, LimitSettings, WorkerSettings
+):
+    """The worker's settings. Sizes are in decimal megabytes (10^6 bytes), times in seconds."""
+
+    @property
+    def jobs_at_once(self) -> int:
+        """Number of jobs that run at the same time.
+
+        The default is 2, so that one job downloads while another is parsed. With a model server it is 16: eight pages
+        are with the server while eight more wait.
+        """
+        return self.concurrency or (2 if self.backend == "native" else 16)
+
+    @property
+    def has_managed_server(self) -> bool:
+        """True if the worker starts the model server itself. The default follows from the backend and the URL."""
+        if self.server is None:
+            return self.backend == "vllm-server" and not self.server_url
+        return self.server == "managed"
+
+    def derived_value(self, field: str) -> object:
+        """Return the value of a setting, or the one that follows from other settings if it is not set."""
+        if field == "concurrency":
+            return self.jobs_at_once
+        if field == "server" and self.backend != "native":
+            return "managed" if self.has_managed_server else "external"
+        return getattr(self, field)
+
+    @model_validator(mode="after")
+    def _check_contradictions(self) -> Settings:
+        problems = [*self._bucket_problems(), *self._server_problems()]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _bucket_problems(self) -> Iterator[str]:
+        values = {
+            "BUCKET_ENDPOINT_URL": self.bucket_endpoint_url,
+            "BUCKET_ACCESS_KEY_ID": self.bucket_access_key_id,
+            "BUCKET_SECRET_ACCESS_KEY": self.bucket_secret_access_key,
+        }
+        present = [name for name, value in values.items() if value]
+        present += ["BUCKET_NAME"] if self.bucket_name else []
+        present += ["BUCKET_REGION"] if self.bucket_region else []
+        missing = [name for name, value in values.items() if not value]
+        if present and missing:
+            verb, others = ("is", "it") if len(present) == 1 else ("are", "the others")
+            yield (
+                f"{_enumerate(present)} {verb} set, but a bucket also needs {_enumerate(missing)}; set what is missing,"
+                f" or unset {others}"
+            )
+
+    def _server_problems(self) -> Iterator[str]:
+        if self.server == "managed" and self.backend != "vllm-server":
+            yield (
+                f"OCR_SERVER=managed does not go with OCR_BACKEND={self.backend}: the worker can start vLLM only;"
+                " unset OCR_SERVER, or set OCR_BACKEND=vllm-server"
+            )
+        elif self.server == "managed" and self.server_url:
+            yield (
+                "OCR_SERVER=managed does not go with OCR_SERVER_URL: the worker chooses the address of a server that it"
+                " starts; unset one of them"
+            )
+        elif self.backend != "native" and not self.has_managed_server and not self.server_url:
+            cause = f"OCR_BACKEND={self.backend}" + (" with OCR_SERVER=external" if self.server else "")
+            managed = ", or unset OCR_SERVER" if self.backend == "vllm-server" else ""
+            yield f"{cause} needs a model server; set OCR_SERVER_URL, such as http://127.0.0.1:8000/v1{managed}"
+
+
+def _enumerate(names: list[str]) -> str:
+    """Return the names as in `A, B and C`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+class ClientSettings(EnvironmentModel):
+    """The batch client's settings, under the names that the platform's own client uses."""
+
+    api_key: SecretStr | None = Field(
+        None,
+        validation_alias="RUNPOD_API_KEY",
+        description="API key of the platform, which the client sends to the endpoint. Default: no key.",
+    )
+    base_url: Annotated[str, Expected("a URL such as https://api.runpod.ai/v2")] = Field(
+        "https://api.runpod.ai/v2",
+        pattern=r"^https?://[^/]+.*$",
+        validation_alias="RUNPOD_ENDPOINT_BASE_URL",
+        description="URL of the job API, without the endpoint's id. Default: the platform, https://api.runpod.ai/v2.",
+    )

@@ -1,0 +1,71 @@
+"""The environment of this process and of the processes it starts: how they are recognized and set up."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from ocr_worker.settings.fields import Settings
+
+
+def is_on_platform() -> bool:
+    """Return whether jobs come from an endpoint. Otherwise `handler.py` makes a dry run.
+
+    The rule is that of the SDK (`runpod.serverless.worker`); a contract test compares the two.
+    """
+    has_test_input = any(argument.startswith("--test_input") for argument in sys.argv)
+    return "RUNPOD_WEBHOOK_GET_JOB" in os.environ and not has_test_input
+
+
+def is_dry_run() -> bool:
+    """Return whether `handler.py` runs one job from `--test_input` or `test_input.json` and exits.
+
+    Otherwise it serves an endpoint, or the SDK's own API server for tests (`--rp_serve_api`, RUNPOD_REALTIME_PORT).
+    """
+    is_api_server = "--rp_serve_api" in sys.argv or os.environ.get("RUNPOD_REALTIME_PORT", "0") != "0"
+    return not is_on_platform() and not is_api_server
+
+
+def keep_logs_from_callers() -> None:
+    """Switch off the SDK's log capture, unless the operator chose a mode of it. Call before a job runs.
+
+    From 2.0 on, RunPod's SDK can attach the end of the worker's log to the error that a caller gets. Its default,
+    `auto`, does so if prestart hooks are registered. 1.12.0 ignores the variable.
+    """
+    os.environ.setdefault("RUNPOD_LOG_CAPTURE", "off")
+
+
+def configure_paddle(settings: Settings) -> None:
+    """Set the environment variables that PaddleX reads when it is imported, and for which it has no argument."""
+    os.environ["PADDLE_PDX_CACHE_HOME"] = str(settings.weights_home.expanduser())
+    os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
+    # By default, PaddleX silently uses the CPU if the configured GPU does not exist.
+    os.environ["PADDLE_PDX_DISABLE_DEVICE_FALLBACK"] = "True"
+
+
+def model_server_environment() -> dict[str, str]:
+    """Return the environment of a managed model server: this process's, without the variables of the worker.
+
+    Further variables keep the server from using the network.
+    """
+    prefixes = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")  # of the worker's own variables
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return variables | {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a local endpoint's worker: this process's with `variables`.
+
+    variables: those that the platform would set. The SDK's own checks require free memory, the internet and CUDA; they
+    are off unless this process's environment turns them on.
+    """
+    checks = {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"}
+    defaults = checks | {"RUNPOD_LOG_LEVEL": "INFO", "PYTHONUNBUFFERED": "1"}
+    return {**defaults, **os.environ, **variables}
