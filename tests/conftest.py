@@ -1,4 +1,4 @@
-"""Fixtures: real workers in real processes, each with a control plane of its own."""
+"""Fixtures: real workers in real processes, each with its own control plane."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ settings.load_profile("busy")
 
 @pytest.fixture(scope="module")
 def worker_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWorker]:
-    """Starts workers: `worker_of(handler, answer_limit=..., hold_s=..., OCR_ENGINE=...)`; the end kills them."""
+    """Start workers with `worker_of(handler, answer_limit=..., hold_s=..., OCR_ENGINE=...)`; kill them at the end."""
     with ExitStack() as stack:
 
         def start(

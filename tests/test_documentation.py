@@ -1,4 +1,4 @@
-"""What is written agrees with what is built: the schemas, tables and examples of `docs/`, and test_input.json."""
+"""Documents that agree with the code: the schemas, tables and examples of `docs/`, and test_input.json."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_what_needs_an_extra_names_it(
 @pytest.mark.process
 @pytest.mark.parametrize("command", IMPORTED_AT_START)
 def test_a_command_imports_its_extra_at_start(command: str) -> None:
-    """What the extra of a command lists is imported with the command, so that nothing is missed later."""
+    """A command imports all packages of its extra at its start, so that none is missed later."""
     program = f"import sys, ocr_worker.cli.{command}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert set(done.stdout.split()) >= IMPORTED_AT_START[command]

@@ -45,14 +45,14 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def rp_scale(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module of the loop, as it was after the test."""
-    found = module("modules.rp_scale")
-    monkeypatch.setattr(found, "get_job", found.get_job)
-    return found
+    sdk_module = module("modules.rp_scale")
+    monkeypatch.setattr(sdk_module, "get_job", sdk_module.get_job)
+    return sdk_module
 
 
 @pytest.fixture
 def posts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `rp_job` posts: chunks as they are, then the result."""
+    """Return the posts of `rp_job`: chunks unchanged, then the result."""
     posted: list[Any] = []
 
     async def post(session: Any, data: Any, job: Any, is_stream: bool = False) -> None:
@@ -185,7 +185,7 @@ def test_the_loop_fetches_jobs_through_our_wrapper(rp_scale: Any) -> None:
     calls: list[Any] = []
 
     class Session:
-        """What the SDK's own fetcher would call."""
+        """A double of the session that the SDK's own fetcher would call."""
 
         def get(self, url: str) -> None:
             scaler.kill_worker()
@@ -383,7 +383,7 @@ def test_a_download_is_held_to_its_size(receiver: str, monkeypatch: pytest.Monke
             list(runpod_sdk.read_download(response, chunk_bytes=300, max_bytes=999))
 
 
-def test_a_download_from_a_private_address_is_refused(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_from_a_private_address_is_rejected(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address of this machine is not called, and a name that does not resolve is refused in the same way."""
     monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
     with contract("runpod", "runpod_sdk.open_download", "`safe_get` and `resolve_and_validate` in rp_ssrf"):

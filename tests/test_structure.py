@@ -1,4 +1,4 @@
-"""What the import contracts in pyproject.toml (`lint-imports`) cannot say about the package's structure."""
+"""Rules on the package's structure that the import contracts in pyproject.toml (`lint-imports`) cannot express."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ NAME_AT = {"threads.start": 1, "threads.map_bounded": 3}  # the place of the nam
 
 
 def fixed_part(name: ast.expr | None, where: str) -> str:
-    """What a thread's name begins with, without the id that follows. Raises AssertionError where there is none."""
+    """Return the beginning of a thread's name, without the id. Raises AssertionError if there is none."""
     start = name.values[0] if isinstance(name, ast.JoinedStr) else name
     assert isinstance(start, ast.Constant), f"{where}: the thread has no name that begins with a word"
     return str(start.value)

@@ -1,4 +1,4 @@
-"""Fixtures: a real Chromium, and the page in it before a worker that plays what a test says."""
+"""Fixtures: a real Chromium, and the playground page in it on a scripted worker."""
 
 from __future__ import annotations
 
@@ -39,14 +39,16 @@ def url(script: Script) -> Iterator[str]:
 
 @pytest.fixture
 def tab(browser: Any, url: str) -> Iterator[Any]:
-    """The page, opened at desktop size; at the end no error was left uncaught, and the policy was not broken."""
+    """Open the page at desktop size; at the end assert that no error was uncaught and that the policy was kept."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     context.set_default_timeout(PATIENCE_S * 1000)
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
     opened = context.new_page()
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda told: faults.append(told.text) if "Content Security Policy" in told.text else None)
+    opened.on(
+        "console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None
+    )
     opened.goto(url)
     yield opened
     context.close()

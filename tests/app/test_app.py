@@ -36,9 +36,9 @@ def app(gate: Path) -> Iterator[App]:
         yield started.wait(200)
 
 
-def parse(app: App, accept: str = "application/json", **given: Any) -> requests.Response:
+def parse(app: App, accept: str = "application/json", **arguments: Any) -> requests.Response:
     """The answer of `/v1/parse`."""
-    return requests.post(f"{app.url}/v1/parse", headers={**KEY, "Accept": accept}, timeout=PATIENCE_S, **given)
+    return requests.post(f"{app.url}/v1/parse", headers={**KEY, "Accept": accept}, timeout=PATIENCE_S, **arguments)
 
 
 # --------------------------------------------------------------------------- parsing
@@ -58,8 +58,8 @@ def test_a_form_with_files(app: App) -> None:
     answer = parse(app, files=files, data={"options": '{"formats": ["markdown"]}'})
     assert answer.status_code == 200, answer.text
     assert [len(document["pages"]) for document in answer.json()["documents"]] == [2, 1]
-    one = parse(app, files=files[:1], data={"pages": "2"}).json()["documents"][0]
-    assert [page["markdown"] for page in one["pages"]] == [f"{READING} #0affff"]
+    entry = parse(app, files=files[:1], data={"pages": "2"}).json()["documents"][0]
+    assert [page["markdown"] for page in entry["pages"]] == [f"{READING} #0affff"]
 
 
 def test_markdown_when_it_is_asked_for(app: App) -> None:
@@ -73,17 +73,17 @@ def test_pages_as_they_come(app: App, gate: Path, kind: str) -> None:
     """In the streaming forms the first page is there before the next is read, pages are in order, and the summary
     ends."""
     data = tiff([WHITE, doubles.HELD, doubles.RAISES, WHITE])
-    given = {"json": request(data), "headers": {**KEY, "Accept": kind}, "timeout": PATIENCE_S, "stream": True}
-    with requests.post(f"{app.url}/v1/parse", **given) as answer:
+    arguments = {"json": request(data), "headers": {**KEY, "Accept": kind}, "timeout": PATIENCE_S, "stream": True}
+    with requests.post(f"{app.url}/v1/parse", **arguments) as answer:
         events = events_of(answer, kind)
-        seen = [next(events)]
+        received = [next(events)]
         gate.touch()
-        seen += events
+        received += events
     gate.unlink()
-    assert [name for name, _ in seen] == ["page"] * 4 + ["summary"]
-    assert [data["page"]["page"] for _, data in seen[:4]] == [1, 2, 3, 4]
-    assert seen[0][1]["expected"] == 4
-    assert seen[-1][1]["coverage"]["pages_parsed"] == 3
+    assert [name for name, _ in received] == ["page"] * 4 + ["summary"]
+    assert [data["page"]["page"] for _, data in received[:4]] == [1, 2, 3, 4]
+    assert received[0][1]["expected"] == 4
+    assert received[-1][1]["coverage"]["pages_parsed"] == 3
 
 
 def events_of(answer: requests.Response, kind: str) -> Iterator[tuple[str, Any]]:
@@ -103,7 +103,7 @@ def events_of(answer: requests.Response, kind: str) -> Iterator[tuple[str, Any]]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
-    "valid JSON": ({"data": b"{", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
+    "not JSON": ({"data": b"{", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
     "NaN": ({"data": b"NaN", "headers": {**KEY, "Content-Type": "application/json"}}, 400, "INVALID_REQUEST"),
     "wrong fields": ({"json": {"documents": []}}, 422, "INVALID_REQUEST"),
     "a wrong option": ({"json": request(png(WHITE), dpi=1)}, 422, "INVALID_REQUEST"),
@@ -140,10 +140,10 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_wrong_is_told_as_a_problem(app: App, name: str) -> None:
+def test_what_is_wrong_is_reported_as_a_problem(app: App, name: str) -> None:
     """Each fault has its status, and a problem with a code and words that say what to do."""
-    given, status, code = REFUSED[name]
-    answer = requests.post(f"{app.url}/v1/parse", timeout=PATIENCE_S, **{"headers": KEY, **given})
+    arguments, status, code = REFUSED[name]
+    answer = requests.post(f"{app.url}/v1/parse", timeout=PATIENCE_S, **{"headers": KEY, **arguments})
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()

@@ -25,7 +25,7 @@ from ocr_worker.app.body import BodyLimit
 from support import files
 from support.app_process import App, health, serving
 from support.drawing import WHITE, png
-from support.http_callers import calm, chunk, dialled, head, is_served, said, spools, told_as_problem
+from support.http_callers import calm, chunk, dialled, head, is_served, problem_code_of, said, spools
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import ROOT
 
@@ -72,7 +72,7 @@ def test_slow_callers_keep_nobody_waiting(app: App) -> None:
 
 
 def test_a_body_that_comes_too_slowly_is_ended() -> None:
-    """Who is further behind than the patience is told so; who has been fast may not fall asleep either."""
+    """A body that falls behind by more than the patience is rejected, even if it was fast before."""
 
     async def waiting(began_with: int) -> Message:
         messages: list[Message] = [{"type": "http.request", "body": b"x" * began_with, "more_body": True}]
@@ -109,7 +109,7 @@ def test_heads_have_an_end(app: App, begins: bytes) -> None:
 
 
 def is_cut_off(caller: socket.socket, more: bytes) -> bool:
-    """Whether a hundred megabytes of `more` cannot be sent."""
+    """Return whether the app cuts a body of a hundred megabytes of `more` off."""
     try:
         for _ in range(100_000_000 // len(more)):
             caller.sendall(more)
@@ -156,8 +156,10 @@ def test_two_gigabytes(app: App, scratch: Path, path: str, kind: str, length: in
 
 
 def test_many_large_bodies_at_once(tmp_path: Path) -> None:
-    """Thirty callers with the largest body that may be, none of them finished: some are told to come again, memory has
-    a bound, and a small document still finds room."""
+    """With thirty unfinished bodies of the largest size, memory is bounded and a small document is still parsed.
+
+    Some of the thirty are rejected.
+    """
     settings = {"OCR_ENGINE": "support.doubles:by_colour", "OCR_MAX_SOURCE_MB": "50"}
     with serving(tmp_path / "log", **settings) as app, ExitStack() as stack, calm(app.wait(200)):
         callers = [stack.enter_context(dialled(app)) for _ in range(30)]
@@ -196,10 +198,10 @@ NO_FORMS: dict[str, tuple[str, bytes]] = {
 
 @pytest.mark.parametrize("name", NO_FORMS)
 def test_what_is_no_form(app: App, name: str) -> None:
-    """Each is told as a fault of the request."""
+    """Each invalid form is rejected as an error of the request."""
     kind, body = NO_FORMS[name]
     answer = requests.post(f"{app.url}/v1/parse", data=body, headers={"Content-Type": kind}, timeout=PATIENCE_S)
-    assert told_as_problem(answer) == "INVALID_REQUEST"
+    assert problem_code_of(answer) == "INVALID_REQUEST"
 
 
 PIECES = st.sampled_from(
@@ -218,7 +220,7 @@ def test_bytes_that_look_like_a_form(app: App, body: bytes) -> None:
     """Whatever comes is parsed or told as a problem."""
     answer = requests.post(f"{app.url}/v1/parse", data=body, headers={"Content-Type": FORM}, timeout=PATIENCE_S)
     if answer.status_code != 200:
-        told_as_problem(answer)
+        problem_code_of(answer)
 
 
 def test_what_cannot_be_read_is_let_go(app: App, scratch: Path) -> None:
@@ -226,7 +228,7 @@ def test_what_cannot_be_read_is_let_go(app: App, scratch: Path) -> None:
     with calm(app):
         for _ in range(20):
             answer = requests.post(f"{app.url}/v1/parse", files={"file": b"x" * 50_000_000}, timeout=PATIENCE_S)
-            assert told_as_problem(answer) == "DOCUMENT_UNSUPPORTED_TYPE"
+            assert problem_code_of(answer) == "DOCUMENT_UNSUPPORTED_TYPE"
     assert eventually(lambda: spools(app, scratch) == [])
 
 
@@ -248,7 +250,7 @@ def test_names_of_files_are_names_of_nothing(app: App, scratch: Path) -> None:
         quoted = name.replace("\\", "\\\\").encode()
         body = FILE_PART.replace(b'"a"', b'"' + quoted + b'"') + png(WHITE) + b"\r\n--x--\r\n"
         answer = requests.post(f"{app.url}/v1/parse", data=body, headers={"Content-Type": FORM}, timeout=PATIENCE_S)
-        assert answer.status_code == 200 or told_as_problem(answer) == "INVALID_REQUEST"
+        assert answer.status_code == 200 or problem_code_of(answer) == "INVALID_REQUEST"
         assert mark not in answer.text
     assert set(spools(app, scratch)) <= before
     for folder in (
@@ -289,9 +291,9 @@ BOMBS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs(app: App, name: str) -> None:
-    """What unpacks to more than may be is a fault of the document with a code, in bounded memory."""
+    """A file that unpacks to more than the limit is an error of the document with a code, in bounded memory."""
     with calm(app, 2 * GIGABYTE):
         answer = requests.post(f"{app.url}/v1/parse", files={"file": BOMBS[name]()}, timeout=PATIENCE_S)
     if answer.status_code != 200:
-        assert told_as_problem(answer).partition("_")[0] in ("DOCUMENT", "PAGE", "RASTERIZER"), answer.text
+        assert problem_code_of(answer).partition("_")[0] in ("DOCUMENT", "PAGE", "RASTERIZER"), answer.text
     is_served(app)

@@ -39,14 +39,18 @@ class Caller:
 
 
 def test_health_and_metrics_count(tmp_path: Path) -> None:
-    """What was parsed and what failed is counted by status and code; health names engine, replicas and memory."""
+    """Parsed and failed pages are counted by status and code; health names engine, replicas and memory."""
     with serving(tmp_path / "log", **BY_COLOUR) as app:
         app.wait(200)
         requests.post(f"{app.url}/v1/parse", files={"file": tiff([WHITE, doubles.RAISES])}, timeout=PATIENCE_S)
-        told, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=PATIENCE_S).text
-    assert (told["state"], told["engine"]["name"], told["replicas"]) == ("ready", "double", {"alive": 1, "total": 1})
-    assert told["last_error"] == "PAGE_FAILED"
-    assert told["memory_bytes"] > 1_000_000
+        report, metrics = health(app), requests.get(f"{app.url}/metrics", timeout=PATIENCE_S).text
+    assert (report["state"], report["engine"]["name"], report["replicas"]) == (
+        "ready",
+        "double",
+        {"alive": 1, "total": 1},
+    )
+    assert report["last_error"] == "PAGE_FAILED"
+    assert report["memory_bytes"] > 1_000_000
     for line in (
         'ocr_pages_total{status="failed"}',
         'ocr_errors_total{code="PAGE_FAILED"}',
@@ -123,7 +127,7 @@ def test_a_stop_lets_jobs_go_on(tmp_path: Path) -> None:
 
 
 def test_others_need_a_key(tmp_path: Path) -> None:
-    """Without keys the app listens on loopback only, unless it is told otherwise."""
+    """Without keys the app listens on loopback only, unless `--open` is used."""
     with serving(tmp_path / "log", "--host", "0.0.0.0", **BY_COLOUR) as app:
         assert app.process.wait(PATIENCE_S) == 1
         assert "SETTINGS_INVALID: without API keys, anyone who reaches 0.0.0.0" in app.log()

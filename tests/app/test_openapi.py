@@ -1,4 +1,4 @@
-"""What the app says of itself, and whether it keeps to it."""
+"""The app's OpenAPI document, and responses that match it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ELSEWHERE = {error.code for error in error_types(ClientError)} | {"SETTINGS_INVA
 
 
 @pytest.fixture(scope="module", params=["embedded", "paddleocr-vl", "support.doubles:reading"])
-def told(request: pytest.FixtureRequest) -> dict[str, Any]:
+def openapi(request: pytest.FixtureRequest) -> dict[str, Any]:
     """The OpenAPI document of an app that runs this engine."""
     app = create_app(Settings(engine=request.param))
     document: dict[str, Any] = json.loads(json.dumps(app.openapi(), allow_nan=False))
@@ -40,29 +40,29 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
         yield from nodes(inner)
 
 
-def test_every_reference_leads_somewhere(told: dict[str, Any]) -> None:
+def test_every_reference_leads_somewhere(openapi: dict[str, Any]) -> None:
     """No `$ref` dangles, and none leads out of the document."""
-    for node in nodes(told):
+    for node in nodes(openapi):
         if "$ref" in node:
-            found: Any = told
+            target: Any = openapi
             for step in node["$ref"].removeprefix("#/").split("/"):
-                found = found[step]
-            assert isinstance(found, dict)
+                target = target[step]
+            assert isinstance(target, dict)
         assert "$defs" not in node
 
 
-def test_every_operation_is_told_in_full(told: dict[str, Any]) -> None:
+def test_every_operation_is_documented_in_full(openapi: dict[str, Any]) -> None:
     """Each operation has a name of its own, words that say what it does, and answers that say what they mean."""
-    operations = [one for path in told["paths"].values() for one in path.values()]
-    assert len({one["operationId"] for one in operations}) == len(operations) >= 4
-    for one in operations:
-        assert one["description"]
-        assert all(answer["description"] for answer in one["responses"].values())
+    operations = [operation for path in openapi["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) >= 4
+    for operation in operations:
+        assert operation["description"]
+        assert all(answer["description"] for answer in operation["responses"].values())
 
 
-def test_every_code_that_reaches_a_caller_is_told(told: dict[str, Any]) -> None:
-    """Under the status that it comes with, as a problem whose members are told."""
-    answers = told["paths"]["/v1/parse"]["post"]["responses"]
+def test_every_code_that_reaches_a_caller_is_documented(openapi: dict[str, Any]) -> None:
+    """Each code is listed under its status, as a problem whose members are described."""
+    answers = openapi["paths"]["/v1/parse"]["post"]["responses"]
     for code in {error.code for error in error_types()} - ELSEWHERE:
         answer = answers[str(int(status_of(code)))]
         assert code in answer["description"].split(", ")
@@ -74,9 +74,9 @@ def test_every_code_that_reaches_a_caller_is_told(told: dict[str, Any]) -> None:
         assert status in answers
 
 
-def test_what_a_request_may_hold_is_told(told: dict[str, Any]) -> None:
+def test_the_fields_of_a_request_are_documented(openapi: dict[str, Any]) -> None:
     """The body's fields are those of the wire, and the form's those that the app takes."""
-    content = told["paths"]["/v1/parse"]["post"]["requestBody"]["content"]
+    content = openapi["paths"]["/v1/parse"]["post"]["requestBody"]["content"]
     schema = content["application/json"]["schema"]
     assert set(schema["properties"]) == set(ParseRequest.model_fields)
     assert set(schema["properties"]["options"]["properties"]) >= set(ParseOptions.model_fields)
@@ -97,15 +97,15 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def answers(app: App) -> dict[str, Any]:
-    """What the running app says that `/v1/parse` answers, by status."""
-    found: dict[str, Any] = requests.get(f"{app.url}/openapi.json", timeout=PATIENCE_S).json()
-    responses: dict[str, Any] = found["paths"]["/v1/parse"]["post"]["responses"]
+    """Return the documented responses of `/v1/parse` by status, from the running app."""
+    schema: dict[str, Any] = requests.get(f"{app.url}/openapi.json", timeout=PATIENCE_S).json()
+    responses: dict[str, Any] = schema["paths"]["/v1/parse"]["post"]["responses"]
     return responses
 
 
-def names(*known: str) -> st.SearchStrategy[str]:
+def names(*usual: str) -> st.SearchStrategy[str]:
     """Mostly these, else whatever a string may be, halves of characters among it."""
-    return st.sampled_from(known) | st.text(st.characters(), max_size=5)
+    return st.sampled_from(usual) | st.text(st.characters(), max_size=5)
 
 
 SCALARS = (
@@ -136,11 +136,15 @@ FORMS = ("application/json", "text/markdown", "application/x-ndjson", "text/even
 
 @pytest.mark.process
 @settings(max_examples=200, deadline=None)
-@given(asked=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
-def test_answers_are_as_told(app: App, answers: dict[str, Any], asked: Any, accept: str, render: str) -> None:
+@given(job_input=REQUESTS, accept=st.sampled_from(FORMS), render=st.sampled_from(["", "?render=html", "?render=%ff"]))
+def test_responses_match_the_document(
+    app: App, answers: dict[str, Any], job_input: Any, accept: str, render: str
+) -> None:
     """Whatever is asked, the answer has a status and a form that the document names, and no fault is ours."""
     headers = {"Content-Type": "application/json", "Accept": accept}
-    answer = requests.post(f"{app.url}/v1/parse{render}", data=json.dumps(asked), headers=headers, timeout=PATIENCE_S)
+    answer = requests.post(
+        f"{app.url}/v1/parse{render}", data=json.dumps(job_input), headers=headers, timeout=PATIENCE_S
+    )
     assert answer.headers["Content-Type"].partition(";")[0] in answers[str(answer.status_code)]["content"]
     assert answer.status_code != 500, answer.text
     if answer.status_code == 503:

@@ -11,7 +11,7 @@ from support.paddlex_stand_in import FILE, StandIn
 
 
 def test_options_go_on_under_our_names() -> None:
-    """What both have is passed on, and pictures are asked for as PaddleX's server gives them."""
+    """Options that both APIs have are passed on, and images are requested as PaddleX's server returns them."""
     service = StandIn()
     theirs = {
         "useChartRecognition": True,
@@ -23,9 +23,9 @@ def test_options_go_on_under_our_names() -> None:
         "markdownIgnoreLabels": ["header"],
     }
     assert service.post(**theirs).status_code == 200
-    assert service.asked is not None
-    assert service.asked.documents[0].base64 == FILE
-    assert service.asked.options == PaddleOcrVlOptions(
+    assert service.last_request is not None
+    assert service.last_request.documents[0].base64 == FILE
+    assert service.last_request.options == PaddleOcrVlOptions(
         figures="inline",
         page_images="inline",
         use_chart_recognition=True,
@@ -42,9 +42,9 @@ def test_a_url_is_a_url_and_pictures_can_be_left_out() -> None:
     """An http(s) URL is fetched; without `visualize` and `returnMarkdownImages` no picture is made."""
     service = StandIn()
     service.post(file="https://example.com/a.pdf?key=1", visualize=False, returnMarkdownImages=False)
-    assert service.asked is not None
-    assert service.asked.documents[0].url == "https://example.com/a.pdf?key=1"
-    assert (service.asked.options.figures, service.asked.options.page_images) == ("none", "none")
+    assert service.last_request is not None
+    assert service.last_request.documents[0].url == "https://example.com/a.pdf?key=1"
+    assert (service.last_request.options.figures, service.last_request.options.page_images) == ("none", "none")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_url_is_a_url_and_pictures_can_be_left_out() -> None:
         ("markdownIgnoreLabels", [""]),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_name(field: str, value: Any) -> None:
+def test_what_cannot_be_honoured_is_rejected_by_name(field: str, value: Any) -> None:
     """A value that would change the result is never ignored: 422 with the field's name, before anything is parsed."""
     service = StandIn()
     answer = service.post(**{field: value}, logId="mine")
@@ -75,22 +75,22 @@ def test_what_cannot_be_honoured_is_refused_by_name(field: str, value: Any) -> N
     body = answer.json()
     assert (body["logId"], body["errorCode"]) == ("mine", 422)
     assert field in body["errorMsg"]
-    assert service.asked is None
+    assert service.last_request is None
 
 
-def test_spotting_is_refused_only_where_it_would_be_done() -> None:
+def test_spotting_is_rejected_only_where_it_would_be_done() -> None:
     """With regions looked for the pipeline does not look at the prompt, so that it may be anything."""
     assert StandIn().post(promptLabel="spotting").status_code == 200
     assert "promptLabel" in StandIn().post(promptLabel="spotting", useLayoutDetection=False).json()["errorMsg"]
 
 
 def test_sampling_goes_to_a_model_server() -> None:
-    """Where something samples, temperature 0 is passed on, too; the native backend has no need of it."""
+    """With a model server temperature 0 is passed on, too; the native backend never samples."""
     server = StandIn(backend="vllm-server", server_url="http://127.0.0.1:1/v1")
     server.post(temperature=0, topP=0.9)
-    assert server.asked is not None
-    assert isinstance(server.asked.options, PaddleOcrVlOptions)
-    assert (server.asked.options.temperature, server.asked.options.top_p) == (0, 0.9)
+    assert server.last_request is not None
+    assert isinstance(server.last_request.options, PaddleOcrVlOptions)
+    assert (server.last_request.options.temperature, server.last_request.options.top_p) == (0, 0.9)
     native = StandIn()
     assert native.post(temperature=0, topP=1, repetitionPenalty=1).status_code == 200
 
@@ -99,34 +99,34 @@ def test_restructuring_is_ours_as_far_as_it_goes() -> None:
     """`restructurePages` is `merge_pages`, which does both of its parts or none."""
     service = StandIn()
     assert service.post(restructurePages=True).status_code == 200
-    assert service.asked is not None
-    assert getattr(service.asked.options, "merge_pages", None) is True
-    told = StandIn().post(restructurePages=True, mergeTables=False).json()["errorMsg"]
-    assert "mergeTables" in told
-    assert "relevelTitles" not in told
+    assert service.last_request is not None
+    assert getattr(service.last_request.options, "merge_pages", None) is True
+    message = StandIn().post(restructurePages=True, mergeTables=False).json()["errorMsg"]
+    assert "mergeTables" in message
+    assert "relevelTitles" not in message
 
 
-def test_another_engine_refuses_what_it_lacks() -> None:
+def test_another_engine_rejects_what_it_lacks() -> None:
     """The embedded engine takes PaddleX's defaults and refuses the rest, and restructures nothing."""
     embedded = {"engine": "embedded"}
     assert StandIn(**embedded).post(useSealRecognition=False, mergeLayoutBlocks=True).status_code == 200
     for field, value in (("useSealRecognition", True), ("maxNewTokens", 5), ("restructurePages", True)):
         assert field in StandIn(**embedded).post(**{field: value}).json()["errorMsg"]
-    told = StandIn(**embedded).post("/restructure-pages", pages=[]).json()
-    assert told["errorCode"] == 422
-    assert "paddleocr-vl" in told["errorMsg"]
+    body = StandIn(**embedded).post("/restructure-pages", pages=[]).json()
+    assert body["errorCode"] == 422
+    assert "paddleocr-vl" in body["errorMsg"]
 
 
-def test_pages_that_are_none_are_refused_with_what_they_lack() -> None:
-    """A `prunedResult` that cannot be one is told by page and field."""
-    told = StandIn().post("/restructure-pages", pages=[{"prunedResult": {"width": 0}}]).json()
-    assert told["errorCode"] == 422
-    assert "body.pages[0].prunedResult.width" in told["errorMsg"]
-    assert "body.pages[0].prunedResult.parsing_res_list" in told["errorMsg"]
+def test_pages_that_are_none_are_rejected_with_what_they_lack() -> None:
+    """An invalid `prunedResult` is rejected with its page and field."""
+    body = StandIn().post("/restructure-pages", pages=[{"prunedResult": {"width": 0}}]).json()
+    assert body["errorCode"] == 422
+    assert "body.pages[0].prunedResult.width" in body["errorMsg"]
+    assert "body.pages[0].prunedResult.parsing_res_list" in body["errorMsg"]
 
 
-def test_more_pages_than_allowed_are_refused() -> None:
+def test_more_pages_than_allowed_are_rejected() -> None:
     """The limit of pages holds here as well."""
-    told = StandIn(max_pages=1).post("/restructure-pages", pages=[{"prunedResult": {}}] * 2).json()
-    assert "body.pages" in told["errorMsg"]
-    assert "the limit is 1" in told["errorMsg"]
+    body = StandIn(max_pages=1).post("/restructure-pages", pages=[{"prunedResult": {}}] * 2).json()
+    assert "body.pages" in body["errorMsg"]
+    assert "the limit is 1" in body["errorMsg"]

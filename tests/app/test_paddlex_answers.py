@@ -54,24 +54,24 @@ def test_figures_have_paddlex_paths() -> None:
 
 def entries(answer: Any) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["result"]["layoutParsingResults"]
-    return found
+    results: list[dict[str, Any]] = answer.json()["result"]["layoutParsingResults"]
+    return results
 
 
 def test_pictures_are_no_larger_than_paddlex_gives_them() -> None:
     """The page comes as `inputImage` and with its boxes, at most 2000 pixels wide."""
     entry = entries(StandIn([page(width=3000, height=1500, image=picture(3000, 1500))]).post())[0]
-    for found in (entry["inputImage"], entry["outputImages"]["layout_det_res"]):
-        assert Image.open(io.BytesIO(base64.b64decode(found))).size == (2000, 1000)
+    for data in (entry["inputImage"], entry["outputImages"]["layout_det_res"]):
+        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (2000, 1000)
 
 
 def test_blocks_are_numbered_as_paddlex_does() -> None:
     """Ids by place; an order only for running text that the Markdown does not leave out."""
     labels = ["doc_title", "image", "text", "number", "reference"]
     blocks = [Block(label=label, content="", bbox=(0, 0, 1, 1)) for label in labels]
-    found = entries(StandIn([page(blocks=blocks)]).post())[0]["prunedResult"]["parsing_res_list"]
-    assert [one["block_id"] for one in found] == [0, 1, 2, 3, 4]
-    assert [one["block_order"] for one in found] == [1, None, 2, None, 3]
+    numbered = entries(StandIn([page(blocks=blocks)]).post())[0]["prunedResult"]["parsing_res_list"]
+    assert [block["block_id"] for block in numbered] == [0, 1, 2, 3, 4]
+    assert [block["block_order"] for block in numbered] == [1, None, 2, None, 3]
 
 
 def test_a_table_over_pages_is_one_group() -> None:
@@ -81,16 +81,16 @@ def test_a_table_over_pages_is_one_group() -> None:
     text = Block(label="text", content="x", bbox=(0, 0, 1, 1))
     continued = [PageWarning(code="TABLE_CONTINUED", message="all its rows are on its first page")]
     pages = [page(1, blocks=[text, table]), page(2, blocks=[rest, text], warnings=continued), page(3, blocks=[table])]
-    found = entries(StandIn(pages).post(restructurePages=True))
+    results = entries(StandIn(pages).post(restructurePages=True))
     numbers = [
-        [(block["global_block_id"], block["global_group_id"]) for block in one["prunedResult"]["parsing_res_list"]]
-        for one in found
+        [(block["global_block_id"], block["global_group_id"]) for block in result["prunedResult"]["parsing_res_list"]]
+        for result in results
     ]
     assert numbers == [[(0, 0), (1, 1)], [(2, 1), (3, 3)], [(4, 4)]]
 
 
 @pytest.mark.parametrize(
-    ("file", "kind", "pages", "told"),
+    ("file", "kind", "pages", "expected"),
     [
         (FILE, 1, 1, {"numPages": 1, "pages": [{"width": 100, "height": 200}], "type": "pdf"}),
         ("iVBORw0KGgo=", None, 1, {"width": 100, "height": 200, "type": "image"}),
@@ -99,10 +99,10 @@ def test_a_table_over_pages_is_one_group() -> None:
         ("https://example.com/a.png", None, 1, {"type": "image"}),
     ],
 )
-def test_the_file_is_what_it_is(file: str, kind: int | None, pages: int, told: dict[str, Any]) -> None:
+def test_the_file_is_what_it_is(file: str, kind: int | None, pages: int, expected: dict[str, Any]) -> None:
     """`dataInfo` tells a PDF, an image, or an image of several pages; bytes tell more than `fileType`."""
     answer = StandIn([page(at) for at in range(1, pages + 1)]).post(file=file, fileType=kind)
-    assert told.items() <= answer.json()["result"]["dataInfo"].items()
+    assert expected.items() <= answer.json()["result"]["dataInfo"].items()
 
 
 # --------------------------------------------------------------------------- failures
@@ -115,9 +115,9 @@ def test_a_failed_page_is_no_success_and_costs_no_other_page() -> None:
     assert (answer.status_code, body["errorCode"]) == (500, 500)
     assert body["errorMsg"].startswith("1 of 3 pages could not be parsed")
     assert body["error"] == FAILED.model_dump()
-    texts = [(one["markdown"]["text"], one.get("errorCode")) for one in body["result"]["layoutParsingResults"]]
+    texts = [(entry["markdown"]["text"], entry.get("errorCode")) for entry in body["result"]["layoutParsingResults"]]
     assert texts == [("text", None), ("", 500), ("text", None)]
-    assert [one["width"] for one in body["result"]["dataInfo"]["pages"]] == [100, None, 100]
+    assert [entry["width"] for entry in body["result"]["dataInfo"]["pages"]] == [100, None, 100]
 
 
 def test_without_any_page_there_is_no_result() -> None:
@@ -128,7 +128,7 @@ def test_without_any_page_there_is_no_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "told"),
+    ("error", "status", "message"),
     [
         (Corrupt("the file is damaged"), 422, "Invalid input file"),
         (Encrypted("the PDF needs a password"), 422, "Invalid input file"),
@@ -136,7 +136,9 @@ def test_without_any_page_there_is_no_result() -> None:
         (DeadlineExceeded("the job's time limit passed"), 503, "the job's time limit passed"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_in_paddlex_words(error: OcrWorkerError, status: int, told: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_paddlex_words(
+    error: OcrWorkerError, status: int, message: str
+) -> None:
     """PaddleX's status and words, and beside them our own error."""
     document = DocumentResult(id="document-1", status="failed", error=error_info(error))
     answer = StandIn(document=document).post(logId="a")
@@ -144,7 +146,7 @@ def test_a_file_that_cannot_be_read_is_told_in_paddlex_words(error: OcrWorkerErr
     assert answer.json() == {
         "logId": "a",
         "errorCode": status,
-        "errorMsg": told,
+        "errorMsg": message,
         "error": error_info(error).model_dump(),
     }
 
@@ -157,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_told_in_paddlex_words(error: OcrWorkerErr
         (InvalidRequest("the options do not go together"), 422),
     ],
 )
-def test_what_keeps_the_service_from_parsing_is_told(error: OcrWorkerError, status: int) -> None:
+def test_what_keeps_the_service_from_parsing_is_reported(error: OcrWorkerError, status: int) -> None:
     """The status that fits, in PaddleX's envelope; where it is worth it, when to come again."""
     answer = StandIn(error=error).post()
     assert (answer.status_code, answer.json()["errorCode"]) == (status, status)
@@ -172,7 +174,7 @@ def test_an_unforeseen_error_says_nothing() -> None:
     assert "secret" not in answer.text
 
 
-def test_who_brings_no_key_is_told_in_the_same_envelope() -> None:
+def test_who_brings_no_key_is_reported_in_the_same_envelope() -> None:
     """401, as everything else, in PaddleX's form."""
 
     def refuse() -> None:

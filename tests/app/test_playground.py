@@ -55,8 +55,8 @@ def test_pages_arrive_one_by_one(tab: Any, script: Script) -> None:
     script.step.release()
     expect(tab.locator("#told")).to_have_text("3 pages read in 1.5 s by scripted 1")
     expect(tab.locator(DONE)).to_be_attached()
-    asked = {"sources": ["levels.pdf"], "pages": "1-3", "options": {"page_images": "inline", "dpi": 150}}
-    assert script.asked == [{**asked, "render": "html"}]
+    expected = {"sources": ["levels.pdf"], "pages": "1-3", "options": {"page_images": "inline", "dpi": 150}}
+    assert script.requests == [{**expected, "render": "html"}]
     expect(tab.locator(".page:first-child h3")).to_have_text("Water Levels")
     expect(tab.locator(".page:first-child td[colspan='2']")).to_have_text("Old Mill")
     expect(tab.locator(".page:first-child math mfrac")).to_be_visible()
@@ -84,9 +84,9 @@ def test_a_block_and_its_box_light_up_together(tab: Any) -> None:
 def test_everything_can_be_done_with_the_keyboard(tab: Any) -> None:
     """A page is two stops, its boxes and its text: arrows walk through the blocks, Enter changes the side."""
     tab.locator("#file").focus()
-    for wanted in ("url", "BUTTON", "pages", "dpi"):
+    for name in ("url", "BUTTON", "pages", "dpi"):
         tab.keyboard.press("Tab")
-        assert tab.evaluate("document.activeElement.id || document.activeElement.tagName") == wanted
+        assert tab.evaluate("document.activeElement.id || document.activeElement.tagName") == name
     send(tab)
     expect(tab.locator(DONE)).to_be_attached()
     box(tab, 1, 0).focus()
@@ -125,16 +125,16 @@ def test_links_and_pictures_can_be_pasted_and_dropped(tab: Any, script: Script) 
         document.body.dispatchEvent(event);
     }"""
     link = "https://example.com/a.pdf?signature=secret"
-    given = [("paste", "", link, link), ("paste", "", "", "paste.png"), ("drop", "", "", "drop.png")]
-    for count, (kind, how, text, wanted) in enumerate(given, start=1):
+    gestures = [("paste", "", link, link), ("paste", "", "", "paste.png"), ("drop", "", "", "drop.png")]
+    for count, (kind, how, text, source) in enumerate(gestures, start=1):
         tab.evaluate(give, [kind, how, text])
         expect(tab.locator(DONE)).to_be_attached()
-        assert [asked["sources"] for asked in script.asked][count - 1 :] == [[wanted]]
+        assert [request["sources"] for request in script.requests][count - 1 :] == [[source]]
         tab.click("#another")
     tab.fill("#url", "https://example.com/b.pdf")
     tab.keyboard.press("Enter")
     expect(tab.locator(DONE)).to_be_attached()
-    assert script.asked[-1]["sources"] == ["https://example.com/b.pdf"]
+    assert script.requests[-1]["sources"] == ["https://example.com/b.pdf"]
     expect(tab.locator("#name")).to_have_text("https://example.com/b.pdf")
 
 
@@ -154,26 +154,26 @@ def test_markdown_and_json_can_be_taken_away(tab: Any, script: Script) -> None:
     with tab.expect_download() as saving:
         tab.click("[data-take='save json']")
     assert saving.value.suggested_filename == "levels.json"
-    told = json.loads(Path(saving.value.path()).read_text(encoding="utf-8"))
-    assert told["coverage"]["pages_failed"] == 1
-    expected = [one.model_dump(mode="json", exclude_none=True, exclude={"image"}) for one in pages]
-    assert told["documents"][0]["pages"] == expected
+    saved = json.loads(Path(saving.value.path()).read_text(encoding="utf-8"))
+    assert saved["coverage"]["pages_failed"] == 1
+    expected = [result.model_dump(mode="json", exclude_none=True, exclude={"image"}) for result in pages]
+    assert saved["documents"][0]["pages"] == expected
 
 
 def test_several_documents_are_read_together(tab: Any, script: Script) -> None:
-    """Pages stand with their documents, under their names; one that could not be opened says why."""
-    one, other = played([page(1), page(2)]), page_event(page(1), 1, "document-2")
-    name, told = summary([page(1)], "document-1")
+    """Pages are grouped by document, under its name; a document that could not be opened shows its error."""
+    first, other = played([page(1), page(2)]), page_event(page(1), 1, "document-2")
+    name, end = summary([page(1)], "document-1")
     error = {"code": "DOCUMENT_CORRUPT", "message": "the file is damaged", "retryable": False}
-    told["documents"] += [{"id": "document-2", "status": "succeeded"}]
-    told["documents"] += [{"id": "document-3", "status": "failed", "error": error}]
-    script.events = [one[0], other, one[1], (name, told)]
+    end["documents"] += [{"id": "document-2", "status": "succeeded"}]
+    end["documents"] += [{"id": "document-3", "status": "failed", "error": error}]
+    script.events = [first[0], other, first[1], (name, end)]
     send(tab, PDF, {**PDF, "name": "b.pdf"}, {**PDF, "name": "c.pdf"})
     titles = ["levels.pdf, page 1", "levels.pdf, page 2", "b.pdf, page 1", "c.pdf could not be read"]
     expect(tab.locator(".page .head h2")).to_have_text(titles)
     expect(tab.locator(".failed")).to_contain_text("the file is damaged")
-    told = "3 pages read, 1 of 3 documents failed, in 1.5 s by scripted 1"
-    expect(tab.locator("#told")).to_have_text(told)
+    end = "3 pages read, 1 of 3 documents failed, in 1.5 s by scripted 1"
+    expect(tab.locator("#told")).to_have_text(end)
 
 
 # --------------------------------------------------------------------------- size
@@ -186,9 +186,9 @@ def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
     pages = [first.model_copy(update={"page": number}) for number in range(1, 301)]
     script.events = played(pages)
     empty = tab.context.new_page()
-    for one in (empty, tab):
-        one.bring_to_front()
-        one.evaluate(
+    for window in (empty, tab):
+        window.bring_to_front()
+        window.evaluate(
             """() => { window.gaps = []; let last = performance.now();
                 const tick = (now) => { gaps.push(now - last); last = now; requestAnimationFrame(tick); };
                 requestAnimationFrame(tick); }"""
@@ -202,7 +202,7 @@ def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
         tab.wait_for_timeout(30)
     tab.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(block(tab, 300, 1)).to_be_in_viewport()
-    gaps, usual = (sorted(one.evaluate("gaps")) for one in (tab, empty))  # milliseconds between two frames
+    gaps, usual = (sorted(window.evaluate("gaps")) for window in (tab, empty))  # milliseconds between two frames
     assert len(usual) >= 20  # which tell how busy the machine is
     assert gaps[-1] < usual[-1] + 1500
     assert gaps[int(len(gaps) * 0.95)] < usual[int(len(usual) * 0.95)] + 250

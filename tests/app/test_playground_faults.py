@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_failed_page_says_why_and_can_be_read_again(tab: Any, script: Script) -> None:
-    """A failed page has its place, code, message and advice; read once more, it stands where it belongs."""
+    """A failed page shows code, message and advice in its place; parsed again, it replaces the error there."""
     script.events = played([page(1), failed_page(2), page(3, warnings=[PageWarning(code="FAINT", message="is faint")])])
     send(tab)
     failed = tab.locator(".page:nth-child(2)")
@@ -29,12 +29,12 @@ def test_a_failed_page_says_why_and_can_be_read_again(tab: Any, script: Script) 
     failed.get_by_role("button", name="Read this page again").click()
     expect(failed.locator("h2")).to_have_text("Page 2")
     expect(tab.locator("#told")).to_have_text("3 of 3 pages")
-    assert script.asked[-1]["pages"] == "2"
+    assert script.requests[-1]["pages"] == "2"
     expect(tab.locator(".page")).to_have_count(3)
 
 
 def test_a_page_that_will_always_fail_offers_no_other_try(tab: Any, script: Script) -> None:
-    """Where another try is in vain there is no button for one."""
+    """A page whose error is not retryable has no button to try again."""
     error = ErrorInfo(code="DOCUMENT_PAGE_TOO_LARGE", message="the page is 400 m wide", retryable=False)
     script.events = played([page(1), failed_page(2, error)])
     send(tab)
@@ -42,10 +42,10 @@ def test_a_page_that_will_always_fail_offers_no_other_try(tab: Any, script: Scri
     expect(tab.locator(".failed button")).to_have_count(0)
 
 
-def test_a_bad_file_is_told_in_words(tab: Any, script: Script) -> None:
+def test_a_bad_file_is_reported_in_words(tab: Any, script: Script) -> None:
     """A file that is none: what is wrong, with its name and the code, and the next one can be dropped at once."""
-    told = "nothing was parsed; document-1: the file is neither a PDF nor an image"
-    script.events = [("error", problem("DOCUMENT_UNSUPPORTED_TYPE", told, 415))]
+    message = "nothing was parsed; document-1: the file is neither a PDF nor an image"
+    script.events = [("error", problem("DOCUMENT_UNSUPPORTED_TYPE", message, 415))]
     send(tab, {**PDF, "name": "notes.docx"})
     card = tab.locator("#problem")
     expect(card).to_contain_text("The file type is not supported")
@@ -59,7 +59,7 @@ def test_a_bad_file_is_told_in_words(tab: Any, script: Script) -> None:
     expect(card).to_be_hidden()
 
 
-def test_a_refused_request_is_told_in_words(tab: Any, script: Script) -> None:
+def test_a_rejected_request_is_reported_in_words(tab: Any, script: Script) -> None:
     """problem+json of a job that never began: title, detail, code, and another try where that may help."""
     script.problem = problem(
         "QUEUE_FULL", "the queue is full with 64 jobs; try again in some seconds", 429, retryable=True
@@ -67,10 +67,12 @@ def test_a_refused_request_is_told_in_words(tab: Any, script: Script) -> None:
     send(tab)
     expect(tab.locator("#problem h2")).to_have_text("The worker is busy")
     expect(tab.locator("#problem")).to_contain_text("levels.pdf")
-    told = 'input.documents[0].pages: pages are written like "1-3,8" or "5-"'
-    script.problem = problem("INVALID_REQUEST", told, 422)
+    message = 'input.documents[0].pages: the page range is invalid; write it like "1-3,8" or "5-"'
+    script.problem = problem("INVALID_REQUEST", message, 422)
     tab.click("#again")
-    expect(tab.locator("#problem .detail")).to_have_text('pages: pages are written like "1-3,8" or "5-"')
+    expect(tab.locator("#problem .detail")).to_have_text(
+        'pages: the page range is invalid; write it like "1-3,8" or "5-"'
+    )
     expect(tab.locator("#again")).to_be_hidden()
     script.problem = None
     send(tab)
@@ -104,13 +106,13 @@ def test_a_document_waits_for_an_engine_that_loads(tab: Any, script: Script) -> 
     expect(tab.locator("#engine")).to_have_text("the engine is loading …")
     send(tab)
     expect(tab.locator("#told")).to_have_text("The engine is loading. The document is sent when it is ready.")
-    assert script.asked == []
+    assert script.requests == []
     script.status = 200
     expect(tab.locator(DONE)).to_be_attached()
     expect(tab.locator("#engine")).to_have_text("scripted 1 · double")
 
 
-def test_a_dead_engine_and_a_worker_out_of_reach_are_told(tab: Any, script: Script) -> None:
+def test_a_dead_engine_and_a_worker_out_of_reach_are_reported(tab: Any, script: Script) -> None:
     """503 and no answer at all are two things, and each is said; what has arrived stays."""
     script.status = 503
     script.problem = problem("ENGINE_UNAVAILABLE", "the engine died", 503, retryable=True)
@@ -160,7 +162,7 @@ def test_scripts_in_a_document_do_not_run(tab: Any, script: Script) -> None:
         f"<table><tr><td>{EVIL}</td></tr></table>",
         rf"$$\text{{{EVIL}}}\href{{javascript:window.ran=1}}{{x}}$$",
     )
-    blocks = [Block(label=one, content=content, bbox=(0, 0, 99, 99)) for one in labels for content in contents]
+    blocks = [Block(label=label, content=content, bbox=(0, 0, 99, 99)) for label in labels for content in contents]
     error = ErrorInfo(code="PAGE_FAILED", message=EVIL, retryable=False)
     script.events = played([page(1, blocks, [PageWarning(code="W", message=EVIL)]), failed_page(2, error)])
     send(tab, {**PDF, "name": "<img src=x onerror='window.ran = 1'>.pdf"})

@@ -123,7 +123,7 @@ def test_charts_that_were_read_are_tables() -> None:
 
 @pytest.mark.parametrize("content", [r"$$ \frac{a}{b} $$", r"\[\frac{a}{b}\]", r"$\frac{a}{b}$", r"\frac{a}{b}"])
 def test_formulas_are_mathml(content: str) -> None:
-    """LaTeX becomes MathML, whatever it stands between."""
+    """LaTeX becomes MathML with any kind of delimiter."""
     fraction = "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>"
     assert html(content, "display_formula") == f'<p><math display="block"><mrow>{fraction}</mrow></math></p>'
 
@@ -132,7 +132,7 @@ def test_formulas_are_mathml(content: str) -> None:
     "content", [r"\frac{a", r"a_1_2", r"\nosuchcommand{x}", r"\left( x", "x^{" * 2000, r"\sqrt{" * 5000]
 )
 def test_formulas_that_cannot_be_converted_are_shown_as_they_are(content: str) -> None:
-    """What is cut off, wrong, unknown or monstrous is shown as its source, or as what could be made of it."""
+    """Truncated, invalid, unknown or oversized formulas are shown as their source, or as far as they convert."""
     written = html(content, "display_formula")
     assert written.startswith("<p><code>") or "<math" in written
     assert html(r"\nosuchcommand{x}", "formula") == r"<p><code>\nosuchcommand{x}</code></p>"

@@ -11,7 +11,7 @@ from support.interleaving import WatchedLock, meanwhile
 
 
 def test_a_service_that_is_closed_in_the_moment_of_its_start_ends() -> None:
-    """Whichever of the two comes first, `close` or the end of loading, the pipeline is closed."""
+    """The pipeline is closed whether `close` or the end of loading comes first."""
     lock = WatchedLock()
     closing: list[Future[None]] = []
 

@@ -1,4 +1,4 @@
-"""What a person does with a batch: interrupt, cancel, retry, verify, refresh, limit its cost, hand it a manifest."""
+"""Commands on a batch: interrupt, cancel, retry, verify, refresh, a cost limit, a manifest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.batch_client import (
     assert_complete,
     batch,
     colours,
-    found,
+    count_in_ledger,
     is_drawn,
     ledger,
     new_jobs,
@@ -86,17 +86,17 @@ def test_ctrl_c_waits_for_what_runs(endpoint: LocalEndpoint, tmp_path: Path) -> 
     books = plain(tmp_path / "in", 300, 1)  # so many files that they are still being counted when jobs come back
     out, before = tmp_path / "out", set(endpoint.jobs)
     client = run(endpoint, tmp_path / "in", out)
-    until(lambda: found(out, BACK) > 0 and found(out, UNDER_WAY) > 1, client)
+    until(lambda: count_in_ledger(out, BACK) > 0 and count_in_ledger(out, UNDER_WAY) > 1, client)
     client.interrupt()
-    code, told = client.end()
-    assert code == 130, told
-    assert found(out, UNDER_WAY) == 0
-    assert found(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") > 0
+    code, output = client.end()
+    assert code == 130, output
+    assert count_in_ledger(out, UNDER_WAY) == 0
+    assert count_in_ledger(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") > 0
     assert eventually(lambda: in_group(client.process.pid) == [])
-    code, told = run(endpoint, tmp_path / "in", out).end()
-    assert code == 0, told
+    code, output = run(endpoint, tmp_path / "in", out).end()
+    assert code == 0, output
     assert assert_complete(out, books)["summary"]["resubmitted"] == 0
-    assert len(new_jobs(endpoint, before)) == found(out, "SELECT COUNT(*) FROM jobs")
+    assert len(new_jobs(endpoint, before)) == count_in_ledger(out, "SELECT COUNT(*) FROM jobs")
 
 
 def test_ctrl_c_twice_leaves_at_once(endpoint: LocalEndpoint, tmp_path: Path) -> None:
@@ -104,17 +104,17 @@ def test_ctrl_c_twice_leaves_at_once(endpoint: LocalEndpoint, tmp_path: Path) ->
     books = plain(tmp_path / "in", 16, 8)
     out, before = tmp_path / "out", set(endpoint.jobs)
     client = run(endpoint, tmp_path / "in", out)
-    until(lambda: found(out, UNDER_WAY) >= 8, client)
+    until(lambda: count_in_ledger(out, UNDER_WAY) >= 8, client)
     client.interrupt()
     until(lambda: not client.has_pending(signal.SIGINT), client)
     client.interrupt()
-    code, told = client.end()
-    assert code == 130, told
-    assert found(out, UNDER_WAY) > 0
-    code, told = run(endpoint, tmp_path / "in", out).end()
-    assert code == 0, told
+    code, output = client.end()
+    assert code == 130, output
+    assert count_in_ledger(out, UNDER_WAY) > 0
+    code, output = run(endpoint, tmp_path / "in", out).end()
+    assert code == 0, output
     assert assert_complete(out, books)["summary"]["resubmitted"] == 0
-    assert len(new_jobs(endpoint, before)) == found(out, "SELECT COUNT(*) FROM jobs")
+    assert len(new_jobs(endpoint, before)) == count_in_ledger(out, "SELECT COUNT(*) FROM jobs")
 
 
 def test_ctrl_c_while_pages_are_counted_blames_no_document(endpoint: LocalEndpoint, tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_ctrl_c_while_pages_are_counted_blames_no_document(endpoint: LocalEndpoi
     (tmp_path / "in.jsonl").write_text(json.dumps({"path": "in.tif", "pages": "10000-"}))
     out = tmp_path / "out"
     client = run(endpoint, tmp_path / "in.jsonl", out)
-    until(lambda: found(out, "SELECT COUNT(*) FROM documents") == 1, client)
+    until(lambda: count_in_ledger(out, "SELECT COUNT(*) FROM documents") == 1, client)
     time.sleep(0.5)  # of the second that counting takes
     client.interrupt()
-    code, told = client.end()
-    assert code == 130, told
+    code, output = client.end()
+    assert code == 130, output
     assert ledger(out, "SELECT status, page_count FROM documents") == [("waiting", None)]
-    code, told = run(endpoint, tmp_path / "in.jsonl", out).end()
-    assert code == 0, told
+    code, output = run(endpoint, tmp_path / "in.jsonl", out).end()
+    assert code == 0, output
     assert report(out)["summary"]["pages_parsed"] == 1
 
 
@@ -153,11 +153,11 @@ def test_cancel_and_retry(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     books = plain(tmp_path / "in", documents, 8)
     out, before = tmp_path / "out", set(endpoint.jobs)
     client = run(endpoint, tmp_path / "in", out)
-    until(lambda: found(out, "SELECT COUNT(*) FROM documents WHERE status = 'succeeded'") > 1, client)
-    code, told = batch(endpoint.base_url, "cancel", out)
-    assert (code, told.strip()) == (0, "cancelled")
-    code, told = client.end()
-    assert code == 1, told
+    until(lambda: count_in_ledger(out, "SELECT COUNT(*) FROM documents WHERE status = 'succeeded'") > 1, client)
+    code, output = batch(endpoint.base_url, "cancel", out)
+    assert (code, output.strip()) == (0, "cancelled")
+    code, output = client.end()
+    assert code == 1, output
     assert endpoint.wait_until(lambda: all(job.is_ended for job in new_jobs(endpoint, before)), PATIENCE_S)
     assert any(job.is_cancelled for job in new_jobs(endpoint, before))
     statuses = report(out)["summary"]["documents"]
@@ -165,8 +165,8 @@ def test_cancel_and_retry(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     assert report(out)["books"]["state"] == "stopped"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 1  # what was called off stays so
     sent = len(new_jobs(endpoint, before))
-    code, told = batch(endpoint.base_url, "retry", out)
-    assert code == 0, told
+    code, output = batch(endpoint.base_url, "retry", out)
+    assert code == 0, output
     assert_complete(out, books)
     assert len(new_jobs(endpoint, before)) - sent == statuses["cancelled"]
 
@@ -176,12 +176,12 @@ def test_cancel_without_a_run(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     plain(tmp_path / "in", 12, 10)
     out, before = tmp_path / "out", set(endpoint.jobs)
     client = run(endpoint, tmp_path / "in", out)
-    until(lambda: found(out, UNDER_WAY) >= 8, client)
+    until(lambda: count_in_ledger(out, UNDER_WAY) >= 8, client)
     client.kill()
-    code, told = batch(endpoint.base_url, "cancel", out)
-    assert code == 0, told
+    code, output = batch(endpoint.base_url, "cancel", out)
+    assert code == 0, output
     assert endpoint.wait_until(lambda: all(job.is_ended for job in new_jobs(endpoint, before)), PATIENCE_S)
-    assert found(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") == 0
+    assert count_in_ledger(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") == 0
 
 
 # --------------------------------------------------------------------------- afterwards
@@ -195,14 +195,17 @@ def test_verify_finds_what_was_touched(endpoint: LocalEndpoint, tmp_path: Path) 
     assert batch(endpoint.base_url, "verify", out)[0] == 0
     (out / "000.tif" / "document.md").write_text("something else")
     (out / "002.tif" / "document.json").unlink()
-    code, told = batch(endpoint.base_url, "verify", out)
+    code, output = batch(endpoint.base_url, "verify", out)
     assert code == 1
-    assert told.splitlines() == ["000.tif/document.md was changed", "002.tif/document.json is missing"]
+    assert output.splitlines() == ["000.tif/document.md was changed", "002.tif/document.json is missing"]
 
 
 def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """A changed file is told of, and with `--refresh` read from the start: with more pages, with fewer, and when it is
-    no document any more nothing is left of the old one. Other files are not sent."""
+    """A changed file is reported, and parsed from the start with `--refresh`.
+
+    This holds with more pages, with fewer, and with no document any more, which leaves no result. Other files are not
+    sent.
+    """
     books = plain(tmp_path / "in", 4, 3)
     out = tmp_path / "out"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 0
@@ -213,8 +216,8 @@ def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path
         before = set(endpoint.jobs)
         assert "1 file changed since the last run" in run(endpoint, tmp_path / "in", out).end()[1]
         assert new_jobs(endpoint, before) == []
-        code, told = run(endpoint, tmp_path / "in", out, "--refresh").end()
-        assert code == 0, told
+        code, output = run(endpoint, tmp_path / "in", out, "--refresh").end()
+        assert code == 0, output
         assert [len(job.payload["input"]["documents"]) for job in new_jobs(endpoint, before)] == [1]
         entries = {entry["name"]: entry for entry in report(out)["documents"]}
         assert_book(out, books[1], entries["001.tif"])
@@ -226,17 +229,17 @@ def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path
 
 
 def test_cost_stays_below_its_limit(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """With a price and a limit the run stops before the limit, says so, and goes on when it is raised."""
+    """With a price and a limit the run stops before the limit and says so; with a higher limit it continues."""
     books = plain(tmp_path / "in", 24, 5)
     out = tmp_path / "out"
     limited = ("--pages-per-job", "5", "--price-per-second", "1", "--max-cost")
-    code, told = run(endpoint, tmp_path / "in", out, *limited, "5").end()
-    assert (code, "cost limit of 5" in told) == (1, True), told
+    code, output = run(endpoint, tmp_path / "in", out, *limited, "5").end()
+    assert (code, "cost limit of 5" in output) == (1, True), output
     summary = report(out)["summary"]
     assert 1 < summary["cost"] <= 5
     assert set(summary["documents"]) == {"succeeded", "waiting"}
-    code, told = run(endpoint, tmp_path / "in", out, *limited, "1000").end()
-    assert code == 0, told
+    code, output = run(endpoint, tmp_path / "in", out, *limited, "1000").end()
+    assert code == 0, output
     assert_complete(out, books)
 
 
@@ -258,28 +261,28 @@ def test_manifests_name_documents_pages_and_options(endpoint: LocalEndpoint, tmp
             {"url": f"{files.url}/b.pdf", "pages": "21-"},
         ]
         (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
-        code, told = run(endpoint, tmp_path / "manifest.jsonl", out).end()
-        assert code == 0, told
-        asked = {
+        code, output = run(endpoint, tmp_path / "manifest.jsonl", out).end()
+        assert code == 0, output
+        expected = {
             "some": [2, 3, 20, 21, 22, 23],
             "plain": [*range(1, 24)],
             "fetched": [*range(1, 24)],
             "b.pdf": [21, 22, 23],
             "beyond": [22, 23],
         }
-        for name, numbers in asked.items():
-            whole = json.loads((out / name / "document.json").read_text())
-            assert [page["page"] for page in whole["pages"]] == numbers
-            assert all(is_drawn(page, drawn[page["page"] - 1]) for page in whole["pages"])
-            assert all(("blocks" in page) == (name != "plain") for page in whole["pages"])
-            assert whole["page_count"] == 23
-            codes = [warning["code"] for warning in whole["warnings"]]
+        for name, numbers in expected.items():
+            document = json.loads((out / name / "document.json").read_text())
+            assert [page["page"] for page in document["pages"]] == numbers
+            assert all(is_drawn(page, drawn[page["page"] - 1]) for page in document["pages"])
+            assert all(("blocks" in page) == (name != "plain") for page in document["pages"])
+            assert document["page_count"] == 23
+            codes = [warning["code"] for warning in document["warnings"]]
             assert codes == (["PAGE_OUT_OF_RANGE"] if name == "beyond" else [])
-        assert "secret" not in told + (out / "report.html").read_text() + (out / "report.json").read_text()
+        assert "secret" not in output + (out / "report.html").read_text() + (out / "report.json").read_text()
         stdin = f"{tmp_path}/long.pdf\n" + json.dumps({"url": f"{files.url}/c.pdf"}) + "\n"
         client = Client(endpoint.base_url, "run", "-", "--out", out, "--endpoint", "local", stdin=stdin)
-        code, told = client.end()
-    assert code == 0, told
+        code, output = client.end()
+    assert code == 0, output
     assert report(out)["summary"]["pages_parsed"] == 6 + 2 + 23 + 23 + 3 + 23 + 23
     assert report(out)["books"]["state"] == "balanced"
     assert Counter(ledger(out, "SELECT name FROM documents"))[("c.pdf",)] == 1

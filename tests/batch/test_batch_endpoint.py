@@ -21,8 +21,8 @@ from support.batch_client import (
     Book,
     assert_complete,
     batch,
+    count_in_ledger,
     folders,
-    found,
     good_book,
     is_at_work,
     ledger,
@@ -82,8 +82,8 @@ def test_every_page_of_every_document(quick: LocalEndpoint, tmp_path: Path) -> N
     twice, the report adds up; run again nothing is sent and the exit code is the same."""
     books = library(tmp_path / "in", DOCUMENTS)
     out, before = tmp_path / "out", set(quick.jobs)
-    code, told = run(quick, tmp_path / "in", out).end()
-    assert code == 1, told
+    code, output = run(quick, tmp_path / "in", out).end()
+    assert code == 1, output
     summary = assert_complete(out, books)["summary"]
     sent = new_jobs(quick, before)
     assert set(pages_read(sent).values()) == {1}
@@ -104,9 +104,9 @@ def test_answers_from_a_bucket_are_fetched(tmp_path: Path) -> None:
     with S3Server() as s3:
         settings = WORKERS | s3.settings() | {"OCR_INLINE_LIMIT_MB": "0.1"}
         with endpoint_of(tmp_path / "logs", settings) as endpoint:
-            code, told = run(ready(endpoint), tmp_path / "in.tif", out).end()
+            code, output = run(ready(endpoint), tmp_path / "in.tif", out).end()
             assert all(job.results[-1].output["delivery"] for job in endpoint.jobs.values())
-    assert code == 0, told
+    assert code == 0, output
     assert report(out)["summary"]["pages_parsed"] == 6
     assert (out / "in.tif" / "document.md").read_text().count("A" * doubles.LARGE) == 2
     assert (out / "in.tif" / "page-5-figure-1.jpg").stat().st_size == doubles.LARGE // 4 * 3
@@ -133,23 +133,23 @@ def test_a_client_killed_again_and_again_loses_nothing(
     for _ in range(KILLS):
         client = run(slow, tmp_path / "in", out, *few)
         until(lambda client=client: is_at_work(out, client), client)  # type: ignore[misc]
-        steps, moment = found(out, STEPS) + chance.randrange(12), time.monotonic() + chance.uniform(0, 2)
+        steps, moment = count_in_ledger(out, STEPS) + chance.randrange(12), time.monotonic() + chance.uniform(0, 2)
         until(lambda steps=steps, moment=moment: has_come(out, steps, moment), client)  # type: ignore[misc]
         client.kill()
-        hit += found(out, UNDER_WAY)
-        unseen += found(out, "SELECT COUNT(*) FROM jobs WHERE state = 'submitting'")
+        hit += count_in_ledger(out, UNDER_WAY)
+        unseen += count_in_ledger(out, "SELECT COUNT(*) FROM jobs WHERE state = 'submitting'")
     gate.touch()
     assert hit > KILLS / 2
-    code, told = run(slow, tmp_path / "in", out, *few).end()
-    assert code == 0, told
+    code, output = run(slow, tmp_path / "in", out, *few).end()
+    assert code == 0, output
     summary = assert_complete(out, books)["summary"]
     assert folders(out) == folders(tmp_path / "undisturbed")
     assert 0 <= len(new_jobs(slow, before)) - sum(summary["jobs"].values()) <= unseen
 
 
 def has_come(out: Path, steps: int, moment: float) -> bool:
-    """Whether the batch has taken so many steps, or the moment is past and some job is under way."""
-    return found(out, STEPS) >= steps or (time.monotonic() > moment and bool(found(out, UNDER_WAY)))
+    """Return whether the batch has taken so many steps, or has passed that moment with a job in progress."""
+    return count_in_ledger(out, STEPS) >= steps or (time.monotonic() > moment and bool(count_in_ledger(out, UNDER_WAY)))
 
 
 def test_a_killed_worker_costs_no_page(slow: LocalEndpoint, tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ def test_a_killed_worker_costs_no_page(slow: LocalEndpoint, tmp_path: Path) -> N
         until(lambda worker=worker: busy(slow, worker), client)  # type: ignore[misc]
         os.kill(slow.workers[worker], signal.SIGKILL)
         until(lambda worker=worker: worker not in slow.workers, client)  # type: ignore[misc]
-    code, told = client.end()
-    assert code == 0, told
+    code, output = client.end()
+    assert code == 0, output
     assert assert_complete(out, books)["summary"]["resubmitted"] == 0
     assert sum(job.retries for job in new_jobs(slow, before)) >= 2
     assert len(new_jobs(slow, before)) == report(out)["summary"]["jobs"]["collected"]
@@ -179,42 +179,46 @@ def test_an_endpoint_that_forgot_everything(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with endpoint_of(tmp_path / "first", SLOW, grace_s=0.1) as first:
         client = run(ready(first), tmp_path / "in", out)
-        until(lambda: found(out, "SELECT COUNT(*) > 2 FROM jobs WHERE state = 'collected'"), client)
+        until(lambda: count_in_ledger(out, "SELECT COUNT(*) > 2 FROM jobs WHERE state = 'collected'"), client)
         port = int(first.base_url.rpartition(":")[2].partition("/")[0])
-    known = ledger(out, "SELECT COUNT(*) FROM jobs WHERE state = 'collected'")[0][0]
+    collected_count = ledger(out, "SELECT COUNT(*) FROM jobs WHERE state = 'collected'")[0][0]
     with endpoint_of(tmp_path / "second", SLOW, port=port) as second:
-        code, told = client.end()
-        assert code == 0, told
+        code, output = client.end()
+        assert code == 0, output
         summary = assert_complete(out, books)["summary"]
-        assert len(second.jobs) <= sum(summary["jobs"].values()) - known
+        assert len(second.jobs) <= sum(summary["jobs"].values()) - collected_count
     assert summary["resubmitted"] > 0
 
 
 def test_results_that_expired_are_had_again(tmp_path: Path) -> None:
-    """The client stands still until the results of its jobs are gone: these jobs are sent again, and no others."""
+    """Jobs whose results expired while the client was suspended are sent again, and no others."""
     books = plain(tmp_path / "in", 6, 7)
     out = tmp_path / "out"
     with endpoint_of(tmp_path / "logs", SLOW, limits=EndpointLimits(run_retention_s=5)) as endpoint:
         client = run(ready(endpoint), tmp_path / "in", out)
-        until(lambda: found(out, "SELECT COUNT(*) > 3 FROM jobs WHERE state IN ('queued', 'running')"), client)
+        until(
+            lambda: count_in_ledger(out, "SELECT COUNT(*) > 3 FROM jobs WHERE state IN ('queued', 'running')"), client
+        )
         client.signal(signal.SIGSTOP)
         lost = ledger(out, "SELECT COUNT(*) FROM jobs WHERE state IN ('submitting', 'queued', 'running')")[0][0]
         assert endpoint.wait_until(lambda: not endpoint.jobs, PATIENCE_S)
         client.signal(signal.SIGCONT)
-        code, told = client.end()
-    assert code == 0, told
+        code, output = client.end()
+    assert code == 0, output
     assert 0 < assert_complete(out, books)["summary"]["resubmitted"] <= lost
 
 
 def test_an_engine_that_cannot_start_ends_the_run(tmp_path: Path) -> None:
-    """Without an endpoint: the engine's own error, once, and no document is called failed; with an engine that starts
-    the run goes on."""
+    """A local run prints the error of an engine that cannot start once, and fails no document.
+
+    With an engine that starts the run continues.
+    """
     books = plain(tmp_path / "in", 3, 4)
     out = tmp_path / "out"
     arguments = ("run", tmp_path / "in", "--out", out, "--local")
-    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="support.doubles:unstartable")
-    assert (code, told.count("WEIGHTS_MISSING: ")) == (1, 1), told
+    code, output = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="support.doubles:unstartable")
+    assert (code, output.count("WEIGHTS_MISSING: ")) == (1, 1), output
     assert Counter(ledger(out, "SELECT status FROM documents")) == {("waiting",): 3}
-    code, told = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="support.doubles:by_colour")
-    assert code == 0, told
+    code, output = batch("http://127.0.0.1:9", *arguments, OCR_ENGINE="support.doubles:by_colour")
+    assert code == 0, output
     assert_complete(out, books)

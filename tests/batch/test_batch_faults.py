@@ -17,7 +17,7 @@ from support.batch_client import (
     Client,
     assert_complete,
     batch,
-    found,
+    count_in_ledger,
     is_at_work,
     library,
     new_jobs,
@@ -64,9 +64,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def assert_unusable(ended: tuple[int, str], word: str = "") -> None:
     """Exit code 1, and one line that says what it is about."""
-    code, told = ended
-    lines = [line for line in told.splitlines() if line.startswith("BATCH_UNUSABLE: ")]
-    assert (code, len(lines)) == (1, 1), told
+    code, output = ended
+    lines = [line for line in output.splitlines() if line.startswith("BATCH_UNUSABLE: ")]
+    assert (code, len(lines)) == (1, 1), output
     assert word in lines[0]
 
 
@@ -103,9 +103,9 @@ def test_an_endpoint_that_errs_loses_nothing(endpoint: LocalEndpoint, tmp_path: 
     }
     with Front(endpoint.base_url, runs, looks) as front:
         client = Client(front.base_url, "run", tmp_path / "in", "--out", out, "--endpoint", "local")
-        code, told = client.end()
+        code, output = client.end()
         happened, forgotten = front.happened, front.forgotten()
-    assert code == 1, told
+    assert code == 1, output
     summary = assert_complete(out, books)["summary"]
     assert (happened["429"], happened["500"], happened["stolen"], happened["cut"], happened["404"]) == (13, 4, 3, 2, 3)
     assert forgotten == 2
@@ -117,8 +117,10 @@ def test_an_endpoint_that_errs_loses_nothing(endpoint: LocalEndpoint, tmp_path: 
 
 
 @pytest.mark.parametrize("free", [16 * 1024, 300 * 1024, 600 * 1024], ids=lambda free: f"{free >> 10} kB free")
-def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Path, tmp_path: Path, free: int) -> None:
-    """Whenever the disk is full, the run ends with one line; with room again it goes on to a whole batch."""
+def test_a_full_disk_is_reported_and_costs_nothing(
+    endpoint: LocalEndpoint, disk: Path, tmp_path: Path, free: int
+) -> None:
+    """A run on a full disk ends with one line; with free space it continues to a complete batch."""
     books = written(
         tmp_path / "in", [Book(f"{n}.tif", tiff([doubles.LARGE_BLOCKS, (48, 112, 208)]), []) for n in range(2)]
     )
@@ -126,14 +128,14 @@ def test_a_full_disk_is_told_and_costs_nothing(endpoint: LocalEndpoint, disk: Pa
     (disk / "filler").write_bytes(bytes(2 * MEGABYTE - free))
     assert_unusable(run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end())
     (disk / "filler").unlink()
-    code, told = run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end()
-    assert code == 0, told
-    assert found(out, "SELECT SUM(parsed) FROM slices") == 2 * len(books)
+    code, output = run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end()
+    assert code == 0, output
+    assert count_in_ledger(out, "SELECT SUM(parsed) FROM slices") == 2 * len(books)
     assert batch(endpoint.base_url, "verify", out)[0] == 0
 
 
-def test_a_read_only_disk_is_told(endpoint: LocalEndpoint, disk: Path, tmp_path: Path) -> None:
-    """A batch on a disk that became read-only is told as that, by every command that writes; then it goes on."""
+def test_a_read_only_disk_is_reported(endpoint: LocalEndpoint, disk: Path, tmp_path: Path) -> None:
+    """Every command that writes reports a disk that became read-only; with a writable disk the run continues."""
     books = plain(tmp_path / "in", 2, 2)
     out = disk / "out"
     assert run(endpoint, tmp_path / "in" / "000.tif", out).end()[0] == 0
@@ -145,8 +147,8 @@ def test_a_read_only_disk_is_told(endpoint: LocalEndpoint, disk: Path, tmp_path:
     assert_complete(out, books)
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """Where DIR is a file, or below one, the run ends with one line."""
+def test_a_file_in_the_place_of_the_folder_is_reported(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """If DIR is a file, or below a file, the run ends with one line."""
     plain(tmp_path / "in", 1, 1)
     (tmp_path / "file").touch()
     assert_unusable(run(endpoint, tmp_path / "in", tmp_path / "file").end(), "file")
@@ -156,9 +158,8 @@ def test_a_file_in_the_place_of_the_folder_is_told(endpoint: LocalEndpoint, tmp_
 # --------------------------------------------------------------------------- the ledger
 
 
-def test_a_damaged_ledger_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """Bytes overwritten in the midst of the ledger: every command says so in one line; with the ledger as it was the
-    run goes on."""
+def test_a_damaged_ledger_is_reported(endpoint: LocalEndpoint, tmp_path: Path) -> None:
+    """Every command reports a damaged ledger in one line; with the intact ledger the run continues."""
     books = plain(tmp_path / "in", 6, 3)
     out = tmp_path / "out"
     assert run(endpoint, tmp_path / "in" / "000.tif", out).end()[0] == 0
@@ -175,7 +176,7 @@ def test_a_damaged_ledger_is_told(endpoint: LocalEndpoint, tmp_path: Path) -> No
     assert_complete(out, books)
 
 
-def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: Path) -> None:
+def test_a_second_run_is_rejected(endpoint: LocalEndpoint, gate: Path, tmp_path: Path) -> None:
     """While a run is at work another one on the same folder ends with the first's process id, and does no harm."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "held.tif").write_bytes(tiff([doubles.HELD, (48, 112, 208)]))
@@ -190,22 +191,22 @@ def test_a_second_run_is_refused(endpoint: LocalEndpoint, gate: Path, tmp_path: 
     assert "not running" in batch(endpoint.base_url, "status", out)[1]
 
 
-def test_wrong_usage_is_told(tmp_path: Path) -> None:
-    """What is wrong on the command line is told in one line with exit code 2, and leaves no batch behind."""
+def test_wrong_usage_is_reported(tmp_path: Path) -> None:
+    """A wrong command line is reported in one line with exit code 2, and creates no batch."""
     (tmp_path / "in.tif").write_bytes(tiff([(48, 112, 208)]))
     (tmp_path / "bad.jsonl").write_text('{"url": "http://h/a.pdf"}\n{"urls": []}\n')
     out = tmp_path / "out"
-    given = ["run", tmp_path / "in.tif", "--out", out]
+    usual = ["run", tmp_path / "in.tif", "--out", out]
     wrong = [
         (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "no such file"),
         (["run", tmp_path / "bad.jsonl", "--out", out, "--endpoint", "x"], "line 2"),
-        ([*given], "--endpoint ID, or --local"),
-        ([*given, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
-        ([*given, "--endpoint", "x", "--options", "[]"], "--options"),
-        (["run", "--out", out, "--endpoint", "x"], "nothing to read"),
+        ([*usual], "add --local for this machine, or --endpoint ID"),
+        ([*usual, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
+        ([*usual, "--endpoint", "x", "--options", "[]"], "--options"),
+        (["run", "--out", out, "--endpoint", "x"], "nothing to parse"),
         (["status", tmp_path / "nowhere"], "there is no batch in"),
     ]
     for arguments, word in wrong:
-        code, told = batch("http://127.0.0.1:9/v2", *arguments)
-        assert (code, word in told) == (1 if word == "there is no batch in" else 2, True), told
+        code, output = batch("http://127.0.0.1:9/v2", *arguments)
+        assert (code, word in output) == (1 if word == "there is no batch in" else 2, True), output
     assert not (tmp_path / "nowhere").exists()

@@ -1,4 +1,4 @@
-"""What came back, and what it means: for slices, for documents, for the ledger."""
+"""Results of jobs and their meaning for slices, documents and the ledger."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_cut_slice_is_numbered_as_the_file_is() -> None:
     figure = {"name": "page-2-figure-1.jpg", "bbox": [0, 0, 1, 1]}
     second = page(2, markdown="see page-2-figure-1.jpg", figures=[figure])
     (entry,) = results_of(answer(page(1), second), [row(1, (5, 9), is_cut=True)]).values()
-    assert [found.page for found in entry.pages] == [5, 9]
+    assert [entry_page.page for entry_page in entry.pages] == [5, 9]
     assert entry.pages[1].markdown == "see page-9-figure-1.jpg"
     assert entry.pages[1].figures[0].name == "page-9-figure-1.jpg"
 
@@ -85,33 +85,35 @@ def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
 
 
 def test_slices_come_together_in_page_order_and_the_best_word_counts() -> None:
-    """Pages come in order whatever order their slices came in; a result stands over an earlier or later error; a page
-    that no job brought back has the reason of the job that lost it."""
+    """Pages are put in order, whatever the order of their slices.
+
+    A result replaces an earlier or later error. A page that no job returned has the error of the job that lost it.
+    """
     rows = [row(1, (3, 4), job=1), row(2, (1, 2), job=2), row(3, (4,), job=3)]
     answers = {
         1: result(page(3), page(4, "ENGINE_TIMED_OUT", True), page_count=4),
         3: result(page(4, warnings=[{"code": "LOW_CONFIDENCE", "message": "m"}]), page_count=4),
     }
     expired = ErrorInfo(code="JOB_EXPIRED", message="gone", retryable=False)
-    whole = assemble(KNOWN, rows, answers, {2: expired})
-    assert whole.status == "partial"
-    assert whole.result is not None
-    assert [(found.page, found.error) for found in whole.result.pages] == [
+    document = assemble(KNOWN, rows, answers, {2: expired})
+    assert document.status == "partial"
+    assert document.result is not None
+    assert [(entry.page, entry.error) for entry in document.result.pages] == [
         (1, expired),
         (2, expired),
         (3, None),
         (4, None),
     ]
-    assert whole.error == expired
-    assert whole.codes == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
+    assert document.error == expired
+    assert document.codes == {("error", "JOB_EXPIRED"): 2, ("warning", "LOW_CONFIDENCE"): 1}
 
 
 def test_a_document_of_which_nothing_came_has_no_folder() -> None:
-    """Nothing parsed: the document failed, its code is told, and nothing is to be written."""
+    """A document without parsed pages failed with its code, and nothing is written for it."""
     error = {"code": "DOCUMENT_CORRUPT", "message": "m", "retryable": False}
-    whole = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
-    assert (whole.status, whole.result, whole.error) == ("failed", None, ErrorInfo(**error))
-    assert whole.codes == {("error", "DOCUMENT_CORRUPT"): 0}
+    document = assemble(KNOWN, [row(1, range(1, 5))], {1: result(error=error)}, {})
+    assert (document.status, document.result, document.error) == ("failed", None, ErrorInfo(**error))
+    assert document.codes == {("error", "DOCUMENT_CORRUPT"): 0}
 
 
 # --------------------------------------------------------------------------- the collector

@@ -16,7 +16,7 @@ from ocr_worker.client.service import State
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -25,7 +25,7 @@ class Clock:
         return self.now
 
 
-def summary(done: int = 0, expected: int = 1_000, **given: Any) -> BatchSummary:
+def summary(done: int = 0, expected: int = 1_000, **fields: Any) -> BatchSummary:
     values: dict[str, Any] = {
         "service": "endpoint abc",
         "engine": None,
@@ -44,16 +44,16 @@ def summary(done: int = 0, expected: int = 1_000, **given: Any) -> BatchSummary:
         "wall_s": 10.0,
         "cost": 0.42,
     }
-    return BatchSummary(**{**values, **given})
+    return BatchSummary(**{**values, **fields})
 
 
-def terminal(width: int = 100, **given: Any) -> tuple[Console, io.StringIO]:
+def terminal(width: int = 100, **options: Any) -> tuple[Console, io.StringIO]:
     file = io.StringIO()
-    return Console(file=file, width=width, height=30, force_terminal=True, _environ={}, **given), file
+    return Console(file=file, width=width, height=30, force_terminal=True, _environ={}, **options), file
 
 
 def lines_of(text: str) -> list[str]:
-    """What was drawn, without colours and movements."""
+    """Return the drawn lines without colors and cursor movements."""
     return [line.rstrip() for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", text))]
 
 
@@ -61,7 +61,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def run(pace: Pace, clock: Clock, *, pages_per_s: float, seconds: int, done: float = 0) -> float:
-    """The batch goes on for so long, told every half second; the pages done then."""
+    """Let the batch progress for `seconds`, with an update every half second; return the pages done then."""
     for _ in range(2 * seconds):
         clock.now += 0.5
         done += pages_per_s / 2
@@ -70,7 +70,7 @@ def run(pace: Pace, clock: Clock, *, pages_per_s: float, seconds: int, done: flo
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:
-    """A batch that has become faster is as fast as it is now; time left is told by ten minutes."""
+    """The rate is that of the last minute; the time left is estimated over ten minutes."""
     clock = Clock()
     pace = Pace(clock)
     pace.add(0)
@@ -89,7 +89,7 @@ def test_pages_of_earlier_runs_do_not_count() -> None:
     assert pace.seconds_left(5_040, 5_140) == pytest.approx(50)
 
 
-def test_nothing_is_told_that_is_not_known() -> None:
+def test_unknown_numbers_are_not_shown() -> None:
     """Neither rate nor time left at the start; no time left while nothing moves; none to wait at the end."""
     clock = Clock()
     pace = Pace(clock)
@@ -164,7 +164,7 @@ def test_no_colour_means_none() -> None:
 
 
 def test_standard_output_stays_the_callers() -> None:
-    """What the program prints does not go through the display."""
+    """The program's own output does not go through the display."""
     console, _ = terminal()
     before = sys.stdout
     with Display(console) as display:
@@ -173,7 +173,7 @@ def test_standard_output_stays_the_callers() -> None:
 
 
 def test_an_error_leaves_the_terminal_as_it_was() -> None:
-    """The cursor comes back and the status is told when the run ends in an error; closing again does nothing."""
+    """After an error the cursor is visible and the status printed; closing again does nothing."""
     console, file = terminal()
     display = Display(console)
 
@@ -184,11 +184,11 @@ def test_an_error_leaves_the_terminal_as_it_was() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    told = file.getvalue()
-    assert told.count("\x1b[?25l") == told.count("\x1b[?25h") == 1
-    assert "pages       1,000 expected = 7 parsed + 0 failed + 993 waiting" in told
+    output = file.getvalue()
+    assert output.count("\x1b[?25l") == output.count("\x1b[?25h") == 1
+    assert "pages       1,000 expected = 7 parsed + 0 failed + 993 waiting" in output
     display.close()
-    assert file.getvalue() == told
+    assert file.getvalue() == output
 
 
 # --------------------------------------------------------------------------- elsewhere
@@ -204,9 +204,9 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
             display.update(summary(10 * second), pause_reason="the endpoint is busy" if second > 15 else None)
             clock.now += 1
         display.say("a.pdf: DOCUMENT_CORRUPT")
-    told = file.getvalue()
-    assert "\x1b" not in told
-    lines = told.splitlines()
+    output = file.getvalue()
+    assert "\x1b" not in output
+    lines = output.splitlines()
     assert lines[0] == (
         "103/300 documents, 100/1,000 pages, 10 pages/s, about 1 min 30 s left, $0.42,"
         " jobs: 20 to send, 8 queued, 4 running, 2 failed"
@@ -217,7 +217,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
     assert lines[3].startswith("batch       Not finished: 197 documents")
 
 
-def test_a_batch_that_never_told_anything_ends_quietly() -> None:
+def test_a_batch_without_updates_ends_quietly() -> None:
     """Without an update there is nothing to sum up."""
     file = io.StringIO()
     with Display(Console(file=file)):

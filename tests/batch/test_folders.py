@@ -18,7 +18,7 @@ def document(*pages: dict[str, Any]) -> DocumentResult:
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    """The second to lock the folder is told the first's process id."""
+    """The second run that locks the folder gets the process id of the first."""
     first, second = Folder(tmp_path / "out"), Folder(tmp_path / "out")
     first.lock()
     assert second.is_locked()
@@ -46,8 +46,10 @@ def test_a_document_folder_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_an_answer_is_kept_as_it_came(tmp_path: Path) -> None:
-    """A stored answer is JSON by slice, as every version reads it: entries of a worker as it sent them, with fields
-    that are not known here passed over; one that is damaged is told, with its file."""
+    """A stored result is JSON by slice, readable by every version; unknown fields are ignored.
+
+    A damaged file is reported with its path.
+    """
     folder = Folder(tmp_path / "out")
     stored = tmp_path / "out" / ".batch" / "answers" / "4.json"
     page = {"page": 2, "status": "succeeded", "markdown": "ä", "seconds": 0.5, "from_checkpoint": True}

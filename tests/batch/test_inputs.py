@@ -25,16 +25,16 @@ def names(items: list[Item]) -> list[str]:
 
 
 def test_a_folder_gives_its_documents_sorted(folder: Path) -> None:
-    """Whatever lies in a folder and below it and looks like a document; what is hidden or looks otherwise does not."""
+    """A folder yields all documents in it and below it by suffix, without hidden files and other files."""
     assert names(list(gather([str(folder)], ()))) == ["a.png", "b.PDF", "sub__c.tif"]
 
 
 def test_files_globs_and_urls(folder: Path) -> None:
     """A file is taken whatever its name, a glob's matches sorted, a URL by its last step, without its query."""
     url = "https://example.com/files/My%20report.pdf?signature=secret"
-    found = list(gather([str(folder / "notes.txt"), str(folder / "*.p*"), url, "https://example.com/"], ()))
-    assert names(found) == ["notes.txt", "a.png", "My report.pdf", "example.com"]
-    assert found[-2].source == url
+    items = list(gather([str(folder / "notes.txt"), str(folder / "*.p*"), url, "https://example.com/"], ()))
+    assert names(items) == ["notes.txt", "a.png", "My report.pdf", "example.com"]
+    assert items[-2].source == url
 
 
 def test_a_manifest_names_pages_options_and_ids(folder: Path) -> None:
@@ -57,7 +57,7 @@ def test_standard_input_is_read_line_by_line(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ('{"id": "a"}', "exactly one of"),
         ('{"path": "no.png"}', "no such file"),
@@ -66,15 +66,15 @@ def test_standard_input_is_read_line_by_line(folder: Path) -> None:
         ("{nonsense", "not valid JSON"),
     ],
 )
-def test_a_wrong_line_is_named(folder: Path, line: str, told: str) -> None:
-    """What is wrong with a manifest is told with its file and line, before anything is sent."""
+def test_a_wrong_line_is_named(folder: Path, line: str, message: str) -> None:
+    """An error in a manifest is reported with file and line, before anything is sent."""
     manifest = folder / "list.jsonl"
     manifest.write_text('{"path": "a.png"}\n' + line + "\n")
-    with pytest.raises(InvalidRequest, match=rf"list\.jsonl, line 2: .*{told}"):
+    with pytest.raises(InvalidRequest, match=rf"list\.jsonl, line 2: .*{message}"):
         list(gather([str(manifest)], ()))
 
 
-def test_what_is_not_there_is_refused(folder: Path) -> None:
+def test_what_is_not_there_is_rejected(folder: Path) -> None:
     """A name without a file is a mistake, and never a batch of nothing."""
     with pytest.raises(InvalidRequest, match="no such file"):
         list(gather([str(folder / "missing.pdf")], ()))

@@ -1,4 +1,4 @@
-"""The ledger: what it holds survives, what damages it is told, and its numbers are those of its rows."""
+"""The ledger: its contents survive, damage is reported, and its sums are those of its rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_documents_are_known_by_what_is_asked_of_them(ledger: Ledger) -> None:
 
 
 def test_a_state_survives_the_process(ledger: Ledger, tmp_path: Path) -> None:
-    """What was written in a transaction is there for the next process, whatever became of this one."""
+    """The next process finds everything written in a transaction, whatever happened to this one."""
     two_documents(ledger)
     ledger.mark_submitting(1)
     ledger.mark_queued(1, "there")
@@ -55,7 +55,7 @@ def test_a_state_survives_the_process(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
-    """What fails in the midst of a transaction leaves nothing of it."""
+    """A transaction that fails leaves none of its changes."""
     two_documents(ledger)
 
     def half() -> None:
@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_opened_costs_no_job(ledger: Ledger) -> None:
     assert ledger.summary().errors == {}
 
 
-def test_a_damaged_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_reported(ledger: Ledger, tmp_path: Path) -> None:
     """A ledger whose bytes were overwritten stops everything, and says what can be done."""
     two_documents(ledger)
     ledger.close()

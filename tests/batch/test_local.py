@@ -143,14 +143,14 @@ def test_an_unknown_job_is_expired() -> None:
 
 
 @pytest.mark.parametrize(("engine", "error"), [("unstartable", WeightsMissing), ("misspelt", SettingsInvalid)])
-def test_an_engine_that_cannot_start_is_told(engine: str, error: type[Exception]) -> None:
+def test_an_engine_that_cannot_start_is_reported(engine: str, error: type[Exception]) -> None:
     """Each submission raises the engine's own error, also when several wait for the one start."""
 
     async def scenario() -> None:
         async with pipeline(engine) as service:
             both = [service.submit(request(png(WHITE)), **LIMITS) for _ in range(2)]
-            found = await asyncio.gather(*both, return_exceptions=True)
-            assert [type(raised) for raised in found] == [error, error]
+            results = await asyncio.gather(*both, return_exceptions=True)
+            assert [type(raised) for raised in results] == [error, error]
             with pytest.raises(error):
                 await service.submit(request(png(WHITE)), **LIMITS)
 
@@ -186,7 +186,7 @@ def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
 
 
 def test_a_pipeline_that_is_closed_in_the_moment_of_its_start_ends() -> None:
-    """Whichever of the two comes first, `close` or the end of the start, the pipeline is closed."""
+    """The pipeline is closed whether `close` or the end of the start comes first."""
     lock = WatchedLock()
     closing: list[Future[None]] = []
 

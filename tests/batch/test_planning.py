@@ -46,7 +46,7 @@ def test_short_documents_travel_together_and_long_ones_in_even_parts() -> None:
 
 
 def test_a_file_too_large_for_a_job_is_cut() -> None:
-    """What does not fit is sent as parts of so few pages that each fits; a file that fits is sent whole each time."""
+    """A file too large for a job is sent in parts that fit; a file that fits is always sent complete."""
     size = 3_000_000
     jobs = planned([CountedDocument(1, size, 30, None, "{}")])
     assert all(part.is_cut for job in jobs for part in job.slices)

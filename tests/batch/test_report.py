@@ -24,7 +24,7 @@ MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 class Page(HTMLParser):
-    """What a browser would see: links, elements, text, the rows of the documents."""
+    """The report as a browser sees it: links, elements, text, and the rows of the documents."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -58,17 +58,17 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def page_of(documents: Sequence[DocumentSummary], **given: Any) -> Page:
-    return Page(report_html(summary_of(documents, **given), documents, created_at=MADE))
+def page_of(documents: Sequence[DocumentSummary], **fields: Any) -> Page:
+    return Page(report_html(summary_of(documents, **fields), documents, created_at=MADE))
 
 
 # --------------------------------------------------------------------------- the account
 
 
 def test_the_page_proves_its_coverage() -> None:
-    """Pages expected, parsed and failed, the verdict, the documents and the code are told, as the numbers are."""
-    given = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
-    page = page_of([document(), partial(), failed()], **given)
+    """The report shows pages expected, parsed and failed, the verdict, the documents and the codes."""
+    fields = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
+    page = page_of([document(), partial(), failed()], **fields)
     assert "5 of 7 pages parsed" in page.text
     assert "7 pages expected = 5 parsed + 2 failed" in page.text
     assert "Every expected page was" in page.text
@@ -118,7 +118,7 @@ def test_each_error_comes_with_what_to_do() -> None:
 
 
 def test_codes_are_counted_in_documents_and_pages() -> None:
-    """A code's numbers are the sums over the documents; a message stands by a code it surely belongs to."""
+    """A code's numbers are the sums over the documents; a message is shown only by the code it belongs to."""
     both = partial("b.pdf", message="no table", warnings={"REPETITION": 1, "NEW_ONE": 3})
     text = page_of([partial(message="no page"), both]).text.replace("_ ", "_")
     assert "PAGE_FAILED The engine failed on this page, or returned something that is not a valid page." in text
@@ -205,7 +205,7 @@ def test_the_colours_can_be_read() -> None:
     """Every colour of text has a contrast of at least 4.5 to the paper: light, dark and printed."""
     css = files("ocr_worker.batch").joinpath("report.html").read_text(encoding="utf-8")
     schemes = [
-        dict(re.findall(r"--([\w-]+): (#\w+)", found)) for found in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+        dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     ]
     assert len(schemes) == 3
     for scheme in schemes:
@@ -213,8 +213,8 @@ def test_the_colours_can_be_read() -> None:
             assert contrast(scheme[name], scheme["paper"]) >= 4.5, (name, scheme)
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(colour: str, other: str) -> float:
+    low, high = sorted((luminance(colour), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -12,7 +12,7 @@ from support.summaries import document, failed, partial, summary_of
 
 
 @pytest.mark.parametrize(
-    ("given", "state", "told"),
+    ("fields", "state", "sentence"),
     [
         ({}, "balanced", "Every expected page was either parsed or failed"),
         ({"pages_expected": 10}, "wrong", "3 pages were neither parsed nor failed"),
@@ -21,10 +21,10 @@ from support.summaries import document, failed, partial, summary_of
         ({"pages_expected": 8, "documents": {"cancelled": 2}}, "stopped", "1 page of 2 documents was not parsed"),
     ],
 )
-def test_the_books_say_what_is_missing(given: Mapping[str, Any], state: str, told: str) -> None:
-    """Balanced, open, stopped and wrong are told apart, with the pages that are missing."""
-    books = coverage_of(summary_of([document(), partial()], **given))
-    assert (books.state, told in books.sentence) == (state, True)
+def test_the_coverage_says_what_is_missing(fields: Mapping[str, Any], state: str, sentence: str) -> None:
+    """The states balanced, open, stopped and wrong each have a sentence with the missing pages."""
+    books = coverage_of(summary_of([document(), partial()], **fields))
+    assert (books.state, sentence in books.sentence) == (state, True)
 
 
 def test_the_status_has_the_same_numbers() -> None:
@@ -55,7 +55,7 @@ def test_the_status_fits_where_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("texts", "expected"),
     [
         (
             [format_duration(s) for s in (0, 0.44, 41, 60, 725, 11_520, 187_200)],
@@ -66,6 +66,6 @@ def test_the_status_fits_where_it_is_shown() -> None:
         ([format_share(p, 9999) for p in (0, 1, 5000, 9998, 9999)], "0 %|0.1 %|50 %|99.9 %|100 %"),
     ],
 )
-def test_numbers_are_told_as_people_say_them(told: Sequence[str], expected: str) -> None:
+def test_numbers_are_formatted_for_people(texts: Sequence[str], expected: str) -> None:
     """Durations, rates, money and shares keep the digits that matter; nothing and all are only said when true."""
-    assert "|".join(told) == expected
+    assert "|".join(texts) == expected

@@ -23,7 +23,7 @@ SPANS = (
 
 
 def test_a_pipe_table_keeps_empty_cells_and_escaped_bars() -> None:
-    """Cells stand in their columns; the row above the dashes is the heading."""
+    """Cells keep their columns; the row above the dashes is the heading."""
     (table,) = parse_tables(PIPES)
     assert [cell.text for cell in table if cell.row == 1] == ["1901", "12", "a | b"]
     assert [(cell.text, cell.column) for cell in table if cell.row == 2] == [("1902", 0), ("", 1), ("15", 2)]
@@ -106,5 +106,5 @@ def test_markup_is_no_error() -> None:
 def test_places_follow_from_spans() -> None:
     """Two spans in one row."""
     cells = place_cells([[SourceCell("a", 2), SourceCell("b", 1, 2)], [SourceCell("c"), SourceCell("d")]])
-    found = [(cell.text, cell.row, cell.column) for cell in cells]
-    assert found == [("a", 0, 0), ("b", 0, 1), ("c", 1, 1), ("d", 1, 2)]
+    places = [(cell.text, cell.row, cell.column) for cell in cells]
+    assert places == [("a", 0, 0), ("b", 0, 1), ("c", 1, 1), ("d", 1, 2)]

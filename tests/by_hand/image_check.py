@@ -45,7 +45,7 @@ def container() -> Iterator[str]:
     print(f"built in {time.monotonic() - began:.0f} s (layers that are there already are not built again)")
     image = json.loads(buildah("inspect", "--type", "image", TAG))
     sizes = [layer["size"] for layer in json.loads(image["Manifest"])["layers"]]
-    made_by = [one["created_by"] for one in image["OCIv1"]["history"] if not one.get("empty_layer")]
+    made_by = [entry["created_by"] for entry in image["OCIv1"]["history"] if not entry.get("empty_layer")]
     for size, command in zip(sizes, made_by[-len(sizes) :], strict=True):
         print(f"{size / 1e6:8.1f} MB  {command.replace('/bin/sh -c ', '')[:90]}")
     print(f"{sum(sizes) / 1e6:8.1f} MB  in all")
@@ -115,21 +115,22 @@ def test_a_job_is_taken_answered_and_the_worker_stopped(container: str, tmp_path
         # The SDK's own checks want free memory, the internet and CUDA.
         checks = {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"}
         environment = plane.environment("worker-1") | checks | REAL_ENGINE
-        own = json.loads(buildah("inspect", "--type", "image", TAG))["OCIv1"]["config"]["Cmd"]
-        process = subprocess.Popen(command(container, own, environment), stdout=log, stderr=subprocess.STDOUT)
+        image_command = json.loads(buildah("inspect", "--type", "image", TAG))["OCIv1"]["config"]["Cmd"]
+        process = subprocess.Popen(command(container, image_command, environment), stdout=log, stderr=subprocess.STDOUT)
         try:
             answer = plane.wait(plane.submit(page()), 90)
             assert is_read(answer.output["documents"][0]["markdown"])
             running = psutil.Process(process.pid).children(recursive=True)
-            worker = next(one for one in running if Path(one.exe()).name.startswith("python"))
+            worker = next(child for child in running if Path(child.exe()).name.startswith("python"))
             assert worker.uids().real == 1000
-            told = time.monotonic()
+            stopped_at = time.monotonic()
             worker.terminate()
             assert process.wait(30) == 0, (tmp_path / "log").read_text()
         finally:
-            for one in running_below(process):
-                one.kill()
-        print(f"answered {answer.output['coverage']}; ended {time.monotonic() - told:.1f} s after SIGTERM, exit code 0")
+            for child in running_below(process):
+                child.kill()
+        seconds = time.monotonic() - stopped_at
+        print(f"answered {answer.output['coverage']}; ended {seconds:.1f} s after SIGTERM, exit code 0")
 
 
 def test_a_load_balancing_endpoint(container: str, tmp_path: Path) -> None:
@@ -149,21 +150,21 @@ def test_a_load_balancing_endpoint(container: str, tmp_path: Path) -> None:
             answer = requests.post(f"{app.url}/v1/parse", json=page(), timeout=60)
             assert is_read(answer.json()["documents"][0]["markdown"])
             running = psutil.Process(process.pid).children(recursive=True)
-            next(one for one in running if Path(one.exe()).name.startswith("python")).terminate()
+            next(child for child in running if Path(child.exe()).name.startswith("python")).terminate()
             process.wait(30)
         finally:
-            for one in running_below(process):
-                one.kill()
+            for child in running_below(process):
+                child.kill()
     print(f"/ping 204 after {loading:.1f} s, 200 after {ready:.1f} s; one page parsed")
 
 
 def running_below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """What a container's command has started and not ended."""
+    """Return the processes that a container's command has started and not ended."""
     return psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
 
 
 def test_the_command_line_is_there(container: str) -> None:
-    """`ocr-worker doctor` in the image tells what stands in the way."""
+    """`ocr-worker doctor` in the image prints the obstacles to a start."""
     done = run(container, "ocr-worker", "doctor")
     assert done.returncode == 1
     assert "not ready: OCR_DEVICE=gpu needs paddlepaddle-gpu" in done.stdout

@@ -47,15 +47,15 @@ class Allowed:
 
 
 def alike(theirs: Any, ours: Any) -> bool:
-    """Whether both are pictures of one size that look the same."""
+    """Return whether both are images of the same size that look the same."""
     if ABSENT in (theirs, ours):
         return False
-    one, other = _pixels(theirs), _pixels(ours)
-    return one.shape == other.shape and float(np.abs(one - other).mean()) < 4
+    their_pixels, our_pixels = _pixels(theirs), _pixels(ours)
+    return their_pixels.shape == our_pixels.shape and float(np.abs(their_pixels - our_pixels).mean()) < 4
 
 
 def same_size(theirs: Any, ours: Any) -> bool:
-    """Whether both are pictures of one size."""
+    """Return whether both are images of the same size."""
     return ABSENT not in (theirs, ours) and _pixels(theirs).shape == _pixels(ours).shape
 
 
@@ -146,10 +146,10 @@ def paddlex_server(folder: Path, layout: str) -> Iterator[str]:
     """PaddleX's server on its own configuration, with the test weights; its address."""
     python = os.environ.get("PADDLEX_SERVING")
     assert python, "PADDLEX_SERVING names no Python: use `make compat`"
-    found = subprocess.run(
+    package_path = subprocess.run(
         [python, "-c", "import paddlex; print(paddlex.__path__[0])"], capture_output=True, text=True, check=True
     )
-    source = Path(found.stdout.splitlines()[-1]) / "configs" / "pipelines" / "PaddleOCR-VL-1.6.yaml"
+    source = Path(package_path.stdout.splitlines()[-1]) / "configs" / "pipelines" / "PaddleOCR-VL-1.6.yaml"
     config = yaml.safe_load(source.read_text(encoding="utf-8"))
     config["SubModules"]["LayoutDetection"]["model_dir"] = layout
     config["SubModules"]["VLRecognition"]["model_dir"] = str(tinyvl.VL)
@@ -191,25 +191,25 @@ def _answers(url: str) -> bool:
 def answer(url: str, sent: Sent) -> dict[str, Any]:
     """Status, media type and body."""
     headers = {"Content-Type": "application/json"}
-    told = requests.post(url + sent.path, data=sent.data(), headers=headers, timeout=120)
-    return {"status": told.status_code, "type": told.headers["Content-Type"], "body": told.json()}
+    response = requests.post(url + sent.path, data=sent.data(), headers=headers, timeout=120)
+    return {"status": response.status_code, "type": response.headers["Content-Type"], "body": response.json()}
 
 
 def differences(theirs: Any, ours: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where the two are not equal, with both values; lists of errors inside a string are looked into."""
+    """Yield the path of each difference with both values; lists of errors inside a string are compared, too."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for name in [*theirs, *(name for name in ours if name not in theirs)]:
             at = f"{path}.{name}" if path else name
             yield from differences(theirs.get(name, ABSENT), ours.get(name, ABSENT), at)
     elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        for index, (one, other) in enumerate(zip(theirs, ours, strict=True)):
-            yield from differences(one, other, f"{path}[{index}]")
+        for index, (their_value, our_value) in enumerate(zip(theirs, ours, strict=True)):
+            yield from differences(their_value, our_value, f"{path}[{index}]")
     elif theirs != ours or type(theirs) is not type(ours):
         yield path, theirs, ours
 
 
 def reason(sent: Sent, path: str, theirs: Any, ours: Any) -> Allowed | None:
-    """Why the two may differ here; None if they may not."""
+    """Return the reason why the two may differ here; None if they may not."""
     for allowed in ALLOWED:
         where = allowed.where.replace("[*]", "[[]*]")
         if (
@@ -223,41 +223,41 @@ def reason(sent: Sent, path: str, theirs: Any, ours: Any) -> Allowed | None:
 
 def test_the_answers_are_the_same_but_for_what_is_listed(servers: tuple[str, str]) -> None:
     """Every field of every answer is PaddleX's own, or differs for a reason of `ALLOWED`; the text never does."""
-    seen: Counter[Allowed] = Counter()
+    counts: Counter[Allowed] = Counter()
     wrong: list[str] = []
     for sent in REQUESTS:
         theirs, ours = (answer(url, sent) for url in servers)
         wrong += misses(sent, theirs, ours)
-        for path, one, other in differences(theirs, ours):
-            if allowed := reason(sent, path, one, other):
-                seen[allowed] += 1
+        for path, their_value, our_value in differences(theirs, ours):
+            if allowed := reason(sent, path, their_value, our_value):
+                counts[allowed] += 1
             else:
-                wrong.append(f"{sent.name}: {path}: {str(one)[:200]!r} is {str(other)[:200]!r}")
+                wrong.append(f"{sent.name}: {path}: {str(their_value)[:200]!r} is {str(our_value)[:200]!r}")
         print(f"{sent.name}: {theirs['status']} {ours['status']}")
     print("\nWhat differs, and why:")
     for allowed in ALLOWED:
-        print(f"- {allowed.where} ({allowed.requests}), {seen[allowed]} times: {allowed.why}")
+        print(f"- {allowed.where} ({allowed.requests}), {counts[allowed]} times: {allowed.why}")
     assert wrong == []
-    assert [allowed.where for allowed in ALLOWED if not seen[allowed]] == [], "these no longer differ: take them out"
+    assert [allowed.where for allowed in ALLOWED if not counts[allowed]] == [], "these no longer differ: take them out"
 
 
 def test_a_pdf_is_one_whatever_it_is_called(servers: tuple[str, str]) -> None:
-    """What is read without a type, or under a wrong one, is read as it is with the right one."""
-    told = {
+    """A file without a type, or with a wrong one, has the result that it has with the correct one."""
+    results = {
         sent.name: answer(servers[1], sent)["body"]["result"] for sent in REQUESTS if "PDF" in sent.name and sent.reads
     }
-    assert len(told) == 3
-    assert all(one == told["a PDF of three pages"] for one in told.values())
+    assert len(results) == 3
+    assert all(result == results["a PDF of three pages"] for result in results.values())
 
 
 def misses(sent: Sent, theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
-    """What keeps the request from showing what it is there for: other statuses than it expects, pages without text."""
+    """Yield the ways in which a request misses its purpose: unexpected statuses, pages without text."""
     if (theirs["status"], ours["status"]) != sent.statuses:
-        told = json.dumps([theirs, ours])[:1000]
-        yield f"{sent.name}: statuses {theirs['status']}, {ours['status']}, wanted {sent.statuses}: {told}"
+        responses = json.dumps([theirs, ours])[:1000]
+        yield f"{sent.name}: statuses {theirs['status']}, {ours['status']}, wanted {sent.statuses}: {responses}"
     elif sent.names not in json.dumps(ours["body"]):
         yield f"{sent.name}: our answer does not name {sent.names}"
     elif sent.reads and theirs["status"] == 200:
         pages = theirs["body"]["result"]["layoutParsingResults"] + ours["body"]["result"]["layoutParsingResults"]
-        if not all(one["markdown"]["text"] for one in pages):
+        if not all(page["markdown"]["text"] for page in pages):
             yield f"{sent.name}: a page has no text"

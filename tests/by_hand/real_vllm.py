@@ -1,5 +1,7 @@
-"""What only a real vLLM can show (`make test-vllm`): its own counter grows by the crops, and it reads what the native
-backend reads. Not collected by `make test`."""
+"""Tests that need a real vLLM (`make test-vllm`): its counter grows by the crops, and it reads what `native` reads.
+
+Not collected by `make test`.
+"""
 
 from __future__ import annotations
 
@@ -107,5 +109,5 @@ def lines_of(engine: Engine) -> list[str]:
     return [block.content for page in parsed for block in page.blocks]
 
 
-def differing(one: Sequence[str], other: Sequence[str]) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True))
+def differing(texts: Sequence[str], other_texts: Sequence[str]) -> int:
+    return sum(a != b for a, b in zip(texts, other_texts, strict=True))

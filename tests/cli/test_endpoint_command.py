@@ -24,8 +24,8 @@ pytestmark = pytest.mark.process
 def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None:
     """URL, curl line and the worker's life on stdout; a job goes round; SIGINT ends it with 130 and all its workers."""
     command = [sys.executable, "-m", "ocr_worker.cli", "endpoint", "--port", "0", "--handler", str(HANDLER)]
-    told = tmp_path / "stdout"
-    with told.open("wb") as output, (tmp_path / "stderr").open("wb") as errors:
+    stdout = tmp_path / "stdout"
+    with stdout.open("wb") as output, (tmp_path / "stderr").open("wb") as errors:
         process = subprocess.Popen(
             command,
             env=environment({"OCR_ENGINE": "support.doubles:by_colour"}),
@@ -35,8 +35,8 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
             start_new_session=True,
         )
     try:
-        assert eventually(lambda: "worker-1: ready" in told.read_text()), (tmp_path / "stderr").read_text()
-        text = told.read_text()
+        assert eventually(lambda: "worker-1: ready" in stdout.read_text()), (tmp_path / "stderr").read_text()
+        text = stdout.read_text()
         url = re.search(r"^Endpoint: (\S+)$", text, re.MULTILINE)
         assert url
         assert f"curl -s {url[1]}/runsync" in text
@@ -48,7 +48,7 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130
         assert in_group(worker) == []
-        assert "worker-1: exited with code 0" in told.read_text()
+        assert "worker-1: exited with code 0" in stdout.read_text()
         assert "worker-1 | " in (tmp_path / "stderr").read_text()
         assert "Traceback" not in (tmp_path / "stderr").read_text()
     finally:
@@ -57,7 +57,7 @@ def test_it_serves_until_ctrl_c_and_leaves_nobody_behind(tmp_path: Path) -> None
             process.wait(PATIENCE_S)
 
 
-def test_wrong_usage_is_told_in_a_line(tmp_path: Path) -> None:
+def test_wrong_usage_is_reported_in_a_line(tmp_path: Path) -> None:
     """A handler that is not there and a port that is taken: exit code 2, one line, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

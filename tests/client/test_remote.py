@@ -120,7 +120,7 @@ def test_a_streaming_workers_answer_is_joined(worker_of: StartWorker) -> None:
     asyncio.run(scenario())
 
 
-def test_workers_are_counted_once_and_a_key_is_wanted() -> None:
+def test_workers_are_counted_once_and_a_key_is_required() -> None:
     """Workers that start count, no worker counts twice; without the key, or with a wrong one, AuthenticationFailed
     names the variable."""
 
@@ -143,8 +143,10 @@ def test_workers_are_counted_once_and_a_key_is_wanted() -> None:
 
 
 def test_what_was_turned_away_is_sent_again() -> None:
-    """429, and 503 with a Retry-After, are waited for as long as they ask, in seconds or by a date; the job then
-    stands there once, with input, policy and key."""
+    """After 429, and 503 with a Retry-After, the client waits as long as asked, in seconds or by a date.
+
+    The job is then there once, with input, policy and key.
+    """
     soon = formatdate(time.time() + 2, usegmt=True)
     script = [
         Answer(429, {"error": "slow"}, {"Retry-After": "1"}),
@@ -158,7 +160,7 @@ def test_what_was_turned_away_is_sent_again() -> None:
         assert time.monotonic() - began > 1.2
 
     server = play(scenario, {"run": script})
-    assert server.asked("run") == 3
+    assert server.count_requests("run") == 3
     assert (server.requests[-1].method, server.requests[-1].path) == ("POST", "/v2/local/run")
     assert server.requests[-1].headers["authorization"] == "Bearer secret-key"
     assert json.loads(server.requests[-1].body) == {
@@ -187,7 +189,7 @@ def test_a_job_that_may_be_there_is_not_sent_again(first: Answer) -> None:
         with pytest.raises(EndpointUnavailable, match="may have accepted the job nevertheless"):
             await submit(service)
 
-    assert play(scenario, {"run": [first, TAKEN]}, timeout_s=2).asked("run") == 1
+    assert play(scenario, {"run": [first, TAKEN]}, timeout_s=2).count_requests("run") == 1
 
 
 def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> None:
@@ -205,7 +207,7 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "error", "told"),
+    ("status", "body", "error", "message"),
     [
         (400, {"error": "`input` is wrong" + "!" * 1000}, JobFailed, r"`input` is wrong!{284}$"),
         (413, {"error": "too large"}, JobFailed, "too large"),
@@ -213,27 +215,29 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
         (404, b"", SettingsInvalid, "endpoint local at .* does not exist"),
     ],
 )
-def test_a_job_that_is_refused_fails(status: int, body: Any, error: type[Exception], told: str) -> None:
-    """What the server says of it, shortened, is in the error, and it is not sent again; an endpoint that is not there
-    is no fault of the job's."""
+def test_a_job_that_is_rejected_fails(status: int, body: Any, error: type[Exception], message: str) -> None:
+    """The error of a rejected job has the server's message, shortened, and the job is not sent again.
+
+    An endpoint that does not exist is not an error of the job.
+    """
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             await submit(service)
 
-    assert play(scenario, {"run": [Answer(status, body), TAKEN]}).asked("run") == 1
+    assert play(scenario, {"run": [Answer(status, body), TAKEN]}).count_requests("run") == 1
 
 
 @pytest.mark.parametrize(
     "fault", [Answer(closes=True), Answer(500), Answer(200, b"]["), Answer(after_s=600), Answer(429), Answer(408)]
 )
 def test_a_look_is_repeated_whatever_happened(fault: Answer) -> None:
-    """After a broken connection, 5xx, garbage, silence or 429 it is tried again, and the job's state is told."""
+    """A status request is repeated after a broken connection, 5xx, garbage, silence or 429, and returns the state."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         assert (await service.status("job-1")).state is State.QUEUED
 
-    assert play(scenario, {"status": [fault, QUEUED]}, timeout_s=2).asked("status") == 2
+    assert play(scenario, {"status": [fault, QUEUED]}, timeout_s=2).count_requests("status") == 2
 
 
 def test_patience_with_a_look_ends() -> None:
@@ -258,4 +262,4 @@ def test_a_job_is_expired_only_at_the_second_look(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(JobExpired):
             await service.status("job-1")
 
-    assert play(scenario, {"status": [Answer(404, {"error": "job not found"}), QUEUED]}).asked("status") == 4
+    assert play(scenario, {"status": [Answer(404, {"error": "job not found"}), QUEUED]}).count_requests("status") == 4

@@ -1,4 +1,4 @@
-"""What the client of an endpoint makes of its answers: states, health, answers that lie in a bucket; and its pace."""
+"""Responses of an endpoint as the client reads them: states, health, results in a bucket, and the client's pace."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_states_and_times_are_understood() -> None:
     def failed(error: ErrorInfo) -> JobStatus:
         return JobStatus(State.FAILED, error=error)
 
-    told: list[tuple[dict[str, Any], JobStatus]] = [
+    cases: list[tuple[dict[str, Any], JobStatus]] = [
         ({"status": "IN_QUEUE", "delayTime": 1500}, JobStatus(State.QUEUED, times=JobTimes(0.0, 1.5))),
         ({"status": "IN_PROGRESS", "output": {"pages_done": 12}}, JobStatus(State.RUNNING, pages_done=12)),
         ({"status": "RUNNING", "output": "half"}, JobStatus(State.RUNNING)),
@@ -73,7 +73,7 @@ def test_states_and_times_are_understood() -> None:
     ]
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
-        for body, look in told:
+        for body, look in cases:
             server.script["status"] = [Answer(body=body)]
             assert await service.status("job-1") == look
         for body, error in wrong:
@@ -112,7 +112,7 @@ def test_an_endpoint_elsewhere_never_sees_the_key() -> None:
 
 
 def test_no_key_and_no_url_that_cannot_be_one() -> None:
-    """A key with a line break inside, and a base URL that is none, are told before any call, without the key."""
+    """A key with a line break and an invalid base URL are rejected before any call, without showing the key."""
     with pytest.raises(AuthenticationFailed) as raised:
         RemoteEndpoint("https://example.com/v2", "local", SecretStr("sec\nret"))
     assert "sec" not in str(raised.value).lower()
@@ -122,8 +122,10 @@ def test_no_key_and_no_url_that_cannot_be_one() -> None:
 
 
 def test_answers_of_workers_of_other_versions_are_read() -> None:
-    """Fields that this client does not know are passed over, wherever in the answer they stand: in a response, in the
-    chunks of a stream, in a failed job's error, and beside the link into a bucket."""
+    """Unknown fields are ignored anywhere in an output.
+
+    That is: in a response, in the chunks of a stream, in a failed job's error, and next to the link into a bucket.
+    """
     block = {"label": "text", "content": "text", "bbox": [0, 1, 2, 3]}
     page = {"page": 1, "status": "succeeded", "blocks": [block]}
     plain = response({"id": "a", "status": "succeeded", "pages": [page]})
@@ -158,7 +160,7 @@ RESPONSE = ParseResponse.read(json.loads(WHOLE))
 
 
 def delivered(server: Server, path: str = "file", **changed: Any) -> Answer:
-    """A completed job whose answer lies at a path of the server."""
+    """Return the answer of a completed job whose response is at a path of the server."""
     link = {
         "url": f"{server.url}/local/{path}?X-Signature=hidden",
         "bucket": "results",
@@ -191,16 +193,16 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
         assert (await service.status("job-1")).response == RESPONSE
 
     server = play(scenario, script)
-    assert server.asked("file?X-Signature=hidden") == 5
-    fetches = [asked for asked in server.requests if "status" not in asked.path]
-    assert all("authorization" not in asked.headers for asked in fetches)
+    assert server.count_requests("file?X-Signature=hidden") == 5
+    fetches = [request for request in server.requests if "status" not in request.path]
+    assert all("authorization" not in request.headers for request in fetches)
     assert "hidden" not in caplog.text
     assert "call_retried" in caplog.text
 
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("answer", "changed", "tries", "told"),
+    ("answer", "changed", "tries", "message"),
     [
         (Answer(body=WHOLE), {"sha256": "0" * 64}, 2, "was damaged"),
         (Answer(body=WHOLE), {"bytes": len(WHOLE) - 1}, 2, "is larger than"),
@@ -214,18 +216,18 @@ def test_an_answer_in_a_bucket_is_fetched(caplog: pytest.LogCaptureFixture) -> N
         (Answer(500), {}, 2, "cannot be downloaded \\(500\\)"),
     ],
 )
-def test_an_answer_that_cannot_be_had_is_told(answer: Answer, changed: Any, tries: int, told: str) -> None:
+def test_an_answer_that_cannot_be_had_is_reported(answer: Answer, changed: Any, tries: int, message: str) -> None:
     """DeliveryFailed, after as many tries as may help, and without the query of the link."""
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
         server.script["status"] = [delivered(server, **changed)]
-        with pytest.raises(DeliveryFailed, match=told) as raised:
+        with pytest.raises(DeliveryFailed, match=message) as raised:
             await service.status("job-1")
         assert "hidden" not in str(raised.value)
 
     server = play(scenario, {"status": [QUEUED], "file": [answer]}, patience_s=2)
-    asked = server.asked("file?X-Signature=hidden")
-    assert asked >= tries if tries > 1 else asked == tries
+    request_count = server.count_requests("file?X-Signature=hidden")
+    assert request_count >= tries if tries > 1 else request_count == tries
 
 
 # --------------------------------------------------------------------------- pace
@@ -249,4 +251,4 @@ def test_calls_stay_below_the_published_rates() -> None:
 
     slow = Answer(body=QUEUED.body, after_s=0.4)
     server = play(scenario, {"status": [slow], "cancel": [slow]})
-    assert (server.asked("status"), server.asked("cancel")) == (160, 15)
+    assert (server.count_requests("status"), server.count_requests("cancel")) == (160, 15)

@@ -63,7 +63,7 @@ WRONG = ["InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "AccessD
 
 
 def test_an_answer_that_is_too_large_goes_to_the_bucket(worker: Worker) -> None:
-    """The job returns the account and a signed link; behind it lies the whole answer, as its size and digest say."""
+    """The job returns coverage and a signed link to the complete response, which has the stated size and digest."""
     result = worker.answer(request(tiff([WHITE, doubles.LARGE_BLOCKS]), figures="inline"))
     assert result.error is None
     assert result.output["coverage"]["pages_parsed"] == 2
@@ -72,9 +72,9 @@ def test_an_answer_that_is_too_large_goes_to_the_bucket(worker: Worker) -> None:
     delivery = result.output["delivery"]
     body = requests.get(delivery["url"], timeout=PATIENCE_S).content
     assert (len(body), hashlib.sha256(body).hexdigest()) == (delivery["bytes"], delivery["sha256"])
-    whole = json.loads(body)
-    assert [page["page"] for page in whole["documents"][0]["pages"]] == [1, 2]
-    assert whole["documents"][0]["pages"][1]["blocks"][1]["content"] == "A" * doubles.LARGE
+    response = json.loads(body)
+    assert [page["page"] for page in response["documents"][0]["pages"]] == [1, 2]
+    assert response["documents"][0]["pages"][1]["blocks"][1]["content"] == "A" * doubles.LARGE
     assert delivery["expires_at"] > "2026"
     assert delivery["key"] == f"ocr-worker/answers/{job_of(worker)}/answer.json"
 
@@ -84,13 +84,13 @@ def job_of(worker: Worker) -> str:
     return list(worker.plane.jobs)[-1]
 
 
-def test_a_small_answer_stays_unless_it_is_told_to_go(worker: Worker, s3: S3Server) -> None:
+def test_a_small_response_stays_inline_unless_the_bucket_is_requested(worker: Worker, s3: S3Server) -> None:
     """`auto` keeps a small answer inline, `bucket` sends it away, `inline` keeps a large one and degrades it."""
     small = worker.answer(request(png(WHITE)))
     assert small.output["documents"][0]["pages"]
     assert "delivery" not in small.output
-    told = worker.answer(request(png(WHITE), delivery="bucket"))
-    assert json.loads(s3.get(told.output["delivery"]["key"]))["status"] == "succeeded"
+    delivered = worker.answer(request(png(WHITE), delivery="bucket"))
+    assert json.loads(s3.get(delivered.output["delivery"]["key"]))["status"] == "succeeded"
     large = worker.answer(request(png(doubles.LARGE_FIGURES), figures="inline", delivery="inline"))
     assert large.output["degraded"] == ["figures"]
 
@@ -133,7 +133,7 @@ def test_a_wrong_bucket_stops_the_worker(worker_of: StartWorker, s3: S3Server, c
 
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `open_worker` writes a line for each page it has read."""
+    """Return the file in which `open_worker` writes a line for each page it has read."""
     journal = tmp_path_factory.mktemp("journal") / "journal"
     journal.touch()
     return journal

@@ -101,7 +101,7 @@ def test_what_differs_is_not_mixed(worker: Worker, other: dict[str, Any]) -> Non
 
 
 def test_another_engine_version_is_not_mixed(worker_of: StartWorker, worker: Worker, s3: S3Server) -> None:
-    """What one engine parsed is not given out as another's."""
+    """Pages that one engine parsed are never returned as another engine's."""
     worker.answer(keyed("engine", png(WHITE)))
     other = worker_of(OCR_ENGINE="support.doubles:renamed", **s3.settings()).wait_ready()
     assert resumed(other.answer(keyed("engine", png(WHITE)))) == [False]

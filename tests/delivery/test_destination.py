@@ -1,5 +1,7 @@
-"""Where an answer goes when the bucket is gone. The bucket is a double that only fails; a real one is in
-test_bucket_worker.py."""
+"""Destinations of a response when the bucket is gone.
+
+The bucket is a double that only fails; a real one is in test_bucket_worker.py.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def test_without_the_bucket_the_answer_leaves_as_it_would_have(fallback: Destina
     assert answer["coverage"]["pages_parsed"] == 1
 
 
-def test_what_does_not_fit_anywhere_is_told_with_its_account() -> None:
+def test_what_does_not_fit_anywhere_is_reported_with_its_account() -> None:
     """The bucket is gone and the Markdown too large: the code, and what was parsed."""
     bucket: Any = Gone()
     answer = BucketDestination(bucket, "job", LIMIT, InlineDestination(LIMIT), is_forced=False).deliver(

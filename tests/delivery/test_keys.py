@@ -20,14 +20,14 @@ def test_nasty_ids_make_safe_steps() -> None:
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_different_ids_stay_different(one: str, other: str) -> None:
+def test_different_ids_stay_different(first: str, second: str) -> None:
     """Two ids never share a step, and every step is safe."""
-    assert (safe_name(one) == safe_name(other)) is (one == other)
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe_name(one))
+    assert (safe_name(first) == safe_name(second)) is (first == second)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,73}", safe_name(first))
 
 
 def test_keys_have_their_steps() -> None:
-    """An answer lies under its job, a page under key, document and identity, and a key tells its page's number."""
+    """A response's key contains its job, a page's key contains idempotency key, document, identity and page number."""
     assert response_key("job-1") == "ocr-worker/answers/job-1/answer.json"
     folder = checkpoint_folder("batch", "report", "0123")
     assert folder == "ocr-worker/checkpoints/batch/report/0123/"

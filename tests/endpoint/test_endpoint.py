@@ -45,7 +45,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def events() -> list[tuple[str, str]]:
-    """What the endpoint told of its workers."""
+    """Return the endpoint's events about its workers."""
     return []
 
 
@@ -113,7 +113,7 @@ def test_runsync_answers_with_the_output(client: Client) -> None:
 
 
 def test_runsync_that_waits_too_long_answers_with_the_state(client: Client) -> None:
-    """After `wait` milliseconds the job goes on and can be asked for."""
+    """After `wait` milliseconds the job continues, and its status can be requested."""
     early = client.post("runsync?wait=1000", {"input": slow(8)}).json()
     assert early["status"] in ("IN_QUEUE", "IN_PROGRESS")
     assert client.end(early["id"])["status"] == "COMPLETED"
@@ -189,7 +189,7 @@ def test_an_execution_timeout_stops_the_job(streaming: Client) -> None:
     assert "error" in streaming.post(f"status/{job}").json()
 
 
-def test_a_refused_answer_leaves_the_job_to_its_timeout(streaming: Client) -> None:
+def test_a_rejected_answer_leaves_the_job_to_its_timeout(streaming: Client) -> None:
     """An answer over the limit never arrives: the job looks as if it ran on, and is timed out."""
     job = streaming.run({"chunks": 400})
     assert streaming.end(job)["status"] == "TIMED_OUT"
@@ -223,16 +223,16 @@ KEY = {"Authorization": "Bearer secret"}
         ("stream/nobody", None, 404),
     ],
 )
-def test_what_is_wrong_is_told(idle: Client, path: str, body: Any, status: int) -> None:
+def test_what_is_wrong_is_reported(idle: Client, path: str, body: Any, status: int) -> None:
     """The HTTP status and a JSON `error`."""
     answered = idle.post(path, body, headers=KEY)
     assert (answered.status_code, list(answered.json())) == (status, ["error"])
 
 
-def test_a_missing_or_wrong_key_is_refused(idle: Client) -> None:
+def test_a_missing_or_wrong_key_is_rejected(idle: Client) -> None:
     """401, and the right key is let in with or without `Bearer`."""
-    given = [None, {"Authorization": "Bearer wrong"}, KEY, {"Authorization": "secret"}]
-    assert [idle.post("purge-queue", headers=headers).status_code for headers in given] == [401, 401, 200, 200]
+    header_sets = [None, {"Authorization": "Bearer wrong"}, KEY, {"Authorization": "secret"}]
+    assert [idle.post("purge-queue", headers=headers).status_code for headers in header_sets] == [401, 401, 200, 200]
 
 
 def test_a_job_that_nobody_takes_is_gone_after_its_time_to_live(idle: Client) -> None:

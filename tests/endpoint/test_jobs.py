@@ -1,4 +1,4 @@
-"""The states of a job and the rates, on a clock that stands still unless it is told."""
+"""The states of a job, and the rate limits, on a clock that a test sets."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_only_the_worker_that_has_the_job_ends_it(queue: JobQueue) -> None:
 
 
 def test_a_queued_job_that_is_cancelled_is_never_taken(queue: JobQueue) -> None:
-    """It leaves the queue, and no worker is told anything."""
+    """The job leaves the queue, and no worker gets a stop for it."""
     job = submitted(queue)
     queue.cancel(job)
     assert job.status is Status.CANCELLED
@@ -105,7 +105,7 @@ def test_a_queued_job_that_is_cancelled_is_never_taken(queue: JobQueue) -> None:
 
 
 def test_a_job_in_progress_that_is_cancelled_is_stopped_at_its_worker(queue: JobQueue) -> None:
-    """Its worker, and no other, is told once; an answer that comes yet does not complete it."""
+    """Its worker alone gets one stop; a response that arrives nevertheless does not complete the job."""
     job = in_progress(queue)
     queue.cancel(job)
     assert (queue.take_stops("two"), queue.take_stops("one"), queue.take_stops("one")) == ([], [job.id], [])
@@ -122,7 +122,7 @@ def test_an_ended_job_cannot_be_cancelled(queue: JobQueue) -> None:
 
 
 def test_purging_takes_the_queue_and_nothing_else(queue: JobQueue) -> None:
-    """Queued jobs are cancelled and counted; the one in progress goes on."""
+    """Queued jobs are cancelled and counted; the one in progress continues."""
     running, *queued = in_progress(queue), submitted(queue), submitted(queue)
     assert queue.purge() == 2
     assert [job.status for job in queued] == [Status.CANCELLED] * 2
@@ -211,7 +211,7 @@ def test_counts_are_those_of_health(queue: JobQueue, clock: Clock) -> None:
 
 
 def test_so_many_in_ten_seconds(clock: Clock) -> None:
-    """The next is told how long to wait, and let in when the oldest is ten seconds old."""
+    """The next request gets a time to wait, and is accepted when the oldest is ten seconds old."""
     rate_limiter = RateLimiter(Rate(2), clock)
     assert rate_limiter.acquire() is None
     clock.pass_(4)

@@ -37,7 +37,7 @@ def test_our_engines_have_their_names(name: str) -> None:
         (f"{__name__}:impostor", "the name 'embedded' belongs to another engine"),
     ],
 )
-def test_a_name_that_is_no_engine_is_refused(name: str, message: str) -> None:
+def test_a_name_that_is_no_engine_is_rejected(name: str, message: str) -> None:
     """The message says what is wrong with the value of OCR_ENGINE, and what is expected."""
     with pytest.raises(SettingsInvalid) as caught:
         engine_spec(name)

@@ -1,4 +1,4 @@
-"""Engines on their threads: a fault costs its page, and a lost engine is told, given up and waited for by nobody."""
+"""Engines on their threads: an error costs its page, and nothing waits for a lost engine."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CALL_S = 1.0  # of an engine's call that is to succeed: far more than it takes
 def test_one_bad_page_costs_one_page() -> None:
     """A batch that fails is tried page by page; the neighbours of the bad page keep their results."""
 
-    def act(one: PageImage) -> None:
-        if one.number == 2:
+    def act(image: PageImage) -> None:
+        if image.number == 2:
             raise RuntimeError("a fault that nobody foresaw")
 
     with running(Scripted(act, batch_size=4)) as scheduler, scheduler.admit() as job:
@@ -65,8 +65,8 @@ def test_an_engine_that_never_gets_ready_does_not_hold_the_start_for_ever() -> N
     hang.set()
 
 
-def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
-    """Whoever drains the worker must know before the first job answers; else no answer asks for a new worker."""
+def test_the_loss_of_an_engine_is_reported_before_its_pages_are_answered() -> None:
+    """`on_lost` is called before the first job returns; else no response would ask for a new worker."""
     futures: list[Future[ParseOutcome]] = []
     answered_when_told: list[bool] = []
     gate = threading.Semaphore(0)
@@ -93,7 +93,7 @@ def test_the_loss_of_an_engine_is_told_before_its_pages_are_answered() -> None:
 
 
 def test_an_engine_that_dies_keeps_the_pages_before_it() -> None:
-    """EngineUnavailable in the midst of a batch costs that page and the rest; what was parsed before stands."""
+    """EngineUnavailable within a batch costs that page and the rest; pages parsed before keep their results."""
 
     gate = threading.Semaphore(0)
 
@@ -146,8 +146,8 @@ def test_a_process_that_dies_costs_the_page_it_had() -> None:
     """The page in hand gets the error, the pages that wait are read once the process is there again."""
     lost: list[OcrWorkerError] = []
 
-    def act(one: PageImage) -> None:
-        if one.number == 1:
+    def act(image: PageImage) -> None:
+        if image.number == 1:
             engine.revivable.clear()
             raise EngineUnavailable("the process died")
 
@@ -176,8 +176,8 @@ def test_a_process_that_freezes_costs_the_page_it_had() -> None:
     """A call past its deadline: ENGINE_TIMED_OUT for its page, and the next one is read."""
     lost: list[OcrWorkerError] = []
 
-    def act(one: PageImage) -> None:
-        if one.number == 1:
+    def act(image: PageImage) -> None:
+        if image.number == 1:
             engine.hang.wait()
             raise EngineUnavailable("ended while it read")
 
@@ -193,7 +193,7 @@ def test_a_process_that_is_not_back_is_a_lost_engine() -> None:
     """Once it has no life left: told before its page is answered, and nothing more is taken."""
     lost: list[OcrWorkerError] = []
 
-    def act(one: PageImage) -> None:
+    def act(image: PageImage) -> None:
         raise EngineUnavailable("the process died")
 
     with running(Served(act), lost=lost) as scheduler, scheduler.admit() as job:
@@ -206,7 +206,7 @@ def test_a_process_that_is_not_back_is_a_lost_engine() -> None:
 
 
 def test_a_process_that_dies_while_nothing_waits_is_noticed() -> None:
-    """A process that will not be back is told without a page that finds it so."""
+    """The loss of a process that will not return is reported without a page that fails of it."""
     lost: list[OcrWorkerError] = []
     engine = Served()
     with running(engine, timeout=0.2, lost=lost) as scheduler:
@@ -255,7 +255,7 @@ class Losing(_Replica):
         self._was_lost = is_lost
 
 
-def test_an_engine_that_is_lost_on_two_threads_at_once_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_lost_on_two_threads_at_once_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's thread and the watchdog may find the same loss at the same moment; one of them tells it."""
     monkeypatch.setattr(module, "_Replica", Losing)
     lost: list[OcrWorkerError] = []
@@ -281,17 +281,17 @@ def test_losing_an_engine_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [is_first, second[0].result()[0]] == [True, False]
 
 
-def test_no_page_is_answered_while_the_loss_is_still_being_told() -> None:
+def test_no_page_is_answered_while_the_loss_is_still_being_reported() -> None:
     """A second thread that finds the engine lost answers its pages only when `on_lost` has returned."""
     scheduler = Scheduler(10**9)
     answered_when_told: list[bool] = []
     second: list[Future[None]] = []
 
-    def told(error: OcrWorkerError) -> None:
+    def on_lost(error: OcrWorkerError) -> None:
         second.append(meanwhile(lambda: replicas._lose(replica, error, [task]), lock))
         answered_when_told.append(future.done())
 
-    replicas = Replicas(scheduler, [Scripted], call_timeout_s=60, on_lost=told)
+    replicas = Replicas(scheduler, [Scripted], call_timeout_s=60, on_lost=on_lost)
     lock = replicas._loss_lock = WatchedLock()  # type: ignore[assignment]
     (replica,) = replicas._replicas
     with scheduler.admit() as job:
@@ -321,8 +321,8 @@ def test_a_late_call_costs_no_page_of_the_next_one() -> None:
                 looked_again.set()  # the watchdog is done with the late call
             return None
 
-    def act(one: PageImage) -> None:
-        if one.number == 1:
+    def act(image: PageImage) -> None:
+        if image.number == 1:
             replicas._replicas[0].extend_deadline(-1)
             may_finish.wait()
         else:
@@ -351,7 +351,7 @@ def test_pages_of_engines_that_finish_at_once_are_all_counted() -> None:
 
     scheduler = Scheduler(10**9)
     both_read = threading.Barrier(2)
-    engines = [Scripted(lambda one: wait_at(both_read)) for _ in range(2)]
+    engines = [Scripted(lambda image: wait_at(both_read)) for _ in range(2)]
     replicas = Replicas(scheduler, [lambda engine=engine: engine for engine in engines], call_timeout_s=60)
     for counting in (replicas, *replicas._replicas):
         if "pages_read" in vars(counting):
@@ -370,19 +370,27 @@ def test_a_document_is_merged_beside_a_hanging_engine_and_after_its_loss() -> No
 
     class Merging(Scripted):
         def merge_pages(self, pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
-            return [one and replace(one, markdown=f"merged {one.markdown}") for one in pages]
+            return [
+                parsed_page and replace(parsed_page, markdown=f"merged {parsed_page.markdown}") for parsed_page in pages
+            ]
 
     scheduler = Scheduler(10**9)
-    replicas = Replicas(scheduler, [lambda: Merging(lambda one: wait(hang))], call_timeout_s=60)
+    replicas = Replicas(scheduler, [lambda: Merging(lambda image: wait(hang))], call_timeout_s=60)
     replicas.start()
     with scheduler.admit() as job:
         future = job.submit(page(1), OPTIONS)
         assert eventually(lambda: bool(job.engine_tasks))
         parsed = ParsedPage(10, 10, "text", [])
-        assert [one and one.markdown for one in replicas.merge_pages([parsed, None])] == ["merged text", None]
+        assert [parsed_page and parsed_page.markdown for parsed_page in replicas.merge_pages([parsed, None])] == [
+            "merged text",
+            None,
+        ]
         replicas._lose(replicas._replicas[0], EngineTimedOut("given up"))
         assert isinstance(future.result(timeout=20).result, EngineTimedOut)
-        assert [one and one.markdown for one in replicas.merge_pages([parsed, None])] == ["merged text", None]
+        assert [parsed_page and parsed_page.markdown for parsed_page in replicas.merge_pages([parsed, None])] == [
+            "merged text",
+            None,
+        ]
     hang.set()
     replicas.close()
 
@@ -392,5 +400,5 @@ def wait_at(barrier: threading.Barrier) -> None:
 
 
 def wait_for(future: Future[ParseOutcome], seconds: float) -> bool:
-    """Whether there is a word on the page within these seconds."""
+    """Return whether the page has an outcome within these seconds."""
     return bool(futures.wait([future], seconds).done)

@@ -30,7 +30,7 @@ def test_a_short_job_does_not_wait_for_a_long_one() -> None:
         late = short.submit(page(1000), OPTIONS)
         gate.release(100 + 1)
         late.result(timeout=PATIENCE_S)
-        assert engine.seen.index(1000) <= 2
+        assert engine.pages_seen.index(1000) <= 2
         assert [text_of(future.result(timeout=PATIENCE_S)) for future in futures] == [
             str(number) for number in range(1, 101)
         ]
@@ -52,7 +52,7 @@ def test_a_long_job_leaves_room_for_a_short_one() -> None:
         gate.release(21)
         late.result(timeout=PATIENCE_S)
         feeding.result(timeout=PATIENCE_S)
-        assert engine.seen.index(1000) == 1
+        assert engine.pages_seen.index(1000) == 1
 
 
 def test_a_page_larger_than_the_memory_budget_is_still_parsed() -> None:
@@ -83,11 +83,11 @@ def test_pages_with_other_options_go_into_another_batch() -> None:
 
     class Noting(Scripted):
         def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-            batches.append(([one.number for one in pages], options))
+            batches.append(([image.number for image in pages], options))
             return super().parse(pages, options)
 
     gate = threading.Semaphore(0)
-    engine = Noting(lambda one: acquire(gate, one.number == 0), batch_size=8)
+    engine = Noting(lambda image: acquire(gate, image.number == 0), batch_size=8)
     other = ParseOptions(dpi=300)
     with running(engine) as scheduler, scheduler.admit() as first, scheduler.admit() as second:
         futures = [first.submit(page(0), OPTIONS)]
@@ -124,8 +124,8 @@ def test_every_page_is_accounted_for_exactly_once(
 ) -> None:
     """Whatever arrives, fails, dies or is cancelled: each page has one outcome, memory is freed, nothing hangs."""
 
-    def act(one: PageImage) -> None:
-        job, index = divmod(one.number, 100)
+    def act(image: PageImage) -> None:
+        job, index = divmod(image.number, 100)
         wish = plans[job][2][index]
         if wish == "fail":
             raise RuntimeError("told to fail")
@@ -189,8 +189,8 @@ def test_every_page_is_accounted_for_when_replicas_die_and_come_back(
 ) -> None:
     """Random deaths, revivals and a cancellation in the midst: each page has one outcome, or its submission raised."""
 
-    def act(one: PageImage) -> None:
-        job, index = divmod(one.number, 100)
+    def act(image: PageImage) -> None:
+        job, index = divmod(image.number, 100)
         wish = plans[job][index]
         if wish == "fail":
             raise RuntimeError("told to fail")

@@ -1,4 +1,4 @@
-"""Draws the repository's own test page and writes `test_input.json`; its text stands here so that tests can compare.
+"""Draw the repository's own test page and write `test_input.json`; tests compare results with the text in here.
 
 Run as `python tests/resources/make_page.py`: the same page every time, for one version of Pillow and of the font.
 """

@@ -1,4 +1,4 @@
-"""Requests that are wrong, through the real worker: every fault is told at once, with its path and what to write."""
+"""Invalid requests through the real worker: one error lists every problem with its path and an example."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def worker(worker_of: StartWorker) -> Worker:
     return worker_of(OCR_ENGINE="support.doubles:reading").wait_ready()
 
 
-@pytest.mark.parametrize(("job_input", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_every_fault_is_told_with_its_path(worker: Worker, job_input: Any, told: list[str]) -> None:
+@pytest.mark.parametrize(("job_input", "phrases"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_every_fault_is_reported_with_its_path(worker: Worker, job_input: Any, phrases: list[str]) -> None:
     """The job fails with INVALID_REQUEST, never to be repeated, and a message with every fault's path and remedy."""
     result = worker.answer(job_input)
     assert result.error is not None
     assert result.error.startswith("INVALID_REQUEST: ")
-    assert [part for part in told if part not in result.error] == []
+    assert [part for part in phrases if part not in result.error] == []
     assert result.output["code"] == "INVALID_REQUEST"
     assert result.output["retryable"] is False
     assert "s3cr3t" not in str(result.raw)
@@ -83,7 +83,7 @@ def test_every_fault_is_told_with_its_path(worker: Worker, job_input: Any, told:
     assert not result.stop_pod
 
 
-def test_an_option_of_another_engine_is_refused_by_its_name(worker: Worker) -> None:
+def test_an_option_of_another_engine_is_rejected_by_its_name(worker: Worker) -> None:
     """An option that only another engine honours is refused, and the message names that engine."""
     from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
     from ocr_worker.wire.schema import ParseOptions
@@ -96,7 +96,7 @@ def test_an_option_of_another_engine_is_refused_by_its_name(worker: Worker) -> N
     ] == []
 
 
-def test_a_fault_in_a_short_form_is_told_where_it_was_written(worker: Worker) -> None:
+def test_a_fault_in_a_short_form_is_reported_where_it_was_written(worker: Worker) -> None:
     """The path is the one the sender wrote, not the one it was turned into."""
     result = worker.answer({"images": ["aGVsbG8=", 7]})
     assert result.error is not None
@@ -115,7 +115,7 @@ def test_base64_that_is_none_is_the_documents_fault(worker: Worker, base64: str)
     assert base64 not in error["message"]
 
 
-def test_what_stands_beside_the_input_is_the_platforms(worker: Worker) -> None:
+def test_fields_beside_the_input_are_the_platforms(worker: Worker) -> None:
     """`webhook`, `policy` and `s3Config` beside the input are no fault."""
     beside = {"webhook": "https://example.com/hook", "policy": {"ttl": 5000}, "s3Config": {}}
     assert worker.answer(request(png(WHITE)), **beside).error is None

@@ -36,15 +36,15 @@ def worker_and_death(
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """Where the double writes a line for each page that it has read."""
+    """Return the file in which the double writes a line for each page it has read."""
     (tmp_path / "journal").touch()
     return tmp_path / "journal"
 
 
 def answers(worker: Worker) -> list[Result]:
     """All answers so far, in the order they came."""
-    found = [result for record in worker.plane.jobs.values() for result in record.results]
-    return sorted(found, key=lambda result: result.at)
+    results = [result for record in worker.plane.jobs.values() for result in record.results]
+    return sorted(results, key=lambda result: result.at)
 
 
 def test_an_engine_that_is_gone_drains_the_worker(
@@ -148,15 +148,15 @@ def test_the_gate_opens_for_as_many_jobs_as_there_is_room(fetched: list[int]) ->
     """With one of two places taken one job is asked for, however many the SDK wants; with both taken none is, until a
     job is answered."""
     Drain().install(lambda: 2)
-    wanted, progress = runpod_sdk.unreachable_concurrency(2), JobsProgress()
+    concurrency, progress = runpod_sdk.unreachable_concurrency(2), JobsProgress()
     progress.add("first")
-    asyncio.run(rp_scale.get_job(None, wanted))
+    asyncio.run(rp_scale.get_job(None, concurrency))
     progress.add("second")
-    assert asyncio.run(rp_scale.get_job(None, wanted)) is None
+    assert asyncio.run(rp_scale.get_job(None, concurrency)) is None
     assert fetched == [1]
 
     async def one_is_answered_meanwhile() -> None:
-        asking = asyncio.create_task(rp_scale.get_job(None, wanted))
+        asking = asyncio.create_task(rp_scale.get_job(None, concurrency))
         await asyncio.sleep(0.05)
         progress.remove("first")
         await asking

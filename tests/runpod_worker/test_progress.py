@@ -24,7 +24,7 @@ def test_a_long_job_tells_how_far_it_is(worker_of: StartWorker) -> None:
     plane.wait(short)
     long = plane.submit(request(tiff([doubles.SLOW] * 14)))
     result = plane.wait(long)
-    words = [told["output"] for told in plane.jobs[long].progress]
+    words = [update["output"] for update in plane.jobs[long].progress]
     assert [(word["stage"], word["pages_expected"]) for word in words] == [("parsing", 14)] * len(words)
     done = [word["pages_done"] for word in words]
     assert 1 <= len(done) <= 2

@@ -20,9 +20,9 @@ LIMIT = 1000e6
 
 
 def looks(used: list[float]) -> list[str | None]:
-    """What the trend says to each look, one every two seconds."""
+    """Return the trend's reason for each sample, one sample every two seconds."""
     trend = MemoryTrend(LIMIT)
-    return [trend.reason(2.0 * index, one) for index, one in enumerate(used)]
+    return [trend.reason(2.0 * index, used_bytes) for index, used_bytes in enumerate(used)]
 
 
 def test_memory_over_the_limit_is_due() -> None:
@@ -32,10 +32,10 @@ def test_memory_over_the_limit_is_due() -> None:
 
 def test_memory_that_will_be_over_the_limit_in_a_minute_is_due() -> None:
     """Two megabytes a second: due one minute ahead of the limit, not before."""
-    told = looks([400e6 + 4e6 * index for index in range(150)])
-    first = next(index for index, reason in enumerate(told) if reason)
+    reasons = looks([400e6 + 4e6 * index for index in range(150)])
+    first = next(index for index, reason in enumerate(reasons) if reason)
     assert 400 + 4 * first == pytest.approx(880, abs=8)
-    assert "growing by 120 MB a minute" in (told[first] or "")
+    assert "growing by 120 MB a minute" in (reasons[first] or "")
 
 
 def test_a_start_that_fills_its_caches_is_no_trend() -> None:
@@ -46,7 +46,7 @@ def test_a_start_that_fills_its_caches_is_no_trend() -> None:
 @given(st.lists(st.floats(300e6, 700e6), min_size=61, max_size=200))
 def test_memory_that_only_swings_within_a_fifth_of_the_limit_is_left_alone(swings: list[float]) -> None:
     """Whatever the swings between pages, a worker far from its limit is not replaced for a spike."""
-    calm = [500e6 + (one - 500e6) / 10 for one in swings]
+    calm = [500e6 + (swing - 500e6) / 10 for swing in swings]
     assert not any(looks(calm))
 
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,7 @@ from support.control_plane import JobRecord
 from support.doubles import READING, Colour
 from support.drawing import WHITE, hexadecimal, png, request, tiff
 from support.waiting import PATIENCE_S
-from support.worker_process import ROOT, StartWorker, Worker, dry_run
+from support.worker_process import StartWorker, Worker, dry_run
 
 pytestmark = pytest.mark.process
 
@@ -43,7 +39,7 @@ def worker(worker_of: StartWorker, gate: Path) -> Worker:
 
 
 def chunks_of(record: JobRecord) -> list[dict[str, Any]]:
-    """What was streamed, unpacked from the SDK's envelope."""
+    """Return the streamed chunks, unpacked from the SDK's envelope."""
     return [posted["output"] for posted in record.stream]
 
 
@@ -78,8 +74,8 @@ def test_several_documents_tell_whose_page_it_is(worker: Worker) -> None:
     worker.plane.wait(job)
     *pages, _ = chunks_of(worker.plane.jobs[job])
     for name, colours in {"document-1": first, "document-2": second}.items():
-        found = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
-        assert found == [f"{READING} {hexadecimal(colour)}" for colour in colours]
+        markdown = [chunk["page"]["markdown"] for chunk in pages if chunk["document"] == name]
+        assert markdown == [f"{READING} {hexadecimal(colour)}" for colour in colours]
 
 
 def test_a_huge_page_is_put_together_again(worker: Worker) -> None:
@@ -108,7 +104,7 @@ def test_a_job_that_fails_is_failed(worker: Worker, job_input: dict[str, Any]) -
 
 
 def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
-    """A job that is cancelled in the midst of its pages leaves the worker, which goes on with the next."""
+    """A job that is cancelled among its pages leaves the worker, which continues with the next."""
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 60)))
     record = worker.plane.jobs[job]
     assert worker.plane.wait_until(lambda: bool(record.stream), PATIENCE_S)
@@ -121,8 +117,10 @@ def test_a_cancelled_job_gives_no_more_pages(worker: Worker) -> None:
 
 
 def test_the_last_answer_asks_for_a_replacement(worker_of: StartWorker) -> None:
-    """The engine dies under two streaming jobs: both get their pages and their account, the last is told to the
-    platform as the last of this worker, and no other job is taken."""
+    """When the engine dies under two streaming jobs, both return their pages and coverage.
+
+    The last response asks the platform for a replacement, and no other job is taken.
+    """
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_STREAM="true").wait_ready()
     plane = worker.plane
     neighbour = plane.submit(request(tiff([doubles.SLOW] * 24)))
@@ -148,43 +146,3 @@ def test_a_dry_run_really_runs(worker: Worker) -> None:
     done = dry_run(["--test_input", job_input], worker.log_file.parent, **settings)
     assert done.returncode == 0, done.stderr
     assert f"{READING} #ffffff" in done.stdout
-
-
-def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, gate: Path, tmp_path: Path) -> None:
-    """README's own reader, in a process of its own, prints the first page while the job runs, puts a page of 5 MB
-    together byte for byte, and ends with the coverage."""
-    reader = reading(worker, tmp_path, request(tiff([WHITE, doubles.HUGE, doubles.HELD, WHITE, WHITE])))
-    assert reader.stdout is not None
-    first = [reader.stdout.readline() for _ in range(2)]
-    under_way = list(worker.plane.jobs.values())[-1]
-    assert not under_way.results
-    gate.touch()
-    told, _ = reader.communicate(timeout=PATIENCE_S)
-    assert first == ["--- document-1, page 1: succeeded\n", f"{READING} #ffffff\n"]
-    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in told
-    assert json.loads(told.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
-    assert reader.returncode == 0
-
-
-def test_the_reader_of_the_readme_tells_an_error(worker: Worker, tmp_path: Path) -> None:
-    """A job that fails ends the reader with the job's error."""
-    reader = reading(worker, tmp_path, {"documents": []})
-    _, told = reader.communicate(timeout=PATIENCE_S)
-    assert reader.returncode == 1
-    assert told.startswith("INVALID_REQUEST: ")
-
-
-def reading(worker: Worker, folder: Path, job_input: dict[str, Any]) -> subprocess.Popen[str]:
-    """README's reader, at work on a job."""
-    code = re.search(r"<!-- stream reader -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert code is not None
-    (folder / "reader.py").write_text(code[1])
-    (folder / "job.json").write_text(json.dumps({"input": job_input}))
-    return subprocess.Popen(
-        [sys.executable, "reader.py", "job.json"],
-        cwd=folder,
-        env=os.environ | {"ENDPOINT_URL": worker.plane.url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )

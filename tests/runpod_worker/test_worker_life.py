@@ -25,7 +25,7 @@ def worker(worker_of: StartWorker) -> Worker:
 # --------------------------------------------------------------------------- start and end
 
 
-def test_the_start_is_told_in_one_line(worker: Worker) -> None:
+def test_the_start_is_reported_in_one_line(worker: Worker) -> None:
     """A line of the log has the seconds of each phase of the start and their sum."""
     (line,) = [line for line in worker.log().splitlines() if "event=ready" in line]
     seconds = {name: float(value) for name, value in re.findall(r"(\w+)=(\d+\.\d+)", line)}
@@ -35,7 +35,7 @@ def test_the_start_is_told_in_one_line(worker: Worker) -> None:
 
 
 def test_sigterm_lets_the_running_job_finish(worker_of: StartWorker) -> None:
-    """A worker that is told to stop parses and reports the job it runs, then exits with 0 and leaves no process."""
+    """After SIGTERM a worker finishes and reports the job it runs, then exits with 0 and leaves no process."""
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour").wait_ready()
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 6)))
     assert worker.started(job)
@@ -65,9 +65,9 @@ def origin() -> Iterator[str]:
 
     class Origin(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path.startswith("/page.png")
-            body = png(WHITE) if found else b"no such page"
-            self.send_response(200 if found else 404)
+            is_page = self.path.startswith("/page.png")
+            body = png(WHITE) if is_page else b"no such page"
+            self.send_response(200 if is_page else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

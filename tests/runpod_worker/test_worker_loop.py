@@ -64,9 +64,9 @@ def test_pages_come_back_in_their_order(worker: Worker) -> None:
     colours: list[Colour] = [(10 * number, 255, 255) for number in range(1, 8)]
     documents = [document(tiff(colours)), document(tiff(colours), pages="2,5-6")]
     result = worker.answer({"documents": documents})
-    wanted = [(number, f"{READING} {hexadecimal(colour)}") for number, colour in enumerate(colours, start=1)]
-    assert [(page["page"], page["markdown"]) for page in pages_of(result)] == wanted
-    assert [(page["page"], page["markdown"]) for page in pages_of(result, 1)] == [wanted[1], wanted[4], wanted[5]]
+    expected = [(number, f"{READING} {hexadecimal(colour)}") for number, colour in enumerate(colours, start=1)]
+    assert [(page["page"], page["markdown"]) for page in pages_of(result)] == expected
+    assert [(page["page"], page["markdown"]) for page in pages_of(result, 1)] == [expected[1], expected[4], expected[5]]
 
 
 def test_a_pdf_is_rendered(worker: Worker) -> None:
@@ -77,7 +77,7 @@ def test_a_pdf_is_rendered(worker: Worker) -> None:
     assert [(page["width"], page["height"], page["dpi"]) for page in pages_of(result)] == [(144, 288, 144)]
 
 
-def test_a_bad_job_is_told_why(worker: Worker) -> None:
+def test_a_bad_job_gets_a_reason(worker: Worker) -> None:
     """A request that is wrong fails with the code in front and beside, and what is wrong at its path."""
     result = worker.answer({"documents": [{"url": "https://example.com/a.pdf", "pages": "3-1"}]})
     assert result.error is not None
@@ -174,7 +174,7 @@ def test_a_fault_of_the_engine_costs_one_page_of_three(worker: Worker, colour: C
 
 @pytest.mark.parametrize("engine", ["raising", "babbling"])
 def test_an_engine_that_only_fails_fails_the_job(worker_of: StartWorker, engine: str) -> None:
-    """An engine that fails on every page makes jobs fail with a code and no traceback, and the worker goes on."""
+    """An engine that fails on every page makes jobs fail with a code and no traceback; the worker continues."""
     worker = worker_of(OCR_ENGINE=f"support.doubles:{engine}").wait_ready()
     for _ in range(2):
         result = worker.answer(request(tiff([WHITE, WHITE])))
@@ -226,9 +226,9 @@ def test_the_bytes_counted_are_the_bytes_sent(worker: Worker) -> None:
     jobs = [worker.plane.submit(request(tiff([doubles.MANY_SMALL_BLOCKS] * count))) for count in range(12, 22)]
     results = [worker.plane.wait(job) for job in jobs]
     assert all(result.size <= LIMIT for result in results)
-    whole = [result.size for result in results if not result.output["degraded"]]
-    assert len(whole) < len(results)
-    assert max(whole) > LIMIT * 0.8
+    complete_sizes = [result.size for result in results if not result.output["degraded"]]
+    assert len(complete_sizes) < len(results)
+    assert max(complete_sizes) > LIMIT * 0.8
 
 
 def test_every_job_was_answered_once(worker: Worker) -> None:

@@ -162,7 +162,7 @@ def test_data_uris_are_read() -> None:
     ],
 )
 def test_a_source_that_can_never_work_is_rejected(source: dict[str, str], code: str) -> None:
-    """What is no source, or no scheme we fetch, is not worth another try."""
+    """An invalid source, or one with an unsupported scheme, is rejected without a retry."""
     error = refusal(**source)
     assert (error.code, error.retryable) == (code, False)
 
@@ -186,17 +186,17 @@ def test_a_source_that_can_never_work_is_rejected(source: dict[str, str], code: 
         "100.64.0.1",
     ],
 )
-def test_addresses_inside_a_network_are_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_inside_a_network_are_rejected(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback, link-local, private and shared addresses are rejected, however they are written."""
     monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
     error = refusal(url=f"http://{host}/latest/meta-data?token={SECRET}")
     assert error.code == "SOURCE_REJECTED"
 
 
-def test_a_name_that_resolves_inside_and_outside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_resolves_inside_and_outside_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """One private address among a name's addresses is enough: nobody dials it."""
-    found = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
-    monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: found)
+    addresses = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
+    monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: addresses)
     assert refusal(url="http://both.example/").code == "SOURCE_REJECTED"
 
 

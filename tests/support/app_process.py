@@ -1,4 +1,4 @@
-"""`ocr-worker serve` as a process of its own."""
+"""`ocr-worker serve` in its own process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.worker_process import ROOT, environment
 
 
 class App:
-    """A running app at `url`; everything it prints goes to `log_file`."""
+    """A running app at `url`. Everything it prints goes to `log_file`."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
         self.process = process
@@ -27,26 +27,26 @@ class App:
         self.log_file = log_file
 
     def ping(self) -> int | None:
-        """The status of `/ping`; None while nothing listens."""
+        """Return the status of `/ping`; None while nothing listens."""
         try:
             return requests.get(f"{self.url}/ping", timeout=PATIENCE_S).status_code
         except requests.ConnectionError:
             return None
 
     def wait(self, status: int, timeout: float = PATIENCE_S) -> App:
-        """Returns when `/ping` has this status. Raises AssertionError with the log when it never has."""
+        """Wait until `/ping` has this status. Raises AssertionError with the log when it never has."""
         assert eventually(lambda: self.ping() == status or self.process.poll() is not None, timeout), self.log()
         assert self.process.poll() is None, f"the app ended with {self.process.returncode}:\n{self.log()}"
         return self
 
     def log(self) -> str:
-        """What it has printed so far."""
+        """Return the output so far."""
         return self.log_file.read_text(errors="replace")
 
 
 @contextmanager
 def serving(log_file: Path, *arguments: str, **settings: str) -> Iterator[App]:
-    """An app with these settings, killed at the end, whatever it does."""
+    """Run an app with these settings; kill it at the end."""
     port = free_port()
     command = [sys.executable, "-m", "ocr_worker.cli", "serve", "--port", str(port), *arguments]
     with log_file.open("wb") as log:
@@ -63,13 +63,13 @@ def serving(log_file: Path, *arguments: str, **settings: str) -> Iterator[App]:
 
 
 def health(app: App) -> dict[str, Any]:
-    """What `/health` tells."""
-    told: dict[str, Any] = requests.get(f"{app.url}/health", timeout=PATIENCE_S).json()
-    return told
+    """Return the response of `/health`."""
+    report: dict[str, Any] = requests.get(f"{app.url}/health", timeout=PATIENCE_S).json()
+    return report
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""The batch client as a process of its own, and documents for it whose every page can be told from its neighbours."""
+"""The batch client in its own process, and documents for it in which each page has a distinct color."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Page = Colour | str  # what stands there: its colour, or the code of its error
 
 
 class Client:
-    """`ocr-worker batch ARGUMENTS` against an endpoint, leader of a session of its own as under a terminal."""
+    """`ocr-worker batch ARGUMENTS` against an endpoint, as the leader of a session, like under a terminal."""
 
     def __init__(self, base_url: str, *arguments: str | Path, stdin: str | None = None, **settings: str) -> None:
         variables = {"RUNPOD_ENDPOINT_BASE_URL": base_url, "OCR_RASTER_WORKERS": "1", **settings}
@@ -57,49 +57,49 @@ class Client:
             self.process.stdin = None
 
     def end(self, timeout: float = 2 * PATIENCE_S) -> tuple[int, str]:
-        """The exit code, and all that was printed; never a traceback. Kills a client that is late."""
+        """Wait for the exit; return exit code and output, which never has a traceback. Kill a client that is late."""
         try:
-            told, _ = self.process.communicate(timeout=timeout)
+            output, _ = self.process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            told, _ = self.process.communicate()
-            raise AssertionError(f"the client did not end in {timeout} s:\n{told}") from None
-        assert "Traceback" not in told, told
-        assert "never retrieved" not in told, told
-        return self.process.returncode, told
+            output, _ = self.process.communicate()
+            raise AssertionError(f"the client did not end in {timeout} s:\n{output}") from None
+        assert "Traceback" not in output, output
+        assert "never retrieved" not in output, output
+        return self.process.returncode, output
 
     def signal(self, number: int) -> None:
-        """To the process alone."""
+        """Send a signal to the process alone."""
         self.process.send_signal(number)
 
     def interrupt(self) -> None:
-        """What Ctrl-C does: everybody in the terminal's foreground gets the signal."""
+        """Send SIGINT to the whole process group, as Ctrl-C does."""
         os.killpg(self.process.pid, signal.SIGINT)
 
     def has_pending(self, number: int) -> bool:
-        """Whether a signal was sent to the process that has not reached it yet: another of its kind would be lost."""
+        """Return whether a signal was sent but not delivered yet; a second one of its kind would be lost."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         masks = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd:", "ShdPnd:"))]
         return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
     def kill(self) -> None:
-        """`kill -9` of the client alone."""
+        """Kill the client alone with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
 
 def batch(base_url: str, *arguments: str | Path, timeout: float = 2 * PATIENCE_S, **more: Any) -> tuple[int, str]:
-    """Runs the client to its end: exit code and output."""
+    """Run the client to its end; return exit code and output."""
     return Client(base_url, *arguments, **more).end(timeout)
 
 
 def run(endpoint: LocalEndpoint, source: str | Path, out: Path, *more: str) -> Client:
-    """Starts `batch run` on an endpoint."""
+    """Start `batch run` on an endpoint."""
     return Client(endpoint.base_url, "run", source, "--out", out, "--endpoint", "local", *more)
 
 
 def until(condition: Callable[[], bool], client: Client | None = None, timeout: float = PATIENCE_S) -> None:
-    """Waits for `condition`. Raises AssertionError when it does not come true, or the client ends before."""
+    """Wait for `condition`. Raises AssertionError when it stays false or the client ends before."""
     deadline = time.monotonic() + timeout
     while not condition():
         if client and client.process.poll() is not None and not condition():
@@ -113,7 +113,7 @@ def until(condition: Callable[[], bool], client: Client | None = None, timeout: 
 
 @dataclass(frozen=True)
 class Book:
-    """A file and what has to come of it: an entry for each page, or the code why it cannot be opened."""
+    """A file and its expected result: an entry for each page, or the code of the error that opening it causes."""
 
     name: str
     data: bytes
@@ -134,7 +134,7 @@ def colours(book: int, count: int) -> list[Colour]:
 
 
 def good_book(number: int, pages: int | None = None) -> Book:
-    """PDFs, TIFFs and PNGs of one to twelve pages."""
+    """Return a PDF, TIFF or PNG of one to twelve pages."""
     count = pages or 1 + 5 * number % 12
     drawn = colours(number, count)
     if number % 5 == 4 and pages is None:
@@ -146,7 +146,7 @@ def good_book(number: int, pages: int | None = None) -> Book:
 
 
 def bad_book(number: int) -> Book:
-    """One of those that fail, in turn."""
+    """Return one of the files that fail, in turn."""
     drawn: list[Colour] = [*colours(number, 2), doubles.RAISES, *colours(number + 1, 2)]
     partly: list[Page] = ["PAGE_FAILED" if colour == doubles.RAISES else colour for colour in drawn]
     kinds = [
@@ -160,7 +160,7 @@ def bad_book(number: int) -> Book:
 
 
 def library(folder: Path, count: int) -> list[Book]:
-    """So many documents in the folder: one of `LONG` pages, one in ten to twenty bad."""
+    """Write `count` documents into the folder: one of `LONG` pages, one in ten to twenty bad."""
     every = 10 if count < 100 else 20
     books = [
         good_book(number, LONG)
@@ -176,7 +176,7 @@ def library(folder: Path, count: int) -> list[Book]:
 
 
 def plain(folder: Path, count: int, pages: int) -> list[Book]:
-    """TIFFs of so many pages each."""
+    """Write `count` TIFFs of `pages` pages each into the folder."""
     books = [Book(f"{n:03}.tif", tiff(colours(n, pages)), list(colours(n, pages))) for n in range(count)]
     return written(folder, books)
 
@@ -196,44 +196,44 @@ def report(out: Path) -> Any:
 
 
 def ledger(out: Path, sql: str) -> list[Any]:
-    """Rows of the ledger, as it stands."""
+    """Return the rows of a query on the ledger."""
     with sqlite3.connect(f"file:{out / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=PATIENCE_S) as db:
         return db.execute(sql).fetchall()
 
 
-def found(out: Path, sql: str) -> int:
-    """The number that the query finds in the ledger; 0 where there is no ledger yet."""
+def count_in_ledger(out: Path, sql: str) -> int:
+    """Return the number that the query selects; 0 while there is no ledger."""
     if not (out / "ledger.sqlite3").exists() or not ledger(out, "SELECT 1 FROM sqlite_master"):
         return 0
     return int(ledger(out, sql)[0][0])
 
 
 def is_at_work(out: Path, client: Client) -> bool:
-    """Whether the client holds the batch."""
+    """Return whether the client holds the lock of the batch folder."""
     lock = out / ".batch" / "lock"
     return lock.exists() and lock.read_text() == str(client.process.pid)
 
 
 def assert_complete(out: Path, books: list[Book]) -> Any:
-    """Every page of every document is accounted for, right and in its place; the report, which adds up."""
-    told = report(out)
-    assert told["books"]["state"] == "balanced", told["books"]
-    summary = told["summary"]
+    """Assert that every page of every document has its result and that the report adds up; return it."""
+    batch_report = report(out)
+    assert batch_report["books"]["state"] == "balanced", batch_report["books"]
+    summary = batch_report["summary"]
     assert summary["documents"] == Counter(book.status for book in books)
     assert summary["pages_expected"] == sum(len(book.pages) for book in books)
     assert summary["pages_parsed"] == sum(book.parsed for book in books)
     assert summary["pages_failed"] == summary["pages_expected"] - summary["pages_parsed"]
-    entries = {entry["name"]: entry for entry in told["documents"]}
+    entries = {entry["name"]: entry for entry in batch_report["documents"]}
     assert sorted(entries) == sorted(book.name for book in books)
     for book in books:
         assert_book(out, book, entries[book.name])
     folders = {path.name for path in out.iterdir() if path.is_dir()} - {".batch"}
     assert folders == {book.name for book in books if book.parsed}
-    return told
+    return batch_report
 
 
 def assert_book(out: Path, book: Book, entry: Any) -> None:
-    """The report's entry and the document's folder tell what was drawn."""
+    """Assert that the report's entry and the document's folder match the drawn pages."""
     assert (entry["status"], entry["pages_parsed"]) == (book.status, book.parsed), entry
     codes = Counter(page for page in book.pages if isinstance(page, str)) or Counter(
         {book.code: 0} if book.code else {}
@@ -241,9 +241,9 @@ def assert_book(out: Path, book: Book, entry: Any) -> None:
     assert entry["errors"] == codes, entry
     if not book.parsed:
         return
-    whole = json.loads((out / book.name / "document.json").read_text(encoding="utf-8"))
-    assert [page["page"] for page in whole["pages"]] == list(range(1, len(book.pages) + 1))
-    for page, drawn in zip(whole["pages"], book.pages, strict=True):
+    document = json.loads((out / book.name / "document.json").read_text(encoding="utf-8"))
+    assert [page["page"] for page in document["pages"]] == list(range(1, len(book.pages) + 1))
+    for page, drawn in zip(document["pages"], book.pages, strict=True):
         assert is_drawn(page, drawn), (book.name, page, drawn)
     markdown = (out / book.name / "document.md").read_text(encoding="utf-8")
     assert len(_ANY_COLOUR.findall(markdown)) == book.parsed
@@ -251,16 +251,16 @@ def assert_book(out: Path, book: Book, entry: Any) -> None:
 
 
 def is_drawn(page: Any, drawn: Page) -> bool:
-    """Whether a page's entry is that of what was drawn; a JPEG in a PDF changes a colour a little."""
+    """Return whether a page's entry matches the drawn page. Colors may differ a little, because of JPEG in PDFs."""
     if isinstance(drawn, str):
         return bool(page["error"]["code"] == drawn)
-    found = _ANY_COLOUR.search(page["markdown"])
-    assert found, page
-    return all(abs(int(one, 16) - other) <= 8 for one, other in zip(found.groups(), drawn, strict=True))
+    match = _ANY_COLOUR.search(page["markdown"])
+    assert match, page
+    return all(abs(int(digits, 16) - value) <= 8 for digits, value in zip(match.groups(), drawn, strict=True))
 
 
 def folders(out: Path) -> dict[str, Any]:
-    """What lies in the documents' folders, without times."""
+    """Return the files of the documents' folders by path, without times."""
     files = [file for file in sorted(out.rglob("*")) if file.is_file() and file.parent.parent == out]
     files = [file for file in files if file.parent.name != ".batch"]
     return {str(file.relative_to(out)): _timeless(file) for file in files}
@@ -269,20 +269,20 @@ def folders(out: Path) -> dict[str, Any]:
 def _timeless(file: Path) -> Any:
     if file.suffix != ".json":
         return file.read_bytes()
-    whole = json.loads(file.read_text(encoding="utf-8"))
-    for page in whole["pages"]:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    for page in document["pages"]:
         page.pop("seconds", None)
         page.pop("from_checkpoint", None)
-    return whole
+    return document
 
 
 def new_jobs(endpoint: LocalEndpoint, before: Collection[str]) -> list[JobRecord]:
-    """The endpoint's records of jobs that are not among these ids."""
+    """Return the endpoint's records of jobs that are not among these ids."""
     return [job for job_id, job in list(endpoint.jobs.items()) if job_id not in before]
 
 
 def pages_read(jobs: list[JobRecord]) -> Counter[tuple[str, int]]:
-    """(document, page) -> how many of the jobs' answers hold it."""
+    """Return the number of results per (document, page) over the jobs' responses."""
     outputs = [job.results[-1].raw for job in jobs if job.results]
     entries = [entry for output in outputs for entry in (output.get("output") or output).get("documents", [])]
     return Counter((entry["id"], page["page"]) for entry in entries for page in entry["pages"])

@@ -1,4 +1,4 @@
-"""The local endpoint as tests of the worker want it: without workers of its own, and with all that happened kept.
+"""The local endpoint for tests of the worker: without workers of its own, with a record of everything that happens.
 
 Unlike the platform it never forgets, repeats or times out a job.
 """
@@ -35,7 +35,7 @@ class Ping:
 class ControlPlane(LocalEndpoint):
     """A context manager. Its methods may be called on any thread but its own.
 
-    hold_s: how long a poll without news is held. answer_limit: largest answer in bytes that is accepted.
+    hold_s: how long a poll without news is held. answer_limit: largest response in bytes that is accepted.
     """
 
     def __init__(self, hold_s: float = 1.0, answer_limit: int = 10_000_000) -> None:
@@ -47,38 +47,38 @@ class ControlPlane(LocalEndpoint):
         self.polls = 0
 
     def submit(self, job_input: Any, **beside: Any) -> str:
-        """Queues a job; `beside` stands beside its input (`webhook`, `policy`). Returns its id."""
+        """Queue a job and return its id. beside: fields next to the input (`webhook`, `policy`)."""
         return self._call(self._submit({"input": job_input, **beside}))
 
     def wait(self, job_id: str, timeout: float = PATIENCE_S) -> Result:
-        """The job's first answer. Raises AssertionError with the job's record when there is none in time."""
+        """Return the job's first response. Raises AssertionError with the job's record when there is none in time."""
         record = self.jobs[job_id]
-        assert self.wait_until(lambda: bool(record.results), timeout), f"{job_id} was not answered: {_told(record)}"
+        assert self.wait_until(lambda: bool(record.results), timeout), f"{job_id} was not answered: {_describe(record)}"
         return record.results[0]
 
     def taken(self, job_id: str, timeout: float = 0) -> bool:
-        """Whether a worker took the job, now or within the timeout."""
+        """Return whether a worker takes the job within the timeout."""
         return self.wait_until(lambda: self.jobs[job_id].worker is not None, timeout)
 
     def cancel(self, job_id: str) -> None:
-        """Takes the job out of the queue, or tells the worker that has it to stop it."""
+        """Remove the job from the queue, or let its worker stop it."""
         self._call(self._cancel(job_id))
 
     def left(self, job_id: str, timeout: float = PATIENCE_S) -> bool:
-        """Whether the worker's heartbeats stop naming the job within the timeout."""
+        """Return whether the worker's heartbeats stop naming the job within the timeout."""
         since = time.monotonic()
         return self.wait_until(lambda: any(p.at > since and job_id not in p.jobs for p in self.pings), timeout)
 
     def unhealthy(self, timeout: float = PATIENCE_S) -> str | None:
-        """The reason of the first failed fitness check that a worker reports within the timeout."""
+        """Return the reason of the first failed fitness check that a worker reports within the timeout."""
         self.wait_until(lambda: any(ping.unhealthy for ping in self.pings), timeout)
         return next((ping.unhealthy for ping in self.pings if ping.unhealthy), None)
 
     def assert_each_answered_once(self) -> None:
-        """Every job that was taken has exactly one answer, a cancelled one none, and none was refused."""
+        """Assert that each job has one response if a worker took it, none if cancelled, and that none was rejected."""
         for job_id, record in self.jobs.items():
             expected = record.worker is not None and not record.is_cancelled
-            assert (len(record.results), record.rejected_results) == (expected, []), f"{job_id}: {_told(record)}"
+            assert (len(record.results), record.rejected_results) == (expected, []), f"{job_id}: {_describe(record)}"
 
     # ----------------------------------------------------------------- on the loop
 
@@ -98,7 +98,7 @@ class ControlPlane(LocalEndpoint):
     async def _watch(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Counts the polls, keeps the heartbeats, slows down the posts that a test names."""
+        """Count polls, keep heartbeats, and delay the posts that a test names."""
         operation = request.path.split("/")[3]
         if operation in ("job-take", "job-take-batch"):
             self.polls += 1
@@ -117,8 +117,8 @@ def _ping(request: web.Request) -> Ping:
     return Ping(jobs, unhealthy, time.monotonic())
 
 
-def _told(record: JobRecord) -> str:
-    """The record without the documents."""
+def _describe(record: JobRecord) -> str:
+    """Return the record without its documents."""
     return (
         f"worker={record.worker} cancelled={record.is_cancelled} errors={[r.error for r in record.results]} "
         f"answers={len(record.results)} refusals={record.rejected_results}"

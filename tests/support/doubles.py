@@ -1,7 +1,7 @@
 """Engines for tests, named by `OCR_ENGINE=support.doubles:<spec>`.
 
-What they do with a page is told by its colour, so that a test chooses it by drawing a page. A colour that is not in
-`BEHAVIOURS` is read and nothing more.
+The color of a page decides how they treat it, so that a test chooses the behavior by drawing a page. A page whose color
+is not in `BEHAVIOURS` is read normally.
 """
 
 from __future__ import annotations
@@ -44,52 +44,52 @@ HUGE_TEXT = "".join(f'{number}: "ä\\\n' for number in range(300_000))  # 5 MB t
 
 
 def read(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """Reads the colour: the Markdown is `the page's colour is #rrggbb`. Each page's number goes to DOUBLE_JOURNAL."""
+    """Read the color: the Markdown is `the page's colour is #rrggbb`. Append the page's number to DOUBLE_JOURNAL."""
     red, green, blue = colour_of(page)
     if journal := os.environ.get("DOUBLE_JOURNAL"):
-        with open(journal, "a") as told:
-            told.write(f"{page.number}\n")
+        with open(journal, "a") as lines:
+            lines.write(f"{page.number}\n")
     text = f"{READING} #{red:02x}{green:02x}{blue:02x}"
     height, width = page.pixels.shape[:2]
     return ParsedPage(width, height, text, [Block(label="text", content=text, bbox=(0, 0, width, height))])
 
 
 def read_slowly(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """Reads, after DOUBLE_SECONDS (half a second)."""
+    """Read the page after DOUBLE_SECONDS (default: half a second)."""
     time.sleep(float(os.environ.get("DOUBLE_SECONDS", "0.5")))
     return read(page, options)
 
 
 def read_when_let(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """Reads once the file DOUBLE_GATE is there: a test does first what has to be done while the page is parsed."""
+    """Read the page once the file DOUBLE_GATE exists, so that a test can act while the page is parsed."""
     wait_for_gate()
     return read(page, options)
 
 
 def wait_for_gate() -> None:
-    """Returns once the file DOUBLE_GATE is there."""
+    """Wait until the file DOUBLE_GATE exists."""
     while not Path(os.environ["DOUBLE_GATE"]).exists():
         time.sleep(0.01)
 
 
 def fail(page: PageImage, options: ParseOptions) -> Any:
-    """Fails in a way nobody foresaw."""
+    """Raise an unexpected exception."""
     raise RuntimeError("the double was told to raise")
 
 
 def babble(page: PageImage, options: ParseOptions) -> Any:
-    """Answers what a model's raw output may look like."""
+    """Return something that is not a page."""
     return {"markdown": ["not", "a", "page"]}
 
 
 def answer_nan(page: PageImage, options: ParseOptions) -> Any:
-    """A page whose block has no place, past the checks of the block's own type."""
+    """Return a page with a NaN in a box, past the checks of the block's own type."""
     block = Block.model_construct(label="text", content="x", bbox=(float("nan"), 0, 1, 1))
     return ParsedPage(1, 1, "x", [block])
 
 
 def answer_large_figures(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """A page with a large picture, when pictures are asked for."""
+    """Return a page with a large figure, if figures are requested."""
     parsed = read(page, options)
     data = "A" * LARGE if options.figures == "inline" else None
     parsed.figures.append(Figure(name=figure_name(page.number, 1), bbox=(0, 0, 1, 1), base64=data))
@@ -97,45 +97,45 @@ def answer_large_figures(page: PageImage, options: ParseOptions) -> ParsedPage:
 
 
 def answer_large_blocks(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """A page with a large block beside a large picture."""
+    """Return a page with a large block and a large figure."""
     parsed = answer_large_figures(page, options)
     parsed.blocks.append(Block(label="table", content="A" * LARGE, bbox=(0, 0, 1, 1)))
     return parsed
 
 
 def answer_large_markdown(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """A page whose Markdown alone is large."""
+    """Return a page whose Markdown alone is large."""
     return ParsedPage(1, 1, "A" * LARGE, [])
 
 
 def answer_huge(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """A page whose Markdown is `HUGE_TEXT`."""
+    """Return a page whose Markdown is `HUGE_TEXT`."""
     return ParsedPage(1, 1, HUGE_TEXT, [])
 
 
 def answer_many_small_blocks(page: PageImage, options: ParseOptions) -> ParsedPage:
-    """A page of some 5 kB that is mostly brackets, commas and letters of more than one byte."""
+    """Return a page of about 5 kB, mostly brackets, commas and letters of more than one byte."""
     blocks = [Block(label="text", content="ä", bbox=(0, 0, 1, 1)) for _ in range(100)]
     return ParsedPage(1, 1, "", blocks)
 
 
 def hang(page: PageImage, options: ParseOptions) -> Any:
-    """Never answers."""
+    """Never return."""
     threading.Event().wait()
 
 
 def die(page: PageImage, options: ParseOptions) -> Any:
-    """Says that the engine cannot go on."""
+    """Raise the error of an engine that cannot continue."""
     raise EngineUnavailable("the double's engine died")
 
 
 def run_out_of_memory(page: PageImage, options: ParseOptions) -> Any:
-    """Says that the device has too little memory for this page."""
+    """Raise the error of a device with too little memory for this page."""
     raise EngineOutOfMemory("the double's device is full; send the page at a lower dpi")
 
 
 def leave_out(page: PageImage, options: ParseOptions) -> None:
-    """Stands for a result that is missing; the engine leaves it out of its answer."""
+    """Return None, which the engine leaves out of its results."""
 
 
 BEHAVIOURS: Mapping[Colour, Behaviour] = MappingProxyType(
@@ -170,53 +170,53 @@ class Double:
         self._thread = threading.get_ident()
 
     def warm_up(self) -> None:
-        """Is warm."""
+        """Do nothing."""
 
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[Any]:
-        """One result for each page, save those that a behaviour leaves out; on its own thread only."""
+        """Return the results of all pages, except those that a behavior leaves out. Only on the engine's own thread."""
         if threading.get_ident() != self._thread:
             raise EngineUnavailable("the engine was called on another thread than it was built on")
         results = [self._behaviour_of(nearest(colour_of(page)))(page, options) for page in pages]
         return [result for result in results if result is not None]
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Do nothing."""
 
 
 def behaviour_by_colour(colour: Colour) -> Behaviour:
-    """What `BEHAVIOURS` says of the colour; reading, where it says nothing."""
+    """Return the behavior for the color in `BEHAVIOURS`; by default, `read`."""
     return BEHAVIOURS.get(colour, read)
 
 
 def colour_of(page: PageImage) -> Colour:
-    """The mean colour."""
+    """Return the mean color."""
     blue, green, red = page.pixels.reshape(-1, 3).mean(axis=0).round()
     return int(red), int(green), int(blue)
 
 
 def nearest(colour: Colour) -> Colour:
-    """The colour of `BEHAVIOURS` that is meant, where a JPEG inside a PDF has changed it a little; else `colour`."""
-    for known in BEHAVIOURS:
-        if all(abs(one - other) <= 8 for one, other in zip(known, colour, strict=True)):
-            return known
+    """Return the color of `BEHAVIOURS` that is close to `colour`, as JPEG in a PDF changes it; else `colour`."""
+    for behaviour_colour in BEHAVIOURS:
+        if all(abs(value - expected) <= 8 for value, expected in zip(behaviour_colour, colour, strict=True)):
+            return behaviour_colour
     return colour
 
 
 class MergingOptions(ParseOptions):
-    """merge_pages: number the pages in their Markdown, once all are read."""
+    """Options of `Merging`. merge_pages: number the pages in their Markdown, once all are read."""
 
     merge_pages: bool = False
 
 
 class Merging(Double):
-    """Reads every page, and merges those that it read for that."""
+    """An engine that can merge the pages it has read."""
 
     def parse(self, pages: Sequence[PageImage], options: MergingOptions) -> list[Any]:
-        """As `Double` does; a page that is to be merged carries its number."""
+        """Parse as `Double` does; a page that will be merged carries its number."""
         parsed = super().parse(pages, options)
         if not options.merge_pages:
             return parsed
-        return [replace(one, raw={"number": page.number}) for one, page in zip(parsed, pages, strict=True)]
+        return [replace(result, raw={"number": page.number}) for result, page in zip(parsed, pages, strict=True)]
 
     def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
         """See `MergesPages`."""
@@ -227,51 +227,51 @@ class Merging(Double):
 
 
 def spec(build: Callable[[], Double]) -> EngineSpec[ParseOptions]:
-    """The spec of an engine that `build` builds."""
+    """Return the spec of an engine that `build` builds."""
     return EngineSpec(name="double", options=ParseOptions, builder=lambda settings: build)
 
 
 @spec
 def by_colour() -> Double:
-    """Does with each page what its colour says."""
+    """Build an engine that treats each page by its color."""
     return Double(behaviour_by_colour)
 
 
 @spec
 def reading() -> Double:
-    """Reads every page, each after DOUBLE_SECONDS when that is set; those of the colour HELD wait for DOUBLE_GATE."""
+    """Build an engine that reads every page: after DOUBLE_SECONDS if set, pages of the color HELD after DOUBLE_GATE."""
     usual = read_slowly if "DOUBLE_SECONDS" in os.environ else read
     return Double(lambda colour: read_when_let if colour == HELD and "DOUBLE_GATE" in os.environ else usual)
 
 
 @spec
 def raising() -> Double:
-    """Fails on every page."""
+    """Build an engine that fails on every page."""
     return Double(lambda colour: fail)
 
 
 @spec
 def babbling() -> Double:
-    """Answers garbage for every page."""
+    """Build an engine that returns garbage for every page."""
     return Double(lambda colour: babble)
 
 
 @spec
 def slow_to_load() -> Double:
-    """Comes to be once the file DOUBLE_GATE is there."""
+    """Build an engine once the file DOUBLE_GATE exists."""
     wait_for_gate()
     return Double(behaviour_by_colour)
 
 
 @spec
 def unstartable() -> Double:
-    """Never comes to be."""
+    """Raise WeightsMissing."""
     raise WeightsMissing("the double has no weights; give it some")
 
 
 @spec
 def renamed() -> Double:
-    """Reads as `by_colour` does, but is of another version."""
+    """Build an engine like `by_colour`, of another version."""
     double = Double(behaviour_by_colour)
     double.info = EngineInfo(name="double", version="2", backend="none")
     return double

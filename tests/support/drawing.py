@@ -15,32 +15,32 @@ WHITE: Colour = (255, 255, 255)
 
 
 def png(colour: Colour, size: tuple[int, int] = (48, 32)) -> bytes:
-    """A PNG; size in pixels."""
+    """Return a PNG; size in pixels."""
     return _encoded([colour], size, "PNG")
 
 
 def tiff(colours: Sequence[Colour], size: tuple[int, int] = (48, 32)) -> bytes:
-    """A TIFF of a page for each colour."""
+    """Return a TIFF with a page for each color."""
     return _encoded(colours, size, "TIFF")
 
 
 def pdf(colours: Sequence[Colour], size: tuple[int, int] = (48, 32)) -> bytes:
-    """A PDF of a page for each colour; size in points."""
+    """Return a PDF with a page for each color; size in points."""
     return _encoded(colours, size, "PDF")
 
 
 def document(data: bytes, **fields: Any) -> dict[str, Any]:
-    """The document of a request that holds these bytes."""
+    """Return the document of a request with these bytes."""
     return {"base64": base64.b64encode(data).decode(), **fields}
 
 
 def request(*documents: bytes, **options: Any) -> dict[str, Any]:
-    """A job's input with these documents."""
+    """Return a job's input with these documents."""
     return {"documents": [document(data) for data in documents], "options": options}
 
 
 def hexadecimal(colour: Colour) -> str:
-    """As the doubles write a colour they read."""
+    """Return the color as the doubles write it."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 

@@ -1,4 +1,4 @@
-"""A caller of an endpoint: plain HTTP, as anybody would write it."""
+"""A client of an endpoint, in plain HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
 
 
 class Client:
-    """Calls one endpoint. logs: where its workers write theirs."""
+    """A client of one endpoint. logs: folder of the workers' logs."""
 
     def __init__(self, endpoint: LocalEndpoint, logs: Path | None = None) -> None:
         self.url = endpoint.url
@@ -33,7 +33,7 @@ class Client:
         return str(started["id"])
 
     def until(self, job: str, reached: Callable[[Any], bool]) -> Any:
-        """The first status of the job that is what is waited for."""
+        """Poll the job; return the first status for which `reached` returns true."""
         statuses: list[Any] = []
 
         def is_reached() -> bool:
@@ -50,14 +50,14 @@ class Client:
         return self.until(job, lambda status: status["status"] == "IN_PROGRESS")
 
     def started(self, job: str) -> None:
-        """Returns when the SDK calls the handler for the job; until then a cancellation is lost on it."""
+        """Wait until the SDK calls the handler for the job; until then a cancellation is lost."""
         assert self.logs
         logs = self.logs
         assert eventually(lambda: any(f"{job} | Started." in log.read_text() for log in logs.glob("*.log")))
 
 
 def ready(endpoint: LocalEndpoint) -> LocalEndpoint:
-    """With all of its workers asking for jobs."""
+    """Wait until all workers of the endpoint ask for jobs; return the endpoint."""
     client = Client(endpoint)
     assert eventually(lambda: 0 < len(endpoint.workers) <= client.get("health")["workers"]["ready"])
     return endpoint

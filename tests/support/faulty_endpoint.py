@@ -1,4 +1,4 @@
-"""A server in the place of an endpoint that does with each request what a test says, and a client of it."""
+"""A server in place of an endpoint that follows a test's script, and a client of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def remote(base_url: str, key: SecretStr | None = None, **more: Any) -> As
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server does with a request. closes: it hangs up instead. after_s: it takes so long."""
+    """The server's response to a request. closes: hang up instead. after_s: delay in seconds."""
 
     status: int = 200
     body: Any = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Request:
 
 
 class Server:
-    """Answers the requests of each path by its list of answers; the last one stays."""
+    """A server that responds to the requests of each path by its list of answers; the last answer is repeated."""
 
     def __init__(self, **script: list[Answer]) -> None:
         self.script = script
@@ -61,8 +61,8 @@ class Server:
         self.url = ""
         self.inside = self.most = 0
 
-    def asked(self, operation: str) -> int:
-        return sum(asked.path.split("/")[3] == operation for asked in self.requests)
+    def count_requests(self, operation: str) -> int:
+        return sum(request.path.split("/")[3] == operation for request in self.requests)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -93,7 +93,7 @@ Scenario = Callable[[Server, RemoteEndpoint], Awaitable[Any]]
 
 
 def play(scenario: Scenario, script: dict[str, list[Answer]], **more: Any) -> Server:
-    """Runs the scenario with a client of a server of this script."""
+    """Run the scenario with a client of a server that follows this script."""
     server = Server(**script)
 
     async def run() -> None:

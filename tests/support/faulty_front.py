@@ -1,4 +1,4 @@
-"""What stands between a client and its endpoint on a bad day: it turns away, breaks down, hangs up, and forgets."""
+"""A proxy between a client and its endpoint that rejects, fails, hangs up and forgets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.waiting import PATIENCE_S
 
 
 class Front(ThreadingHTTPServer):
-    """A context manager: passes HTTP on to `upstream`, the base URL of an endpoint, but
+    """A context manager: passes HTTP on to `upstream`, the base URL of an endpoint, with the scripted faults.
 
-    `runs`: what happens to the requests to /run, one after the other, until the list is empty: "pass"; "429" with a
-    Retry-After; "500", neither of which reaches the endpoint; "stolen": the job is there, and the line is cut.
-    `looks`: the same for the looks at a job, by the number (from 0) of its first look: "500"; "cut"; "404", once;
-    "forgotten": 404 for good. happened: how often each did.
+    runs: faults of the requests to /run, in order: "pass"; "429" with a Retry-After; "500", neither of which reaches
+    the endpoint; "stolen": the job is accepted, and the connection is cut. looks: the same for status requests of a
+    job, by the number (from 0) of its first one: "500"; "cut"; "404", once; "forgotten": 404 from then on. happened:
+    how often each happened.
     """
 
     daemon_threads = True
@@ -45,7 +45,7 @@ class Front(ThreadingHTTPServer):
         self.server_close()
 
     def fate(self, path: str) -> str:
-        """Of the next request to this path."""
+        """Return the fate of the next request to this path."""
         act, _, job = path.partition("/local/")[2].partition("/")
         with self._lock:
             fate = "pass"
@@ -58,12 +58,12 @@ class Front(ThreadingHTTPServer):
             return fate
 
     def forgotten(self) -> int:
-        """Jobs of which nobody is told."""
+        """Return the number of forgotten jobs."""
         return sum("forgotten" in fates for fates in self._fates.values())
 
 
 class Passing(Answering):
-    """One connection of the client's."""
+    """One connection of the client."""
 
     server: Front
 
@@ -80,10 +80,10 @@ class Passing(Answering):
             with closing(HTTPConnection(self.server.upstream, timeout=PATIENCE_S)) as upstream:
                 upstream.request(self.command, self.path, body, {"Content-Type": "application/json"})
                 response = upstream.getresponse()
-                told = response.read()
+                content = response.read()
             if fate in ("stolen", "cut"):
                 self.close_connection = True
                 return
-            self.answer(told, response.status, Content_Type="application/json")
+            self.answer(content, response.status, Content_Type="application/json")
 
     do_GET = do_POST = relay

@@ -1,4 +1,4 @@
-"""Files to render, made here: ordinary ones, odd ones, and ones made to do harm."""
+"""Files to render: ordinary, odd and harmful ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def pdf(objects: Sequence[str | bytes], trailer: str = "") -> bytes:
-    """A PDF of these objects (the first is the catalog), with a right cross-reference table."""
+    """Return a PDF of these objects (the first is the catalog), with a correct cross-reference table."""
     out = bytearray(b"%PDF-1.7\n")
     offsets = []
     for number, body in enumerate(objects, start=1):
@@ -53,7 +53,7 @@ def stream(content: str) -> bytes:
 
 
 def pages(contents: Sequence[str], box: str = "0 0 200 100", extra: str = "") -> bytes:
-    """A PDF with one page for each content stream; the font is /F."""
+    """Return a PDF with one page for each content stream; the font is /F."""
     count = len(contents)
     kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(count))
     objects: list[str | bytes] = [
@@ -71,7 +71,7 @@ def pages(contents: Sequence[str], box: str = "0 0 200 100", extra: str = "") ->
 
 
 def shifted_pdf(lines: Sequence[str], by: int = 1) -> bytes:
-    """A page whose font says of each letter that it is another: right to the eye, wrong to whoever copies it."""
+    """Return a page whose font maps each letter to another: it looks right and its copied text is wrong."""
     mapping = "".join(f"<{code:02x}> <{code + by:04x}>\n" for code in range(33, 126))
     cmap = (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Lie def /CMapType 2 def "
@@ -92,7 +92,7 @@ def shifted_pdf(lines: Sequence[str], by: int = 1) -> bytes:
 
 
 def tall_font_pdf(lines: Sequence[str]) -> bytes:
-    """A page in a font that says of its letters that they are as high as several lines, as Cambria Math does."""
+    """Return a page in a font that declares its letters as high as several lines, as Cambria Math does."""
     widths = " ".join(["556"] * 95)
     return pdf(
         [
@@ -110,7 +110,7 @@ def tall_font_pdf(lines: Sequence[str]) -> bytes:
 
 
 def covered_pdf(picture: Image.Image, hidden: Sequence[str]) -> bytes:
-    """A page of 500 x 200 points with a grey picture over all of it, and over text that says something else."""
+    """Return a page of 500 x 200 points with a gray picture over text that differs from the picture."""
     content = " ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(hidden))
     data = picture.convert("L").tobytes()
     return pdf(
@@ -130,7 +130,7 @@ def covered_pdf(picture: Image.Image, hidden: Sequence[str]) -> bytes:
 
 
 def filled(colour: tuple[int, int, int]) -> str:
-    """A content stream that paints the whole page."""
+    """Return a content stream that paints the whole page."""
     return " ".join(f"{value / 255:.3f}" for value in colour) + " rg 0 0 5000 5000 re f"
 
 
@@ -139,7 +139,7 @@ def text_page(text: str, x: int = 20, y: int = 50) -> str:
 
 
 def form_pdf(value: str) -> bytes:
-    """A form whose one field holds `value`; the page itself is empty, and the field has no appearance of its own."""
+    """Return a form with one field of value `value`; the page is empty, and the field has no appearance stream."""
     return pdf(
         [
             "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] /NeedAppearances true "
@@ -154,7 +154,7 @@ def form_pdf(value: str) -> bytes:
 
 
 def encrypted_pdf(password: str) -> bytes:
-    """A PDF that `password` opens: RC4 with 128 bits, revision 3 of the standard handler (ISO 32000-1, 7.6.3)."""
+    """Return a PDF with this password: RC4, 128 bits, revision 3 of the standard handler (ISO 32000-1, 7.6.3)."""
     from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(PdfReader(io.BytesIO(pages([filled(RED)]))))
@@ -168,7 +168,7 @@ def encrypted_pdf(password: str) -> bytes:
 
 
 def huge_png(side: int) -> bytes:
-    """A few bytes that claim `side` x `side` pixels."""
+    """Return a few bytes that claim `side` x `side` pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -180,7 +180,7 @@ def huge_png(side: int) -> bytes:
 
 
 def huge_fax(side: int) -> bytes:
-    """A TIFF of fax bytes that claims `side` x `side` pixels."""
+    """Return a TIFF of fax bytes that claims `side` x `side` pixels."""
     entries = [(256, 4, side), (257, 4, side), (258, 3, 1), (259, 3, 4), (262, 3, 0), (273, 4, 122), (277, 3, 1)]
     entries += [(278, 4, side), (279, 4, 8)]
     head = b"II*\0" + struct.pack("<IH", 8, len(entries))

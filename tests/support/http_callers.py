@@ -1,4 +1,4 @@
-"""Callers that speak HTTP by hand, to say it wrong, and what the app takes meanwhile."""
+"""Clients that write HTTP by hand, to send invalid requests, and checks of the app meanwhile."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ CALM = 900_000_000  # bytes that the app and its children may have, whatever com
 
 @contextmanager
 def dialled(app: App) -> Iterator[socket.socket]:
-    """A connection, closed in whatever way at the end."""
+    """Open a connection, and close it at the end."""
     with socket.create_connection(("127.0.0.1", int(app.url.rpartition(":")[2])), timeout=PATIENCE_S) as caller:
         yield caller
 
 
 def head(path: str, kind: str, length: int | None) -> bytes:
-    """The head of a POST; length: of the body, none: in chunks."""
+    """Return the head of a POST. length: of the body; None: chunked."""
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{size}\r\n\r\n".encode()
 
 
 def chunk(data: bytes) -> bytes:
-    """Of a body that does not say its length."""
+    """Return a chunk of a chunked body."""
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def said(caller: socket.socket) -> bytes:
-    """What the app says before it hangs up; nothing where the line was cut with it."""
+    """Return everything that the app sends before it hangs up; nothing if it cut the connection."""
     heard = b""
     with suppress(OSError):
         while more := caller.recv(65536):
@@ -48,13 +48,13 @@ def said(caller: socket.socket) -> bytes:
 
 
 def is_served(app: App) -> None:
-    """An honest caller gets his answer, whatever the others are doing."""
+    """Assert that a valid request gets its response, whatever the other clients do."""
     answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=PATIENCE_S)
     assert answer.status_code == 200, answer.text
 
 
-def told_as_problem(answer: requests.Response) -> str:
-    """The code of a refusal, which is no fault of ours and shows nothing of the inside."""
+def problem_code_of(answer: requests.Response) -> str:
+    """Return the code of a rejection, which is a 4xx problem and reveals nothing internal."""
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert "Traceback" not in answer.text
@@ -65,12 +65,12 @@ def told_as_problem(answer: requests.Response) -> str:
 
 @contextmanager
 def calm(app: App, most: int = CALM) -> Iterator[None]:
-    """The resident memory of app and children stays below `most` bytes all the while."""
-    seen, over = [resident(app)], threading.Event()
+    """Assert that the resident memory of app and children stays below `most` bytes in the block."""
+    sizes, over = [resident(app)], threading.Event()
 
     def watch() -> None:
         while not over.wait(0.02):
-            seen.append(resident(app))
+            sizes.append(resident(app))
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
@@ -79,11 +79,11 @@ def calm(app: App, most: int = CALM) -> Iterator[None]:
     finally:
         over.set()
         watching.join(5)
-    assert max(seen) < most, f"{max(seen) / 1e6:.0f} MB"
+    assert max(sizes) < most, f"{max(sizes) / 1e6:.0f} MB"
 
 
 def resident(app: App) -> int:
-    """Bytes of the app and its children."""
+    """Return the resident bytes of the app and its children."""
     main = psutil.Process(app.process.pid)
     total = 0
     for process in (main, *main.children(recursive=True)):
@@ -93,7 +93,7 @@ def resident(app: App) -> int:
 
 
 def spools(app: App, scratch: Path) -> list[str]:
-    """Temporary files that the app holds open, those without a name among them, and what lies in its folder."""
+    """Return the temporary files that the app holds open, unnamed ones included, and the files in its folder."""
     folder = Path("/proc") / str(app.process.pid) / "fd"
     held = []
     for entry in folder.iterdir():

@@ -1,4 +1,4 @@
-"""What the test servers have in common: whole answers with the headers a test wants, and no log."""
+"""A base for the handlers of test servers: complete responses with any headers, and no log."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 class Answering(BaseHTTPRequestHandler):
-    """A handler whose subclasses answer with `answer`."""
+    """A handler whose subclasses respond with `answer`."""
 
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *args: Any) -> None: ...
 
     def answer(self, body: bytes, status: int = 200, **headers: str) -> None:
-        """Headers are given with underscores; a Content_Length among them may lie."""
+        """Send a response. headers: names with underscores; Content_Length may be wrong on purpose."""
         self.send_response(status)
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)

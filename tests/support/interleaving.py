@@ -1,4 +1,4 @@
-"""Races on command: a second thread does its part at one exact moment of the first, however the machine is loaded."""
+"""Races on demand: a second thread acts at one exact moment of the first, whatever the load of the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 class WatchedLock:
-    """A `threading.Lock` that says when a thread has to wait for it."""
+    """A `threading.Lock` that signals when a thread has to wait for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""A double of an OpenAI-compatible model server on loopback, no real one: it reads nothing, and misbehaves as told."""
+"""A double of an OpenAI-compatible model server on loopback: it reads nothing, and fails on demand."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ PROBE_TOKENS = 8  # what the worker asks for when it only wants to know whether 
 
 
 class ModelServer:
-    """Answers each crop with TEXT. mode: fine, refuses-limits, refuses-all, hangs, slow, garbage, dying (500 for every
-    crop), bad-crop (500 for the pipeline's crops only); may change. journal: a file that gets a line for each crop."""
+    """A server that responds to each crop with TEXT.
+
+    mode: fine, refuses-limits, refuses-all, hangs, slow, garbage, dying (500 for every crop), bad-crop (500 for the
+    pipeline's crops only); may change. journal: a file that gets a line for each crop.
+    """
 
     def __init__(self, mode: str = "fine", model: str = MODEL, port: int = 0, journal: str | None = None) -> None:
         self.mode = mode
         self.model = model
-        self.asked: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
         self.text_of: Callable[[dict[str, Any]], str] = lambda question: TEXT
         self.released = threading.Event()
@@ -34,7 +37,7 @@ class ModelServer:
 
             def do_POST(self) -> None:
                 question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append(question)
+                outer.questions.append(question)
                 if journal:
                     with open(journal, "a") as lines:
                         lines.write("crop\n")
@@ -50,7 +53,7 @@ class ModelServer:
                     self.wfile.write(data)
 
             def log_message(self, *arguments: Any) -> None:
-                """Says nothing."""
+                """Log nothing."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._http.daemon_threads = True
@@ -58,7 +61,7 @@ class ModelServer:
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
     def reply(self, question: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Status and body for one crop, by the mode of the moment."""
+        """Return status and body for one crop, by the current mode."""
         if self.mode == "hangs":
             self.released.wait()
         if self.mode == "slow":
@@ -74,7 +77,7 @@ class ModelServer:
         return 200, {"id": "1", "object": "chat.completion", "created": 1, "model": self.model, "choices": [choice]}
 
     def die(self) -> None:
-        """Stops listening: connections are refused from now on."""
+        """Stop listening: connections are refused from now on."""
         self.released.set()
         self._http.shutdown()
         self._http.server_close()

@@ -1,4 +1,4 @@
-"""The requests that PaddleX's server and ours both get: pages that the test weights read, options, faults."""
+"""The requests that PaddleX's server and ours both get: pages for the test weights, options, errors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ PARSE, RESTRUCTURE = "/layout-parsing", "/restructure-pages"
 
 @dataclass(frozen=True)
 class Sent:
-    """A request. statuses: of their answer and ours. reads: whether every page has text. names: what
-    our answer has to name. raw: instead of JSON."""
+    """A request to both servers.
+
+    statuses: of their response and ours. reads: whether every page has text. names: text that our response must
+    contain. raw: body in place of JSON.
+    """
 
     name: str
     body: Any = None
@@ -31,7 +34,7 @@ class Sent:
     raw: bytes | None = None
 
     def data(self) -> bytes:
-        """What goes over the wire; its name is its log id."""
+        """Return the body to send; the request's name is its log id."""
         if self.raw is not None:
             return self.raw
         return json.dumps({"logId": self.name} | self.body if isinstance(self.body, dict) else self.body).encode()
@@ -44,7 +47,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **how: Any) -> str:
 
 
 def together(pages: Sequence[Image.Image], kind: str, **how: Any) -> str:
-    """A PDF (1000 pixels wide at 144 dpi) or TIFF of the pages."""
+    """Return a PDF (1000 pixels wide at 144 dpi) or TIFF of the pages."""
     first, *others = [page.copy() for page in pages]  # Pillow remembers how it saved them
     return encoded(first, kind, save_all=True, append_images=others, **how)
 
@@ -97,7 +100,9 @@ def page(*blocks: dict[str, Any], width: int = 1000) -> dict[str, Any]:
         "height": 1400,
         "model_settings": settings,
         "parsing_res_list": list(blocks),
-        "layout_det_res": {"boxes": [{"label": one["block_label"], "coordinate": one["block_bbox"]} for one in blocks]},
+        "layout_det_res": {
+            "boxes": [{"label": block["block_label"], "coordinate": block["block_bbox"]} for block in blocks]
+        },
     }
 
 
@@ -107,7 +112,7 @@ def table(*rows: Sequence[str]) -> str:
 
 
 def document() -> list[dict[str, Any]]:
-    """Three pages: titles of several levels, a table over two page breaks, captions, a figure, a numbered formula."""
+    """Return three pages: titles of several levels, a table across two page breaks, captions, a figure, a formula."""
     pages = [
         page(
             block("header", "Annual report", 20, 0),
@@ -129,7 +134,10 @@ def document() -> list[dict[str, Any]]:
             block("paragraph_title", "2. Results", 700, 5),
         ),
     ]
-    return [{"prunedResult": one, "markdownImages": {f"imgs/{at}.jpg": "AAAA"}} for at, one in enumerate(pages)]
+    return [
+        {"prunedResult": pruned_result, "markdownImages": {f"imgs/{at}.jpg": "AAAA"}}
+        for at, pruned_result in enumerate(pages)
+    ]
 
 
 def over_pages(name: str, **options: Any) -> Sent:

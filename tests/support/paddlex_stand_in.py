@@ -1,4 +1,4 @@
-"""A stand-in for the service, which answers PaddleX's routes with pages that are given to it."""
+"""A double of the service behind PaddleX's routes, with the pages that a test provides."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def page(number: int = 1, **fields: Any) -> PageResult:
 
 
 class StandIn:
-    """A `Service` that answers with these pages, or raises, and remembers what it was asked."""
+    """A `Service` that returns these pages, or raises, and keeps the last request."""
 
     def __init__(
         self, pages: Sequence[PageResult] = (), error: Exception | None = None, document: Any = None, **settings: Any
     ) -> None:
         self.settings = Settings.model_validate(settings)
-        self.asked: ParseRequest | None = None
+        self.last_request: ParseRequest | None = None
         self._pages, self._error, self._document = list(pages) or [page()], error, document
         self.client = client_of(self)
 
     async def parse(self, request: ParseRequest) -> ParseResponse:
-        self.asked = request
+        self.last_request = request
         if self._error:
             raise self._error
         entry = self._document or DocumentResult(id="document-1", status="succeeded", pages=self._pages)

@@ -1,4 +1,4 @@
-"""What a person does on the page, and where things are on it."""
+"""Actions of a person on the playground page, and locators of its parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DONE, BUSY = "html[data-state=done]", "html[data-state=busy]"
 
 
 def expect(what: Any) -> Any:
-    """Playwright's assertions, which wait for what they state; tests without a browser do without Playwright."""
+    """Return Playwright's assertions, which wait. Tests without a browser run without Playwright."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE_S * 1000)
@@ -31,9 +31,9 @@ def box(tab: Any, number: int, n: int) -> Any:
     return tab.locator(f".page:nth-child({number}) rect[data-n='{n}']")
 
 
-def is_lit(one: Any) -> None:
-    expect(one).to_have_class(re.compile(r"\blit\b"))
+def is_lit(locator: Any) -> None:
+    expect(locator).to_have_class(re.compile(r"\blit\b"))
 
 
-def is_dark(one: Any) -> None:
-    expect(one).not_to_have_class(re.compile(r"\blit\b"))
+def is_dark(locator: Any) -> None:
+    expect(locator).not_to_have_class(re.compile(r"\blit\b"))

@@ -1,4 +1,4 @@
-"""A pipeline that answers and fails by plan, with the real result classes of PaddleX."""
+"""A pipeline that returns and fails by plan, with the real result classes of PaddleX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IGNORED = ["number", "footnote", "header", "header_image", "footer", "footer_ima
 def block(
     label: str, bbox: Sequence[int], content: str = "", group: int | None = None, crop: Image.Image | None = None
 ) -> PaddleOCRVLBlock:
-    """A block as the pipeline makes it; crop: of a figure."""
+    """Return a block as the pipeline makes it. crop: of a figure."""
     from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLBlock
 
     made = PaddleOCRVLBlock(label=label, bbox=list(bbox), content=content, group_id=group)
@@ -27,7 +27,7 @@ def block(
 
 
 def result(*blocks: PaddleOCRVLBlock, in_tables: Sequence[dict[str, Any]] = ()) -> PaddleOCRVLResult:
-    """A page of 1000 x 800; in_tables: figures that only a table's HTML refers to."""
+    """Return a page of 1000 x 800 pixels. in_tables: figures that only a table's HTML refers to."""
     from paddlex.inference.pipelines.paddleocr_vl.result import PaddleOCRVLResult
 
     model_settings = {
@@ -54,7 +54,7 @@ def result(*blocks: PaddleOCRVLBlock, in_tables: Sequence[dict[str, Any]] = ()) 
 
 
 class PlannedPipeline:
-    """Each call takes the next of `plan`: an exception is raised, anything else is the page's result."""
+    """A pipeline whose calls take the next item of `plan`: an exception to raise, or the page's result."""
 
     def __init__(self, *plan: Any) -> None:
         self.plan = list(plan)

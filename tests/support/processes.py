@@ -1,4 +1,4 @@
-"""Looking at processes that may end at any moment."""
+"""Functions on processes that may end at any moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses as a worker sends them, with all that the wire's models want."""
+"""Responses as a worker sends them, with all required fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def response(*documents: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """The JSON of a worker's response with these documents."""
+    """Return the JSON of a worker's response with these documents."""
     return {
         "status": "succeeded",
         "engine": {"name": "double", "version": "1", "backend": "none"},

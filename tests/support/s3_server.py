@@ -1,8 +1,8 @@
-"""An S3 server on loopback, and a proxy before it that fails in the ways of a network and of a busy service.
+"""An S3 server on loopback, and a proxy before it that fails like a network and like a busy service.
 
-The server is moto's, in a process of its own, with its checks of keys, signatures and rights switched on: a wrong key
-id, a wrong secret, a missing bucket and a missing right are refused with S3's codes. Unlike S3 it compares no clocks (a
-presigned URL never expires) and no body with its signed digest. Presigned URLs it knows not; `serve` teaches it those.
+The server is moto, in its own process, with its checks of keys, signatures and rights enabled: a wrong key id, a wrong
+secret, a missing bucket and a missing right are rejected with S3's codes. Unlike S3 it compares no clocks (a presigned
+URL never expires) and no body with its signed digest. moto does not support presigned URLs; `serve` adds them.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class S3Server:
         self._process.communicate(timeout=PATIENCE_S)
 
     def settings(self, endpoint: str | None = None, **overrides: str) -> dict[str, str]:
-        """A worker's environment that names the bucket; the endpoint is the server's own unless one is given."""
+        """Return a worker's environment that names the bucket. endpoint: default: the server's own."""
         return {"BUCKET_ENDPOINT_URL": endpoint or self.url, "BUCKET_NAME": BUCKET} | self._writer | overrides
 
     def reader(self, endpoint: str | None = None) -> dict[str, str]:
-        """The same for a user who may read and list, but not write."""
+        """Return the same for a user who may read and list, but not write."""
         return self.settings(endpoint, **self._reader)
 
     def restricted(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class S3Server:
         return self._client
 
     def keys(self, prefix: str = "") -> list[str]:
-        """Of the objects in the bucket, from every page of the listing."""
+        """Return the keys of the objects in the bucket, from every page of the listing."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
@@ -97,7 +97,7 @@ class S3Server:
         self._client.delete_object(Bucket=BUCKET, Key=key)
 
     def uploads(self) -> list[str]:
-        """Keys of the multipart uploads that are neither complete nor aborted."""
+        """Return the keys of the multipart uploads that are neither complete nor aborted."""
         return [upload["Key"] for upload in self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
 
     def _port(self) -> int:
@@ -108,7 +108,7 @@ class S3Server:
         return int(line)
 
     def _set_up(self) -> None:
-        """The users come first: from the last line on the server refuses whoever it does not know."""
+        """Create the users and the bucket. Users come first: the last line makes the server reject unknown keys."""
         self._writer = self._user("writer", _allow("s3:*"))
         self._reader = self._user("reader", _allow("s3:GetObject", "s3:ListBucket"))
         self._restricted = self._user("restricted", self._policy) if self._policy else {}
@@ -135,9 +135,9 @@ def _allow(*actions: str) -> dict[str, Any]:
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """A context manager: passes HTTP on to `upstream`, with the Host header as it came, until it is told to fail.
+    """A context manager: passes HTTP on to `upstream`, with the original Host header, and fails on demand.
 
-    answered: how many requests were "passed" (and answered by the server), answered "503", "cut" and left "hanging".
+    answered: the number of requests that were "passed" to the server, answered "503", "cut" or left "hanging".
     """
 
     request_queue_size = 32
@@ -163,19 +163,19 @@ class FaultyProxy(ThreadingHTTPServer):
         self._reserved.close()
 
     def unavailable_for(self, seconds: float) -> None:
-        """From now on every request is read whole and answered 503; `float("inf")` is for good."""
+        """Answer every request with 503 for `seconds`, after reading it; `float("inf")`: for good."""
         self.unavailable_until = time.monotonic() + seconds
 
     def cut_uploads(self, times: int, after_bytes: int = _PIECE) -> None:
-        """The next requests with a longer body lose their connection once so much of it has passed."""
+        """Cut the next `times` requests with a longer body after this many bytes."""
         self.cut_after, self.cuts = after_bytes, threading.Semaphore(times)
 
     def hang(self) -> None:
-        """From now on requests are accepted, but their bodies are not read and nothing is answered."""
+        """Accept requests from now on without reading their bodies or responding."""
         self.awake.clear()
 
     def go_away(self) -> None:
-        """Closes every connection and refuses new ones."""
+        """Close every connection and refuse new ones."""
         if self.socket is not self._reserved:
             self.shutdown()
             self.server_close()
@@ -185,7 +185,7 @@ class FaultyProxy(ThreadingHTTPServer):
                 self._accepted.pop().shutdown(socket.SHUT_RDWR)
 
     def come_back(self) -> None:
-        """Ends every fault; requests that hung lose their connection."""
+        """End every fault; hanging requests lose their connection."""
         self.unavailable_for(0)
         self.cut_uploads(0)
         self.awake.set()
@@ -201,13 +201,13 @@ class FaultyProxy(ThreadingHTTPServer):
         return connection, address
 
     def count(self, what: str) -> None:
-        """Comes before the answer, whose reader may look at once."""
+        """Count a request. Called before the response, because its reader may check the count at once."""
         with self._lock:
             self.answered[what] += 1
 
 
 class Relay(Answering):
-    """A client's connection; each of its requests gets a connection of its own to the server."""
+    """A client's connection; each of its requests gets its own connection to the server."""
 
     server: FaultyProxy
     timeout = PATIENCE_S
@@ -265,7 +265,7 @@ class Relay(Answering):
         shutil.copyfileobj(response, self.wfile)
 
     def _body(self) -> Iterator[bytes]:
-        """The request's body as it comes, chunk heads and all. Raises ConnectionError when it ends early."""
+        """Yield the request's body as it arrives, chunk heads included. Raises ConnectionError when it ends early."""
         left = int(self.headers.get("Content-Length", 0))
         while left:
             yield self._exactly(count := min(left, _PIECE))
@@ -283,7 +283,7 @@ class Relay(Answering):
 
 
 def serve() -> None:
-    """The server's process: prints its port once it listens. A presigned URL's query counts as a header."""
+    """Run the server's process: print the port, then serve. A presigned URL's query counts as a header."""
     from moto.iam import access_control
     from moto.moto_server import werkzeug_app
     from werkzeug.serving import make_server
@@ -294,8 +294,8 @@ def serve() -> None:
             self._query = dict(parse_qsl(url.query, keep_blank_values=True))
             self._presigned = self._query.pop("X-Amz-Signature", "")
             if self._presigned:
-                told = "Credential={X-Amz-Credential}, SignedHeaders={X-Amz-SignedHeaders}, Signature="
-                headers = {**request["headers"], "Authorization": told.format_map(self._query) + self._presigned}
+                template = "Credential={X-Amz-Credential}, SignedHeaders={X-Amz-SignedHeaders}, Signature="
+                headers = {**request["headers"], "Authorization": template.format_map(self._query) + self._presigned}
                 request |= {"path": url.path, "headers": headers}
             super().__init__(**request)
 

@@ -1,4 +1,4 @@
-"""An engine that does as it is told, and a scheduler that feeds it."""
+"""An engine that follows a script, and a scheduler that feeds it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page(number: int) -> PageImage:
 
 
 class Scripted:
-    """An engine that does to a page what the script says; it writes down the order pages came in."""
+    """An engine that calls `act` on each page, and records the order of the pages in `pages_seen`."""
 
     info = EngineInfo(name="scripted", version="1", backend="double")
     preferred_dpi = 100
@@ -31,16 +31,16 @@ class Scripted:
     def __init__(self, act: Callable[[PageImage], None] = lambda page: None, batch_size: int = 1) -> None:
         self.act = act
         self.batch_size = batch_size
-        self.seen: list[int] = []
+        self.pages_seen: list[int] = []
         self.closed = False
 
     def warm_up(self) -> None: ...
 
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> Sequence[ParsedPage]:
-        for one in pages:
-            self.act(one)
-        self.seen += [one.number for one in pages]
-        return [ParsedPage(10, 10, str(one.number), []) for one in pages]
+        for image in pages:
+            self.act(image)
+        self.pages_seen += [image.number for image in pages]
+        return [ParsedPage(10, 10, str(image.number), []) for image in pages]
 
     def close(self) -> None:
         self.closed = True
@@ -50,8 +50,8 @@ def wait(event: threading.Event) -> None:
     event.wait()
 
 
-def acquire(gate: threading.Semaphore, wanted: bool = True) -> None:
-    if wanted:
+def acquire(gate: threading.Semaphore, is_held: bool = True) -> None:
+    if is_held:
         gate.acquire()
 
 

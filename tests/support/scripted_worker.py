@@ -1,4 +1,4 @@
-"""A worker for the page's tests: the real page, and a `/v1/parse` that plays what the script says."""
+"""A worker for tests of the playground: the real page, and a `/v1/parse` that plays a script."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Event = tuple[str, dict[str, Any]]
 
 @dataclass
 class Script:
-    """What the worker plays. held: pages wait for `step`; status: of /ping; key: that callers must bring."""
+    """The script of a worker. held: pages wait for `step`. status: of /ping. key: required from callers."""
 
     events: Sequence[Event] = ()
     problem: dict[str, Any] | None = None
@@ -56,7 +56,7 @@ class Script:
     held: bool = False
     breaks_off: bool = False
     step: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
 
 
 def page(number: int, blocks: Sequence[Block] = BLOCKS, warnings: Sequence[PageWarning] = ()) -> PageResult:
@@ -79,24 +79,24 @@ def failed_page(number: int, error: ErrorInfo = FAILED) -> PageResult:
 
 
 def played(pages: Sequence[PageResult], document: str = "document-1") -> list[Event]:
-    """The events of a document of these pages."""
-    return [*(page_event(one, len(pages), document) for one in pages), summary(pages, document)]
+    """Return the events of a document with these pages."""
+    return [*(page_event(result, len(pages), document) for result in pages), summary(pages, document)]
 
 
-def page_event(one: PageResult, expected: int, document: str = "document-1") -> Event:
-    rendered = [block_html(block) for block in one.blocks or ()]
-    told = one.model_dump(mode="json", exclude_none=True)
-    return "page", {"document": document, "expected": expected, "page": told, "rendered": rendered}
+def page_event(result: PageResult, expected: int, document: str = "document-1") -> Event:
+    rendered = [block_html(block) for block in result.blocks or ()]
+    entry = result.model_dump(mode="json", exclude_none=True)
+    return "page", {"document": document, "expected": expected, "page": entry, "rendered": rendered}
 
 
 def summary(pages: Sequence[PageResult], document: str = "document-1") -> Event:
-    failed = sum(one.status == "failed" for one in pages)
+    failed = sum(page_result.status == "failed" for page_result in pages)
     status = "partial" if failed else "succeeded"
     entry = {"id": document, "status": status, "page_count": len(pages), "pages": [], "warnings": []}
     counts = {"pages_expected": len(pages), "pages_parsed": len(pages) - failed, "pages_failed": failed}
     coverage = {"documents_expected": 1, "documents_failed": 0, **counts}
-    told = {"status": status, "engine": ENGINE, "coverage": coverage, "timing": {"total": 1.5}, "degraded": []}
-    return "summary", {**told, "documents": [entry]}
+    values = {"status": status, "engine": ENGINE, "coverage": coverage, "timing": {"total": 1.5}, "degraded": []}
+    return "summary", {**values, "documents": [entry]}
 
 
 def problem(code: str, detail: str, status: int, *, retryable: bool = False) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def problem(code: str, detail: str, status: int, *, retryable: bool = False) -> 
 
 
 def picture(blocks: Sequence[Block]) -> str:
-    """A page with grey where its blocks are, as base64 JPEG."""
+    """Return a page with gray where its blocks are, as base64 JPEG."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
     for block in blocks:
@@ -130,12 +130,12 @@ def app_of(script: Script) -> FastAPI:
     @app.post("/v1/parse")
     async def parse(request: Request) -> Response:
         form = await request.form()
-        names = [getattr(one, "filename", one) for one in (*form.getlist("file"), *form.getlist("url"))]
-        told = {"sources": names, "pages": form.get("pages"), "options": json.loads(str(form["options"]))}
-        script.asked.append({**told, "render": request.query_params.get("render")})
+        names = [getattr(source, "filename", source) for source in (*form.getlist("file"), *form.getlist("url"))]
+        request_values = {"sources": names, "pages": form.get("pages"), "options": json.loads(str(form["options"]))}
+        script.requests.append({**request_values, "render": request.query_params.get("render")})
         if script.key and request.headers.get("authorization") != f"Bearer {script.key}":
-            wanted = "the API key is missing or wrong; send it as `Authorization: Bearer KEY`"
-            return JSONResponse(problem("UNAUTHORIZED", wanted, 401), 401, media_type="application/problem+json")
+            detail = "the API key is missing or wrong; send it as `Authorization: Bearer KEY`"
+            return JSONResponse(problem("UNAUTHORIZED", detail, 401), 401, media_type="application/problem+json")
         if script.problem:
             return JSONResponse(script.problem, script.problem["status"], media_type="application/problem+json")
         return StreamingResponse(_stream(script), media_type="text/event-stream")
@@ -155,7 +155,7 @@ async def _stream(script: Script) -> AsyncIterator[str]:
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    """The app on a free port of this machine; its URL."""
+    """Serve the app on a free port of this machine; yield its URL."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

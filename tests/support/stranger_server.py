@@ -1,4 +1,4 @@
-"""A stranger's HTTP server: bad files, and every way in which a server can fail."""
+"""An untrusted HTTP server: bad files, and every way in which a server can fail."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILES = {
 
 
 class Server(Answering):
-    """A stranger's server: `FILES` by path, one behaviour for each other path."""
+    """An untrusted server: `FILES` by path, and one behavior for each other path."""
 
     hits: ClassVar[list[str]] = []
 

@@ -1,6 +1,6 @@
-"""The control plane and the SDK's loop, proven on each other with a handler of a few lines.
+"""The control plane and the SDK's loop, tested against each other with a handler of a few lines.
 
-What the SDK is seen doing here is why the worker counts its answers, catches its errors and drains by itself.
+The SDK's behavior here is the reason why the worker measures its responses, catches its errors and drains itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def worker(worker_of: StartWorker, handler: Path) -> Worker:
 
 
 def test_a_job_goes_round(worker: Worker) -> None:
-    """A job reaches the handler with what stands beside its input, and its answer comes back."""
+    """A job reaches the handler with the fields next to its input, and its response comes back."""
     job = worker.plane.submit({"a": 1}, policy={"ttl": 5})
     assert worker.plane.wait(job).output == {"echo": {"a": 1}, "beside": {"ttl": 5}}
 
@@ -73,8 +73,8 @@ def test_a_job_cancelled_in_the_queue_is_never_taken(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("job_input", [{"nan": True}, {"text": "x" * 20_000}], ids=["NaN", "too large"])
-def test_what_the_platform_refuses_is_lost(worker: Worker, job_input: dict[str, object]) -> None:
-    """An answer that is no JSON or too large is refused, and the SDK reports nothing in its place."""
+def test_what_the_platform_rejects_is_lost(worker: Worker, job_input: dict[str, object]) -> None:
+    """A response that is not JSON or too large is rejected, and the SDK reports nothing in its place."""
     job = worker.plane.submit(job_input)
     record = worker.plane.jobs[job]
     assert worker.plane.wait_until(lambda: bool(record.rejected_results), PATIENCE_S)
@@ -82,7 +82,7 @@ def test_what_the_platform_refuses_is_lost(worker: Worker, job_input: dict[str, 
 
 
 def test_sigterm_lets_the_running_job_finish(worker_of: StartWorker, handler: Path) -> None:
-    """A worker that is told to stop answers the job it runs, then exits with 0."""
+    """After SIGTERM a worker answers the job it runs, then exits with 0."""
     worker = worker_of(handler).wait_ready()
     job = worker.plane.submit({"seconds": 3})
     assert worker.started(job)

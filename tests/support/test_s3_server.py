@@ -40,7 +40,7 @@ def proxy(server: S3Server) -> Iterator[FaultyProxy]:
 
 
 def client(settings: dict[str, str], attempts: int = 1, **options: Any) -> Any:
-    """boto3's client for a worker's settings."""
+    """Return boto3's client for a worker's settings."""
     session = boto3.session.Session(settings["BUCKET_ACCESS_KEY_ID"], settings["BUCKET_SECRET_ACCESS_KEY"])
     retries = {"mode": "standard", "total_max_attempts": attempts}
     config = Config(
@@ -54,7 +54,7 @@ def upload(s3: Any, key: str, body: bytes) -> None:
 
 
 def refusal(settings: dict[str, str]) -> tuple[int, str]:
-    """Status and code that a write with these settings gets."""
+    """Return status and code of a write with these settings."""
     with pytest.raises(ClientError) as caught:
         client(settings).put_object(Bucket=settings["BUCKET_NAME"], Key="refused", Body=b"x")
     return caught.value.response["ResponseMetadata"]["HTTPStatusCode"], caught.value.response["Error"]["Code"]
@@ -93,7 +93,7 @@ def test_objects_pass_through_the_proxy(server: S3Server, proxy: FaultyProxy, ch
 
 
 def test_listings_come_in_pages(server: S3Server) -> None:
-    """A listing longer than a page is told whole by `keys`, and by the prefix alone where there is one."""
+    """`keys` returns listings longer than a page completely, and only the keys with the prefix if there is one."""
     keys = [f"pages/{number:02}" for number in range(PAGE_KEYS + 1)]
     for key in keys:
         server.put(key, b"x")
@@ -118,7 +118,7 @@ def test_presigned_urls_are_good(server: S3Server, proxy: FaultyProxy, through_p
     assert (elsewhere.status_code, "SignatureDoesNotMatch" in elsewhere.text) == (403, True)
 
 
-def test_keys_without_rights_are_refused(server: S3Server, proxy: FaultyProxy) -> None:
+def test_keys_without_rights_are_rejected(server: S3Server, proxy: FaultyProxy) -> None:
     """A wrong key id, a wrong secret, a missing bucket and a missing right are refused with S3's codes."""
     at = proxy.url
     assert refusal(server.settings(at, BUCKET_ACCESS_KEY_ID="AKIA" + 16 * "X")) == (403, "InvalidAccessKeyId")
@@ -164,7 +164,7 @@ def test_a_part_that_is_cut_is_sent_again(server: S3Server, proxy: FaultyProxy) 
 
 
 def test_it_goes_away_and_comes_back(server: S3Server, proxy: FaultyProxy) -> None:
-    """While it is away connections are refused, kept ones too; when it is back the same client goes on."""
+    """While the server is away connections are refused; when it is back the same client continues."""
     s3 = client(server.settings(proxy.url))
     s3.put_object(Bucket=BUCKET, Key="away", Body=b"before")
     proxy.go_away()

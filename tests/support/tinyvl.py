@@ -1,4 +1,4 @@
-"""The test weights that the real PaddleOCR-VL reads with, and pages drawn the way they read."""
+"""The test weights for the real PaddleOCR-VL, and pages that they can read."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ LINES = (
 
 
 def settings(**fields: Any) -> Settings:
-    """Settings of a worker on the test weights."""
+    """Return settings of a worker on the test weights."""
     chosen = {"device": "cpu", "layout_weights_dir": LAYOUT, "vl_weights_dir": VL, "retry_repetition": False} | fields
     return Settings.model_validate(chosen)
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The same for a worker process: variables of its environment."""
+    """Return the same as environment variables of a worker process."""
     return {
         "OCR_ENGINE": "paddleocr-vl",
         "OCR_DEVICE": "cpu",
@@ -53,7 +53,10 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def draw(lines: Sequence[str], bar: bool = False) -> Image.Image:
-    """A page of these lines, one every LINE pixels from the top; bar: with a dark bar below, which is a figure."""
+    """Return a page of these lines, one every LINE pixels from the top.
+
+    bar: add a dark bar below, which is a figure.
+    """
     text_height = LINE * len(lines) + LINE
     height = text_height + (text_height if bar else 0)
     image = Image.new("RGB", (WIDTH, height), "white")
@@ -67,12 +70,12 @@ def draw(lines: Sequence[str], bar: bool = False) -> Image.Image:
 
 
 def page(lines: Sequence[str], number: int = 1, bar: bool = False) -> PageImage:
-    """The drawn page as engines take it."""
+    """Return the drawn page as engines get it."""
     return PageImage(number=number, pixels=pixels(draw(lines, bar)))
 
 
 def tiff(pages: Sequence[Sequence[str]]) -> bytes:
-    """A TIFF of drawn pages, one for each list of lines."""
+    """Return a TIFF of drawn pages, one for each list of lines."""
     first, *others = [draw(lines) for lines in pages]
     buffer = io.BytesIO()
     first.save(buffer, "TIFF", compression="tiff_deflate", save_all=True, append_images=others)
@@ -80,15 +83,15 @@ def tiff(pages: Sequence[Sequence[str]]) -> bytes:
 
 
 def pixels(image: Image.Image) -> Pixels:
-    """uint8 [height, width, 3], BGR."""
+    """Return uint8 pixels [height, width, 3], BGR."""
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
 def character_error_rate(read: str, written: str) -> float:
-    """Levenshtein distance over the length of what was written."""
+    """Return the Levenshtein distance divided by the length of `written`."""
     row = list(range(len(written) + 1))
-    for i, one in enumerate(read, start=1):
+    for i, character in enumerate(read, start=1):
         diagonal, row[0] = row[0], i
-        for j, other in enumerate(written, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (one != other))
+        for j, expected in enumerate(written, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (character != expected))
     return row[-1] / max(len(written), 1)

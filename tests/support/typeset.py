@@ -1,4 +1,4 @@
-"""Lines for tests of tables, with the boxes of their words."""
+"""Lines with the boxes of their words, for tests of tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ocr_worker.engines.embedded.lines import Line, Word
 
 
 def typeset(text: str, x: float, y: float) -> Line:
-    """A line 20 pixels high, its characters 10 wide."""
+    """Return a line 20 pixels high, with characters 10 pixels wide."""
     words, at = [], x
     for word in text.split():
         words.append(Word(word, Box(at, y, at + 10 * len(word), y + 20)))

@@ -1,4 +1,4 @@
-"""A `vllm` command for workers in tests: the double, or whatever was installed for `make test-vllm`."""
+"""A `vllm` command for workers in tests: the double, or the one installed for `make test-vllm`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def double(folder: Path) -> Path:
-    """An executable that runs the double as `vllm`."""
+    """Write an executable that runs the double as `vllm`; return its path."""
     command = folder / "vllm"
     command.write_text(f'#!/bin/sh\nPYTHONPATH="{TESTS}" exec "{sys.executable}" -m support.vllm_double "$@"\n')
     command.chmod(0o755)
@@ -24,7 +24,7 @@ def double(folder: Path) -> Path:
 
 
 def weights(folder: Path) -> Path:
-    """A directory with the files that vLLM wants; the double reads none of them."""
+    """Return a directory with the files that vLLM needs; the double reads none of them."""
     made = folder / "vllm-weights"
     made.mkdir(exist_ok=True)
     for name in ("config.json", "preprocessor_config.json", "tokenizer_config.json", "model.safetensors"):
@@ -35,7 +35,7 @@ def weights(folder: Path) -> Path:
 
 
 def fields(folder: Path, **others: Any) -> dict[str, Any]:
-    """Settings of a worker that starts the double."""
+    """Return settings of a worker that starts the double."""
     chosen = {
         "backend": "vllm-server",
         "server": "managed",
@@ -47,13 +47,13 @@ def fields(folder: Path, **others: Any) -> dict[str, Any]:
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """The same as variables of a worker process."""
+    """Return the same as variables of a worker process."""
     named = {f"OCR_{name.upper()}": _written(value) for name, value in fields(folder).items()}
     return tinyvl.environment(**named | variables)
 
 
 def real_environment(home: Path, **variables: str) -> dict[str, str]:
-    """Variables of a worker that starts the real vLLM in the virtual environment `home` (see vllm_environment.sh)."""
+    """Return variables of a worker that starts the real vLLM in the environment `home` (see vllm_environment.sh)."""
     small = ["--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "4096", "--max-num-seqs", "8"]
     chosen = {
         "OCR_BACKEND": "vllm-server",
@@ -68,27 +68,31 @@ def real_environment(home: Path, **variables: str) -> dict[str, str]:
 
 
 def processes(within: Path | str) -> list[psutil.Process]:
-    """Everything alive that a managed server brings: its guard, itself and its engine; known by its weights' folder."""
-    named = [one for one in psutil.process_iter() if any(str(within) in part for part in command_line(one))]
-    family = {one.pid: one for parent in named for one in [parent, *descendants(parent)]}
-    return [one for one in family.values() if is_alive(one)]
+    """Return all live processes of a managed server: guard, server and engine, by their weights' folder."""
+    named = [process for process in psutil.process_iter() if any(str(within) in part for part in command_line(process))]
+    family = {process.pid: process for parent in named for process in [parent, *descendants(parent)]}
+    return [process for process in family.values() if is_alive(process)]
 
 
 def servers(within: Path | str) -> list[psutil.Process]:
-    """The server's own process: one, or none."""
-    return [one for one in processes(within) if "serve" in (command := command_line(one)) and "-P" not in command]
+    """Return the server's own process, or nothing."""
+    return [
+        process
+        for process in processes(within)
+        if "serve" in (command := command_line(process)) and "-P" not in command
+    ]
 
 
 def server(within: Path | str) -> psutil.Process:
-    """The server's own process."""
-    (found,) = servers(within)
-    return found
+    """Return the server's own process."""
+    (process,) = servers(within)
+    return process
 
 
 def freeze(within: Path | str) -> None:
-    """Stops the server and its engine, so that they take connections and answer nothing; not their guard."""
-    one = server(within)
-    for process in [one, *descendants(one)]:
+    """Suspend the server and its engine, but not their guard: connections are accepted and get no response."""
+    serving_process = server(within)
+    for process in [serving_process, *descendants(serving_process)]:
         process.suspend()
 
 

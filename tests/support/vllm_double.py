@@ -1,5 +1,7 @@
-"""Stands for `vllm serve` where no vLLM is: a model server (a double, see `model_server`) and, like vLLM, a process of
-its own beside it, in a session of its own, that outlives it. DOUBLE_VLLM: fine, fails, silent (never listens)."""
+"""A double of `vllm serve`: a model server (see `model_server`) and a second process that outlives it, like vLLM's.
+
+The second process is in a session of its own. DOUBLE_VLLM: fine, fails, silent (never listens).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Waiting for what another thread or process does: for conditions, never for times.
+"""Waiting for conditions in another thread or process, never for times.
 
-A test that passes never waits for `PATIENCE_S`; it is far beyond what anything takes on a busy machine, so that only
-what will never happen fails.
+A test that passes never waits for `PATIENCE_S`. It is far longer than anything takes on a busy machine, so that only
+what never happens fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`handler.py` as a process of its own, as the platform and a developer's terminal run it."""
+"""`handler.py` in its own process, as the platform and a developer's terminal run it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HANDLER = ROOT / "handler.py"
 
 
 class Worker:
-    """A worker process under the SDK's loop, taking its jobs from `plane`; everything it prints goes to `log_file`."""
+    """A worker process under the SDK's loop, with jobs from `plane`. Everything it prints goes to `log_file`."""
 
     def __init__(self, plane: ControlPlane, process: subprocess.Popen[bytes], log_file: Path) -> None:
         self.plane = plane
@@ -29,41 +29,41 @@ class Worker:
         self.log_file = log_file
 
     def log(self) -> str:
-        """What the process has printed so far, both streams."""
+        """Return the output of the process so far, both streams."""
         return self.log_file.read_text(errors="replace")
 
     def wait_ready(self, timeout: float = PATIENCE_S) -> Worker:
-        """Returns when the worker asks for its first job. Raises AssertionError with its log when it does not."""
+        """Wait until the worker asks for its first job. Raises AssertionError with its log when it does not."""
         assert eventually(lambda: self.plane.polls > 0 or self.process.poll() is not None, timeout), self.log()
         assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log()}"
         return self
 
     def answer(self, job_input: Any, **beside: Any) -> Result:
-        """Submits a job and waits for its answer."""
+        """Submit a job and wait for its response."""
         return self.plane.wait(self.plane.submit(job_input, **beside))
 
     def started(self, job_id: str, timeout: float = PATIENCE_S) -> bool:
-        """Whether the SDK calls the handler for the job within the timeout; until then a cancellation is lost on it."""
+        """Return whether the SDK calls the handler in time; until then a cancellation of the job is lost."""
         return eventually(lambda: f"{job_id} | Started." in self.log(), timeout)
 
     def logged(self, pattern: str, timeout: float = PATIENCE_S) -> bool:
-        """Whether a line of this pattern comes within the timeout."""
+        """Return whether a line that matches the pattern appears within the timeout."""
         return eventually(lambda: re.search(pattern, self.log()) is not None, timeout)
 
     def terminate(self) -> None:
-        """Sends SIGTERM, as the platform does before it takes a machine away."""
+        """Send SIGTERM, as the platform does before it takes a machine away."""
         self.process.send_signal(signal.SIGTERM)
 
     def exit_code(self, timeout: float = PATIENCE_S) -> int:
-        """Of the process, once it has ended. Raises subprocess.TimeoutExpired."""
+        """Wait for the end of the process; return its exit code. Raises subprocess.TimeoutExpired."""
         return self.process.wait(timeout)
 
     def children(self) -> list[str]:
-        """Command lines of the processes that are left of the worker's group once it has ended."""
+        """Return the command lines of the processes that are left of the worker's group after its end."""
         return in_group(self.process.pid)
 
     def kill(self) -> None:
-        """Ends the process and its children, whatever they do."""
+        """Kill the process and its children."""
         kill_group(self.process)
         self.process.wait()
 
@@ -72,7 +72,7 @@ StartWorker = Callable[..., Worker]
 
 
 def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, **settings: str) -> Worker:
-    """Starts `python handler.py` against `plane` with the settings in its environment; does not wait."""
+    """Start `python handler.py` against `plane` with the settings in its environment; do not wait."""
     with log_file.open("wb") as log:
         variables = plane.environment("worker-1") | {"RUNPOD_LOG_LEVEL": "INFO"} | settings
         process = launch(handler, environment(variables), log)
@@ -80,7 +80,7 @@ def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, *
 
 
 def dry_run(arguments: Sequence[str], cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """`python handler.py ARGUMENTS` in `cwd`, without the platform, to its end."""
+    """Run `python handler.py ARGUMENTS` in `cwd`, without the platform, to its end."""
     return subprocess.run(
         [sys.executable, str(HANDLER), *arguments],
         cwd=cwd,
@@ -94,12 +94,12 @@ def dry_run(arguments: Sequence[str], cwd: Path, **settings: str) -> subprocess.
 
 
 def python_path() -> str:
-    """Where the worker's package and the engine doubles are."""
+    """Return the folders of the worker's package and of the engine doubles."""
     return os.pathsep.join(map(str, (ROOT / "src", ROOT / "tests")))
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
-    """This process's environment without the settings of a worker, and with `variables`."""
+    """Return this process's environment without settings of a worker, and with `variables`."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("OCR_", "RUNPOD_", "DOUBLE_"))
     }

@@ -19,14 +19,14 @@ def test_ranges_select_pages_once_in_order(text: str, pages: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "3-1", "a", "1,,2", "-3", "1-2-3"])
-def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    """What is no range raises ValueError and shows how one looks."""
+def test_anything_else_is_rejected_with_an_example(text: str) -> None:
+    """An invalid range raises ValueError with an example."""
     with pytest.raises(ValueError, match="like"):
         parse_page_ranges(text)
 
 
 def test_no_ranges_are_all_pages() -> None:
-    """Without ranges every page is selected and none lies beyond the end."""
+    """Without ranges every page is selected and none is past the end."""
     assert select_pages(None, 3) == [1, 2, 3]
     assert not has_page_beyond(None, 3)
 

@@ -60,7 +60,7 @@ def test_every_short_form_is_tried_above() -> None:
 
 
 @pytest.mark.parametrize(
-    ("job_input", "told"),
+    ("job_input", "message"),
     [
         (None, "input: should be an object with documents, not null"),
         ({}, "input: has no document; for example"),
@@ -97,12 +97,12 @@ def test_every_short_form_is_tried_above() -> None:
         ({"documents": [URL], "options": {"blur": 9}}, "input.options.blur: is an option of another engine"),
     ],
 )
-def test_a_fault_is_told_with_its_path(job_input: Any, told: str) -> None:
+def test_a_fault_is_reported_with_its_path(job_input: Any, message: str) -> None:
     """Each fault names the place as the caller wrote it, and what is right there."""
-    assert told in faults(job_input)
+    assert message in faults(job_input)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     """Three faults in different places come in one message."""
     message = faults({"documents": [{"url": URL, "pages": "x"}, 7], "options": {"fromats": []}})
     assert message.startswith("3 problems:")

@@ -33,7 +33,7 @@ def answer_of(markdown: int = 1_000, blocks: int = 10_000, figures: int = 100_00
 
 @pytest.mark.parametrize(("limit", "degraded"), [(200_000, []), (50_000, ["figures"]), (8_000, ["figures", "blocks"])])
 def test_figures_go_first_then_blocks(limit: int, degraded: list[str]) -> None:
-    """What does not fit is left out in the stated order, the answer says so, and then it fits."""
+    """Parts that do not fit are left out in the stated order and named in the response, which then fits."""
     answer = response.success(answer_of(), limit)
     page = answer["documents"][0]["pages"][0]
     assert answer["degraded"] == degraded
@@ -56,6 +56,6 @@ def test_the_bytes_are_counted_as_they_are_sent() -> None:
 
 
 def test_nan_never_leaves() -> None:
-    """What is no JSON is refused here, where it can still be told."""
+    """A value that is not JSON raises here, where an error can still be returned."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         response.encoded_size({"x": float("nan")})

@@ -31,7 +31,7 @@ def test_words_of_a_newer_worker_are_ignored_where_the_field_may_be_missing() ->
 
 
 @pytest.mark.parametrize("page", [{"status": "pondering"}, {"page": None}, {"page": "one", "text_source": "crystal"}])
-def test_what_cannot_be_read_is_refused(page: dict[str, Any]) -> None:
+def test_what_cannot_be_read_is_rejected(page: dict[str, Any]) -> None:
     """An unknown status, or a page without a number, is no answer."""
     with pytest.raises(ValidationError):
         ParseResponse.read(answer(**page))

@@ -86,7 +86,11 @@ class Client:
         return self._run(self._client.health())
 
     def _run(self, work: Awaitable[Value]) -> Value:
-        """Await `work` on the client's event loop and return its result."""
+        """Await `work` on the client's event loop and return its result. Raises RuntimeError: the client is closed."""
+        if self._loop.is_closed():
+            if asyncio.iscoroutine(work):
+                work.close()  # else Python warns that nobody awaits it
+            raise RuntimeError("the client is closed")
 
         async def run() -> Value:
             return await work

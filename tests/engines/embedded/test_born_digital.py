@@ -30,8 +30,8 @@ def pool() -> Iterator[RasterPool]:
 
 def parsed(pool: RasterPool, engine: EmbeddedEngine, data: bytes, by: str = "auto") -> list[ParsedPage]:
     """The document's pages at 200 dpi, as a job reads them; `by`: option `text_layer`."""
-    asked = RasterRequest(None, None, 200, 40_000_000, 100, by == "auto")
-    with pool.open(data, asked) as document:
+    raster_request = RasterRequest(None, None, 200, 40_000_000, 100, by == "auto")
+    with pool.open(data, raster_request) as document:
         pages = [page for page in document if isinstance(page, PageImage)]
     return engine.parse(pages, EmbeddedOptions.model_validate({"text_layer": by}))
 
@@ -55,7 +55,7 @@ def test_scans_in_these_scripts_are_no_clean_success(pool: RasterPool, engine: E
 
 @pytest.mark.parametrize("by", ["auto", "never"])
 def test_a_filled_form_shows_its_values(pool: RasterPool, engine: EmbeddedEngine, by: str) -> None:
-    """What was filled into a field is in the text, by the text layer as by the picture."""
+    """The values of form fields are in the text, from the text layer as from the picture."""
     (page,) = parsed(pool, engine, files.form_pdf("Ada Lovelace"), by)
     assert "Ada Lovelace" in page.markdown
     assert page.text_source == ("text_layer" if by == "auto" else "picture")
@@ -68,7 +68,7 @@ def test_a_shifted_encoding_is_caught(pool: RasterPool, engine: EmbeddedEngine) 
 
 
 def test_wrong_text_under_a_scan_is_caught(pool: RasterPool, engine: EmbeddedEngine) -> None:
-    """Text that lies under the scan, and is not what the scan shows, is not believed."""
+    """Text under a scan that the scan does not show is ignored."""
     scan = Image.new("L", (1389, 556), 255)
     draw = ImageDraw.Draw(scan)
     for row, line in enumerate(LINES):

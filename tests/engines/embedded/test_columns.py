@@ -39,7 +39,7 @@ def test_labels_and_values_have_no_gutter() -> None:
 
 
 def test_numbers_of_a_list_are_no_column() -> None:
-    """What hangs in front of paragraphs belongs to them."""
+    """Hanging labels in front of paragraphs belong to the paragraphs."""
     numbers = [Line(f"{i}.", Box(100, 100 + 30 * i, 120, 120 + 30 * i)) for i in range(8)]
     assert find_column_gutters(numbers + column(150, 700, 100, 8)) == []
 

@@ -1,4 +1,4 @@
-"""What a page's reader is warned of, and what is not taken for text."""
+"""Warnings about uncertain text, and lines that are not taken for text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BOX = Box(0, 0, 400, 20)
     ids=["clean", "poor", "commas alone", "nothing"],
 )
 def test_the_warning_fits_the_line(line: Line, code: str | None) -> None:
-    """Clean text has none, guesses are told, and a line that gives too little text is in a script not known."""
+    """Clean text has no warning, guesses have one, and a line with too little text is in an unsupported script."""
     assert [warning.code for warning in warnings_for([line] * 5)] == ([code] if code else [])
 
 

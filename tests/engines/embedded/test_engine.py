@@ -56,21 +56,21 @@ def codes(page: ParsedPage) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def own(engine: EmbeddedEngine, own_page: Pixels) -> ParsedPage:
+def own_result(engine: EmbeddedEngine, own_page: Pixels) -> ParsedPage:
     """The repository's own page as it is read; reading it takes seconds."""
     return parse(engine, own_page)
 
 
-def test_the_own_page_reads_exactly(own: ParsedPage) -> None:
+def test_the_own_page_reads_exactly(own_result: ParsedPage) -> None:
     """Title, both columns in order, and the table's numbers come back to the letter, the page's furniture apart."""
-    assert own.markdown == MARKDOWN
-    assert {(b.label, b.content) for b in own.blocks} >= {("footer", FOOTER), ("number", PAGE_NUMBER)}
-    assert own.warnings == []
+    assert own_result.markdown == MARKDOWN
+    assert {(b.label, b.content) for b in own_result.blocks} >= {("footer", FOOTER), ("number", PAGE_NUMBER)}
+    assert own_result.warnings == []
 
 
-def test_the_tables_block_is_html(own: ParsedPage) -> None:
+def test_the_tables_block_is_html(own_result: ParsedPage) -> None:
     """The ruled table's block holds every cell of it as HTML."""
-    (table,) = [block for block in own.blocks if block.label == "table"]
+    (table,) = [block for block in own_result.blocks if block.label == "table"]
     assert (
         table.content
         == "<table>"
@@ -122,7 +122,7 @@ def test_a_poor_scan_is_not_clean_success(engine: EmbeddedEngine) -> None:
     assert not page.blocks or codes(page)
 
 
-def test_a_script_that_cannot_be_read_is_told(engine: EmbeddedEngine) -> None:
+def test_a_script_that_cannot_be_read_is_reported(engine: EmbeddedEngine) -> None:
     """A scan in Russian never looks like success."""
     assert codes(parse(engine, drawn(RUSSIAN)[0])) == ["UNSUPPORTED_SCRIPT"]
 
@@ -148,7 +148,7 @@ ENGLISH = ("The gauges rose in February instead of April,", "and the meadows sto
     ],
 )
 def test_a_text_layer_that_lies_is_not_believed(engine: EmbeddedEngine, lie: object) -> None:
-    """Where the layer says other than the picture, the picture counts."""
+    """If the text layer contradicts the picture, the picture counts."""
     pixels, layer = drawn(ENGLISH)
     false = tuple(TextLine(lie(line.text), line.bbox) for line in layer)  # type: ignore[operator]
     assert parse(engine, pixels, text_lines=false).markdown == " ".join(ENGLISH)
@@ -160,7 +160,7 @@ def test_what_the_layer_lacks_is_read(engine: EmbeddedEngine) -> None:
     assert parse(engine, pixels, text_lines=layer[:1]).markdown == " ".join(ENGLISH)
 
 
-def test_the_layer_is_not_used_when_told_so(engine: EmbeddedEngine) -> None:
+def test_the_text_layer_is_not_used_with_never(engine: EmbeddedEngine) -> None:
     """With `text_layer: never` the picture alone is read."""
     pixels, layer = drawn(RUSSIAN)
     assert codes(parse(engine, pixels, text_lines=layer, text_layer="never")) == ["UNSUPPORTED_SCRIPT"]
@@ -196,10 +196,12 @@ def test_warming_up_reads_a_word(engine: EmbeddedEngine) -> None:
     engine.warm_up()
 
 
-def test_a_line_is_not_read_twice(engine: EmbeddedEngine, own_page: Pixels, own: ParsedPage) -> None:
-    """What the layer has is not read from the picture again, though its outline there is larger."""
-    number = next(block for block in own.blocks if block.label == "number")
+def test_a_line_is_not_read_twice(engine: EmbeddedEngine, own_page: Pixels, own_result: ParsedPage) -> None:
+    """A line of the text layer is not read from the picture again, though its outline there is larger."""
+    number = next(block for block in own_result.blocks if block.label == "number")
     x0, y0, x1, y1 = map(float, number.bbox)
-    layer = [TextLine(block.content, tuple(map(float, block.bbox))) for block in own.blocks if block.label == "text"]
+    layer = [
+        TextLine(block.content, tuple(map(float, block.bbox))) for block in own_result.blocks if block.label == "text"
+    ]
     again = parse(engine, own_page, text_lines=(*layer, TextLine(PAGE_NUMBER, (x0 + 4, y0 + 4, x1 - 4, y1 - 4))))
     assert [block.content for block in again.blocks].count(PAGE_NUMBER) == 1

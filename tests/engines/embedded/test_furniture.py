@@ -1,4 +1,4 @@
-"""What a page carries beside its text: heads, feet, numbers, notes, and what only looks like them."""
+"""Page furniture: heads, feet, numbers, notes, and text that only looks like them."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def paragraph(top: float, count: int = 20) -> Region:
 
 def labels(*more: Region, rules: Rules = NO_RULES, body: Region | None = None) -> dict[str, str]:
     """The labels, by their text, of the lines of these regions on a page with a paragraph at 300 to 900."""
-    found = label_by_place([*more, body or paragraph(300)], WIDTH, HEIGHT, rules)
-    return {line.text: region.label for region in found for line in region.lines}
+    regions = label_by_place([*more, body or paragraph(300)], WIDTH, HEIGHT, rules)
+    return {line.text: region.label for region in regions for line in region.lines}
 
 
 HEADS = {
@@ -75,9 +75,9 @@ HEADS = {
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_running_heads_are_found(head: list[Line]) -> None:
-    """A head is told by numbers, words, white, edge, capitals, parts; it may share no region with its neighbours."""
-    found = labels(*(region(one) for one in head), body=paragraph(230))
-    assert {found[one.text] for one in head} <= {"header", "number"}
+    """Numbers, words, white space, edge, capitals and parts identify a head, alone or in a region with others."""
+    label_of = labels(*(region(head_line) for head_line in head), body=paragraph(230))
+    assert {label_of[head_line.text] for head_line in head} <= {"header", "number"}
 
 
 FEET = {
@@ -91,15 +91,15 @@ FEET = {
 @pytest.mark.parametrize("foot", FEET.values(), ids=FEET)
 def test_feet_are_found(foot: list[Line]) -> None:
     """A page's foot, with its number or without."""
-    found = labels(*(region(one) for one in foot))
-    assert {found[one.text] for one in foot} <= {"footer", "number"}
+    label_of = labels(*(region(foot_line) for foot_line in foot))
+    assert {label_of[foot_line.text] for foot_line in foot} <= {"footer", "number"}
 
 
 def test_a_head_glued_to_the_text_is_parted_from_it() -> None:
     """A region that begins too high loses the line that is the page's, and nothing else."""
     body = region(line("Rivers 17", 600, 60), *paragraph(300).lines)
-    found = label_by_place([body], WIDTH, HEIGHT, NO_RULES)
-    assert [(part.label, len(part.lines)) for part in found] == [("header", 1), ("text", 20)]
+    parts = label_by_place([body], WIDTH, HEIGHT, NO_RULES)
+    assert [(part.label, len(part.lines)) for part in parts] == [("header", 1), ("text", 20)]
 
 
 def test_a_rule_sets_a_head_off() -> None:
@@ -126,34 +126,34 @@ def test_text_at_the_edges_stays(kept: Line) -> None:
 
 
 def test_a_letters_head_stays() -> None:
-    """What stands above a letter's salutation is the letter's: sender, place, date."""
+    """Lines above a letter's salutation belong to the letter: sender, place, date."""
     head = [line("Office of the Surveyor", 350, 90), line("Szeged, March 3, 1871", 560, 150)]
     dear = line("Dear Mr. Vásárhelyi:", 100, 260)
-    found = labels(*map(region, [*head, dear]))
-    assert [found[one.text] for one in head] == ["text", "text"]
+    label_of = labels(*map(region, [*head, dear]))
+    assert [label_of[head_line.text] for head_line in head] == ["text", "text"]
 
 
 def test_a_sparse_page_keeps_its_lines() -> None:
     """On a page of a few lines only clear furniture goes."""
-    found = labels(region(line("Contents", 100, 95)), region(line("Page 2", 480, 1340)), body=paragraph(200, 3))
-    assert (found["Contents"] in FURNITURE, found["Page 2"]) == (False, "number")
+    label_of = labels(region(line("Contents", 100, 95)), region(line("Page 2", 480, 1340)), body=paragraph(200, 3))
+    assert (label_of["Contents"] in FURNITURE, label_of["Page 2"]) == (False, "number")
 
 
 def test_a_tables_first_row_stays() -> None:
     """A row of numbers at the top is a table's, even where white sets it off."""
     cells = [line(text, 100 + 200 * i, 110) for i, text in enumerate(("12", "Szeged", "814", "2.5"))]
     table = region(
-        *cells, *(line(one.text, one.box.x0, 150 + 30 * i) for i in range(9) for one in cells), label="table"
+        *cells, *(line(cell.text, cell.box.x0, 150 + 30 * i) for i in range(9) for cell in cells), label="table"
     )
-    found = label_by_place([table, paragraph(600)], WIDTH, HEIGHT, NO_RULES)
-    assert [part.label for part in found] == ["table", "text"]
+    parts = label_by_place([table, paragraph(600)], WIDTH, HEIGHT, NO_RULES)
+    assert [part.label for part in parts] == ["table", "text"]
 
 
 def test_the_numbers_of_lines_stand_aside() -> None:
     """Numbers that count the lines left of the text are not read with it."""
     numbers = [line(str(i + 1), 50, 300 + 30 * i) for i in range(20)]
-    found = labels(*map(region, numbers))
-    assert {found[one.text] for one in numbers} == {"aside_text"}
+    label_of = labels(*map(region, numbers))
+    assert {label_of[number.text] for number in numbers} == {"aside_text"}
 
 
 def test_text_up_the_margin_stands_aside() -> None:
@@ -179,8 +179,8 @@ def test_a_footnote_under_a_short_rule_is_parted_from_its_text() -> None:
     """A short rule sets a note off, though the layout model took it and the text for one."""
     body = region(*paragraph(300).lines, line("* See the survey.", 100, 905))
     rules = Rules((Box(100, 896, 350, 898),), ())
-    found = label_by_place([body], WIDTH, HEIGHT, rules)
-    assert [(part.label, len(part.lines)) for part in found] == [("text", 20), ("footnote", 1)]
+    parts = label_by_place([body], WIDTH, HEIGHT, rules)
+    assert [(part.label, len(part.lines)) for part in parts] == [("text", 20), ("footnote", 1)]
 
 
 def test_a_numbered_list_is_no_footnote() -> None:
@@ -190,13 +190,13 @@ def test_a_numbered_list_is_no_footnote() -> None:
 
 def test_titles_by_their_size() -> None:
     """Large letters make a title, the largest in the upper part the document's; a box to tick makes none."""
-    found = labels(
+    label_of = labels(
         region(line("Water Levels", 100, 160, height=60)),
         region(line("Readings", 100, 250, height=30)),
         region(line("□ Yes □ No", 100, 1000, height=40)),
     )
-    assert (found["Water Levels"], found["Readings"]) == ("doc_title", "paragraph_title")
-    assert found["□ Yes □ No"] == "text"
+    assert (label_of["Water Levels"], label_of["Readings"]) == ("doc_title", "paragraph_title")
+    assert label_of["□ Yes □ No"] == "text"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def texts(lines: list[Line]) -> list[str]:
 
 
 def test_a_line_across_a_gutter_is_parted() -> None:
-    """Where the lines around begin at the gap, the line is two."""
+    """If the lines around it begin at the gap, a line is split there."""
     page = [line(row, *side) for row in (0, 1, 3, 4) for side in (LEFT, RIGHT)] + [line(2, *LEFT, *RIGHT)]
     assert texts(split_at_gutters(page)) == ["left side", "right hand"] * 5
 
@@ -37,20 +37,20 @@ def test_columns_taken_together_in_every_line_are_parted() -> None:
 
 
 def test_a_wide_space_alone_is_no_gutter() -> None:
-    """In justified text a wide space stands by itself; the lines around go on across it."""
+    """A wide space in justified text is no gutter: the lines around continue across it."""
     other = ("left", 100, 300), ("side", 305, 520), ("right", 525, 700), ("hand", 705, 880)
     page = [line(row, *other) for row in (0, 1, 3, 4)] + [line(2, *LEFT, *RIGHT)]
     assert texts(split_at_gutters(page)) == texts(page)
 
 
 def test_a_heading_over_both_columns_stays_whole() -> None:
-    """Its words stand close, whatever begins beneath."""
+    """A heading with normal spaces is not split, whatever begins below it."""
     heading = line(0, ("left", 100, 300), ("side", 305, 493), ("right", 500, 700), ("hand", 705, 880))
     page = [heading, *(line(row, *side) for row in range(1, 6) for side in (LEFT, RIGHT))]
     assert texts(split_at_gutters(page))[0] == "left side right hand"
 
 
 def test_the_numbers_of_a_list_stay_with_their_items() -> None:
-    """What stands before the gap is too narrow for a column."""
+    """List numbers before the gap are too narrow for a column."""
     page = [line(row, ("1.", 100, 120), ("item", 140, 300), ("text", 305, 700)) for row in range(6)]
     assert texts(split_at_gutters(page)) == ["1. item text"] * 6

@@ -48,5 +48,5 @@ def test_a_dense_page_reads_column_by_column(
     numbers = [line.split()[1] for column in texts for line in column]
     places = [text.find(number) for number in numbers]
     assert sum(place < 0 for place in places) <= 0.02 * len(places)
-    found = [place for place in places if place >= 0]
-    assert sum(a > b for a, b in pairwise(found)) <= 0.01 * len(found)
+    found_places = [place for place in places if place >= 0]
+    assert sum(a > b for a, b in pairwise(found_places)) <= 0.01 * len(found_places)

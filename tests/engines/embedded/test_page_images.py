@@ -17,11 +17,11 @@ from support.worker_process import ROOT
 pytestmark = pytest.mark.process
 
 
-@pytest.mark.parametrize("asked", ["inline", "none"])
-def test_the_page_as_it_was_processed_comes_along(asked: str) -> None:
+@pytest.mark.parametrize("page_images", ["inline", "none"])
+def test_the_page_as_it_was_processed_comes_along(page_images: str) -> None:
     """A page scanned on its side is turned, and the picture has the size that boxes mean; unasked none comes."""
-    given = json.loads((ROOT / "test_input.json").read_text())["input"]
-    data = given.get("image_base64") or given["documents"][0]["base64"]
+    job_input = json.loads((ROOT / "test_input.json").read_text())["input"]
+    data = job_input.get("image_base64") or job_input["documents"][0]["base64"]
     upright = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
     buffer = io.BytesIO()
     upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "PNG")
@@ -29,11 +29,11 @@ def test_the_page_as_it_was_processed_comes_along(asked: str) -> None:
     pipeline.start()
     document = {"base64": base64.b64encode(buffer.getvalue()).decode()}
     answer = pipeline.job(
-        read_request({"documents": [document], "options": {"page_images": asked}}, pipeline.spec), "a"
+        read_request({"documents": [document], "options": {"page_images": page_images}}, pipeline.spec), "a"
     ).run()
     pipeline.close()
     (page,) = answer.documents[0].pages
-    if asked == "none":
+    if page_images == "none":
         assert page.image is None
         return
     assert page.image is not None

@@ -22,7 +22,7 @@ def test_columns_are_read_one_after_the_other() -> None:
 
 
 def test_a_full_width_part_divides_the_columns() -> None:
-    """What stands above a full-width figure is read before it, in both columns."""
+    """Everything above a full-width figure is read before it, in both columns."""
     boxes = [box(RIGHT, 200, 300), box(FULL, 120, 180), box(LEFT, 200, 300), box(RIGHT, 0, 100), box(LEFT, 0, 100)]
     assert reading_order(Layout(boxes)) == [4, 3, 1, 2, 0]
 
@@ -59,7 +59,7 @@ def test_last_lines_side_by_side_belong_to_their_columns() -> None:
 
 
 def test_titles_side_by_side_stay_in_their_columns() -> None:
-    """Two columns whose titles happen to stand level are still read one after the other."""
+    """Two columns whose titles are at the same height are still read one after the other."""
     boxes = [box(LEFT, 0, 200), box(RIGHT, 0, 200), box(LEFT, 220, 232), box(RIGHT, 220, 232)]
     boxes += [box(LEFT, 240, 400), box(RIGHT, 240, 400)]
     assert reading_order(Layout(boxes, heads={2, 3})) == [0, 2, 4, 1, 3, 5]
@@ -78,5 +78,5 @@ any_box = st.builds(
 
 @given(st.lists(any_box, max_size=25), st.booleans())
 def test_the_order_is_a_permutation(boxes: list[Box], right_to_left: bool) -> None:
-    """Whatever lies over whatever, each box has exactly one place."""
+    """Each box has exactly one position, however boxes overlap."""
     assert sorted(reading_order(Layout(boxes, is_right_to_left=right_to_left))) == list(range(len(boxes)))

@@ -18,8 +18,8 @@ detections = st.lists(st.builds(Detection, st.sampled_from(sorted(set(LABELS.val
 @given(lines, detections)
 def test_every_line_is_in_exactly_one_region(lines: list[Line], detections: list[Detection]) -> None:
     """Nothing that was read vanishes or is doubled, whatever the layout model says."""
-    found = [id(line) for region in fill_regions(lines, detections) for line in region.lines]
-    assert sorted(found) == sorted(map(id, lines))
+    line_ids = [id(line) for region in fill_regions(lines, detections) for line in region.lines]
+    assert sorted(line_ids) == sorted(map(id, lines))
 
 
 def paragraph(top: float, count: int = 6, height: float = 20) -> list[Line]:
@@ -50,9 +50,9 @@ def test_a_picture_behind_most_of_the_pages_text_is_no_figure() -> None:
     def spread(text: str) -> list[Line]:
         return [Line(text, Box(100, 100 + 60 * i, 250, 115 + 60 * i)) for i in range(12)]
 
-    seen = [Detection("image", Box(90, 90, 810, 860), 0.9)]
-    assert next(region.label for region in fill_regions(spread("let x = 1"), seen)) == "text"
-    assert [region.label for region in fill_regions(spread("2019"), seen)] == ["image"]
+    detections = [Detection("image", Box(90, 90, 810, 860), 0.9)]
+    assert next(region.label for region in fill_regions(spread("let x = 1"), detections)) == "text"
+    assert [region.label for region in fill_regions(spread("2019"), detections)] == ["image"]
 
 
 def test_a_forms_labels_are_parted_to_stand_before_their_values() -> None:
@@ -64,7 +64,7 @@ def test_a_forms_labels_are_parted_to_stand_before_their_values() -> None:
 
 
 def test_a_line_inside_a_paragraph_joins_it() -> None:
-    """What the layout model left out of the middle of a text is read in its place."""
+    """A line that the layout model left out of the middle of a text is read in its place."""
     lines = paragraph(100)
     around = Region("text", Box(100, 100, 800, 270), (*lines[:2], *lines[3:]))
     (region,) = unnest([around, Region("text", lines[2].box, (lines[2],))])
@@ -74,7 +74,7 @@ def test_a_line_inside_a_paragraph_joins_it() -> None:
 def test_a_title_inside_a_text_parts_it() -> None:
     """The text above the title is one region, the text below it another."""
     text, title = (*paragraph(100, 4), *paragraph(290, 4)), Line("Floods", Box(100, 240, 200, 262))
-    found = unnest([Region("text", Box(100, 100, 800, 400), text), Region("paragraph_title", title.box, (title,))])
-    ordered = sorted(found, key=lambda region: region.box.y0)
+    regions = unnest([Region("text", Box(100, 100, 800, 400), text), Region("paragraph_title", title.box, (title,))])
+    ordered = sorted(regions, key=lambda region: region.box.y0)
     assert [region.label for region in ordered] == ["text", "paragraph_title", "text"]
     assert [len(region.lines) for region in ordered] == [4, 1, 4]

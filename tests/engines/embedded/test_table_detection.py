@@ -25,9 +25,9 @@ PROSE = "the report shows that measured values rose in most of the districts las
 def test_numbers_in_columns_are_a_table() -> None:
     """Rows of labels and numbers are found without a rule, with the headings above them."""
     heads = block([["name", "value", "share"]], [100, 300, 450], top=72)
-    (found,) = find_tables([*heads, *NUMBERS])
-    assert found.y0 == 72
-    assert found.x1 > 470
+    (table,) = find_tables([*heads, *NUMBERS])
+    assert table.y0 == 72
+    assert table.x1 > 470
 
 
 def test_prose_in_two_columns_is_no_table() -> None:
@@ -46,8 +46,8 @@ def test_a_table_of_contents_stays_text() -> None:
 def test_a_caption_and_a_paragraph_are_let_go() -> None:
     """A table's box that swallowed its caption and what is below keeps its own rows only."""
     caption, below = typeset("Table 1. What was measured.", 100, 60), typeset(PROSE, 100, 260)
-    seen = Detection("table", Box(90, 50, 860, 290), 0.6)
-    (table,) = correct_tables([seen], NO_RULES, [caption, *NUMBERS, below])
+    detection = Detection("table", Box(90, 50, 860, 290), 0.6)
+    (table,) = correct_tables([detection], NO_RULES, [caption, *NUMBERS, below])
     assert table.box.y0 > 80
     assert table.box.y1 < 260
     assert table.score == 1.0
@@ -55,8 +55,8 @@ def test_a_caption_and_a_paragraph_are_let_go() -> None:
 
 def test_labels_that_were_cut_off_come_back() -> None:
     """A box around the numbers alone is widened by the column of labels beside them."""
-    seen = Detection("table", Box(240, 95, 520, 240), 0.9)
-    (table,) = correct_tables([seen], NO_RULES, NUMBERS)
+    detection = Detection("table", Box(240, 95, 520, 240), 0.9)
+    (table,) = correct_tables([detection], NO_RULES, NUMBERS)
     assert table.box.x0 <= 100
 
 
@@ -73,14 +73,14 @@ def frame(xs: list[float], ys: list[float]) -> Rules:
 
 
 def test_two_grids_seen_as_one_are_two_tables() -> None:
-    """What stands between them is their caption."""
+    """The lines between the two tables are their caption."""
     rows = [["a", "1"], ["b", "2"], ["c", "3"]]
     upper, lower = (block(rows, [110, 210], top=top) for top in (105, 305))
     above, below = (frame([100, 200, 300], [top, top + 28, top + 56, top + 84]) for top in (101, 301))
     rules = Rules((*above.across, *below.across), (*above.down, *below.down))
-    seen = Detection("table", Box(90, 90, 310, 400), 0.9)
-    found = correct_tables([seen], rules, [*upper, typeset("Table 2", 150, 240), *lower])
-    assert [(found.box.y0, found.box.y1) for found in found] == [(100, 186), (300, 386)]
+    detection = Detection("table", Box(90, 90, 310, 400), 0.9)
+    tables = correct_tables([detection], rules, [*upper, typeset("Table 2", 150, 240), *lower])
+    assert [(table.box.y0, table.box.y1) for table in tables] == [(100, 186), (300, 386)]
 
 
 def test_boxes_around_texts_are_no_table() -> None:
@@ -94,7 +94,7 @@ def test_boxes_around_texts_are_no_table() -> None:
 
 
 def test_a_page_column_beside_a_table_stays_text() -> None:
-    """Its lines are not the table's last cells, though they stand on their levels."""
+    """The column's lines are not the table's last cells, though they are at the same heights."""
     beside = [typeset("the measured values rose in most", 600, 100 + 28 * i) for i in range(12)]
     column = Detection("text", Box(595, 95, 920, 440), 0.95)
     _, table = correct_tables([column, Detection("table", Box(95, 95, 520, 240), 0.9)], NO_RULES, [*NUMBERS, *beside])
@@ -104,11 +104,11 @@ def test_a_page_column_beside_a_table_stays_text() -> None:
 def test_a_caption_seen_as_a_table_does_not_take_it() -> None:
     """Of two tables of which one grew over the other the one seen more clearly stays."""
     caption = [typeset("Table 1.", 100, 72), typeset("What was measured.", 300, 72)]
-    seen = [Detection("table", Box(95, 98, 520, 240), 0.9), Detection("table", Box(95, 70, 400, 94), 0.6)]
-    assert [table.box.y0 for table in correct_tables(seen, NO_RULES, [*caption, *NUMBERS])] == [98]
+    detections = [Detection("table", Box(95, 98, 520, 240), 0.9), Detection("table", Box(95, 70, 400, 94), 0.6)]
+    assert [table.box.y0 for table in correct_tables(detections, NO_RULES, [*caption, *NUMBERS])] == [98]
 
 
 def test_authors_side_by_side_are_no_table() -> None:
-    """Names, institutes and addresses stand in columns like a table's, but are a paper's head."""
+    """Names, institutes and addresses in columns are a paper's head, not a table."""
     rows = [["Ann Ash", "Bo Birch", "Cy Cedar"], ["River Lab"] * 3, ["Old Town"] * 3, ["a@r.org", "b@r.org", "c@r.org"]]
     assert find_tables(block(rows, [100, 350, 600])) == []

@@ -38,7 +38,7 @@ def test_rules_make_cells() -> None:
 
 
 def test_a_missing_rule_makes_a_span() -> None:
-    """Where no rule parts two cells they are one, and the HTML says so."""
+    """Two cells without a rule between them are one cell, with a span in the HTML."""
     rules = Rules(
         tuple(map(across, (0, 40, 80, 120))),
         (down(0), down(100, 40), down(200), down(300)),
@@ -62,7 +62,7 @@ def test_columns_come_from_alignment_without_rules() -> None:
 
 
 def test_a_line_over_a_rule_is_cut() -> None:
-    """What was found as one line across a rule is two cells."""
+    """A line that was detected across a rule is two cells."""
     rules = Rules(tuple(map(across, (0, 40, 80))), tuple(map(down, (0, 100, 200))))
     lines = [Line("abcdefg hijklmn", Box(20, 10, 180, 30))]
     assert texts(find_cells(Box(0, 0, 200, 80), lines, rules)) == [["abcdefg", "hijklmn"], ["", ""]]
@@ -93,13 +93,13 @@ def test_rules_across_part_rows_and_alignment_the_columns() -> None:
     """A heading of two lines above the rule is one cell."""
     lines = [typeset("Net", 200, 0), typeset("Name", 0, 24), typeset("sales", 200, 24), typeset("Tax", 300, 24)]
     lines += [typeset(text, x, 60 + 30 * i) for i in range(4) for text, x in ((f"a{i}", 0), (f"1{i}", 200), ("2", 300))]
-    found = read(lines, -5, 52, 185)
-    assert found[0] == ["Name", "Net sales", "Tax"]
-    assert found[1:] == [[f"a{i}", f"1{i}", "2"] for i in range(4)]
+    rows = read(lines, -5, 52, 185)
+    assert rows[0] == ["Name", "Net sales", "Tax"]
+    assert rows[1:] == [[f"a{i}", f"1{i}", "2"] for i in range(4)]
 
 
 def test_a_sign_belongs_to_its_number() -> None:
-    """A currency's sign that stands by itself makes no column."""
+    """A currency sign that is apart from its number makes no column."""
     rows = [(f"item {i}", "$" if i == 0 else "", f"{i},500") for i in range(5)]
     assert read(aligned(*rows))[0] == ["item 0", "$ 0,500"]
 
@@ -111,7 +111,7 @@ def test_leaders_only_lead() -> None:
 
 
 def test_a_heading_over_two_columns_spans_them() -> None:
-    """Centred above two columns, it stands in both in Markdown."""
+    """A heading centered above two columns appears in both in Markdown."""
     rows = [(f"row {i}", f"{i}1", f"{i}2") for i in range(5)]
     lines = [typeset("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
     cells = find_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
@@ -147,26 +147,26 @@ def test_every_word_ends_in_one_cell(filled: list[list[bool]], ruled: bool) -> N
 
 
 def test_numbers_side_by_side_are_cells_without_a_rule() -> None:
-    """A heading over columns that only its own row rules apart spans them; the numbers below stand each by itself."""
+    """A heading over columns without rules below it spans them; the numbers below are separate cells."""
     rules = Rules(tuple(map(across, (0, 40, 80, 120))), (down(0), down(100), down(200, 40, 80), down(300)))
     lines = [word("head", 200, 20), word("x", 150, 60), word("y", 250, 60), word("1", 150, 100), word("2", 250, 100)]
     assert texts(find_cells(WHOLE, lines, rules)) == [["", "head"], ["", "x", "y"], ["", "1", "2"]]
 
 
 def test_a_few_rules_do_not_hide_the_columns() -> None:
-    """Where rules close one column of many the words tell the others."""
+    """If rules close only one of many columns, the words determine the others."""
     lines = [word(f"{i}{j}", 50 + 95 * j, 20 + 40 * i) for i in range(3) for j in range(4)]
     rules = Rules(tuple(Box(0, y - 1, 390, y + 1) for y in (0, 40, 80, 120)), (down(300, 40, 80), down(390, 40, 80)))
-    found = texts(find_cells(Box(0, 0, 391, 120), lines, rules))
-    assert found == [["00", "01", "02", "03"], ["10", "11", "12", "13"], ["20", "21", "22", "23"]]
+    cell_texts = texts(find_cells(Box(0, 0, 391, 120), lines, rules))
+    assert cell_texts == [["00", "01", "02", "03"], ["10", "11", "12", "13"], ["20", "21", "22", "23"]]
 
 
 def test_a_wide_heading_keeps_to_its_column() -> None:
     """It only reaches into the column at its left, which has a heading of its own."""
     heads = [word("name", 50, 20), Line("net value", Box(110, 10, 240, 30))]
     rows = [word(text, x, y) for y in (60, 100) for text, x in (("a", 50), ("1", 210))]
-    found = texts(find_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
-    assert found == [["name", "net value"], ["a", "1"], ["a", "1"]]
+    cell_texts = texts(find_cells(WHOLE, [*heads, *rows], Rules((across(40),), ())))
+    assert cell_texts == [["name", "net value"], ["a", "1"], ["a", "1"]]
 
 
 def test_markdown_leaves_out_what_is_empty() -> None:

@@ -43,7 +43,7 @@ def test_list_items_stand_by_themselves() -> None:
 
 
 def test_a_line_that_ended_early_ended_its_paragraph() -> None:
-    """Where the next word would have had room, a new paragraph begins."""
+    """A line with room for the next word ends its paragraph."""
     lines = [Line("It ended.", Box(0, 0, 150, 20)), Line("Next one runs over all the width", Box(0, 30, 400, 50))]
     assert paragraphs(lines) == ["It ended.", "Next one runs over all the width"]
 
@@ -60,8 +60,8 @@ def test_right_to_left_paragraphs_end_on_the_left() -> None:
     assert paragraphs(lines) == ["שלום עולם רחב סוף.", "פסקה חדשה כאן"]
 
 
-def test_rows_hold_what_stands_side_by_side() -> None:
-    """Lines at one height are one row from left to right, though one lies a little lower."""
+def test_rows_hold_lines_side_by_side() -> None:
+    """Lines at about the same height are one row, from left to right."""
     a, b, c = Line("a", Box(50, 2, 90, 22)), Line("b", Box(0, 0, 40, 20)), Line("c", Box(0, 30, 40, 50))
     assert rows([a, b, c]) == [[b, a], [c]]
 

@@ -57,7 +57,7 @@ def test_tables_and_formulas() -> None:
     """A table's content is HTML and a formula's LaTeX, as the pipeline wrote them."""
     html, latex = table(row("Mill", "0.65")), " $$ E = mc^2 $$ "
     parsed = convert(block("table", (0, 0, 100, 100), html), block("display_formula", (0, 120, 100, 140), latex))
-    assert [one.content for one in parsed.blocks] == [html, latex]
+    assert [parsed_block.content for parsed_block in parsed.blocks] == [html, latex]
     assert "0.65" in parsed.markdown
     assert "E = mc^2" in parsed.markdown
 
@@ -71,7 +71,7 @@ def test_ignored_labels() -> None:
         block("number", (0, 700, 20, 720), "17"),
     )
     assert parsed.markdown == "body"
-    assert [one.label for one in parsed.blocks] == ["header", "header_image", "text", "number"]
+    assert [parsed_block.label for parsed_block in parsed.blocks] == ["header", "header_image", "text", "number"]
     assert parsed.figures == []
 
 
@@ -107,35 +107,35 @@ def test_boxes_are_cut_at_the_page() -> None:
 
 
 def test_tables_are_joined_over_a_page_break(engine: Engine) -> None:
-    """A table that goes on at the top of the next page is joined, by the pipeline's own rules, and the page says so."""
+    """A table that continues on the next page is joined by the pipeline's own rules, with a warning on that page."""
     first = convert(
         block("text", (0, 0, 900, 40), "before"), block("table", (0, 500, 900, 780), table(row("Mill", "0.65")))
     )
     second = convert(block("table", (0, 0, 900, 200), table(row("Weir", "0.91"))), number=2)
-    one, two = engine.merge_pages([first, second])
-    assert one.blocks[1].content.count("<tr>") == 3
-    assert "0.91" in one.markdown
-    assert two.blocks[0].content == ""
-    assert "0.91" not in two.markdown
-    assert [warning.code for warning in two.warnings] == ["TABLE_CONTINUED"]
-    assert (one.raw, two.raw) == (None, None)
+    merged_first, merged_second = engine.merge_pages([first, second])
+    assert merged_first.blocks[1].content.count("<tr>") == 3
+    assert "0.91" in merged_first.markdown
+    assert merged_second.blocks[0].content == ""
+    assert "0.91" not in merged_second.markdown
+    assert [warning.code for warning in merged_second.warnings] == ["TABLE_CONTINUED"]
+    assert (merged_first.raw, merged_second.raw) == (None, None)
 
 
 def test_nothing_is_joined_over_a_failed_page(engine: Engine) -> None:
     """Tables before and after a page that failed stay apart."""
     first = convert(block("table", (0, 500, 900, 780), table(row("Mill", "0.65"))))
     third = convert(block("table", (0, 0, 900, 200), table(row("Weir", "0.91"))), number=3)
-    one, failed, three = engine.merge_pages([first, None, third])
+    merged_first, failed, merged_third = engine.merge_pages([first, None, third])
     assert failed is None
-    assert [page.blocks for page in (one, three)] == [first.blocks, third.blocks]
+    assert [page.blocks for page in (merged_first, merged_third)] == [first.blocks, third.blocks]
 
 
 def test_titles_are_levelled_over_the_document(engine: Engine) -> None:
-    """Titles get their level from the whole document: the larger type stands higher."""
+    """The whole document determines the levels of titles: larger type has a higher level."""
     first = convert(block("paragraph_title", (0, 0, 400, 60), "Basin"), block("text", (0, 80, 400, 100), "text"))
     second = convert(block("paragraph_title", (0, 0, 400, 30), "Gauges"), number=2)
-    one, two = engine.merge_pages([first, second])
-    assert (one.markdown, two.markdown) == ("## Basin\n\ntext", "### Gauges")
+    merged_first, merged_second = engine.merge_pages([first, second])
+    assert (merged_first.markdown, merged_second.markdown) == ("## Basin\n\ntext", "### Gauges")
     assert second.markdown == "## Gauges"
 
 
@@ -194,8 +194,10 @@ def test_two_documents_are_merged_one_after_the_other(engine: Engine, monkeypatc
 
 def layout(*boxes: tuple[str, int]) -> dict[str, Any]:
     """A result whose layout has boxes of these labels, 100 pixels wide, from these places."""
-    found = [{"label": label, "coordinate": [place, place, place + 100.4, place + 100.4]} for label, place in boxes]
-    return {"layout_det_res": {"boxes": found}}
+    detections = [
+        {"label": label, "coordinate": [place, place, place + 100.4, place + 100.4]} for label, place in boxes
+    ]
+    return {"layout_det_res": {"boxes": detections}}
 
 
 def test_figures_of_two_pages_share_a_place() -> None:

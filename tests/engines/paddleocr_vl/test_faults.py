@@ -102,7 +102,7 @@ def test_an_invalid_argument_is_no_poison() -> None:
 
 
 def test_paddles_own_out_of_memory() -> None:
-    """What the installed Paddle really raises when an allocation fails is understood."""
+    """The error that the installed Paddle raises when an allocation fails is classified as out of memory."""
     import paddle
 
     with pytest.raises(MemoryError) as caught:

@@ -54,12 +54,12 @@ def worker() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     family = psutil.Process(process.pid).children(recursive=True)
     yield process, family
     process.kill()
-    for one in filter(is_alive, family):
-        one.kill()
+    for member in filter(is_alive, family):
+        member.kill()
 
 
 def end(family: list[psutil.Process]) -> bool:
-    """Whether all of them end."""
+    """Return whether all of the processes end."""
     return eventually(lambda: not any(map(is_alive, family)))
 
 
@@ -91,5 +91,5 @@ def test_a_guard_whose_worker_is_gone_already_ends_at_once() -> None:
 @pytest.mark.parametrize(("command", "code"), [("exit 3", 3), ("kill -9 $$", 128 + 9)])
 def test_the_guard_passes_the_exit_code_on(command: str, code: int, tmp_path: Path) -> None:
     """The command's own code, or 128 and the signal it died of, is the guard's."""
-    whole = [sys.executable, "-P", guard.__file__, str(os.getpid()), "sh", "-c", command]
-    assert subprocess.run(whole, timeout=PATIENCE_S, check=False).returncode == code
+    guard_command = [sys.executable, "-P", guard.__file__, str(os.getpid()), "sh", "-c", command]
+    assert subprocess.run(guard_command, timeout=PATIENCE_S, check=False).returncode == code

@@ -98,7 +98,7 @@ def test_a_frozen_server_can_be_abandoned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "fields", "error", "told"),
+    ("mode", "fields", "error", "message"),
     [
         ("fails", {}, EngineUnavailable, "exited with code 1 before it was ready: ValueError: No available memory"),
         (
@@ -122,11 +122,11 @@ def test_a_managed_server_that_does_not_come_up_says_why(
     mode: str,
     fields: dict[str, Any],
     error: type[OcrWorkerError],
-    told: str,
+    message: str,
 ) -> None:
     """A crash, silence, no command and no weights are each an error that says so, and no process is left."""
     monkeypatch.setenv("DOUBLE_VLLM", mode)
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         built(tmp_path, **fields)
     assert eventually(lambda: vllm_command.processes(tmp_path) == [])
 
@@ -143,7 +143,7 @@ def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         ({"OCR_SERVER": "managed"}, "does not go with OCR_BACKEND=native"),
         ({"OCR_SERVER": "managed", "OCR_BACKEND": "sglang-server"}, "does not go with OCR_BACKEND=sglang-server"),
@@ -153,11 +153,11 @@ def test_after_a_failure_nothing_more_is_built(tmp_path: Path, monkeypatch: pyte
         ),
     ],
 )
-def test_settings_that_contradict_each_other_are_told(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+def test_settings_that_contradict_each_other_are_reported(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
 ) -> None:
     """A managed server of another kind, or at an address of its own, is no valid setting."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsInvalid, match=told):
+    with pytest.raises(SettingsInvalid, match=message):
         load_settings()

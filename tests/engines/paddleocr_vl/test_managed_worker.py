@@ -51,8 +51,8 @@ def pages(count: int) -> dict[str, Any]:
 
 def codes(answer: Any) -> Counter[str]:
     """How many pages of the answer succeeded, and how many failed with each code."""
-    found = [page for document in answer["documents"] for page in document["pages"]]
-    return Counter(page["error"]["code"] if "error" in page else "ok" for page in found)
+    pages = [page for document in answer["documents"] for page in document["pages"]]
+    return Counter(page["error"]["code"] if "error" in page else "ok" for page in pages)
 
 
 def wait_until_pages_are_read(environment: Environment) -> None:
@@ -79,9 +79,9 @@ def test_a_killed_server_costs_the_pages_it_read(worker_of: StartWorker, environ
     wait_until_pages_are_read(environment)
     vllm_command.server(weights(environment)).kill()
     answer = worker.plane.wait(job, WAIT_S)
-    found = codes(answer.output)
-    assert 1 <= found["ENGINE_UNAVAILABLE"] <= IN_HAND, worker.log()
-    assert found["ok"] == PAGES - found["ENGINE_UNAVAILABLE"]
+    page_codes = codes(answer.output)
+    assert 1 <= page_codes["ENGINE_UNAVAILABLE"] <= IN_HAND, worker.log()
+    assert page_codes["ok"] == PAGES - page_codes["ENGINE_UNAVAILABLE"]
     assert answer.output["engine"]["backend"] == "vllm-server"
 
     again = worker.plane.wait(worker.plane.submit(pages(2)), WAIT_S)
@@ -114,9 +114,9 @@ def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
     wait_until_pages_are_read(environment)
     vllm_command.server(weights(environment)).kill()
     partial = worker.plane.wait(job, WAIT_S)
-    found = codes(partial.output)
-    assert found["ok"] >= 1, worker.log()
-    assert found["ok"] + found["ENGINE_UNAVAILABLE"] == PAGES
+    page_codes = codes(partial.output)
+    assert page_codes["ok"] >= 1, worker.log()
+    assert page_codes["ok"] + page_codes["ENGINE_UNAVAILABLE"] == PAGES
     assert "event=drain" in worker.log()
     time.sleep(2)  # a poll that was open may bring a job yet
     assert not worker.plane.taken(worker.plane.submit(pages(1)), 3)
@@ -153,5 +153,5 @@ def test_a_dry_run_ends_its_server(environment: Environment, tmp_path: Path) -> 
 
 
 def ended(family: list[psutil.Process]) -> bool:
-    """Whether all of them end."""
+    """Return whether all of the processes end."""
     return eventually(lambda: not any(map(is_alive, family)))

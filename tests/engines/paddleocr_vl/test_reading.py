@@ -51,8 +51,8 @@ def test_pages_of_one_call_keep_their_own_text(engine: Engine) -> None:
     """Several pages in one call give one result each, in their order."""
     pages = [tinyvl.page([line], number=number) for number, line in enumerate(tinyvl.LINES, start=1)]
     parsed = engine.parse(pages, PaddleOcrVlOptions(max_new_tokens=tinyvl.LIMIT))
-    for one, line in zip(parsed, tinyvl.LINES, strict=True):
-        nearest = min(tinyvl.LINES, key=lambda other: tinyvl.character_error_rate(one.markdown, other))
+    for page, line in zip(parsed, tinyvl.LINES, strict=True):
+        nearest = min(tinyvl.LINES, key=lambda other: tinyvl.character_error_rate(page.markdown, other))
         assert nearest == line
 
 
@@ -63,7 +63,7 @@ def test_blank_page(engine: Engine) -> None:
 
 
 def test_everything_is_json(engine: Engine) -> None:
-    """No type of numpy or Paddle leaves the engine: a result is JSON as it stands, kept raw part included."""
+    """No type of numpy or Paddle leaves the engine: the whole result is JSON, the raw part included."""
     parsed = parse(engine, tinyvl.page(THREE, bar=True), merge_pages=True)
     values = asdict(parsed) | {"blocks": [block.model_dump() for block in parsed.blocks], "figures": []}
     json.dumps(values, allow_nan=False)
@@ -143,14 +143,14 @@ def test_pixel_limits_reach_the_model(engine: Engine) -> None:
         ("use_doc_unwarping", True, "OCR_USE_DOC_UNWARPING=true"),
     ],
 )
-def test_options_that_would_be_ignored_are_refused(engine: Engine, option: str, value: object, words: str) -> None:
-    """What the native backend does not honour, or the worker did not load, is refused by name, with the way out."""
+def test_options_that_would_be_ignored_are_rejected(engine: Engine, option: str, value: object, words: str) -> None:
+    """Options that the native backend or the loaded models do not support are rejected by name, with the remedy."""
     with pytest.raises(InvalidRequest, match=option) as refusal:
         parse(engine, tinyvl.page(THREE), **{option: value})
     assert words in str(refusal.value)
 
 
-def test_submodels_may_be_refused_outright(engine: Engine) -> None:
+def test_submodels_may_be_rejected_outright(engine: Engine) -> None:
     """Saying false to a model that is not loaded is fine."""
     parsed = parse(engine, tinyvl.page(THREE), use_doc_orientation_classify=False, use_doc_unwarping=False)
     assert len(parsed.blocks) == 3
@@ -164,7 +164,7 @@ def test_warm_up_reads_its_page(engine: Engine) -> None:
     engine.warm_up()
 
 
-def test_warm_up_refuses_weights_that_do_not_read(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warm_up_rejects_weights_that_do_not_read(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the known text does not come back the engine is unavailable, unless the check is off."""
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.LINES", ("X" * 40, "Y" * 40))
     monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.warmup.draw_page", lambda: tinyvl.page(THREE))

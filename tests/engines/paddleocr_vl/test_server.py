@@ -41,8 +41,8 @@ def start() -> Iterator[StartServer]:
         return started[-1]
 
     yield start
-    for one in started:
-        one.die()
+    for double in started:
+        double.die()
 
 
 def settings(double: ModelServer, **fields: Any) -> Settings:
@@ -57,26 +57,26 @@ def test_a_server_that_reads_is_connected(start: StartServer, mode: str, limits:
 
 
 @pytest.mark.parametrize(
-    ("mode", "model", "error", "told"),
+    ("mode", "model", "error", "message"),
     [
-        ("fine", "other", EngineUnavailable, "does not serve 'PaddleOCR-VL-1.6-0.9B', but: other"),
+        ("fine", "other", EngineUnavailable, "does not serve 'PaddleOCR-VL-1.6-0.9B' (its models: other)"),
         ("hangs", None, EngineTimedOut, "did not read a test image within 1 s"),
         ("garbage", None, EngineUnavailable, "returns no text for a test image (KeyError)"),
         ("refuses-all", None, EngineUnavailable, "rejects a test image"),
     ],
 )
 def test_a_server_that_is_not_right_stops_the_worker(
-    start: StartServer, mode: str, model: str | None, error: type[OcrWorkerError], told: str
+    start: StartServer, mode: str, model: str | None, error: type[OcrWorkerError], message: str
 ) -> None:
     """Another model, silence, nonsense and refusal are each an error that says so."""
     double = start(mode, model=model) if model else start(mode)
     with pytest.raises(error) as caught:
         ExternalServer(settings(double, engine_timeout_s=1 if mode == "hangs" else PATIENCE_S))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_no_server_is_told_within_the_time(start: StartServer) -> None:
-    """Where nothing listens the worker says where it looked, without the credentials in the URL."""
+def test_no_server_is_reported_within_the_time(start: StartServer) -> None:
+    """If nothing listens, the error names the address, without the credentials in the URL."""
     double = start()
     double.die()
     url = double.url.replace("http://", "http://user:secret@")
@@ -110,12 +110,14 @@ def test_the_server_reads_the_page(start: StartServer) -> None:
     options = PaddleOcrVlOptions(temperature=0.5, top_p=0.9, repetition_penalty=1.2)
     check_options(options, chosen)
     engine = Builder(chosen)()
-    before = len(double.asked)
+    before = len(double.questions)
     parsed = engine.parse([tinyvl.page(tinyvl.LINES[:3])], options)[0]
-    asked = double.asked[before:]
+    questions = double.questions[before:]
     assert [block.content for block in parsed.blocks] == [TEXT] * 3
-    assert len(asked) == 3
-    assert {(one["temperature"], one["top_p"], one["repetition_penalty"]) for one in asked} == {(0.5, 0.9, 1.2)}
+    assert len(questions) == 3
+    assert {(question["temperature"], question["top_p"], question["repetition_penalty"]) for question in questions} == {
+        (0.5, 0.9, 1.2)
+    }
     assert engine.info.backend == "vllm-server"
     engine.close()
 
@@ -139,7 +141,7 @@ def test_pages_of_one_call_keep_their_own_text(start: StartServer) -> None:
     engine.close()
 
 
-def test_a_repetition_is_told_of_its_page_only(start: StartServer) -> None:
+def test_a_repetition_is_reported_of_its_page_only(start: StartServer) -> None:
     """One page of a call runs into repetition: its neighbours carry no warning, and are read all the same."""
     double = start()
     double.text_of = lambda question: "la " * 100 if darkness(question) > 5 else TEXT
@@ -155,9 +157,9 @@ def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
     """Pages are read without pixel limits where they are refused; asking for some is then an invalid request."""
     double = start("refuses-limits")
     engine = Builder(settings(double))()
-    before = len(double.asked)
+    before = len(double.questions)
     assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
-    assert not any("mm_processor_kwargs" in one for one in double.asked[before:])
+    assert not any("mm_processor_kwargs" in question for question in double.questions[before:])
     with pytest.raises(InvalidRequest, match="its own pixel limits"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions(max_pixels=500_000))
     engine.close()

@@ -61,7 +61,7 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
     ids=["no weights", "half a safetensors", "wrong directory", "no directory", "unknown version", "unknown device"],
 )
 def test_what_stops_the_start(tmp_path: Path, variables: object, code: str, words: str) -> None:
-    """Each fault is told by its code and in at most three lines, and Paddle is never imported for it."""
+    """Each error that stops the start has its code and at most three lines, and Paddle is never imported for it."""
     assert callable(variables)
     stopped = start(**variables(tmp_path))
     assert stopped.returncode == 1, stopped.stderr

@@ -75,6 +75,6 @@ def test_pages_are_turned_where_it_is_loaded(home: Path) -> None:
 
 def test_a_submodel_that_is_wanted_and_missing(tmp_path: Path) -> None:
     """A submodel that the settings want and that is nowhere stops the start, by its name."""
-    wanted = tinyvl.settings(weights_home=tmp_path, volume_dir=tmp_path, use_doc_unwarping=True)
+    chosen = tinyvl.settings(weights_home=tmp_path, volume_dir=tmp_path, use_doc_unwarping=True)
     with pytest.raises(WeightsMissing, match="UVDoc"):
-        Builder(wanted)()
+        Builder(chosen)()

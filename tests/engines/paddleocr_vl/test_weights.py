@@ -49,10 +49,10 @@ def test_whole_weights_have_no_faults() -> None:
 
 def test_half_a_safetensors_file(tmp_path: Path) -> None:
     """A safetensors file shorter than its header promises is a fault that gives both sizes."""
-    whole = (tinyvl.VL / "model.safetensors").read_bytes()
-    half = len(whole) // 2
-    assert broken(tmp_path / "vl", "model.safetensors", whole[:half]) == [
-        f"model.safetensors is truncated: {half} of {len(whole)} bytes"
+    data = (tinyvl.VL / "model.safetensors").read_bytes()
+    half = len(data) // 2
+    assert broken(tmp_path / "vl", "model.safetensors", data[:half]) == [
+        f"model.safetensors is truncated: {half} of {len(data)} bytes"
     ]
 
 
@@ -70,7 +70,7 @@ def test_half_a_safetensors_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_safetensors_file(tmp_path: Path, data: bytes, fault: str) -> None:
-    """Whatever else lies under the name of the weights is told apart."""
+    """Each other kind of file under the name of the weights has its own message."""
     assert broken(tmp_path / "vl", "model.safetensors", data) == [f"model.safetensors {fault}"]
 
 
@@ -120,10 +120,10 @@ def test_the_snapshot_that_main_refers_to(empty: Settings) -> None:
     put(tinyvl.LAYOUT, empty.weights_home / "official_models" / LAYOUT)
     cached = empty.volume_dir / f"huggingface-cache/hub/models--PaddlePaddle--{VL}"
     put(tinyvl.VL, cached / "snapshots/0000")
-    wanted = put(tinyvl.VL, cached / "snapshots/ffff")
+    expected = put(tinyvl.VL, cached / "snapshots/ffff")
     (cached / "refs").mkdir()
     (cached / "refs/main").write_text("ffff\n")
-    assert weights.locate(empty)["vl"] == wanted
+    assert weights.locate(empty)["vl"] == expected
 
 
 def test_a_partial_directory_is_passed_over(empty: Settings) -> None:
@@ -133,12 +133,12 @@ def test_a_partial_directory_is_passed_over(empty: Settings) -> None:
     (partial / "tokenizer.model").unlink()
     with pytest.raises(WeightsMissing, match=r"tokenizer\.model is missing"):
         weights.locate(empty)
-    whole = put(tinyvl.VL, empty.weights_home / "official_models" / VL)
-    assert weights.locate(empty)["vl"] == whole
+    complete = put(tinyvl.VL, empty.weights_home / "official_models" / VL)
+    assert weights.locate(empty)["vl"] == complete
 
 
 def test_a_named_directory_has_no_substitute(empty: Settings) -> None:
-    """Who names a directory means that one: when it is wrong, no other is taken, and its variable is named."""
+    """If a directory from the settings is wrong, no other is used, and the error names its variable."""
     put(tinyvl.VL, empty.volume_dir / VL)
     wrong = empty.model_copy(update={"vl_weights_dir": tinyvl.LAYOUT, "layout_weights_dir": tinyvl.LAYOUT})
     with pytest.raises(WeightsMissing, match="correct OCR_VL_WEIGHTS_DIR"):

@@ -36,7 +36,7 @@ def pdf_of(pages: list[list[str]], bar: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def asked(data: bytes, **options: Any) -> dict[str, Any]:
+def request_of(data: bytes, **options: Any) -> dict[str, Any]:
     document = {"base64": base64.b64encode(data).decode()}
     return {"documents": [document], "options": {"dpi": 72, **OPTIONS, **options}}
 
@@ -44,7 +44,7 @@ def asked(data: bytes, **options: Any) -> dict[str, Any]:
 def test_a_pdf_comes_back_as_its_text(worker: Worker) -> None:
     """Three pages through the native pipeline: text within the weights' error rate, a block a line, boxes in order."""
     pages = [list(tinyvl.LINES[at : at + 3]) for at in (0, 3, 6)]
-    answer = worker.answer(asked(pdf_of(pages))).output
+    answer = worker.answer(request_of(pdf_of(pages))).output
     assert answer["engine"]["name"] == "paddleocr-vl"
     assert answer["engine"]["backend"] == "native"
     entries = answer["documents"][0]["pages"]
@@ -59,7 +59,7 @@ def test_a_pdf_comes_back_as_its_text(worker: Worker) -> None:
 
 def test_a_figure_comes_as_a_crop_under_a_name_of_its_page(worker: Worker) -> None:
     """A dark bar is a figure: named by page, in the Markdown too, its crop inline when asked for."""
-    answer = worker.answer(asked(pdf_of([["Invoice 20431"]] * 2, bar=True), figures="inline")).output
+    answer = worker.answer(request_of(pdf_of([["Invoice 20431"]] * 2, bar=True), figures="inline")).output
     pages = answer["documents"][0]["pages"]
     names = [figure["name"] for page in pages for figure in page["figures"]]
     assert names == ["page-1-figure-1.jpg", "page-2-figure-1.jpg"]
@@ -72,28 +72,30 @@ def test_a_hundred_pages_of_two_jobs_never_mix(worker: Worker) -> None:
     jobs = {}
     for start in (100, 200):
         pages = [[f"Invoice {start + number}"] for number in range(50)]
-        jobs[worker.plane.submit(asked(pdf_of(pages)))] = start
+        jobs[worker.plane.submit(request_of(pdf_of(pages)))] = start
     for job, start in jobs.items():
         entries = worker.plane.wait(job, 4 * PATIENCE_S).output["documents"][0]["pages"]
-        wanted = [f"Invoice {start + number}" for number in range(50)]
+        expected = [f"Invoice {start + number}" for number in range(50)]
         read = [page["blocks"][0]["content"] for page in entries]
-        near = [min(wanted, key=lambda line, text=text: tinyvl.character_error_rate(text, line)) for text in read]
-        assert sum(found == want for found, want in zip(near, wanted, strict=True)) >= 40
+        near = [min(expected, key=lambda line, text=text: tinyvl.character_error_rate(text, line)) for text in read]
+        assert sum(text == line for text, line in zip(near, expected, strict=True)) >= 40
         other = 300 - start
         assert not any(text.startswith(f"Invoice {str(other)[0]}") for text in read)
 
 
-def test_an_option_that_would_be_ignored_is_refused(worker: Worker) -> None:
+def test_an_option_that_would_be_ignored_is_rejected(worker: Worker) -> None:
     """The native backend does not sample: `temperature` is an invalid request, and so is a model that is not loaded."""
     for options in ({"temperature": 0.5}, {"use_doc_unwarping": True}):
-        result = worker.answer(asked(pdf_of([["a"]]), **options))
+        result = worker.answer(request_of(pdf_of([["a"]]), **options))
         assert str(result.error).startswith("INVALID_REQUEST: ")
         assert next(iter(options)) in str(result.error)
 
 
 def test_pages_can_be_merged(worker: Worker) -> None:
     """`merge_pages` looks over the whole document and loses no page of it."""
-    answer = worker.answer(asked(pdf_of([["Invoice 20431"], ["See chapter 9, page 311"]]), merge_pages=True)).output
+    answer = worker.answer(
+        request_of(pdf_of([["Invoice 20431"], ["See chapter 9, page 311"]]), merge_pages=True)
+    ).output
     assert [page["status"] for page in answer["documents"][0]["pages"]] == ["succeeded"] * 2
 
 
@@ -101,7 +103,7 @@ def test_a_dry_run_reads_with_the_default_engine(tmp_path: Path) -> None:
     """`python handler.py` with nothing but weights set runs PaddleOCR-VL and prints what it read."""
     environment = {**os.environ, **tinyvl.environment(OCR_WARMUP_CHECK="false")}
     del environment["OCR_ENGINE"]
-    (tmp_path / "test_input.json").write_text(json.dumps({"input": asked(pdf_of([list(tinyvl.LINES[:2])]))}))
+    (tmp_path / "test_input.json").write_text(json.dumps({"input": request_of(pdf_of([list(tinyvl.LINES[:2])]))}))
     done = subprocess.run(
         [sys.executable, ROOT / "handler.py"],
         cwd=tmp_path,

@@ -46,7 +46,7 @@ def read(pool: RasterPool, data: bytes = GOOD) -> int:
     [(signal.SIGSEGV, RasterizerCrashed), (signal.SIGKILL, RasterizerCrashed), (signal.SIGABRT, RasterizerOutOfMemory)],
 )
 def test_a_child_that_dies_costs_its_document(signal_number: int, error: type[OcrWorkerError]) -> None:
-    """Whichever way the child dies, its document gets a code, and the next one is read by a new child."""
+    """However a rasterizer process dies, its document gets a code, and a new process reads the next one."""
     pool = pool_of()
     try:
         with pool.open(GOOD, request()) as document:
@@ -71,8 +71,8 @@ def test_a_child_that_hangs_is_given_up_after_its_time() -> None:
         pool.close()
 
 
-def test_memory_beyond_the_limit_is_refused_to_the_child_alone() -> None:
-    """A page that needs more than the child may have fails with OUT_OF_MEMORY or its like; the worker goes on."""
+def test_memory_beyond_the_limit_is_denied_to_the_process_alone() -> None:
+    """A page that needs more memory than the limit fails with OUT_OF_MEMORY or similar; the worker continues."""
     pool = pool_of(memory=150_000_000)
     try:
         data = files.pages([files.filled(RED)], box="0 0 14400 14400")
@@ -164,8 +164,8 @@ def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None
         pool.close()
 
 
-def test_children_that_never_start_are_told(tmp_path: Path) -> None:
-    """Where none will start documents do not wait for ever: a code of its own, worth sending again elsewhere."""
+def test_children_that_never_start_are_reported(tmp_path: Path) -> None:
+    """If no process starts, documents do not wait forever: they get their own, retryable code."""
     pool = RasterPool(
         workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=stillborn(tmp_path, times=1000)
     )

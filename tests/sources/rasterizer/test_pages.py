@@ -28,13 +28,15 @@ def pool() -> Iterator[RasterPool]:
     pool.close()
 
 
-def rendered(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> list[PageImage | FailedPage]:
-    with pool.open(data, asked or request()) as document:
+def rendered(
+    pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None
+) -> list[PageImage | FailedPage]:
+    with pool.open(data, raster_request or request()) as document:
         return list(document)
 
 
-def picture(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> PageImage:
-    page = rendered(pool, data, asked)[0]
+def picture(pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None) -> PageImage:
+    page = rendered(pool, data, raster_request)[0]
     assert isinstance(page, PageImage)
     return page
 
@@ -45,13 +47,13 @@ def colour_at(pixels: Pixels, x: float = 0.5, y: float = 0.5) -> tuple[int, ...]
     return int(red), int(green), int(blue)
 
 
-def close_to(colour: tuple[int, ...], wanted: tuple[int, ...], by: int = 12) -> bool:
-    return all(abs(have - want) <= by for have, want in zip(colour, wanted, strict=True))
+def close_to(colour: tuple[int, ...], expected: tuple[int, ...], by: int = 12) -> bool:
+    return all(abs(have - want) <= by for have, want in zip(colour, expected, strict=True))
 
 
-def code_of(pool: RasterPool, data: bytes, asked: RasterRequest | None = None) -> str:
+def code_of(pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None) -> str:
     try:
-        page = rendered(pool, data, asked)[0]
+        page = rendered(pool, data, raster_request)[0]
     except OcrWorkerError as error:
         return error.code
     return page.error.code if isinstance(page, FailedPage) else "read"
@@ -73,7 +75,7 @@ def test_a_pdf_page_has_the_size_of_its_dpi(pool: RasterPool) -> None:
 
 
 def test_page_ranges_choose_pages_and_past_the_end_is_a_warning(pool: RasterPool) -> None:
-    """Only the pages asked for come out, in order; what lies past the end is told."""
+    """Only the requested pages are returned, in order; pages past the end cause a warning."""
     data = files.pages([files.filled((shade, 0, 0)) for shade in (10, 80, 160, 240)])
     with pool.open(data, request(pages="4,2-3,9")) as document:
         pages = list(document)
@@ -92,7 +94,7 @@ def test_a_filled_form_shows_its_value(pool: RasterPool) -> None:
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_is_white(pool: RasterPool, mode: str) -> None:
-    """What is see-through becomes paper, not ink."""
+    """Transparent parts become white."""
     image = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
     ImageDraw.Draw(image).rectangle((0, 0, 10, 10), fill=(0, 0, 0, 255))
     page = picture(pool, saved(image.convert(mode), "PNG"))
@@ -141,7 +143,7 @@ def test_of_an_animation_the_first_frame_is_read(pool: RasterPool) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "HEIF"])
-def test_every_kind_of_image_is_told_by_its_bytes(pool: RasterPool, kind: str) -> None:
+def test_every_kind_of_image_is_recognized_by_its_bytes(pool: RasterPool, kind: str) -> None:
     """Each kind of image is read, whatever it is called."""
     if kind == "HEIF":
         import pillow_heif
@@ -168,7 +170,7 @@ def test_a_large_page_is_rendered_at_a_lower_dpi(pool: RasterPool) -> None:
 
 
 def test_half_a_jpeg_is_read_as_far_as_it_goes(pool: RasterPool) -> None:
-    """What is there is read, what is missing is blank, and a warning says so."""
+    """The existing part is read, the missing part is blank, and there is a warning."""
     data = saved(files.noise(400, 400), "JPEG")
     page = picture(pool, data[: len(data) // 2])
     assert page.pixels.shape == (400, 400, 3)
@@ -201,17 +203,17 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("name", bad_files())
 def test_a_bad_file_gets_its_code(pool: RasterPool, name: str) -> None:
-    """Each kind of bad file has one stable code; the child goes on to the next."""
+    """Each kind of bad file has one stable code; the process continues with the next."""
     data, code = bad_files()[name]
     assert code_of(pool, data) == code
 
 
 def test_a_truncated_pdf_is_read_or_corrupt_never_encrypted(pool: RasterPool) -> None:
     """A PDF cut anywhere is repaired and read, or corrupt; right after an encrypted one it is still not called so."""
-    whole = files.pages([files.filled(RED), files.text_page("hello")])
+    complete = files.pages([files.filled(RED), files.text_page("hello")])
     for share in (0.2, 0.4, 0.6, 0.8, 0.95):
         assert code_of(pool, files.encrypted_pdf("sesame")) == "DOCUMENT_ENCRYPTED"
-        assert code_of(pool, whole[: int(len(whole) * share)]) in {"read", "DOCUMENT_CORRUPT"}
+        assert code_of(pool, complete[: int(len(complete) * share)]) in {"read", "DOCUMENT_CORRUPT"}
 
 
 def test_a_stale_password_error_is_not_believed() -> None:
@@ -279,7 +281,7 @@ def test_a_font_that_lies_about_its_height_is_measured(pool: RasterPool) -> None
 
 
 def test_invisible_text_is_not_the_pages_text(pool: RasterPool) -> None:
-    """What a scanner hid behind the picture (render mode 3) is no text layer; what is drawn beside it is."""
+    """Invisible text behind a scan (render mode 3) is not part of the text layer; visible text beside it is."""
     content = files.text_page("Drawn", y=20) + " BT 3 Tr /F 12 Tf 20 80 Td (garbage of a scanner) Tj ET"
     page = picture(pool, files.pages([content]), request(text_layer=True))
     assert [line.text for line in page.text_lines or ()] == ["Drawn"]

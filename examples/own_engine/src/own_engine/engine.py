@@ -67,8 +67,8 @@ def _shares(pixels: Pixels, count: int) -> list[tuple[Color, float]]:
     return [(tuple(colors[i].tolist()), counts[i] / counts.sum()) for i in counts.argsort()[::-1]]
 
 
-def _distance(one: Color, other: Color) -> int:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+def _distance(color: Color, other: Color) -> int:
+    return sum((a - b) ** 2 for a, b in zip(color, other, strict=True))
 
 
 def _color_names(file: Path | None) -> Mapping[str, Color]:
