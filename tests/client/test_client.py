@@ -90,11 +90,13 @@ def stream_client(streaming: LocalEndpoint) -> Iterator[Client]:
 
 
 @pytest.fixture
-def closed_gate(gate: Path) -> Iterator[Path]:
-    """The gate, closed until the test opens it. After the test it is open, so that no page blocks the next one."""
+def closed_gate(gate: Path, endpoint: LocalEndpoint) -> Iterator[Path]:
+    """The gate, closed until the test opens it. After the test it is open, and no page waits for it any more."""
     gate.unlink(missing_ok=True)
     yield gate
     gate.touch()
+    with Client(endpoint.url) as client:
+        client.parse(png(WHITE))  # the engine parses it after the pages that waited
 
 
 @pytest.fixture
