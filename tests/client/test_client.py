@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ocr_worker.client import AsyncClient, Client, ServiceHealth, State
+from ocr_worker.client import AsyncClient, Client, RemoteEndpoint, ServiceHealth, State
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -31,6 +31,7 @@ from ocr_worker.wire.schema import PageChunk, ParseResponse, SummaryChunk
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, hexadecimal, png, tiff
+from support.faulty_endpoint import QUEUED, Answer, Server, play
 from support.s3_server import S3Server
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER, python_path
@@ -90,11 +91,13 @@ def stream_client(streaming: LocalEndpoint) -> Iterator[Client]:
 
 
 @pytest.fixture
-def closed_gate(gate: Path) -> Iterator[Path]:
-    """The gate, closed until the test opens it. After the test it is open, so that no page blocks the next one."""
+def closed_gate(gate: Path, endpoint: LocalEndpoint) -> Iterator[Path]:
+    """The gate, closed until the test opens it. After the test it is open, and no page waits for it any more."""
     gate.unlink(missing_ok=True)
     yield gate
     gate.touch()
+    with Client(endpoint.url) as client:
+        client.parse(png(WHITE))  # the engine parses it after the pages that waited
 
 
 @pytest.fixture
@@ -249,6 +252,23 @@ def test_a_cancelled_task_cancels_its_job(endpoint: LocalEndpoint) -> None:
             assert (await client.status(job)).state is State.CANCELLED
 
     asyncio.run(asyncio.wait_for(cancel_parse(), PATIENCE_S))
+
+
+def test_a_call_that_is_cancelled_while_it_submits_cancels_its_job() -> None:
+    """A call of `parse` that is cancelled before it knows the job's id waits for the id and cancels the job."""
+    script = {"run": [Answer(body={"id": "job-1"}, after_s=0.5)], "status": [QUEUED], "cancel": [Answer()]}
+
+    async def cancel_early(server: Server, service: RemoteEndpoint) -> None:
+        async with AsyncClient(f"{server.url}/local", "key") as client:
+            call = asyncio.create_task(client.parse("https://example.com/a.pdf"))
+            while not server.asked("run"):
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+    server = play(cancel_early, script)
+    assert [request.path for request in server.requests if "cancel" in request.path] == ["/v2/local/cancel/job-1"]
 
 
 # --------------------------------------------------------------------------- streams

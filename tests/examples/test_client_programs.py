@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.endpoint import LocalEndpoint
+from ocr_worker import Client, LocalEndpoint
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
-from support.waiting import PATIENCE_S
+from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER, ROOT, environment, python_path
 
 pytestmark = pytest.mark.process
@@ -41,6 +42,16 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[L
     logs = tmp_path_factory.mktemp("workers")
     with LocalEndpoint(handler=HANDLER, settings=settings, log_dir=logs) as endpoint:
         yield endpoint.wait_ready(PATIENCE_S)
+
+
+@pytest.fixture
+def closed_gate(gate: Path, endpoint: LocalEndpoint) -> Iterator[Path]:
+    """The gate, closed until the test opens it. After the test it is open, and no page waits for it any more."""
+    gate.unlink(missing_ok=True)
+    yield gate
+    gate.touch()
+    with Client(endpoint.url) as client:
+        client.parse(png(WHITE))  # the engine parses it after the pages that waited
 
 
 def start_example(name: str, *arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
@@ -90,14 +101,31 @@ def test_the_client_prints_an_error(endpoint: LocalEndpoint) -> None:
     assert errors == "SOURCE_REJECTED: no-such-file.pdf cannot be read: No such file or directory\n"
 
 
-def test_the_stream_reader_prints_pages_as_they_come(endpoint: LocalEndpoint, gate: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("closed_gate")
+@pytest.mark.parametrize("flags", [[], ["--async"]])
+def test_an_interrupted_client_cancels_its_job(endpoint: LocalEndpoint, tmp_path: Path, flags: list[str]) -> None:
+    """Ctrl-C ends `client.py` and cancels the job that it waits for, so that nobody pays for it."""
+    file = tmp_path / "scan.png"
+    file.write_bytes(png(doubles.HELD))
+    earlier_jobs = set(endpoint.jobs)
+    program = start_example("client.py", endpoint.url, file, *flags)
+    assert eventually(lambda: any(endpoint.jobs[job].taken_at for job in set(endpoint.jobs) - earlier_jobs))
+    program.send_signal(signal.SIGINT)
+    program.communicate(timeout=PATIENCE_S)
+    (job,) = set(endpoint.jobs) - earlier_jobs
+    assert endpoint.jobs[job].status == "CANCELLED"
+
+
+def test_the_stream_reader_prints_pages_as_they_come(
+    endpoint: LocalEndpoint, closed_gate: Path, tmp_path: Path
+) -> None:
     """`stream_reader.py` prints the first page while the job runs, joins a page of 5 MB, and ends with the coverage."""
     reader = start_reader(endpoint, tmp_path, request(tiff([WHITE, doubles.HUGE, doubles.HELD, WHITE, WHITE])))
     assert reader.stdout is not None
     first_lines = [reader.stdout.readline() for _ in range(2)]
     job = list(endpoint.jobs.values())[-1]
     assert not job.is_ended
-    gate.touch()
+    closed_gate.touch()
     output, errors = reader.communicate(timeout=PATIENCE_S)
     assert first_lines == ["--- document-1, page 1: succeeded\n", f"{WHITE_TEXT}\n"]
     assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in output
