@@ -215,8 +215,8 @@ def _address_error(url: str, rejection: runpod_sdk.DownloadRejected) -> SourceUn
     except (OSError, UnicodeError):
         return SourceUnavailable(f"{host} does not resolve: check the name, or try again later")
     return SourceRejected(
-        f"{redact_url(url)} is refused: it redirects too often or to what cannot be fetched, or a proxy is set for it;"
-        " send the file as base64"
+        f"{redact_url(url)} is refused: it redirects too often or to a URL that cannot be fetched,"
+        " or this worker would need a proxy for it; send the file as base64"
     )
 
 
