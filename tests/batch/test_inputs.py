@@ -63,7 +63,7 @@ def test_standard_input_is_read_line_by_line(folder: Path) -> None:
         ('{"path": "no.png"}', "no such file"),
         ('{"path": "a.png", "page": "1"}', "page"),
         ('{"path": "a.png", "pages": "3-1"}', "pages"),
-        ("{nonsense", "no JSON"),
+        ("{nonsense", "not valid JSON"),
     ],
 )
 def test_a_wrong_line_is_named(folder: Path, line: str, told: str) -> None:

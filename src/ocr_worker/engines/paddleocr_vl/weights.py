@@ -220,16 +220,16 @@ def _remedy(settings: Settings, missing_parts: dict[str, str]) -> str:
 
 
 def _download(settings: Settings, model: ModelWeights) -> None:
-    target = _cache(settings) / model.name
-    if target.exists():
-        log.warning("removing %s, which is not whole", target)
-        shutil.rmtree(target)
-    log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
-    started_at = time.monotonic()
     configure_paddle(settings)
     with extras.needed_by("the download of weights", "paddle"):
         from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
 
+    target = _cache(settings) / model.name
+    if target.exists():
+        log.warning("removing %s, which is incomplete", target)
+        shutil.rmtree(target)
+    log.info("fetching %s into %s, from %s first", model.name, target, settings.weights_source)
+    started_at = time.monotonic()
     try:
         download(model.name)
     except Exception as error:  # the downloader raises bare exceptions
