@@ -223,10 +223,10 @@ def _address_error(url: str, rejection: runpod_sdk.DownloadRejected) -> SourceUn
 def _private_address_message(url: str, host: str, rejection: runpod_sdk.DownloadRejected) -> str:
     """Return why a private address is refused, and what to do instead."""
     address = rejection.address if rejection.address == rejection.host else f"{rejection.host} ({rejection.address})"
-    subject = "" if rejection.host == host else "it redirects to "
+    reason = f"{address} is" if rejection.host == host else f"it redirects to {address}, which is"
     return (
-        f"{redact_url(url)} is refused: {subject}{address}, which is not a public address, and private addresses are"
-        " closed to downloads; send the file as base64, or save it and run: ocr-worker parse FILE"
+        f"{redact_url(url)} is refused: {reason} not a public address, and private addresses are closed to downloads;"
+        " send the file as base64, or save it and run: ocr-worker parse FILE"
     )
 
 
