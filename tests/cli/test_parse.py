@@ -69,8 +69,19 @@ def test_an_encrypted_pdf_opens_with_its_password(tmp_path: Path) -> None:
     writer.encrypt("open sesame")
     writer.write(file)
     arguments = ("parse", "--engine", "support.doubles:reading", "--json", file)
-    wrong = run(*arguments, "--password", "guess", PYTHONPATH=python_path())
+    wrong = run(
+        "parse",
+        "--engine",
+        "support.doubles:reading",
+        file,
+        "--password",
+        "guess",
+        "-o",
+        tmp_path / "out.md",
+        PYTHONPATH=python_path(),
+    )
     assert wrong.returncode == 1
+    assert not (tmp_path / "out.md").exists()
     assert wrong.stderr.startswith(f"{file}: DOCUMENT_ENCRYPTED: ")
     widths = []
     for dpi in ("72", "144"):

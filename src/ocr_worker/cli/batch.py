@@ -144,9 +144,12 @@ def _retry(options: argparse.Namespace) -> int:
 
 
 def _check_new_batch(options: argparse.Namespace, items: Sequence[Item]) -> None:
-    """Raise InvalidRequest for a command line that cannot start a batch, before its folder is created."""
+    """Check a command line that starts a batch, before its folder is created.
+
+    Raises InvalidRequest, or BatchUnusable when the folder is a file.
+    """
     if options.out.exists() and not options.out.is_dir():
-        raise InvalidRequest(f"--out {options.out} is a file: name a folder")
+        raise BatchUnusable(f"--out {options.out} is a file: name a folder")
     if not items:
         raise InvalidRequest(_no_documents_message(options.inputs))
     _load_client_settings(_target(options))

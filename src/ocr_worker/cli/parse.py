@@ -180,14 +180,14 @@ def _check_output(output: str, sources: Sequence[str]) -> None:
 
 
 def _write(response: ParseResponse, options: argparse.Namespace) -> None:
-    """Write the result to standard output or to the file of `--output`."""
+    """Write the result to standard output or to the file of `--output`, unless there is no Markdown at all."""
     if options.json:
         text = json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2) + "\n"
     else:
         text = "".join(f"{document.markdown}\n" for document in response.documents if document.markdown)
     if options.output == STANDARD_STREAM:
         sys.stdout.write(text)
-    else:
+    elif text:
         Path(options.output).write_text(text, encoding="utf-8")
 
 
