@@ -55,8 +55,8 @@ def test_a_variable_that_is_no_setting_is_in_the_log(tmp_path: Path) -> None:
     assert "secret" not in misspelled.stdout + misspelled.stderr
 
 
-def test_what_failed_is_told_beside_what_was_read(tmp_path: Path) -> None:
-    """Of a job that is partly parsed the Markdown is printed, and the page that failed with its code; it exits 0."""
+def test_a_partly_parsed_job_prints_its_text_and_its_errors(tmp_path: Path) -> None:
+    """A partly parsed job exits with 0 and prints its Markdown, and the failed page with its code."""
     done = run(tmp_path, request(tiff([WHITE, doubles.RAISES])))
     assert done.returncode == 0, done.stderr
     assert f"{READING} #ffffff" in done.stdout
@@ -98,7 +98,7 @@ def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, phrases: 
 )
 def test_a_job_that_is_none_starts_no_engine(tmp_path: Path, source: str, job: str, message: str) -> None:
     """A broken or empty job is one line on stderr and exit code 1, from the command line and from the file alike. The
-    engine, which could not start, is not touched, and the file does not stand in for an empty `--test_input`."""
+    engine, which could not start, is not touched, and the file does not replace an empty `--test_input`."""
     (tmp_path / "test_input.json").write_text(job if source.endswith(".json") else json.dumps({"input": {}}))
     arguments = {"--test_input": ["--test_input", job], "--test_input=": [f"--test_input={job}"]}.get(source, [])
     done = dry_run(arguments, tmp_path, OCR_ENGINE="support.doubles:unstartable")
