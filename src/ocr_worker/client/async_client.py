@@ -85,7 +85,8 @@ class AsyncClient:
         """Parse documents in one job and return its response, complete also where a bucket holds it.
 
         source: a path, an http(s) URL, a data URI, the bytes of a file, or a list of these. timeout_s: seconds to wait
-        for the job after it is sent; None: no limit. If the time is over or the task is cancelled, the job is cancelled, too.
+        for the job after it is sent; None: no limit. If the time is over or the task is cancelled, the job is
+        cancelled, too.
 
         Raises the errors of `submit` and `wait`. After EndpointUnavailable the job may still run.
         """
