@@ -327,7 +327,7 @@ def test_a_reader_may_stop_early(stream_client: Client) -> None:
     job = stream_client.submit(tiff([RED, GREEN]))
     chunks = stream_client.stream(job)
     next(chunks)
-    chunks.close()  # type: ignore[attr-defined]
+    chunks.close()
     assert texts(stream_client.wait(job)) == [expected_text(RED), expected_text(GREEN)]
 
 

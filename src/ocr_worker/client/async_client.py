@@ -85,7 +85,8 @@ class AsyncClient:
         """Parse documents in one job and return its response, complete also where a bucket holds it.
 
         source: a path, an http(s) URL, a data URI, the bytes of a file, or a list of these. timeout_s: seconds to wait
-        for the job in total; None: no limit. If the time is over or the task is cancelled, the job is cancelled, too.
+        for the job after it is sent; None: no limit. If the time is over or the task is cancelled, the job is
+        cancelled, too.
 
         Raises the errors of `submit` and `wait`. After EndpointUnavailable the job may still run.
         """
@@ -152,11 +153,14 @@ class AsyncClient:
                 elif reader.is_complete:
                     yield chunk
                     return
+            if update.chunks:  # there may be more of them, also of a job that has ended
+                pause_s = _FIRST_PAUSE_S
+                continue
             if update.state in ENDED_STATES:
                 break
-            pause_s = _FIRST_PAUSE_S if update.chunks else min(1.5 * pause_s, _MAX_PAUSE_S)
             async with _time_limit(job_id, deadline):
                 await asyncio.sleep(_jittered(pause_s))
+            pause_s = min(1.5 * pause_s, _MAX_PAUSE_S)
         async with _time_limit(job_id, deadline):
             response = await self.wait(job_id)
         for chunk in _chunks_of(response, pages, reader.last_number):

@@ -7,7 +7,7 @@ it can be called from any thread, also from one that runs an event loop of its o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -64,7 +64,7 @@ class Client:
         """Wait until the job has ended and return its response. See `AsyncClient.wait`."""
         return self._run(self._client.wait(job_id, timeout_s=timeout_s))
 
-    def stream(self, job_id: str, *, timeout_s: float | None = None) -> Iterator[Chunk]:
+    def stream(self, job_id: str, *, timeout_s: float | None = None) -> Generator[Chunk, None, None]:
         """Yield each page of the job as soon as it is parsed, then a summary. See `AsyncClient.stream`."""
         chunks = self._client.stream(job_id, timeout_s=timeout_s)
         try:
