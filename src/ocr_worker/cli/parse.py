@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -172,6 +173,8 @@ def _check_output(output: str, sources: Sequence[str]) -> None:
         raise InvalidRequest(f"--output {output} is a folder: name a file in it")
     if not path.absolute().parent.is_dir():
         raise InvalidRequest(f"--output {output}: there is no folder {path.parent}: create it first")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise InvalidRequest(f"--output {output} cannot be written: choose a file in a folder of your own")
     if any(path.absolute() == Path(source).absolute() for source in sources):
         raise InvalidRequest(f"--output {output} would replace a file that is to be parsed: choose another name")
 
@@ -188,7 +191,10 @@ def _write(response: ParseResponse, options: argparse.Namespace) -> None:
     if options.output == STANDARD_STREAM:
         sys.stdout.write(text)
     elif text:
-        Path(options.output).write_text(text, encoding="utf-8")
+        try:
+            Path(options.output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InvalidRequest(f"--output {options.output}: {error.strerror}") from None
 
 
 def _print_errors(source: str, document: DocumentResult) -> None:
