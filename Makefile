@@ -60,7 +60,7 @@ lint: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/codespell handler.py src bench docs *.md .runpod/README.md .github
+	$(BIN)/codespell handler.py src bench docs mkdocs.yml *.md .runpod/README.md .github
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
@@ -79,6 +79,7 @@ schema: .venv/check
 # Zensical in an environment of its own: it needs nothing of ours, and the site is no part of the package.
 docs: .venv-docs/made
 	@.venv-docs/bin/zensical build --strict --clean
+	@! grep -rnE '<(script|link|img|iframe)[^>]+(src|href)="?(https?:)?//' site --include=*.html || { echo "The site must load nothing from other hosts."; exit 1; }
 
 .venv-docs/made: requirements/docs.txt
 	@$(PYTHON) -m venv .venv-docs
@@ -117,4 +118,4 @@ lock: .venv/made
 	(cat Dockerfile; printf '\n# Written by `make .runpod/Dockerfile`: for the Hub.\nFROM vllm\n') > $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-docs site .cache

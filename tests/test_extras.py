@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -68,6 +69,7 @@ def run_without(module: str, program: str, *arguments: str, **settings: str) -> 
         ("embedded", "rapidocr", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
         ("embedded", "cv2", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
         ("embedded", "onnxruntime", "OCR_ENGINE=embedded", CLI, ["parse", "LICENSE"], {"OCR_ENGINE": "embedded"}),
+        ("paddle", "paddlex", "the download of weights", CLI, ["weights", "fetch"], {"OCR_WEIGHTS_HOME": "/nowhere"}),
         ("paddle", "paddleocr", "OCR_ENGINE=paddleocr-vl", HANDLER, [], tinyvl.environment()),
         ("paddle", "paddle", "OCR_ENGINE=paddleocr-vl", HANDLER, [], tinyvl.environment()),
     ],
@@ -110,6 +112,12 @@ def test_the_command_installs_what_exists(extra: str) -> None:
             assert Path(ROOT, word).is_file()
         if "==" in word:
             assert word in PYPROJECT["dependency-groups"]["dev"]
+
+
+def test_no_message_names_a_package_of_the_index() -> None:
+    """The name `ocr-worker` on the package index is not this project: no text of the package says to install it."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}
+    assert [str(path) for path, text in texts.items() if re.search(r"pip install\s+['\"]?ocr.worker", text)] == []
 
 
 def test_the_message_for_people() -> None:

@@ -383,10 +383,11 @@ def test_a_download_is_held_to_its_size(receiver: str, monkeypatch: pytest.Monke
             list(runpod_sdk.read_download(response, chunk_bytes=300, max_bytes=999))
 
 
-def test_a_download_from_a_private_address_is_rejected(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address of this machine is not called, and a name that does not resolve is refused in the same way."""
+def test_a_download_from_a_private_address_is_refused(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address of this machine is not called and is named; a name that does not resolve is refused without one."""
     monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
     with contract("runpod", "runpod_sdk.open_download", "`safe_get` and `resolve_and_validate` in rp_ssrf"):
-        for url in (receiver, "http://no-such-host.invalid/"):
-            with pytest.raises(runpod_sdk.DownloadRejected):
+        for url, reason in ((receiver, ("127.0.0.1", "127.0.0.1")), ("http://no-such-host.invalid/", ("", ""))):
+            with pytest.raises(runpod_sdk.DownloadRejected) as caught:
                 runpod_sdk.open_download(url, timeout_s=30, max_bytes=999)
+            assert (caught.value.host, caught.value.address) == reason

@@ -49,8 +49,8 @@ def needed_by(user: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        module = error.name or ""
-        if module.partition(".")[0] == "ocr_worker":
+        module = (error.name or "").partition(".")[0]
+        if module == "ocr_worker":
             raise
         raise SettingsInvalid(
             f"{user} needs {module!r}, which is not installed; it belongs to the extra [{extra}],"

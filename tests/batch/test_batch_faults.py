@@ -200,10 +200,10 @@ def test_wrong_usage_is_reported(tmp_path: Path) -> None:
     wrong = [
         (["run", tmp_path / "absent.pdf", "--out", out, "--endpoint", "x"], "no such file"),
         (["run", tmp_path / "bad.jsonl", "--out", out, "--endpoint", "x"], "line 2"),
-        ([*usual], "--endpoint ID, or --local"),
+        ([*usual], "add --local for this machine, or --endpoint ID"),
         ([*usual, "--endpoint", "x", "--max-cost", "1"], "--price-per-second"),
         ([*usual, "--endpoint", "x", "--options", "[]"], "--options"),
-        (["run", "--out", out, "--endpoint", "x"], "nothing to read"),
+        (["run", "--out", out, "--endpoint", "x"], "nothing to parse"),
         (["status", tmp_path / "nowhere"], "there is no batch in"),
     ]
     for arguments, word in wrong:

@@ -43,13 +43,26 @@ def test_test_input_json_is_read(tmp_path: Path) -> None:
     assert f"{READING} #ffffff" in done.stdout
 
 
-def test_what_failed_is_reported_beside_what_was_read(tmp_path: Path) -> None:
-    """Of a job that is partly parsed the Markdown is printed, and the page that failed with its code; it exits 0."""
+def test_a_variable_that_is_no_setting_is_in_the_log(tmp_path: Path) -> None:
+    """A worker with an unknown variable starts and warns; with a misspelled one it stops and asks what was meant."""
+    (tmp_path / "test_input.json").write_text(json.dumps({"input": {"documents": [document(png(WHITE))]}}))
+    unknown = dry_run([], tmp_path, OCR_ENGINE="support.doubles:reading", OCR_COLOR_SPACE="x")
+    assert unknown.returncode == 0, unknown.stderr
+    assert "OCR_COLOR_SPACE is not a setting of this worker, and has no effect" in unknown.stderr
+    misspelled = dry_run([], tmp_path, OCR_ENGINE="support.doubles:reading", OCR_API_KEY="secret")
+    assert misspelled.returncode == 1
+    assert "SETTINGS_INVALID: OCR_API_KEY is not a setting; did you mean OCR_API_KEYS?" in misspelled.stderr
+    assert "secret" not in misspelled.stdout + misspelled.stderr
+
+
+def test_a_partly_parsed_job_prints_its_text_and_its_errors(tmp_path: Path) -> None:
+    """A partly parsed job exits with 0 and prints its Markdown, and the failed page with its code."""
     done = run(tmp_path, request(tiff([WHITE, doubles.RAISES])))
     assert done.returncode == 0, done.stderr
     assert f"{READING} #ffffff" in done.stdout
-    assert "PAGE_FAILED" in done.stdout
     assert "1 of 2 pages" in done.stdout
+    assert (done.stdout + done.stderr).count("PAGE_FAILED: ") == 1
+    assert "document-1: page 2: PAGE_FAILED: " in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -59,17 +72,49 @@ def test_what_failed_is_reported_beside_what_was_read(tmp_path: Path) -> None:
             {"documents": [{"url": "https://x.org/a", "pages": "0"}], "optons": {}},
             ["input.documents[0].pages", "optons"],
         ),
-        (request(png(doubles.RAISES)), ["PAGE_FAILED"]),
+        (request(png(doubles.RAISES)), ["PAGE_FAILED: "]),
     ],
     ids=["bad request", "nothing parsed"],
 )
 def test_a_job_that_fails_exits_with_1(tmp_path: Path, job_input: Any, phrases: list[str]) -> None:
-    """A dry run whose job fails exits with 1 and prints why, without a traceback of the SDK."""
+    """A dry run whose job fails exits with 1 and prints why on stderr, once, without a traceback of the SDK."""
     done = run(tmp_path, job_input)
     assert done.returncode == 1
     printed = done.stdout + done.stderr
-    assert [part for part in phrases if part not in printed] == []
+    assert [printed.count(part) for part in phrases] == [1 for _ in phrases]
+    assert [part for part in phrases if part not in done.stderr] == []
     assert "error_traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("source", "job", "message"),
+    [
+        ("--test_input", "{input: 1}", "is not valid JSON"),
+        ("--test_input", "", "is not valid JSON"),
+        ("--test_input=", "{}", 'has no "input"'),
+        ("test_input.json", '{"input": ', "is not valid JSON"),
+        ("test_input.json", '{"input": null}', 'has no "input"'),
+    ],
+)
+def test_a_job_that_is_none_starts_no_engine(tmp_path: Path, source: str, job: str, message: str) -> None:
+    """A broken or empty job is one line on stderr and exit code 1, from the command line and from the file alike. The
+    engine, which could not start, is not touched, and the file does not replace an empty `--test_input`."""
+    (tmp_path / "test_input.json").write_text(job if source.endswith(".json") else json.dumps({"input": {}}))
+    arguments = {"--test_input": ["--test_input", job], "--test_input=": [f"--test_input={job}"]}.get(source, [])
+    done = dry_run(arguments, tmp_path, OCR_ENGINE="support.doubles:unstartable")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"INVALID_REQUEST: {source.rstrip('=')} {message}")
+    assert "write it like" in line
+
+
+def test_no_job_at_all_starts_no_engine(tmp_path: Path) -> None:
+    """Without `--test_input` and without `test_input.json`, one line says how to give a job."""
+    done = dry_run([], tmp_path, OCR_ENGINE="support.doubles:unstartable")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "there is no test_input.json in" in line
+    assert "--test_input '{" in line
 
 
 @pytest.mark.parametrize(

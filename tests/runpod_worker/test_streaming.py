@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,7 @@ from support.control_plane import JobRecord
 from support.doubles import READING, Colour
 from support.drawing import WHITE, hexadecimal, png, request, tiff
 from support.waiting import PATIENCE_S
-from support.worker_process import ROOT, StartWorker, Worker, dry_run
+from support.worker_process import StartWorker, Worker, dry_run
 
 pytestmark = pytest.mark.process
 
@@ -150,43 +146,3 @@ def test_a_dry_run_really_runs(worker: Worker) -> None:
     done = dry_run(["--test_input", job_input], worker.log_file.parent, **settings)
     assert done.returncode == 0, done.stderr
     assert f"{READING} #ffffff" in done.stdout
-
-
-def test_the_reader_of_the_readme_shows_pages_as_they_come(worker: Worker, gate: Path, tmp_path: Path) -> None:
-    """README's own reader, in a process of its own, prints the first page while the job runs, puts a page of 5 MB
-    together byte for byte, and ends with the coverage."""
-    reader = reading(worker, tmp_path, request(tiff([WHITE, doubles.HUGE, doubles.HELD, WHITE, WHITE])))
-    assert reader.stdout is not None
-    first = [reader.stdout.readline() for _ in range(2)]
-    under_way = list(worker.plane.jobs.values())[-1]
-    assert not under_way.results
-    gate.touch()
-    output, _ = reader.communicate(timeout=PATIENCE_S)
-    assert first == ["--- document-1, page 1: succeeded\n", f"{READING} #ffffff\n"]
-    assert f"--- document-1, page 2: succeeded\n{doubles.HUGE_TEXT}\n--- document-1, page 3" in output
-    assert json.loads(output.splitlines()[-1].removeprefix("--- "))["pages_parsed"] == 5
-    assert reader.returncode == 0
-
-
-def test_the_reader_of_the_readme_tells_an_error(worker: Worker, tmp_path: Path) -> None:
-    """A job that fails ends the reader with the job's error."""
-    reader = reading(worker, tmp_path, {"documents": []})
-    _, errors = reader.communicate(timeout=PATIENCE_S)
-    assert reader.returncode == 1
-    assert errors.startswith("INVALID_REQUEST: ")
-
-
-def reading(worker: Worker, folder: Path, job_input: dict[str, Any]) -> subprocess.Popen[str]:
-    """README's reader, at work on a job."""
-    code = re.search(r"<!-- stream reader -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert code is not None
-    (folder / "reader.py").write_text(code[1])
-    (folder / "job.json").write_text(json.dumps({"input": job_input}))
-    return subprocess.Popen(
-        [sys.executable, "reader.py", "job.json"],
-        cwd=folder,
-        env=os.environ | {"ENDPOINT_URL": worker.plane.url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )

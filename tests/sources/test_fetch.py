@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import socket
 import threading
 import time
@@ -191,13 +192,17 @@ def test_addresses_inside_a_network_are_rejected(host: str, monkeypatch: pytest.
     monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
     error = refusal(url=f"http://{host}/latest/meta-data?token={SECRET}")
     assert error.code == "SOURCE_REJECTED"
+    assert re.search(r"is refused: \S+( \(\S+\))? is not a public address", str(error))
+    assert "send the file as base64, or save it and run: ocr-worker parse FILE" in str(error)
 
 
 def test_a_name_that_resolves_inside_and_outside_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """One private address among a name's addresses is enough: nobody dials it."""
     addresses = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
     monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: addresses)
-    assert refusal(url="http://both.example/").code == "SOURCE_REJECTED"
+    error = refusal(url="http://both.example/")
+    assert error.code == "SOURCE_REJECTED"
+    assert "is refused: both.example (10.0.0.1) is not a public address" in str(error)
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1/", "http://169.254.169.254/", "http://[::1]/", "file:///etc/x"])
@@ -215,8 +220,15 @@ def test_a_redirect_is_checked_again(server: str, target: str, monkeypatch: pyte
         socket, "getaddrinfo", lambda host, *more, **named: host == first or look_up(host, *more, **named)
     )
     monkeypatch.setattr(Server, "serve_redirect", lambda self: self.answer(b"", 302, Location=target))
-    assert refusal(url=f"http://{first}:{port}/redirect?token={SECRET}").code == "SOURCE_REJECTED"
+    url = f"http://{first}:{port}/redirect?token={SECRET}"
+    error = refusal(url=url)
+    assert error.code == "SOURCE_REJECTED"
+    assert "it redirects to" in str(error)
     assert Server.hits.get("/good") is None
+    error = refusal(url=url, hosts=(first,))
+    if target.startswith("http"):  # a host that is not allowed is not described
+        assert "OCR_ALLOWED_HOSTS" in str(error)
+        assert "public address" not in str(error)
 
 
 def test_only_allowed_hosts_are_fetched(server: str, private_allowed: None) -> None:

@@ -7,6 +7,7 @@ each name, which returns the table's Markdown. `python -m support.reference` rep
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_settings import BaseSettings
 
 from ocr_worker.app.problems import status_of
 from ocr_worker.batch import status
@@ -27,7 +29,7 @@ from ocr_worker.errors import (
     SettingsInvalid,
     error_types,
 )
-from ocr_worker.settings import ClientSettings, Settings, variable_name
+from ocr_worker.settings import GROUPS, ClientSettings, SettingField, expected_values, grouped_fields, list_fields
 from ocr_worker.wire import schema
 from ocr_worker.wire.schema import ParseOptions
 
@@ -63,27 +65,26 @@ def table_names(page: str) -> list[str]:
 
 
 def settings_tables() -> str:
-    """Return a table of the worker's settings for each group, with a heading; one table if they have no groups."""
-    groups: dict[str, list[str]] = {}
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, Mapping) else {}
-        groups.setdefault(str(extra.get("group", "")), []).append(name)
-    properties = Settings.model_json_schema(by_alias=False)["properties"]
+    """Return the worker's settings: for each group a heading, a sentence, and a table."""
     parts = []
-    for group, names in groups.items():
-        heading = [f"## {group[:1].upper()}{group[1:]}\n"] if group else []
-        rows = (
-            [f"`{variable_name(name)}`", _default(properties[name]), _description(properties[name])] for name in names
-        )
-        parts += [*heading, _table(("Variable", "Default", "Description"), rows)]
+    for group, fields in grouped_fields().items():
+        title = group[:1].upper() + group[1:]
+        parts.append(f"## {title}\n\n{inspect.getdoc(GROUPS[group])}\n\n{_settings_table(fields, GROUPS[group])}")
     return "\n".join(parts)
 
 
 def client_settings_table() -> str:
     """Return the table of the batch client's settings."""
-    properties = ClientSettings.model_json_schema(by_alias=False)["properties"]
-    rows = ([f"`{variable_name(name, ClientSettings)}`", _default(properties[name])] for name in properties)
-    return _table(("Variable", "Default"), rows)
+    return _settings_table(list_fields(ClientSettings, "client"), ClientSettings)
+
+
+def _settings_table(fields: Iterable[SettingField], model: type[BaseSettings]) -> str:
+    rows = []
+    for field in fields:
+        values = expected_values(field.field, model).replace("*", r"\*")
+        sentence = "" if values in ("a text", "a path") else f" *{values[:1].upper()}{values[1:]}.*"
+        rows.append([f"`{field.name}`", f"{field.description}{sentence}"])
+    return _table(("Variable", "Description, and *valid values*"), rows)
 
 
 def options_table(model: type[ParseOptions], base: type[ParseOptions] | None = None) -> str:
@@ -172,7 +173,7 @@ def _default(property_schema: Mapping[str, Any]) -> str:
 def _description(property_schema: Mapping[str, Any]) -> str:
     """Return the cell of a description: a sentence, with the values that the field accepts."""
     text = property_schema.get("description", "").rstrip(".")
-    sentences = [f"{text[:1].upper()}{text[1:]}."] if text else []
+    sentences = [f"{text}."] if text else []
     return " ".join([*sentences, *_values(property_schema, text)])
 
 

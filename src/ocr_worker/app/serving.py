@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -77,7 +78,8 @@ def _listen(host: str, port: int, names: str) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             message = f"port {port} on {host} is in use: stop the other program, or choose another port with {names}"
         else:
-            message = f"cannot listen on {host}, port {port} ({error.strerror}): choose another with --host, {names}"
+            reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+            message = f"cannot listen on {host}, port {port} ({reason}): choose another with --host, {names}"
         raise SettingsInvalid(message) from None
 
 

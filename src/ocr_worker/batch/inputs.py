@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError, model_validator
 
 from ocr_worker.errors import InvalidRequest
+from ocr_worker.wire.request import collect_problems
 from ocr_worker.wire.schema import NonEmpty, PageRanges, WireModel
 
 SUFFIXES = frozenset(
@@ -60,7 +61,7 @@ class ManifestLine(WireModel):
     @model_validator(mode="after")
     def _one_source(self) -> ManifestLine:
         if (self.url is None) == (self.path is None):
-            raise ValueError("a line needs exactly one of `url` and `path`")
+            raise ValueError("needs exactly one of `url` and `path`")
         return self
 
 
@@ -131,10 +132,12 @@ def _line(text: str, folder: Path) -> Iterator[Item]:
     try:
         line = ManifestLine.model_validate(json.loads(text))
     except json.JSONDecodeError:
-        raise InvalidRequest("is not valid JSON") from None
+        raise InvalidRequest("not valid JSON") from None
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
-        raise InvalidRequest("; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)) from None
+        problems = collect_problems(error, (), ManifestLine)
+        raise InvalidRequest(
+            "; ".join(f"{'.'.join(map(str, path))} {text}".strip() for path, text in problems)
+        ) from None
     path = folder / (line.path or "")
     if line.path and not path.is_file():
         raise InvalidRequest(f"{line.path}: no such file")

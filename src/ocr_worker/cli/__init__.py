@@ -22,7 +22,7 @@ DESCRIPTION = "Turn PDFs and images into Markdown and JSON: on this machine, as 
 
 
 class Command(NamedTuple):
-    """The help of a command: a summary in one line, and command lines that work."""
+    """Help of a command: a summary in one line, and two command lines that work."""
 
     summary: str
     examples: tuple[str, str]

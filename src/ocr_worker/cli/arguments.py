@@ -65,4 +65,6 @@ def read_options(value: dict[str, Any], spec: EngineSpec[Any]) -> ParseOptions:
         return read_request({"documents": [_PLACEHOLDER_DOCUMENT], "options": value}, spec).options
     except InvalidRequest as error:
         problems = [f"{'.'.join(map(str, path[1:]))} {message}".strip() for path, message in error.problems]
-        raise InvalidRequest(f"--options: {'; '.join(problems)}") from None
+        if len(problems) == 1:
+            raise InvalidRequest(f"--options: {problems[0]}") from None
+        raise InvalidRequest("\n- ".join([f"--options has {len(problems)} problems:", *problems])) from None

@@ -111,8 +111,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.local:  # an endpoint may run another engine, which checks the options itself
         read_options(options.options, engine_spec(load_settings().engine))
     items = [_add_default_options(item, options.options) for item in gather(options.inputs, sys.stdin)]
-    if not items and not (options.out / LEDGER).exists():
-        raise InvalidRequest(_no_documents_message(options.inputs))
+    if not (options.out / LEDGER).exists():
+        _check_new_batch(options, items)
 
     async def run_command(batch: Batch) -> int:
         new_documents = batch.add(items)
@@ -143,6 +143,19 @@ def _retry(options: argparse.Namespace) -> int:
     return _run_in_batch(options, retry_command)
 
 
+def _check_new_batch(options: argparse.Namespace, items: Sequence[Item]) -> None:
+    """Check a command line that starts a batch, before its folder is created.
+
+    Raises InvalidRequest, or BatchUnusable when the folder is a file.
+    """
+    if options.out.exists() and not options.out.is_dir():
+        raise BatchUnusable(f"--out {options.out} is a file: name a folder")
+    if not items:
+        raise InvalidRequest(_no_documents_message(options.inputs))
+    _load_client_settings(_target(options))
+    _check_price(options)
+
+
 def _no_documents_message(inputs: Sequence[str]) -> str:
     if inputs:
         return f"there are no PDFs or images in {', '.join(inputs)}: name files, folders, URLs or a manifest"
@@ -164,33 +177,45 @@ def _run_in_batch(options: argparse.Namespace, command: Callable[[Batch], Corout
             batch.set_service(_make_service(batch, options))
             if options.price_per_second is not None:
                 batch.ledger.put("price_per_second", str(options.price_per_second))
-            elif options.max_cost is not None and not batch.ledger.get("price_per_second"):
-                raise InvalidRequest("--max-cost needs --price-per-second, the price of one worker in US dollars")
+            elif not batch.ledger.get("price_per_second"):
+                _check_price(options)
             return await command(batch)
 
     return asyncio.run(open_and_run())
 
 
-def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
-    """Return the service that the options name, or the last one, and store its name in the ledger.
+def _check_price(options: argparse.Namespace) -> None:
+    if options.max_cost is not None and options.price_per_second is None:
+        raise InvalidRequest("--max-cost needs --price-per-second, the price of one worker in US dollars")
 
-    Raises InvalidRequest when there is neither, or when the platform's key is missing.
-    """
-    target = _LOCAL if options.local else options.endpoint or batch.ledger.get("target")
-    if not target:
-        raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID")
-    if target == _LOCAL:
-        service: Service = LocalPipeline(load_settings())
-    else:
-        client = load_client_settings()
-        if client.api_key is None and client.base_url == ClientSettings.model_fields["base_url"].default:
-            raise InvalidRequest(
-                f"--endpoint {target} needs a key: set RUNPOD_API_KEY"
-                " (for `ocr-worker endpoint`, set RUNPOD_ENDPOINT_BASE_URL to its URL instead)"
-            )
-        service = RemoteEndpoint(client.base_url, target, client.api_key)
+
+def _target(options: argparse.Namespace, last_target: str = "") -> str:
+    """Return the endpoint's id or `_LOCAL`. Raises InvalidRequest when neither the options nor the last run say it."""
+    if target := _LOCAL if options.local else options.endpoint or last_target:
+        return str(target)
+    raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID")
+
+
+def _load_client_settings(target: str) -> ClientSettings:
+    """Return the settings for an endpoint. Raises InvalidRequest when it is the platform's and has no key."""
+    client = load_client_settings()
+    is_platform = client.base_url == ClientSettings.model_fields["base_url"].default
+    if target != _LOCAL and is_platform and client.api_key is None:
+        raise InvalidRequest(
+            f"--endpoint {target} needs a key: set RUNPOD_API_KEY"
+            " (for `ocr-worker endpoint`, set RUNPOD_ENDPOINT_BASE_URL to its URL instead)"
+        )
+    return client
+
+
+def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
+    """Return the service that the options name, or the last one, and store its name in the ledger."""
+    target = _target(options, batch.ledger.get("target"))
+    client = _load_client_settings(target)
     batch.ledger.put("target", target)
-    return service
+    if target == _LOCAL:
+        return LocalPipeline(load_settings())
+    return RemoteEndpoint(client.base_url, target, client.api_key)
 
 
 async def _run_with_display(batch: Batch) -> int:

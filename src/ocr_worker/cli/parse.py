@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
     request_options = _read_options(options, spec)
     spec.check_options(request_options, settings)
     _check_output(options.output, options.sources)
-    request = ParseRequest(documents=_read_sources(options), options=request_options)
+    # Not validated again: uploaded documents are none of a request's own.
+    request = ParseRequest.model_construct(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
     pipeline = Pipeline(settings)
     pipeline.start()
@@ -179,14 +180,14 @@ def _check_output(output: str, sources: Sequence[str]) -> None:
 
 
 def _write(response: ParseResponse, options: argparse.Namespace) -> None:
-    """Write the result to standard output or to the file of `--output`."""
+    """Write the result to standard output or to the file of `--output`, unless there is no Markdown at all."""
     if options.json:
         text = json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2) + "\n"
     else:
         text = "".join(f"{document.markdown}\n" for document in response.documents if document.markdown)
     if options.output == STANDARD_STREAM:
         sys.stdout.write(text)
-    else:
+    elif text:
         Path(options.output).write_text(text, encoding="utf-8")
 
 

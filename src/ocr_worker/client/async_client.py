@@ -87,16 +87,15 @@ class AsyncClient:
         source: a path, an http(s) URL, a data URI, the bytes of a file, or a list of these. timeout_s: seconds to wait
         for the job in total; None: no limit. If the time is over or the task is cancelled, the job is cancelled, too.
 
-        Raises the errors of `submit` and `wait`.
+        Raises the errors of `submit` and `wait`. After EndpointUnavailable the job may still run.
         """
-        job_id = await self.submit(source, **arguments)
+        # A task of its own: a call that is cancelled while it submits the job must learn the id to cancel the job.
+        submission = asyncio.create_task(self.submit(source, **arguments))
         try:
+            job_id = await asyncio.shield(submission)
             return await self.wait(job_id, timeout_s=timeout_s)
         except (JobTimedOut, asyncio.CancelledError):
-            await self._cancel_quietly(job_id)
-            raise
-        except OcrWorkerError as error:
-            error.add_note(f"the job's id is {job_id}")
+            await self._cancel_quietly(submission)
             raise
 
     async def submit(self, source: Source | Sequence[Source], **arguments: Unpack[JobArguments]) -> str:
@@ -193,10 +192,10 @@ class AsyncClient:
             job_input["idempotency_key"] = arguments["idempotency_key"]
         return job_input
 
-    async def _cancel_quietly(self, job_id: str) -> None:
+    async def _cancel_quietly(self, submission: asyncio.Task[str]) -> None:
         with suppress(OcrWorkerError, TimeoutError):
             async with asyncio.timeout(_CANCEL_S):
-                await self.cancel(job_id)
+                await self.cancel(await submission)
 
 
 def _make_remote(endpoint: str, api_key: str | None, patience_s: float) -> RemoteEndpoint:

@@ -231,7 +231,11 @@ class RemoteEndpoint:
             raise AttemptFailed(f"did not respond ({type(error).__name__})") from None
         status, retry_after_s = response.status_code, _retry_after_s(response)
         if status in (401, 403):
-            raise AuthenticationFailed(f"{self.name} rejects the API key ({status}); set RUNPOD_API_KEY to a valid key")
+            reason = "rejects the API key" if "Authorization" in request.headers else "needs an API key"
+            raise AuthenticationFailed(
+                f"{self.name} {reason} ({status}): set RUNPOD_API_KEY, which is sent only below"
+                " RUNPOD_ENDPOINT_BASE_URL, or pass `api_key` to the client"
+            )
         if status in _UNPROCESSED_STATUSES or status >= 500:
             is_unprocessed = status in _UNPROCESSED_STATUSES or (status == 503 and retry_after_s is not None)
             raise AttemptFailed(f"responded with {status}", is_unprocessed=is_unprocessed, retry_after_s=retry_after_s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from ocr_worker import threads
 from ocr_worker.client.async_client import AsyncClient, Chunk, JobArguments
@@ -29,6 +29,7 @@ class Client:
 
     def __init__(self, endpoint: str, api_key: str | None = None, *, patience_s: float = 60.0) -> None:
         self._client = AsyncClient(endpoint, api_key, patience_s=patience_s)
+        self._calls: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threads.start(self._loop.run_forever, "client")
 
@@ -86,10 +87,20 @@ class Client:
         return self._run(self._client.health())
 
     def _run(self, work: Awaitable[Value]) -> Value:
-        """Await `work` on the client's event loop and return its result."""
+        """Await `work` on the client's event loop and return its result. Raises RuntimeError: the client is closed."""
+        if self._loop.is_closed():
+            if asyncio.iscoroutine(work):
+                work.close()  # else Python warns that nobody awaits it
+            raise RuntimeError("the client is closed")
 
         async def run() -> Value:
-            return await work
+            task = asyncio.current_task()
+            assert task
+            self._calls.add(task)
+            try:
+                return await work
+            finally:
+                self._calls.discard(task)
 
         call = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
@@ -99,9 +110,9 @@ class Client:
             raise
 
     async def _close(self) -> None:
-        calls = asyncio.all_tasks() - {asyncio.current_task()}
+        calls = [call for call in self._calls if call is not asyncio.current_task()]
         for call in calls:
-            if not call.cancelling():  # a cancelled call of `parse` is telling the endpoint
+            if not call.cancelling():  # a call of `parse` that is cancelled already cancels its job at the endpoint
                 call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await self._client.aclose()

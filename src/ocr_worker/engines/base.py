@@ -222,4 +222,9 @@ class EngineSpec(Generic[Options]):
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that the engine reads itself: name to description. `ocr-worker doctor` lists them."""
+    """Environment variables that the engine reads itself: name to description. `ocr-worker doctor` lists them.
+
+    A name may be a pattern such as `COLOR_*`. The worker logs a warning for every variable that begins with `OCR_` and
+    is neither declared here nor a setting. It does not start with one that is almost the name of a setting, such as
+    `OCR_ENGINES`: give the engine's variables a prefix of its own.
+    """

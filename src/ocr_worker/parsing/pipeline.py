@@ -30,7 +30,7 @@ from ocr_worker.parsing.replicas import Replicas
 from ocr_worker.parsing.results import DocumentFacts
 from ocr_worker.parsing.scheduler import Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
-from ocr_worker.settings import MEGABYTE, Settings
+from ocr_worker.settings import MEGABYTE, Settings, unknown_variables
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.wire.page_ranges import parse_page_ranges
@@ -90,6 +90,8 @@ class Pipeline:
 
     def start(self) -> dict[str, float]:
         """Load and warm the engine. Return the seconds by phase. Raises any error of the engine."""
+        for name in unknown_variables(self.spec.variables):
+            log.warning("%s is not a setting of this worker, and has no effect", name)
         return self.engine.start()
 
     def job(

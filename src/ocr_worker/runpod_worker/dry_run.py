@@ -84,10 +84,11 @@ def summarize(response: JsonObject) -> str:
 
 
 def failures(response: JsonObject) -> list[str]:
-    """Return a line for each failed page and document, and one for the job if its error is none of theirs."""
+    """Return a line for each failed page and document. A job's own error repeats the first of them, if it has any."""
     lines = [line for document in response.get("documents", []) for line in _document_failures(document)]
-    job_error = response.get("error")
-    return [*lines, job_error] if job_error and not any(line.endswith(job_error) for line in lines) else lines
+    if not lines and "error" in response:
+        lines = [response["error"]]
+    return lines
 
 
 def _document_failures(document: dict[str, Any]) -> list[str]:

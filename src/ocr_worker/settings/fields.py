@@ -304,7 +304,7 @@ class HttpSettings(SettingsGroup):
 
 
 class PlatformSettings(SettingsGroup):
-    """Settings of the platform and of its SDK."""
+    """The platform's volume, its limit for a start, and the log of its SDK."""
 
     init_timeout_s: float = Field(
         420,
@@ -384,10 +384,10 @@ class Settings(
         present += ["BUCKET_REGION"] if self.bucket_region else []
         missing = [name for name, value in values.items() if not value]
         if present and missing:
-            verb = "is" if len(present) == 1 else "are"
+            verb, others = ("is", "it") if len(present) == 1 else ("are", "the others")
             yield (
-                f"{' and '.join(present)} {verb} set, but a bucket also needs {' and '.join(missing)}; set what is"
-                " missing, or unset the others"
+                f"{_enumerate(present)} {verb} set, but a bucket also needs {_enumerate(missing)}; set what is missing,"
+                f" or unset {others}"
             )
 
     def _server_problems(self) -> Iterator[str]:
@@ -405,6 +405,11 @@ class Settings(
             cause = f"OCR_BACKEND={self.backend}" + (" with OCR_SERVER=external" if self.server else "")
             managed = ", or unset OCR_SERVER" if self.backend == "vllm-server" else ""
             yield f"{cause} needs a model server; set OCR_SERVER_URL, such as http://127.0.0.1:8000/v1{managed}"
+
+
+def _enumerate(names: list[str]) -> str:
+    """Return the names as in `A, B and C`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 class ClientSettings(EnvironmentModel):

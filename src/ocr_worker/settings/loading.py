@@ -9,7 +9,6 @@ reported by `unknown_variables`, where the engine is known, which may read some 
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -28,6 +27,7 @@ SettingsModel = TypeVar("SettingsModel", bound=BaseSettings)
 
 _PREFIX = "OCR_"
 _CLOSE_NAME = 0.8  # difflib's ratio of names without prefix: one or two letters of a usual name differ
+_SHOWN_CHARACTERS = 100  # of a wrong value in a message
 _CLOSE_VALUE = 0.5  # of the values of a setting: `vllm` is meant to be `vllm-server`
 
 
@@ -44,7 +44,7 @@ def load_client_settings() -> ClientSettings:
 def unknown_variables(declared: Iterable[str] = ()) -> list[str]:
     """Return the `OCR_` variables of the environment that no setting is read from.
 
-    declared: names of variables that the engine reads, which are known; `*` matches any characters.
+    declared: variables that the engine reads, by name or by a pattern such as `OCR_FONT_*`.
     """
     known_names = _known_names().values()
     return sorted(
@@ -86,12 +86,19 @@ def _problems(model: type[BaseSettings], detail: ErrorDetails) -> list[str]:
     field = _field(model, str(detail["loc"][0]))
     name = source_variable(field, model) or variable_name(field, model)
     value = shown_value(_environment().get(name, ""), is_secret=is_secret(field, model))
-    problem = f"{name}={shlex.quote(value)} is not {expected_values(field, model)}"
-    matches = get_close_matches(value, literal_values(field, model), n=1, cutoff=_CLOSE_VALUE)
+    problem = f"{name}={_in_line(value)} is not {expected_values(field, model)}"
+    literals = {literal.lower(): literal for literal in literal_values(field, model)}
+    matches = get_close_matches(value.lower(), literals, n=1, cutoff=_CLOSE_VALUE)
     if matches:
-        return [f"{problem}; did you mean {matches[0]}?"]
+        return [f"{problem}; did you mean {literals[matches[0]]}?"]
     default = written_value(model.model_fields[field].default)
     return [f"{problem}; correct it, or unset it" + (f" for the default, {default}" if default else "")]
+
+
+def _in_line(value: str) -> str:
+    """Return a value as it can be shown within a line: shortened, and quoted if it contains white space."""
+    text = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}..."
+    return text if text.isprintable() and " " not in text else repr(text)
 
 
 def _field(model: type[BaseSettings], location: str) -> str:

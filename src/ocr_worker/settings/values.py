@@ -16,6 +16,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
 
+HIDDEN = "***"
+
 _JSON_CHARACTERS = frozenset('"[]{}')
 _VISIBLE_ASCII = re.compile(r"[!-~]+")  # what an Authorization header can carry without quotes
 # A host name without scheme, port or path, which may contain the wildcards of `fnmatch`; or an IPv6 address.
@@ -38,9 +40,11 @@ def read_list(value: Any) -> Any:
         return value
     if value.lstrip().startswith("["):
         return json.loads(value)
-    if _JSON_CHARACTERS & set(value):
+    items = [item.strip() for item in value.split(",") if item.strip()]
+    # A list of no items is written as `[]`: `,` from two empty variables must not switch keys or hosts off.
+    if not items or _JSON_CHARACTERS & set(value):
         raise ValueError("neither a JSON list nor items separated by commas")
-    return [item.strip() for item in value.split(",") if item.strip()]
+    return items
 
 
 def read_arguments(value: Any) -> Any:
@@ -102,5 +106,5 @@ def shown_value(text: str, *, is_secret: bool) -> str:
     `--api-key`.
     """
     if is_secret and text:
-        return "***"
-    return _SECRET_ARGUMENT.sub(r"\1***", _URL_SECRETS.sub("***", text))
+        return HIDDEN
+    return _SECRET_ARGUMENT.sub(rf"\1{HIDDEN}", _URL_SECRETS.sub(HIDDEN, text))

@@ -37,7 +37,7 @@ def make_documents(
     fields = {name: value for name, value in (("pages", pages), ("password", password)) if value is not None}
     documents = []
     bytes_left = max_bytes
-    for source in [sources] if isinstance(sources, Source) else sources:
+    for source in [sources] if isinstance(sources, str | bytes | os.PathLike) else sources:
         document = _make_document(source, bytes_left)
         if bytes_left is not None:
             bytes_left -= sum(map(len, document.values())) + _ENTRY_BYTES

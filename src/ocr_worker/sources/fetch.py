@@ -225,18 +225,18 @@ def _address_error(url: str, rejection: runpod_sdk.DownloadRejected) -> SourceUn
     except (OSError, UnicodeError):
         return SourceUnavailable(f"the host name {host} does not resolve; check it, or try again later")
     return SourceRejected(
-        f"{redact_url(url)} is refused: it redirects too often or to what cannot be fetched, or a proxy is set for it;"
-        " send the file as base64"
+        f"{redact_url(url)} is refused: it redirects too often or to a URL that cannot be fetched,"
+        " or this worker would need a proxy for it; send the file as base64"
     )
 
 
 def _private_address_message(url: str, host: str, rejection: runpod_sdk.DownloadRejected) -> str:
     """Return why a private address is refused, and what to do instead."""
     address = rejection.address if rejection.address == rejection.host else f"{rejection.host} ({rejection.address})"
-    subject = "" if rejection.host == host else "it redirects to "
+    reason = f"{address} is" if rejection.host == host else f"it redirects to {address}, which is"
     return (
-        f"{redact_url(url)} is refused: {subject}{address}, which is not a public address, and private addresses are"
-        " closed to downloads; send the file as base64, or save it and run: ocr-worker parse FILE"
+        f"{redact_url(url)} is refused: {reason} not a public address, and private addresses are closed to downloads;"
+        " send the file as base64, or save it and run: ocr-worker parse FILE"
     )
 
 

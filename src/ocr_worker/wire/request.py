@@ -75,7 +75,7 @@ def parse_request(
         key = job_input.get("idempotency_key")
         return ParseRequest(documents=documents, options=options, idempotency_key=key)
     except ValidationError as error:
-        raise _request_error(_problems_of(error, (), ParseRequest)) from None
+        raise _request_error(collect_problems(error, (), ParseRequest)) from None
 
 
 def parse_s3_config(value: Any) -> S3Config:
@@ -86,7 +86,7 @@ def parse_s3_config(value: Any) -> S3Config:
     try:
         return S3Config.model_validate(value)
     except ValidationError as error:
-        raise _request_error(_problems_of(error, ("s3Config",), S3Config), root="job") from None
+        raise _request_error(collect_problems(error, ("s3Config",), S3Config), root="job") from None
 
 
 def _unknown_names(job_input: Mapping[str, Any]) -> list[Problem]:
@@ -140,7 +140,7 @@ def _document(item: Any, field: str, path: JsonPath, problems: list[Problem]) ->
     try:
         return DocumentRequest.model_validate(dict(item))
     except ValidationError as error:
-        problems += _problems_of(error, path, DocumentRequest)
+        problems += collect_problems(error, path, DocumentRequest)
         return None
 
 
@@ -162,7 +162,7 @@ def _options(
     except ValidationError as error:
         problems += [
             (path, foreign_options.get(str(path[-1]), message))
-            for path, message in _problems_of(error, ("options",), model)
+            for path, message in collect_problems(error, ("options",), model)
         ]
         return None
 
@@ -170,7 +170,7 @@ def _options(
 # --------------------------------------------------------------------------- problems
 
 
-def _problems_of(error: ValidationError, parent: JsonPath, model: type[BaseModel]) -> list[Problem]:
+def collect_problems(error: ValidationError, parent: JsonPath, model: type[BaseModel]) -> list[Problem]:
     """Return the problems of a pydantic error, with their paths below `parent`."""
     problems: list[Problem] = []
     for detail in error.errors(include_url=False, include_input=False):

@@ -218,16 +218,16 @@ def _remedy(settings: Settings, missing_parts: dict[str, str]) -> str:
 
 
 def _download(settings: Settings, model: ModelWeights) -> None:
+    configure_paddle(settings)
+    with extras.needed_by("the download of weights", "paddle"):
+        from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
+
     target = _cache(settings) / model.name
     if target.exists():
         log.warning("removing %s, which is incomplete", target)
         shutil.rmtree(target)
     log.info("downloading %s into %s, trying %s first", model.name, target, settings.weights_source)
     started_at = time.monotonic()
-    configure_paddle(settings)
-    with extras.needed_by("the download of weights", "paddle"):
-        from ocr_worker.engines.paddleocr_vl.download import download  # takes seconds, and reads the environment
-
     try:
         download(model.name)
     except Exception as error:  # the downloader raises bare exceptions
