@@ -183,8 +183,8 @@ def test_a_second_run_is_rejected(endpoint: LocalEndpoint, gate: Path, tmp_path:
     out = tmp_path / "out"
     first = run(endpoint, tmp_path / "in", out)
     until(lambda: is_at_work(out, first), first)
-    assert_unusable(run(endpoint, tmp_path / "in", out).end(), f"process {first.process.pid}:")
-    assert_unusable(batch(endpoint.base_url, "retry", out), f"process {first.process.pid}:")
+    assert_unusable(run(endpoint, tmp_path / "in", out).end(), f"process {first.process.pid};")
+    assert_unusable(batch(endpoint.base_url, "retry", out), f"process {first.process.pid};")
     assert "in progress" in batch(endpoint.base_url, "status", out)[1]
     gate.touch()
     assert first.end()[0] == 0

@@ -211,7 +211,7 @@ def test_an_endpoint_that_cannot_be_reached_is_tried_until_patience_ends() -> No
     [
         (400, {"error": "`input` is wrong" + "!" * 1000}, JobFailed, r"`input` is wrong!{284}$"),
         (413, {"error": "too large"}, JobFailed, "too large"),
-        (422, b"<html>", JobFailed, "answer 422"),
+        (422, b"<html>", JobFailed, "HTTP 422"),
         (404, b"", SettingsInvalid, "endpoint local at .* does not exist"),
     ],
 )

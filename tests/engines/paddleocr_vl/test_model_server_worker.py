@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def test_a_dead_server_is_an_engine_that_is_gone(worker_of: StartWorker, double:
 def test_without_its_server_the_worker_does_not_start(double: ModelServer, tmp_path: Path) -> None:
     """The reason comes on stderr, without a traceback, and the exit code is 1."""
     double.die()
-    ended = dry_run([], tmp_path, **environment(double, OCR_SERVER_WAIT_S="1"))
+    ended = dry_run(
+        ["--test_input", json.dumps({"input": request()})], tmp_path, **environment(double, OCR_SERVER_WAIT_S="1")
+    )
     assert ended.returncode == 1
     assert "ENGINE_UNAVAILABLE: no model server responded at 127.0.0.1" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -189,5 +189,5 @@ def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:
     double = start()
     engine = Builder(settings(double))()
     double.die()
-    with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ is lost"):
+    with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ no longer works"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
