@@ -55,6 +55,10 @@ class AddressClosed(Exception):
         self.objection = objection
 
 
+class HostNameInvalid(Exception):
+    """A host that no name server can know: a part of its name is empty or longer than 63 characters."""
+
+
 class AddressRule:
     """Public addresses are open, private ones only if they are in `open_networks`, metadata addresses never."""
 
@@ -64,10 +68,13 @@ class AddressRule:
     def resolve(self, host: str, port: int) -> list[str]:
         """Return the addresses of a host, in the system's order of preference.
 
-        Raises AddressClosed if a single one of them is closed, OSError if the host does not resolve, UnicodeError if
-        it cannot be a host name.
+        Raises AddressClosed if a single one of them is closed, HostNameInvalid, socket.gaierror if the host does not
+        resolve.
         """
-        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise HostNameInvalid(host) from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         for address in addresses:
             if objection := self.objection(address):

@@ -34,7 +34,7 @@ from ocr_worker.errors import Cancelled, SourceError, SourceRejected, SourceUnav
 from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.settings import ca_bundle
 from ocr_worker.sources import inflate
-from ocr_worker.sources.addresses import AddressClosed, AddressRule
+from ocr_worker.sources.addresses import AddressClosed, AddressRule, HostNameInvalid
 
 MAX_REDIRECTS = 20  # as in Chrome and Firefox
 
@@ -46,6 +46,7 @@ _HEADERS = {
     "Accept-Encoding": inflate.ACCEPTED,
     "Connection": "close",  # a connection serves one request
 }
+_HEADER_ENCODING = "latin-1"  # each byte is a character, so that cookies are returned as they came
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {408, 425, 429}
 _MAX_PORT = 65535
@@ -136,10 +137,11 @@ class Download:
         Raises BodyTooLarge, Cancelled after `abandon`, SourceRejected and SourceUnavailable for all other errors.
         """
         try:
-            return self._follow_redirects()
+            body = self._follow_redirects()
+            self._check_abandoned()  # the end of a connection may look like the end of a body
+            return body
         except Exception as error:
-            if self._connections.are_shut:
-                raise Cancelled("the download was abandoned") from None
+            self._check_abandoned()
             if translated := self._translate(error):
                 raise translated from None
             raise
@@ -149,6 +151,10 @@ class Download:
     def abandon(self) -> None:
         """End the download: wake the thread that waits for the server, and open no further connection."""
         self._connections.shut_down()
+
+    def _check_abandoned(self) -> None:
+        if self._connections.are_shut:
+            raise Cancelled("the download was abandoned") from None
 
     # ----------------------------------------------------------------- hops
 
@@ -173,10 +179,15 @@ class Download:
 
     def _request(self) -> httpx.Request:
         request = httpx.Request("GET", self._url, headers=_HEADERS)
+        request.headers.encoding = _HEADER_ENCODING
         self._cookies.set_cookie_header(request)
         if self._url.userinfo:
             next(httpx.BasicAuth(self._url.username, self._url.password).auth_flow(request))
         return request
+
+    def _keep_cookies(self, request: httpx.Request, response: httpcore.Response) -> None:
+        headers = httpx.Headers(response.headers, encoding=_HEADER_ENCODING)
+        self._cookies.extract_cookies(httpx.Response(response.status, headers=headers, request=request))
 
     @contextmanager
     def _send(self, request: httpx.Request) -> Iterator[httpcore.Response]:
@@ -187,8 +198,8 @@ class Download:
             target=request.url.raw_path,
         )
         with (
-            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=self._connections) as pool,
-            pool.stream("GET", url, headers=request.headers.raw, extensions={"timeout": _TIMEOUTS}) as response,
+            httpcore.HTTPConnection(url.origin, self._tls, network_backend=self._connections) as connection,
+            connection.stream("GET", url, headers=request.headers.raw, extensions={"timeout": _TIMEOUTS}) as response,
         ):
             yield response
 
@@ -223,7 +234,7 @@ class Download:
     # ----------------------------------------------------------------- response
 
     def _read_body(self, response: httpcore.Response) -> bytes:
-        headers = httpx.Headers(response.headers)
+        headers = httpx.Headers(response.headers, encoding=_HEADER_ENCODING)
         self._check_status(response.status, headers)
         announced = headers.get("Content-Length", "")
         if announced.isdecimal() and int(announced) > self._max_bytes:
@@ -266,7 +277,7 @@ class Download:
                 return self._closed(error)
             case socket.gaierror():
                 return self._unresolved()
-            case UnicodeError():  # a label that is empty or longer than 63 characters
+            case HostNameInvalid():
                 return SourceRejected(f"{self._subject} has an impossible host name; check it")
             case httpcore.ConnectError() | httpcore.ConnectTimeout():
                 return self._unreachable(error)
