@@ -54,7 +54,7 @@ METADATA = [
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_open(address: str) -> None:
-    """Global unicast is open, also where an IPv6 address stands for an IPv4 address."""
+    """Global unicast is open, also where an IPv6 address holds an IPv4 address."""
     assert AddressRule().objection(address) is None
 
 

@@ -514,7 +514,7 @@ def test_compressed_bodies_are_decompressed(site: RunningSite, encoding: str, bo
     ids=["incomplete", "damaged", "not asked for", "nested", "bomb", "deflate bomb", "two members"],
 )
 def test_a_compressed_body_that_cannot_be_used(site: RunningSite, encoding: str, body: bytes, code: str) -> None:
-    """What is damaged, nested or not asked for has its code; the limit counts decompressed bytes."""
+    """A body that is damaged, nested or not asked for has its code; the limit counts decompressed bytes."""
     site.paths["/file"] = lambda site: site.answer(body, Content_Encoding=encoding)
     assert refusal(f"http://127.0.0.1:{site.port}/file?token={SECRET}").code == code
 

@@ -267,7 +267,7 @@ class Download:
 
     @property
     def _is_elsewhere(self) -> bool:
-        """Whether a redirect has led to another host."""
+        """True after a redirect to another host."""
         return self._url.raw_host != self._first_url.raw_host
 
     def _translate(self, error: Exception) -> SourceError | None:
