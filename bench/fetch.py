@@ -9,12 +9,14 @@ ones. The two take turns, and the best of the rounds counts.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import socketserver
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 os.environ["RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS"] = "true"
 
@@ -23,6 +25,7 @@ from runpod.serverless.utils import rp_ssrf
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.wire.schema import DocumentRequest
 
+RESULTS = Path(__file__).parent / "results" / "fetch.json"
 MAX_BYTES = 1 << 30
 SMALL_BYTES = 20_000
 CHUNK_BYTES = 64 * 1024
@@ -81,27 +84,30 @@ def main() -> None:
         try:
             assert server.stdout
             url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            compare(f"{arguments.megabytes} MB", f"{url}/large", 1, arguments.rounds)
-            compare(
-                f"{arguments.files} files of {SMALL_BYTES // 1000} kB",
-                f"{url}/small",
-                arguments.files,
-                arguments.rounds,
-            )
+            results = {
+                f"{arguments.megabytes} MB": compare(f"{url}/large", 1, arguments.rounds),
+                f"{arguments.files} files of {SMALL_BYTES // 1000} kB": compare(
+                    f"{url}/small", arguments.files, arguments.rounds
+                ),
+            }
         finally:
             server.kill()
+    for name, figures in results.items():
+        print(name, figures)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def compare(what: str, url: str, times: int, rounds: int) -> None:
-    """Print the seconds of both, and their ratio."""
-    fetches = {"SDK": sdk_fetch, "own": own_fetch()}
+def compare(url: str, times: int, rounds: int) -> dict[str, float]:
+    """Return the seconds of both, and their ratio."""
+    fetches = {"sdk_s": sdk_fetch, "own_s": own_fetch()}
     best = dict.fromkeys(fetches, float("inf"))
     for fetch in fetches.values():
         fetch(url)  # imports, caches
     for _ in range(rounds):
         for name, fetch in fetches.items():
             best[name] = min(best[name], seconds(fetch, url, times))
-    print(f"{what}: SDK {best['SDK']:.2f} s, own {best['own']:.2f} s, own/SDK {best['own'] / best['SDK']:.2f}")
+    figures = {**best, "own_to_sdk": best["own_s"] / best["sdk_s"]}
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 if __name__ == "__main__":

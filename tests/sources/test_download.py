@@ -318,10 +318,10 @@ def test_cookies_go_where_they_belong(site: RunningSite, names: Names) -> None:
     """A cookie is sent to its own host and path, never over http if it is secure, and not after it was deleted."""
     port = site.port
     site.paths |= {
-        "/start": lambda site: site.redirect("/a/1", "all=1", "a=2; Path=/a", "safe=3; Secure"),
-        "/a/1": lambda site: site.redirect(
-            "/b", "all=; Max-Age=0; Path=/", "late=caf\xe9; Path=/", "utf=\xc3\xa9; Path=/"
+        "/start": lambda site: site.redirect(
+            "/a/1", "all=1", "a=2; Path=/a", "late=caf\xe9; Path=/b", "safe=3; Secure"
         ),
+        "/a/1": lambda site: site.redirect("/b", "all=; Max-Age=0; Path=/", "utf=\xc3\xa9; Path=/"),
         "/b": lambda site: site.redirect(f"http://other.test:{port}/good"),
     }
     assert fetch(f"http://open.test:{port}/start") == DATA

@@ -169,9 +169,7 @@ class Download:
                 location = _location(response)
                 if location is None:
                     return self._read_body(response)
-                self._cookies.extract_cookies(
-                    httpx.Response(response.status, headers=response.headers, request=request)
-                )
+                self._keep_cookies(request, response)
             self._url = self._redirected(location)
         is_circle = len(set(requests)) < len(requests)
         ending = "in a circle" if is_circle else f"more than {MAX_REDIRECTS} times"
