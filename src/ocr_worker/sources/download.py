@@ -184,8 +184,9 @@ class Download:
         return request
 
     def _keep_cookies(self, request: httpx.Request, response: httpcore.Response) -> None:
-        headers = httpx.Headers(response.headers, encoding=_HEADER_ENCODING)
-        self._cookies.extract_cookies(httpx.Response(response.status, headers=headers, request=request))
+        parsed = httpx.Response(response.status, headers=response.headers, request=request)
+        parsed.headers.encoding = _HEADER_ENCODING
+        self._cookies.extract_cookies(parsed)
 
     @contextmanager
     def _send(self, request: httpx.Request) -> Iterator[httpcore.Response]:
