@@ -392,6 +392,17 @@ def test_an_international_name_is_allowed_in_both_forms(site: RunningSite, names
             assert fetch(f"http://{host}:{site.port}/good", hosts=[pattern]) == DATA
 
 
+@pytest.mark.parametrize("host", ["xn--i-7iq.test", "xn--a.test", "under_score.test", "open.test."])
+def test_unusual_names_are_fetched(site: RunningSite, names: Names, host: str) -> None:
+    """A name that resolves is fetched, also where it is no valid international name, or ends with a dot."""
+    names.add(host, ["127.0.0.1"])
+    site.paths["/start"] = lambda site: site.redirect(f"http://{host}:{port}/good")
+    port = site.port
+    for url in (f"http://{host}:{port}/good", f"http://127.0.0.1:{port}/start"):
+        assert fetch(url) == DATA
+        assert site.requests[-1][1]["Host"] == f"{host}:{port}"
+
+
 def test_credentials_of_a_url_stay_at_its_origin(site: RunningSite, names: Names) -> None:
     """`user:password@` is sent as basic authentication, also after a redirect within the origin, and nowhere else."""
     port = site.port

@@ -82,7 +82,7 @@ def parse_url(text: str) -> httpx.URL:
 def host_names(url: httpx.URL) -> set[str]:
     """Return the host of a URL in its ASCII form and, if it is an international name, in that form, too."""
     names = {_host(url)}
-    with suppress(UnicodeError):  # an `xn--` label that stands for nothing
+    with suppress(UnicodeError):  # an `xn--` name outside IDNA 2008, such as one with an emoji
         names.add(url.host)
     return names
 
@@ -176,7 +176,8 @@ class Download:
         raise SourceRejected(f"{self._public_url} redirects {ending}; check it in a browser, or {_SEND_AS_BASE64}")
 
     def _request(self) -> httpx.Request:
-        request = httpx.Request("GET", self._url, headers=_HEADERS)
+        headers = {"Host": self._url.netloc.decode("ascii"), **_HEADERS}
+        request = httpx.Request("GET", self._url, headers=headers)
         request.headers.encoding = _HEADER_ENCODING
         self._cookies.set_cookie_header(request)
         if self._url.userinfo:
