@@ -39,7 +39,7 @@ IMPORTED_AT_START = {
         "starlette",
         "uvicorn",
     },
-    "batch": {"aiolimiter", "httpx"},
+    "batch": {"aiolimiter"},
     "endpoint": {"aiohttp"},
 }
 
@@ -63,7 +63,7 @@ def run_without(module: str, program: str, *arguments: str, **settings: str) -> 
     [
         ("http", "uvicorn", "the HTTP app", CLI, ["serve"], {}),
         ("http", "nh3", "the HTTP app", CLI, ["serve"], {}),
-        ("batch", "httpx", "the client of an endpoint", CLI, ["batch", "status", "out"], {}),
+        ("batch", "aiolimiter", "the client of an endpoint", CLI, ["batch", "status", "out"], {}),
         ("endpoint", "aiohttp", "the local endpoint", CLI, ["endpoint"], {}),
         ("s3", "boto3", "BUCKET_ENDPOINT_URL", HANDLER, [], {"OCR_ENGINE": "embedded", **BUCKET}),
         ("embedded", "rapidocr", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),

@@ -64,22 +64,13 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 class Receiver(Answering):
-    """Takes what is posted to it; gives 1,000 bytes, with or without their number."""
+    """Takes what is posted to it."""
 
     bodies: SimpleQueue[bytes]
 
     def do_POST(self) -> None:
         self.bodies.put(self.rfile.read(int(self.headers["Content-Length"])))
         self.answer(b"{}")
-
-    def do_GET(self) -> None:
-        if self.path == "/announced":
-            self.answer(b"x" * 1_000)
-            return
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"x" * 1_000)
-        self.close_connection = True
 
 
 @pytest.fixture
@@ -362,32 +353,3 @@ def test_progress_is_posted_as_the_sdk_posts_it(receiver: str, monkeypatch: pyte
         ours = Receiver.bodies.get()
         runpod_sdk.load().serverless.progress_update(JOB, {"pages_done": 1})
         assert ours == Receiver.bodies.get(timeout=30)
-
-
-# --------------------------------------------------------------------------- downloads
-
-
-def test_a_download_is_held_to_its_size(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body is refused before it is read where its size is announced, and while it is read where it is not."""
-    monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
-    with contract(
-        "runpod", "runpod_sdk.open_download", "`safe_get`, `_enforce_content_length` and `SSRFError` in rp_ssrf"
-    ):
-        with runpod_sdk.open_download(f"{receiver}/announced", timeout_s=30, max_bytes=1_000) as response:
-            assert b"".join(runpod_sdk.read_download(response, chunk_bytes=300, max_bytes=1_000)) == b"x" * 1_000
-        with pytest.raises(runpod_sdk.DownloadTooLarge):
-            runpod_sdk.open_download(f"{receiver}/announced", timeout_s=30, max_bytes=999)
-    with contract("runpod", "runpod_sdk.read_download", "`iter_content_capped` in rp_ssrf"):
-        response = runpod_sdk.open_download(f"{receiver}/not-announced", timeout_s=30, max_bytes=999)
-        with response, pytest.raises(runpod_sdk.DownloadTooLarge):
-            list(runpod_sdk.read_download(response, chunk_bytes=300, max_bytes=999))
-
-
-def test_a_download_from_a_private_address_is_refused(receiver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address of this machine is not called and is named; a name that does not resolve is refused without one."""
-    monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
-    with contract("runpod", "runpod_sdk.open_download", "`safe_get` and `resolve_and_validate` in rp_ssrf"):
-        for url, reason in ((receiver, ("127.0.0.1", "127.0.0.1")), ("http://no-such-host.invalid/", ("", ""))):
-            with pytest.raises(runpod_sdk.DownloadRejected) as caught:
-                runpod_sdk.open_download(url, timeout_s=30, max_bytes=999)
-            assert (caught.value.host, caught.value.address) == reason

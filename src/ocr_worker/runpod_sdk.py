@@ -9,21 +9,15 @@ show which function to change. The HTTP requests of the SDK are not a subject he
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from requests import Response
+from typing import Any
 
 JobDict = dict[str, Any]  # a job, or the output of one, as the SDK has it
 FetchJobs = Callable[[Any, int], Awaitable[list[JobDict] | None]]
-
-_NOT_PUBLIC = re.compile(r"host '(.+)' resolves to non-public address (\S+)")  # message of the SDK's `rp_ssrf`
 
 _import_lock = threading.Lock()
 
@@ -146,60 +140,6 @@ async def post_progress(job: Mapping[str, Any], output: JobDict) -> None:
     send_result = _module("runpod.serverless.modules.rp_http").send_result
     async with _module("runpod.http_client").AsyncClientSession() as session:
         await send_result(session, {"status": "IN_PROGRESS", "output": output}, job)
-
-
-# --------------------------------------------------------------------------- downloads
-
-
-class DownloadRejected(Exception):
-    """A URL that has no public address, does not resolve, or redirects too often or to such a URL.
-
-    host, address: the host that is not public, perhaps after a redirect, and its address; empty for another reason.
-    """
-
-    def __init__(self, host: str = "", address: str = "") -> None:
-        super().__init__(host, address)
-        self.host = host
-        self.address = address
-
-
-class DownloadTooLarge(Exception):
-    """A body with more bytes than the limit."""
-
-
-def open_download(url: str, *, timeout_s: float, max_bytes: int) -> Response:
-    """Send a GET and return the response, its body unread. Close it after use.
-
-    timeout_s: limit for connecting, and for each wait for bytes. Raises DownloadRejected when the SDK rejects the URL,
-    DownloadTooLarge when the announced size exceeds `max_bytes`. Raises ValueError for a host or port that cannot
-    exist, and the exceptions of requests.
-
-    Relies on `rp_ssrf.safe_get`: each address, redirects included, is resolved once, must be public, and is dialed as
-    it was checked. It raises one exception for all rejections; the words "size cap" distinguish a large body, and
-    `_NOT_PUBLIC` a private address (1.12.0, 2.0.0rc2).
-    """
-    rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
-    try:
-        response: Response = rp_ssrf.safe_get(url, timeout=timeout_s, max_bytes=max_bytes)
-    except rp_ssrf.SSRFError as error:
-        if "size cap" in str(error):
-            raise DownloadTooLarge from None
-        match = _NOT_PUBLIC.match(str(error))
-        raise DownloadRejected(*match.groups() if match else ()) from None
-    return response
-
-
-def read_download(response: Response, *, chunk_bytes: int, max_bytes: int) -> Iterator[bytes]:
-    """Yield the body of a response in chunks of `chunk_bytes`.
-
-    Raises DownloadTooLarge when the body exceeds `max_bytes`, and the exceptions of requests. Relies on
-    `rp_ssrf.iter_content_capped`, which counts the bytes whatever size was announced (1.12.0, 2.0.0rc2).
-    """
-    rp_ssrf = _module("runpod.serverless.utils.rp_ssrf")
-    try:
-        yield from rp_ssrf.iter_content_capped(response, chunk_bytes, max_bytes)
-    except rp_ssrf.SSRFError:
-        raise DownloadTooLarge from None
 
 
 def _module(name: str) -> Any:

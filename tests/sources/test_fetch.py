@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +12,6 @@ from http.server import ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
-from runpod.serverless.utils import rp_ssrf
 
 from ocr_worker import threads
 from ocr_worker.errors import Cancelled, OcrWorkerError
@@ -105,7 +102,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK's own switch: tests serve from loopback."""
+    """Private addresses are open: tests serve from loopback."""
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
     Server.hits.clear()
 
@@ -160,75 +157,14 @@ def test_data_uris_are_read() -> None:
         ({"url": "http://"}, "SOURCE_REJECTED"),
         ({"url": "http://[::1"}, "SOURCE_REJECTED"),
         ({"url": "http://x:99999/"}, "SOURCE_REJECTED"),
+        ({"url": "http://x:0/"}, "SOURCE_REJECTED"),
+        ({"url": "http://x:port/"}, "SOURCE_REJECTED"),
     ],
 )
 def test_a_source_that_can_never_work_is_rejected(source: dict[str, str], code: str) -> None:
     """An invalid source, or one with an unsupported scheme, is rejected without a retry."""
     error = refusal(**source)
     assert (error.code, error.retryable) == (code, False)
-
-
-# --------------------------------------------------------------------------- addresses
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "169.254.169.254",
-        "10.0.0.1",
-        "[::1]",
-        "[::ffff:127.0.0.1]",
-        "2130706433",
-        "0x7f000001",
-        "127.1",
-        "0.0.0.0",
-        "localhost",
-        "100.64.0.1",
-    ],
-)
-def test_addresses_inside_a_network_are_rejected(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback, link-local, private and shared addresses are rejected, however they are written."""
-    monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
-    error = refusal(url=f"http://{host}/latest/meta-data?token={SECRET}")
-    assert error.code == "SOURCE_REJECTED"
-    assert re.search(r"is refused: \S+( \(\S+\))? is not a public address", str(error))
-    assert "send the file as base64, or save it and run: ocr-worker parse FILE" in str(error)
-
-
-def test_a_name_that_resolves_inside_and_outside_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One private address among a name's addresses is enough: nobody dials it."""
-    addresses = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
-    monkeypatch.setattr(rp_ssrf.socket, "getaddrinfo", lambda *args, **named: addresses)
-    error = refusal(url="http://both.example/")
-    assert error.code == "SOURCE_REJECTED"
-    assert "is refused: both.example (10.0.0.1) is not a public address" in str(error)
-
-
-@pytest.mark.parametrize("target", ["http://127.0.0.1/", "http://169.254.169.254/", "http://[::1]/", "file:///etc/x"])
-def test_a_redirect_is_checked_again(server: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A public-looking host that redirects inside is refused; its first address is let through by a patched check."""
-    monkeypatch.delenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", raising=False)
-    real = rp_ssrf.resolve_and_validate
-    port = int(server.rpartition(":")[2])
-    first = "public.example"
-    monkeypatch.setattr(
-        rp_ssrf, "resolve_and_validate", lambda host, at: ["127.0.0.1"] if host == first else real(host, at)
-    )
-    look_up = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *more, **named: host == first or look_up(host, *more, **named)
-    )
-    monkeypatch.setattr(Server, "serve_redirect", lambda self: self.answer(b"", 302, Location=target))
-    url = f"http://{first}:{port}/redirect?token={SECRET}"
-    error = refusal(url=url)
-    assert error.code == "SOURCE_REJECTED"
-    assert "it redirects to" in str(error)
-    assert Server.hits.get("/good") is None
-    error = refusal(url=url, hosts=(first,))
-    if target.startswith("http"):  # a host that is not allowed is not described
-        assert "OCR_ALLOWED_HOSTS" in str(error)
-        assert "public address" not in str(error)
 
 
 def test_only_allowed_hosts_are_fetched(server: str, private_allowed: None) -> None:

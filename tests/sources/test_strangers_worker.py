@@ -27,17 +27,16 @@ SECRET = "s3cr3t"
 DOCUMENTS = 64
 HANDLER_WITH_NAMES = """
 import runpy, socket
-from runpod.serverless.utils import rp_ssrf
+from ocr_worker.sources import addresses
 
-addresses, allowed = {addresses!r}, {allowed!r}
-look_up, check = socket.getaddrinfo, rp_ssrf.is_safe_address
+names, public = {names!r}, {public!r}
+look_up, check = socket.getaddrinfo, addresses.is_public
 
 def getaddrinfo(host, port, *more, **named):
-    found = addresses.get(host, [host])
-    return [entry for address in found for entry in look_up(address, port, *more, **named)]
+    return [entry for address in names.get(host, [host]) for entry in look_up(address, port, *more, **named)]
 
 socket.getaddrinfo = getaddrinfo
-rp_ssrf.is_safe_address = lambda ip: ip in allowed or check(ip)
+addresses.is_public = lambda address: str(address) in public or check(address)
 runpy.run_path({handler!r}, run_name="__main__")
 """
 
@@ -191,9 +190,9 @@ INSIDE = {
 @pytest.fixture(scope="module")
 def guarded(worker_of: StartWorker, tmp_path_factory: pytest.TempPathFactory) -> Worker:
     """A worker that fetches from public addresses only, for which public.example (127.0.0.2) is one."""
-    addresses = {"public.example": ["127.0.0.2"], "both.example": ["93.184.215.14", "10.0.0.1"]}
+    names = {"public.example": ["127.0.0.2"], "both.example": ["93.184.215.14", "10.0.0.1"]}
     handler = tmp_path_factory.mktemp("handler") / "handler_with_names.py"
-    handler.write_text(HANDLER_WITH_NAMES.format(addresses=addresses, allowed=["127.0.0.2"], handler=str(HANDLER)))
+    handler.write_text(HANDLER_WITH_NAMES.format(names=names, public=["127.0.0.2"], handler=str(HANDLER)))
     return worker_of(
         handler=handler, OCR_ENGINE="support.doubles:reading", OCR_FETCH_TIMEOUT_S=str(PATIENCE_S)
     ).wait_ready()

@@ -22,6 +22,8 @@ from ocr_worker.settings.loading import (
     unknown_variables,
 )
 from ocr_worker.settings.processes import (
+    are_private_downloads_allowed,
+    ca_bundle,
     configure_paddle,
     is_dry_run,
     is_on_platform,
@@ -37,6 +39,8 @@ __all__ = [
     "ClientSettings",
     "SettingField",
     "Settings",
+    "are_private_downloads_allowed",
+    "ca_bundle",
     "configure_paddle",
     "expected_values",
     "grouped_fields",

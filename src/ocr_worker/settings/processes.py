@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from ocr_worker.settings.fields import Settings
 
@@ -34,6 +35,20 @@ def keep_logs_from_callers() -> None:
     `auto`, does so if prestart hooks are registered. 1.12.0 ignores the variable.
     """
     os.environ.setdefault("RUNPOD_LOG_CAPTURE", "off")
+
+
+def are_private_downloads_allowed() -> bool:
+    """Return whether documents may be downloaded from private addresses.
+
+    The variable and its values are those of RunPod's SDK, whose own downloads read it.
+    """
+    return os.environ.get("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "").strip().lower() in ("1", "true", "yes")
+
+
+def ca_bundle() -> Path | None:
+    """Return the file or folder of trusted certificate authorities that is set for requests or curl, if one is."""
+    path = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return Path(path) if path else None
 
 
 def configure_paddle(settings: Settings) -> None:

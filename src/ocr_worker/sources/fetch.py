@@ -1,9 +1,9 @@
 """Sources of documents: how to get the bytes of an upload, of base64 text, of a data URI, or of an http(s) URL.
 
-Downloads use the SDK's fetch with pinned addresses, against requests that reach the worker's own network. Each host,
-also at each redirect, is resolved once, its address is checked, and exactly that address is dialed. Private, link-local
-and reserved addresses are rejected. Errors that may pass are retried until a deadline. Messages contain only scheme,
-host and path: the query and the credentials of a URL are secret.
+A download is a series of attempts (`download`), each on a thread of its own. Errors that may pass are retried until a
+deadline. Each host, also at each redirect, is resolved once, its address is checked (`addresses`), and exactly that
+address is dialed, so that a request cannot reach the worker's own network. Messages contain only scheme, host and path:
+the query and the credentials of a URL are secret.
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
 from fnmatch import fnmatch
+from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
-import requests
 import stamina
 
-from ocr_worker import runpod_sdk, threads
+from ocr_worker import threads
 from ocr_worker.errors import Cancelled, SourceRejected, SourceTimedOut, SourceTooLarge, SourceUnavailable
-from ocr_worker.http_headers import parse_retry_after
+from ocr_worker.settings import are_private_downloads_allowed
+from ocr_worker.sources.addresses import EVERYWHERE, AddressRule
 from ocr_worker.wire.schema import DocumentRequest, UploadedDocument
 
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
 _ATTEMPTS = 5
-_SOCKET_TIMEOUT_S = 20
-_CHUNK_BYTES = 64 * 1024
 _POLL_S = 0.2
-_TRANSIENT = {408, 425, 429}
 stamina.instrumentation.set_on_retry_hooks(())  # the hooks would log arguments, and a URL contains secrets
 
 _WHITE_SPACE = re.compile(r"\s+")
@@ -45,13 +46,21 @@ class Fetcher:
     """A reader of sources; thread-safe.
 
     max_bytes: of one document. timeout_s: of one download, retries included. allowed_hosts: names or patterns such as
-    `*.example.com`; when empty, every host is allowed.
+    `*.example.com`; when empty, every host is allowed. addresses: the addresses that a download may connect to.
     """
 
-    def __init__(self, *, max_bytes: int, timeout_s: float, allowed_hosts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        allowed_hosts: Sequence[str],
+        addresses: AddressRule | None = None,
+    ) -> None:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._allowed_hosts = allowed_hosts
+        self._addresses = addresses or AddressRule(EVERYWHERE if are_private_downloads_allowed() else ())
 
     def fetch(self, source: DocumentRequest, is_cancelled: Callable[[], bool] = lambda: False) -> bytes:
         """Return the document's bytes.
@@ -108,7 +117,10 @@ class Fetcher:
 
     def _download(self, url: str, is_cancelled: Callable[[], bool]) -> bytes:
         """Download the URL, with retries until the deadline. Retry only errors that may pass: 5xx, 429, connections."""
-        self._check_url(url)
+        from ocr_worker.sources.download import parse_url  # takes a tenth of a second, which other sources save
+
+        parsed_url, public_url = parse_url(url), redact_url(url.strip())
+        self._check_host(parsed_url)
         deadline = time.monotonic() + self._timeout_s
 
         failures: list[SourceUnavailable] = []
@@ -122,7 +134,7 @@ class Fetcher:
 
         def attempt() -> bytes:
             try:
-                return self._attempt(url, deadline, is_cancelled)
+                return self._attempt(parsed_url, public_url, deadline, is_cancelled)
             except SourceUnavailable as error:
                 failures.append(error)
                 raise
@@ -135,76 +147,47 @@ class Fetcher:
         retrying = stamina.RetryingCaller(attempts=_ATTEMPTS, timeout=self._timeout_s, wait_initial=0.3, wait_max=5.0)
         return retrying(wait_before_retry, attempt)
 
-    def _attempt(self, url: str, deadline: float, is_cancelled: Callable[[], bool]) -> bytes:
+    def _attempt(self, url: httpx.URL, public_url: str, deadline: float, is_cancelled: Callable[[], bool]) -> bytes:
         """Download the URL once, on a thread that is abandoned at the deadline, so that a slow server blocks no job."""
-        open_responses: list[requests.Response] = []
-        abandoned = threading.Event()
-        download = threads.start(lambda: self._get(url, open_responses, abandoned), "fetch")
+        from ocr_worker.sources.download import BodyTooLarge, Download
+
+        download = Download(
+            url,
+            public_url=public_url,
+            max_bytes=self._max_bytes,
+            addresses=self._addresses,
+            tls=self._tls,
+            check_host=self._check_host,
+        )
+        body = threads.start(download.read, "fetch")
         try:
-            return _wait_for_result(download, deadline, is_cancelled)
+            return _wait_for_result(body, deadline, is_cancelled)
+        except BodyTooLarge:
+            raise self._too_large() from None
         except FutureTimeout:
-            raise SourceTimedOut(self._timeout_message(url)) from None
+            raise SourceTimedOut(self._timeout_message(public_url)) from None
         finally:
-            abandoned.set()  # before the loop below: a response that opens later is closed by the thread itself
-            if not download.done():
-                for response in open_responses:
-                    _hang_up(response)
+            download.abandon()
 
-    def _get(self, url: str, open_responses: list[requests.Response], abandoned: threading.Event) -> bytes:
-        public_url = redact_url(url)
-        try:
-            response = runpod_sdk.open_download(url, timeout_s=_SOCKET_TIMEOUT_S, max_bytes=self._max_bytes)
-        except runpod_sdk.DownloadTooLarge:
-            raise self._too_large() from None
-        except runpod_sdk.DownloadRejected as rejection:
-            self._check_host(rejection.host or urlsplit(url).hostname or "")  # as below: of a redirect's target
-            raise _address_error(url, rejection) from None
-        except requests.RequestException as error:
-            raise SourceUnavailable(
-                f"{public_url} cannot be reached ({type(error).__name__}); try again later"
-            ) from None
-        except ValueError:  # an impossible host or port, as in a redirect to port 99999
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        from ocr_worker.sources.download import create_tls_context
+
+        return create_tls_context()
+
+    def _check_host(self, url: httpx.URL) -> None:
+        from ocr_worker.sources.download import host_names
+
+        names = host_names(url)
+        patterns = [pattern.lower() for pattern in self._allowed_hosts]
+        if patterns and not any(fnmatch(name, pattern) for name in names for pattern in patterns):
             raise SourceRejected(
-                f"{public_url} is not a valid URL, or redirects to one that is not; check its host and port"
-            ) from None
-        open_responses.append(response)
-        try:
-            with response:
-                if abandoned.is_set():
-                    raise Cancelled("the download was abandoned")
-                # First, so that no message reveals anything about a host that is not allowed.
-                self._check_host(urlsplit(response.url).hostname or "")
-                _check_status(response, public_url)
-                return b"".join(runpod_sdk.read_download(response, chunk_bytes=_CHUNK_BYTES, max_bytes=self._max_bytes))
-        except runpod_sdk.DownloadTooLarge:
-            raise self._too_large() from None
-        except (requests.RequestException, OSError) as error:
-            raise SourceUnavailable(
-                f"the download of {public_url} was interrupted ({type(error).__name__}); try again"
-            ) from None
-
-    def _check_url(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            hostname, _ = parts.hostname, parts.port
-        except ValueError:
-            raise SourceRejected("the URL is invalid; check its host and port") from None
-        if parts.scheme.lower() not in ("http", "https"):
-            raise SourceRejected(f"the URL's scheme is {parts.scheme or 'missing'}; use http or https")
-        if not hostname:
-            raise SourceRejected("the URL has no host; write it like https://example.com/a.pdf")
-        self._check_host(hostname)
-
-    def _check_host(self, host: str) -> None:
-        if self._allowed_hosts and not any(fnmatch(host, pattern.lower()) for pattern in self._allowed_hosts):
-            raise SourceRejected(
-                f"{host} is not an allowed host; the worker's OCR_ALLOWED_HOSTS lists the allowed ones"
+                f"{url.raw_host.decode('ascii')} is not an allowed host; the worker's OCR_ALLOWED_HOSTS lists the"
+                " allowed ones"
             )
 
-    def _timeout_message(self, url: str) -> str:
-        return (
-            f"{redact_url(url)} was not downloaded within {self._timeout_s:g} s; try again, or send the file as base64"
-        )
+    def _timeout_message(self, public_url: str) -> str:
+        return f"{public_url} was not downloaded within {self._timeout_s:g} s; try again, or send the file as base64"
 
 
 def redact_url(url: str) -> str:
@@ -213,42 +196,6 @@ def redact_url(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{host}{port}{parts.path}"
-
-
-def _address_error(url: str, rejection: runpod_sdk.DownloadRejected) -> SourceUnavailable | SourceRejected:
-    """Return the error for a URL that the SDK rejected. The SDK does not say whether the host failed to resolve."""
-    host = urlsplit(url).hostname or ""
-    if rejection.address:
-        return SourceRejected(_private_address_message(url, host, rejection))
-    try:
-        socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError):
-        return SourceUnavailable(f"the host name {host} does not resolve; check it, or try again later")
-    return SourceRejected(
-        f"{redact_url(url)} is refused: it redirects too often or to a URL that cannot be fetched,"
-        " or this worker would need a proxy for it; send the file as base64"
-    )
-
-
-def _private_address_message(url: str, host: str, rejection: runpod_sdk.DownloadRejected) -> str:
-    """Return why a private address is refused, and what to do instead."""
-    address = rejection.address if rejection.address == rejection.host else f"{rejection.host} ({rejection.address})"
-    reason = f"{address} is" if rejection.host == host else f"it redirects to {address}, which is"
-    return (
-        f"{redact_url(url)} is refused: {reason} not a public address, and private addresses are closed to downloads;"
-        " send the file as base64, or save it and run: ocr-worker parse FILE"
-    )
-
-
-def _check_status(response: requests.Response, public_url: str) -> None:
-    status = response.status_code
-    if status < 300:
-        return
-    if status in _TRANSIENT or status >= 500:
-        error = SourceUnavailable(f"{public_url} responded with {status}; try again later")
-        error.retry_after = parse_retry_after(response.headers.get("Retry-After"), time.time())
-        raise error
-    raise SourceRejected(f"{public_url} responded with {status}; check that the URL is correct, public and not expired")
 
 
 def _wait_for_result(download: Future[bytes], deadline: float, is_cancelled: Callable[[], bool]) -> bytes:
@@ -265,9 +212,3 @@ def _wait_for_result(download: Future[bytes], deadline: float, is_cancelled: Cal
                 raise
             if is_cancelled():
                 raise Cancelled("the job was cancelled") from None
-
-
-def _hang_up(response: requests.Response) -> None:
-    """Shut the response's socket down. That wakes the thread that reads from it; closing the response does not."""
-    with suppress(ValueError, RuntimeError, OSError):  # the download has ended by itself, or nothing is left to shut
-        response.raw.shutdown()
