@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.wire.request import SHORT_FORMS, parse_request
+from ocr_worker.wire.names import SHORT_FORMS
+from ocr_worker.wire.request import parse_request
 from ocr_worker.wire.schema import ParseOptions
 
 URL = "https://example.com/a.pdf"

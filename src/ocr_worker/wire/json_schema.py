@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, create_model
 
-from ocr_worker.wire.request import SHORT_FORMS
+from ocr_worker.wire.names import SHORT_FORMS
 from ocr_worker.wire.schema import PageChunk, ParseOptions, ParseRequest, ParseResponse, PartChunk, SummaryChunk
 
 
