@@ -11,7 +11,10 @@ export class Problem extends Error {
 /** Yields `{event, data}`; `onSent` is called when the worker has the documents. Throws Problem, or AbortError. */
 export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
   const form = new FormData();
-  for (const source of sources) form.append(typeof source === "string" ? "url" : "file", source);
+  for (const [index, source] of sources.entries()) {
+    if (typeof source === "string") form.append("url", source);
+    else form.append("file", source, `document-${index + 1}`); // a file's name becomes its id: see `sourceOf`
+  }
   if (pages) form.append("pages", pages);
   form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
   const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
