@@ -64,7 +64,7 @@ def test_there_are_documented_requests() -> None:
 @pytest.mark.parametrize("job_input", DOCUMENTED)
 @pytest.mark.parametrize("engine", VALIDATORS)
 def test_documented_requests_are_valid(engine: str, job_input: Any) -> None:
-    """What the documents send is accepted by the schema and by the worker."""
+    """Schema and worker accept every request in the documents."""
     VALIDATORS[engine].validate(job_input)
     read_request(job_input, engine_spec(engine))
 
@@ -121,7 +121,7 @@ def test_schema_and_worker_accept_the_same(job_input: Any) -> None:
 
 @pytest.mark.parametrize("job_input", INVALID, ids=lambda value: json.dumps(value)[:60])
 def test_schema_and_worker_reject_the_same(job_input: Any) -> None:
-    """What a schema can say, the published one says."""
+    """The schema rejects what the worker rejects, where a schema can say it."""
     assert not VALIDATORS["embedded"].is_valid(job_input)
     with pytest.raises(InvalidRequest):
         read_request(job_input, engine_spec("embedded"))

@@ -147,8 +147,8 @@ def test_a_fault_is_reported_with_its_path(job_input: Any, message: str) -> None
         ({"url": URL, "pages": "x"}, "input.pages: the page range is invalid"),
     ],
 )
-def test_a_misplaced_field_is_told_where_it_belongs(job_input: Any, message: str) -> None:
-    """A name that is known at another level is no unknown name: one message says where it belongs, without a guess."""
+def test_the_message_for_a_misplaced_field_names_its_place(job_input: Any, message: str) -> None:
+    """A name of another level is not unknown: one message says where it belongs, without a guess."""
     assert message in faults(job_input)
     assert "did you mean" not in faults(job_input)
 
@@ -188,8 +188,8 @@ def test_null_means_not_given() -> None:
     assert request.options == OneOption()
 
 
-def test_a_document_that_is_null_is_told() -> None:
-    """Null in a list is a document that was lost on its way, and is no document less."""
+def test_a_document_that_is_null_is_an_error() -> None:
+    """A null in a list is rejected, since it is probably a document that was lost on its way."""
     assert "input.images[0]: should be a string or an object, not null" in faults({"images": [None, URL]})
 
 
@@ -212,7 +212,7 @@ def test_values_of_another_type_work_where_they_are_clear(options: dict[str, Any
     "options", [{"dpi": "2e2"}, {"dpi": "200.5"}, {"dpi": [200]}, {"sharpen": "yes"}, {"dpi": "9"}]
 )
 def test_values_that_are_not_clear_are_errors(options: dict[str, Any]) -> None:
-    """A value that could mean something else, or is out of range, is told."""
+    """A value that could mean something else, or is out of range, is rejected."""
     assert f"input.options.{next(iter(options))}: should be" in faults({"url": URL, "options": options})
 
 
@@ -265,7 +265,7 @@ def test_a_default_id_that_nobody_has_can_be_given() -> None:
     assert len(parse_request({"documents": documents}, OneOption).documents) == 2
 
 
-def test_what_is_a_url_is_downloaded_in_whatever_field_it_is() -> None:
+def test_a_url_in_any_field_is_a_url() -> None:
     """A URL in `base64` is a URL, and quotes around it are not part of it."""
     for job_input in ({"base64": URL}, {"image_base64": f'"{URL}"'}, {"documents": [{"base64": f" {URL}\n"}]}):
         document = parse_request(job_input, OneOption).documents[0]
@@ -273,7 +273,7 @@ def test_what_is_a_url_is_downloaded_in_whatever_field_it_is() -> None:
 
 
 def test_bad_sources_are_listed_with_the_other_problems() -> None:
-    """When a request is invalid, what can never be read of its sources is told at once, where it was written."""
+    """When a request is invalid, its sources that can never be read are listed, too, with their paths."""
     sources = ["ftp://a.b/c", {"base64": "hello!"}, {"url": "/home/me/a.pdf", "dpi": 3}, {"base64": "C:\\x.pdf"}, URL]
     message = faults({"documents": sources, "options": {"dpi": 1}})
     assert message.startswith("6 problems:")

@@ -40,6 +40,7 @@ def test_every_writing_is_the_same_bytes(name: str) -> None:
     text = WRITINGS[name](base64.b64encode(DATA).decode())
     assert source_text.decode(source_text.clean(text)) == DATA
     assert source_text.decode_start(text, 30) == DATA[:30]
+    assert source_text.decode_start(text, 3000) == DATA
     assert source_text.find_problem(url=None, base64=text) is None
 
 
@@ -65,8 +66,8 @@ def test_data_uris_without_base64_are_read() -> None:
         "example.com/a.pdf",
     ],
 )
-def test_a_path_is_told_as_one(text: str) -> None:
-    """A path of the caller's disk, in either field, is told as something that the worker cannot see."""
+def test_the_message_for_a_path_says_so(text: str) -> None:
+    """The message for a path, in either field, says that the worker cannot see the caller's disk."""
     for problem in (source_text.find_problem(url=text, base64=None), source_text.find_problem(url=None, base64=text)):
         assert problem is not None
         assert problem.startswith("looks like a path on the caller's disk, which the worker cannot see; send")
@@ -91,19 +92,19 @@ def test_a_jpeg_is_no_path() -> None:
         ("data:image/png;base64,?", "is not valid base64"),
     ],
 )
-def test_a_url_that_can_never_work_is_told(url: str, problem: str) -> None:
+def test_the_message_for_a_bad_url_says_why(url: str, problem: str) -> None:
     """Problems that show in the text are found without a request, and no message holds the text."""
-    found = source_text.find_problem(url=url, base64=None)
-    assert found is not None
-    assert found.startswith(problem)
-    assert "s3cr3t" not in found
+    message = source_text.find_problem(url=url, base64=None)
+    assert message is not None
+    assert message.startswith(problem)
+    assert "s3cr3t" not in message
 
 
 @pytest.mark.parametrize(
     "url", ["https://example.com/a.pdf?b=c", "HTTP://example.com", "data:,x", "https%3A%2F%2Fa.b%2Fc"]
 )
 def test_good_urls_have_no_problem(url: str) -> None:
-    """What can be downloaded or decoded has no problem."""
+    """A URL that can be downloaded or decoded has no problem."""
     assert source_text.find_problem(url=url, base64=None) is None
 
 

@@ -46,11 +46,11 @@ def request_schema(options: type[ParseOptions]) -> dict[str, Any]:
     model = create_model("ParseRequest", __base__=ParseRequest, options=(options, options()))
     schema = model.model_json_schema()
     document = schema["$defs"]["DocumentRequest"]
-    document["oneOf"] = [_given(name) for name in ("url", "base64")]
+    document["oneOf"] = [_has(name) for name in ("url", "base64")]
     del schema["required"]
     schema["properties"] |= _short_forms() | {name: document["properties"][name] for name in BESIDE_ONE_DOCUMENT}
-    schema["oneOf"] = [_given(form) for form in ("documents", *SHORT_FORMS)]
-    schema["if"] = {"anyOf": [_given(name) for name in BESIDE_ONE_DOCUMENT]}
+    schema["oneOf"] = [_has(form) for form in ("documents", *SHORT_FORMS)]
+    schema["if"] = {"anyOf": [_has(name) for name in BESIDE_ONE_DOCUMENT]}
     schema["then"] = {"properties": {name: {"maxItems": 1} for name in ("documents", *LIST_FORMS)}}
     schema["properties"]["documents"]["items"] = _DOCUMENT
     options_name = schema["properties"]["options"]["$ref"].rpartition("/")[2]
@@ -80,7 +80,7 @@ _SHORT_FORM_TEXTS = {
 }
 
 
-def _given(name: str) -> dict[str, Any]:
+def _has(name: str) -> dict[str, Any]:
     """Return the schema of an object in which the member is given: null and the empty string are not."""
     return {"required": [name], "properties": {name: {"not": {"enum": [None, ""]}}}}
 

@@ -1,7 +1,7 @@
 """Say where an unknown field of a request belongs: the name may be known at another level, or be misspelled.
 
-A request has three levels: its top (`input`), its documents and its options; around it is the job of the platform. A
-name that is known at another level is told there, exactly. Only a name that is known nowhere is compared with all.
+A request has three levels: its top (`input`), its documents and its options; around it is the job of the platform. The
+message for a name of another level names that level. Only a name of no level is compared with all names.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def decode_start(text: str, count: int) -> bytes:
             return _unquote_bytes(body)[:count]
         head = body
     try:
-        return base64.b64decode(_pack(head)[: count // 3 * 4])
+        packed = _pack(head)[: count // 3 * 4]
+        return base64.b64decode(packed + b"=" * (-len(packed) % 4))
     except (binascii.Error, ValueError):
         return b""
 
