@@ -59,6 +59,8 @@ def test_a_form_with_files(app: App) -> None:
     assert answer.status_code == 200, answer.text
     documents = answer.json()["documents"]
     assert [(document["id"], len(document["pages"])) for document in documents] == [("passwd", 2), ("b", 1)]
+    answer = parse(app, files=files, data={"id": ["first", "second"]})
+    assert [document["id"] for document in answer.json()["documents"]] == ["first", "second"]
     entry = parse(app, files=files[:1], data={"pages": "2"}).json()["documents"][0]
     assert [page["markdown"] for page in entry["pages"]] == [f"{READING} #0affff"]
 
@@ -151,6 +153,8 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
         "INVALID_REQUEST",
     ),
     "a file without a type": ({"data": png(WHITE)}, 415, "INVALID_REQUEST"),
+    "an id too few": ({"files": [("file", b"x"), ("file", b"x")], "data": {"id": "a"}}, 400, "INVALID_REQUEST"),
+    "an id twice": ({"files": [("file", b"x")] * 2, "data": {"id": ["a", "a"]}}, 422, "INVALID_REQUEST"),
     "an option as a field": ({"files": {"file": png(WHITE), "dpi": (None, "200")}}, 400, "INVALID_REQUEST"),
     "a text for a file": ({"files": {"x": (None, "y"), "file": (None, "text")}}, 400, "INVALID_REQUEST"),
     "no document": ({"files": {"options": (None, "{}")}}, 422, "INVALID_REQUEST"),

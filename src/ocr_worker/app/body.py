@@ -37,7 +37,7 @@ from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument, default_id
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
-FORM_FIELDS = ("file", "url", "pages", "password", "options", "idempotency_key")
+FORM_FIELDS = ("file", "url", "id", "pages", "password", "options", "idempotency_key")
 FILE_TYPES = ("application/pdf", "image/", "application/octet-stream")  # of a body that is a file; its bytes decide
 QUERY_FIELDS = ("pages", "options", "render")  # beside a body that is a file; a password would be in access logs
 _MAX_STEM_CHARACTERS, _MAX_SUFFIX_CHARACTERS = 150, 40  # of a file name as an id, which has at most 200
@@ -154,7 +154,7 @@ async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
         body = await request.body()
         return await run_in_threadpool(lambda: read_request(load_json(body, "the body"), spec))
     if content_type.startswith(FILE_TYPES):
-        fields = _query_fields(request)
+        fields = _query_fields(request, spec)
         uploads = [Upload(io.BytesIO(await request.body()))]
         return await run_in_threadpool(lambda: _request_with_uploads(uploads, [], fields, spec))
     raise HttpError(
@@ -164,16 +164,18 @@ async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     )
 
 
-def _query_fields(request: Request) -> dict[str, Any]:
+def _query_fields(request: Request, spec: EngineSpec[Any]) -> dict[str, Any]:
     """Return the fields of a request whose body is a file. Raises HttpError (400) for unknown ones."""
-    unknown_fields = sorted(set(request.query_params) - set(QUERY_FIELDS))
-    if unknown_fields:
+    query = request.query_params
+    if unknown_fields := [
+        _unknown_field(name, query[name], spec) for name in sorted(query) if name not in QUERY_FIELDS
+    ]:
         raise HttpError(
             HTTPStatus.BAD_REQUEST,
             f"unknown query parameters: {', '.join(unknown_fields)}; beside a file, send {', '.join(QUERY_FIELDS)},"
             " or send a form",
         )
-    return dict(request.query_params)
+    return dict(query)
 
 
 async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
@@ -197,7 +199,12 @@ async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     texts = [url for url in urls if isinstance(url, str)]
     if len(uploads) < len(files) or len(texts) < len(urls):
         raise HttpError(HTTPStatus.BAD_REQUEST, "`file` must be an uploaded file, and `url` a text field")
-    return await run_in_threadpool(lambda: _request_with_uploads(uploads, texts, dict(form), spec))
+    ids = form.getlist("id")
+    if ids and len(ids) != len(files) + len(urls):
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, "`id` must be sent once for each `file`, then for each `url`, or not at all"
+        )
+    return await run_in_threadpool(lambda: _request_with_uploads(uploads, texts, dict(form), spec, ids))
 
 
 def _unknown_field(name: str, value: UploadFile | str, spec: EngineSpec[Any]) -> str:
@@ -218,13 +225,20 @@ class Upload:
 
 
 def _request_with_uploads(
-    uploads: Sequence[Upload], urls: Sequence[str], fields: Mapping[str, Any], spec: EngineSpec[Any]
+    uploads: Sequence[Upload],
+    urls: Sequence[str],
+    fields: Mapping[str, Any],
+    spec: EngineSpec[Any],
+    ids: Sequence[Any] = (),
 ) -> ParseRequest:
-    """Return the request for uploaded files and URLs, whose other fields are common to all of them."""
+    """Return the request for uploaded files and URLs, whose other fields are common to all of them.
+
+    ids: of all documents; by default an upload has the name of its file, and a URL the default id.
+    """
     common_members = {name: fields.get(name) for name in ("pages", "password")}
-    ids = upload_ids([upload.name for upload in uploads], len(urls))
-    documents: list[dict[str, Any]] = [{"base64": "upload", "id": upload_id, **common_members} for upload_id in ids]
-    documents += [{"url": url, **common_members} for url in urls]
+    ids = ids or [*upload_ids([upload.name for upload in uploads], len(urls)), *[None] * len(urls)]
+    sources = [{"base64": "upload"}] * len(uploads) + [{"url": url} for url in urls]
+    documents = [{**source, "id": name, **common_members} for source, name in zip(sources, ids, strict=True)]
     options = load_json(fields.get("options") or "{}", "`options`")
     key = fields.get("idempotency_key")
     request = read_request({"documents": documents, "options": options, "idempotency_key": key}, spec)

@@ -22,7 +22,16 @@ _FORM = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "file": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "description": "Files. The id of each in the response is its name, made unique.",
+        },
+        "id": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Id of each file, then of each URL, if they shall have other ids.",
+        },
         "url": {"type": "array", "items": {"type": "string", "format": "uri"}},
         "pages": {
             "type": "string",

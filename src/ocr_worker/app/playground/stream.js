@@ -12,8 +12,8 @@ export class Problem extends Error {
 export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
   const form = new FormData();
   for (const [index, source] of sources.entries()) {
-    if (typeof source === "string") form.append("url", source);
-    else form.append("file", source, `document-${index + 1}`); // a file's name becomes its id: see `sourceOf`
+    form.append(typeof source === "string" ? "url" : "file", source);
+    form.append("id", `document-${index + 1}`); // else the id of a file is its name, and two can have the same
   }
   if (pages) form.append("pages", pages);
   form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
