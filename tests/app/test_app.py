@@ -14,7 +14,7 @@ import requests
 from support import doubles
 from support.app_process import App, health, serving
 from support.doubles import READING
-from support.drawing import WHITE, png, request, tiff
+from support.drawing import WHITE, pdf, png, request, tiff
 from support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.process
@@ -53,13 +53,36 @@ def test_json_as_on_the_wire(app: App) -> None:
 
 
 def test_a_form_with_files(app: App) -> None:
-    """Files, URLs, pages and options come in a form; a file's name is never used for anything."""
+    """Files, URLs, pages and options come in a form; the last part of a file's name is its id, and nothing else."""
     files = [("file", ("../../etc/passwd", tiff([WHITE, (10, 255, 255)]))), ("file", ("b", png((20, 255, 255))))]
     answer = parse(app, files=files, data={"options": '{"formats": ["markdown"]}'})
     assert answer.status_code == 200, answer.text
-    assert [len(document["pages"]) for document in answer.json()["documents"]] == [2, 1]
+    documents = answer.json()["documents"]
+    assert [(document["id"], len(document["pages"])) for document in documents] == [("passwd", 2), ("b", 1)]
+    answer = parse(app, files=files, data={"id": ["first", "second"]})
+    assert [document["id"] for document in answer.json()["documents"]] == ["first", "second"]
     entry = parse(app, files=files[:1], data={"pages": "2"}).json()["documents"][0]
     assert [page["markdown"] for page in entry["pages"]] == [f"{READING} #0affff"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("application/pdf", pdf([WHITE, WHITE])),
+        ("image/tiff", tiff([WHITE, WHITE])),
+        ("application/octet-stream", pdf([WHITE, WHITE])),
+        ("Application/PDF; name=a.pdf", tiff([WHITE, WHITE])),
+    ],
+)
+def test_a_file_can_be_the_whole_body(app: App, content_type: str, data: bytes) -> None:
+    """A file is posted as it is; its bytes decide about its type, and pages and options are in the query."""
+    query = {"pages": "2", "options": '{"formats": ["markdown"]}'}
+    headers = {**KEY, "Content-Type": content_type}
+    answer = requests.post(f"{app.url}/v1/parse", params=query, data=data, headers=headers, timeout=PATIENCE_S)
+    assert answer.status_code == 200, answer.text
+    (document,) = answer.json()["documents"]
+    assert (document["id"], [page["page"] for page in document["pages"]]) == ("document-1", [2])
+    assert "blocks" not in document["pages"][0]
 
 
 def test_markdown_when_it_is_asked_for(app: App) -> None:
@@ -119,6 +142,20 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
         "INVALID_REQUEST",
     ),
     "an unknown field": ({"files": {"document": b"x"}}, 400, "INVALID_REQUEST"),
+    "an unknown query": (
+        {"data": png(WHITE), "params": {"password": "x"}, "headers": {**KEY, "Content-Type": "image/png"}},
+        400,
+        "INVALID_REQUEST",
+    ),
+    "a wrong range beside a file": (
+        {"data": png(WHITE), "params": {"pages": "x"}, "headers": {**KEY, "Content-Type": "image/png"}},
+        422,
+        "INVALID_REQUEST",
+    ),
+    "a file without a type": ({"data": png(WHITE)}, 415, "INVALID_REQUEST"),
+    "an id too few": ({"files": [("file", b"x"), ("file", b"x")], "data": {"id": "a"}}, 400, "INVALID_REQUEST"),
+    "an id twice": ({"files": [("file", b"x")] * 2, "data": {"id": ["a", "a"]}}, 422, "INVALID_REQUEST"),
+    "an option as a field": ({"files": {"file": png(WHITE), "dpi": (None, "200")}}, 400, "INVALID_REQUEST"),
     "a text for a file": ({"files": {"x": (None, "y"), "file": (None, "text")}}, 400, "INVALID_REQUEST"),
     "no document": ({"files": {"options": (None, "{}")}}, 422, "INVALID_REQUEST"),
     "an unreadable file": ({"files": {"file": b"hello"}}, 415, "DOCUMENT_UNSUPPORTED_TYPE"),

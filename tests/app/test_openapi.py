@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_worker.app import create_app
+from ocr_worker.app.body import QUERY_FIELDS
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
 from ocr_worker.errors import ClientError, error_types
 from ocr_worker.settings import Settings
+from ocr_worker.wire.names import BESIDE_ONE_DOCUMENT, SHORT_FORMS
 from ocr_worker.wire.schema import ParseOptions, ParseRequest
 from support.app_process import App, serving
 from support.drawing import WHITE, document, pdf, png
@@ -78,9 +80,18 @@ def test_the_fields_of_a_request_are_documented(openapi: dict[str, Any]) -> None
     """The body's fields are those of the wire, and the form's those that the app takes."""
     content = openapi["paths"]["/v1/parse"]["post"]["requestBody"]["content"]
     schema = content["application/json"]["schema"]
-    assert set(schema["properties"]) == set(ParseRequest.model_fields)
-    assert set(schema["properties"]["options"]["properties"]) >= set(ParseOptions.model_fields)
+    assert set(schema["properties"]) == {*ParseRequest.model_fields, *SHORT_FORMS, *BESIDE_ONE_DOCUMENT}
+    options, null = schema["properties"]["options"]["anyOf"]
+    assert set(options["properties"]) >= set(ParseOptions.model_fields)
+    assert null == {"type": "null"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) >= {"file", "url", "pages", "options"}
+
+
+def test_a_file_as_the_body_is_documented(openapi: dict[str, Any]) -> None:
+    """The types of a body that is a file are listed, with the query parameters that go with it."""
+    operation = openapi["paths"]["/v1/parse"]["post"]
+    assert {"application/pdf", "image/*", "application/octet-stream"} <= set(operation["requestBody"]["content"])
+    assert {parameter["name"] for parameter in operation["parameters"]} == set(QUERY_FIELDS)
 
 
 # --------------------------------------------------------------------------- the app keeps to it

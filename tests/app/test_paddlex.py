@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
+from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support.paddlex_stand_in import FILE, StandIn
 
@@ -45,6 +47,14 @@ def test_a_url_is_a_url_and_pictures_can_be_left_out() -> None:
     assert service.last_request is not None
     assert service.last_request.documents[0].url == "https://example.com/a.pdf?key=1"
     assert (service.last_request.options.figures, service.last_request.options.page_images) == ("none", "none")
+
+
+def test_a_file_is_base64_in_any_writing() -> None:
+    """`file` is read as the other fields for base64 are: a data URI of a PDF is a PDF."""
+    body = LayoutParsingRequest(file="data:application/pdf;base64," + base64.b64encode(b"%PDF-1.7").decode())
+    assert file_kind(body) == "pdf"
+    assert file_kind(LayoutParsingRequest(file=repr(base64.b64encode(b"%PDF-1.7")))) == "pdf"
+    assert file_kind(LayoutParsingRequest(file="data:image/png;base64,iVBORw0KGgo=")) == "image"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,19 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("ids twice", {"documents": [{"url": URL, "id": "a"}, {"url": URL, "id": "a"}]}, ["input.documents", "a"]),
     ("a page range backwards", {"documents": [{"url": URL, "pages": "3-1"}]}, ["input.documents[0].pages", "1-3"]),
     ("pages from nought", {"documents": [{"url": URL, "pages": "0-2"}]}, ["input.documents[0].pages"]),
-    ("pages as a list", {"documents": [{"url": URL, "pages": [1, 2]}]}, ["input.documents[0].pages", '"1-3,8"']),
+    ("pages as fractions", {"documents": [{"url": URL, "pages": [1, 1.5]}]}, ["input.documents[0].pages", '"1-3,8"']),
+    ("an option beside the document", {"url": URL, "dpi": 200}, ["input.dpi", "belongs in input.options"]),
+    ("pages beside two documents", {"images": [URL, URL], "pages": "1"}, ["input.pages", "input.documents[0].pages"]),
+    (
+        "a default id twice",
+        {"documents": [URL, {"url": URL, "id": "document-1"}]},
+        ["input.documents[1].id", "default"],
+    ),
+    (
+        "a path among other problems",
+        {"documents": [{"url": "/home/me/a.pdf"}], "options": {"dpi": 1}},
+        ["input.documents[0].url", "cannot see", "input.options.dpi"],
+    ),
     ("a format unknown", {"url": URL, "options": {"formats": ["html"]}}, ["input.options.formats[0]", "markdown"]),
     ("a dpi too small", {"url": URL, "options": {"dpi": 10}}, ["input.options.dpi", "36"]),
     ("a dpi in words", {"url": URL, "options": {"dpi": "high"}}, ["input.options.dpi", "integer"]),
@@ -103,7 +115,7 @@ def test_a_fault_in_a_short_form_is_reported_where_it_was_written(worker: Worker
     assert "input.images[1]" in result.error
 
 
-@pytest.mark.parametrize("base64", ["not base64 at all!", "%%%%"])
+@pytest.mark.parametrize("base64", ["not base64 at all!", "%%%%", "C:\\scans\\a.pdf", "file:///home/me/a.pdf"])
 def test_base64_that_is_none_is_the_documents_fault(worker: Worker, base64: str) -> None:
     """Bytes that cannot be decoded cost that document only, without showing them."""
     good = document(png(WHITE))
@@ -113,6 +125,16 @@ def test_base64_that_is_none_is_the_documents_fault(worker: Worker, base64: str)
     error = result.output["documents"][0]["error"]
     assert error["code"] == "SOURCE_REJECTED"
     assert base64 not in error["message"]
+
+
+def test_requests_as_other_tools_send_them(worker: Worker) -> None:
+    """Unused fields are null, a data URI is in a base64 field, pages and an id are beside it, and all of it works."""
+    data_uri = "DATA:image/png;base64," + document(png(WHITE))["base64"]
+    nothing = dict.fromkeys(["url", "document", "documents", "images", "options", "password", "idempotency_key"])
+    result = worker.answer({"input": {**nothing, "image_base64": data_uri, "file": "", "pages": [1], "id": 17}})
+    assert result.error is None
+    assert [entry["id"] for entry in result.output["documents"]] == ["17"]
+    assert result.output["coverage"]["pages_parsed"] == 1
 
 
 def test_fields_beside_the_input_are_the_platforms(worker: Worker) -> None:

@@ -1,22 +1,30 @@
 """Bodies of HTTP requests: the limit to their size and speed, and the way from a body to a `ParseRequest`.
 
 `BodyLimit` is ASGI middleware around the whole app: it stops bodies that are too large, too slow, or more than the
-memory can hold, before a route reads them. `read_body` is what a route calls: it reads the wire's JSON, or a form with
-files. Whether the content of a request is valid is decided by the wire's models, not here.
+memory can hold, before a route reads them. `read_body` is what a route calls: it reads the wire's JSON, a form with
+files, or a file that is the whole body. Whether the content of a request is valid is decided by the wire's models, not
+here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
+import itertools
 import json
+import os
+import re
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from itertools import chain
+from typing import IO, Any
 
 import python_multipart  # noqa: F401  (Starlette reads forms with it, and misses it only when one arrives)
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,10 +34,13 @@ from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
 from ocr_worker.wire.results import error_info
-from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument
+from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument, default_id
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
-FORM_FIELDS = ("file", "url", "pages", "password", "options", "idempotency_key")
+FORM_FIELDS = ("file", "url", "id", "pages", "password", "options", "idempotency_key")
+FILE_TYPES = ("application/pdf", "image/", "application/octet-stream")  # of a body that is a file; its bytes decide
+QUERY_FIELDS = ("pages", "options", "render")  # beside a body that is a file; a password would be in access logs
+_MAX_STEM_CHARACTERS, _MAX_SUFFIX_CHARACTERS = 150, 40  # of a file name as an id, which has at most 200
 BYTES_PER_S = 20_000  # slower than any connection over which documents are sent
 
 
@@ -138,14 +149,33 @@ async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == FORM_TYPE:
         return await _read_form(request, spec)
-    if content_type != JSON_TYPE:
-        raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"the Content-Type is {content_type or 'missing'}; send {JSON_TYPE} or {FORM_TYPE}",
-        )
-    body = await request.body()
     # On a thread: checking a large body with a hundred thousand errors must not delay other requests.
-    return await run_in_threadpool(lambda: read_request(load_json(body, "the body"), spec))
+    if content_type == JSON_TYPE:
+        body = await request.body()
+        return await run_in_threadpool(lambda: read_request(load_json(body, "the body"), spec))
+    if content_type.startswith(FILE_TYPES):
+        fields = _query_fields(request, spec)
+        uploads = [Upload(io.BytesIO(await request.body()))]
+        return await run_in_threadpool(lambda: _request_with_uploads(uploads, [], fields, spec))
+    raise HttpError(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"the Content-Type is {content_type or 'missing'}; send {JSON_TYPE}, {FORM_TYPE}, or a file as the body with"
+        " its own type, such as application/pdf, image/png or application/octet-stream",
+    )
+
+
+def _query_fields(request: Request, spec: EngineSpec[Any]) -> dict[str, Any]:
+    """Return the fields of a request whose body is a file. Raises HttpError (400) for unknown ones."""
+    query = request.query_params
+    if unknown_fields := [
+        _unknown_field(name, query[name], spec) for name in sorted(query) if name not in QUERY_FIELDS
+    ]:
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST,
+            f"unknown query parameters: {', '.join(unknown_fields)}; beside a file, send {', '.join(QUERY_FIELDS)},"
+            " or send a form",
+        )
+    return dict(query)
 
 
 async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
@@ -159,33 +189,79 @@ async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
                 HTTPStatus.BAD_REQUEST, f"the form cannot be read: {getattr(error, 'detail', '')}"
             ) from None
         raise
-    unknown_fields = sorted(set(form) - set(FORM_FIELDS))
-    if unknown_fields:
+    if unknown_fields := [_unknown_field(name, form[name], spec) for name in form if name not in FORM_FIELDS]:
         raise HttpError(
             HTTPStatus.BAD_REQUEST,
-            f"unknown form fields: {', '.join(unknown_fields)}; allowed: {', '.join(FORM_FIELDS)}",
+            f"unknown form fields: {', '.join(sorted(set(unknown_fields)))}; allowed: {', '.join(FORM_FIELDS)}",
         )
-    return await run_in_threadpool(_add_uploads, form, spec)
-
-
-def _add_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
-    """Return the request that the form's fields describe; its first documents are the uploaded files."""
     files, urls = form.getlist("file"), form.getlist("url")
-    if any(not isinstance(file, UploadFile) for file in files) or any(isinstance(url, UploadFile) for url in urls):
+    uploads = [Upload(file.file, file.filename or "") for file in files if isinstance(file, UploadFile)]
+    texts = [url for url in urls if isinstance(url, str)]
+    if len(uploads) < len(files) or len(texts) < len(urls):
         raise HttpError(HTTPStatus.BAD_REQUEST, "`file` must be an uploaded file, and `url` a text field")
-    common_members = {name: form[name] for name in ("pages", "password") if form.get(name)}
-    documents: list[dict[str, Any]] = [{"base64": "upload", **common_members} for _ in files]
-    documents += [{"url": url, **common_members} for url in urls]
-    job_input: dict[str, Any] = {"documents": documents, "options": load_json(form.get("options") or "{}", "`options`")}
-    if key := form.get("idempotency_key"):
-        job_input["idempotency_key"] = key
-    request = read_request(job_input, spec)
-    uploads = [
-        UploadedDocument(content=file.file, pages=document.pages, password=document.password)
-        for file, document in zip(files, request.documents, strict=False)
-        if isinstance(file, UploadFile)
+    ids = form.getlist("id")
+    if ids and len(ids) != len(files) + len(urls):
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, "`id` must be sent once for each `file`, then for each `url`, or not at all"
+        )
+    return await run_in_threadpool(lambda: _request_with_uploads(uploads, texts, dict(form), spec, ids))
+
+
+def _unknown_field(name: str, value: UploadFile | str, spec: EngineSpec[Any]) -> str:
+    if isinstance(value, UploadFile):
+        return f"{name} (send a file as `file`)"
+    return f"{name} (belongs in `options`)" if name in spec.options.model_fields else name
+
+
+# --------------------------------------------------------------------------- uploads
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file in an HTTP body: its open content, and its name, if it has one."""
+
+    content: IO[bytes]
+    name: str = ""
+
+
+def _request_with_uploads(
+    uploads: Sequence[Upload],
+    urls: Sequence[str],
+    fields: Mapping[str, Any],
+    spec: EngineSpec[Any],
+    ids: Sequence[Any] = (),
+) -> ParseRequest:
+    """Return the request for uploaded files and URLs, whose other fields are common to all of them.
+
+    ids: of all documents; by default an upload has the name of its file, and a URL the default id.
+    """
+    common_members = {name: fields.get(name) for name in ("pages", "password")}
+    ids = ids or [*upload_ids([upload.name for upload in uploads], len(urls)), *[None] * len(urls)]
+    sources = [{"base64": "upload"}] * len(uploads) + [{"url": url} for url in urls]
+    documents = [{**source, "id": name, **common_members} for source, name in zip(sources, ids, strict=True)]
+    options = load_json(fields.get("options") or "{}", "`options`")
+    key = fields.get("idempotency_key")
+    request = read_request({"documents": documents, "options": options, "idempotency_key": key}, spec)
+    uploaded_documents = [
+        UploadedDocument(content=upload.content, id=document.id, pages=document.pages, password=document.password)
+        for upload, document in zip(uploads, request.documents, strict=False)
     ]
-    return request.model_copy(update={"documents": [*uploads, *request.documents[len(files) :]]})
+    return request.model_copy(update={"documents": [*uploaded_documents, *request.documents[len(uploads) :]]})
+
+
+def upload_ids(names: Sequence[str], url_count: int = 0) -> list[str]:
+    """Return an id for each upload: the name of its file without folders, with a number where two are the same.
+
+    url_count: number of documents after the uploads, whose default ids are left to them.
+    """
+    ids = [default_id(number) for number in range(len(names) + 1, len(names) + url_count + 1)]
+    for number, name in enumerate(names, start=1):
+        base = re.split(r"[/\\]", name)[-1].strip().encode("utf-8", "replace").decode() or default_id(number)
+        stem, suffix = os.path.splitext(base)
+        stem, suffix = stem[:_MAX_STEM_CHARACTERS], suffix[:_MAX_SUFFIX_CHARACTERS]
+        candidates = chain([stem + suffix], (f"{stem}-{count}{suffix}" for count in itertools.count(2)))
+        ids.append(next(candidate for candidate in candidates if candidate not in ids))
+    return ids[url_count:]
 
 
 def load_json(text: Any, name: str) -> Any:

@@ -22,7 +22,16 @@ _FORM = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "file": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "description": "Files. The id of each in the response is its name, made unique.",
+        },
+        "id": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Id of each file, then of each URL, if they shall have other ids.",
+        },
         "url": {"type": "array", "items": {"type": "string", "format": "uri"}},
         "pages": {
             "type": "string",
@@ -34,6 +43,23 @@ _FORM = {
         "idempotency_key": {"type": "string"},
     },
 }
+
+
+_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_QUERY = [
+    {
+        "name": "pages",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "Pages to parse, if the body is a file, such as `1-3,8`. Default: all.",
+    },
+    {
+        "name": "options",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "The options as JSON, if the body is a file.",
+    },
+]
 
 
 class Problem(BaseModel):
@@ -55,6 +81,7 @@ def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
         "content": {
             "application/json": {"schema": _inline_references(schema, schema.pop("$defs", {})), "example": _EXAMPLE},
             "multipart/form-data": {"schema": _FORM},
+            **dict.fromkeys(("application/pdf", "image/*", "application/octet-stream"), _FILE),
         },
     }
     media_types = {
@@ -63,7 +90,7 @@ def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
         "text/event-stream": {"schema": {"type": "string"}},
     }
     return {
-        "openapi_extra": {"requestBody": body},
+        "openapi_extra": {"requestBody": body, "parameters": _QUERY},
         "responses": {
             200: {"description": "The response, in the format that `Accept` requests.", "content": media_types},
             **problem_responses(),

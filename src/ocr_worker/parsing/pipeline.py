@@ -34,7 +34,7 @@ from ocr_worker.settings import MEGABYTE, Settings, unknown_variables
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.wire.page_ranges import parse_page_ranges
-from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, default_id
+from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, document_id
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class ParseJob:
 
     def _document(self, numbered_source: tuple[int, DocumentRequest]) -> DocumentResult:
         number, source = numbered_source
-        name = source.id or default_id(number)
+        name = document_id(source, number)
         try:
             result = self._parse(name, source)
         except Exception as error:

@@ -11,6 +11,10 @@ from collections.abc import Iterable
 
 _PART = re.compile(r"(\d+)(?:\s*(-)\s*(\d+)?)?")
 
+# The same form as a regular expression of JSON Schema, which cannot say that a range must not run backwards.
+_PATTERN_OF_PART = r"\s*0*[1-9][0-9]*(\s*-\s*([0-9]+)?)?\s*"
+PAGE_RANGES_PATTERN = rf"^{_PATTERN_OF_PART}(,{_PATTERN_OF_PART})*$"
+
 PageRange = tuple[int, int | None]  # first and last page; None for an open end
 
 

@@ -11,9 +11,18 @@ import copy
 from functools import reduce
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
-from ocr_worker.wire.page_ranges import parse_page_ranges
+from ocr_worker.wire.page_ranges import PAGE_RANGES_PATTERN, parse_page_ranges
 
 MAX_DOCUMENTS = 64
 
@@ -53,7 +62,27 @@ def _validate_page_ranges(text: str) -> str:
     return text
 
 
-PageRanges = Annotated[str, AfterValidator(_validate_page_ranges)]
+def _join_page_ranges(value: Any) -> Any:
+    """Return page ranges as text: `3` -> `"3"`, `["1-3", 5]` -> `"1-3,5"`. Any other value is returned as it is."""
+    parts = value if isinstance(value, list) else [value]
+    if not all(isinstance(part, int | str) and not isinstance(part, bool) for part in parts):
+        return value
+    return ",".join(map(str, parts))
+
+
+_PAGES_TEXT = Annotated[str, Field(pattern=PAGE_RANGES_PATTERN)]
+_PAGE_NUMBER = Annotated[int, Field(ge=1)]
+
+PageRanges = Annotated[
+    str,
+    AfterValidator(_validate_page_ranges),
+    BeforeValidator(
+        _join_page_ranges,
+        json_schema_input_type=_PAGES_TEXT
+        | _PAGE_NUMBER
+        | Annotated[list[_PAGES_TEXT | _PAGE_NUMBER], Field(min_length=1)],
+    ),
+]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
@@ -62,15 +91,19 @@ class DocumentRequest(WireModel):
 
     url: NonEmpty | None = Field(None, repr=False, description="A URL (http or https), or a `data:` URI.")
     base64: NonEmpty | None = Field(
-        None, repr=False, description="Bytes of the file in base64. White space and missing padding are accepted."
+        None,
+        repr=False,
+        description="Bytes of the file in base64, also as a `data:` URI. White space, the URL-safe alphabet and missing"
+        " padding are accepted.",
     )
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         None, description="Id of the document in the response, unique in the job. Default: `document-<n>`."
     )
     pages: PageRanges | None = Field(
         None,
-        description="Pages to parse, counted from 1, such as `1-3,8` or `5-`. Default: all.",
-        examples=["1-3,8", "5-"],
+        description="Pages to parse, counted from 1: ranges such as `1-3,8` or `5-`, a number, or a list of these."
+        " Default: all.",
+        examples=["1-3,8", "5-", 3, [1, 2, 8]],
     )
     password: str | None = Field(None, repr=False, description="Password of an encrypted PDF.")
 
@@ -96,6 +129,11 @@ class UploadedDocument(DocumentRequest):
 def default_id(number: int) -> str:
     """Return the id of the job's document `number` (1-based) if the request gives it none."""
     return f"document-{number}"
+
+
+def document_id(document: DocumentRequest, number: int) -> str:
+    """Return the id of the job's document `number` (1-based): its own, or the default."""
+    return document.id or default_id(number)
 
 
 class ParseOptions(WireModel):

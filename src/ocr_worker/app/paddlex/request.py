@@ -6,8 +6,6 @@ ignores them. `options` translates the request to ours.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import mimetypes
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ocr_worker.app.paddlex.route import RequestRejected
+from ocr_worker.wire import source_text
 
 PROMPTS = ("ocr", "formula", "table", "chart", "seal", "spotting")
 
@@ -41,7 +40,7 @@ class OutputFormats(BaseModel):
 
 
 class _File(BaseModel):
-    file: str = Field(repr=False, description="http(s) URL, or the file's bytes in base64.")
+    file: str = Field(repr=False, description="http(s) URL, or the file's bytes in base64, also as a `data:` URI.")
     fileType: Literal[0, 1] | None = Field(
         None, description="0: PDF, 1: image. Needed for a URL without a file extension."
     )
@@ -137,7 +136,7 @@ def file_kind(body: LayoutParsingRequest) -> FileKind:
     Raises RequestRejected if neither `fileType` nor the URL shows the kind.
     """
     if not is_url(body.file):
-        return "pdf" if b"%PDF-" in _first_bytes(body.file) else "image"
+        return "pdf" if b"%PDF-" in source_text.decode_start(body.file, _PDF_HEADER_BYTES) else "image"
     if body.fileType is not None:
         return "pdf" if body.fileType == 0 else "image"
     media_type = mimetypes.guess_type(urlsplit(body.file).path.rpartition("/")[2])[0] or ""
@@ -149,10 +148,3 @@ def file_kind(body: LayoutParsingRequest) -> FileKind:
 def is_url(text: str) -> bool:
     """Return True if `file` is a URL."""
     return text.startswith(("http://", "https://"))
-
-
-def _first_bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text[: _PDF_HEADER_BYTES // 3 * 4])
-    except (binascii.Error, ValueError):
-        return b""

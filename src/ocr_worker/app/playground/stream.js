@@ -11,7 +11,10 @@ export class Problem extends Error {
 /** Yields `{event, data}`; `onSent` is called when the worker has the documents. Throws Problem, or AbortError. */
 export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
   const form = new FormData();
-  for (const source of sources) form.append(typeof source === "string" ? "url" : "file", source);
+  for (const [index, source] of sources.entries()) {
+    form.append(typeof source === "string" ? "url" : "file", source);
+    form.append("id", `document-${index + 1}`); // else the id of a file is its name, and two can have the same
+  }
   if (pages) form.append("pages", pages);
   form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
   const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
