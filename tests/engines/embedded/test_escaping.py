@@ -147,7 +147,7 @@ def test_amounts_and_identifiers_are_unchanged(words: list[str]) -> None:
     ],
 )
 def test_only_what_would_be_markup_is_escaped(text: str, markdown: str) -> None:
-    """A backslash stands where the text would be taken for markup, and nowhere else."""
+    """A backslash is put where the text would be taken for markup, and nowhere else."""
     assert escape_text(text, "paragraph") == markdown
     assert keep_text(text, "paragraph") == text
 

@@ -40,7 +40,7 @@ def foreign(markdown: str) -> list[str]:
 
 @given(st.lists(PIECES, max_size=16).map("".join), st.lists(PIECES, max_size=16).map("".join))
 def test_nothing_foreign_is_left(first: str, second: str) -> None:
-    """Whatever two pages say, their Markdown together has no HTML, link or image but PaddleX's own."""
+    """The Markdown of any two pages together has no HTML, link or image but PaddleX's own."""
     assert foreign(f"{neutralize(first, [FIGURE])}\n\n{neutralize(second, [FIGURE])}") == []
 
 
@@ -64,7 +64,7 @@ def test_nothing_foreign_is_left(first: str, second: str) -> None:
     ],
 )
 def test_the_pipelines_own_markup_is_unchanged(markdown: str) -> None:
-    """What PaddleX and its model write themselves is the same afterwards: figures, tables, formulas, emphasis."""
+    """Figures, tables, formulas and emphasis, as PaddleX and its model write them, are the same afterwards."""
     assert neutralize(markdown, [FIGURE]) == markdown
 
 
