@@ -37,7 +37,17 @@ def test_options_go_on_under_our_names() -> None:
         min_pixels=120000,
         max_new_tokens=99,
         markdown_ignore_labels=["header"],
+        markdown_escape=False,
     )
+
+
+@pytest.mark.parametrize("settings", [{}, {"engine": "embedded"}])
+def test_markdown_is_not_escaped(settings: dict[str, Any]) -> None:
+    """With either engine the Markdown has the text as it was read, as that of PaddleX's server."""
+    service = StandIn(**settings)
+    assert service.post(visualize=False).status_code == 200
+    assert service.last_request is not None
+    assert service.last_request.options.model_dump()["markdown_escape"] is False
 
 
 def test_a_url_is_a_url_and_pictures_can_be_left_out() -> None:

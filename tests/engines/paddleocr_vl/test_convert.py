@@ -103,7 +103,65 @@ def test_boxes_are_cut_at_the_page() -> None:
     assert convert(block("text", (-5, -1, 1004, 900), "all")).blocks[0].bbox == (0, 0, 1000, 800)
 
 
+FOREIGN = "see <b>this</b>, [it](javascript:alert(1)) and ![](https://tracker.example/1.png)"
+NEUTRAL = "see &lt;b>this&lt;/b>, [it\\](javascript:alert(1)) and ![\\](https://tracker.example/1.png)"
+
+
+@pytest.mark.parametrize("label", ["text", "doc_title", "paragraph_title", "figure_title", "algorithm", "content"])
+def test_foreign_markup_is_text_in_markdown(label: str) -> None:
+    """HTML, links and images that the model read are text in the Markdown of every label, and raw in the blocks."""
+    neutral = convert(block(label, (0, 0, 400, 60), FOREIGN))
+    assert "&lt;b>" in neutral.markdown
+    assert "<b>" not in neutral.markdown
+    assert neutral.blocks[0].content == FOREIGN
+    raw = parsed_page(
+        result(block(label, (0, 0, 400, 60), FOREIGN)), 1, has_inline_figures=False, has_raw=True, is_neutralized=False
+    )
+    assert FOREIGN in raw.markdown
+
+
+def test_a_tag_does_not_form_from_two_lines() -> None:
+    """A tag that forms when the pipeline joins a title's lines is text, too."""
+    title = convert(block("doc_title", (0, 0, 400, 60), "the <-\nimg src=x onerror=alert(1)>"))
+    assert title.markdown == "# the &lt;img src=x onerror=alert(1)>"
+
+
+def test_what_the_pipeline_writes_is_not_neutralized() -> None:
+    """Figures, captions, tables and formulas are in the Markdown as PaddleX wrote them."""
+    blocks = [
+        block("image", (0, 0, 40, 30), crop=CROP),
+        block("figure_title", (0, 40, 400, 60), "Figure 1"),
+        block("table", (0, 100, 100, 200), table(row("Mill", "0.65"))),
+        block("display_formula", (0, 220, 100, 240), " $$ a<b, f[x](y) $$ "),
+    ]
+    page = parsed_page(result(*blocks), 1, has_inline_figures=False, has_raw=True, is_neutralized=False)
+    blocks[-1].content = " $$ a<b, f[x] (y) $$ "
+    assert convert(*blocks).markdown == page.markdown.replace("](y)", "] (y)")
+
+
 # --------------------------------------------------------------------------- a document's pages together
+
+
+@pytest.mark.parametrize("is_neutralized", [True, False])
+def test_merged_pages_are_neutralized_as_before(engine: Engine, is_neutralized: bool) -> None:
+    """Merging writes the Markdown anew, without foreign markup unless the request wants it."""
+    blocks = [block("text", (0, 0, 400, 60), FOREIGN)]
+    page = parsed_page(result(*blocks), 1, has_inline_figures=False, has_raw=True, is_neutralized=is_neutralized)
+    (merged,) = engine.merge_pages([page])
+    assert merged.markdown == (NEUTRAL if is_neutralized else FOREIGN)
+
+
+def test_figures_in_merged_tables_stay(engine: Engine) -> None:
+    """A figure in a table that is joined over a page break is a figure in the Markdown afterwards."""
+    path = "imgs/img_in_image_box_5_505_45_535.jpg"
+    html = table(row("Mill", f'<img src="{path}" alt="Image"" />'))
+    inside = {"path": path, "img": CROP, "coordinate": (5, 505, 45, 535)}
+    first = convert(block("table", (0, 500, 900, 780), html), in_tables=[inside])
+    second = convert(block("table", (0, 0, 900, 200), table(row("Weir", "0.91"))), number=2)
+    merged, _ = engine.merge_pages([first, second])
+    assert "0.91" in merged.markdown
+    assert "&lt;" not in merged.markdown
+    assert 'src="page-1-figure-1.jpg"' in merged.markdown
 
 
 def test_tables_are_joined_over_a_page_break(engine: Engine) -> None:

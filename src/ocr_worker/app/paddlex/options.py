@@ -87,6 +87,8 @@ def _translate(
         "figures": "inline" if body.returnMarkdownImages else "none",
         "page_images": "inline" if body.has_page_images else "none",
     }
+    if "markdown_escape" in model.model_fields:
+        options["markdown_escape"] = False  # PaddleX's server escapes nothing
     errors = [
         _unsupported_field(name) for name, value in _UNTRANSLATED.items() if getattr(body, name) not in (None, value)
     ]

@@ -4,7 +4,8 @@
 image confirms it; otherwise `models` find and read them. Lines that run across the white between columns are cut at
 `gutters`. `rules` are found on the page image, and `tables` are separated from prose. `regions` contain each line
 once, cut at the `columns` that the lines show. `furniture` is labeled, and `reading_order` sorts the regions. `text`
-joins lines into paragraphs, `markdown` writes the result, and `confidence` decides on warnings.
+joins lines into paragraphs, `markdown` writes the result with what would be markup escaped (`escaping`), and
+`confidence` decides on warnings.
 
 Each room keeps its numbers in a `thresholds` module.
 """

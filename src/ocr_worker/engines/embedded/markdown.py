@@ -1,36 +1,61 @@
 """Blocks and Markdown from regions in reading order.
 
-`write_regions` makes a `Passage` of each region: the content of its block, and its Markdown. `join_passages` joins
-these into the Markdown of the page. Page furniture has a block, but no Markdown. All functions are pure.
+`write_regions` makes a `Passage` of each region: the content of its block, and its parts of the Markdown.
+`join_passages` joins these, and writes the Markdown of the page with the text escaped or not. Page furniture has a
+block, but no Markdown. All functions are pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from ocr_worker.engines.embedded.escaping import Place, Write
 from ocr_worker.engines.embedded.furniture import FURNITURE
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
-from ocr_worker.engines.embedded.tables import find_cells, to_html, to_markdown
-from ocr_worker.engines.embedded.text import joined, paragraphs
+from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
+from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
 from ocr_worker.pages import figure_name
 
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
-_NO_BRACKETS = str.maketrans({"[": "(", "]": ")"})
+
+
+class Part(NamedTuple):
+    """A paragraph of the Markdown, before its text is escaped: the engine's own markup around text of the page."""
+
+    text: str
+    place: Place
+    before: str = ""
+    after: str = ""
+
+    def write(self, write: Write) -> str:
+        """Return the Markdown."""
+        return self.before + write(self.text, self.place) + self.after
+
+
+class TablePart(NamedTuple):
+    """A table of the Markdown, before the text of its cells is escaped."""
+
+    cells: Sequence[Cell]
+
+    def write(self, write: Write) -> str:
+        """Return the Markdown."""
+        return to_markdown(self.cells, write)
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A region as it is written.
 
-    content: of its block. markdown: its part of the page's Markdown; empty: none. figure: name of the figure's file.
+    content: of its block, never escaped. parts: of the page's Markdown. figure: name of the figure's file.
     """
 
     region: Region
     content: str
-    markdown: str
+    parts: Sequence[Part | TablePart]
     figure: str | None = None
 
 
@@ -43,41 +68,50 @@ def write_regions(regions: Sequence[Region], rules: Rules, page: int) -> list[Pa
     return passages
 
 
-def join_passages(passages: Sequence[Passage]) -> str:
-    """Return the page's Markdown; a sentence that continues in the next column is joined."""
-    parts: list[str] = []
+def join_passages(passages: Sequence[Passage], write: Write) -> str:
+    """Return the page's Markdown; a sentence that continues in the next column is joined.
+
+    Text is escaped after it is joined, so that no markup can form from two halves.
+    """
+    parts: list[Part | TablePart] = []
     is_after_text = False
     for passage in passages:
-        if not passage.markdown:
+        if not passage.parts:
             continue
         is_text = passage.region.label == "text"
-        if is_text and is_after_text and _continues(parts[-1], passage.markdown):
-            parts[-1] = joined(parts[-1], passage.markdown)
+        first, *others = passage.parts
+        if is_text and is_after_text and (joined_part := _joined_parts(parts[-1], first)):
+            parts[-1:] = [joined_part, *others]
         else:
-            parts.append(passage.markdown)
+            parts += passage.parts
         is_after_text = is_text
-    return "\n\n".join(parts)
+    return "\n\n".join(part.write(write) for part in parts)
 
 
 def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
-        return Passage(region, to_html(cells), to_markdown(cells))
+        return Passage(region, to_html(cells), [TablePart(cells)])
     texts = paragraphs(region.lines)
     if region.label == "image":
-        words = " ".join(texts)
-        return Passage(region, "\n".join(texts), f"![{words.translate(_NO_BRACKETS)}]({name})", name)
+        figure = Part(" ".join(texts), "alt", "![", f"]({name})")
+        return Passage(region, "\n".join(texts), [figure], name)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
-        return Passage(region, title, _HEADING_MARKS[region.label] + title)
-    content = "\n\n".join(texts)
-    return Passage(region, content, "" if region.label in FURNITURE else content)
+        return Passage(region, title, [Part(title, "heading", _HEADING_MARKS[region.label])])
+    is_furniture = region.label in FURNITURE
+    parts = [] if is_furniture else [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
+    return Passage(region, "\n\n".join(texts), parts)
 
 
-def _continues(above: str, below: str) -> bool:
-    """Return whether `above` ends in mid-sentence and `below` begins in mid-sentence."""
-    last_character = above[-1:]
-    return (last_character.isalpha() or last_character in ",-") and below[:1].islower()
+def _joined_parts(above: Part | TablePart, below: Part | TablePart) -> Part | None:
+    """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence."""
+    if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
+        return None
+    last_character = above.text[-1:]
+    if (last_character.isalpha() or last_character in ",-") and below.text[:1].islower():
+        return above._replace(text=joined(above.text, below.text))
+    return None
 
 
 def figure_boxes(passages: Sequence[Passage]) -> list[tuple[str, Box]]:

@@ -19,3 +19,8 @@ class EmbeddedOptions(ParseOptions):
         "auto",
         description="`auto`: use a PDF page's own text where the picture does not contradict it. `never`: always read.",
     )
+    markdown_escape: bool = Field(
+        True,
+        description="Put a backslash in `markdown` before signs of the document's text that a reader of Markdown would"
+        " take for markup. `false`: the text as it was read. `blocks` are never escaped.",
+    )

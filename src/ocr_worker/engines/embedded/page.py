@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.columns import holds_columns
@@ -55,7 +56,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     return ParsedPage(
         width=width,
         height=height,
-        markdown=join_passages(passages),
+        markdown=join_passages(passages, escape_text if options.markdown_escape else keep_text),
         blocks=[
             Block(label=passage.region.label, content=passage.content, bbox=_bbox(passage.region.box, width, height))
             for passage in passages

@@ -1,7 +1,8 @@
 """Paragraphs from lines.
 
-`paragraphs` decides where a paragraph or a list item begins, and `joined` what a hyphen at the end of a line means.
-Text of scripts that run from right to left is mirrored first, so that the same rules apply. All functions are pure.
+`split_paragraphs` decides where a paragraph or a list item begins, and `joined` what a hyphen at the end of a line
+means. Text of scripts that run from right to left is mirrored first, so that the same rules apply. All functions are
+pure.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds
@@ -21,7 +23,19 @@ _BULLET = re.compile(r"[•●▪■◦‣·]\s*")
 _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
 
 
+class Paragraph(NamedTuple):
+    """A paragraph or a list item. mark: "- " if the item has a bullet, else empty."""
+
+    mark: str
+    text: str
+
+
 def paragraphs(lines: Sequence[Line]) -> list[str]:
+    """Return the lines' text as paragraphs and list items, in reading order, with "- " in place of bullets."""
+    return [mark + text for mark, text in split_paragraphs(lines)]
+
+
+def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
     """Return the lines' text as paragraphs and list items, in reading order, joined and without hyphenation."""
     if not lines:
         return []
@@ -38,7 +52,12 @@ def paragraphs(lines: Sequence[Line]) -> list[str]:
         else:
             texts[-1] = joined(texts[-1], text)
         above = row
-    return [_BULLET.sub("- ", text, count=1) if _BULLET.match(text) else text for text in texts]
+    return [_split_bullet(text) for text in texts]
+
+
+def _split_bullet(text: str) -> Paragraph:
+    bullet = _BULLET.match(text)
+    return Paragraph("- ", text[bullet.end() :]) if bullet else Paragraph("", text)
 
 
 def row_text(row: Sequence[Line]) -> str:

@@ -222,6 +222,7 @@ def _convert(
         page.number,
         has_inline_figures=options.figures == "inline",
         has_raw=options.merge_pages,
+        is_neutralized=options.markdown_escape,
         warnings=page_warnings,
         page_image=page.pixels if options.page_images == "inline" else None,
     )

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from PIL.Image import Image
 
+from ocr_worker.engines.paddleocr_vl.foreign_markup import neutralize
 from ocr_worker.pages import ParsedPage, Pixels, figure_name
 from ocr_worker.pictures import jpeg, jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
+
+_NEUTRALIZED = "is_neutralized"  # member of `ParsedPage.raw`, which the pipeline ignores
 
 
 def parsed_page(
@@ -24,13 +27,15 @@ def parsed_page(
     *,
     has_inline_figures: bool,
     has_raw: bool,
+    is_neutralized: bool = True,
     warnings: Sequence[PageWarning] = (),
     page_image: Pixels | None = None,
 ) -> ParsedPage:
     """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
-    has_inline_figures: include the figures' crops. has_raw: keep what `merge_pages` needs. page_image: the page's
-    pixels if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
+    has_inline_figures: include the figures' crops. has_raw: keep what `merge_pages` needs. is_neutralized: the
+    Markdown has no foreign HTML, links and images. page_image: the page's pixels if the response includes page images.
+    If the pipeline rotated or unwarped the page, that image is included.
     """
     width, height = int(result["width"]), int(result["height"])
     result["parsing_res_list"] = regions = drop_merged_regions(result["parsing_res_list"])
@@ -44,14 +49,14 @@ def parsed_page(
     return ParsedPage(
         width=width,
         height=height,
-        markdown=_rename(markdown, names),
+        markdown=_neutralize_if(is_neutralized, _rename(markdown, names), names.values()),
         blocks=blocks,
         figures=[
             Figure(name=names[path], bbox=_clip(bbox, width, height), base64=jpeg(crop) if has_inline_figures else None)
             for path, (crop, bbox) in crops.items()
         ],
         warnings=list(warnings),
-        raw=_raw(result, blocks, regions, names) if has_raw else None,
+        raw=_raw(result, blocks, regions, names) | {_NEUTRALIZED: is_neutralized} if has_raw else None,
         image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )
 
@@ -121,6 +126,10 @@ def _rename(text: str, names: Mapping[str, str]) -> str:
     return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], text)
 
 
+def _neutralize_if(condition: bool, markdown: str, figures: Collection[str]) -> str:
+    return neutralize(markdown, figures) if condition else markdown
+
+
 def _unite(box: Sequence[int], other_box: Sequence[int]) -> list[int]:
     return [min(box[0], other_box[0]), min(box[1], other_box[1]), max(box[2], other_box[2]), max(box[3], other_box[3])]
 
@@ -167,7 +176,11 @@ def revise_page(page: ParsedPage, result: Any) -> ParsedPage:
     return ParsedPage(
         width=page.width,
         height=page.height,
-        markdown=result.markdown["markdown_texts"],
+        markdown=_neutralize_if(
+            (page.raw or {}).get(_NEUTRALIZED, False),
+            result.markdown["markdown_texts"],
+            {figure.name for figure in page.figures},
+        ),
         blocks=blocks,
         figures=page.figures,
         warnings=warnings,

@@ -59,6 +59,11 @@ class PaddleOcrVlOptions(ParseOptions):
     merge_pages: bool = Field(
         False, description="Join tables over page breaks, and level the titles of the whole document."
     )
+    markdown_escape: bool = Field(
+        True,
+        description="Show HTML, links and images that were read from the document as text in `markdown`, except for"
+        " tables. `false`: the text as it was read. `blocks` are never changed.",
+    )
 
     @model_validator(mode="after")
     def _check_consistency(self) -> PaddleOcrVlOptions:

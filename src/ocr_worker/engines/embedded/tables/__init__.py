@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ocr_worker.engines.embedded.escaping import Write, escape_text
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
@@ -96,8 +97,8 @@ def to_html(cells: Sequence[Cell]) -> str:
     return "<table>" + "".join(f"<tr>{''.join(lines.get(row, []))}</tr>" for row in range(height)) + "</table>"
 
 
-def to_markdown(cells: Sequence[Cell]) -> str:
-    """Return the table with pipes, its first row as the head.
+def to_markdown(cells: Sequence[Cell], write: Write = escape_text) -> str:
+    """Return the table with pipes, its first row as the head. write: of the cells' text.
 
     Markdown has no spans. A heading over several columns or rows is repeated in each of them, so that each cell is
     still under and beside its headings. A text over the full width is written once, as it divides the table. Rows and
@@ -110,7 +111,7 @@ def to_markdown(cells: Sequence[Cell]) -> str:
         is_single = len(cell.text) > THRESHOLDS.max_repeated_text or cell.column_span == width
         for row in range(cell.row, cell.row + (1 if is_single else cell.row_span)):
             for column in range(cell.column, cell.column + (1 if is_single else cell.column_span)):
-                grid[row][column] = cell.text.replace("|", "\\|")
+                grid[row][column] = write(cell.text, "cell")
     full_rows = [row for row in grid if any(row)]
     columns = [j for j in range(width) if any(row[j] for row in full_rows)]
     lines = [f"| {' | '.join(row[j] for j in columns)} |" for row in full_rows]
