@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from ocr_worker import threads
-from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
+from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice
 from ocr_worker.batch.sending import FileCounter
 from ocr_worker.errors import PageOutOfRange, SourceTooLarge, as_worker_error
