@@ -139,6 +139,11 @@ class Folder:
             temporary.rename(self.path / name)
         return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
 
+    def foreign_names(self) -> list[str]:
+        """Return the names in the folder that no document may have: of all entries but the documents' folders."""
+        with _disk_errors(self.path):
+            return [path.name for path in self.path.iterdir() if not (path / DOCUMENT).is_file()]
+
     def delete_document(self, name: str) -> None:
         """Delete a document's folder, if there is one."""
         with _disk_errors(self.path):

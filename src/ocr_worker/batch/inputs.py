@@ -1,9 +1,9 @@
 """The inputs of a batch: turn arguments of the command line into documents.
 
-An argument is a file, a folder, a glob, a URL, a manifest, or `-` for a list on standard input. `gather` yields an `Item`
-for each document, with a safe name for its folder, and a `SkippedEntry` for everything else that it meets. `walking`
-looks at folders and files, and `manifests` reads lists; neither opens a document. `planning` counts their pages, and
-`Ledger.add` makes the names unique.
+An argument is a file, a folder, a glob, a URL, a manifest, or `-` for a list on standard input. `gather` yields an
+`Item` for each document, with a safe name for its folder, and a `SkippedEntry` for everything else that it meets.
+`walking` looks at folders and files, and `manifests` reads lists; neither opens a document. `planning` counts their
+pages, and `Ledger.add` makes the names unique.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@
 
 `Database` opens the file and turns its errors into BatchUnusable. `Ledger` reads and writes the tables. Every change of
 state is a transaction before the action that it announces, so a run that is started again continues from the last one.
-Pages are text in the tables (`1-3,8`) and integers everywhere else, and a path that is not UTF-8 is a blob there and has
-surrogates everywhere else (`os.fsdecode`); the methods here convert them. The ledger is not
-thread-safe, and one process writes it at a time: see `Folder.lock`.
+Pages are text in the tables (`1-3,8`) and integers everywhere else. A path that is not UTF-8 is a blob in the tables
+and has surrogates everywhere else (`os.fsdecode`). The methods here convert both. The ledger is not thread-safe, and
+one process writes it at a time: see `Folder.lock`.
 """
 
 from __future__ import annotations
@@ -222,12 +222,14 @@ class Ledger(Database):
         """
         with self.transaction():
             entries = list(entries)
-            items = {_identity(entry): entry for entry in entries if isinstance(entry, Item)}
-            known = set(self._db.execute("SELECT source, pages, options FROM documents"))
+            items = {_identity(entry): entry for entry in reversed(entries) if isinstance(entry, Item)}
+            old_identities = set(self._db.execute("SELECT source, pages, options FROM documents"))
             names = RESERVED_NAMES | {name for (name,) in self._db.execute("SELECT name FROM documents")}
             names |= set(foreign_names)
-            new_items = {identity: item for identity, item in items.items() if identity not in known}
-            for identity, item in new_items.items():
+            new_items = [
+                (identity, item) for identity, item in reversed(items.items()) if identity not in old_identities
+            ]
+            for identity, item in new_items:
                 if not self._replace(identity, items):
                     sql = "INSERT INTO documents (name, source, pages, options) VALUES (?, ?, ?, ?)"
                     self._db.execute(sql, (_unique_name(item.name, names), *identity))
@@ -313,8 +315,8 @@ class Ledger(Database):
             self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
         # A job that was never sent shrinks, or is not needed any more.
         unsent = "state = 'planned' AND submissions = 0"
-        self._db.execute(f"DELETE FROM jobs WHERE {unsent} AND id NOT IN (SELECT job FROM slices)")
-        count = "(SELECT TOTAL(count) FROM slices WHERE job = jobs.id)"
+        self._db.execute(f"DELETE FROM jobs WHERE {unsent} AND NOT EXISTS (SELECT 1 FROM slices WHERE job = jobs.id)")
+        count = "(SELECT SUM(count) FROM slices WHERE job = jobs.id)"
         self._db.execute(f"UPDATE jobs SET pages = {count} WHERE {unsent} AND pages <> {count}")
         self._db.execute(
             "UPDATE documents SET status = 'waiting', planned = 0, code = NULL, message = NULL, seconds = 0,"

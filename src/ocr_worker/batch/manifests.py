@@ -1,7 +1,7 @@
 """Manifests: text files that list documents, one per line, as a JSON object, a URL, a path, or a glob.
 
-`decode` turns the bytes of a manifest into text, whatever program wrote them. `is_manifest` recognizes a manifest by its
-suffix or by its first line. `read_line` validates a JSON line. `inputs` turns lines into documents.
+`decode` returns the text of a manifest in any usual encoding. `is_manifest` recognizes a manifest by its first line,
+for files without one of `MANIFEST_SUFFIXES`. `read_line` validates a JSON line. `inputs` turns lines into documents.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def is_url(text: str) -> bool:
 def decode(data: bytes) -> str:
     """Return the text of a manifest: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
 
-    Bytes that are not UTF-8 become surrogates, as in the paths of `os`. Raises InvalidRequest: it is no text.
+    Bytes that are not UTF-8 become surrogates, as in the paths of `os`. Raises InvalidRequest: it is not text.
     """
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
@@ -87,7 +87,7 @@ def decode(data: bytes) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """Return the lines of a manifest. Other characters that Unicode calls line breaks may stand in a JSON string."""
+    """Return the lines of a manifest. JSON strings may contain the other line breaks of Unicode."""
     return list(io.StringIO(text, newline=None))
 
 
@@ -117,7 +117,7 @@ def first_line(path: str) -> str:
 
 
 def read_line(text: str) -> ManifestLine:
-    """Return the line that a JSON object describes. Raises InvalidRequest, with every problem and none of its values."""
+    """Return the line that a JSON object describes. Raises InvalidRequest, which lists every problem, but no value."""
     try:
         line = ManifestLine.model_validate(json.loads(text))
         json.dumps([line.options, line.password], ensure_ascii=False).encode()

@@ -1,9 +1,9 @@
-"""The entries of a folder: documents, told by their bytes, and everything else with the reason why it is skipped.
+"""The entries of a folder: documents, and everything else with the reason why it is skipped.
 
-`walk` accounts for every entry below a folder. A file is a document if a worker would take it for one: the same function
-looks at its first bytes. A file whose name claims to be a document is one, too, so that a damaged one fails visibly
-instead of being skipped. Linked folders are followed once, after all others. What a batch wrote is never an input: the
-walk does not enter the folder of a batch, and `result_folder` tells whether a path is in one. Nothing here reads more
+`walk` accounts for every entry below a folder. A file is a document if a worker would take it for one: the same
+function looks at its first bytes. A file with the suffix of a document is one, too, so that a damaged document fails
+visibly instead of being skipped. Linked folders are followed once, after all others. Results of a batch are never an
+input: `walk` does not enter the folder of a batch, and `result_folder` recognizes paths in one. Nothing here reads more
 than the first bytes of a file.
 """
 
@@ -34,7 +34,7 @@ _SCHEMA_BYTES = 16_384  # of an SQLite file, which hold the tables' definitions
 
 
 class FolderEntry(NamedTuple):
-    """An entry of a folder. path: absolute. name: its path from the folder. reason: why it is skipped; None: it is not."""
+    """An entry of a folder. path: absolute. name: path from the folder. reason: of skipping it; None: a document."""
 
     path: str
     name: str
