@@ -9,10 +9,11 @@ export class Problem extends Error {
 }
 
 /** Yields `{event, data}`; `onSent` is called when the worker has the documents. Throws Problem, or AbortError. */
-export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
+export async function* parse({ sources, pages, dpi, password }, { key, signal, onSent }) {
   const form = new FormData();
   for (const source of sources) form.append(typeof source === "string" ? "url" : "file", source);
   if (pages) form.append("pages", pages);
+  if (password) form.append("password", password);
   form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
   const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   const answer = await reached(() => fetch("v1/parse?render=html", { method: "POST", body: form, headers, signal }));
