@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,14 @@ from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.inputs import gather
 from ocr_worker.batch.model import Slice
 from ocr_worker.batch.sending import cut_pages
+from ocr_worker.cli.arguments import check_options_of_any
+from ocr_worker.engines.registry import BUILT_IN, engine_spec
+from ocr_worker.errors import InvalidRequest
 from support import doubles
 from support.batch_client import WORKERS, Client, ledger, plain, report
 from support.drawing import WHITE, png, tiff
 from support.files import encrypted_pdf
+from support.worker_process import environment
 
 pytestmark = pytest.mark.process
 
@@ -86,11 +93,6 @@ def test_a_list_on_standard_input_may_have_any_bytes(tmp_path: Path) -> None:
 
 
 def run_in_shell(script: str, argument: Path, settings: dict[str, str]) -> tuple[int, str]:
-    import subprocess
-    import sys
-
-    from support.worker_process import environment
-
     done = subprocess.run(
         ["sh", "-c", script, sys.executable, str(argument)],
         env=environment(settings),
@@ -152,8 +154,6 @@ def test_a_batch_that_is_continued_reads_the_password_again(locked: Path, tmp_pa
 
 def test_a_part_of_an_encrypted_file_is_cut_with_its_password(locked: Path) -> None:
     """A part is a PDF that needs no password."""
-    import io
-
     from pypdf import PdfReader
 
     part = PdfReader(io.BytesIO(cut_pages(locked, Slice(1, (1,), is_cut=True), PASSWORD)))
@@ -197,14 +197,13 @@ def test_options_are_checked_before_anything_is_written(tmp_path: Path, target: 
     assert not out.exists()
 
 
-def test_an_endpoint_takes_the_options_of_any_engine(tmp_path: Path) -> None:
-    """An option of either of our engines may be sent, but not those of two engines at once."""
-    plain(tmp_path / "in", 1, 1)
-    arguments = ("run", tmp_path / "in", "--out", tmp_path / "out", "--endpoint", "e", "--max-cost", "1", "--options")
-    code, output = local(*arguments, '{"merge_pages": true, "text_source": "picture"}')
-    assert (code, "--options" in output) == (2, True), output
-    code, output = local(*arguments, '{"merge_pages": true}')
-    assert (code, "--max-cost needs" in output) == (2, True), output
+def test_an_endpoint_takes_the_options_of_any_engine() -> None:
+    """An option of either of our engines may be sent to an endpoint, but not those of two engines at once."""
+    specs = [engine_spec(name) for name in BUILT_IN]
+    for options in ({"dpi": 100}, {"merge_pages": True}, {"text_layer": "never"}):
+        check_options_of_any(options, specs)
+    with pytest.raises(InvalidRequest, match="--options: text_layer is an option of the engine embedded"):
+        check_options_of_any({"merge_pages": True, "text_layer": "never"}, specs)
 
 
 def test_a_corrected_run_has_one_document(tmp_path: Path) -> None:
