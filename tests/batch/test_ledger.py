@@ -161,7 +161,7 @@ def test_a_corrected_document_replaces_what_was_never_parsed(ledger: Ledger) -> 
 
 
 def test_a_document_of_its_own_is_not_replaced(ledger: Ledger) -> None:
-    """What was sent, was parsed in part, or is still named by the run stays beside the new document."""
+    """A document that was sent, was parsed in part, or is still named by the run stays beside the new one."""
     names = ("sent", "partial", "named")
     ledger.add([Item(f"/in/{name}.pdf", name, "1") for name in names])
     ledger.plan([PlannedJob("{}", [Slice(number, (1,))]) for number in (1, 2, 3)])

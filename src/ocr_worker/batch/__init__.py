@@ -4,7 +4,7 @@
                 ▲                     │
                 └──── collecting ◀────┘ ─▶ folders ─▶ report, status, display
 
-`inputs` turns the command line into documents and skipped entries: `walking` looks at folders, `manifests` at lists. The
+`inputs` turns the command line into documents and skipped entries: `walking` reads folders, `manifests` lists. The
 `ledger`, an SQLite file, holds their complete state, except `passwords`. `planning` counts their pages and cuts them
 into slices, which share jobs. The `runner` sends jobs (`sending` builds their input, `cutting` makes a part of a large
 PDF), as many as `rates` allows, and polls each until it ends. Every service returns the `ParseResponse` of `wire`: an
