@@ -59,6 +59,19 @@ def test_a_bad_file_is_reported_in_words(tab: Any, script: Script) -> None:
     expect(card).to_be_hidden()
 
 
+def test_an_encrypted_file_is_read_with_its_password(tab: Any, script: Script) -> None:
+    """Without a password the page asks for it; with it, the same file is sent again."""
+    script.events = [("error", problem("DOCUMENT_ENCRYPTED", "nothing was parsed; document-1: it is encrypted", 422))]
+    send(tab)
+    expect(tab.locator("#problem")).to_contain_text("The PDF needs a password")
+    expect(tab.locator("#problem")).to_contain_text("Enter the password below")
+    script.events = played([page(1)])
+    tab.fill("#password", "lamp")
+    tab.click("#again")
+    expect(tab.locator(DONE)).to_be_attached()
+    assert [request.get("password") for request in script.requests] == [None, "lamp"]
+
+
 def test_a_rejected_request_is_reported_in_words(tab: Any, script: Script) -> None:
     """problem+json of a job that never began: title, detail, code, and another try where that may help."""
     script.problem = problem(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from ocr_worker.batch.inputs import Item
+from ocr_worker.batch.inputs import Item, SkippedEntry
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import PlannedJob, Slice, Stamp
 from ocr_worker.client.service import JobTimes, State
@@ -134,3 +135,92 @@ def test_pages_are_text_in_the_file_and_numbers_here(ledger: Ledger, tmp_path: P
     assert rows == [("2-3,20", 3, 1, 2)]
     assert [row.slice for row in ledger.slices_of_document(3)] == [Slice(3, (2, 3, 20), is_cut=True, attempt=2)]
     assert [row.slice for row in ledger.slices_of_document(2)] == [Slice(2, (1, 2, 3))]
+
+
+# --------------------------------------------------------------------------- corrected runs
+
+
+def test_a_corrected_document_replaces_what_was_never_parsed(ledger: Ledger) -> None:
+    """With other options or pages, a failed, cancelled or unsent document stays one document, under its name."""
+    ledger.add([Item(f"/in/{name}.pdf", name, None, {"dpi": 1}) for name in ("failed", "unsent", "planned")])
+    ledger.record_unreadable(1, error_info(Corrupt("it is damaged")))
+    shared = PlannedJob("{}", [Slice(3, (1, 2))])
+    ledger.plan([shared])
+    corrected = [Item(f"/in/{name}.pdf", name, "1-2", {"dpi": 100}) for name in ("failed", "unsent", "planned")]
+    assert ledger.add(corrected) == 3
+    documents = ledger.documents()
+    assert [(document.name, document.status) for document in documents] == [
+        ("failed", "waiting"),
+        ("unsent", "waiting"),
+        ("planned", "waiting"),
+    ]
+    assert {(document.ranges, document.options) for document in documents} == {(((1, 2),), '{"dpi": 100}')}
+    assert len(ledger.unplanned_documents()) == 3
+    assert ledger.planned_job_count() == 0
+    assert ledger.summary().errors == {}
+
+
+def test_a_document_of_its_own_is_not_replaced(ledger: Ledger) -> None:
+    """A document that was sent, was parsed in part, or is still named by the run stays beside the new one."""
+    names = ("sent", "partial", "named")
+    ledger.add([Item(f"/in/{name}.pdf", name, "1") for name in names])
+    ledger.plan([PlannedJob("{}", [Slice(number, (1,))]) for number in (1, 2, 3)])
+    for job in (1, 2, 3):
+        ledger.mark_submitting(job)
+    ledger.record_end(2, State.COLLECTED, {2: (1, 1, 0)})
+    ledger.record_result(2, "partial", error=None, codes={}, files={}, seconds=1)
+    ledger.record_end(3, State.FAILED, {3: (0, 1, 0)})
+    ledger.record_result(3, "failed", error=None, codes={}, files={}, seconds=1)
+    again = [Item(f"/in/{name}.pdf", name, "2") for name in names]
+    assert ledger.add([*again, Item("/in/named.pdf", "named", "1")]) == 3
+    assert len(ledger.documents()) == 6
+
+
+def test_a_job_that_was_not_sent_shrinks_with_its_document(ledger: Ledger) -> None:
+    """A replaced document leaves the job that it shares, and the others stay in it."""
+    ledger.add([Item("/in/a.png", "a"), Item("/in/b.png", "b")])
+    ledger.plan([PlannedJob("{}", [Slice(1, (1, 2)), Slice(2, (1,))])])
+    ledger.add([Item("/in/a.png", "a", "1")])
+    (job,) = ledger.jobs_to_send(10)
+    assert job.pages == 1
+    assert [row.slice.document for row in ledger.slices_of_job(job.id)] == [2]
+
+
+# --------------------------------------------------------------------------- names and skipped entries
+
+
+def test_paths_are_bytes(ledger: Ledger, tmp_path: Path) -> None:
+    """A path that is not UTF-8 survives in the ledger, as its bytes, and is known again."""
+    odd = os.fsdecode(b"/in/caf\xe9.png")
+    items = [Item(odd, "caf_.png"), Item("/in/caf\u00e9.png", "caf\u00e9.png")]
+    assert (ledger.add(items), ledger.add(items)) == (2, 0)
+    ledger.record_length(1, Stamp(1, 1, "abc"), 1, 1)
+    ledger.record_result(1, "succeeded", error=None, codes={}, files={}, seconds=1)
+    again = Ledger(tmp_path / "ledger.sqlite3")
+    assert again.document(1).source == again.stamps()[0][1] == again.document_summaries()[0].source == odd
+
+
+def test_an_entry_is_skipped_or_a_document(ledger: Ledger) -> None:
+    """A skipped entry counts once, by its reason, until it is a document; a document is never skipped, too."""
+    odd = os.fsdecode(b"/in/caf\xe9.txt")
+    entries = [SkippedEntry(odd, "not text"), SkippedEntry("/in/b", "not a PDF"), SkippedEntry("/in/c", "not a PDF")]
+    for _ in range(2):
+        ledger.add(entries)
+        assert ledger.summary().skipped == {"not a PDF": 2, "not text": 1}
+    ledger.add([Item("/in/b", "b")])
+    ledger.add([SkippedEntry("/in/b", "not a PDF")])
+    assert ledger.skipped_entries() == [SkippedEntry("/in/c", "not a PDF"), SkippedEntry(odd, "not text")]
+
+
+def test_a_ledger_of_an_earlier_version_opens(ledger: Ledger, tmp_path: Path) -> None:
+    """A ledger without skipped entries gets room for them."""
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
+        db.execute("DROP TABLE skipped")
+    assert Ledger(tmp_path / "ledger.sqlite3").summary().skipped == {}
+
+
+def test_a_name_in_the_folder_is_not_taken(ledger: Ledger) -> None:
+    """A document's folder never replaces what somebody else put there."""
+    ledger.add([Item("/in/a.png", "a.png")], ["a.png"])
+    assert ledger.document(1).name == "a.png-2"

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from ocr_worker.batch.inputs import SkippedEntry
 from ocr_worker.batch.model import DocumentSummary
 from ocr_worker.batch.report import MAX_ROWS, report_html, report_json
 from ocr_worker.batch.status import coverage_of, status_lines
@@ -223,3 +224,19 @@ def luminance(colour: str) -> float:
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_skipped_entries_are_in_the_report() -> None:
+    """Both forms list every skipped entry with its reason; bytes that are not UTF-8 are escaped, and so is HTML."""
+    summary, documents = summary_of([document()], skipped={"hidden": 1}), [document(source="/in/caf\udce9.png")]
+    skipped = [SkippedEntry("/in/<b>\udce9.txt", "hidden")]
+    entries = report_json(summary, documents, skipped)
+    json.dumps(entries, ensure_ascii=False).encode()
+    assert entries["skipped"] == [{"source": "/in/<b>\\udce9.txt", "reason": "hidden"}]
+    assert entries["summary"]["skipped"] == {"hidden": 1}
+    assert entries["documents"][0]["source"] == "/in/caf\\udce9.png"
+    page = Page(report_html(summary, documents, skipped, created_at=MADE))
+    assert "Skipped These entries of the input are not parsed. Entry Reason /in/<b>\\udce9.txt hidden" in page.text
+    assert "Skipped" not in page_of([document()]).text
+    many = Page(report_html(summary, documents, skipped * (MAX_ROWS + 1), created_at=MADE))
+    assert f"The first {MAX_ROWS:,} of {MAX_ROWS + 1:,} are listed" in many.text

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from ocr_worker.batch.status import coverage_of, format_duration, format_money, format_rate, format_share, status_lines
+from ocr_worker.batch.inputs import SkippedEntry
+from ocr_worker.batch.status import (
+    coverage_of,
+    format_duration,
+    format_money,
+    format_rate,
+    format_share,
+    skipped_lines,
+    status_lines,
+)
 from support.summaries import document, failed, partial, summary_of
 
 
@@ -69,3 +78,18 @@ def test_the_status_fits_where_it_is_shown() -> None:
 def test_numbers_are_formatted_for_people(texts: Sequence[str], expected: str) -> None:
     """Durations, rates, money and shares keep the digits that matter; nothing and all are only said when true."""
     assert "|".join(texts) == expected
+
+
+def test_skipped_entries_are_counted_and_listed() -> None:
+    """The status counts them by reason; the lines name each, undecodable bytes escaped, and count the rest."""
+    lines = status_lines(summary_of([document()], skipped={"not a PDF or image": 1_200, "hidden": 1}))
+    assert lines[2:5] == [
+        "skipped     1,200 not a PDF or image",
+        "            1 hidden",
+        "            each of them is listed in the report",
+    ]
+    entries = [SkippedEntry("/in/caf\udce9\n.txt", "not a PDF"), *[SkippedEntry("/in/b", "hidden")] * 3]
+    assert skipped_lines(entries, 1) == [
+        "skipped: /in/caf\\udce9 .txt: not a PDF",
+        "skipped: and 3 more, which the report lists",
+    ]

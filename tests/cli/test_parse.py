@@ -89,6 +89,9 @@ def test_an_encrypted_pdf_opens_with_its_password(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         widths.append(json.loads(done.stdout)["documents"][0]["pages"][0]["width"])
     assert widths[1] == 2 * widths[0]
+    (tmp_path / "password").write_text("open sesame\n")
+    done = run(*arguments, "--password-file", tmp_path / "password", PYTHONPATH=python_path())
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_bad_file_among_good_ones_is_exit_code_1(page: Path, tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def app_of(script: Script) -> FastAPI:
         form = await request.form()
         names = [getattr(source, "filename", source) for source in (*form.getlist("file"), *form.getlist("url"))]
         request_values = {"sources": names, "pages": form.get("pages"), "options": json.loads(str(form["options"]))}
+        if "password" in form:
+            request_values["password"] = form["password"]
         script.requests.append({**request_values, "render": request.query_params.get("render")})
         if script.key and request.headers.get("authorization") != f"Bearer {script.key}":
             detail = "the API key is missing or wrong; send it as `Authorization: Bearer KEY`"

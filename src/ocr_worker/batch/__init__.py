@@ -4,10 +4,11 @@
                 ▲                     │
                 └──── collecting ◀────┘ ─▶ folders ─▶ report, status, display
 
-`inputs` turns the command line into documents, and the `ledger`, an SQLite file, holds their complete state.
-`planning` counts their pages and cuts them into slices, which share jobs. The `runner` sends jobs (`sending` builds
-their input, `cutting` makes a part of a large PDF), as many as `rates` allows, and polls each until it ends. Every
-service returns the `ParseResponse` of `wire`: an endpoint (`client.remote`), or the pipeline in this process (`local`).
+`inputs` turns the command line into documents and skipped entries: `walking` reads folders, `manifests` lists. The
+`ledger`, an SQLite file, holds their complete state, except `passwords`. `planning` counts their pages and cuts them
+into slices, which share jobs. The `runner` sends jobs (`sending` builds their input, `cutting` makes a part of a large
+PDF), as many as `rates` allows, and polls each until it ends. Every service returns the `ParseResponse` of `wire`: an
+endpoint (`client.remote`), or the pipeline in this process (`local`).
 `collecting` applies the responses, plans retries, and assembles complete documents, which `folders` writes. `report`,
 `status` and `display` show the ledger's summaries. `batch` is the interface to all of this, and `model` holds the
 data that the modules share.
@@ -24,7 +25,7 @@ from ocr_worker import extras
 
 with extras.needed_by("the batch client", "batch"):
     from ocr_worker.batch.batch import Batch
-    from ocr_worker.batch.inputs import Item, gather
+    from ocr_worker.batch.inputs import Item, SkippedEntry, gather
     from ocr_worker.batch.model import BatchSummary, DocumentSummary
     from ocr_worker.batch.runner import RunOptions
     from ocr_worker.client.remote import RemoteEndpoint
@@ -41,6 +42,7 @@ __all__ = [
     "RunOptions",
     "Service",
     "ServiceHealth",
+    "SkippedEntry",
     "State",
     "gather",
 ]

@@ -8,28 +8,42 @@ writes the results.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ocr_worker.batch.collecting import Collector, OnUnsuccessful
 from ocr_worker.batch.folders import Folder
-from ocr_worker.batch.inputs import Item
+from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.ledger import Ledger
-from ocr_worker.batch.model import BatchSummary, DocumentSummary, Stamp
+from ocr_worker.batch.manifests import is_url
+from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
+from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.runner import Runner, RunOptions
 from ocr_worker.client.service import Service
-from ocr_worker.errors import EndpointUnavailable
+from ocr_worker.errors import Encrypted, EndpointUnavailable
 from ocr_worker.settings import Settings, load_settings
+
+_MANIFESTS = "manifests"  # value of the ledger: paths of the manifests that have passwords, as JSON
+
+
+class Repairs(NamedTuple):
+    """Names of the damaged documents that were written again, that the next run parses, and whose file is gone."""
+
+    written: list[str]
+    planned: list[str]
+    impossible: list[str]
 
 
 class Batch:
     """The batch in the folder `out`, new or continued; an async context manager that holds the folder's lock.
 
-    service: where jobs are sent; None: the batch is only read. Entering raises BatchUnusable: another run holds the
+    service: where jobs are sent; None: the batch is only read. password: of the documents that have none of their own.
+    Entering raises BatchUnusable: another run holds the
     folder, or the ledger or the disk cannot be used.
     """
 
@@ -39,6 +53,7 @@ class Batch:
         service: Service | None = None,
         options: RunOptions | None = None,
         settings: Settings | None = None,
+        password: str | None = None,
     ) -> None:
         self.folder = Folder(out)
         self.options = options or RunOptions()
@@ -46,6 +61,7 @@ class Batch:
         self.runner: Runner | None = None
         self._service = service
         self._settings = settings
+        self._passwords = Passwords(password)
 
     async def __aenter__(self) -> Self:
         self.folder.lock()
@@ -70,9 +86,31 @@ class Batch:
 
     # ----------------------------------------------------------------- documents
 
-    def add(self, items: Iterable[Item]) -> int:
-        """Add documents, except those that the batch already has. Return the number of new ones."""
-        return self.ledger.add(items)
+    def add(self, entries: Iterable[Entry]) -> int:
+        """Add documents, except those that the batch already has, and record skipped entries, for the report.
+
+        A document that failed because it is encrypted is planned again once its password is known. Return the number of
+        new documents, and of those that replace a document that was never parsed.
+        """
+        entries = list(entries)
+        items = [entry for entry in entries if isinstance(entry, Item)]
+        self._passwords.add(items)
+        if manifests := {item.manifest for item in items if item.manifest and item.password is not None}:
+            manifests |= set(self._manifests())
+            self.ledger.put(_MANIFESTS, json.dumps(sorted(manifests)))
+        new_count = self.ledger.add(entries, self.folder.foreign_names())
+        for document in self.ledger.unsuccessful_documents(Encrypted.code):
+            if document.status == "failed" and self._passwords.of(document.source) is not None:
+                self.ledger.reset(document.id)
+        return new_count
+
+    def recall_passwords(self) -> None:
+        """Read passwords again from the manifests that were added. Raises InvalidRequest: a manifest is not valid."""
+        self._passwords.add(item for item in gather(self._manifests(), ()) if isinstance(item, Item))
+
+    def _manifests(self) -> list[str]:
+        manifests: list[str] = json.loads(self.ledger.get(_MANIFESTS, "[]"))
+        return manifests
 
     def changed_documents(self) -> list[int]:
         """Return the ids of the documents whose file has changed since it was parsed."""
@@ -84,16 +122,35 @@ class Batch:
             self.folder.delete_document(self.ledger.document(document).name)  # its result belongs to the older file
             self.ledger.reset(document)
 
+    def repair(self) -> Repairs:
+        """Write damaged folders of documents again, or plan their documents again if the results are not stored.
+
+        A damaged document whose file is gone stays as it is.
+        """
+        collector, repairs = self._collector(), Repairs([], [], [])
+        for document in self.damaged_documents():
+            if collector.rewrite(document):
+                repairs.written.append(document.name)
+            elif is_url(document.source) or os.access(document.source, os.R_OK):
+                self.refresh([document.id])
+                repairs.planned.append(document.name)
+            else:
+                repairs.impossible.append(document.name)
+        return repairs
+
     def retry(self, code: str | None = None) -> int:
         """Plan failed and cancelled documents again. Return their number.
 
         Of documents that were parsed in part, only the failed pages are sent. code: only documents with this error.
         """
         documents = self.ledger.unsuccessful_documents(code)
-        collector = Collector(self.folder, self.ledger, self.options.job_pages, self.options.tries)
+        collector = self._collector()
         for document in documents:
             collector.retry(document)
         return len(documents)
+
+    def _collector(self) -> Collector:
+        return Collector(self.folder, self.ledger, self.options.job_pages, self.options.tries)
 
     # ----------------------------------------------------------------- work
 
@@ -101,7 +158,8 @@ class Batch:
         """Process documents until each has a result. Raises the exceptions of `Runner.run`."""
         assert self._service, "a batch that is to run has a service"
         self.ledger.put("service", self._service.name)
-        self.runner = Runner(self.folder, self.ledger, self._service, self._settings or load_settings(), self.options)
+        settings = self._settings or load_settings()
+        self.runner = Runner(self.folder, self.ledger, self._service, settings, self._passwords, self.options)
         self.runner.collector.on_unsuccessful = self.on_unsuccessful
         started_at, earlier_s = time.monotonic(), float(self.ledger.get("wall_s", "0"))
         try:
@@ -130,6 +188,15 @@ class Batch:
     def documents(self) -> list[DocumentSummary]:
         """Return a summary of every document."""
         return self.ledger.document_summaries()
+
+    def skipped(self) -> list[SkippedEntry]:
+        """Return the entries of the inputs that are not parsed."""
+        return self.ledger.skipped_entries()
+
+    def damaged_documents(self) -> list[BatchDocument]:
+        """Return the documents whose folder is not as the ledger recorded it."""
+        names = {name for name, files in self.ledger.files() if self.folder.differences(name, files)}
+        return [document for document in self.ledger.documents() if document.name in names]
 
     def differences(self) -> list[str]:
         """Return the differences between the documents' folders and the ledger, a sentence each."""

@@ -317,6 +317,17 @@ class Collector:
         parts = [Slice(document.id, part, is_cut) for part in split_evenly(pages, self._job_pages)]
         self._ledger.reopen(document.id, parts, document.options)
 
+    def rewrite(self, document: BatchDocument) -> bool:
+        """Write the document's folder again if the results of all its pages are still stored. Return whether they are.
+
+        Raises BatchUnusable.
+        """
+        rows, results_by_slice, errors_by_slice = self._slice_outcomes(document)
+        if not rows or not all(row.id in results_by_slice or row.id in errors_by_slice for row in rows):
+            return False
+        self._finish(document)
+        return True
+
     def _finish(self, document: BatchDocument) -> None:
         rows, results_by_slice, errors_by_slice = self._slice_outcomes(document)
         outcome = assemble(document, rows, results_by_slice, errors_by_slice)

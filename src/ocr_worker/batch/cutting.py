@@ -1,13 +1,15 @@
 """The process that cuts pages out of a PDF: `python -m ocr_worker.batch.cutting FILE PAGE...`.
 
-It writes a PDF of only these pages to stdout. PDFium is C++ and the file is untrusted, so it runs in a process that may
-crash. `sending` starts the process and turns its exit code into errors.
+It reads the PDF's password from stdin, since arguments are visible in `ps`; stdin is empty without one. It writes a PDF
+of only these pages to stdout, which is not encrypted. PDFium is C++ and the file is untrusted, so it runs in a process
+that may crash. `sending` starts the process and turns its exit code into errors.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 HAS_FORMS = 3  # exit code: the values of form fields would be lost
 
@@ -16,7 +18,8 @@ def main() -> int:
     """Write the PDF to stdout. Return the exit code."""
     import pypdfium2
 
-    source = pypdfium2.PdfDocument(sys.argv[1])
+    password = sys.stdin.buffer.read().decode() or None
+    source = pypdfium2.PdfDocument(Path(sys.argv[1]).read_bytes(), password=password)  # not by name, which may be bytes
     if source.get_formtype():
         return HAS_FORMS
     part = pypdfium2.PdfDocument.new()

@@ -159,6 +159,7 @@ class Display:
     def _plain(self, summary: BatchSummary) -> list[str]:
         ended_count, total = _ended_documents(summary), sum(summary.documents.values())
         counts = [f"{ended_count:,}/{total:,} documents", f"{_done_pages(summary):,}/{summary.pages_expected:,} pages"]
+        counts += _skipped(summary)
         return [*counts, *self._speed(summary), *(["jobs: " + ", ".join(jobs)] if (jobs := _jobs(summary)) else [])]
 
 
@@ -181,9 +182,15 @@ def _ended_documents(summary: BatchSummary) -> int:
 def _documents(summary: BatchSummary) -> list[str]:
     """Return the documents that have ended, such as `212 of 300 done`, and how many were partial or failed."""
     phrases = [f"{_ended_documents(summary):,} of {sum(summary.documents.values()):,} done"]
-    return phrases + [
+    phrases += [
         f"{summary.documents[status]:,} {status}" for status in ("partial", "failed") if summary.documents.get(status)
     ]
+    return phrases + _skipped(summary)
+
+
+def _skipped(summary: BatchSummary) -> list[str]:
+    count = sum(summary.skipped.values())
+    return [f"{count:,} skipped"] if count else []
 
 
 def _jobs(summary: BatchSummary) -> list[str]:

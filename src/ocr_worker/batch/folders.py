@@ -27,7 +27,7 @@ from ocr_worker.client.service import Json
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.wire.schema import DocumentResult, PageResult
 
-LEDGER = "ledger.sqlite3"
+LEDGER, HIDDEN_FOLDER = "ledger.sqlite3", ".batch"
 MARKDOWN, DOCUMENT = "document.md", "document.json"
 _FIGURE_BYTES: Any = {"pages": {"__all__": {"figures": {"__all__": {"base64"}}}}}
 RESERVED_NAMES = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "report.html", "report.json"}
@@ -41,7 +41,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
-        self._hidden = self.path / ".batch"
+        self._hidden = self.path / HIDDEN_FOLDER
         self._lock: IO[str] | None = None
         with _disk_errors(self.path):
             for name in ("answers", "writing"):
@@ -138,6 +138,11 @@ class Folder:
             self.delete_document(name)
             temporary.rename(self.path / name)
         return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
+
+    def foreign_names(self) -> list[str]:
+        """Return the names in the folder that no document may have: of all entries but the documents' folders."""
+        with _disk_errors(self.path):
+            return [path.name for path in self.path.iterdir() if not (path / DOCUMENT).is_file()]
 
     def delete_document(self, name: str) -> None:
         """Delete a document's folder, if there is one."""

@@ -1,14 +1,14 @@
 """The inputs of a batch: turn arguments of the command line into documents.
 
-An argument is a file, a folder, a glob, a URL, a JSONL manifest, or `-` for a list on standard input. `gather` yields
-an `Item` for each document, with a safe name for its folder. Nothing is opened or counted here except manifests;
-`planning` does that. `Ledger.add` makes the names unique.
+An argument is a file, a folder, a glob, a URL, a manifest, or `-` for a list on standard input. `gather` yields an
+`Item` for each document, with a safe name for its folder, and a `SkippedEntry` for everything else that it meets.
+`walking` looks at folders and files, and `manifests` reads lists; neither opens a document. `planning` counts their
+pages, and `Ledger.add` makes the names unique.
 """
 
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,16 +17,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, ValidationError, model_validator
-
-from ocr_worker.errors import InvalidRequest
-from ocr_worker.wire.request import collect_problems
-from ocr_worker.wire.schema import NonEmpty, PageRanges, WireModel
-
-SUFFIXES = frozenset(
-    (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif")
+from ocr_worker.batch.manifests import (
+    MANIFEST_SUFFIXES,
+    NO_MANIFEST,
+    decode,
+    is_manifest,
+    is_text,
+    is_url,
+    read_line,
+    split_lines,
 )
+from ocr_worker.batch.walking import BATCH_RESULTS, NO_DOCUMENT, result_folder, skip_reason, walk
+from ocr_worker.errors import InvalidRequest
+
 _UNSAFE_CHARACTERS = re.compile(r'[\x00-\x1f\x7f\\/:*?"<>|]+')
+_UNDECODABLE = re.compile("[\ud800-\udfff]")  # bytes of a name that are not UTF-8; see `os.fsdecode`
 _MAX_NAME_BYTES = 120  # bytes; file systems allow 255
 
 
@@ -35,13 +40,16 @@ class Item:
     """A document to parse.
 
     source: absolute path or http(s) URL. name: name of its folder, not unique yet. pages: requested pages as text;
-    None: all. options: request options of this document.
+    None: all. options: request options of this document. password: of an encrypted PDF; it is never stored. manifest:
+    absolute path of the manifest that lists it.
     """
 
     source: str
     name: str
     pages: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    password: str | None = field(default=None, repr=False)
+    manifest: str | None = field(default=None, compare=False)
 
     @property
     def is_url(self) -> bool:
@@ -49,101 +57,134 @@ class Item:
         return is_url(self.source)
 
 
-class ManifestLine(WireModel):
-    """A line of a JSONL manifest. A relative `path` starts at the manifest's folder."""
+@dataclass(frozen=True, slots=True)
+class SkippedEntry:
+    """An entry of the file system that is not parsed. source: its absolute path. reason: a phrase for people."""
 
-    id: NonEmpty | None = None
-    url: NonEmpty | None = None
-    path: NonEmpty | None = None
-    pages: PageRanges | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> ManifestLine:
-        if (self.url is None) == (self.path is None):
-            raise ValueError("needs exactly one of `url` and `path`")
-        return self
+    source: str
+    reason: str
 
 
-def is_url(text: str) -> bool:
-    """Return whether the text is an http(s) URL."""
-    return text.startswith(("http://", "https://"))
+Entry = Item | SkippedEntry
 
 
-def gather(arguments: Sequence[str], stdin: Iterable[str]) -> Iterator[Item]:
-    """Yield the documents of the arguments in their order, those of folders and globs sorted.
+def gather(arguments: Sequence[str], stdin: Iterable[str], out: Path | None = None) -> Iterator[Entry]:
+    """Yield the documents of the arguments in their order, those of folders and globs sorted, and what is skipped.
 
-    stdin: lines for the argument `-`.
+    stdin: lines for the argument `-`. out: the folder that the batch writes to, which is no input.
     Raises InvalidRequest: an argument matches no file or folder, or a line is invalid.
     """
+    gathering = _Gathering(stdin, str(out.absolute()) if out else None)
     for argument in arguments:
+        yield from gathering.argument(argument)
+
+
+class _Gathering:
+    """The reading of all arguments. It reports the folder of a batch once, and reads no manifest inside itself."""
+
+    def __init__(self, stdin: Iterable[str], out: str | None) -> None:
+        self._stdin = stdin
+        self._out = out
+        self._open_manifests: list[str] = []
+        self._batch_folders: set[str] = set()
+
+    def argument(self, argument: str) -> Iterator[Entry]:
         if argument == "-":
-            yield from _lines(stdin, Path(), "standard input")
-        elif is_url(argument):
-            yield Item(argument, _name_of_url(argument))
+            return self._lines(self._stdin, "", "standard input")
+        return iter([_url_item(argument)]) if is_url(argument) else self._paths(argument)
+
+    def _paths(self, argument: str) -> Iterator[Entry]:
+        if os.path.isdir(argument):
+            for path, name, reason in walk(argument, self._out):
+                yield SkippedEntry(path, reason) if reason else Item(path, folder_name(name))
+        elif os.path.isfile(argument):
+            yield from self._file(argument)
+        elif matches := sorted(glob.glob(argument, recursive=True)):
+            for path in matches:
+                yield from self._match(path, matches)
         else:
-            yield from _paths(argument)
+            raise InvalidRequest(f"{argument}: no such file or folder")
+
+    def _file(self, argument: str) -> Iterator[Entry]:
+        """Yield the file that an argument names: it is a document, unless it is a list of documents or a result."""
+        path = os.path.realpath(argument)
+        reason = skip_reason(path)
+        is_unknown = reason == NO_DOCUMENT
+        if folder := result_folder(path, self._out):
+            yield from self._result(folder)
+        elif (reason and path.lower().endswith(MANIFEST_SUFFIXES)) or (is_unknown and is_manifest(path)):
+            yield from self._manifest(path, argument)
+        elif is_unknown and is_text(path):
+            yield SkippedEntry(path, NO_MANIFEST)
+        else:
+            yield Item(path, folder_name(os.path.basename(argument)))
+
+    def _match(self, path: str, matches: Sequence[str]) -> Iterator[Entry]:
+        """Yield what a glob matches: like an entry of a folder."""
+        if folder := result_folder(path, self._out):
+            yield from self._result(folder)
+        elif os.path.isdir(path):
+            inside = os.path.join(path, "")
+            if not any(match.startswith(inside) and match != path for match in matches):
+                yield SkippedEntry(os.path.abspath(path), "a folder; name it without a pattern")
+        elif reason := skip_reason(path):
+            yield SkippedEntry(os.path.abspath(path), reason)
+        else:
+            yield Item(os.path.realpath(path), folder_name(os.path.basename(path)))
+
+    def _result(self, folder: str) -> Iterator[Entry]:
+        if folder not in self._batch_folders:
+            self._batch_folders.add(folder)
+            yield SkippedEntry(folder, BATCH_RESULTS)
+
+    # ----------------------------------------------------------------- manifests
+
+    def _manifest(self, path: str, argument: str) -> Iterator[Entry]:
+        if path in self._open_manifests:
+            raise InvalidRequest(f"{argument} lists itself")
+        try:
+            lines = split_lines(decode(Path(path).read_bytes()))
+        except OSError as error:
+            raise InvalidRequest(f"{argument} cannot be read ({error.strerror})") from None
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{argument} cannot be read as a manifest: {error}") from None
+        self._open_manifests.append(path)
+        yield from self._lines(lines, os.path.dirname(argument), argument, path)
+        self._open_manifests.pop()
+
+    def _lines(self, lines: Iterable[str], folder: str, origin: str, manifest: str | None = None) -> Iterator[Entry]:
+        for number, line in enumerate(lines, start=1):
+            if text := line.strip().removeprefix("\ufeff"):
+                try:
+                    yield from self._line(text, folder, manifest)
+                except InvalidRequest as error:
+                    raise InvalidRequest(f"{origin}, line {number}: {error}") from None
+
+    def _line(self, text: str, folder: str, manifest: str | None) -> Iterator[Entry]:
+        if is_url(text):
+            yield _url_item(text)
+        elif not text.startswith("{"):
+            yield from self._paths(os.path.join(folder, text))
+        else:
+            yield from self._json_line(text, folder, manifest)
+
+    def _json_line(self, text: str, folder: str, manifest: str | None) -> Iterator[Entry]:
+        line = read_line(text)
+        path = os.path.join(folder, line.path or "")
+        if line.path and not os.path.isfile(path):
+            raise InvalidRequest(f"{line.path}: no such file")
+        if line.path and (batch_folder := result_folder(path, self._out)):
+            yield from self._result(batch_folder)
+            return
+        item = _url_item(line.url) if line.url else Item(os.path.realpath(path), folder_name(os.path.basename(path)))
+        name = folder_name(line.id) if line.id else item.name
+        yield Item(item.source, name, line.pages, line.options, line.password, manifest)
 
 
-def _paths(argument: str) -> Iterator[Item]:
-    path = Path(argument)
-    if path.is_dir():
-        yield from _folder(str(path.resolve()))
-    elif path.suffix == ".jsonl" and path.is_file():
-        with path.open(encoding="utf-8") as manifest:
-            yield from _lines(manifest, path.parent, argument)
-    elif path.is_file():
-        yield _file(path, path.name)
-    elif matches := [Path(match) for match in sorted(glob.glob(argument, recursive=True))]:
-        yield from (_file(file, file.name) for file in matches if file.is_file())
-    else:
-        raise InvalidRequest(f"{argument}: no such file or folder")
-
-
-def _folder(root: str) -> Iterator[Item]:
-    """Return the documents in a folder and its subfolders by suffix, sorted, without hidden files and folders."""
-    files_by_name = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        relative = os.path.relpath(folder, root)
-        for name in files:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
-                files_by_name.append((os.path.normpath(os.path.join(relative, name)), os.path.join(folder, name)))
-    return (Item(path, folder_name(name)) for name, path in sorted(files_by_name) if os.path.isfile(path))
-
-
-def _file(path: Path, name: str) -> Item:
-    return Item(str(path.resolve()), folder_name(name))
-
-
-def _lines(lines: Iterable[str], folder: Path, origin: str) -> Iterator[Item]:
-    for number, line in enumerate(lines, start=1):
-        if text := line.strip():
-            try:
-                yield from _line(text, folder)
-            except InvalidRequest as error:
-                raise InvalidRequest(f"{origin}, line {number}: {error}") from None
-
-
-def _line(text: str, folder: Path) -> Iterator[Item]:
-    if not text.startswith("{"):
-        yield from gather([text], ()) if is_url(text) else _paths(str(folder / text))
-        return
-    try:
-        line = ManifestLine.model_validate(json.loads(text))
-    except json.JSONDecodeError:
-        raise InvalidRequest("not valid JSON") from None
-    except ValidationError as error:
-        problems = collect_problems(error, (), ManifestLine)
-        raise InvalidRequest(
-            "; ".join(f"{'.'.join(map(str, path))} {text}".strip() for path, text in problems)
-        ) from None
-    path = folder / (line.path or "")
-    if line.path and not path.is_file():
-        raise InvalidRequest(f"{line.path}: no such file")
-    source = line.url or str(path.resolve())
-    name = folder_name(line.id) if line.id else _name_of_url(source) if line.url else folder_name(path.name)
-    yield Item(source, name, line.pages, line.options)
+def _url_item(url: str) -> Item:
+    """Return the document at a URL, in which bytes that are not UTF-8 are percent-encoded, as browsers do."""
+    url = _UNDECODABLE.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", url)
+    return Item(url, _name_of_url(url))
 
 
 def _name_of_url(url: str) -> str:
@@ -154,8 +195,9 @@ def _name_of_url(url: str) -> str:
 def folder_name(name: str) -> str:
     """Return `name` as the name of one folder.
 
-    Separators become `__`, other unsafe characters and a leading dot become `_`, and a long name loses its start.
+    Separators become `__`, other unsafe characters, bytes that are not UTF-8, and a leading dot become `_`, and a long
+    name loses its start.
     """
-    safe_name = _UNSAFE_CHARACTERS.sub("_", name.replace("/", "__").replace("\\", "__"))
+    safe_name = _UNSAFE_CHARACTERS.sub("_", _UNDECODABLE.sub("_", name).replace("/", "__").replace("\\", "__"))
     safe_name = "_" + safe_name if safe_name.startswith(".") or not safe_name else safe_name
     return safe_name.encode()[-_MAX_NAME_BYTES:].decode(errors="ignore")

@@ -4,16 +4,19 @@
     jobs       jobs for the service                          see `model.State`
     slices     the pages of one document in one job
     faults     codes of errors and warnings, by document
+    skipped    entries of the inputs that are not parsed, with the reason
 
 `Database` opens the file and turns its errors into BatchUnusable. `Ledger` reads and writes the tables. Every change of
 state is a transaction before the action that it announces, so a run that is started again continues from the last one.
-Pages are text in the tables (`1-3,8`) and integers everywhere else; the methods here convert them. The ledger is not
-thread-safe, and one process writes it at a time: see `Folder.lock`.
+Pages are text in the tables (`1-3,8`) and integers everywhere else. A path that is not UTF-8 is a blob in the tables
+and has surrogates everywhere else (`os.fsdecode`). The methods here convert both. The ledger is not thread-safe, and
+one process writes it at a time: see `Folder.lock`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 import time
@@ -25,7 +28,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ocr_worker.batch.folders import RESERVED_NAMES
-from ocr_worker.batch.inputs import Item, is_url
+from ocr_worker.batch.inputs import Entry, Item, SkippedEntry
+from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import (
     BatchDocument,
     BatchJob,
@@ -70,6 +74,8 @@ CREATE TABLE faults (
   document INTEGER NOT NULL REFERENCES documents, kind TEXT NOT NULL, code TEXT NOT NULL, pages INTEGER NOT NULL);
 CREATE INDEX faults_by_document ON faults (document);
 """
+# Ledgers of earlier versions lack it, and those versions ignore it.
+_LATER_TABLES = "CREATE TABLE IF NOT EXISTS skipped (source TEXT PRIMARY KEY, reason TEXT NOT NULL);"
 
 _ADD_TIMES = "execution_s = execution_s + ?, delay_s = delay_s + ?"
 _UNFINISHED_STATES = (State.PLANNED, *OPEN_STATES)
@@ -97,6 +103,7 @@ class Database:
                     f"the ledger {path} has version {version}, and this client needs {_VERSION};"
                     " use the version of the client that created it"
                 )
+            self._db.executescript(_LATER_TABLES)
 
     def close(self) -> None:
         """Close the database and merge its write-ahead log into the one file."""
@@ -188,7 +195,7 @@ class Ledger(Database):
         columns = "id, name, source, pages, options, sha256, page_count, status"
         rows = self._query(f"SELECT {columns} FROM documents WHERE {condition} ORDER BY id", *values)
         return [
-            BatchDocument(row_id, name, source, parse_page_ranges(pages) if pages else None, *rest)
+            BatchDocument(row_id, name, _decode_path(source), parse_page_ranges(pages) if pages else None, *rest)
             for row_id, name, source, pages, *rest in rows
         ]
 
@@ -197,7 +204,7 @@ class Ledger(Database):
         rows = self._query(
             "SELECT id, source, size, mtime_ns, sha256 FROM documents WHERE status <> 'waiting' AND sha256 IS NOT NULL"
         )
-        return [(document, source, Stamp(*stamp)) for document, source, *stamp in rows]
+        return [(document, _decode_path(source), Stamp(*stamp)) for document, source, *stamp in rows]
 
     def files(self) -> list[tuple[str, dict[str, str]]]:
         """Return the name of each document, and the files in its folder: name -> sha256."""
@@ -206,21 +213,55 @@ class Ledger(Database):
 
     # ----------------------------------------------------------------- documents: change
 
-    def add(self, items: Iterable[Item]) -> int:
-        """Add the documents that are new, under unique names. Return their number."""
+    def add(self, entries: Iterable[Entry], foreign_names: Collection[str] = ()) -> int:
+        """Add the documents that are new, under unique names, and the entries that are skipped.
+
+        A document replaces another one of its file that no entry names, if nothing of that was parsed: it is the same
+        document under corrected pages or options. foreign_names: names in the batch's folder that are not free.
+        Return the number of documents that were added or replaced.
+        """
         with self.transaction():
+            entries = list(entries)
+            items = {_identity(entry): entry for entry in reversed(entries) if isinstance(entry, Item)}
+            old_identities = set(self._db.execute("SELECT source, pages, options FROM documents"))
             names = RESERVED_NAMES | {name for (name,) in self._db.execute("SELECT name FROM documents")}
-            identities = set(self._db.execute("SELECT source, pages, options FROM documents"))
-            count_before = len(names)
-            for item in items:
-                identity = (item.source, item.pages, _encode(item.options))
-                if identity not in identities:
-                    identities.add(identity)
-                    name = _unique_name(item.name, names)
-                    self._db.execute(
-                        "INSERT INTO documents (name, source, pages, options) VALUES (?, ?, ?, ?)", (name, *identity)
-                    )
-            return len(names) - count_before
+            names |= set(foreign_names)
+            new_items = [
+                (identity, item) for identity, item in reversed(items.items()) if identity not in old_identities
+            ]
+            for identity, item in new_items:
+                if not self._replace(identity, items):
+                    sql = "INSERT INTO documents (name, source, pages, options) VALUES (?, ?, ?, ?)"
+                    self._db.execute(sql, (_unique_name(item.name, names), *identity))
+            self._record_skipped(entry for entry in entries if isinstance(entry, SkippedEntry))
+            return len(new_items)
+
+    def _replace(self, identity: _Identity, items: Collection[_Identity]) -> bool:
+        """Give a document of the same source that was never parsed another identity. Return whether there is one."""
+        sql = (
+            "SELECT id, source, pages, options FROM documents WHERE source = ? AND ("
+            " status IN ('failed', 'cancelled') OR status = 'waiting' AND NOT EXISTS ("
+            "  SELECT 1 FROM slices JOIN jobs ON jobs.id = job WHERE document = documents.id AND submissions > 0))"
+            " AND NOT EXISTS (SELECT 1 FROM slices WHERE document = documents.id AND parsed > 0) ORDER BY id"
+        )
+        for document, *row in self._db.execute(sql, identity[:1]).fetchall():
+            if tuple(row) not in items:
+                self._db.execute(
+                    "UPDATE documents SET pages = ?, options = ? WHERE id = ?", (identity[1], identity[2], document)
+                )
+                self._reset(document)
+                return True
+        return False
+
+    def _record_skipped(self, entries: Iterable[SkippedEntry]) -> None:
+        rows = [(_encode_path(entry.source), entry.reason) for entry in entries]
+        self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?)", rows)
+        self._db.execute("DELETE FROM skipped WHERE source IN (SELECT source FROM documents)")
+
+    def skipped_entries(self) -> list[SkippedEntry]:
+        """Return the entries of the inputs that are not parsed, sorted by reason and path."""
+        rows = self._query("SELECT source, reason FROM skipped ORDER BY reason, source")
+        return [SkippedEntry(_decode_path(source), reason) for source, reason in rows]
 
     def record_length(self, document: int, stamp: Stamp, page_count: int, pages_expected: int) -> None:
         """Record the stamp and length of a document's file. expected: number of requested pages that exist."""
@@ -267,14 +308,22 @@ class Ledger(Database):
     def reset(self, document: int) -> None:
         """Delete the result of a document whose file has changed, so that it is counted and parsed from the start."""
         with self.transaction():
-            for table in ("slices", "faults"):
-                self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
-            self._db.execute(
-                "UPDATE documents SET status = 'waiting', planned = 0, code = NULL, message = NULL, seconds = 0,"
-                " files = '{}', page_count = NULL, expected = NULL, sha256 = NULL, size = NULL, mtime_ns = NULL"
-                " WHERE id = ?",
-                (document,),
-            )
+            self._reset(document)
+
+    def _reset(self, document: int) -> None:
+        for table in ("slices", "faults"):
+            self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
+        # A job that was never sent shrinks, or is not needed any more.
+        unsent = "state = 'planned' AND submissions = 0"
+        self._db.execute(f"DELETE FROM jobs WHERE {unsent} AND NOT EXISTS (SELECT 1 FROM slices WHERE job = jobs.id)")
+        count = "(SELECT SUM(count) FROM slices WHERE job = jobs.id)"
+        self._db.execute(f"UPDATE jobs SET pages = {count} WHERE {unsent} AND pages <> {count}")
+        self._db.execute(
+            "UPDATE documents SET status = 'waiting', planned = 0, code = NULL, message = NULL, seconds = 0,"
+            " files = '{}', page_count = NULL, expected = NULL, sha256 = NULL, size = NULL, mtime_ns = NULL"
+            " WHERE id = ?",
+            (document,),
+        )
 
     def reopen(self, document: int, slices: Sequence[Slice], options: str) -> None:
         """Plan these slices of a document again, a job for each. Without slices, the document is counted again."""
@@ -494,6 +543,7 @@ class Ledger(Database):
             delay_s=delay_s,
             wall_s=float(self.get("wall_s", "0")),
             cost=execution_s * float(price) if price else None,
+            skipped=dict(self._query("SELECT reason, COUNT(*) FROM skipped GROUP BY reason ORDER BY 2 DESC, 1")),
         )
 
     def _code_counts(self, kind: str) -> dict[str, int]:
@@ -524,8 +574,30 @@ class Ledger(Database):
                 message=message,
                 seconds=seconds,
             )
-            for document, name, source, status, pages_expected, message, seconds in rows
+            for document, name, path, status, pages_expected, message, seconds in rows
+            for source in [_decode_path(path)]
         ]
+
+
+_Identity = tuple[str | bytes, str | None, str]
+
+
+def _identity(item: Item) -> _Identity:
+    """Return the columns `source`, `pages` and `options`, by which a document is known."""
+    return _encode_path(item.source), item.pages, _encode(item.options)
+
+
+def _encode_path(path: str) -> str | bytes:
+    """Return a path as a column holds it: text, or its bytes if they are not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def _decode_path(column: str | bytes) -> str:
+    return os.fsdecode(column)
 
 
 def _page_numbers(text: str | None, count: int) -> tuple[int, ...]:

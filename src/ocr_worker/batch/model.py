@@ -139,3 +139,4 @@ class BatchSummary:
     delay_s: float  # summed over jobs: time in the service's queue
     wall_s: float  # duration of all runs
     cost: float | None  # of execution_s, when a price is known
+    skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> entries of the inputs that are not parsed

@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from ocr_worker import threads
-from ocr_worker.batch.inputs import is_url
 from ocr_worker.batch.ledger import Ledger
+from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice
+from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.sending import FileCounter
 from ocr_worker.errors import PageOutOfRange, SourceTooLarge, as_worker_error
 from ocr_worker.settings import Settings
@@ -163,11 +164,18 @@ class Planner:
     """
 
     def __init__(
-        self, ledger: Ledger, settings: Settings, job_pages: int, payload_bytes: int, on_unreadable: OnUnreadable
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        passwords: Passwords,
+        job_pages: int,
+        payload_bytes: int,
+        on_unreadable: OnUnreadable,
     ) -> None:
         self.is_stopped = False
         self._ledger = ledger
         self._counter = FileCounter(settings)
+        self._passwords = passwords
         self._job_pages = job_pages
         self._payload_bytes = payload_bytes
         self._on_unreadable = on_unreadable
@@ -197,7 +205,7 @@ class Planner:
         if is_url(document.source):
             return CountedDocument(document.id, 0, None, document.ranges, document.options)
         try:
-            work = partial(self._counter.count, Path(document.source))
+            work = partial(self._counter.count, Path(document.source), self._passwords.of(document.source))
             stamp, page_count, media_type = await asyncio.wrap_future(threads.start(work, "batch"))
             if encoded_size(stamp.size) > self._payload_bytes and media_type != PDF:
                 raise SourceTooLarge(f"the file has {stamp.size:,} bytes, which do not fit into a job; use a URL")

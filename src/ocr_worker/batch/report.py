@@ -17,6 +17,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
+from ocr_worker.batch.inputs import SkippedEntry
 from ocr_worker.batch.model import BatchSummary, DocumentSummary
 from ocr_worker.batch.status import (
     STATUSES,
@@ -29,6 +30,7 @@ from ocr_worker.batch.status import (
     format_money,
     format_rate,
     format_share,
+    replace_unencodable,
 )
 from ocr_worker.client.service import Json
 
@@ -42,17 +44,20 @@ _STATUS_ORDER = ("failed", "partial", "cancelled", "waiting", "succeeded")
 # --------------------------------------------------------------------------- JSON
 
 
-def report_json(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> Json:
-    """Return the report as JSON: `books`, `summary`, and every document, with the fields of `model`'s classes."""
+def report_json(
+    summary: BatchSummary, documents: Sequence[DocumentSummary], skipped: Sequence[SkippedEntry] = ()
+) -> Json:
+    """Return the report as JSON: `books`, `summary`, documents, skipped entries, with the fields of their classes."""
     coverage = verify_coverage(summary, documents)
     return {
         "books": {"state": coverage.state, "pages_left": coverage.pages_left, "told": coverage.sentence},
         "summary": _fields(summary),
         "documents": [_fields(document) for document in documents],
+        "skipped": [_fields(entry) for entry in skipped],
     }
 
 
-def _fields(row: BatchSummary | DocumentSummary) -> Json:
+def _fields(row: BatchSummary | DocumentSummary | SkippedEntry) -> Json:
     return {field.name: _plain(getattr(row, field.name)) for field in fields(row)}
 
 
@@ -83,7 +88,11 @@ def verify_coverage(summary: BatchSummary, documents: Sequence[DocumentSummary])
 
 
 def report_html(
-    summary: BatchSummary, documents: Sequence[DocumentSummary], *, created_at: datetime | None = None
+    summary: BatchSummary,
+    documents: Sequence[DocumentSummary],
+    skipped: Sequence[SkippedEntry] = (),
+    *,
+    created_at: datetime | None = None,
 ) -> str:
     """Return the page for the batch's folder, with links to each document's `document.md` in it.
 
@@ -101,6 +110,7 @@ def report_html(
         errors=errors_table(summary, documents),
         warnings=warnings_table(summary, documents),
         documents=documents_table(documents),
+        skipped=skipped_table(skipped),
     )
 
 
@@ -199,11 +209,6 @@ def _facts(summary: BatchSummary) -> str:
 
 # --------------------------------------------------------------------------- text and cells
 # Cells carry roles, since on a narrow screen rows become cards by style, and some browsers then forget the table.
-
-
-def replace_unencodable(text: str) -> str:
-    """Return `text` with the undecodable bytes of file names escaped."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def escape_html(text: str) -> str:
@@ -369,3 +374,18 @@ def _document_codes(document: DocumentSummary) -> str:
 def _code_item(css: str, kind: str, code: str, pages: int) -> str:
     number = f", {format_count(pages, 'page')}" if pages else ""
     return f'<li class="{css}">{kind}{_code_text(code)}{number}</li>'
+
+
+# --------------------------------------------------------------------------- skipped entries
+
+
+def skipped_table(skipped: Sequence[SkippedEntry]) -> str:
+    """Return the table of skipped entries, with a heading, or nothing. It lists at most `MAX_ROWS`."""
+    if not skipped:
+        return ""
+    rows = [_cell(_foreign(entry.source)) + _cell(escape_html(entry.reason)) for entry in skipped[:MAX_ROWS]]
+    note = "These entries of the input are not parsed."
+    if len(skipped) > MAX_ROWS:
+        note += f" The first {MAX_ROWS:,} of {len(skipped):,} are listed; the rest are in <code>report.json</code>."
+    table = _table("skipped", [("Entry", ""), ("Reason", "")], rows)
+    return f'<h2 id="skipped">Skipped</h2>\n<p class="quiet">{note}</p>\n{table}'

@@ -20,6 +20,7 @@ from ocr_worker.batch.collecting import Collector
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchJob
+from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
 from ocr_worker.batch.sending import build_job_input
@@ -70,15 +71,27 @@ class Runner:
     """
 
     def __init__(
-        self, folder: Folder, ledger: Ledger, service: Service, settings: Settings, options: RunOptions | None = None
+        self,
+        folder: Folder,
+        ledger: Ledger,
+        service: Service,
+        settings: Settings,
+        passwords: Passwords,
+        options: RunOptions | None = None,
     ) -> None:
         self.options = options or RunOptions()
         self.pause_reason: str | None = None
         self._ledger = ledger
         self._service = service
+        self._passwords = passwords
         self.collector = Collector(folder, ledger, self.options.job_pages, self.options.tries)
         self._planner = Planner(
-            ledger, settings, self.options.job_pages, service.payload_bytes, self.collector.record_unreadable
+            ledger,
+            settings,
+            passwords,
+            self.options.job_pages,
+            service.payload_bytes,
+            self.collector.record_unreadable,
         )
         self._window = Window(service.jobs_at_once)
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -205,7 +218,8 @@ class Runner:
         A job whose response is lost is sent again under the same idempotency key.
         """
         rows, documents = self.collector.contents_of(job)
-        work = partial(build_job_input, job, rows, documents, self._ledger.idempotency_key, self._service.payload_bytes)
+        key, payload_bytes = self._ledger.idempotency_key, self._service.payload_bytes
+        work = partial(build_job_input, job, rows, documents, self._passwords, key, payload_bytes)
         job_input = await asyncio.wrap_future(threads.start(work, "batch"))
         self._ledger.mark_submitting(job.id)
         try:

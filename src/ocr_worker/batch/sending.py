@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ocr_worker.batch.cutting import HAS_FORMS
 from ocr_worker.batch.model import BatchDocument, BatchJob, Slice, SliceRow, Stamp
+from ocr_worker.batch.passwords import Passwords
 from ocr_worker.client.service import Json
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
@@ -39,15 +40,15 @@ class FileCounter:
             page_timeout_s=settings.raster_page_timeout_s,
         )
 
-    def count(self, path: Path) -> tuple[Stamp, int, str]:
+    def count(self, path: Path, password: str | None) -> tuple[Stamp, int, str]:
         """Return the file's stamp, its number of pages and its media type. Raises DocumentError, SourceRejected."""
         data = read_file(path)
         content_type = detect_media_type(data)
         stamp = Stamp(len(data), path.stat().st_mtime_ns, hashlib.sha256(data).hexdigest())
-        return stamp, self._pages(data) if content_type in _SEVERAL_PAGES else 1, content_type
+        return stamp, self._pages(data, password) if content_type in _SEVERAL_PAGES else 1, content_type
 
-    def _pages(self, data: bytes) -> int:
-        request = RasterRequest(None, None, 72, 1_000_000, sys.maxsize)
+    def _pages(self, data: bytes, password: str | None) -> int:
+        request = RasterRequest(None, password, 72, 1_000_000, sys.maxsize)
         with self._rasters.open(data, request, lambda: False) as document:
             document.skip(document.numbers)
             list(document)  # read to the end, though nothing is rendered: the process can then count the next file
@@ -67,22 +68,31 @@ def read_file(path: Path) -> bytes:
 
 
 def build_job_input(
-    job: BatchJob, rows: Sequence[SliceRow], documents: Sequence[BatchDocument], key: str, payload_bytes: int
+    job: BatchJob,
+    rows: Sequence[SliceRow],
+    documents: Sequence[BatchDocument],
+    passwords: Passwords,
+    key: str,
+    payload_bytes: int,
 ) -> Json:
     """Return the job's input.
 
     rows: slices of the job. documents: document of each row. key: idempotency key. payload_bytes: size limit.
     Raises SourceRejected: a file has changed; SourceTooLarge: the input has more than `payload_bytes`.
     """
-    entries = [_entry(row, document) for row, document in zip(rows, documents, strict=True)]
+    entries = [
+        _entry(row, document, passwords.of(document.source)) for row, document in zip(rows, documents, strict=True)
+    ]
     size = sum(len(entry.get("base64", "")) + _ENTRY_BYTES for entry in entries)
     if size > payload_bytes:
         raise SourceTooLarge(f"the file has {size:,} bytes, and a job may have {payload_bytes:,}; use a URL")
     return {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
 
 
-def _entry(row: SliceRow, document: BatchDocument) -> Json:
+def _entry(row: SliceRow, document: BatchDocument, password: str | None) -> Json:
     entry = {"id": row.wire_id, "pages": format_page_ranges(row.slice.pages)}
+    if password is not None and not row.slice.is_cut:  # a part is not encrypted
+        entry["password"] = password
     if document.sha256 is None:
         return {**entry, "url": document.source}
     if row.slice.is_cut or len(row.slice.pages) == document.page_count:
@@ -92,18 +102,20 @@ def _entry(row: SliceRow, document: BatchDocument) -> Json:
     if hashlib.sha256(data).hexdigest() != document.sha256:
         raise SourceRejected("the file has changed since its pages were counted; run again with --refresh")
     if row.slice.is_cut:
-        data = cut_pages(path, row.slice)
+        data = cut_pages(path, row.slice, password)
     return {**entry, "base64": base64.b64encode(data).decode()}
 
 
-def cut_pages(path: Path, part: Slice) -> bytes:
+def cut_pages(path: Path, part: Slice, password: str | None) -> bytes:
     """Return a PDF of only the slice's pages, made in a process of its own.
 
     Raises SourceTooLarge: the document has a form, which a part would lose; SourceRejected: the file cannot be cut.
     """
     command = [sys.executable, "-m", "ocr_worker.batch.cutting", str(path), *map(str, part.pages)]
     try:
-        process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_CUT_S)
+        process = subprocess.run(
+            command, input=(password or "").encode(), capture_output=True, check=False, timeout=_CUT_S
+        )
     except subprocess.TimeoutExpired:
         raise SourceRejected(f"extracting pages from the file took more than {_CUT_S} s; use a URL") from None
     if process.returncode == HAS_FORMS:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ocr_worker.batch.inputs import SkippedEntry
 from ocr_worker.batch.model import BatchSummary
 from ocr_worker.client.service import State
 from ocr_worker.errors import error_types
@@ -23,6 +24,7 @@ FAILED_STATES = (State.FAILED, State.TIMED_OUT, State.EXPIRED)
 _LABEL_WIDTH = 12  # columns of a line's first word
 
 _ERRORS = {error.code: error for error in error_types()[1:] if "code" in vars(error)}
+KNOWN_CODES = tuple(sorted(_ERRORS))
 _WARNINGS = {
     "ANIMATION_FIRST_FRAME": "The image is an animation, and only its first frame was parsed.",
     "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may be misread.",
@@ -78,6 +80,7 @@ def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
     values_by_label = {
         "batch": [coverage_of(summary).sentence],
         "documents": [_documents(summary)],
+        "skipped": _skipped(summary),
         "pages": _pages(summary),
         "jobs": [_jobs(summary)],
         "time": [_time(summary)],
@@ -99,6 +102,19 @@ def _documents(summary: BatchSummary) -> str:
     """Return the documents by status, such as `300 = 285 succeeded + 9 partial + 6 failed`."""
     counts = [f"{summary.documents[status]:,} {status}" for status in STATUSES if summary.documents.get(status)]
     return f"{sum(summary.documents.values()):,}" + (f" = {' + '.join(counts)}" if counts else "")
+
+
+def _skipped(summary: BatchSummary) -> list[str]:
+    """Return the entries that are not parsed by reason, such as `2 hidden`, and where they are listed."""
+    lines = [f"{number:,} {clean_line(reason)}" for reason, number in summary.skipped.items()]
+    return [*lines, "each of them is listed in the report"] if lines else []
+
+
+def skipped_lines(entries: Sequence[SkippedEntry], max_lines: int) -> list[str]:
+    """Return a line for each skipped entry, at most `max_lines`, and one on the rest."""
+    lines = [f"skipped: {clean_line(entry.source)}: {clean_line(entry.reason)}" for entry in entries[:max_lines]]
+    rest = len(entries) - max_lines
+    return [*lines, f"skipped: and {rest:,} more, which the report lists"] if rest > 0 else lines
 
 
 def _pages(summary: BatchSummary) -> list[str]:
@@ -211,6 +227,12 @@ def format_share(part: int, total: int) -> str:
     return f"{tenths / 10:g} %"
 
 
+def replace_unencodable(text: str) -> str:
+    """Return `text` with the undecodable bytes of file names escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def clean_line(text: str) -> str:
-    """Return `text` on one line, without control characters of a terminal and characters that no encoder accepts."""
+    """Return `text` on one line, without control characters of a terminal, and with undecodable bytes escaped."""
+    text = replace_unencodable(text)
     return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

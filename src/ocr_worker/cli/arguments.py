@@ -1,14 +1,19 @@
-"""Types of command-line arguments that several commands share, and the check of `--options`.
+"""Types of command-line arguments that several commands share, the check of `--options`, and passwords of documents.
 
 argparse calls the types with an argument's text, and prints the message of their ArgumentTypeError after the name of
 the flag. `read_options` checks request options before an engine starts; its messages name the flag, not a JSON path.
+`add_password_arguments` and `read_password` are about a password that all documents share.
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
+import warnings
+from collections.abc import Sequence
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from ocr_worker.engines.base import EngineSpec
@@ -56,15 +61,76 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def read_options(value: dict[str, Any], spec: EngineSpec[Any]) -> ParseOptions:
+def read_options(value: dict[str, Any], spec: EngineSpec[Any], name: str = "--options") -> ParseOptions:
     """Return the options of a request, as the engine `spec` knows them.
 
-    value: the JSON object of `--options`. Raises InvalidRequest, whose message lists every problem.
+    value: the JSON object of `--options`. name: of the options, for messages.
+    Raises InvalidRequest, whose message lists every problem.
     """
     try:
         return read_request({"documents": [_PLACEHOLDER_DOCUMENT], "options": value}, spec).options
     except InvalidRequest as error:
         problems = [f"{'.'.join(map(str, path[1:]))} {message}".strip() for path, message in error.problems]
         if len(problems) == 1:
-            raise InvalidRequest(f"--options: {problems[0]}") from None
-        raise InvalidRequest("\n- ".join([f"--options has {len(problems)} problems:", *problems])) from None
+            raise InvalidRequest(f"{name}: {problems[0]}") from None
+        raise InvalidRequest("\n- ".join([f"{name} has {len(problems)} problems:", *problems])) from None
+
+
+def check_options_of_any(value: dict[str, Any], specs: Sequence[EngineSpec[Any]], name: str = "--options") -> None:
+    """Check options for a worker whose engine is not known: at least one of the engines `specs` must take them all.
+
+    Raises InvalidRequest with the problems of the first engine.
+    """
+    errors = []
+    for spec in specs:
+        try:
+            read_options(value, spec, name)
+        except InvalidRequest as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
+
+
+# --------------------------------------------------------------------------- passwords
+
+
+def add_password_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for the password of all documents, of which one may be used."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--password-file", type=Path, metavar="FILE", help="file with the password of encrypted PDFs")
+    group.add_argument("--ask-password", action="store_true", help="ask for the password of encrypted PDFs")
+    group.add_argument(
+        "--password",
+        metavar="TEXT",
+        help="password of encrypted PDFs; WARNING: other users of this machine can read it in the output of `ps`",
+    )
+
+
+def read_password(options: argparse.Namespace) -> str | None:
+    """Return the password of the flags, None without them. Raises InvalidRequest: there is none in the file."""
+    if options.ask_password:
+        return _ask_password()
+    if options.password_file is None:
+        return options.password  # type: ignore[no-any-return]
+    try:
+        lines = options.password_file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"--password-file {options.password_file} is not text in UTF-8") from None
+    except OSError as error:
+        raise InvalidRequest(f"--password-file {options.password_file}: {error.strerror}") from None
+    if len(lines) != 1 or not lines[0]:
+        raise InvalidRequest(f"--password-file {options.password_file} should have one line: the password")
+    return str(lines[0])
+
+
+def _ask_password() -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)  # it would be shown while it is typed
+            password = getpass.getpass("Password of the documents: ")
+    except (getpass.GetPassWarning, EOFError, OSError):
+        raise InvalidRequest("--ask-password needs a terminal: use --password-file") from None
+    if not password:
+        raise InvalidRequest("--ask-password: the password is empty")
+    return password

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,22 +23,39 @@ from ocr_worker import log
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.display import Display
 from ocr_worker.batch.folders import LEDGER
-from ocr_worker.batch.inputs import Item, gather
+from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.local import LocalPipeline
+from ocr_worker.batch.manifests import decode, split_lines
 from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
-from ocr_worker.batch.status import format_count, status_lines
+from ocr_worker.batch.status import (
+    KNOWN_CODES,
+    format_count,
+    replace_unencodable,
+    skipped_lines,
+    status_lines,
+)
+from ocr_worker.batch.walking import HIDDEN
 from ocr_worker.cli import FAILED, INTERRUPTED, OK, add_command, help_printer
-from ocr_worker.cli.arguments import json_object, positive_int, positive_number, read_options
+from ocr_worker.cli.arguments import (
+    add_password_arguments,
+    check_options_of_any,
+    json_object,
+    positive_int,
+    positive_number,
+    read_options,
+    read_password,
+)
 from ocr_worker.client.remote import RemoteEndpoint
 from ocr_worker.client.service import Service
-from ocr_worker.engines.registry import engine_spec
+from ocr_worker.engines.registry import BUILT_IN, engine_spec
 from ocr_worker.errors import BatchUnusable, InvalidRequest
 from ocr_worker.settings import ClientSettings, load_client_settings, load_settings
 
 _DISPLAY_EVERY_S = 0.5
 _CANCEL_TIMEOUT_S = 60.0
+_MAX_SKIPPED_LINES = 20
 _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 
@@ -50,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="file, folder, glob, URL, manifest.jsonl, or - for a list on standard input; none: continue the batch",
+        help="file, folder, glob, URL, manifest, or - for a list on standard input; none: continue the batch",
     )
     run_parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the batch; an existing one is continued"
@@ -71,7 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
         subparser.set_defaults(batch_command=command)
         if command is _retry:
-            subparser.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
+            choice = subparser.add_mutually_exclusive_group()
+            choice.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
+            choice.add_argument(
+                "--damaged",
+                action="store_true",
+                help="instead, repair the documents whose files are not as the batch recorded them (see verify)",
+            )
             _add_service_arguments(subparser)
 
 
@@ -96,6 +121,7 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="largest number of pages per job; default: 10",
     )
+    add_password_arguments(parser)
     parser.add_argument(
         "--price-per-second", type=positive_number, metavar="X", help="price of a worker in US dollars, for the cost"
     )
@@ -108,14 +134,22 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.local:  # an endpoint may run another engine, which checks the options itself
-        read_options(options.options, engine_spec(load_settings().engine))
-    items = [_add_default_options(item, options.options) for item in gather(options.inputs, sys.stdin)]
-    if not (options.out / LEDGER).exists():
-        _check_new_batch(options, items)
+    entries = list(gather(options.inputs, _stdin_lines(), options.out))
+    skipped = [entry for entry in entries if isinstance(entry, SkippedEntry)]
+    last_target = ""
+    if (options.out / LEDGER).exists():
+        last_target = _last_target(options)
+    else:
+        _check_new_batch(options, entries)
+    items = _add_options(entries, options.options, _target(options, last_target))
 
     async def run_command(batch: Batch) -> int:
-        new_documents = batch.add(items)
+        summary = batch.summary()
+        if not items:
+            _recall_passwords(batch)
+        new_documents = batch.add([*items, *skipped])
+        for line in skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES):
+            print(line, file=sys.stderr)
         changed_files = batch.changed_documents()
         if changed_files and options.refresh:
             batch.refresh(changed_files)
@@ -129,50 +163,121 @@ def _run(options: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         if not batch.summary().documents:
-            raise InvalidRequest(_no_documents_message(options.inputs))
-        return await _run_with_display(batch)
+            raise InvalidRequest(_no_documents_message(options.inputs, skipped))
+        return await _run_with_display(batch, summary)
 
-    return _run_in_batch(options, run_command)
+    return _run_in_batch(options, run_command, read_password(options))
+
+
+def _stdin_lines() -> Iterator[str]:
+    """Yield the lines of standard input, which is read only if an argument asks for it. Raises InvalidRequest."""
+    try:
+        yield from split_lines(decode(sys.stdin.buffer.read()))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"standard input cannot be read: {error}") from None
+
+
+def _hidden_last(skipped: Sequence[SkippedEntry]) -> list[SkippedEntry]:
+    return sorted(skipped, key=lambda entry: entry.reason == HIDDEN)
+
+
+def _recall_passwords(batch: Batch) -> None:
+    """Read passwords again from the manifests of a batch that is continued without naming them."""
+    try:
+        batch.recall_passwords()
+    except InvalidRequest as error:
+        print(f"passwords of the manifest are not known: {error}", file=sys.stderr)
 
 
 def _retry(options: argparse.Namespace) -> int:
+    _check_code(options)
+
     async def retry_command(batch: Batch) -> int:
-        print(f"retrying {format_count(batch.retry(options.code), 'document')}", file=sys.stderr)
-        return await _run_with_display(batch)
+        summary = batch.summary()
+        _recall_passwords(batch)
+        if options.damaged:
+            _repair(batch)
+        else:
+            print(f"retrying {format_count(batch.retry(options.code), 'document')}", file=sys.stderr)
+        return await _run_with_display(batch, summary)
 
-    return _run_in_batch(options, retry_command)
+    return _run_in_batch(options, retry_command, read_password(options))
 
 
-def _check_new_batch(options: argparse.Namespace, items: Sequence[Item]) -> None:
+def _check_code(options: argparse.Namespace) -> None:
+    """Raise InvalidRequest if no document can have the error of `--code`."""
+    batch = _open_read_only(options)
+    codes = {*KNOWN_CODES, *batch.summary().errors}  # an endpoint of another version may have codes of its own
+    batch.ledger.close()
+    if options.code is not None and options.code not in codes:
+        raise InvalidRequest(f"--code {options.code} is unknown: choose one of {', '.join(sorted(codes))}")
+
+
+def _repair(batch: Batch) -> None:
+    repairs = batch.repair()
+    print(f"{format_count(len(repairs.written), 'document')} written again from stored results", file=sys.stderr)
+    print(f"{format_count(len(repairs.planned), 'document')} to parse again", file=sys.stderr)
+    for name in repairs.impossible:
+        print(f"{name} cannot be repaired: its file is gone", file=sys.stderr)
+
+
+def _check_new_batch(options: argparse.Namespace, entries: Sequence[Entry]) -> None:
     """Check a command line that starts a batch, before its folder is created.
 
     Raises InvalidRequest, or BatchUnusable when the folder is a file.
     """
     if options.out.exists() and not options.out.is_dir():
         raise BatchUnusable(f"--out {options.out} is a file: name a folder")
-    if not items:
-        raise InvalidRequest(_no_documents_message(options.inputs))
+    skipped = [entry for entry in entries if isinstance(entry, SkippedEntry)]
+    if len(skipped) == len(entries):
+        raise InvalidRequest(_no_documents_message(options.inputs, skipped))
     _load_client_settings(_target(options))
     _check_price(options)
 
 
-def _no_documents_message(inputs: Sequence[str]) -> str:
+def _no_documents_message(inputs: Sequence[str], skipped: Sequence[SkippedEntry]) -> str:
     if inputs:
-        return f"there are no PDFs or images in {', '.join(inputs)}: name files, folders, URLs or a manifest"
+        lines = skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES)
+        message = f"there are no PDFs or images in {', '.join(inputs)}: name files, folders, URLs or a manifest"
+        return "\n- ".join([message, *lines])
     return "there is nothing to parse: name files, folders, URLs or a manifest"
 
 
-def _add_default_options(item: Item, options: dict[str, Any]) -> Item:
-    """Return the item with all its options. Figures are inline by default: only the batch's folders remain later."""
-    return replace(item, options={"figures": "inline", **options, **item.options})
+def _add_options(entries: Sequence[Entry], options: dict[str, Any], target: str) -> list[Item]:
+    """Return the documents with all their options, which are checked.
+
+    Figures are inline by default: only the batch's folders remain later. Raises InvalidRequest.
+    """
+    _check_options(options, target, "--options")
+    default_options = {"figures": "inline", **options}
+    items = [
+        replace(entry, options={**default_options, **entry.options}) for entry in entries if isinstance(entry, Item)
+    ]
+    option_sets = {json.dumps(item.options, sort_keys=True): item for item in items if item.options != default_options}
+    for item in option_sets.values():
+        _check_options(dict(item.options), target, f"the options of {item.name}")
+    return items
 
 
-def _run_in_batch(options: argparse.Namespace, command: Callable[[Batch], Coroutine[Any, Any, int]]) -> int:
+def _check_options(options: dict[str, Any], target: str, name: str) -> None:
+    """Check request options before a batch has them. An endpoint may run any engine, so its own options pass, too."""
+    settings = load_settings()
+    if target == _LOCAL:
+        spec = engine_spec(settings.engine)
+        spec.check_options(read_options(options, spec, name), settings)
+    else:
+        check_options_of_any(options, [engine_spec(engine) for engine in (settings.engine, *BUILT_IN)], name)
+
+
+def _run_in_batch(
+    options: argparse.Namespace, command: Callable[[Batch], Coroutine[Any, Any, int]], password: str | None = None
+) -> int:
     """Open the batch of the options, with the service that they or the last run name, and run `command` on it."""
     log.configure("ERROR")
 
     async def open_and_run() -> int:
-        batch = Batch(options.out, options=RunOptions(job_pages=options.pages_per_job, max_cost=options.max_cost))
+        run_options = RunOptions(job_pages=options.pages_per_job, max_cost=options.max_cost)
+        batch = Batch(options.out, options=run_options, password=password)
         async with batch:
             batch.set_service(_make_service(batch, options))
             if options.price_per_second is not None:
@@ -187,6 +292,13 @@ def _run_in_batch(options: argparse.Namespace, command: Callable[[Batch], Corout
 def _check_price(options: argparse.Namespace) -> None:
     if options.max_cost is not None and options.price_per_second is None:
         raise InvalidRequest("--max-cost needs --price-per-second, the price of one worker in US dollars")
+
+
+def _last_target(options: argparse.Namespace) -> str:
+    batch = _open_read_only(options)
+    target = batch.ledger.get("target")
+    batch.ledger.close()
+    return target
 
 
 def _target(options: argparse.Namespace, last_target: str = "") -> str:
@@ -218,12 +330,13 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     return RemoteEndpoint(client.base_url, target, client.api_key)
 
 
-async def _run_with_display(batch: Batch) -> int:
+async def _run_with_display(batch: Batch, first_summary: BatchSummary) -> int:
     """Run the batch under the display. Return the exit code.
+
+    first_summary: before the command. The report is written if anything has changed since.
 
     After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, it ends at once.
     """
-    first_summary = batch.summary()
     with Display() as display:
         batch.on_unsuccessful = lambda name, status, code: display.say(f"{name}: {status}: {code}")
         run_task = asyncio.ensure_future(batch.run())
@@ -298,23 +411,27 @@ def _status(options: argparse.Namespace) -> int:
     batch = _open_read_only(options)
     print("\n".join(status_lines(batch.summary())))
     print(f"{'run':<12}{'in progress' if batch.folder.is_locked() else 'not running'}")
+    for line in skipped_lines(_hidden_last(batch.skipped()), _MAX_SKIPPED_LINES):
+        print(line)
     return OK
 
 
 def _report(options: argparse.Namespace) -> int:
     for path in _write_report(_open_read_only(options)):
-        print(path)
+        print(replace_unencodable(str(path)))
     return OK
 
 
 def _write_report(batch: Batch) -> tuple[Path, Path]:
-    summary, documents = batch.summary(), batch.documents()
-    return batch.folder.put_report(report_json(summary, documents), report_html(summary, documents))
+    summary, documents, skipped = batch.summary(), batch.documents(), batch.skipped()
+    return batch.folder.put_report(report_json(summary, documents, skipped), report_html(summary, documents, skipped))
 
 
 def _verify(options: argparse.Namespace) -> int:
     differences = _open_read_only(options).differences()
     print("\n".join(differences) or "all files are as the batch recorded them")
+    if differences:
+        print(f"to repair them: ocr-worker batch retry {shlex.quote(str(options.out))} --damaged", file=sys.stderr)
     return FAILED if differences else OK
 
 
@@ -376,7 +493,7 @@ _OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple
     ),
     "retry": (
         _retry,
-        "parse failed and cancelled documents again",
+        "parse failed and cancelled documents again, or repair damaged ones",
         ("ocr-worker batch retry results", "ocr-worker batch retry results --code ENGINE_TIMED_OUT"),
     ),
 }

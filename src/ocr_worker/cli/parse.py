@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from ocr_worker import log
 from ocr_worker.cli import FAILED, OK
-from ocr_worker.cli.arguments import json_object, read_options
+from ocr_worker.cli.arguments import add_password_arguments, json_object, read_options, read_password
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import BUILT_IN, engine_spec
 from ocr_worker.errors import InvalidRequest, SettingsInvalid
@@ -50,11 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pages", type=_page_ranges, metavar="RANGES", help='pages of every file, such as "1-3,8"')
     parser.add_argument("--dpi", type=_dpi, metavar="N", help="resolution of PDF pages; default: the engine's own")
-    parser.add_argument(
-        "--password",
-        metavar="TEXT",
-        help="password of encrypted PDFs; WARNING: other users of this machine can read it in the output of `ps`",
-    )
+    add_password_arguments(parser)
     parser.add_argument(
         "--options",
         type=json_object,
@@ -145,7 +141,8 @@ def _read_sources(options: argparse.Namespace) -> list[DocumentRequest]:
         )
     if options.sources.count(STANDARD_STREAM) > 1:
         raise InvalidRequest("standard input (-) can be read only once")
-    return [_read_source(source, options.pages, options.password) for source in options.sources]
+    password = read_password(options)
+    return [_read_source(source, options.pages, password) for source in options.sources]
 
 
 def _read_source(source: str, pages: str | None, password: str | None) -> DocumentRequest:

@@ -28,7 +28,9 @@ let job = null;
 
 // --------------------------------------------------------------------------- a job
 
-function start(sources, asked = { pages: $("#pages").value.trim(), dpi: $("#dpi").value }) {
+const chosen = () => ({ pages: $("#pages").value.trim(), dpi: $("#dpi").value, password: $("#password").value });
+
+function start(sources, asked = chosen()) {
   if (!sources.length) return;
   job?.control.abort();
   job = new Job(sources, asked);
@@ -104,7 +106,9 @@ function failed(mine, error) {
   $("#problem .detail").textContent = text;
   $("#problem code").textContent = code;
   $("#problem .advice").textContent = retryable ? "Trying again may help." : "";
-  $("#again").hidden = !retryable && status !== 401;
+  const isEncrypted = code === "DOCUMENT_ENCRYPTED";
+  if (isEncrypted) $("#problem .advice").textContent = "Enter the password below, then try again.";
+  $("#again").hidden = !retryable && status !== 401 && !isEncrypted;
   $("#problem").hidden = false;
   tell(`${mine.done - mine.failed} of ${mine.expected} ${plural(mine.expected)} read`);
   show(mine.done ? "done" : "empty");
@@ -182,7 +186,7 @@ $("#ask").addEventListener("submit", (event) => {
   start([$("#url").value.trim()].filter(Boolean));
 });
 $("#stop").addEventListener("click", () => job.control.abort());
-$("#again").addEventListener("click", () => start(job.sources, job.asked));
+$("#again").addEventListener("click", () => start(job.sources, { ...job.asked, password: $("#password").value }));
 $("#another").addEventListener("click", () => {
   pages.clear();
   $("#problem").hidden = true;

@@ -7,7 +7,7 @@ export class Job {
   done = 0;
   failed = 0;
 
-  /** sources: files and links. asked: pages, dpi. */
+  /** sources: files and links. asked: pages, dpi, password. */
   constructor(sources, asked) {
     Object.assign(this, { sources, asked });
   }

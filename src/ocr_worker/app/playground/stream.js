@@ -9,13 +9,14 @@ export class Problem extends Error {
 }
 
 /** Yields `{event, data}`; `onSent` is called when the worker has the documents. Throws Problem, or AbortError. */
-export async function* parse({ sources, pages, dpi }, { key, signal, onSent }) {
+export async function* parse({ sources, pages, dpi, password }, { key, signal, onSent }) {
   const form = new FormData();
   for (const [index, source] of sources.entries()) {
     form.append(typeof source === "string" ? "url" : "file", source);
     form.append("id", `document-${index + 1}`); // else the id of a file is its name, and two can have the same
   }
   if (pages) form.append("pages", pages);
+  if (password) form.append("password", password);
   form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
   const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   const answer = await reached(() => fetch("v1/parse?render=html", { method: "POST", body: form, headers, signal }));

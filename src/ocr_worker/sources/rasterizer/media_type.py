@@ -10,6 +10,7 @@ import re
 from ocr_worker.errors import Corrupt, UnsupportedType
 
 PDF = "application/pdf"
+HEAD_BYTES = 4096  # the first bytes of a file, which decide its type
 PDF_HEADER_WITHIN = 1024  # PDF readers accept so many bytes of junk before the header
 
 _SIGNATURES = [
@@ -31,7 +32,7 @@ _HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body)", re.IG
 
 
 def detect_media_type(data: bytes) -> str:
-    """Return the media type of the file.
+    """Return the media type of the file, of which `data` has at least the first `HEAD_BYTES`.
 
     Raises Corrupt when the file is empty, UnsupportedType when it is neither a PDF nor one of the image types.
     """
@@ -46,7 +47,7 @@ def detect_media_type(data: bytes) -> str:
         return _BRANDS[data[8:12]]
     if b"%PDF-" in data[: PDF_HEADER_WITHIN + 5]:
         return PDF
-    if _HTML.match(data[:4096]):
+    if _HTML.match(data[:HEAD_BYTES]):
         raise UnsupportedType(
             "the document is an HTML page, often a login or error page; send the URL of the file itself"
         )
