@@ -26,7 +26,7 @@ from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
-from ocr_worker.batch.status import format_count, status_lines
+from ocr_worker.batch.status import cost_warning, format_count, status_lines
 from ocr_worker.cli import FAILED, INTERRUPTED, OK, add_command, help_printer
 from ocr_worker.cli.arguments import json_object, positive_int, positive_number, read_options
 from ocr_worker.client.remote import RemoteEndpoint
@@ -97,10 +97,24 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest number of pages per job; default: 10",
     )
     parser.add_argument(
-        "--price-per-second", type=positive_number, metavar="X", help="price of a worker in US dollars, for the cost"
+        "--price-per-second",
+        type=positive_number,
+        metavar="X",
+        help="price of a worker in US dollars, for the cost; default: as in the last run",
     )
     parser.add_argument(
-        "--max-cost", type=positive_number, metavar="X", help="submit no more jobs when the cost would exceed this"
+        "--idle-timeout-s",
+        type=positive_number,
+        metavar="S",
+        help="idle timeout of the endpoint in seconds: the cost then includes the time in which workers wait for jobs;"
+        " default: as in the last run",
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=positive_number,
+        metavar="X",
+        help="submit no more jobs when the estimated cost, cold starts included, would exceed this; not the upper bound"
+        " of the cost, which counts a second of a worker for each job that shares it",
     )
 
 
@@ -175,6 +189,8 @@ def _run_in_batch(options: argparse.Namespace, command: Callable[[Batch], Corout
         batch = Batch(options.out, options=RunOptions(job_pages=options.pages_per_job, max_cost=options.max_cost))
         async with batch:
             batch.set_service(_make_service(batch, options))
+            if options.idle_timeout_s is not None:
+                batch.ledger.put("idle_timeout_s", str(options.idle_timeout_s))
             if options.price_per_second is not None:
                 batch.ledger.put("price_per_second", str(options.price_per_second))
             elif not batch.ledger.get("price_per_second"):
@@ -224,7 +240,7 @@ async def _run_with_display(batch: Batch) -> int:
     After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, it ends at once.
     """
     first_summary = batch.summary()
-    with Display() as display:
+    with Display(max_cost=batch.options.max_cost) as display:
         batch.on_unsuccessful = lambda name, status, code: display.say(f"{name}: {status}: {code}")
         run_task = asyncio.ensure_future(batch.run())
         interrupts = _Interrupts(batch, run_task)
@@ -245,6 +261,8 @@ async def _run_with_display(batch: Batch) -> int:
         _write_report(batch)
     if batch.runner and batch.runner.pause_reason:
         print(f"stopped: {batch.runner.pause_reason}", file=sys.stderr)
+    if warning := cost_warning(batch.summary(), batch.options.max_cost):
+        print(warning, file=sys.stderr)
     print(f"report: {batch.folder.report}", file=sys.stderr)
     if interrupts.count:
         return INTERRUPTED
@@ -340,6 +358,7 @@ def _cancel(options: argparse.Namespace) -> int:
         return OK
 
     defaults = argparse.Namespace(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
+    defaults.idle_timeout_s = None
     defaults.out = options.out
     return _run_in_batch(defaults, cancel_command)
 
