@@ -74,7 +74,7 @@ def test_a_worker_waits_for_its_idle_timeout_at_most(executions: list[Execution]
 
 
 def test_executions_on_unknown_workers_count_in_full() -> None:
-    """What has no place on a worker's line is added, whatever runs at the same time."""
+    """Seconds without a place on a worker's line are added, whatever runs at the same time."""
     result = usage(execution(0, 10), execution(5, 15), unplaced_s=40.0, idle_timeout_s=5.0)
     assert (result.execution_s, result.busy_s, result.idle_s) == (60.0, 55.0, 5.0)
     assert measure_usage(40.0, [], None) == Usage(execution_s=40.0, busy_s=40.0)

@@ -59,7 +59,8 @@ class Usage:
 
         The limit uses neither of the other two. The estimate leaves the starts out, so a batch on many workers would
         exceed its limit unnoticed. The bound counts a second as often as jobs share it, 16 times with a model server,
-        so a batch would stop at a sixteenth of its limit. Where the bound is above the limit, the user is told.
+        so a batch would stop at a sixteenth of its limit. Where the bound is above the limit, the run ends with a
+        warning (`status.cost_warning`).
         """
         return self.estimated_s + self.cold_start_s
 
