@@ -41,8 +41,13 @@ def summary(done: int = 0, expected: int = 1_000, **fields: Any) -> BatchSummary
         "resubmitted": 0,
         "execution_s": 0.0,
         "delay_s": 0.0,
+        "busy_s": 0.0,
+        "idle_s": 5.0,
+        "cold_start_s": 0.0,
         "wall_s": 10.0,
         "cost": 0.42,
+        "cold_start_cost": 0.08,
+        "cost_bound": 3.0,
     }
     return BatchSummary(**{**values, **fields})
 
@@ -125,9 +130,24 @@ def test_a_terminal_shows_the_batch_and_keeps_its_status() -> None:
     assert "documents   103 of 300 done, 3 failed" in shown
     assert any(line.startswith("pages       200/1,000 ━") and line.endswith("20 %") for line in shown)
     assert "jobs        20 to send, 8 queued, 4 running, 2 failed" in shown
-    assert "speed       5.0 pages/s, about 2 min 40 s left, $0.42" in shown
+    assert "speed       5.0 pages/s, about 2 min 40 s left" in shown
+    assert "cost        about $0.42, at most $3.00; $2.10 per 1,000 pages" in shown
     assert "waiting     stopping: waits for 3 jobs" in shown
     assert "documents   300 = 100 succeeded + 3 failed + 197 waiting" in lines_of(file.getvalue())
+
+
+def test_a_cost_limit_is_shown_with_the_figure_that_it_applies_to() -> None:
+    """With --max-cost both displays show the estimate with cold starts, which is what the limit applies to."""
+    phrase = "$0.50 of --max-cost $5.00, with cold starts"
+    console, file = terminal()
+    with Display(console, max_cost=5.0) as display:
+        display.update(summary(100))
+        assert f"cost        {phrase}" in lines_of(file.getvalue())
+    file, clock = io.StringIO(), Clock()
+    with Display(Console(file=file, width=60, _environ={}), max_cost=5.0, clock=clock) as display:
+        clock.now += 10
+        display.update(summary(100))
+    assert f", cost: {phrase}, jobs: " in file.getvalue()
 
 
 @pytest.mark.parametrize("width", [60, 30, 12])
@@ -208,7 +228,8 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
     assert "\x1b" not in output
     lines = output.splitlines()
     assert lines[0] == (
-        "103/300 documents, 100/1,000 pages, 10 pages/s, about 1 min 30 s left, $0.42,"
+        "103/300 documents, 100/1,000 pages, 10 pages/s, about 1 min 30 s left,"
+        " cost: about $0.42, at most $3.00; $4.20 per 1,000 pages,"
         " jobs: 20 to send, 8 queued, 4 running, 2 failed"
     )
     assert lines[1].startswith("103/300 documents, 200/1,000 pages")

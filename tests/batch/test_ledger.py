@@ -16,6 +16,8 @@ from ocr_worker.errors import BatchUnusable, Corrupt
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo
 
+VERSION_1 = Path(__file__).parents[1] / "resources" / "ledger-version-1.sql"
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
@@ -90,6 +92,37 @@ def test_the_numbers_add_up(ledger: Ledger) -> None:
     assert (second.pages_expected, second.status) == (3, "succeeded")
 
 
+def test_each_attempt_of_a_job_is_an_execution(ledger: Ledger) -> None:
+    """The attempts of a job, also a failed one, are on the lines of their workers; two jobs that share a worker cost
+    their union, and an attempt on an unknown worker costs all its seconds."""
+    two_documents(ledger)
+    ledger.put("price_per_second", "0.5")
+    ledger.put("idle_timeout_s", "5")
+    error = ErrorInfo(code="JOB_TIMED_OUT", message="m", retryable=False)
+    ledger.retry_later(1, JobTimes(100.0, 8.0, "a", 1_000.0), 0.0)
+    ledger.record_end(1, State.COLLECTED, {1: (6, 0, 0)}, JobTimes(60.0, 9.0, "a", 1_020.0))
+    ledger.replan(2, error, JobTimes(30.0, 2.0, "b", 1_020.0), [PlannedJob("{}", [Slice(1, (7,)), Slice(2, (1,))])])
+    ledger.record_end(3, State.COLLECTED, {4: (1, 0, 0), 5: (1, 0, 0)}, JobTimes(7.0, 1.0, None, 1_020.0))
+    summary = ledger.summary()
+    assert (summary.execution_s, summary.busy_s, summary.idle_s) == (197.0, 120.0 + 30.0 + 7.0, 5.0 + 5.0)
+    assert (summary.delay_s, summary.cold_start_s) == (20.0, 8.0 + 2.0)
+    assert summary.cost == 0.5 * (summary.busy_s + 10.0) == 83.5
+    assert summary.limited_cost == 83.5 + 0.5 * 10.0
+    assert summary.cost_bound == 0.5 * (197.0 + 10.0 + 10.0)
+
+
+def test_the_cost_follows_each_change(ledger: Ledger) -> None:
+    """Another execution, another idle timeout and another process are in the next numbers."""
+    two_documents(ledger)
+    ledger.record_end(1, State.COLLECTED, {}, JobTimes(10.0, 0.0, "a", 1_000.0))
+    assert (ledger.usage().busy_s, ledger.usage().idle_s) == (10.0, None)
+    ledger.put("idle_timeout_s", "2.5")
+    assert ledger.usage().idle_s == 2.5
+    Ledger(ledger._path).record_end(2, State.COLLECTED, {}, JobTimes(10.0, 0.0, "a", 1_005.0))
+    assert (ledger.usage().execution_s, ledger.usage().busy_s) == (20.0, 15.0)
+    assert ledger.summary().cost is None
+
+
 def test_a_file_that_cannot_be_opened_costs_no_job(ledger: Ledger) -> None:
     """Its error is its last word; read once more it is looked into anew."""
     two_documents(ledger)
@@ -120,6 +153,44 @@ def test_a_ledger_of_the_future_is_left_alone(ledger: Ledger, tmp_path: Path) ->
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(BatchUnusable, match="version 99"):
         Ledger(tmp_path / "ledger.sqlite3")
+
+
+def test_an_older_ledger_is_continued(tmp_path: Path) -> None:
+    """A ledger that a client of version 1 wrote keeps its documents, jobs and cost, and takes new executions; it has
+    the same tables as a new one, whoever upgraded it."""
+    path = tmp_path / "ledger.sqlite3"
+    with sqlite3.connect(path) as db:
+        db.executescript(VERSION_1.read_text())
+    ledger = Ledger(path)
+    summary = ledger.summary()
+    assert (summary.pages_expected, summary.pages_parsed) == (6, 2)
+    assert summary.documents == {"succeeded": 1, "waiting": 2}
+    assert summary.jobs == {State.COLLECTED: 1, State.PLANNED: 1, State.QUEUED: 1}
+    assert (summary.execution_s, summary.busy_s, summary.cold_start_s, summary.idle_s) == (6.5, 6.5, 0.0, None)
+    assert (summary.cost, summary.cost_bound) == (3.25, 3.25)
+    assert [job.service_id for job in ledger.jobs_at_service()] == ["service-2b"]
+    assert ledger.idempotency_key == "batch-0123456789abcdef01234567"
+    assert summary.skipped == {}
+    for job in (2, 3):
+        ledger.record_end(job, State.COLLECTED, {job: (2, 0, 0)}, JobTimes(10.0, 3.0, "a", 1_000.0 + 5 * job))
+    ledger.close()
+    ledger = Ledger(path)
+    assert (ledger.summary().execution_s, ledger.summary().busy_s) == (26.5, 6.5 + 15.0)
+    new = Ledger(tmp_path / "new.sqlite3")
+    tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    assert ledger._query(tables) == new._query(tables)
+    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(2,)]
+
+
+def test_an_upgrade_is_all_or_nothing(tmp_path: Path) -> None:
+    """An upgrade that fails leaves a ledger that the older client still opens."""
+    path = tmp_path / "ledger.sqlite3"
+    with sqlite3.connect(path) as db:
+        db.executescript(VERSION_1.read_text() + "CREATE TABLE executions (id INTEGER);")
+    with pytest.raises(BatchUnusable, match="already exists"):
+        Ledger(path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_pages_are_text_in_the_file_and_numbers_here(ledger: Ledger, tmp_path: Path) -> None:
@@ -210,14 +281,6 @@ def test_an_entry_is_skipped_or_a_document(ledger: Ledger) -> None:
     ledger.add([Item("/in/b", "b")])
     ledger.add([SkippedEntry("/in/b", "not a PDF")])
     assert ledger.skipped_entries() == [SkippedEntry("/in/c", "not a PDF"), SkippedEntry(odd, "not text")]
-
-
-def test_a_ledger_of_an_earlier_version_opens(ledger: Ledger, tmp_path: Path) -> None:
-    """A ledger without skipped entries gets room for them."""
-    ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
-        db.execute("DROP TABLE skipped")
-    assert Ledger(tmp_path / "ledger.sqlite3").summary().skipped == {}
 
 
 def test_a_name_in_the_folder_is_not_taken(ledger: Ledger) -> None:

@@ -9,18 +9,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from ocr_worker.batch.inputs import SkippedEntry
-from ocr_worker.batch.model import DocumentSummary
+from ocr_worker.batch.inputs import Item, SkippedEntry
+from ocr_worker.batch.ledger import Ledger
+from ocr_worker.batch.model import DocumentSummary, PlannedJob, Slice
 from ocr_worker.batch.report import MAX_ROWS, report_html, report_json
 from ocr_worker.batch.status import coverage_of, status_lines
+from ocr_worker.client.service import JobTimes, State
 from ocr_worker.errors import error_types
 from support.summaries import document, failed, partial, summary_of
 
+COSTS = {"cost": 1.5, "cold_start_cost": 0.375, "cost_bound": 2.25}
 MADE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
@@ -68,16 +72,54 @@ def page_of(documents: Sequence[DocumentSummary], **fields: Any) -> Page:
 
 def test_the_page_proves_its_coverage() -> None:
     """The report shows pages expected, parsed and failed, the verdict, the documents and the codes."""
-    fields = {"cost": 1.5, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
+    fields = {**COSTS, "resubmitted": 4, "pages_from_checkpoint": 2, "documents_of_unknown_length": 0}
     page = page_of([document(), partial(), failed()], **fields)
     assert "5 of 7 pages parsed" in page.text
     assert "7 pages expected = 5 parsed + 2 failed" in page.text
     assert "Every expected page was" in page.text
     assert "The number of pages of 1 document is not known; these pages are not included." in page.text
     assert "1 succeeded 33.3 % 1 partial 33.3 % 1 failed 33.3 %" in page.text
-    assert "Cost $1.50 $300.00 per 1,000 pages" in page.text
+    assert "Cost, estimate $1.50 $300.00 per 1,000 pages; workers busy; idle time is unknown" in page.text
+    assert "Cost, upper bound $2.25 execution of jobs; cold starts; idle time is unknown" in page.text
     assert "Jobs 4 3 collected, 1 timed out Jobs sent again 4" in page.text
     assert "2026-03-01 12:30 UTC" in page.text
+
+
+def test_the_costs_add_up_from_the_seconds(tmp_path: Path) -> None:
+    """Of a ledger with shared workers, a returning one and an unknown one, the JSON has all parts of both costs, and
+    the page shows the same numbers."""
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger.add([Item("/in/a.pdf", "a.pdf")])
+    ledger.put("price_per_second", "0.25")
+    ledger.put("idle_timeout_s", "5")
+    ledger.plan(PlannedJob("{}", [Slice(1, (page,))]) for page in range(1, 6))
+    times = [
+        JobTimes(100.0, 8.0, "a", 1_000.0),
+        JobTimes(60.0, 9.0, "a", 1_020.0),
+        JobTimes(30.0, 90.0, "a", 2_000.0),
+        JobTimes(50.0, 2.0, "b", 1_010.0),
+        JobTimes(40.0, 1.0, None, 1_010.0),
+    ]
+    for job, job_times in enumerate(times, 1):
+        ledger.record_end(job, State.COLLECTED, {job: (1, 0, 0)}, job_times)
+    documents = ledger.document_summaries()
+    numbers = report_json(ledger.summary(), documents)["summary"]
+    assert (numbers["execution_s"], numbers["delay_s"]) == (280.0, 110.0)
+    assert (numbers["busy_s"], numbers["idle_s"], numbers["cold_start_s"]) == (120.0 + 30.0 + 50.0 + 40.0, 15.0, 10.0)
+    assert numbers["cost"] == 0.25 * (numbers["busy_s"] + numbers["idle_s"])
+    assert numbers["cold_start_cost"] == 0.25 * numbers["cold_start_s"]
+    assert numbers["cost_bound"] == 0.25 * (numbers["execution_s"] + numbers["idle_s"] + numbers["cold_start_s"])
+    text = Page(report_html(ledger.summary(), documents, created_at=MADE)).text
+    for fact in (
+        "Workers busy 4 min ",
+        "Workers idle 15 s ",
+        "Cold starts 10 s estimate",
+        "Execution of jobs 4 min 40 s ",
+        "Delay of jobs 1 min 50 s queue and cold start together; not in the cost",
+        "Cost, estimate $63.75 $12,750.00 per 1,000 pages; workers busy; workers idle",
+        "Cost, upper bound $76.25 execution of jobs; cold starts; workers idle",
+    ):
+        assert fact in text, fact
 
 
 def test_a_summary_that_its_documents_contradict_does_not_balance() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from ocr_worker.batch.inputs import SkippedEntry
 from ocr_worker.batch.status import (
+    cost_warning,
     coverage_of,
     format_duration,
     format_money,
@@ -18,6 +19,9 @@ from ocr_worker.batch.status import (
     status_lines,
 )
 from support.summaries import document, failed, partial, summary_of
+
+# Of 80 s busy, 20 s of cold starts and 120 s of execution, at about $0.00026 a second.
+COSTS = {"cost": 0.021, "cold_start_cost": 0.00525, "cost_bound": 0.0368}
 
 
 @pytest.mark.parametrize(
@@ -39,21 +43,49 @@ def test_the_coverage_says_what_is_missing(fields: Mapping[str, Any], state: str
 def test_the_status_has_the_same_numbers() -> None:
     """Aligned lines, one fact each, codes with the most first."""
     documents = [document(warnings={"TRUNCATED": 1}), partial(), failed(), failed("c.pdf", "SOURCE_REJECTED")]
-    assert status_lines(summary_of(documents, cost=0.021, resubmitted=1, pages_from_checkpoint=3)) == [
+    assert status_lines(summary_of(documents, **COSTS, resubmitted=1, pages_from_checkpoint=3)) == [
         "batch       Every expected page was either parsed or failed.",
         "documents   4 = 1 succeeded + 1 partial + 2 failed",
         "pages       7 expected = 5 parsed + 2 failed",
         "            3 of the parsed pages are from checkpoints",
         "            not included: pages of 2 documents of unknown length",
         "jobs        3 collected, 1 timed out, 1 sent again",
-        "time        1 min working time, 0.083 pages/s, 2 min on the workers, 30 s in the queue",
-        "cost        $0.0210, $4.20 per 1,000 pages",
+        "time        1 min working time, 0.083 pages/s",
+        "workers     1 min 20 s busy, idle time unknown, 20 s of cold starts at most (an estimate)",
+        "            jobs: 2 min of execution after 30 s of queue and cold start",
+        "cost        about $0.0210, at most $0.0368 without idle time; $4.20 per 1,000 pages",
         "errors      2 PAGE_FAILED",
         "            1 DOCUMENT_CORRUPT",
         "            1 SOURCE_REJECTED",
         "warnings    1 TRUNCATED",
         "service     endpoint abc, engine paddleocr-vl v1.6 (native)",
     ]
+
+
+def test_the_cost_says_what_it_includes() -> None:
+    """With the idle timeout, idle seconds are in the status and in the cost; without a price there is no cost."""
+    lines = status_lines(summary_of([document()], **COSTS, idle_s=10.0))
+    assert "workers     1 min 20 s busy, 10 s idle, 20 s of cold starts at most (an estimate)" in lines
+    assert "cost        about $0.0210, at most $0.0368; $10.50 per 1,000 pages" in lines
+    assert not any(line.startswith("cost") for line in status_lines(summary_of([document()])))
+    assert not any(line.startswith("workers") for line in status_lines(summary_of([document()], execution_s=0.0)))
+
+
+@pytest.mark.parametrize(
+    ("max_cost", "expected"),
+    [
+        (None, ""),
+        (0.04, ""),
+        (
+            0.03,
+            "cost: $0.0263 of --max-cost $0.0300, with cold starts; if no jobs shared a worker, it is $0.0368, above"
+            " the limit",
+        ),
+    ],
+)
+def test_a_limit_that_may_be_exceeded_is_announced(max_cost: float | None, expected: str) -> None:
+    """The limit applies to the estimate with cold starts; an upper bound above the limit has a line of its own."""
+    assert cost_warning(summary_of([document()], **COSTS), max_cost) == expected
 
 
 def test_the_status_fits_where_it_is_shown() -> None:

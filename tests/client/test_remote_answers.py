@@ -7,13 +7,14 @@ import hashlib
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from ocr_worker.client.remote import RemoteEndpoint
-from ocr_worker.client.service import JobStatus, JobTimes, ServiceHealth, State
+from ocr_worker.client.service import ENDED_STATES, JobStatus, JobTimes, ServiceHealth, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -47,9 +48,11 @@ def test_states_and_times_are_understood() -> None:
         ({"status": "IN_PROGRESS", "output": {"pages_done": 12}}, JobStatus(State.RUNNING, pages_done=12)),
         ({"status": "RUNNING", "output": "half"}, JobStatus(State.RUNNING)),
         (
-            {"status": "COMPLETED", "output": answer, "executionTime": 2500, "delayTime": 10},
-            JobStatus(State.COLLECTED, ParseResponse.read(answer), times=JobTimes(2.5, 0.01)),
+            {"status": "COMPLETED", "output": answer, "executionTime": 2500, "delayTime": 10, "workerId": "w1"},
+            JobStatus(State.COLLECTED, ParseResponse.read(answer), times=JobTimes(2.5, 0.01, "w1")),
         ),
+        ({"status": "TIMED_OUT", "executionTime": -5, "delayTime": "?", "workerId": 7}, JobStatus(State.TIMED_OUT)),
+        ({"status": "IN_PROGRESS", "workerId": "w1"}, JobStatus(State.RUNNING, times=JobTimes(worker_id="w1"))),
         ({"status": "COMPLETED", "output": {"status": "succeeded"}}, JobStatus(State.COLLECTED)),
         ({"status": "FAILED", "error": "OTHER", "output": {"code": "CODE", "message": "told"}}, failed(coded)),
         (
@@ -73,9 +76,13 @@ def test_states_and_times_are_understood() -> None:
     ]
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
+        started_at = time.time()
         for body, look in cases:
             server.script["status"] = [Answer(body=body)]
-            assert await service.status("job-1") == look
+            status = await service.status("job-1")
+            ended_at = status.times.ended_at
+            assert (ended_at is not None and started_at <= ended_at <= time.time()) == (look.state in ENDED_STATES)
+            assert replace(status, times=status.times._replace(ended_at=None)) == look
         for body, error in wrong:
             server.script["status"] = [Answer(body=body)]
             with pytest.raises(error):

@@ -45,7 +45,12 @@ def summary_of(documents: Sequence[DocumentSummary], /, **fields: Any) -> BatchS
         "resubmitted": 0,
         "execution_s": 120.0,
         "delay_s": 30.0,
+        "busy_s": 80.0,
+        "idle_s": None,
+        "cold_start_s": 20.0,
         "wall_s": 60.0,
         "cost": None,
+        "cold_start_cost": None,
+        "cost_bound": None,
     }
     return BatchSummary(**{**values, **fields})

@@ -9,9 +9,9 @@
 into slices, which share jobs. The `runner` sends jobs (`sending` builds their input, `cutting` makes a part of a large
 PDF), as many as `rates` allows, and polls each until it ends. Every service returns the `ParseResponse` of `wire`: an
 endpoint (`client.remote`), or the pipeline in this process (`local`).
-`collecting` applies the responses, plans retries, and assembles complete documents, which `folders` writes. `report`,
-`status` and `display` show the ledger's summaries. `batch` is the interface to all of this, and `model` holds the
-data that the modules share.
+`collecting` applies the responses, plans retries, and assembles complete documents, which `folders` writes. `costs`
+estimates the seconds of workers that are billed. `report`, `status` and `display` show the ledger's summaries. `batch`
+is the interface to all of this, and `model` holds the data that the modules share.
 
 async with Batch(Path("out"), RemoteEndpoint(...)) as batch:
     batch.add(gather(["scans/"], ()))

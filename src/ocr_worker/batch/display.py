@@ -22,8 +22,9 @@ from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.status import (
     FAILED_STATES,
     clean_line,
+    format_cost,
+    format_cost_limit,
     format_duration,
-    format_money,
     format_rate,
     format_share,
     status_lines,
@@ -82,11 +83,14 @@ class Display:
 
     On a terminal it shows a few lines that change in place and disappear at the end. Elsewhere it prints a line every
     ten seconds. Both print the batch's status at the end. It starts no thread: every method runs on the caller's.
-    console: default: stderr.
+    console: default: stderr. max_cost: cost limit of the run in US dollars.
     """
 
-    def __init__(self, console: Console | None = None, *, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, console: Console | None = None, *, max_cost: float | None = None, clock: Clock = time.monotonic
+    ) -> None:
         self._console = console or Console(stderr=True)
+        self._max_cost = max_cost
         self._clock = clock
         self._pace = Pace(clock)
         self._summary: BatchSummary | None = None
@@ -142,7 +146,12 @@ class Display:
         table.add_column(ratio=1)
         table.add_column(justify="right", width=6, no_wrap=True)
         table.add_row("pages", f"{pages_done:,}/{pages_expected:,}", bar, format_share(pages_done, pages_expected))
-        rows = {"documents": _documents(summary), "jobs": _jobs(summary), "speed": self._speed(summary)}
+        rows = {
+            "documents": _documents(summary),
+            "jobs": _jobs(summary),
+            "speed": self._speed(summary),
+            "cost": self._cost(summary),
+        }
         lines = [_row(label, ", ".join(words)) for label, words in rows.items() if words]
         return Group(*lines[:1], table, *lines[1:], *(_row("waiting", text) for text in _pause_lines(pause_reason)))
 
@@ -154,13 +163,20 @@ class Display:
         if seconds_left:
             suffix = " or more" if summary.documents_of_unknown_length else ""
             phrases.append(f"about {format_duration(max(seconds_left, 10.0))} left{suffix}")
-        return phrases + ([format_money(summary.cost)] if summary.cost is not None else [])
+        return phrases
+
+    def _cost(self, summary: BatchSummary) -> list[str]:
+        """Return what the cost limit applies to, or the cost where there is no limit."""
+        if summary.cost is None:
+            return []
+        return [format_cost(summary) if self._max_cost is None else format_cost_limit(summary, self._max_cost)]
 
     def _plain(self, summary: BatchSummary) -> list[str]:
         ended_count, total = _ended_documents(summary), sum(summary.documents.values())
         counts = [f"{ended_count:,}/{total:,} documents", f"{_done_pages(summary):,}/{summary.pages_expected:,} pages"]
         counts += _skipped(summary)
-        return [*counts, *self._speed(summary), *(["jobs: " + ", ".join(jobs)] if (jobs := _jobs(summary)) else [])]
+        numbers = [*counts, *self._speed(summary), *(f"cost: {phrase}" for phrase in self._cost(summary))]
+        return [*numbers, *(["jobs: " + ", ".join(jobs)] if (jobs := _jobs(summary)) else [])]
 
 
 def _row(label: str, text: str) -> Text:

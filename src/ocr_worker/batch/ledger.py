@@ -1,10 +1,11 @@
 """The ledger: the complete state of a batch in one SQLite file. No other module of the batch contains SQL.
 
-    documents  documents of the batch, and their results     waiting ─▶ succeeded | partial | failed | cancelled
-    jobs       jobs for the service                          see `model.State`
-    slices     the pages of one document in one job
-    faults     codes of errors and warnings, by document
-    skipped    entries of the inputs that are not parsed, with the reason
+    documents   documents of the batch, and their results     waiting ─▶ succeeded | partial | failed | cancelled
+    jobs        jobs for the service                          see `model.State`
+    executions  when which worker ran a job                   see `costs`
+    slices      the pages of one document in one job
+    faults      codes of errors and warnings, by document
+    skipped     entries of the inputs that are not parsed, with the reason
 
 `Database` opens the file and turns its errors into BatchUnusable. `Ledger` reads and writes the tables. Every change of
 state is a transaction before the action that it announces, so a run that is started again continues from the last one.
@@ -27,6 +28,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ocr_worker.batch.costs import Execution, Usage, measure_usage
 from ocr_worker.batch.folders import RESERVED_NAMES
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry
 from ocr_worker.batch.manifests import is_url
@@ -46,9 +48,7 @@ from ocr_worker.sources.fetch import redact_url
 from ocr_worker.wire.page_ranges import format_page_ranges, parse_page_ranges, select_pages
 from ocr_worker.wire.schema import ErrorInfo
 
-_VERSION = 1
-
-_TABLES = """
+_VERSION_1 = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE documents (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, source TEXT NOT NULL, pages TEXT, options TEXT NOT NULL,
@@ -74,10 +74,16 @@ CREATE TABLE faults (
   document INTEGER NOT NULL REFERENCES documents, kind TEXT NOT NULL, code TEXT NOT NULL, pages INTEGER NOT NULL);
 CREATE INDEX faults_by_document ON faults (document);
 """
-# Ledgers of earlier versions lack it, and those versions ignore it.
-_LATER_TABLES = "CREATE TABLE IF NOT EXISTS skipped (source TEXT PRIMARY KEY, reason TEXT NOT NULL);"
+# In `executions`, only those with a known place. The sums stay with the jobs, and what is not there counts in full: the
+# executions of an older ledger, and those that an older client adds while a newer one looks at its ledger.
+_VERSION_2 = """
+CREATE TABLE executions (
+  id INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES jobs, worker TEXT NOT NULL, ended_at REAL NOT NULL,
+  execution_s REAL NOT NULL, delay_s REAL NOT NULL);
+CREATE TABLE skipped (source TEXT PRIMARY KEY, reason TEXT NOT NULL);
+"""
+_UPGRADES = (_VERSION_1, _VERSION_2)  # each turns the version before it into its own; a new ledger gets all of them
 
-_ADD_TIMES = "execution_s = execution_s + ?, delay_s = delay_s + ?"
 _UNFINISHED_STATES = (State.PLANNED, *OPEN_STATES)
 
 
@@ -95,15 +101,24 @@ class Database:
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
             if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                 raise sqlite3.DatabaseError("damaged")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
-            elif version != _VERSION:
+            if self._version() > len(_UPGRADES):
                 raise BatchUnusable(
-                    f"the ledger {path} has version {version}, and this client needs {_VERSION};"
+                    f"the ledger {path} has version {self._version()}, and this client needs {len(_UPGRADES)};"
                     " use the version of the client that created it"
                 )
-            self._db.executescript(_LATER_TABLES)
+            if self._version() < len(_UPGRADES):
+                self._upgrade()
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _upgrade(self) -> None:
+        """Create or upgrade the tables. Another process may do it at the same time."""
+        with self.transaction():
+            for script in _UPGRADES[self._version() :]:
+                for statement in script.split(";"):
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {len(_UPGRADES)}")
 
     def close(self) -> None:
         """Close the database and merge its write-ahead log into the one file."""
@@ -144,12 +159,22 @@ class Database:
 class Ledger(Database):
     """The documents, jobs and slices of a batch. Every method can raise BatchUnusable, as `transaction` does."""
 
+    _usage: tuple[tuple[float, int | None, float | None], Usage] | None = None  # the last one, and what it is made from
+
     # ----------------------------------------------------------------- values of the batch
 
     def get(self, name: str, default: str = "") -> str:
-        """Return a value of the batch: `service`, `engine`, `target`, `wall_s`, `price_per_second`."""
+        """Return a value of the batch.
+
+        They are `service`, `engine`, `target`, `wall_s`, `price_per_second`, `idle_timeout_s`.
+        """
         rows = self._query("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0][0]) if rows else default
+
+    def get_number(self, name: str) -> float | None:
+        """Return a value of the batch that is a number; None: it is not stored."""
+        value = self.get(name)
+        return float(value) if value else None
 
     def put(self, name: str, value: str) -> None:
         """Store a value of the batch."""
@@ -394,11 +419,21 @@ class Ledger(Database):
         )
         return {job: ErrorInfo(code=code, message=message or "", retryable=False) for job, code, message in rows}
 
-    def seconds_and_pages(self) -> tuple[float, float]:
-        """Return the execution seconds of all jobs so far, and the number of pages in these jobs."""
-        sql = "SELECT TOTAL(execution_s), TOTAL(pages) FILTER (WHERE execution_s > 0) FROM jobs"
-        seconds, pages = self._query(sql)[0]
-        return seconds, pages
+    def executed_pages(self) -> int:
+        """Return the number of pages in the jobs whose execution time is known."""
+        return int(self._query("SELECT TOTAL(pages) FROM jobs WHERE execution_s > 0")[0][0])
+
+    def usage(self) -> Usage:
+        """Return the seconds of workers so far."""
+        execution_s = self._query("SELECT TOTAL(execution_s) FROM jobs")[0][0]
+        newest_row = self._query("SELECT MAX(id) FROM executions")[0][0]
+        key = (execution_s, newest_row, self.get_number("idle_timeout_s"))
+        if (
+            self._usage is None or self._usage[0] != key
+        ):  # computed for each job that is sent, but it changes less often
+            rows = self._query("SELECT worker, ended_at - execution_s, ended_at, delay_s FROM executions")
+            self._usage = key, measure_usage(execution_s, [Execution(*row) for row in rows], key[2])
+        return self._usage[1]
 
     def pages_of_jobs(self, jobs: Collection[int]) -> int:
         """Return the number of pages in these jobs."""
@@ -472,16 +507,16 @@ class Ledger(Database):
     def retry_later(self, job: int, times: JobTimes, not_before: float) -> None:
         """Record that the job failed and is sent again. not_before: earliest time, in seconds since the epoch."""
         with self.transaction():
-            assignments = f"state = 'planned', attempts = attempts + 1, {_ADD_TIMES}, not_before = ?"
-            self._db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*times, not_before, job))
+            assignments = "state = 'planned', attempts = attempts + 1, not_before = ?"
+            self._db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (not_before, job))
+            self._add_times(job, times)
 
     def replan(self, job: int, error: ErrorInfo, times: JobTimes, jobs: Iterable[PlannedJob]) -> None:
         """Record that the job failed, and move its slices into these jobs."""
         with self.transaction():
             self._db.execute("DELETE FROM slices WHERE job = ?", (job,))
-            self._db.execute(
-                f"UPDATE jobs SET state = 'failed', code = ?, {_ADD_TIMES} WHERE id = ?", (error.code, *times, job)
-            )
+            self._db.execute("UPDATE jobs SET state = 'failed', code = ? WHERE id = ?", (error.code, job))
+            self._add_times(job, times)
             for planned_job in jobs:
                 self._plan(planned_job)
 
@@ -502,14 +537,25 @@ class Ledger(Database):
         """
         with self.transaction():
             code, message = (error.code, error.message) if error else (None, None)
-            sql = f"UPDATE jobs SET state = ?, {_ADD_TIMES}, code = ?, message = ? WHERE id = ?"
-            self._db.execute(sql, (state, *times, code, message, job))
+            self._db.execute(
+                "UPDATE jobs SET state = ?, code = ?, message = ? WHERE id = ?", (state, code, message, job)
+            )
+            self._add_times(job, times)
             rows = [(*numbers, row) for row, numbers in counts.items()]
             self._db.executemany("UPDATE slices SET parsed = ?, failed = ?, kept = ? WHERE id = ?", rows)
             length_rows = [(*length, document) for document, length in lengths.items()]
             self._db.executemany("UPDATE documents SET page_count = ?, expected = ? WHERE id = ?", length_rows)
             for planned_job in jobs:
                 self._plan(planned_job)
+
+    def _add_times(self, job: int, times: JobTimes) -> None:
+        sql = "UPDATE jobs SET execution_s = execution_s + ?, delay_s = delay_s + ? WHERE id = ?"
+        self._db.execute(sql, (times.execution_s, times.delay_s, job))
+        if times.worker_id is not None and times.ended_at is not None:
+            self._db.execute(
+                "INSERT INTO executions (job, worker, ended_at, execution_s, delay_s) VALUES (?, ?, ?, ?, ?)",
+                (job, times.worker_id, times.ended_at, times.execution_s, times.delay_s),
+            )
 
     # ----------------------------------------------------------------- summaries
 
@@ -521,11 +567,13 @@ class Ledger(Database):
         pages_expected, documents_of_unknown_length = self._query(
             "SELECT TOTAL(expected), COUNT(*) FILTER (WHERE expected IS NULL AND status = 'waiting') FROM documents"
         )[0]
-        execution_s, delay_s, resubmitted = self._query(
-            "SELECT TOTAL(execution_s), TOTAL(delay_s), TOTAL(MAX(submissions - 1, 0)) FROM jobs"
-        )[0]
+        delay_s, resubmitted = self._query("SELECT TOTAL(delay_s), TOTAL(MAX(submissions - 1, 0)) FROM jobs")[0]
         state_rows = self._query("SELECT state, COUNT(*) FROM jobs GROUP BY state")
-        price = self.get("price_per_second")
+        usage, price = self.usage(), self.get_number("price_per_second")
+
+        def cost_of(seconds: float) -> float | None:
+            return None if price is None else seconds * price
+
         return BatchSummary(
             service=self.get("service"),
             engine=self.get("engine") or None,
@@ -539,10 +587,15 @@ class Ledger(Database):
             errors=self._code_counts("error"),
             warnings=self._code_counts("warning"),
             resubmitted=int(resubmitted),
-            execution_s=execution_s,
+            execution_s=usage.execution_s,
             delay_s=delay_s,
+            busy_s=usage.busy_s,
+            idle_s=usage.idle_s,
+            cold_start_s=usage.cold_start_s,
             wall_s=float(self.get("wall_s", "0")),
-            cost=execution_s * float(price) if price else None,
+            cost=cost_of(usage.estimated_s),
+            cold_start_cost=cost_of(usage.cold_start_s),
+            cost_bound=cost_of(usage.bound_s),
             skipped=dict(self._query("SELECT reason, COUNT(*) FROM skipped GROUP BY reason ORDER BY 2 DESC, 1")),
         )
 

@@ -42,6 +42,7 @@ class LocalPipeline:
         self.jobs_at_once = settings.jobs_at_once
         self.payload_bytes = 200_000_000
         self._settings = settings
+        self._worker_id = f"process-{uuid.uuid4()}"
         self._jobs: dict[str, _LocalJob] = {}
         self._slots = asyncio.Semaphore(settings.jobs_at_once)
         self._pipeline_start: Future[Pipeline] | None = None
@@ -61,7 +62,7 @@ class LocalPipeline:
             error = self._engine_error
             raise EngineUnavailable(f"the engine is lost ({error.code}: {error}); start the command again")
         self._remove_old_jobs()
-        job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s)
+        job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s, self._worker_id)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(JobHost(pipeline), job))
         return job.id
@@ -149,12 +150,13 @@ class _LocalJob:
     All methods except `on_page` run on the event loop. `status` stops a job that runs too long, as an endpoint would.
     """
 
-    def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float) -> None:
+    def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float, worker_id: str) -> None:
         self.id = job_id
         self.input = job_input
         self.state = State.QUEUED
         self.task: asyncio.Task[None] | None = None  # set by `submit`; ends with the job
         self._execution_timeout_s = execution_timeout_s
+        self._worker_id = worker_id
         self._pages_lock = threading.Lock()
         self._response: ParseResponse | None = None
         self._error: ErrorInfo | None = None
@@ -195,9 +197,12 @@ class _LocalJob:
             self.stop(State.TIMED_OUT)
         if self.state in ENDED_STATES:
             self._reported_at = self._reported_at or time.monotonic()
+        now = time.monotonic()
         times = JobTimes(
             execution_s=self._execution_s() if self.state in ENDED_STATES else 0.0,
-            delay_s=(self._started_at or self._ended_at or time.monotonic()) - self._submitted_at,
+            delay_s=(self._started_at or self._ended_at or now) - self._submitted_at,
+            worker_id=self._worker_id if self._started_at is not None else None,
+            ended_at=time.time() - (now - self._ended_at) if self._ended_at is not None else None,
         )
         return JobStatus(self.state, self._response, self._error, times, self._pages_done)
 

@@ -135,8 +135,18 @@ class BatchSummary:
     errors: Mapping[str, int]  # code -> pages, or documents that could not be opened
     warnings: Mapping[str, int]
     resubmitted: int  # jobs sent again: after a lost response, or as a retry
-    execution_s: float
-    delay_s: float  # summed over jobs: time in the service's queue
+    execution_s: float  # summed over jobs; a second in which jobs share a worker counts for each of them
+    delay_s: float  # summed over jobs: time in the service's queue and during the start of a worker, together
+    busy_s: float  # seconds in which a worker ran jobs, each counted once per worker
+    idle_s: float | None  # seconds in which workers waited, at most; None: the idle timeout is unknown
+    cold_start_s: float  # starts of workers, at most: an estimate, the delay of the first job of each worker
     wall_s: float  # duration of all runs
-    cost: float | None  # of execution_s, when a price is known
+    cost: float | None  # estimate, of busy_s and idle_s; None: no price is known
+    cold_start_cost: float | None  # of cold_start_s
+    cost_bound: float | None  # upper bound, of execution_s, idle_s and cold_start_s
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> entries of the inputs that are not parsed
+
+    @property
+    def limited_cost(self) -> float | None:
+        """Cost that a limit applies to: the estimate with cold starts. None: no price is known."""
+        return None if self.cost is None else self.cost + (self.cold_start_cost or 0.0)

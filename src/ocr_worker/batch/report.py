@@ -186,18 +186,13 @@ def _bar(noun: str, parts: Sequence[tuple[str, int, str]], note: str) -> str:
 
 def _facts(summary: BatchSummary) -> str:
     """Return time, speed, cost and jobs of all runs. Unknown values have no entry."""
-    pages_parsed, wall_s, cost = summary.pages_parsed, summary.wall_s, summary.cost
+    pages_parsed, wall_s = summary.pages_parsed, summary.wall_s
     facts = [("Working time", format_duration(wall_s), "all runs together")]
     if wall_s and pages_parsed:
         facts.append(
             ("Speed", f"{format_rate(pages_parsed / wall_s)} pages/s", "pages parsed per second of working time")
         )
-    facts.append(
-        ("On the workers", format_duration(summary.execution_s), f"and {format_duration(summary.delay_s)} in the queue")
-    )
-    if cost is not None:
-        price = f"{format_money(1000 * cost / pages_parsed)} per 1,000 pages" if pages_parsed else ""
-        facts.append(("Cost", format_money(cost), price))
+    facts += [*_worker_facts(summary), *_cost_facts(summary)]
     facts += [
         ("Jobs", f"{sum(summary.jobs.values()):,}", escape_html(format_job_counts(summary.jobs))),
         ("Jobs sent again", f"{summary.resubmitted:,}", "after a lost response or a temporary error"),
@@ -205,6 +200,35 @@ def _facts(summary: BatchSummary) -> str:
     ]
     cells = (f"<div><dt>{label}</dt><dd>{value}</dd><dd>{note}</dd></div>" for label, value, note in facts)
     return "\n".join(cells)
+
+
+def _worker_facts(summary: BatchSummary) -> list[tuple[str, str, str]]:
+    idle = "unknown" if summary.idle_s is None else format_duration(summary.idle_s)
+    idle_note = "needs --idle-timeout-s" if summary.idle_s is None else "at most, by the idle timeout"
+    return [
+        ("Workers busy", format_duration(summary.busy_s), "estimate; each second of a worker counts once"),
+        ("Workers idle", idle, idle_note),
+        (
+            "Cold starts",
+            format_duration(summary.cold_start_s),
+            "estimate; at most the delay of each worker's first job",
+        ),
+        ("Execution of jobs", format_duration(summary.execution_s), "sum over jobs, which may share a worker"),
+        ("Delay of jobs", format_duration(summary.delay_s), "queue and cold start together; not in the cost"),
+    ]
+
+
+def _cost_facts(summary: BatchSummary) -> list[tuple[str, str, str]]:
+    """Return the estimate and its bound. They add up from the facts about the workers."""
+    if summary.cost is None or summary.cost_bound is None:
+        return []
+    pages = summary.pages_parsed
+    price = f"{format_money(1000 * summary.cost / pages)} per 1,000 pages; " if pages else ""
+    idle = "idle time is unknown" if summary.idle_s is None else "workers idle"
+    return [
+        ("Cost, estimate", format_money(summary.cost), f"{price}workers busy; {idle}"),
+        ("Cost, upper bound", format_money(summary.cost_bound), f"execution of jobs; cold starts; {idle}"),
+    ]
 
 
 # --------------------------------------------------------------------------- text and cells

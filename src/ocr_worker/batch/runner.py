@@ -12,11 +12,12 @@ import asyncio
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ocr_worker import threads
 from ocr_worker.batch.collecting import Collector
+from ocr_worker.batch.costs import place
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchJob
@@ -24,6 +25,7 @@ from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
 from ocr_worker.batch.sending import build_job_input
+from ocr_worker.batch.status import format_money
 from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, State
 from ocr_worker.errors import (
     AuthenticationFailed,
@@ -54,8 +56,8 @@ class RunOptions:
     """Options of a run.
 
     job_pages: most pages of a job. tries: most attempts of a job or page that may succeed in another attempt. max_cost:
-    in the currency of the price, jobs in progress included. outage_s: seconds without a response of the service, after
-    which the run ends.
+    in the currency of the price, for the estimate with cold starts, jobs in progress included. outage_s: seconds
+    without a response of the service, after which the run ends.
     """
 
     job_pages: int = 10
@@ -182,26 +184,35 @@ class Runner:
         self._tasks[job.id] = asyncio.ensure_future(self._run_job(job))
 
     def _is_affordable(self, job: BatchJob) -> bool:
-        """Return whether the job and all jobs in progress cost less than the limit, by the mean price of a page."""
-        price, limit = float(self._ledger.get("price_per_second", "0")), self.options.max_cost
+        """Return whether the job and all jobs in progress cost less than the limit, by the mean cost of a page.
+
+        See `Usage.limited_s` for the seconds that count.
+        """
+        price, limit = self._ledger.get_number("price_per_second") or 0.0, self.options.max_cost
         if limit is None:
             return True
-        seconds, pages = self._ledger.seconds_and_pages()
+        usage, pages = self._ledger.usage(), self._ledger.executed_pages()
         if not pages and self._tasks:
             return False  # the first job shows what a page costs
-        # Twice the mean: jobs that share a worker take longer than the first, which had it alone.
-        page_s = 2 * seconds / pages if pages else 0.0
-        expected_s = seconds + page_s * (self._ledger.pages_of_jobs(self._tasks) + job.pages)
-        if expected_s * price > limit:
-            self.pause_reason = f"the next job would exceed the cost limit of {limit:g}"
+        # Twice the mean, because pages differ. But the last jobs share their workers with few others or none.
+        shared_s = 2 * usage.busy_s / max(pages, 1) * (self._ledger.pages_of_jobs(self._tasks) + job.pages)
+        alone_s = usage.execution_s / max(pages, 1) * job.pages
+        if (usage.limited_s + max(shared_s, alone_s)) * price > limit:
+            self.pause_reason = (
+                f"the next job would exceed the cost limit of {format_money(limit)} (--max-cost):"
+                f" {format_money(usage.limited_s * price)} so far, estimated with cold starts,"
+                f" and {format_money(usage.bound_s * price)} at most"
+            )
             return False
         self.pause_reason = None
         return True
 
     async def _run_job(self, job: BatchJob) -> None:
         try:
-            service_id = job.service_id if job.state in (State.QUEUED, State.RUNNING) else await self._submit(job)
-            status = await self._wait_for_end(job, service_id or "")
+            submitted_at, service_id = None, job.service_id
+            if job.state not in (State.QUEUED, State.RUNNING):
+                submitted_at, service_id = await self._submit(job)
+            status = await self._wait_for_end(job, service_id or "", submitted_at)
         except (AuthenticationFailed, BatchUnusable, EngineUnavailable, Internal, SettingsInvalid):
             raise  # not an error of this job: a local engine that cannot start or is lost
         except _NotSent:
@@ -212,8 +223,8 @@ class Runner:
             self._window.job_ended()
             self.collector.collect(job, status)
 
-    async def _submit(self, job: BatchJob) -> str:
-        """Send the job and return its id at the service.
+    async def _submit(self, job: BatchJob) -> tuple[float, str]:
+        """Send the job. Return the time, in seconds since the epoch, and its id at the service.
 
         A job whose response is lost is sent again under the same idempotency key.
         """
@@ -222,6 +233,7 @@ class Runner:
         work = partial(build_job_input, job, rows, documents, self._passwords, key, payload_bytes)
         job_input = await asyncio.wrap_future(threads.start(work, "batch"))
         self._ledger.mark_submitting(job.id)
+        submitted_at = time.time()
         try:
             service_id = await self._service.submit(
                 job_input, execution_timeout_s=_JOB_S + _PAGE_S * job.pages, ttl_s=TTL_S
@@ -232,14 +244,15 @@ class Runner:
             raise _NotSent from None
         self._record_response()
         self._ledger.mark_queued(job.id, service_id)
-        return service_id
+        return submitted_at, service_id
 
-    async def _wait_for_end(self, job: BatchJob, service_id: str) -> JobStatus:
-        """Poll the job until it has ended. Return its status."""
+    async def _wait_for_end(self, job: BatchJob, service_id: str, submitted_at: float | None) -> JobStatus:
+        """Poll the job until it has ended. Return its status. submitted_at: None: by an earlier run."""
         pause, max_pause = _POLL_S
-        state = job.state
+        state, open_at = job.state, submitted_at
         while True:
-            await asyncio.sleep(_jittered(pause))
+            pause_s = _jittered(pause)
+            await asyncio.sleep(pause_s)
             # The first poll finds quick jobs done; all others share the polls per second.
             pause = max(min(pause * 1.5, max_pause), len(self._tasks) / _POLLS_PER_S)
             try:
@@ -250,7 +263,9 @@ class Runner:
             self._record_response()
             self._pages_done[job.id] = status.pages_done
             if status.state in ENDED_STATES:
-                return status
+                times = place(status.times, submitted_at=submitted_at, open_at=open_at, pause_s=pause_s)
+                return replace(status, times=times)
+            open_at = time.time()
             if status.state is State.RUNNING and state is not State.RUNNING:
                 state = State.RUNNING
                 self._ledger.mark_running(job.id)

@@ -84,7 +84,8 @@ def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:
         "pages": _pages(summary),
         "jobs": [_jobs(summary)],
         "time": [_time(summary)],
-        "cost": [_cost(summary)],
+        "workers": _workers(summary),
+        "cost": [format_cost(summary)],
         "errors": _codes(summary.errors),
         "warnings": _codes(summary.warnings),
         "service": [", engine ".join(clean_line(word) for word in (summary.service, summary.engine) if word)],
@@ -147,19 +148,43 @@ def _time(summary: BatchSummary) -> str:
     phrases = [f"{format_duration(summary.wall_s)} working time"]
     if summary.pages_parsed:
         phrases.append(f"{format_rate(summary.pages_parsed / summary.wall_s)} pages/s")
-    phrases.append(f"{format_duration(summary.execution_s)} on the workers")
-    phrases.append(f"{format_duration(summary.delay_s)} in the queue")
     return ", ".join(phrases)
 
 
-def _cost(summary: BatchSummary) -> str:
-    """Return the cost, such as `$1.23, $0.30 per 1,000 pages`; empty when no price is known."""
-    if summary.cost is None:
+def _workers(summary: BatchSummary) -> list[str]:
+    """Return the seconds of workers that are billed, and those of jobs, which may share workers."""
+    if not summary.execution_s:
+        return []
+    idle = f"{format_duration(summary.idle_s)} idle" if summary.idle_s is not None else "idle time unknown"
+    starts = f"{format_duration(summary.cold_start_s)} of cold starts at most (an estimate)"
+    jobs = f"jobs: {format_duration(summary.execution_s)} of execution after {format_duration(summary.delay_s)}"
+    return [f"{format_duration(summary.busy_s)} busy, {idle}, {starts}", f"{jobs} of queue and cold start"]
+
+
+def format_cost(summary: BatchSummary) -> str:
+    """Return the cost and its upper bound; empty when no price is known.
+
+    Such as `about $1.23, at most $4.50 without idle time; $0.30 per 1,000 pages`.
+    """
+    if summary.cost is None or summary.cost_bound is None:
         return ""
-    per = (
-        f", {format_money(1000 * summary.cost / summary.pages_parsed)} per 1,000 pages" if summary.pages_parsed else ""
-    )
-    return format_money(summary.cost) + per
+    cost = f"about {format_money(summary.cost)}, at most {format_money(summary.cost_bound)}"
+    cost += " without idle time" if summary.idle_s is None else ""
+    pages = summary.pages_parsed
+    return cost + (f"; {format_money(1000 * summary.cost / pages)} per 1,000 pages" if pages else "")
+
+
+def format_cost_limit(summary: BatchSummary, max_cost: float) -> str:
+    """Return the part of the cost limit that is used, and the figure that the limit applies to."""
+    return f"{format_money(summary.limited_cost or 0.0)} of --max-cost {format_money(max_cost)}, with cold starts"
+
+
+def cost_warning(summary: BatchSummary, max_cost: float | None) -> str:
+    """Return a warning that the cost may be above the limit; empty when it cannot be."""
+    if max_cost is None or summary.cost_bound is None or summary.cost_bound <= max_cost:
+        return ""
+    used, bound = format_cost_limit(summary, max_cost), format_money(summary.cost_bound)
+    return f"cost: {used}; if no jobs shared a worker, it is {bound}, above the limit"
 
 
 def _codes(codes: Mapping[str, int]) -> list[str]:

@@ -31,6 +31,7 @@ from ocr_worker.batch.report import report_html, report_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import (
     KNOWN_CODES,
+    cost_warning,
     format_count,
     replace_unencodable,
     skipped_lines,
@@ -123,10 +124,24 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_password_arguments(parser)
     parser.add_argument(
-        "--price-per-second", type=positive_number, metavar="X", help="price of a worker in US dollars, for the cost"
+        "--price-per-second",
+        type=positive_number,
+        metavar="X",
+        help="price of a worker in US dollars, for the cost; default: as in the last run",
     )
     parser.add_argument(
-        "--max-cost", type=positive_number, metavar="X", help="submit no more jobs when the cost would exceed this"
+        "--idle-timeout-s",
+        type=positive_number,
+        metavar="S",
+        help="idle timeout of the endpoint in seconds: the cost then includes the time in which workers wait for jobs;"
+        " default: as in the last run",
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=positive_number,
+        metavar="X",
+        help="submit no more jobs when the estimated cost, cold starts included, would exceed this; not the upper bound"
+        " of the cost, which counts a second of a worker for each job that shares it",
     )
 
 
@@ -280,6 +295,8 @@ def _run_in_batch(
         batch = Batch(options.out, options=run_options, password=password)
         async with batch:
             batch.set_service(_make_service(batch, options))
+            if options.idle_timeout_s is not None:
+                batch.ledger.put("idle_timeout_s", str(options.idle_timeout_s))
             if options.price_per_second is not None:
                 batch.ledger.put("price_per_second", str(options.price_per_second))
             elif not batch.ledger.get("price_per_second"):
@@ -337,7 +354,7 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary) -> int:
 
     After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, it ends at once.
     """
-    with Display() as display:
+    with Display(max_cost=batch.options.max_cost) as display:
         batch.on_unsuccessful = lambda name, status, code: display.say(f"{name}: {status}: {code}")
         run_task = asyncio.ensure_future(batch.run())
         interrupts = _Interrupts(batch, run_task)
@@ -358,6 +375,8 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary) -> int:
         _write_report(batch)
     if batch.runner and batch.runner.pause_reason:
         print(f"stopped: {batch.runner.pause_reason}", file=sys.stderr)
+    if warning := cost_warning(batch.summary(), batch.options.max_cost):
+        print(warning, file=sys.stderr)
     print(f"report: {batch.folder.report}", file=sys.stderr)
     if interrupts.count:
         return INTERRUPTED
@@ -457,6 +476,7 @@ def _cancel(options: argparse.Namespace) -> int:
         return OK
 
     defaults = argparse.Namespace(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
+    defaults.idle_timeout_s = None
     defaults.out = options.out
     return _run_in_batch(defaults, cancel_command)
 

@@ -25,7 +25,7 @@ from pydantic import SecretStr, ValidationError
 from ocr_worker import threads
 from ocr_worker.client.calls import AttemptFailed, Gate, Retries
 from ocr_worker.client.chunks import delivery_of, join_chunks
-from ocr_worker.client.service import JobStatus, JobTimes, Json, ServiceHealth, State
+from ocr_worker.client.service import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -148,7 +148,7 @@ class RemoteEndpoint:
         if status >= 400 or state is None:
             raise EndpointUnavailable(f"{self.name} does not return the job's status: {_error_text(status, body)}")
         output = body.get("output")
-        times = JobTimes(_number(body.get("executionTime")) / 1000, _number(body.get("delayTime")) / 1000)
+        times = _job_times(body, state)
         if state is State.RUNNING:
             return JobStatus(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
         if state is State.COLLECTED:
@@ -358,6 +358,18 @@ def _text(value: Any) -> str | None:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _job_times(body: Mapping[str, Any], state: State) -> JobTimes:
+    """Return the times of a job whose status has just arrived. Its output may still have to be fetched."""
+    execution_ms, delay_ms = (max(0.0, _number(body.get(name))) for name in ("executionTime", "delayTime"))
+    worker_id = body.get("workerId")
+    return JobTimes(
+        execution_ms / 1000,
+        delay_ms / 1000,
+        worker_id if isinstance(worker_id, str) and worker_id else None,
+        time.time() if state in ENDED_STATES else None,
+    )
 
 
 def _number(value: Any) -> float:

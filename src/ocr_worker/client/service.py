@@ -39,10 +39,12 @@ ENDED_STATES = (State.COLLECTED, State.FAILED, State.TIMED_OUT, State.EXPIRED, S
 
 
 class JobTimes(NamedTuple):
-    """Seconds of a job, as the service measured them."""
+    """Times of a job: seconds as the service measured them, its worker, and when this client saw its end."""
 
     execution_s: float = 0.0
-    delay_s: float = 0.0  # in the service's queue
+    delay_s: float = 0.0  # before its execution: in the service's queue and during the start of a worker, together
+    worker_id: str | None = None  # None: no worker has run the job, or the service does not name it
+    ended_at: float | None = None  # seconds since the epoch; None: the job has not ended
 
 
 NOT_MEASURED = JobTimes()
