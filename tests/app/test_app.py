@@ -175,7 +175,8 @@ def test_a_caller_who_hangs_up_takes_his_pages_along(app: App) -> None:
     before = health(app)["jobs"]
     for accept in ("application/json", "text/event-stream"):
         body = json.dumps(request(tiff([doubles.SLOW] * 60))).encode()
-        head = f"POST /v1/parse HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nAuthorization: {KEY['Authorization']}\r\n"
+        head = "POST /v1/parse HTTP/1.1\r\nHost: localhost\r\n"
+        head += f"Accept: {accept}\r\nAuthorization: {KEY['Authorization']}\r\n"
         with socket.create_connection(("127.0.0.1", int(app.url.rpartition(":")[2]))) as caller:
             caller.sendall(
                 f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

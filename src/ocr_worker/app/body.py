@@ -24,12 +24,12 @@ from ocr_worker.app import problems
 from ocr_worker.app.problems import HttpError
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import read_request
-from ocr_worker.errors import OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
+from ocr_worker.errors import InvalidRequest, OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
-FORM_FIELDS = ("file", "url", "pages", "password", "options", "idempotency_key")
+FORM_FIELDS = ("file", "url", "pages", "password", "options")
 BYTES_PER_S = 20_000  # slower than any connection over which documents are sent
 
 
@@ -145,7 +145,20 @@ async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
         )
     body = await request.body()
     # On a thread: checking a large body with a hundred thousand errors must not delay other requests.
-    return await run_in_threadpool(lambda: read_request(load_json(body, "the body"), spec))
+    return await run_in_threadpool(lambda: _read_request(load_json(body, "the body"), spec))
+
+
+def _read_request(job_input: Any, spec: EngineSpec[Any]) -> ParseRequest:
+    """Return the validated request. Raises InvalidRequest, also for what needs a bucket, which the app does not use."""
+    request = read_request(job_input, spec)
+    problems = []
+    if request.options.delivery == "bucket":
+        problems.append('input.options.delivery: "bucket" has no effect over HTTP, which returns every response itself')
+    if request.idempotency_key is not None:
+        problems.append("input.idempotency_key: has no effect over HTTP, where no pages are stored; remove it")
+    if problems:
+        raise InvalidRequest("; ".join(problems))
+    return request
 
 
 async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
@@ -176,10 +189,8 @@ def _add_uploads(form: FormData, spec: EngineSpec[Any]) -> ParseRequest:
     common_members = {name: form[name] for name in ("pages", "password") if form.get(name)}
     documents: list[dict[str, Any]] = [{"base64": "upload", **common_members} for _ in files]
     documents += [{"url": url, **common_members} for url in urls]
-    job_input: dict[str, Any] = {"documents": documents, "options": load_json(form.get("options") or "{}", "`options`")}
-    if key := form.get("idempotency_key"):
-        job_input["idempotency_key"] = key
-    request = read_request(job_input, spec)
+    options = load_json(form.get("options") or "{}", "`options`")
+    request = _read_request({"documents": documents, "options": options}, spec)
     uploads = [
         UploadedDocument(content=file.file, pages=document.pages, password=document.password)
         for file, document in zip(files, request.documents, strict=False)
