@@ -55,7 +55,7 @@ def test_pages_arrive_one_by_one(tab: Any, script: Script) -> None:
     script.step.release()
     expect(tab.locator("#told")).to_have_text("3 pages read in 1.5 s by scripted 1")
     expect(tab.locator(DONE)).to_be_attached()
-    expected = {"sources": ["levels.pdf"], "pages": "1-3", "options": {"page_images": "inline", "dpi": 150}}
+    expected = {"sources": ["levels.pdf"], "pages": "1-3", "options": {"page_images": "inline", "figures": "inline", "dpi": 150}}
     assert script.requests == [{**expected, "render": "html"}]
     expect(tab.locator(".page:first-child h3")).to_have_text("Water Levels")
     expect(tab.locator(".page:first-child td[colspan='2']")).to_have_text("Old Mill")

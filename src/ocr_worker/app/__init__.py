@@ -51,12 +51,12 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
     app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
     key_checks = [Depends(KeyCheck(ApiKeys(settings.api_keys)))] if settings.api_keys else []
-    app.include_router(health.ping_router(app_worker))
-    app.include_router(health.router(app_worker))
-    app.include_router(parse.router(app_worker), dependencies=key_checks)
-    app.include_router(paddlex.router(app_worker), dependencies=key_checks)
-    app.include_router(playground.router())
-    app.include_router(api_docs.router())
+    public_routers = [health.ping_router(app_worker), health.router(app_worker), playground.router(), api_docs.router()]
+    key_routers = [parse.router(app_worker), paddlex.router(app_worker)]
+    for router in public_routers:
+        app.include_router(router)
+    for router in key_routers:
+        app.include_router(router, dependencies=key_checks)
     max_body_bytes = int(settings.max_source_mb * MEGABYTE * _BASE64_FACTOR)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes)
     if settings.cors_origins:
@@ -68,6 +68,7 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
             expose_headers=[parse.STATUS_HEADER, parse.COVERAGE_HEADER, "Retry-After"],
         )
     app.add_middleware(AccessControl, settings=settings, is_local=is_local)
-    paths = {route.path for route in app.routes if isinstance(route, Route)}
+    routes = [route for router in (*public_routers, *key_routers) for route in router.routes]
+    paths = {route.path for route in routes if isinstance(route, Route)}
     app.add_middleware(RequestMonitor, metrics=app_worker.metrics, paths=paths)
     return app
