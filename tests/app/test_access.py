@@ -1,4 +1,4 @@
-"""Who may use the app: `Host` names, web pages of other origins, and what both see in the metrics."""
+"""Access to the app: `Host` names, web pages of other origins, and error responses in the metrics."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ OURS = {
 @pytest.mark.parametrize("route", POST_ROUTES)
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_page_of_another_origin_cannot_post(app: App, name: str, route: str) -> None:
-    """What a browser marks as another page's POST is answered 403 before anything is read."""
+    """A POST that a browser marks as another page's is answered 403 before anything is read."""
     assert answer(app, route, "Host: localhost", *FOREIGN[name]) == (403, "ORIGIN_REJECTED")
 
 
@@ -142,7 +142,7 @@ def test_programs_our_page_and_allowed_pages_can_post(app: App, name: str) -> No
 
 
 def test_with_a_valid_key_the_origin_does_not_matter(open_app: App) -> None:
-    """On any address a foreign page needs a valid key; without one it is told 403, a program 401."""
+    """On any address a foreign page needs a valid key; without one it gets 403, and a program 401."""
     foreign = ["Host: localhost", "Origin: http://evil.example", "Sec-Fetch-Site: cross-site"]
     assert answer(open_app, "POST /v1/parse", *foreign, "Authorization: Bearer secret") == (415, "INVALID_REQUEST")
     assert answer(open_app, "POST /v1/parse", *foreign, "Authorization: Bearer other") == (403, "ORIGIN_REJECTED")
