@@ -39,6 +39,8 @@ to users, too: a batch report prints it beside the code. The errors form one tre
     │   ├ JobTimedOut                  (retryable)
     │   └ BatchUnusable
     ├ Unauthorized                     of the HTTP app
+    ├ HostRejected                     of the HTTP app
+    ├ OriginRejected                   of the HTTP app
     ├ QueueFull                        (retryable) of the HTTP app
     ├ Cancelled
     ├ DeadlineExceeded
@@ -339,6 +341,20 @@ class Unauthorized(OcrWorkerError):
 
     code = "UNAUTHORIZED"
     remedy = "Send the header `Authorization: Bearer KEY`."
+
+
+class HostRejected(OcrWorkerError):
+    """The `Host` of the request is not a name under which the HTTP app serves this worker."""
+
+    code = "HOST_REJECTED"
+    remedy = "Use the name or address that the app listens on, or add the host to `OCR_TRUSTED_HOSTS`."
+
+
+class OriginRejected(OcrWorkerError):
+    """A web page of another origin sent the request without a valid API key."""
+
+    code = "ORIGIN_REJECTED"
+    remedy = "Add the page's origin to `OCR_CORS_ORIGINS`, or send an API key."
 
 
 class QueueFull(OcrWorkerError):

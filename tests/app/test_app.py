@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import socket
+import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ import requests
 from support import doubles
 from support.app_process import App, health, serving
 from support.doubles import READING
-from support.drawing import WHITE, pdf, png, request, tiff
+from support.drawing import WHITE, document, pdf, png, request, tiff
 from support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.process
@@ -122,6 +126,95 @@ def events_of(answer: requests.Response, kind: str) -> Iterator[tuple[str, Any]]
             yield name, json.loads(line.removeprefix("data: "))
 
 
+# --------------------------------------------------------------------------- failures in every form
+
+BROKEN = b"%PDF-1.7 nothing"
+
+
+def coverage_of(answer: requests.Response) -> dict[str, int]:
+    """Return the counts in the header."""
+    return {
+        name: int(count)
+        for name, _, count in (part.partition("=") for part in answer.headers["X-Coverage"].split(", "))
+    }
+
+
+def test_markdown_tells_of_failed_documents_and_pages(app: App) -> None:
+    """A comment is in the place of each document and page that failed, and two headers count; the status stays 200."""
+    files = [("file", ("a", data)) for data in (BROKEN, tiff([doubles.RAISES, WHITE]), png(doubles.RAISES))]
+    answer = parse(app, "text/markdown", files=files)
+    assert answer.status_code == 200
+    assert answer.text.split("\n\n") == [
+        "<!-- document a: DOCUMENT_CORRUPT -->",
+        "<!-- page 1: PAGE_FAILED -->",
+        f"{READING} #ffffff",
+        "<!-- document document-3: PAGE_FAILED -->",
+        "<!-- page 1: PAGE_FAILED -->",
+    ]
+    assert answer.headers["X-Status"] == "partial"
+    assert coverage_of(answer) == {
+        "documents_expected": 3,
+        "documents_failed": 2,
+        "pages_expected": 3,
+        "pages_parsed": 1,
+        "pages_failed": 2,
+    }
+
+
+def test_an_id_cannot_end_its_comment(app: App) -> None:
+    """A document's id, which a caller chooses, stays inside the comment and on its line."""
+    documents = [document(png(WHITE)), document(BROKEN, id="--> <script>\n\n# x <!--")]
+    answer = parse(app, "text/markdown", json={"documents": documents})
+    assert answer.text.split("\n\n")[1] == "<!-- document - - > <script> # x <!- -: DOCUMENT_CORRUPT -->"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/zip"])
+def test_headers_count_in_other_forms_too(app: App, accept: str) -> None:
+    """Every form that is one response has the headers."""
+    answer = parse(app, accept, files=[("file", ("a", BROKEN)), ("file", ("b", png(WHITE)))])
+    assert answer.headers["X-Status"] == "partial"
+    assert (coverage_of(answer)["documents_failed"], coverage_of(answer)["pages_parsed"]) == (1, 1)
+    answer = parse(app, accept, files={"file": png(WHITE)})
+    assert answer.headers["X-Status"] == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "text/event-stream"])
+def test_events_tell_of_every_failed_document_and_page(app: App, kind: str) -> None:
+    """A failed page is an event of its own, and a document that could not be opened is in the summary."""
+    answer = parse(app, kind, files=[("file", ("a", BROKEN)), ("file", ("b", tiff([WHITE, doubles.RAISES])))])
+    *pages, (name, end) = events_of(answer, kind)
+    assert [data["page"].get("error", {}).get("code") for _, data in pages] == [None, "PAGE_FAILED"]
+    assert name == "summary"
+    assert [entry.get("error", {}).get("code") for entry in end["documents"]] == ["DOCUMENT_CORRUPT", None]
+    assert (end["coverage"]["documents_failed"], end["coverage"]["pages_failed"]) == (1, 1)
+
+
+def test_a_zip_has_a_folder_for_each_document(app: App) -> None:
+    """Markdown, JSON and figures of each document, failed ones too; no id leads out of its folder."""
+    ids = ["../../a", "..", "C:\\x", "same", "SAME"]
+    data = [png(doubles.LARGE_FIGURES), BROKEN, tiff([WHITE, doubles.RAISES]), png(WHITE), png(WHITE)]
+    documents = [document(content, id=name) for content, name in zip(data, ids, strict=True)]
+    answer = parse(app, "application/zip", json={"documents": documents})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        contents = {name: archive.read(name).decode("latin-1") for name in archive.namelist()}
+    folders = ["_._.._a", "__", "C__x", "same", "SAME-2"]
+    expected = {f"{folder}/{file}" for folder in folders for file in ("document.md", "document.json")}
+    assert set(contents) == expected | {"response.json", f"{folders[0]}/page-1-figure-1.jpg"}
+    assert contents["__/document.md"] == "<!-- document ..: DOCUMENT_CORRUPT -->\n"
+    assert contents["C__x/document.md"] == f"{READING} #ffffff\n\n<!-- page 2: PAGE_FAILED -->\n"
+    assert json.loads(contents["__/document.json"])["error"]["code"] == "DOCUMENT_CORRUPT"
+    assert json.loads(contents["response.json"])["coverage"]["documents_failed"] == 1
+
+
+@pytest.mark.parametrize("accept", ["text/markdown", "application/zip"])
+def test_files_without_markdown_are_an_error(app: App, accept: str) -> None:
+    """A request that leaves the Markdown out and asks for it is rejected, instead of answered with nothing."""
+    answer = parse(app, accept, json=request(png(WHITE), formats=["blocks"]))
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+    assert "input.options.formats" in answer.json()["detail"]
+
+
 # --------------------------------------------------------------------------- refusals
 
 
@@ -158,6 +251,18 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "an option as a field": ({"files": {"file": png(WHITE), "dpi": (None, "200")}}, 400, "INVALID_REQUEST"),
     "a text for a file": ({"files": {"x": (None, "y"), "file": (None, "text")}}, 400, "INVALID_REQUEST"),
     "no document": ({"files": {"options": (None, "{}")}}, 422, "INVALID_REQUEST"),
+    "an idempotency key": ({"json": {**request(png(WHITE)), "idempotency_key": "a"}}, 422, "INVALID_REQUEST"),
+    "a bucket": ({"json": request(png(WHITE), delivery="bucket")}, 422, "INVALID_REQUEST"),
+    "a bucket in a form": (
+        {"files": {"file": png(WHITE)}, "data": {"options": '{"delivery": "bucket"}'}},
+        422,
+        "INVALID_REQUEST",
+    ),
+    "an idempotency key in a form": (
+        {"files": {"file": png(WHITE)}, "data": {"idempotency_key": "a"}},
+        400,
+        "INVALID_REQUEST",
+    ),
     "an unreadable file": ({"files": {"file": b"hello"}}, 415, "DOCUMENT_UNSUPPORTED_TYPE"),
     "a damaged file": ({"files": {"file": b"%PDF-1.7 nothing"}}, 422, "DOCUMENT_CORRUPT"),
     "a page that fails": ({"files": {"file": png(doubles.RAISES)}}, 422, "PAGE_FAILED"),
@@ -204,6 +309,16 @@ def test_a_body_that_only_grows_is_cut_off(app: App) -> None:
     assert answer.status_code == 413
 
 
+def test_options_that_need_a_bucket_are_reported_together(app: App) -> None:
+    """The app uses no bucket: what asks for one is named, and `inline` and `auto` are what it does."""
+    body = {**request(png(WHITE), delivery="bucket"), "idempotency_key": "a"}
+    detail = parse(app, json=body).json()["detail"]
+    assert "input.options.delivery" in detail
+    assert "input.idempotency_key" in detail
+    for delivery in ("auto", "inline"):
+        assert parse(app, json=request(png(WHITE), delivery=delivery)).status_code == 200
+
+
 # --------------------------------------------------------------------------- hanging up
 
 
@@ -212,10 +327,49 @@ def test_a_caller_who_hangs_up_takes_his_pages_along(app: App) -> None:
     before = health(app)["jobs"]
     for accept in ("application/json", "text/event-stream"):
         body = json.dumps(request(tiff([doubles.SLOW] * 60))).encode()
-        head = f"POST /v1/parse HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\nAuthorization: {KEY['Authorization']}\r\n"
+        head = "POST /v1/parse HTTP/1.1\r\nHost: localhost\r\n"
+        head += f"Accept: {accept}\r\nAuthorization: {KEY['Authorization']}\r\n"
         with socket.create_connection(("127.0.0.1", int(app.url.rpartition(":")[2]))) as caller:
             caller.sendall(
                 f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
             )
             assert eventually(lambda: health(app)["jobs"] == before + 1)
         assert eventually(lambda: health(app)["jobs"] == before)
+
+
+HANG_UPS = {
+    "JSON": ("/v1/parse", "application/json", "application/json"),
+    "Markdown": ("/v1/parse", "application/json", "text/markdown"),
+    "lines": ("/v1/parse", "application/json", "application/x-ndjson"),
+    "events": ("/v1/parse", "application/json", "text/event-stream"),
+    "PaddleX": ("/layout-parsing", "application/json", "application/json"),
+    "a form": ("/v1/parse", "multipart/form-data; boundary=x", "application/json"),
+}
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+@pytest.mark.parametrize("is_upload", [False, True])
+@pytest.mark.parametrize("name", HANG_UPS)
+def test_a_hang_up_is_one_line_in_the_log(app: App, name: str, is_upload: bool, is_reset: bool) -> None:
+    """A client that disconnects, during the upload or while its pages are parsed, leaves one line and no traceback."""
+    path, content_type, accept = HANG_UPS[name]
+    data = tiff([doubles.SLOW] * 60)
+    body = json.dumps(request(data)).encode()
+    if path == "/layout-parsing":
+        body = json.dumps({"file": base64.b64encode(data).decode(), "fileType": 1}).encode()
+    if content_type.startswith("multipart"):
+        part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        body = part + data + b"\r\n--x--\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nAuthorization: {KEY['Authorization']}\r\n"
+    head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    jobs, start = health(app)["jobs"], len(app.log())
+    with socket.create_connection(("127.0.0.1", int(app.url.rpartition(":")[2]))) as caller:
+        caller.sendall(head.encode() + (body[:-10] if is_upload else body))
+        if not is_upload:
+            assert eventually(lambda: health(app)["jobs"] == jobs + 1)
+        if is_reset:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert eventually(lambda: f"event=disconnected route={path}" in app.log()[start:])
+    assert eventually(lambda: health(app)["jobs"] == jobs)
+    assert app.log()[start:].count("event=disconnected") == 1
+    assert "Traceback" not in app.log()[start:]

@@ -135,6 +135,32 @@ def test_others_need_a_key(tmp_path: Path) -> None:
         app.wait(200)
 
 
+def test_one_port_for_both_is_bound_once(tmp_path: Path) -> None:
+    """`--port` decides, not PORT: with the same PORT_HEALTH, the app serves `/ping` itself."""
+    port = str(free_port())
+    with serving(tmp_path / "log", "--port", port, **BY_COLOUR, PORT_HEALTH=port) as app:
+        app.url = f"http://127.0.0.1:{port}"
+        app.wait(200)
+        assert health(app)["state"] == "ready"
+
+
+def test_health_on_the_port_that_the_app_does_not_use(tmp_path: Path) -> None:
+    """PORT_HEALTH is served when it equals PORT, but `--port` chooses another."""
+    port = str(free_port())
+    with serving(tmp_path / "log", **BY_COLOUR, PORT=port, PORT_HEALTH=port) as app:
+        app.wait(200)
+        assert requests.get(f"http://127.0.0.1:{port}/ping", timeout=PATIENCE_S).status_code == 200
+
+
+def test_the_port_of_health_has_the_same_hosts(tmp_path: Path) -> None:
+    """On loopback, `/ping` on its own port serves loopback names only."""
+    port = free_port()
+    with serving(tmp_path / "log", **BY_COLOUR, PORT_HEALTH=str(port)) as app:
+        app.wait(200)
+        url, headers = f"http://127.0.0.1:{port}/ping", {"Host": "rebound.example"}
+        assert requests.get(url, headers=headers, timeout=PATIENCE_S).status_code == 421
+
+
 def test_health_has_a_port_of_its_own(tmp_path: Path) -> None:
     """A load balancer finds `/ping` on the port that it was promised."""
     port = free_port()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import httpx
 import pytest
 
 from ocr_worker.app import playground
+from ocr_worker.wire.schema import Figure
 from support.page_actions import BUSY, DONE, PDF, block, box, expect, is_dark, is_lit, send
-from support.scripted_worker import Script, failed_page, page, page_event, played, summary
+from support.scripted_worker import FAILED, Script, failed_page, page, page_event, played, problem, summary
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +57,11 @@ def test_pages_arrive_one_by_one(tab: Any, script: Script) -> None:
     script.step.release()
     expect(tab.locator("#told")).to_have_text("3 pages read in 1.5 s by scripted 1")
     expect(tab.locator(DONE)).to_be_attached()
-    expected = {"sources": ["levels.pdf"], "pages": "1-3", "options": {"page_images": "inline", "dpi": 150}}
+    expected = {
+        "sources": ["levels.pdf"],
+        "pages": "1-3",
+        "options": {"page_images": "inline", "figures": "inline", "dpi": 150},
+    }
     assert script.requests == [{**expected, "render": "html"}]
     expect(tab.locator(".page:first-child h3")).to_have_text("Water Levels")
     expect(tab.locator(".page:first-child td[colspan='2']")).to_have_text("Old Mill")
@@ -158,6 +164,69 @@ def test_markdown_and_json_can_be_taken_away(tab: Any, script: Script) -> None:
     assert saved["coverage"]["pages_failed"] == 1
     expected = [result.model_dump(mode="json", exclude_none=True, exclude={"image"}) for result in pages]
     assert saved["documents"][0]["pages"] == expected
+
+
+def test_failed_and_missing_documents_leave_comments(tab: Any, script: Script) -> None:
+    """A document that failed, also as the whole job, and pages after a stop have comments in the Markdown."""
+    name, end = summary([page(1)])
+    error = {"code": "DOCUMENT_CORRUPT", "message": "the file is damaged", "retryable": False}
+    end["documents"] += [{"id": "document-2", "status": "failed", "error": error}]
+    script.events = [page_event(page(1), 1), (name, end)]
+    send(tab, PDF, {**PDF, "name": "b -- c.pdf"})
+    expect(tab.locator(DONE)).to_be_attached()
+    assert copied(tab) == f"{page(1).markdown}\n\n<!-- document b - - c.pdf: DOCUMENT_CORRUPT -->"
+    script.events = [page_event(page(1), 3)]
+    script.breaks_off = True
+    send(tab, PDF, {**PDF, "name": "b.pdf"})
+    expect(tab.locator("#problem h2")).to_have_text("The connection was lost")
+    comments = ["<!-- 2 of 3 pages were not read -->", "<!-- document b.pdf: was not read -->"]
+    assert copied(tab) == "\n\n".join([str(page(1).markdown), *comments])
+    failed = {"id": "document-1", "status": "failed", "error": FAILED.model_dump()}
+    members = {"documents": [{**failed, "pages": []}, {"id": "document-2", "status": "failed", "error": error}]}
+    end = {**problem("ENGINE_TIMED_OUT", "nothing was parsed", 503), **members}
+    script.events, script.breaks_off = [page_event(failed_page(1), 1), ("error", end)], False
+    send(tab, PDF, {**PDF, "name": "b.pdf"})
+    expect(tab.locator("#problem h2")).to_be_visible()
+    expect(tab.locator(".page")).to_have_count(1)
+    comments = ["<!-- document levels.pdf: ENGINE_TIMED_OUT -->", "<!-- page 1: ENGINE_TIMED_OUT -->"]
+    assert copied(tab) == "\n\n".join([*comments, "<!-- document b.pdf: DOCUMENT_CORRUPT -->"])
+
+
+def copied(tab: Any) -> str:
+    """Return the Markdown that the page's button copies."""
+    tab.click("[data-take='copy md']")
+    text: str = tab.evaluate("navigator.clipboard.readText()")
+    return text
+
+
+def test_several_documents_can_be_saved_as_a_zip(tab: Any, script: Script) -> None:
+    """A folder for each document, failed ones too, with Markdown, JSON and figures; no name leads out of it."""
+    figures = [
+        Figure(name=name, bbox=(0, 0, 9, 9), base64="/9j/AAEC") for name in ("page-1-figure-1.jpg", "../..\\..\\x.jpg")
+    ]
+    pages = [page(1).model_copy(update={"figures": figures}), failed_page(2)]
+    name, end = summary(pages)
+    error = {"code": "DOCUMENT_CORRUPT", "message": "the file is damaged", "retryable": False}
+    end["documents"] += [{"id": "document-2", "status": "succeeded"}]
+    end["documents"] += [{"id": "document-3", "status": "failed", "error": error}]
+    events = [page_event(result, 2) for result in pages]
+    script.events = [*events, page_event(page(1), 1, "document-2"), (name, end)]
+    send(tab, {**PDF, "name": "größe.pdf"}, {**PDF, "name": "GRÖSSE.pdf"}, {**PDF, "name": "größe.pdf"})
+    expect(tab.locator(DONE)).to_be_attached()
+    with tab.expect_download() as saving:
+        tab.click("[data-take='save zip']")
+    assert saving.value.suggested_filename == "größe.zip"
+    with zipfile.ZipFile(saving.value.path()) as archive:
+        assert archive.testzip() is None
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    folders = ("größe.pdf", "GRÖSSE.pdf", "größe.pdf-2")
+    expected = {f"{folder}/{file}" for folder in folders for file in ("document.md", "document.json")}
+    assert set(contents) == expected | {"response.json", "größe.pdf/page-1-figure-1.jpg", "größe.pdf/x.jpg"}
+    assert contents["größe.pdf/x.jpg"] == b"\xff\xd8\xff\x00\x01\x02"
+    assert contents["größe.pdf/document.md"].decode() == f"{pages[0].markdown}\n\n<!-- page 2: ENGINE_TIMED_OUT -->\n"
+    assert contents["größe.pdf-2/document.md"].decode() == "<!-- document größe.pdf: DOCUMENT_CORRUPT -->\n"
+    assert b"base64" not in contents["größe.pdf/document.json"]
+    assert json.loads(contents["response.json"])["documents"][2]["error"] == error
 
 
 def test_several_documents_are_read_together(tab: Any, script: Script) -> None:

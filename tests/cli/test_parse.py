@@ -95,7 +95,7 @@ def test_an_encrypted_pdf_opens_with_its_password(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_among_good_ones_is_exit_code_1(page: Path, tmp_path: Path) -> None:
-    """The good file's answer is there, the bad one's code too."""
+    """The good file's answer is there, the bad one's code too; in Markdown a comment is in its place."""
     bad = tmp_path / "bad.pdf"
     bad.write_text("this is no PDF")
     done = run("parse", "--engine", "embedded", "--json", page, bad)
@@ -103,6 +103,11 @@ def test_one_bad_file_among_good_ones_is_exit_code_1(page: Path, tmp_path: Path)
     answer = json.loads(done.stdout)
     assert answer["status"] == "partial"
     assert "bad.pdf: DOCUMENT_UNSUPPORTED_TYPE: " in done.stderr
+    done = run("parse", "--engine", "embedded", bad, page)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"<!-- document {bad}: DOCUMENT_UNSUPPORTED_TYPE -->\n# Water Levels")
+    done = run("parse", "--engine", "embedded", bad)
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 FILE = str(ROOT / "LICENSE")

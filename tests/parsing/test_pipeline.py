@@ -11,6 +11,7 @@ from ocr_worker.engines.registry import read_request
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer import RasterDocument
+from ocr_worker.wire.schema import PageResult
 from support.drawing import WHITE, pdf, request
 
 pytestmark = pytest.mark.process
@@ -35,3 +36,29 @@ def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest
     assert [page.status for page in document.pages] == ["succeeded", "succeeded"]
     assert document.status == "succeeded"
     assert document.error is None
+
+
+@pytest.mark.parametrize("last_page", [0, 1, 2])
+def test_pages_of_a_document_that_ends_early_are_told(monkeypatch: pytest.MonkeyPatch, last_page: int) -> None:
+    """A rasterizer process that dies after some pages: `on_page` receives every page of the document, in order."""
+    ask = RasterDocument._request_page
+
+    def dying(self: RasterDocument, index: int) -> None:
+        if index == last_page:
+            os.kill(self._process.pid, signal.SIGKILL)
+            while self._process.is_alive():
+                pass
+        ask(self, index)
+
+    monkeypatch.setattr(RasterDocument, "_request_page", dying)
+    pipeline = Pipeline(Settings(engine="support.doubles:reading"))
+    pipeline.start()
+    pages: list[PageResult] = []
+    job = pipeline.job(
+        read_request(request(pdf([WHITE] * 4)), pipeline.spec), "job", lambda name, expected, page: pages.append(page)
+    )
+    (document,) = job.run().documents
+    pipeline.close()
+    assert [page.page for page in pages] == ([1, 2, 3, 4] if document.pages else [])
+    assert [page.status for page in pages] == [page.status for page in document.pages]
+    assert document.status == ("failed" if last_page == 0 else "partial")

@@ -30,7 +30,7 @@ def dialled(app: App) -> Iterator[socket.socket]:
 def head(path: str, kind: str, length: int | None) -> bytes:
     """Return the head of a POST. length: of the body; None: chunked."""
     size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{size}\r\n\r\n".encode()
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n{size}\r\n\r\n".encode()
 
 
 def chunk(data: bytes) -> bytes:

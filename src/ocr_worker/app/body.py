@@ -32,12 +32,12 @@ from ocr_worker.app import problems
 from ocr_worker.app.problems import HttpError
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import read_request
-from ocr_worker.errors import OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
+from ocr_worker.errors import InvalidRequest, OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument, default_id
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
-FORM_FIELDS = ("file", "url", "id", "pages", "password", "options", "idempotency_key")
+FORM_FIELDS = ("file", "url", "id", "pages", "password", "options")
 FILE_TYPES = ("application/pdf", "image/", "application/octet-stream")  # of a body that is a file; its bytes decide
 QUERY_FIELDS = ("pages", "options", "render")  # beside a body that is a file; a password would be in access logs
 _MAX_STEM_CHARACTERS, _MAX_SUFFIX_CHARACTERS = 150, 40  # of a file name as an id, which has at most 200
@@ -152,7 +152,7 @@ async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
     # On a thread: checking a large body with a hundred thousand errors must not delay other requests.
     if content_type == JSON_TYPE:
         body = await request.body()
-        return await run_in_threadpool(lambda: read_request(load_json(body, "the body"), spec))
+        return await run_in_threadpool(lambda: _read_request(load_json(body, "the body"), spec))
     if content_type.startswith(FILE_TYPES):
         fields = _query_fields(request, spec)
         uploads = [Upload(io.BytesIO(await request.body()))]
@@ -176,6 +176,19 @@ def _query_fields(request: Request, spec: EngineSpec[Any]) -> dict[str, Any]:
             " or send a form",
         )
     return dict(query)
+
+
+def _read_request(job_input: Any, spec: EngineSpec[Any]) -> ParseRequest:
+    """Return the validated request. Raises InvalidRequest, also for what needs a bucket, which the app does not use."""
+    request = read_request(job_input, spec)
+    problems = []
+    if request.options.delivery == "bucket":
+        problems.append('input.options.delivery: "bucket" has no effect over HTTP, which returns every response itself')
+    if request.idempotency_key is not None:
+        problems.append("input.idempotency_key: has no effect over HTTP, where no pages are stored; remove it")
+    if problems:
+        raise InvalidRequest("; ".join(problems))
+    return request
 
 
 async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
@@ -240,8 +253,7 @@ def _request_with_uploads(
     sources = [{"base64": "upload"}] * len(uploads) + [{"url": url} for url in urls]
     documents = [{**source, "id": name, **common_members} for source, name in zip(sources, ids, strict=True)]
     options = load_json(fields.get("options") or "{}", "`options`")
-    key = fields.get("idempotency_key")
-    request = read_request({"documents": documents, "options": options, "idempotency_key": key}, spec)
+    request = _read_request({"documents": documents, "options": options}, spec)
     uploaded_documents = [
         UploadedDocument(content=upload.content, id=document.id, pages=document.pages, password=document.password)
         for upload, document in zip(uploads, request.documents, strict=False)

@@ -34,6 +34,12 @@ class Metrics:
         self._errors = Counter(
             "ocr_errors", "Errors of pages, documents and jobs by code", ["code"], registry=self.registry
         )
+        self._http_errors = Counter(
+            "ocr_http_errors",
+            "Error responses of the HTTP app by route, status and code",
+            ["route", "status", "code"],
+            registry=self.registry,
+        )
         self._stages = Histogram(
             "ocr_stage_seconds", "Seconds per job by stage", ["stage"], buckets=_BUCKETS_S, registry=self.registry
         )
@@ -58,6 +64,10 @@ class Metrics:
     def count_error(self, code: str) -> None:
         """Count an error by its code."""
         self._errors.labels(code).inc()
+
+    def count_http_error(self, route: str, status: int, code: str) -> None:
+        """Count an error response. route: path of the route, or `other`."""
+        self._http_errors.labels(route, str(int(status)), code).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

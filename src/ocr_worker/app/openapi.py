@@ -18,6 +18,17 @@ from ocr_worker.wire.schema import ParseOptions
 
 _ERRORS_WITHOUT_RESPONSE = (ClientError, SettingsInvalid)  # no request to the app gets these
 _EXAMPLE = {"documents": [{"url": "https://example.com/report.pdf", "pages": "1-3"}], "options": {"figures": "none"}}
+_HEADERS = {
+    "X-Status": {
+        "description": "`succeeded` or `partial`, as in the response. Streams do not have it.",
+        "schema": {"enum": ["succeeded", "partial"]},
+    },
+    "X-Coverage": {
+        "description": "Counts of documents and pages, as in the response. Streams do not have it.",
+        "schema": {"type": "string"},
+        "example": "documents_expected=2, documents_failed=1, pages_expected=3, pages_parsed=3, pages_failed=0",
+    },
+}
 _FORM = {
     "type": "object",
     "additionalProperties": False,
@@ -40,7 +51,6 @@ _FORM = {
         },
         "password": {"type": "string", "description": "Password of encrypted PDFs."},
         "options": {"type": "string", "description": "The options as JSON.", "examples": ['{"figures": "inline"}']},
-        "idempotency_key": {"type": "string"},
     },
 }
 
@@ -76,6 +86,7 @@ class Problem(BaseModel):
 def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
     """Return the OpenAPI members of `/v1/parse`: its body, with options of the model `options`, and its responses."""
     schema = request_schema(options)
+    schema["properties"].pop("idempotency_key")  # the app stores nothing, and rejects it
     body = {
         "required": True,
         "content": {
@@ -86,13 +97,18 @@ def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
     }
     media_types = {
         "text/markdown": {"schema": {"type": "string"}},
+        "application/zip": {"schema": {"type": "string", "format": "binary"}},
         "application/x-ndjson": {"schema": {"type": "string"}},
         "text/event-stream": {"schema": {"type": "string"}},
     }
     return {
         "openapi_extra": {"requestBody": body, "parameters": _QUERY},
         "responses": {
-            200: {"description": "The response, in the format that `Accept` requests.", "content": media_types},
+            200: {
+                "description": "The response, in the format that `Accept` requests.",
+                "content": media_types,
+                "headers": _HEADERS,
+            },
             **problem_responses(),
         },
     }

@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Response
 
 from ocr_worker.app.page_files import file_response
 
-_FILES = ("index.html", "playground.css", "app.js", "engine.js", "job.js", "pages.js", "stream.js")
+_FILES = ("index.html", "playground.css", "app.js", "engine.js", "job.js", "pages.js", "stream.js", "zip.js")
 
 
 def router() -> APIRouter:

@@ -14,14 +14,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from ocr_worker.errors import (
     Cancelled,
     DeadlineExceeded,
     EngineError,
+    HostRejected,
     Internal,
     InvalidRequest,
     OcrWorkerError,
+    OriginRejected,
     QueueFull,
     SourceTooLarge,
     Unauthorized,
@@ -39,6 +42,8 @@ RETRY_AFTER_S = "5"
 _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
+    OriginRejected: HTTPStatus.FORBIDDEN,
+    HostRejected: HTTPStatus.MISDIRECTED_REQUEST,
     QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
     SourceTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -47,6 +52,7 @@ _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     Cancelled: HTTPStatus.SERVICE_UNAVAILABLE,
     Internal: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
+_CODE_IN_SCOPE = "ocr_worker.error_code"
 _PAGE_CODES = {"PAGE_FAILED"}  # an engine's error that a retry would not fix
 _CLASSES = {error.code: error for error in error_types()}
 
@@ -58,6 +64,25 @@ class HttpError(Exception):
         super().__init__(detail)
         self.status = status
         self.error = ErrorInfo(code=code, message=detail, retryable=False)
+
+
+class CodedResponse(JSONResponse):
+    """A JSON response to an error, which leaves the error's code in the request's scope for the metrics."""
+
+    def __init__(self, code: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response. See ASGI."""
+        scope[_CODE_IN_SCOPE] = self._code
+        await super().__call__(scope, receive, send)
+
+
+def error_code(scope: Scope) -> str | None:
+    """Return the code of the error that a request ended with, or None."""
+    code: str | None = scope.get(_CODE_IN_SCOPE)
+    return code
 
 
 def status_of(code: str) -> HTTPStatus:
@@ -96,7 +121,7 @@ def problem_response(error: ErrorInfo, status: HTTPStatus | None = None, **membe
         headers["Retry-After"] = RETRY_AFTER_S
     if body["status"] == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body, body["status"], headers, MEDIA_TYPE)
+    return CodedResponse(error.code, body, body["status"], headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:

@@ -6,18 +6,17 @@ Refuses to listen on an address that others can reach without API keys. The rout
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from fastapi import FastAPI
 
 from ocr_worker import extras
 from ocr_worker.app import create_app
+from ocr_worker.app.access import AccessControl, is_loopback
 from ocr_worker.app.health import ping_router
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid
@@ -51,11 +50,12 @@ def serve(
         )
     worker = AppWorker(settings, on_ready)
     listener = _listen(host, settings.port if port is None else port, "--port or PORT")
-    if settings.health_port and settings.health_port != settings.port:
-        _serve_health(worker, _listen(host, settings.health_port, "PORT_HEALTH"))
-    on_listening(_url(host, listener.getsockname()[1]))
+    bound_port = listener.getsockname()[1]
+    if settings.health_port and settings.health_port != bound_port:
+        _serve_health(settings, worker, _listen(host, settings.health_port, "PORT_HEALTH"), is_local=is_loopback(host))
+    on_listening(_url(host, bound_port))
     config = uvicorn.Config(
-        create_app(settings, worker),
+        create_app(settings, worker, is_local=is_loopback(host)),
         log_level="warning",
         access_log=False,  # a URL's query may hold a secret
         timeout_graceful_shutdown=int(settings.grace_s),
@@ -89,17 +89,10 @@ def _url(host: str, port: int) -> str:
     return f"http://[{reachable_host}]:{port}" if ":" in reachable_host else f"http://{reachable_host}:{port}"
 
 
-def _serve_health(worker: AppWorker, listener: socket.socket) -> None:
+def _serve_health(settings: Settings, worker: AppWorker, listener: socket.socket, *, is_local: bool) -> None:
     """Serve `/ping` on a port of its own, on a daemon thread."""
     app = FastAPI(openapi_url=None)
     app.include_router(ping_router(worker))
+    app.add_middleware(AccessControl, settings=settings, is_local=is_local)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, http="h11"))
     threading.Thread(target=server.run, args=([listener],), name="health", daemon=True).start()
-
-
-def is_loopback(host: str) -> bool:
-    """Return True if only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or Path(host).is_absolute()

@@ -11,25 +11,22 @@ folder.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ocr_worker.client.service import Json
 from ocr_worker.errors import BatchUnusable
-from ocr_worker.wire.schema import DocumentResult, PageResult
+from ocr_worker.wire.document_files import DOCUMENT, document_files
+from ocr_worker.wire.schema import DocumentResult
 
 LEDGER, HIDDEN_FOLDER = "ledger.sqlite3", ".batch"
-MARKDOWN, DOCUMENT = "document.md", "document.json"
-_FIGURE_BYTES: Any = {"pages": {"__all__": {"figures": {"__all__": {"base64"}}}}}
 RESERVED_NAMES = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "report.html", "report.json"}
 
 
@@ -132,7 +129,7 @@ class Folder:
         with _disk_errors(self.path):
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
-            files = dict(_files(result))
+            files = dict(document_files(result))
             for file, content in files.items():
                 (temporary / file).write_bytes(content)
             self.delete_document(name)
@@ -176,31 +173,6 @@ class Folder:
             elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
                 differences.append(f"{name}/{file} was changed")
         return differences
-
-
-def _files(result: DocumentResult) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a document: its figures, its Markdown, and its JSON without the bytes of the figures."""
-    for page in result.pages:
-        for figure in page.figures:
-            data = _decode(figure.base64)
-            if data is not None:
-                yield Path(figure.name).name, data
-    entry = result.model_dump(mode="json", exclude_none=True, exclude=_FIGURE_BYTES)
-    yield MARKDOWN, _markdown(result.pages).encode()
-    yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _markdown(pages: Sequence[PageResult]) -> str:
-    """Return the pages' Markdown, with a comment in place of a failed page."""
-    parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _decode(text: str | None) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True) if text else None
-    except binascii.Error:
-        return None
 
 
 @contextmanager

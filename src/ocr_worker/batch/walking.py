@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ocr_worker.batch.folders import DOCUMENT, HIDDEN_FOLDER, LEDGER, RESERVED_NAMES
+from ocr_worker.batch.folders import HIDDEN_FOLDER, LEDGER, RESERVED_NAMES
 from ocr_worker.errors import Corrupt, DocumentError
 from ocr_worker.sources.rasterizer.media_type import HEAD_BYTES, detect_media_type
+from ocr_worker.wire.document_files import DOCUMENT
 
 SUFFIXES = frozenset(
     (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif")

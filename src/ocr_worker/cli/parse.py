@@ -28,6 +28,7 @@ from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.wire.page_ranges import parse_page_ranges
+from ocr_worker.wire.results import document_markdown
 from ocr_worker.wire.schema import (
     MAX_DOCUMENTS,
     DocumentRequest,
@@ -180,11 +181,15 @@ def _check_output(output: str, sources: Sequence[str]) -> None:
 
 
 def _write(response: ParseResponse, options: argparse.Namespace) -> None:
-    """Write the result to standard output or to the file of `--output`, unless there is no Markdown at all."""
+    """Write the result to standard output or to the file of `--output`, unless nothing was parsed."""
     if options.json:
         text = json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2) + "\n"
     else:
-        text = "".join(f"{document.markdown}\n" for document in response.documents if document.markdown)
+        texts = [
+            document_markdown(document, _display_name(source))
+            for source, document in zip(options.sources, response.documents, strict=True)
+        ]
+        text = "".join(f"{text}\n" for text in texts if text) if response.status != "failed" else ""
     if options.output == STANDARD_STREAM:
         sys.stdout.write(text)
     elif text:

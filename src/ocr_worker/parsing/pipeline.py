@@ -206,6 +206,9 @@ class ParseJob:
         facts, error = feeder.result()
         if len(outcomes) == len(facts.numbers):
             error = None  # a rasterizer process that dies after the last page costs nothing
+        for outcome in results.missing_outcomes(facts, outcomes, error):
+            outcomes[outcome.number] = outcome
+            self._on_page(name, len(facts.numbers), results.page(outcome, self._request.options))
         if self._pipeline.spec.merges_pages(self._request.options):
             outcomes = self._merge(facts, outcomes)
         return results.document(name, facts, outcomes, error, self._request.options)

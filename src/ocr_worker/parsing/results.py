@@ -62,6 +62,14 @@ def failed_document(name: str, error: OcrWorkerError) -> DocumentResult:
     return DocumentResult(id=name, status="failed", error=error_info(error))
 
 
+def missing_outcomes(
+    facts: DocumentFacts, outcomes: Mapping[int, PageOutcome], error: OcrWorkerError | None
+) -> list[PageOutcome]:
+    """Return a failed outcome for each requested page without one. error: why the document ended early, if it did."""
+    page_error = error or PageFailed("the job ended before this page was parsed")
+    return [PageOutcome(number, page_error) for number in facts.numbers if number not in outcomes]
+
+
 def document(
     name: str,
     facts: DocumentFacts,
@@ -73,8 +81,8 @@ def document(
 
     error: why the document ended early, if it did; pages without an outcome get it.
     """
-    page_error = error or PageFailed("the job ended before this page was parsed")
-    pages = [page(outcomes.get(number) or PageOutcome(number, page_error), options) for number in facts.numbers]
+    complete_outcomes = {**outcomes, **{entry.number: entry for entry in missing_outcomes(facts, outcomes, error)}}
+    pages = [page(complete_outcomes[number], options) for number in facts.numbers]
     parsed_count = sum(result.status == "succeeded" for result in pages)
     first_error = next((result.error for result in pages if result.error), None)
     return DocumentResult(

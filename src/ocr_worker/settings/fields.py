@@ -298,6 +298,12 @@ class HttpSettings(SettingsGroup):
         [],
         description='Origins of web pages that may call the HTTP app, as JSON: `["https://a.example"]`. Default: none.',
     )
+    trusted_hosts: Hosts = Field(
+        [],
+        description="Names in the `Host` header under which the HTTP app is served, beside `localhost` and loopback"
+        " addresses, such as `ocr.example.com,10.*`; checks of `/ping` included. Others are answered 421. Default: none"
+        " if the app listens on loopback, else any name.",
+    )
     grace_s: float = Field(
         30, gt=0, description="Seconds that running jobs may take after the HTTP app was told to stop. Default: 30."
     )

@@ -1,4 +1,4 @@
-"""Derive facts from results: errors, coverage, status, and the Markdown of all pages as one text.
+"""Derive facts from results: errors, coverage, status, and the Markdown of all pages or documents as one text.
 
 The functions are pure. The pipeline uses them to build a response, and every caller of the pipeline uses `error_info`
 and `job_error` to report errors.
@@ -6,10 +6,15 @@ and `job_error` to report errors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ocr_worker.errors import JobFailed, OcrWorkerError, error_types
 from ocr_worker.wire.schema import Coverage, DocumentResult, ErrorInfo, PageResult, ParseResponse, Status
+
+# A caller chooses a document's id: in a comment it must not end the comment or its line.
+_UNSAFE_IN_COMMENT = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_DASHES = re.compile(r"-(?=[->!])")
 
 
 def error_info(error: OcrWorkerError) -> ErrorInfo:
@@ -64,5 +69,22 @@ def overall_status(parsed_count: int, expected_count: int) -> Status:
 
 def joined_markdown(pages: Sequence[PageResult]) -> str:
     """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible."""
-    parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
+    parts = [_comment(f"page {page.page}", page.error) if page.error else page.markdown or "" for page in pages]
     return "\n\n".join(part for part in parts if part)
+
+
+def document_markdown(entry: DocumentResult, name: str | None = None) -> str:
+    """Return the document's Markdown. Comments replace failed pages, and a failed document begins with one.
+
+    name: of the document in that comment; by default its id.
+    """
+    text = joined_markdown(entry.pages) if entry.markdown is None else entry.markdown
+    if not entry.error or entry.status != "failed":
+        return text
+    return "\n\n".join(filter(None, (_comment(f"document {name or entry.id}", entry.error), text)))
+
+
+def _comment(subject: str, error: ErrorInfo) -> str:
+    """Return a comment in Markdown for something that failed, on one line."""
+    text = _UNSAFE_IN_COMMENT.sub(" ", f"{subject}: {error.code}")
+    return f"<!-- {_DASHES.sub('- ', text)} -->"

@@ -19,9 +19,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ocr_worker.app import problems
-from ocr_worker.errors import DocumentError, InvalidRequest, OcrWorkerError, PageFailed, SourceError, error_types
+from ocr_worker.app.problems import CodedResponse
+from ocr_worker.errors import (
+    DocumentError,
+    Internal,
+    InvalidRequest,
+    OcrWorkerError,
+    PageFailed,
+    SourceError,
+    error_types,
+)
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ErrorInfo
 
@@ -71,6 +81,8 @@ class PaddleXRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await route_handler(request)
+            except ClientDisconnect:
+                raise  # nobody reads a response
             except Exception as error:
                 return _exception_response(await _log_id(request), error)
 
@@ -91,7 +103,9 @@ def error_response(log_id: str, error: ErrorInfo, message: str | None = None, **
     default_message = {UNPROCESSABLE: INVALID_FILE, HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL}.get(
         status, error.message
     )
-    response = error_envelope(log_id, status, message or default_message, error=error.model_dump(), **members)
+    response = error_envelope(
+        log_id, status, message or default_message, error.code, error=error.model_dump(), **members
+    )
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         response.headers["Retry-After"] = problems.RETRY_AFTER_S
     if status == HTTPStatus.UNAUTHORIZED:
@@ -108,9 +122,11 @@ def _status(code: str) -> int:
     return int(problems.status_of(code))
 
 
-def error_envelope(log_id: str, status: int, message: str, **members: Any) -> JSONResponse:
-    """Return an error in PaddleX's envelope."""
-    return JSONResponse({"logId": log_id, "errorCode": status, "errorMsg": message, **members}, status)
+def error_envelope(
+    log_id: str, status: int, message: str, code: str = InvalidRequest.code, **members: Any
+) -> JSONResponse:
+    """Return an error in PaddleX's envelope. code: ours, for the metrics."""
+    return CodedResponse(code, {"logId": log_id, "errorCode": status, "errorMsg": message, **members}, status)
 
 
 def _exception_response(log_id: str, error: Exception) -> JSONResponse:
@@ -126,7 +142,7 @@ def _exception_response(log_id: str, error: Exception) -> JSONResponse:
     if isinstance(error, OcrWorkerError):
         return error_response(log_id, error_info(error))
     log.exception("unexpected error of a PaddleX route", exc_info=error)
-    return error_envelope(log_id, int(HTTPStatus.INTERNAL_SERVER_ERROR), INTERNAL)
+    return error_envelope(log_id, int(HTTPStatus.INTERNAL_SERVER_ERROR), INTERNAL, Internal.code)
 
 
 def _error_item(error_type: str, path: str, message: str) -> dict[str, str]:

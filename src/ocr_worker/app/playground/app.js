@@ -104,6 +104,7 @@ function failed(mine, error) {
   const [names, text] = [mine.sources.map(nameOf).join(", "), mine.told(detail)];
   $("#problem .subject").textContent = text.includes(names) ? "" : names;
   $("#problem .detail").textContent = text;
+  if (error.documents?.length) mine.summary ??= { status: "failed", documents: error.documents };
   $("#problem code").textContent = code;
   $("#problem .advice").textContent = retryable ? "Trying again may help." : "";
   const isEncrypted = code === "DOCUMENT_ENCRYPTED";
@@ -196,9 +197,9 @@ $("#another").addEventListener("click", () => {
 document.addEventListener("click", async ({ target }) => {
   if (!target.matches("[data-take]")) return;
   const [verb, form] = target.dataset.take.split(" ");
-  const text = form === "md" ? job.markdown() : job.json();
-  if (verb === "save") save(text, `${nameOf(job.sources[0]).replace(/.*\/|\.\w+$/g, "") || "document"}.${form}`);
-  else await copy(text);
+  const content = form === "md" ? job.markdown() : form === "zip" ? job.zip() : job.json();
+  if (verb === "save") save(content, `${nameOf(job.sources[0]).replace(/.*\/|\.\w+$/g, "") || "document"}.${form}`);
+  else await copy(content);
   target.dataset.done = "";
   $("#announced").textContent = verb === "save" ? "Saved" : "Copied";
   setTimeout(() => delete target.dataset.done, 1500);

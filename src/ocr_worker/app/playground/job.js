@@ -1,4 +1,5 @@
 // One job: what was asked for, what has arrived, and what of it can be taken away.
+import { safeName, zip } from "./zip.js";
 
 export class Job {
   control = new AbortController();
@@ -44,23 +45,64 @@ export class Job {
     return plain.replace(/\bdocument-\d+\b/g, (id) => (this.sourceOf(id) ? this.nameOf(id) : id));
   }
 
+  /** Every document, in order, also one of which nothing has arrived. */
+  get results() {
+    const documents = this.summary?.documents ?? this.sources.map((_, index) => ({ id: `document-${index + 1}` }));
+    return documents.map((one) => ({ ...one, pages: [...(this.documents.get(one.id)?.pages.values() ?? [])] }));
+  }
+
   markdown() {
-    const pages = [...this.documents.values()].flatMap((one) => [...one.pages.values()]);
-    const texts = pages.map((page) => (page.error ? `<!-- page ${page.page}: ${page.error.code} -->` : page.markdown));
+    return this.results.map((one) => this.#markdownOf(one)).filter(Boolean).join("\n\n");
+  }
+
+  /** What failed or is missing has a comment in its place. */
+  #markdownOf({ id, error, status, pages }) {
+    const expected = this.documents.get(id)?.expected;
+    const isFailed = error && status === "failed" && !pages.some((page) => !page.error);
+    const texts = isFailed ? [comment(`document ${this.nameOf(id)}: ${error.code}`)] : [];
+    texts.push(...pages.map((page) => (page.error ? comment(`page ${page.page}: ${page.error.code}`) : page.markdown)));
+    if (pages.length < expected) texts.push(comment(`${expected - pages.length} of ${expected} pages were not read`));
+    else if (!pages.length && !isFailed) texts.push(comment(`document ${this.nameOf(id)}: was not read`));
     return texts.filter(Boolean).join("\n\n");
   }
 
   json() {
-    const told = this.summary?.documents ?? [...this.documents.keys()].map((id) => ({ id }));
-    const documents = told.map((one) => ({ ...one, pages: [...(this.documents.get(one.id)?.pages.values() ?? [])] }));
-    return JSON.stringify({ ...this.summary, documents }, null, 2);
+    return jsonOf({ ...this.summary, documents: this.results });
   }
+
+  /** A folder for each document, as the worker's own zip has. */
+  zip() {
+    const documents = this.results.map(({ pages, ...one }) => one);
+    const files = [["response.json", jsonOf({ ...this.summary, documents })]];
+    const names = new Set();
+    for (const one of this.results) {
+      const base = safeName(this.nameOf(one.id).replace(/.*[/]/, ""));
+      let folder = base;
+      for (let number = 2; names.has(folder.toLowerCase()); number++) folder = `${base}-${number}`;
+      names.add(folder.toLowerCase());
+      for (const { name, base64 } of one.pages.flatMap((page) => page.figures ?? []))
+        if (base64) files.push([`${folder}/${safeName(name.replace(/.*[/\\]/, ""))}`, bytesOf(base64)]);
+      files.push([`${folder}/document.md`, `${this.#markdownOf(one)}\n`], [`${folder}/document.json`, jsonOf(one)]);
+    }
+    return new Blob(zip(files), { type: "application/zip" });
+  }
+}
+
+/** Pictures are files of their own, and no part of the JSON. */
+const jsonOf = (value) => JSON.stringify(value, (key, part) => (key === "base64" ? undefined : part), 2);
+
+/** A comment in Markdown, which nothing in a file's name can end. */
+const comment = (text) => `<!-- ${text.replace(/\s+/g, " ").replace(/-(?=[->!])/g, "- ")} -->`;
+
+export function bytesOf(base64) {
+  return Uint8Array.fromBase64?.(base64) ?? Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
 export const nameOf = (source) => (typeof source === "string" ? source.replace(/[?#].*/, "") : source.name);
 
-export function save(text, name) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+/** content: a text, or a Blob. */
+export function save(content, name) {
+  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type: "text/plain" }));
   Object.assign(document.createElement("a"), { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

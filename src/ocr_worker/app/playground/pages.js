@@ -1,4 +1,5 @@
 // Pages as they are shown: the picture with its boxes on one side, the blocks in reading order on the other.
+import { bytesOf } from "./job.js";
 
 const KIND_OF = {
   doc_title: "title", paragraph_title: "title", table: "table", chart: "figure", image: "figure", seal: "figure",
@@ -182,8 +183,4 @@ function fail(section, { page, error }, onAgain) {
   if (error.retryable && page && onAgain) card.append(again);
   section.querySelector(".sheet").replaceWith(card);
   section.querySelector(".text").remove();
-}
-
-function bytesOf(base64) {
-  return Uint8Array.fromBase64?.(base64) ?? Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }

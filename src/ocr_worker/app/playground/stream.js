@@ -17,7 +17,7 @@ export async function* parse({ sources, pages, dpi, password }, { key, signal, o
   }
   if (pages) form.append("pages", pages);
   if (password) form.append("password", password);
-  form.append("options", JSON.stringify({ page_images: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
+  form.append("options", JSON.stringify({ page_images: "inline", figures: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
   const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   const answer = await reached(() => fetch("v1/parse?render=html", { method: "POST", body: form, headers, signal }));
   if (!answer.ok) throw new Problem(await problemOf(answer));
