@@ -49,11 +49,13 @@ def test_a_folder_is_accounted_for(tmp_path: Path) -> None:
     plain(scans, 1, 1)
     (scans / os.fsdecode(b"caf\xe9.png")).write_bytes(png(WHITE))
     (scans / os.fsdecode(b"caf\xe9.txt")).write_text("a note")
+    (scans / "renamed.txt").write_text("a note that is not there later")
     for _ in range(2):
         code, output = local("run", scans, "--out", out, "--local")
         assert code == 0, output
         assert "documents   2 = 2 succeeded" in output
         (out / "000.tif" / "page-1-figure-1.png").write_bytes(png(WHITE))
+        (scans / "renamed.txt").unlink(missing_ok=True)
     status = local("status", out)[1]
     assert "skipped     1 not a PDF or image" in status
     for text in (output, status):
@@ -240,7 +242,7 @@ def test_damage_is_repaired(tmp_path: Path) -> None:
     """`retry --damaged` writes results that are stored, reads other documents again, and leaves what cannot be read."""
     scans, out = tmp_path / "in", tmp_path / "out"
     plain(scans, 3, 2)
-    (scans / "partial.tif").write_bytes(tiff([WHITE, doubles.RAISES]))
+    (scans / "partial.tif").write_bytes(tiff([WHITE, doubles.BABBLES]))
     assert local("run", scans, "--out", out, "--local", "--pages-per-job", "2")[0] == 1
     (out / "000.tif" / "document.md").write_text("something else")
     (out / "001.tif" / "document.json").unlink()

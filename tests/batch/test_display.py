@@ -150,6 +150,16 @@ def test_a_cost_limit_is_shown_with_the_figure_that_it_applies_to() -> None:
     assert f", cost: {phrase}, jobs: " in file.getvalue()
 
 
+def test_skipped_entries_are_counted_while_the_batch_runs() -> None:
+    """The live display counts what is skipped, and the status at the end has the reasons."""
+    console, file = terminal()
+    with Display(console) as display:
+        display.update(summary(100, skipped={"hidden": 2, "not a PDF or image": 1}))
+        shown = lines_of(file.getvalue())
+    assert "documents   103 of 300 done, 3 failed, 3 skipped" in shown
+    assert "skipped     2 hidden" in lines_of(file.getvalue())
+
+
 @pytest.mark.parametrize("width", [60, 30, 12])
 def test_a_narrow_terminal_gets_whole_lines(width: int) -> None:
     """No line of the live display is wider than the terminal, so nothing wraps and the frame stays in place."""

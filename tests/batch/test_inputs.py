@@ -103,6 +103,18 @@ def test_the_folder_of_a_batch_is_recognized_before_and_after_its_time(tmp_path:
     assert (names(entries), skipped(entries)) == ([], {"new": BATCH_RESULTS, "copied": BATCH_RESULTS})
 
 
+def test_a_link_to_a_result_is_no_input(batch_in_folder: Path, tmp_path: Path) -> None:
+    """A linked file or folder of results is skipped like the results themselves."""
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "figure.png").symlink_to(batch_in_folder / "scan.png" / "page-1-figure-1.png")
+    (links / "folder").symlink_to(batch_in_folder / "scan.png")
+    (links / "scan.png").symlink_to(tmp_path / "scan.png")
+    entries = list(gather([str(links)], ()))
+    assert names(entries) == ["scan.png"]
+    assert skipped(entries) == {"figure.png": BATCH_RESULTS, "folder": BATCH_RESULTS}
+
+
 def test_documents_beside_results_are_an_input(tmp_path: Path) -> None:
     """With `--out .`, the folder of the batch is the parent of the documents, which are read nevertheless."""
     (tmp_path / "scans").mkdir()

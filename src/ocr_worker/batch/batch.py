@@ -98,6 +98,7 @@ class Batch:
         if manifests := {item.manifest for item in items if item.manifest and item.password is not None}:
             manifests |= set(self._manifests())
             self.ledger.put(_MANIFESTS, json.dumps(sorted(manifests)))
+        self.ledger.forget_skipped(entry for entry in self.skipped() if not os.path.lexists(entry.source))
         new_count = self.ledger.add(entries, self.folder.foreign_names())
         for document in self.ledger.unsuccessful_documents(Encrypted.code):
             if document.status == "failed" and self._passwords.of(document.source) is not None:

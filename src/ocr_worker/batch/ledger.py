@@ -283,6 +283,12 @@ class Ledger(Database):
         self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?)", rows)
         self._db.execute("DELETE FROM skipped WHERE source IN (SELECT source FROM documents)")
 
+    def forget_skipped(self, entries: Iterable[SkippedEntry]) -> None:
+        """Remove these entries from the skipped ones."""
+        with self.transaction():
+            rows = [(_encode_path(entry.source),) for entry in entries]
+            self._db.executemany("DELETE FROM skipped WHERE source = ?", rows)
+
     def skipped_entries(self) -> list[SkippedEntry]:
         """Return the entries of the inputs that are not parsed, sorted by reason and path."""
         rows = self._query("SELECT source, reason FROM skipped ORDER BY reason, source")

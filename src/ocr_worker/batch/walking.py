@@ -77,6 +77,8 @@ class _Walk:
     def _child(self, path: str, name: str) -> Iterator[FolderEntry]:
         if os.path.basename(path).startswith("."):
             yield FolderEntry(path, name, HIDDEN)
+        elif os.path.islink(path) and result_folder(path, self._out):
+            yield FolderEntry(path, name, BATCH_RESULTS)
         elif not os.path.isdir(path):
             yield FolderEntry(path, name, skip_reason(path))
         elif os.path.islink(path):

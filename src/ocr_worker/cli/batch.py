@@ -160,8 +160,7 @@ def _run(options: argparse.Namespace) -> int:
 
     async def run_command(batch: Batch) -> int:
         summary = batch.summary()
-        if not items:
-            _recall_passwords(batch)
+        _recall_passwords(batch)
         new_documents = batch.add([*items, *skipped])
         for line in skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES):
             print(line, file=sys.stderr)
@@ -197,7 +196,7 @@ def _hidden_last(skipped: Sequence[SkippedEntry]) -> list[SkippedEntry]:
 
 
 def _recall_passwords(batch: Batch) -> None:
-    """Read passwords again from the manifests of a batch that is continued without naming them."""
+    """Read passwords again from the batch's manifests, which the command line may not name this time."""
     try:
         batch.recall_passwords()
     except InvalidRequest as error:
