@@ -23,6 +23,7 @@ from ocr_worker.settings.loading import (
 )
 from ocr_worker.settings.processes import (
     configure_paddle,
+    disable_telemetry,
     is_dry_run,
     is_on_platform,
     keep_logs_from_callers,
@@ -38,6 +39,7 @@ __all__ = [
     "SettingField",
     "Settings",
     "configure_paddle",
+    "disable_telemetry",
     "expected_values",
     "grouped_fields",
     "is_dry_run",
