@@ -142,16 +142,17 @@ def test_a_narrow_terminal_gets_whole_lines(width: int) -> None:
 
 
 def test_failures_stand_above_and_cannot_command_the_terminal() -> None:
-    """A line that is said stays as it is, markup included, without what a terminal would obey."""
+    """A line of a document stays as it is, markup included, without what a terminal would obey."""
     console, file = terminal()
     with Display(console) as display:
         display.update(summary())
-        display.say("[red]a\x1b]0;owned\x07\x1b[2J\nb.pdf: DOCUMENT_CORRUPT")
+        display.document_ended("[red]a\x1b]0;owned\x07\x1b[2J\nb.pdf", "failed", "DOCUMENT_CORRUPT")
         display.update(summary())
     assert "\x1b]0" not in file.getvalue()
     assert "\x1b[2J" not in file.getvalue()
     assert any(
-        "[red]a\ufffd]0;owned\ufffd\ufffd[2J b.pdf: DOCUMENT_CORRUPT" in line for line in lines_of(file.getvalue())
+        "[red]a\ufffd]0;owned\ufffd\ufffd[2J b.pdf: failed: DOCUMENT_CORRUPT" in line
+        for line in lines_of(file.getvalue())
     )
 
 
@@ -203,7 +204,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
         for second in range(25):
             display.update(summary(10 * second), pause_reason="the endpoint is busy" if second > 15 else None)
             clock.now += 1
-        display.say("a.pdf: DOCUMENT_CORRUPT")
+        display.document_ended("a.pdf", "failed", "DOCUMENT_CORRUPT")
     output = file.getvalue()
     assert "\x1b" not in output
     lines = output.splitlines()
@@ -213,7 +214,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
     )
     assert lines[1].startswith("103/300 documents, 200/1,000 pages")
     assert lines[1].endswith(", the endpoint is busy")
-    assert lines[2] == "a.pdf: DOCUMENT_CORRUPT"
+    assert lines[2] == "a.pdf: failed: DOCUMENT_CORRUPT"
     assert lines[3].startswith("batch       Not finished: 197 documents")
 
 

@@ -1,16 +1,21 @@
-"""The display of a running batch: live on a terminal, a plain line every ten seconds anywhere else.
+"""The display of a running batch: live on a terminal, a plain line every ten seconds anywhere else, or JSON lines.
 
 `Display` gets a `BatchSummary` from the command at short intervals and shows it; it never reads the ledger itself.
 `Pace` measures how fast pages are finished, for the speed and the time left. The words and numbers come from `status`.
-When the display closes, it prints the same lines as `ocr-worker batch status`.
+When the display closes, it prints the same lines as `ocr-worker batch status`. `JsonLines` takes its place for
+programs: the same calls, as JSON on standard output.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from types import TracebackType
+from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ocr_worker.batch.model import BatchSummary
+from ocr_worker.batch.report import summary_json
 from ocr_worker.batch.status import (
     FAILED_STATES,
     clean_line,
@@ -28,7 +34,7 @@ from ocr_worker.batch.status import (
     format_share,
     status_lines,
 )
-from ocr_worker.client.service import State
+from ocr_worker.client.service import Delay, State
 
 Clock = Callable[[], float]
 
@@ -105,19 +111,23 @@ class Display:
     ) -> None:
         self.close()
 
-    def update(self, summary: BatchSummary, *, pause_reason: str | None = None) -> None:
-        """Show the batch's numbers. pause_reason: why no more jobs are sent; None: they are."""
+    def update(self, summary: BatchSummary, *, pause_reason: str | None = None, delay: Delay | None = None) -> None:
+        """Show the batch's numbers.
+
+        pause_reason: why no more jobs are sent; None: they are. delay: why the service processes none; None: it does.
+        """
         self._summary = summary
         self._pace.add(_done_pages(summary))
         if self._is_live:
-            self._live.update(self._lines(summary, pause_reason), refresh=True)
+            self._live.update(self._lines(summary, pause_reason, delay), refresh=True)
         elif self._clock() - self._last_line_at >= PLAIN_LINE_EVERY_S:
             self._last_line_at = self._clock()
-            self._print(", ".join([*self._plain(summary), *_pause_lines(pause_reason)]))
+            reasons = [clean_line(str(reason)) for reason in (delay, pause_reason) if reason]
+            self._print(", ".join([*self._plain(summary), *reasons]))
 
-    def say(self, line: str) -> None:
-        """Print a line that stays, above the live display. It may contain untrusted names."""
-        self._print(clean_line(line))
+    def document_ended(self, name: str, status: str, code: str | None) -> None:
+        """Print a line that stays, above the live display, for a document that did not succeed."""
+        self._print(clean_line(": ".join(filter(None, (name, status, code)))))
 
     def close(self) -> None:
         """Remove the live display and print the batch's status. A second call does nothing."""
@@ -132,7 +142,7 @@ class Display:
 
     # ----------------------------------------------------------------- on a terminal
 
-    def _lines(self, summary: BatchSummary, pause_reason: str | None) -> RenderableType:
+    def _lines(self, summary: BatchSummary, pause_reason: str | None, delay: Delay | None) -> RenderableType:
         pages_done, pages_expected = _done_pages(summary), summary.pages_expected
         total, completed = max(1, pages_expected), min(pages_done, pages_expected)
         bar = ProgressBar(total=total, completed=completed, complete_style="green")
@@ -144,7 +154,7 @@ class Display:
         table.add_row("pages", f"{pages_done:,}/{pages_expected:,}", bar, format_share(pages_done, pages_expected))
         rows = {"documents": _documents(summary), "jobs": _jobs(summary), "speed": self._speed(summary)}
         lines = [_row(label, ", ".join(words)) for label, words in rows.items() if words]
-        return Group(*lines[:1], table, *lines[1:], *(_row("waiting", text) for text in _pause_lines(pause_reason)))
+        return Group(*lines[:1], table, *lines[1:], *_delay_rows(delay), *_pause_rows(pause_reason))
 
     def _speed(self, summary: BatchSummary) -> list[str]:
         pages_done = _done_pages(summary)
@@ -162,12 +172,64 @@ class Display:
         return [*counts, *self._speed(summary), *(["jobs: " + ", ".join(jobs)] if (jobs := _jobs(summary)) else [])]
 
 
+class JsonLines:
+    """Context manager that prints a running batch as JSON lines, in place of `Display`.
+
+    `progress`: at the first update, and then every ten seconds. `document`: a document that did not succeed. `end`: the
+    last numbers. Each line is written at once. file: default: standard output.
+    """
+
+    def __init__(self, file: TextIO | None = None, *, clock: Clock = time.monotonic) -> None:
+        self._file = file or sys.stdout
+        self._clock = clock
+        self._next_line_at = clock()
+        self._summary: BatchSummary | None = None
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._summary is not None:
+            self._print("end", summary=summary_json(self._summary))
+
+    def update(self, summary: BatchSummary, *, pause_reason: str | None = None, delay: Delay | None = None) -> None:
+        """See `Display`."""
+        self._summary = summary
+        if self._clock() >= self._next_line_at:
+            self._next_line_at = self._clock() + PLAIN_LINE_EVERY_S
+            self._print(
+                "progress",
+                summary=summary_json(summary),
+                pause_reason=pause_reason,
+                delay=asdict(delay) if delay else None,
+            )
+
+    def document_ended(self, name: str, status: str, code: str | None) -> None:
+        """See `Display`."""
+        self._print("document", name=name, status=status, code=code)
+
+    def _print(self, event: str, **fields: Any) -> None:
+        # ASCII: a name on the disk may be no valid UTF-8.
+        print(json.dumps({"event": event, **fields}), file=self._file, flush=True)
+
+
 def _row(label: str, text: str) -> Text:
     return Text.assemble((f"{label:<{_LABEL_WIDTH + 1}}", "bold"), text, no_wrap=True, overflow="ellipsis")
 
 
-def _pause_lines(pause_reason: str | None) -> list[str]:
-    return [clean_line(pause_reason)] if pause_reason else []
+def _pause_rows(pause_reason: str | None) -> list[Text]:
+    return [_row("waiting", clean_line(pause_reason))] if pause_reason else []
+
+
+def _delay_rows(delay: Delay | None) -> list[Text]:
+    """Return the rows of a delay: an error and its tries apart, because a narrow terminal cuts off a long error."""
+    if delay is None:
+        return []
+    if not delay.tries:
+        return [_row("waiting", clean_line(delay.reason))]
+    return [_row("error", clean_line(delay.reason)), _row("retries", delay.retries)]
 
 
 def _done_pages(summary: BatchSummary) -> int:

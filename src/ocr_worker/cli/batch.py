@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -19,12 +20,12 @@ from typing import Any
 
 from ocr_worker import log
 from ocr_worker.batch.batch import Batch
-from ocr_worker.batch.display import Display
+from ocr_worker.batch.display import Display, JsonLines
 from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Item, gather
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.model import BatchSummary
-from ocr_worker.batch.report import report_html, report_json
+from ocr_worker.batch.report import report_html, report_json, summary_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import format_count, status_lines
 from ocr_worker.cli import FAILED, INTERRUPTED, OK, add_command, help_printer
@@ -70,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser = add_command(subparsers, name, summary, examples)
         subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
         subparser.set_defaults(batch_command=command)
+        if command is _status:
+            subparser.add_argument("--json", action="store_true", help="print one JSON document")
         if command is _retry:
             subparser.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
             _add_service_arguments(subparser)
@@ -95,6 +98,9 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         default=10,
         metavar="N",
         help="largest number of pages per job; default: 10",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON lines on standard output: progress, failed documents, the end"
     )
     parser.add_argument(
         "--price-per-second", type=positive_number, metavar="X", help="price of a worker in US dollars, for the cost"
@@ -130,7 +136,7 @@ def _run(options: argparse.Namespace) -> int:
             )
         if not batch.summary().documents:
             raise InvalidRequest(_no_documents_message(options.inputs))
-        return await _run_with_display(batch)
+        return await _run_with_display(batch, JsonLines() if options.json else Display())
 
     return _run_in_batch(options, run_command)
 
@@ -138,7 +144,7 @@ def _run(options: argparse.Namespace) -> int:
 def _retry(options: argparse.Namespace) -> int:
     async def retry_command(batch: Batch) -> int:
         print(f"retrying {format_count(batch.retry(options.code), 'document')}", file=sys.stderr)
-        return await _run_with_display(batch)
+        return await _run_with_display(batch, JsonLines() if options.json else Display())
 
     return _run_in_batch(options, retry_command)
 
@@ -218,14 +224,14 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     return RemoteEndpoint(client.base_url, target, client.api_key)
 
 
-async def _run_with_display(batch: Batch) -> int:
+async def _run_with_display(batch: Batch, display: Display | JsonLines) -> int:
     """Run the batch under the display. Return the exit code.
 
     After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, it ends at once.
     """
     first_summary = batch.summary()
-    with Display() as display:
-        batch.on_unsuccessful = lambda name, status, code: display.say(f"{name}: {status}: {code}")
+    with display:
+        batch.on_unsuccessful = display.document_ended
         run_task = asyncio.ensure_future(batch.run())
         interrupts = _Interrupts(batch, run_task)
         while not run_task.done():
@@ -233,7 +239,8 @@ async def _run_with_display(batch: Batch) -> int:
             if batch.folder.cancel_request.exists():
                 run_task.cancel()
             pause_reason = interrupts.message() or (batch.runner.pause_reason if batch.runner else None)
-            display.update(_live_summary(batch), pause_reason=pause_reason)
+            delay = batch.runner.delay if batch.runner else None
+            display.update(_live_summary(batch), pause_reason=pause_reason, delay=delay)
         try:
             run_task.result()
         except asyncio.CancelledError:
@@ -252,10 +259,15 @@ async def _run_with_display(batch: Batch) -> int:
 
 
 def _live_summary(batch: Batch) -> BatchSummary:
-    """Return the ledger's summary, plus the pages that running jobs have parsed so far."""
+    """Return the ledger's summary, plus the pages that running jobs have opened and parsed so far."""
     summary = batch.summary()
-    pages = batch.runner.pages_in_progress if batch.runner else 0
-    return replace(summary, pages_parsed=summary.pages_parsed + pages)
+    if batch.runner is None:
+        return summary
+    return replace(
+        summary,
+        pages_expected=summary.pages_expected + batch.runner.pages_opened,
+        pages_parsed=summary.pages_parsed + batch.runner.pages_in_progress,
+    )
 
 
 class _Interrupts:
@@ -296,6 +308,9 @@ def _open_read_only(options: argparse.Namespace) -> Batch:
 
 def _status(options: argparse.Namespace) -> int:
     batch = _open_read_only(options)
+    if options.json:
+        print(json.dumps({"summary": summary_json(batch.summary()), "is_running": batch.folder.is_locked()}))
+        return OK
     print("\n".join(status_lines(batch.summary())))
     print(f"{'run':<12}{'in progress' if batch.folder.is_locked() else 'not running'}")
     return OK
