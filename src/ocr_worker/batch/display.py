@@ -87,7 +87,8 @@ class Display:
     """Context manager that shows a running batch.
 
     On a terminal it shows a few lines that change in place and disappear at the end. Elsewhere it prints a line every
-    ten seconds. Both print the batch's status at the end. It starts no thread: every method runs on the caller's.
+    ten seconds, and one when the service stops responding. Both print the batch's status at the end. It starts no
+    thread: every method runs on the caller's.
     console: default: stderr.
     """
 
@@ -96,7 +97,8 @@ class Display:
         self._clock = clock
         self._pace = Pace(clock)
         self._summary: BatchSummary | None = None
-        self._last_line_at = clock()
+        self._next_line_at = clock() + PLAIN_LINE_EVERY_S
+        self._has_outage = False
         # No thread refreshes it: it shows the last summary of `update`. Standard output stays the caller's.
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
@@ -120,10 +122,11 @@ class Display:
         self._pace.add(_done_pages(summary))
         if self._is_live:
             self._live.update(self._lines(summary, pause_reason, delay), refresh=True)
-        elif self._clock() - self._last_line_at >= PLAIN_LINE_EVERY_S:
-            self._last_line_at = self._clock()
+        elif self._clock() >= self._next_line_at or _begins_outage(self._has_outage, delay):
+            self._next_line_at = self._clock() + PLAIN_LINE_EVERY_S
             reasons = [clean_line(str(reason)) for reason in (delay, pause_reason) if reason]
             self._print(", ".join([*self._plain(summary), *reasons]))
+        self._has_outage = _is_outage(delay)
 
     def document_ended(self, name: str, status: str, code: str | None) -> None:
         """Print a line that stays, above the live display, for a document that did not succeed."""
@@ -175,14 +178,15 @@ class Display:
 class JsonLines:
     """Context manager that prints a running batch as JSON lines, in place of `Display`.
 
-    `progress`: at the first update, and then every ten seconds. `document`: a document that did not succeed. `end`: the
-    last numbers. Each line is written at once. file: default: standard output.
+    `progress`: at the first update, every ten seconds, and when the service stops responding. `document`: a document
+    that did not succeed. `end`: the last numbers. Each line is written at once. file: default: standard output.
     """
 
     def __init__(self, file: TextIO | None = None, *, clock: Clock = time.monotonic) -> None:
         self._file = file or sys.stdout
         self._clock = clock
         self._next_line_at = clock()
+        self._has_outage = False
         self._summary: BatchSummary | None = None
 
     def __enter__(self) -> JsonLines:
@@ -197,7 +201,7 @@ class JsonLines:
     def update(self, summary: BatchSummary, *, pause_reason: str | None = None, delay: Delay | None = None) -> None:
         """See `Display`."""
         self._summary = summary
-        if self._clock() >= self._next_line_at:
+        if self._clock() >= self._next_line_at or _begins_outage(self._has_outage, delay):
             self._next_line_at = self._clock() + PLAIN_LINE_EVERY_S
             self._print(
                 "progress",
@@ -205,6 +209,7 @@ class JsonLines:
                 pause_reason=pause_reason,
                 delay=asdict(delay) if delay else None,
             )
+        self._has_outage = _is_outage(delay)
 
     def document_ended(self, name: str, status: str, code: str | None) -> None:
         """See `Display`."""
@@ -213,6 +218,15 @@ class JsonLines:
     def _print(self, event: str, **fields: Any) -> None:
         # ASCII: a name on the disk may be no valid UTF-8.
         print(json.dumps({"event": event, **fields}), file=self._file, flush=True)
+
+
+def _is_outage(delay: Delay | None) -> bool:
+    return delay is not None and delay.tries > 0
+
+
+def _begins_outage(has_outage: bool, delay: Delay | None) -> bool:
+    """Return whether a line is due before its time: the first of an outage."""
+    return _is_outage(delay) and not has_outage
 
 
 def _row(label: str, text: str) -> Text:

@@ -124,8 +124,8 @@ class Runner:
         EndpointUnavailable, SettingsInvalid: the endpoint does not exist; BatchUnusable, and the errors of a local
         engine's start.
         """
-        self._window.set_health(await self._service.check())
-        self._record_response()
+        if not await self._is_service_usable():
+            return
         self.collector.settle_finished()
         for job in self._ledger.jobs_at_service():  # sent by an earlier run
             self._start(job)
@@ -142,6 +142,20 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._planner.close()
+
+    async def _is_service_usable(self) -> bool:
+        """Wait for the service's first response. Return False after `stop`. Raises as `Service.check`."""
+        check = asyncio.ensure_future(self._service.check())
+        try:
+            while not check.done() and not self._is_stopped:
+                await asyncio.wait([check], timeout=_TICK_S)
+        finally:
+            check.cancel()
+        if self._is_stopped:
+            return False
+        self._window.set_health(check.result())
+        self._record_response()
+        return True
 
     def _has_ended(self, planning: asyncio.Future[None]) -> bool:
         if self._tasks:
