@@ -29,10 +29,15 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ig
          *) index= ;; \
        esac \
     && pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore -c /tmp/constraints.txt $index "$PADDLE"
-# RUNPOD_LOG_LEVEL: the SDK's default, DEBUG, logs answers.
+# RUNPOD_LOG_LEVEL: the SDK's default, DEBUG, logs answers. The four after it: no telemetry of onnxruntime, huggingface_hub
+# and vLLM, also when they are started without the worker.
 ENV PYTHONUNBUFFERED=1 \
     PYTHONPATH=/app/src \
     RUNPOD_LOG_LEVEL=INFO \
+    ORT_DISABLE_TELEMETRY=1 \
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    VLLM_NO_USAGE_STATS=1 \
+    DO_NOT_TRACK=1 \
     OCR_WEIGHTS_HOME=/weights \
     PADDLE_PDX_LOCAL_FONT_FILE_PATH=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 WORKDIR /app

@@ -4,6 +4,7 @@
 # `make words`: how we write, counted. `make lock`: new pins.
 # `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
 # `make compat`: PaddleX's own server and ours get the same requests, on the test weights.
+# `make phone-home`: what runs connect to and write, recorded with strace (needs strace and the package index).
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
 
 # PYTHON names the Python to use, as in `make run PYTHON=python3.12`; else the newest that is here.
@@ -22,7 +23,7 @@ INSTALL_OURS := $(INSTALL) --editable .
 PIN := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11
 COMPILE := $(PIN) pyproject.toml
 
-.PHONY: run check test test-vllm compat image-check lint words schema docs lock clean
+.PHONY: run check test test-vllm compat image-check phone-home lint words schema docs lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -44,6 +45,9 @@ image-check: export BUILDAH_ISOLATION = chroot
 image-check: .venv/full
 	@tests/support/image_base.sh
 	$(BIN)/python -m pytest -v -rP tests/by_hand/image_check.py
+
+phone-home: .venv/full
+	$(BIN)/python -m pytest -v -rP tests/by_hand/phone_home.py
 
 # Two packages that only PaddleX's server wants; they stay out of our environment.
 compat: .venv/full .venv-paddlex/made

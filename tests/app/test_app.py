@@ -148,7 +148,7 @@ def test_markdown_tells_of_failed_documents_and_pages(app: App) -> None:
         "<!-- document a: DOCUMENT_CORRUPT -->",
         "<!-- page 1: PAGE_FAILED -->",
         f"{READING} #ffffff",
-        "<!-- document document-3: PAGE_FAILED -->",
+        "<!-- document a-3: PAGE_FAILED -->",
         "<!-- page 1: PAGE_FAILED -->",
     ]
     assert answer.headers["X-Status"] == "partial"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ocr_worker.batch.display import Display, Pace
+from ocr_worker.batch.display import Display, JsonLines, Pace
 from ocr_worker.batch.model import BatchSummary
-from ocr_worker.client.service import State
+from ocr_worker.client.service import Delay, State
 
 
 class Clock:
@@ -172,16 +173,17 @@ def test_a_narrow_terminal_gets_whole_lines(width: int) -> None:
 
 
 def test_failures_stand_above_and_cannot_command_the_terminal() -> None:
-    """A line that is said stays as it is, markup included, without what a terminal would obey."""
+    """A line of a document stays as it is, markup included, without what a terminal would obey."""
     console, file = terminal()
     with Display(console) as display:
         display.update(summary())
-        display.say("[red]a\x1b]0;owned\x07\x1b[2J\nb.pdf: DOCUMENT_CORRUPT")
+        display.document_ended("[red]a\x1b]0;owned\x07\x1b[2J\nb.pdf", "failed", "DOCUMENT_CORRUPT")
         display.update(summary())
     assert "\x1b]0" not in file.getvalue()
     assert "\x1b[2J" not in file.getvalue()
     assert any(
-        "[red]a\ufffd]0;owned\ufffd\ufffd[2J b.pdf: DOCUMENT_CORRUPT" in line for line in lines_of(file.getvalue())
+        "[red]a\ufffd]0;owned\ufffd\ufffd[2J b.pdf: failed: DOCUMENT_CORRUPT" in line
+        for line in lines_of(file.getvalue())
     )
 
 
@@ -233,7 +235,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
         for second in range(25):
             display.update(summary(10 * second), pause_reason="the endpoint is busy" if second > 15 else None)
             clock.now += 1
-        display.say("a.pdf: DOCUMENT_CORRUPT")
+        display.document_ended("a.pdf", "failed", "DOCUMENT_CORRUPT")
     output = file.getvalue()
     assert "\x1b" not in output
     lines = output.splitlines()
@@ -244,7 +246,7 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds(dumb: bool) -> Non
     )
     assert lines[1].startswith("103/300 documents, 200/1,000 pages")
     assert lines[1].endswith(", the endpoint is busy")
-    assert lines[2] == "a.pdf: DOCUMENT_CORRUPT"
+    assert lines[2] == "a.pdf: failed: DOCUMENT_CORRUPT"
     assert lines[3].startswith("batch       Not finished: 197 documents")
 
 
@@ -265,3 +267,53 @@ def test_time_left_is_a_lower_bound_while_lengths_are_unknown() -> None:
         clock.now += 10
         display.update(summary(100, documents_of_unknown_length=5))
     assert "about 1 min 30 s left or more" in file.getvalue()
+
+
+# --------------------------------------------------------------------------- a service that does not answer
+
+
+OUTAGE = Delay("endpoint abc at api.runpod.ai responded with 502", 3, 4.2)
+
+
+def test_a_terminal_shows_error_tries_and_the_next_one() -> None:
+    """An outage has two rows, so that a narrow terminal, which cuts off the error, shows the tries in full."""
+    console, file = terminal(60)
+    with Display(console) as display:
+        display.update(summary(), delay=OUTAGE)
+        display.update(summary(), delay=Delay(OUTAGE.reason, 4))
+        display.update(summary(), delay=Delay("loading the engine (4 s)"))
+        shown = lines_of(file.getvalue())
+    assert any(line.startswith("error       endpoint abc at api.runpod.ai responded") for line in shown)
+    assert "retries     3 tries failed, the next in 4 s" in shown
+    assert "retries     4 tries failed, trying again now" in shown
+    assert "waiting     loading the engine (4 s)" in shown
+
+
+def test_without_a_terminal_an_outage_has_a_line_at_once() -> None:
+    """The first line of an outage does not wait for its ten seconds; the next one does."""
+    file, clock = io.StringIO(), Clock()
+    with Display(Console(file=file, width=60), clock=clock) as display:
+        for tries in (1, 2, 3):
+            display.update(summary(), delay=Delay(OUTAGE.reason, tries, 1.0))
+            clock.now += 1
+        lines = file.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith("endpoint abc at api.runpod.ai responded with 502: 1 try failed, the next in 1 s")
+
+
+def test_json_lines_hold_what_the_display_shows() -> None:
+    """One object per line: progress at once and every ten seconds, documents that failed, and the last numbers."""
+    file, clock = io.StringIO(), Clock()
+    with JsonLines(file, clock=clock) as lines:
+        for second in range(12):
+            lines.update(summary(second), pause_reason="the cost limit", delay=OUTAGE)
+            clock.now += 1
+        lines.document_ended("a\ud800.pdf", "failed", "DOCUMENT_CORRUPT")
+        lines.document_ended("b.pdf", "cancelled", None)
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["progress", "progress", "document", "document", "end"]
+    assert events[0]["delay"] == {"reason": OUTAGE.reason, "tries": 3, "next_try_s": 4.2}
+    assert events[0]["pause_reason"] == "the cost limit"
+    assert events[2] == {"event": "document", "name": "a\ud800.pdf", "status": "failed", "code": "DOCUMENT_CORRUPT"}
+    assert (events[1]["summary"]["pages_parsed"], events[4]["summary"]["pages_parsed"]) == (10, 11)
+    assert events[4]["summary"]["jobs"]["running"] == 4

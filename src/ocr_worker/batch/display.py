@@ -1,16 +1,21 @@
-"""The display of a running batch: live on a terminal, a plain line every ten seconds anywhere else.
+"""The display of a running batch: live on a terminal, a plain line every ten seconds anywhere else, or JSON lines.
 
 `Display` gets a `BatchSummary` from the command at short intervals and shows it; it never reads the ledger itself.
 `Pace` measures how fast pages are finished, for the speed and the time left. The words and numbers come from `status`.
-When the display closes, it prints the same lines as `ocr-worker batch status`.
+When the display closes, it prints the same lines as `ocr-worker batch status`. `JsonLines` takes its place for
+programs: the same calls, as JSON on standard output.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from types import TracebackType
+from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ocr_worker.batch.model import BatchSummary
+from ocr_worker.batch.report import summary_json
 from ocr_worker.batch.status import (
     FAILED_STATES,
     clean_line,
@@ -29,7 +35,7 @@ from ocr_worker.batch.status import (
     format_share,
     status_lines,
 )
-from ocr_worker.client.service import State
+from ocr_worker.client.service import Delay, State
 
 Clock = Callable[[], float]
 
@@ -82,7 +88,8 @@ class Display:
     """Context manager that shows a running batch.
 
     On a terminal it shows a few lines that change in place and disappear at the end. Elsewhere it prints a line every
-    ten seconds. Both print the batch's status at the end. It starts no thread: every method runs on the caller's.
+    ten seconds, and one when the service stops responding. Both print the batch's status at the end. It starts no
+    thread: every method runs on the caller's.
     console: default: stderr. max_cost: cost limit of the run in US dollars.
     """
 
@@ -94,7 +101,8 @@ class Display:
         self._clock = clock
         self._pace = Pace(clock)
         self._summary: BatchSummary | None = None
-        self._last_line_at = clock()
+        self._next_line_at = clock() + PLAIN_LINE_EVERY_S
+        self._has_outage = False
         # No thread refreshes it: it shows the last summary of `update`. Standard output stays the caller's.
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
@@ -109,19 +117,24 @@ class Display:
     ) -> None:
         self.close()
 
-    def update(self, summary: BatchSummary, *, pause_reason: str | None = None) -> None:
-        """Show the batch's numbers. pause_reason: why no more jobs are sent; None: they are."""
+    def update(self, summary: BatchSummary, *, pause_reason: str | None = None, delay: Delay | None = None) -> None:
+        """Show the batch's numbers.
+
+        pause_reason: why no more jobs are sent; None: they are. delay: why the service processes none; None: it does.
+        """
         self._summary = summary
         self._pace.add(_done_pages(summary))
         if self._is_live:
-            self._live.update(self._lines(summary, pause_reason), refresh=True)
-        elif self._clock() - self._last_line_at >= PLAIN_LINE_EVERY_S:
-            self._last_line_at = self._clock()
-            self._print(", ".join([*self._plain(summary), *_pause_lines(pause_reason)]))
+            self._live.update(self._lines(summary, pause_reason, delay), refresh=True)
+        elif self._clock() >= self._next_line_at or _begins_outage(self._has_outage, delay):
+            self._next_line_at = self._clock() + PLAIN_LINE_EVERY_S
+            reasons = [clean_line(str(reason)) for reason in (delay, pause_reason) if reason]
+            self._print(", ".join([*self._plain(summary), *reasons]))
+        self._has_outage = _is_outage(delay)
 
-    def say(self, line: str) -> None:
-        """Print a line that stays, above the live display. It may contain untrusted names."""
-        self._print(clean_line(line))
+    def document_ended(self, name: str, status: str, code: str | None) -> None:
+        """Print a line that stays, above the live display, for a document that did not succeed."""
+        self._print(clean_line(": ".join(filter(None, (name, status, code)))))
 
     def close(self) -> None:
         """Remove the live display and print the batch's status. A second call does nothing."""
@@ -136,7 +149,7 @@ class Display:
 
     # ----------------------------------------------------------------- on a terminal
 
-    def _lines(self, summary: BatchSummary, pause_reason: str | None) -> RenderableType:
+    def _lines(self, summary: BatchSummary, pause_reason: str | None, delay: Delay | None) -> RenderableType:
         pages_done, pages_expected = _done_pages(summary), summary.pages_expected
         total, completed = max(1, pages_expected), min(pages_done, pages_expected)
         bar = ProgressBar(total=total, completed=completed, complete_style="green")
@@ -153,7 +166,7 @@ class Display:
             "cost": self._cost(summary),
         }
         lines = [_row(label, ", ".join(words)) for label, words in rows.items() if words]
-        return Group(*lines[:1], table, *lines[1:], *(_row("waiting", text) for text in _pause_lines(pause_reason)))
+        return Group(*lines[:1], table, *lines[1:], *_delay_rows(delay), *_pause_rows(pause_reason))
 
     def _speed(self, summary: BatchSummary) -> list[str]:
         pages_done = _done_pages(summary)
@@ -179,12 +192,75 @@ class Display:
         return [*numbers, *(["jobs: " + ", ".join(jobs)] if (jobs := _jobs(summary)) else [])]
 
 
+class JsonLines:
+    """Context manager that prints a running batch as JSON lines, in place of `Display`.
+
+    `progress`: at the first update, every ten seconds, and when the service stops responding. `document`: a document
+    that did not succeed. `end`: the last numbers. Each line is written at once. file: default: standard output.
+    """
+
+    def __init__(self, file: TextIO | None = None, *, clock: Clock = time.monotonic) -> None:
+        self._file = file or sys.stdout
+        self._clock = clock
+        self._next_line_at = clock()
+        self._has_outage = False
+        self._summary: BatchSummary | None = None
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._summary is not None:
+            self._print("end", summary=summary_json(self._summary))
+
+    def update(self, summary: BatchSummary, *, pause_reason: str | None = None, delay: Delay | None = None) -> None:
+        """See `Display`."""
+        self._summary = summary
+        if self._clock() >= self._next_line_at or _begins_outage(self._has_outage, delay):
+            self._next_line_at = self._clock() + PLAIN_LINE_EVERY_S
+            self._print(
+                "progress",
+                summary=summary_json(summary),
+                pause_reason=pause_reason,
+                delay=asdict(delay) if delay else None,
+            )
+        self._has_outage = _is_outage(delay)
+
+    def document_ended(self, name: str, status: str, code: str | None) -> None:
+        """See `Display`."""
+        self._print("document", name=name, status=status, code=code)
+
+    def _print(self, event: str, **fields: Any) -> None:
+        # ASCII: a name on the disk may be no valid UTF-8.
+        print(json.dumps({"event": event, **fields}), file=self._file, flush=True)
+
+
+def _is_outage(delay: Delay | None) -> bool:
+    return delay is not None and delay.tries > 0
+
+
+def _begins_outage(has_outage: bool, delay: Delay | None) -> bool:
+    """Return whether a line is due before its time: the first of an outage."""
+    return _is_outage(delay) and not has_outage
+
+
 def _row(label: str, text: str) -> Text:
     return Text.assemble((f"{label:<{_LABEL_WIDTH + 1}}", "bold"), text, no_wrap=True, overflow="ellipsis")
 
 
-def _pause_lines(pause_reason: str | None) -> list[str]:
-    return [clean_line(pause_reason)] if pause_reason else []
+def _pause_rows(pause_reason: str | None) -> list[Text]:
+    return [_row("waiting", clean_line(pause_reason))] if pause_reason else []
+
+
+def _delay_rows(delay: Delay | None) -> list[Text]:
+    """Return the rows of a delay: an error and its tries apart, because a narrow terminal cuts off a long error."""
+    if delay is None:
+        return []
+    if not delay.tries:
+        return [_row("waiting", clean_line(delay.reason))]
+    return [_row("error", clean_line(delay.reason)), _row("retries", delay.retries)]
 
 
 def _done_pages(summary: BatchSummary) -> int:

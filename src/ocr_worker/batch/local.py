@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from ocr_worker import threads
-from ocr_worker.client.service import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
+from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
 from ocr_worker.parsing.pipeline import Pipeline
@@ -46,6 +46,7 @@ class LocalPipeline:
         self._jobs: dict[str, _LocalJob] = {}
         self._slots = asyncio.Semaphore(settings.jobs_at_once)
         self._pipeline_start: Future[Pipeline] | None = None
+        self._loading_since = 0.0  # monotonic
         self._engine_error: OcrWorkerError | None = None
         self._lock = threading.Lock()  # orders the end of the start and `close`
         self._pipeline: Pipeline | None = None
@@ -83,6 +84,16 @@ class LocalPipeline:
         """See `Service`."""
         return ServiceHealth(workers=1, in_queue=sum(job.state is State.QUEUED for job in self._jobs.values()))
 
+    async def check(self) -> ServiceHealth:
+        """See `Service`."""
+        return await self.health()
+
+    def delay(self) -> Delay | None:
+        """See `Service`. Until the engine is loaded: for how long it has been loading."""
+        if self._pipeline_start is None or self._pipeline_start.done():
+            return None
+        return Delay(f"loading the engine ({time.monotonic() - self._loading_since:.0f} s)")
+
     async def close(self) -> None:
         """See `Service`. Does not wait for threads that hang, because all threads are daemons."""
         with self._lock:
@@ -99,6 +110,7 @@ class LocalPipeline:
 
     async def _wait_for_pipeline(self) -> Pipeline:
         if self._pipeline_start is None:
+            self._loading_since = time.monotonic()
             self._pipeline_start = threads.start(self._start, "pipeline-start")
         # A caller that is cancelled must not cancel the start for the others.
         pipeline = asyncio.wrap_future(self._pipeline_start)
@@ -136,7 +148,7 @@ class LocalPipeline:
                     request = await host.read(job.input)
                     job.input = {}  # free the memory: the request has the data now
                     job.begin()
-                    job.end(await host.run(request, job.id, job.on_page))
+                    job.end(await host.run(request, job.id, job.on_page, job.on_open))
             except OcrWorkerError as error:
                 job.end(error=error_info(error))
 
@@ -147,7 +159,8 @@ class LocalPipeline:
 class _LocalJob:
     """A job of the local pipeline.
 
-    All methods except `on_page` run on the event loop. `status` stops a job that runs too long, as an endpoint would.
+    All methods except `on_page` and `on_open` run on the event loop. `status` stops a job that runs too long, as an
+    endpoint would.
     """
 
     def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float, worker_id: str) -> None:
@@ -160,7 +173,7 @@ class _LocalJob:
         self._pages_lock = threading.Lock()
         self._response: ParseResponse | None = None
         self._error: ErrorInfo | None = None
-        self._pages_done = 0
+        self._pages_done = self._pages_expected = 0
         self._submitted_at = time.monotonic()
         self._started_at: float | None = None
         self._ended_at: float | None = None
@@ -170,6 +183,11 @@ class _LocalJob:
         """Count a page. See `OnPage`."""
         with self._pages_lock:
             self._pages_done += 1
+
+    def on_open(self, document_id: str, pages_expected: int) -> None:
+        """Count the pages of a document. See `OnOpen`."""
+        with self._pages_lock:
+            self._pages_expected += pages_expected
 
     def begin(self) -> None:
         """Record that the job has a slot and a valid request."""
@@ -204,7 +222,7 @@ class _LocalJob:
             worker_id=self._worker_id if self._started_at is not None else None,
             ended_at=time.time() - (now - self._ended_at) if self._ended_at is not None else None,
         )
-        return JobStatus(self.state, self._response, self._error, times, self._pages_done)
+        return JobStatus(self.state, self._response, self._error, times, self._pages_done, self._pages_expected)
 
     def can_be_removed(self) -> bool:
         """Return whether the response was reported more than a minute ago."""

@@ -51,10 +51,15 @@ def report_json(
     coverage = verify_coverage(summary, documents)
     return {
         "books": {"state": coverage.state, "pages_left": coverage.pages_left, "told": coverage.sentence},
-        "summary": _fields(summary),
+        "summary": summary_json(summary),
         "documents": [_fields(document) for document in documents],
         "skipped": [_fields(entry) for entry in skipped],
     }
+
+
+def summary_json(summary: BatchSummary) -> Json:
+    """Return a batch in numbers as JSON, as in the report and in the output of `--json`."""
+    return _fields(summary)
 
 
 def _fields(row: BatchSummary | DocumentSummary | SkippedEntry) -> Json:

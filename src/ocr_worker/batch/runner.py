@@ -26,7 +26,7 @@ from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
 from ocr_worker.batch.sending import build_job_input
 from ocr_worker.batch.status import format_money
-from ocr_worker.client.service import ENDED_STATES, JobStatus, Service, State
+from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, Service, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     BatchUnusable,
@@ -98,9 +98,25 @@ class Runner:
         self._window = Window(service.jobs_at_once)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._pages_done: dict[int, int] = {}
+        self._pages_opened: dict[int, int] = {}
         self._is_stopped = False
         self._last_response_at = time.monotonic()
         self._has_outage = False
+        self._next_try_at = 0.0  # monotonic
+
+    @property
+    def delay(self) -> Delay | None:
+        """Reason why the service processes no jobs at the moment, with the next try; None: nothing is wrong."""
+        delay = self._service.delay()
+        wait_s = self._next_try_at - time.monotonic()
+        if delay and delay.tries and delay.next_try_s is None and wait_s > 0:
+            return replace(delay, next_try_s=wait_s)  # the call has given up; this run makes the next one
+        return delay
+
+    @property
+    def pages_opened(self) -> int:
+        """Pages of the open documents, in jobs that have not ended, whose length the ledger does not know yet."""
+        return sum(self._pages_opened.values())
 
     @property
     def pages_in_progress(self) -> int:
@@ -119,8 +135,12 @@ class Runner:
     async def run(self) -> None:
         """Process documents until each has a result, or, after `stop`, until no job is in progress.
 
-        Raises AuthenticationFailed, EndpointUnavailable, BatchUnusable, and the errors of a local engine's start.
+        Nothing is planned before the service has responded to a first check. Raises AuthenticationFailed,
+        EndpointUnavailable, SettingsInvalid: the endpoint does not exist; BatchUnusable, and the errors of a local
+        engine's start.
         """
+        if not await self._is_service_usable():
+            return
         self.collector.settle_finished()
         for job in self._ledger.jobs_at_service():  # sent by an earlier run
             self._start(job)
@@ -137,6 +157,20 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._planner.close()
+
+    async def _is_service_usable(self) -> bool:
+        """Wait for the service's first response. Return False after `stop`. Raises as `Service.check`."""
+        check = asyncio.ensure_future(self._service.check())
+        try:
+            while not check.done() and not self._is_stopped:
+                await asyncio.wait([check], timeout=_TICK_S)
+        finally:
+            check.cancel()
+        if self._is_stopped:
+            return False
+        self._window.set_health(check.result())
+        self._record_response()
+        return True
 
     def _has_ended(self, planning: asyncio.Future[None]) -> bool:
         if self._tasks:
@@ -157,6 +191,7 @@ class Runner:
             if task.done():
                 del self._tasks[job]
                 self._pages_done.pop(job, None)
+                self._pages_opened.pop(job, None)
                 self.pause_reason = None  # the job may have been cheaper than expected
                 task.result()
         for background_task in background_tasks:
@@ -239,8 +274,9 @@ class Runner:
                 job_input, execution_timeout_s=_JOB_S + _PAGE_S * job.pages, ttl_s=TTL_S
             )
         except EndpointUnavailable as error:
-            self._ledger.mark_not_sent(job.id, time.time() + _jittered(_RESEND_S))
-            self._record_outage(error)
+            wait_s = _jittered(_RESEND_S)
+            self._ledger.mark_not_sent(job.id, time.time() + wait_s)
+            self._record_outage(error, wait_s)
             raise _NotSent from None
         self._record_response()
         self._ledger.mark_queued(job.id, service_id)
@@ -250,6 +286,12 @@ class Runner:
         """Poll the job until it has ended. Return its status. submitted_at: None: by an earlier run."""
         pause, max_pause = _POLL_S
         state, open_at = job.state, submitted_at
+        rows, documents = self.collector.contents_of(job)
+        known_pages = sum(
+            len(row.slice.pages)
+            for row, document in zip(rows, documents, strict=True)
+            if document.page_count is not None
+        )
         while True:
             pause_s = _jittered(pause)
             await asyncio.sleep(pause_s)
@@ -258,10 +300,11 @@ class Runner:
             try:
                 status = await self._service.status(service_id)
             except EndpointUnavailable as error:
-                self._record_outage(error)
+                self._record_outage(error, pause)
                 continue
             self._record_response()
             self._pages_done[job.id] = status.pages_done
+            self._pages_opened[job.id] = max(0, status.pages_expected - known_pages)
             if status.state in ENDED_STATES:
                 times = place(status.times, submitted_at=submitted_at, open_at=open_at, pause_s=pause_s)
                 return replace(status, times=times)
@@ -273,19 +316,23 @@ class Runner:
     def _record_response(self) -> None:
         self._last_response_at, self._has_outage = time.monotonic(), False
 
-    def _record_outage(self, error: OcrWorkerError) -> None:
+    def _record_outage(self, error: OcrWorkerError, wait_s: float) -> None:
+        """Record a call that failed after all its retries. wait_s: seconds until this run makes the next one."""
+        now = time.monotonic()
         self._has_outage = True
+        self._next_try_at = now + wait_s if self._next_try_at < now else min(self._next_try_at, now + wait_s)
         event(log, "service_unavailable", code=error.code)
 
     async def _update_window(self) -> None:
         """Keep the size of the window in step with the service's workers."""
         while True:
+            wait_s = _jittered(_HEALTH_S)
+            await asyncio.sleep(wait_s)
             try:
                 self._window.set_health(await self._service.health())
                 self._record_response()
-            except EndpointUnavailable as error:
-                self._record_outage(error)
-            await asyncio.sleep(_jittered(_HEALTH_S))
+            except (EndpointUnavailable, SettingsInvalid) as error:  # the endpoint existed when the run began
+                self._record_outage(error, wait_s)
 
 
 class _NotSent(Exception):

@@ -73,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = make_parser(next(iter(arguments), "")).parse_args(arguments)
+        from ocr_worker.settings import disable_telemetry  # takes 0.3 s, which `--help` does not need
+
+        disable_telemetry()
         code: int = options.run(options)
     except InvalidRequest as error:
         print(f"ocr-worker: {error}", file=sys.stderr)

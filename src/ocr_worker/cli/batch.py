@@ -21,13 +21,13 @@ from typing import Any
 
 from ocr_worker import log
 from ocr_worker.batch.batch import Batch
-from ocr_worker.batch.display import Display
+from ocr_worker.batch.display import Display, JsonLines
 from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.manifests import decode, split_lines
 from ocr_worker.batch.model import BatchSummary
-from ocr_worker.batch.report import report_html, report_json
+from ocr_worker.batch.report import report_html, report_json, summary_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.status import (
     KNOWN_CODES,
@@ -90,6 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser = add_command(subparsers, name, summary, examples)
         subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
         subparser.set_defaults(batch_command=command)
+        if command is _status:
+            subparser.add_argument("--json", action="store_true", help="print one JSON document")
         if command is _retry:
             choice = subparser.add_mutually_exclusive_group()
             choice.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
@@ -123,6 +125,9 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest number of pages per job; default: 10",
     )
     add_password_arguments(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON lines on standard output: progress, failed documents, the end"
+    )
     parser.add_argument(
         "--price-per-second",
         type=positive_number,
@@ -178,7 +183,7 @@ def _run(options: argparse.Namespace) -> int:
             )
         if not batch.summary().documents:
             raise InvalidRequest(_no_documents_message(options.inputs, skipped))
-        return await _run_with_display(batch, summary)
+        return await _run_with_display(batch, summary, _make_display(batch, options))
 
     return _run_in_batch(options, run_command, read_password(options))
 
@@ -213,7 +218,7 @@ def _retry(options: argparse.Namespace) -> int:
             _repair(batch)
         else:
             print(f"retrying {format_count(batch.retry(options.code), 'document')}", file=sys.stderr)
-        return await _run_with_display(batch, summary)
+        return await _run_with_display(batch, summary, _make_display(batch, options))
 
     return _run_in_batch(options, retry_command, read_password(options))
 
@@ -346,15 +351,19 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     return RemoteEndpoint(client.base_url, target, client.api_key)
 
 
-async def _run_with_display(batch: Batch, first_summary: BatchSummary) -> int:
+def _make_display(batch: Batch, options: argparse.Namespace) -> Display | JsonLines:
+    return JsonLines() if options.json else Display(max_cost=batch.options.max_cost)
+
+
+async def _run_with_display(batch: Batch, first_summary: BatchSummary, display: Display | JsonLines) -> int:
     """Run the batch under the display. Return the exit code.
 
     first_summary: before the command. The report is written if anything has changed since.
 
     After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, it ends at once.
     """
-    with Display(max_cost=batch.options.max_cost) as display:
-        batch.on_unsuccessful = lambda name, status, code: display.say(f"{name}: {status}: {code}")
+    with display:
+        batch.on_unsuccessful = display.document_ended
         run_task = asyncio.ensure_future(batch.run())
         interrupts = _Interrupts(batch, run_task)
         while not run_task.done():
@@ -362,7 +371,8 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary) -> int:
             if batch.folder.cancel_request.exists():
                 run_task.cancel()
             pause_reason = interrupts.message() or (batch.runner.pause_reason if batch.runner else None)
-            display.update(_live_summary(batch), pause_reason=pause_reason)
+            delay = batch.runner.delay if batch.runner else None
+            display.update(_live_summary(batch), pause_reason=pause_reason, delay=delay)
         try:
             run_task.result()
         except asyncio.CancelledError:
@@ -383,10 +393,15 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary) -> int:
 
 
 def _live_summary(batch: Batch) -> BatchSummary:
-    """Return the ledger's summary, plus the pages that running jobs have parsed so far."""
+    """Return the ledger's summary, plus the pages that running jobs have opened and parsed so far."""
     summary = batch.summary()
-    pages = batch.runner.pages_in_progress if batch.runner else 0
-    return replace(summary, pages_parsed=summary.pages_parsed + pages)
+    if batch.runner is None:
+        return summary
+    return replace(
+        summary,
+        pages_expected=summary.pages_expected + batch.runner.pages_opened,
+        pages_parsed=summary.pages_parsed + batch.runner.pages_in_progress,
+    )
 
 
 class _Interrupts:
@@ -427,6 +442,9 @@ def _open_read_only(options: argparse.Namespace) -> Batch:
 
 def _status(options: argparse.Namespace) -> int:
     batch = _open_read_only(options)
+    if options.json:
+        print(json.dumps({"summary": summary_json(batch.summary()), "is_running": batch.folder.is_locked()}))
+        return OK
     print("\n".join(status_lines(batch.summary())))
     print(f"{'run':<12}{'in progress' if batch.folder.is_locked() else 'not running'}")
     for line in skipped_lines(_hidden_last(batch.skipped()), _MAX_SKIPPED_LINES):

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,11 @@ def run(options: argparse.Namespace) -> int:
     request = ParseRequest.model_construct(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
     pipeline = Pipeline(settings)
-    pipeline.start()
+    with _loading_display():
+        pipeline.start()
     progress = _ProgressBars(options.sources)
     with progress.display:
-        response = asyncio.run(JobHost(pipeline).run(request, "cli", progress.on_page))
+        response = asyncio.run(JobHost(pipeline).run(request, "cli", progress.on_page, progress.on_open))
     pipeline.close()
     _write(response, options)
     for source, document in zip(options.sources, response.documents, strict=True):
@@ -215,6 +217,18 @@ def _display_name(source: str) -> str:
     return "standard input" if source == STANDARD_STREAM else source.partition("?")[0]
 
 
+def _loading_display() -> AbstractContextManager[Any]:
+    """Return a context manager that shows `loading the engine (4 s)` on stderr, if stderr is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("loading the engine ({task.elapsed:.0f} s)"))
+    display = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    display.add_task("", total=None)
+    return display
+
+
 class _ProgressBars:
     """Progress bars on stderr, one per source; hidden when stderr is not a terminal."""
 
@@ -230,6 +244,10 @@ class _ProgressBars:
             for number, source in enumerate(sources, start=1)
         }
 
+    def on_open(self, document_id: str, pages_expected: int) -> None:
+        """Show the document's number of pages. See `OnOpen`."""
+        self.display.update(self._tasks[document_id], total=pages_expected)
+
     def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
         """Advance the document's bar by a page. See `OnPage`."""
-        self.display.update(self._tasks[document_id], total=pages_expected, advance=1)
+        self.display.update(self._tasks[document_id], advance=1)

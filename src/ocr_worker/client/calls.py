@@ -22,6 +22,7 @@ from typing import TypeVar
 import stamina
 from aiolimiter import AsyncLimiter
 
+from ocr_worker.client.service import Delay
 from ocr_worker.log import event
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,35 @@ class AttemptFailed(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Outage:
+    """The failed attempts of all calls to a server since its last response. clock: monotonic seconds."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._reason = ""
+        self._tries = 0
+        self._next_tries: list[float] = []
+
+    def add(self, reason: str, wait_s: float | None) -> None:
+        """Record a failed attempt. wait_s: seconds until it is repeated; None: it is not."""
+        now = self._clock()
+        self._reason, self._tries = reason, self._tries + 1
+        self._next_tries = [moment for moment in self._next_tries if moment > now]
+        if wait_s is not None:
+            self._next_tries.append(now + wait_s)
+
+    def end(self) -> None:
+        """Record that the server responded."""
+        self._tries, self._next_tries = 0, []
+
+    def delay(self) -> Delay | None:
+        """Return the last failure, with the number of all and the time until the next try; None: there is no outage."""
+        if not self._tries:
+            return None
+        waits = [moment - self._clock() for moment in self._next_tries]
+        return Delay(self._reason, self._tries, min((wait for wait in waits if wait > 0), default=None))
+
+
 class Retries:
     """Retry policy for calls. patience_s: seconds after its first failure during which a call is repeated."""
 
@@ -110,20 +140,28 @@ class Retries:
         self._patience_s = patience_s
 
     async def call(
-        self, operation: str, attempt: Callable[[], Awaitable[Result]], *, is_idempotent: bool = True
+        self,
+        operation: str,
+        attempt: Callable[[], Awaitable[Result]],
+        *,
+        is_idempotent: bool = True,
+        on_failure: Callable[[AttemptFailed, float | None], None] = lambda error, wait_s: None,
     ) -> Result:
         """Call `attempt` until it succeeds, and return its result.
 
         operation: name of the call in the log. is_idempotent: whether an attempt that the server may have processed can
-        be repeated. Raises AttemptFailed: the time is over, or the attempt cannot be repeated. Any other exception of
+        be repeated. on_failure: called for each failed attempt with the seconds until the next; None: there is none.
+        Raises AttemptFailed: the time is over, or the attempt cannot be repeated. Any other exception of
         `attempt` ends the call.
         """
         patience = Patience(self._patience_s)
 
         def wait_before_retry(error: Exception) -> bool | float:
-            if not isinstance(error, AttemptFailed) or not (is_idempotent or error.is_unprocessed):
+            if not isinstance(error, AttemptFailed):
                 return False
-            wait_s = patience.next_wait_s(error.retry_after_s)
+            can_repeat = is_idempotent or error.is_unprocessed
+            wait_s = patience.next_wait_s(error.retry_after_s) if can_repeat else None
+            on_failure(error, wait_s)
             if wait_s is None:
                 return False
             event(log, "call_retried", act=operation, reason=error, wait=wait_s)

@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,9 +23,9 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from ocr_worker import threads
-from ocr_worker.client.calls import AttemptFailed, Gate, Retries
+from ocr_worker.client.calls import AttemptFailed, Gate, Outage, Retries
 from ocr_worker.client.chunks import delivery_of, join_chunks
-from ocr_worker.client.service import ENDED_STATES, JobStatus, JobTimes, Json, ServiceHealth, State
+from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import (
     AuthenticationFailed,
     DeliveryFailed,
@@ -49,6 +49,7 @@ _CANCELS_PER_S, _CANCELS_AT_ONCE = 5, 10
 _DOWNLOADS_AT_ONCE = 4  # each is completely in memory
 _CONNECT_S = 10.0
 _RECHECK_S = 1.0
+_FIRST_CONNECTIONS = 3  # tries at the start of a run, over about two seconds, before an address counts as wrong
 _STREAM_S = 120.0  # the platform may hold a request for chunks until there is one
 
 _NEVER_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -64,6 +65,10 @@ _STATES = {
     "TIMED_OUT": State.TIMED_OUT,
     "CANCELLED": State.CANCELLED,
 }
+
+
+class _NoServer(AttemptFailed):
+    """No connection: the name has no address, or no server listens there."""
 
 
 class StreamUpdate(NamedTuple):
@@ -96,6 +101,7 @@ class RemoteEndpoint:
         self.payload_bytes = 9_500_000  # the platform allows 10 MB; the rest is for the policy and the envelope
         self._url = f"{base_url.rstrip('/')}/{quote(endpoint, safe='')}"
         self._retries = Retries(patience_s)
+        self._outage = Outage()
         self._calls = Gate(_CALLS_PER_S, _CALLS_PER_S, _CALLS_AT_ONCE)
         self._cancels = Gate(_CANCELS_PER_S, _CANCELS_AT_ONCE, _CANCELS_AT_ONCE)
         self._downloads = asyncio.Semaphore(_DOWNLOADS_AT_ONCE)
@@ -122,7 +128,7 @@ class RemoteEndpoint:
         content = json.dumps({"input": job_input, "policy": policy}).encode()
         status, body = await self._call("POST", "run", content, is_idempotent=False)
         if status == 404:
-            raise SettingsInvalid(f"{self.name} does not exist; check the endpoint's id and RUNPOD_ENDPOINT_BASE_URL")
+            raise self._unknown_endpoint()
         if status >= 400:
             raise JobFailed(f"{self.name} rejects the job: {_error_text(status, body)}")
         if not (job_id := body.get("id")) or not isinstance(job_id, str):
@@ -177,11 +183,21 @@ class RemoteEndpoint:
 
     async def health(self) -> ServiceHealth:
         """See `Service`. Throttled and unhealthy workers are not counted."""
-        status, body = await self._call("GET", "health")
+        return self._read_health(*await self._call("GET", "health"))
+
+    async def check(self) -> ServiceHealth:
+        """See `Service`."""
+        return self._read_health(*await self._call("GET", "health", max_connections=_FIRST_CONNECTIONS))
+
+    def delay(self) -> Delay | None:
+        """See `Service`."""
+        return self._outage.delay()
+
+    def _read_health(self, status: int, body: Mapping[str, Any]) -> ServiceHealth:
+        if status == 404:
+            raise self._unknown_endpoint()
         if status >= 400:
-            raise EndpointUnavailable(
-                f"{self.name} does not exist or does not return its health: {_error_text(status, body)}"
-            )
+            raise EndpointUnavailable(f"{self.name} does not return its health: {_error_text(status, body)}")
         workers, jobs = _object(body.get("workers")), _object(body.get("jobs"))
         # `ready` is a newer field, the sum of the other two.
         ready_count = max(_number(workers.get("ready")), _number(workers.get("idle")) + _number(workers.get("running")))
@@ -191,6 +207,9 @@ class RemoteEndpoint:
         """See `Service`."""
         await self._client.aclose()
         await self._link_client.aclose()
+
+    def _unknown_endpoint(self) -> SettingsInvalid:
+        return SettingsInvalid(f"{self.name} does not exist; check the endpoint's id and RUNPOD_ENDPOINT_BASE_URL")
 
     # ----------------------------------------------------------------- calls
 
@@ -202,31 +221,51 @@ class RemoteEndpoint:
         *,
         is_idempotent: bool = True,
         read_s: float | None = None,
+        max_connections: float = inf,
     ) -> StatusAndBody:
         """Return any response below 300 or from 400 to 499.
 
-        read_s: longest silence of the server, if not that of all calls. Raises AuthenticationFailed,
-        EndpointUnavailable.
+        read_s: longest silence of the server, if not that of all calls. max_connections: most tries while no server is
+        at the address. Raises AuthenticationFailed, EndpointUnavailable.
         """
         request = self._client.build_request(method, f"{self._url}/{path}", content=content)
         if read_s is not None:
             request.extensions["timeout"]["read"] = read_s
 
+        connections = 0
+
         async def attempt() -> StatusAndBody:
-            async with self._calls:
-                return await self._attempt(request)
+            nonlocal connections
+            try:
+                async with self._calls:
+                    return await self._attempt(request)
+            except _NoServer as error:
+                connections += 1
+                if connections < max_connections:
+                    raise
+                raise EndpointUnavailable(
+                    f"{self.name} {error}; check RUNPOD_ENDPOINT_BASE_URL and the network"
+                ) from None
 
         try:
-            return await self._retries.call(path.partition("/")[0], attempt, is_idempotent=is_idempotent)
+            response = await self._retries.call(
+                path.partition("/")[0],
+                attempt,
+                is_idempotent=is_idempotent,
+                on_failure=lambda error, wait_s: self._outage.add(f"{self.name} {error}", wait_s),
+            )
         except AttemptFailed as error:
             hint = "" if is_idempotent or error.is_unprocessed else "; it may have accepted the job nevertheless"
             raise EndpointUnavailable(f"{self.name} {error}{hint}") from None
+        self._outage.end()
+        return response
 
     async def _attempt(self, request: httpx.Request) -> StatusAndBody:
         try:
             response = await self._client.send(request)
         except _NEVER_SENT_ERRORS as error:
-            raise AttemptFailed(f"cannot be reached ({type(error).__name__})", is_unprocessed=True) from None
+            kind = _NoServer if isinstance(error, httpx.ConnectError) else AttemptFailed
+            raise kind(f"cannot be reached ({type(error).__name__})", is_unprocessed=True) from None
         except httpx.RequestError as error:
             raise AttemptFailed(f"did not respond ({type(error).__name__})") from None
         status, retry_after_s = response.status_code, _retry_after_s(response)

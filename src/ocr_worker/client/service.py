@@ -56,7 +56,7 @@ class JobStatus:
 
     state: QUEUED, RUNNING, COLLECTED, FAILED, TIMED_OUT or CANCELLED. response: of a job that ended; None: it is
     missing or cannot be read. error: of a FAILED job. pages_done: parsed pages of a running job, as far as the service
-    reports them.
+    reports them. pages_expected: pages of its documents that are open, as far as the service reports them.
     """
 
     state: State
@@ -64,6 +64,7 @@ class JobStatus:
     error: ErrorInfo | None = None
     times: JobTimes = NOT_MEASURED
     pages_done: int = 0
+    pages_expected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,32 @@ class ServiceHealth:
 
     workers: int
     in_queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Reason for which a service processes no jobs at the moment.
+
+    reason: for people. tries: failed calls since its last response; 0: nothing has failed. next_try_s: seconds until
+    the next call; None: it is not known, or in progress.
+    """
+
+    reason: str
+    tries: int = 0
+    next_try_s: float | None = None
+
+    def __str__(self) -> str:
+        """Return the delay in words, such as `endpoint abc responded with 502: 3 tries failed, the next in 4 s`."""
+        if not self.tries:
+            return self.reason
+        return f"{self.reason}: {self.retries}"
+
+    @property
+    def retries(self) -> str:
+        """The number of tries and the time of the next, such as `3 tries failed, the next in 4 s`."""
+        tries = f"{self.tries} {'try' if self.tries == 1 else 'tries'} failed"
+        next_try = "trying again now" if self.next_try_s is None else f"the next in {max(1, round(self.next_try_s))} s"
+        return f"{tries}, {next_try}"
 
 
 class Service(Protocol):
@@ -101,7 +128,18 @@ class Service(Protocol):
         ...
 
     async def health(self) -> ServiceHealth:
-        """Return the service's workers and queue. Raises EndpointUnavailable, AuthenticationFailed."""
+        """Return the service's workers and queue. Raises EndpointUnavailable, AuthenticationFailed, SettingsInvalid."""
+        ...
+
+    async def check(self) -> ServiceHealth:
+        """Return the health at the start of a run, and raise what is wrong with the key, the address or the id.
+
+        Raises as `health`. An address without a server is an error after a few seconds, not after all retries.
+        """
+        ...
+
+    def delay(self) -> Delay | None:
+        """Return why no jobs are processed at the moment; None: nothing is wrong."""
         ...
 
     async def close(self) -> None:

