@@ -144,7 +144,10 @@ REQUESTS = st.one_of(
     st.fixed_dictionaries({"documents": st.lists(DOCUMENTS | VALUES, max_size=3)}, optional={"options": OPTIONS}),
     st.dictionaries(names("documents", "options", "image", "file", "idempotency_key"), VALUES, max_size=3),
 )
-FORMS = ("application/json", "text/markdown", "application/x-ndjson", "text/event-stream", "*/*", "image/png")
+FORMS = (
+    *("application/json", "text/markdown", "application/zip", "application/x-ndjson", "text/event-stream"),
+    *("*/*", "image/png"),
+)
 
 
 @pytest.mark.process

@@ -86,5 +86,6 @@ def document_markdown(entry: DocumentResult, name: str | None = None) -> str:
 
 def _comment(subject: str, error: ErrorInfo) -> str:
     """Return a comment in Markdown for something that failed, on one line."""
+    subject = subject.encode(errors="replace").decode()  # a file's name need not be valid UTF-8
     text = _UNSAFE_IN_COMMENT.sub(" ", f"{subject}: {error.code}")
     return f"<!-- {_DASHES.sub('- ', text)} -->"
