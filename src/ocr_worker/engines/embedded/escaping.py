@@ -103,7 +103,8 @@ def _code_marks(text: str) -> Iterator[int]:
 def _emphasis_marks(text: str, character: str) -> Iterator[int]:
     """Yield the positions of runs of the character of which one could begin, and a later one end, emphasis.
 
-    These are CommonMark's rules of flanking, without those that only rule out more runs.
+    These are CommonMark's rules of flanking, without those that only rule out more runs. Stars within a word are never
+    escaped, although `2*3*4` has emphasis then: amounts and identifiers can be found as they are printed.
     """
     runs = [match for match in _EMPHASIS_MARK.finditer(text) if match[0][0] == character]
     openers = [_can_open(text, run.start(), run.end()) for run in runs]
@@ -111,8 +112,15 @@ def _emphasis_marks(text: str, character: str) -> Iterator[int]:
     first_opener = openers.index(True) if True in openers else len(runs)
     last_closer = max((i for i, can_close in enumerate(closers) if can_close), default=-1)
     for i, run in enumerate(runs):
-        if (openers[i] and i < last_closer) or (closers[i] and i > first_opener):
+        is_pair = (openers[i] and i < last_closer) or (closers[i] and i > first_opener)
+        if is_pair and not _is_within_word(text, run):
             yield from range(*run.span())
+
+
+def _is_within_word(text: str, run: re.Match[str]) -> bool:
+    """Return whether the run is of stars, with letters or digits on both sides."""
+    start, end = run.span()
+    return run[0][0] == "*" and start > 0 and end < len(text) and text[start - 1].isalnum() and text[end].isalnum()
 
 
 def _can_open(text: str, start: int, end: int) -> bool:
