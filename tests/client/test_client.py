@@ -261,7 +261,7 @@ def test_a_call_that_is_cancelled_while_it_submits_cancels_its_job() -> None:
     async def cancel_early(server: Server, service: RemoteEndpoint) -> None:
         async with AsyncClient(f"{server.url}/local", "key") as client:
             call = asyncio.create_task(client.parse("https://example.com/a.pdf"))
-            while not server.asked("run"):
+            while not server.count_requests("run"):
                 await asyncio.sleep(0.01)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
