@@ -76,6 +76,11 @@ class Folder:
             lock.write(str(os.getpid()))
             lock.flush()
 
+    def check_writable(self) -> None:
+        """Raise BatchUnusable if the folder cannot be written."""
+        with _disk_errors(self.path):
+            (self._hidden / "lock").open("a", encoding="ascii").close()
+
     def is_locked(self) -> bool:
         """Return whether a run holds the folder."""
         try:

@@ -22,7 +22,7 @@ from typing import Any
 from ocr_worker import log
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.display import Display, JsonLines
-from ocr_worker.batch.folders import LEDGER
+from ocr_worker.batch.folders import LEDGER, Folder
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.manifests import decode, split_lines
@@ -225,7 +225,7 @@ def _retry(options: argparse.Namespace) -> int:
 
 def _check_code(options: argparse.Namespace) -> None:
     """Raise InvalidRequest if no document can have the error of `--code`."""
-    batch = _open_read_only(options)
+    batch = _open_before_run(options)
     codes = {*KNOWN_CODES, *batch.summary().errors}  # an endpoint of another version may have codes of its own
     batch.ledger.close()
     if options.code is not None and options.code not in codes:
@@ -315,8 +315,15 @@ def _check_price(options: argparse.Namespace) -> None:
         raise InvalidRequest("--max-cost needs --price-per-second, the price of one worker in US dollars")
 
 
+def _open_before_run(options: argparse.Namespace) -> Batch:
+    """Return the batch in the folder, open for reading, for the checks before a run. Raises BatchUnusable."""
+    if (options.out / LEDGER).exists():
+        Folder(options.out).check_writable()
+    return _open_read_only(options)
+
+
 def _last_target(options: argparse.Namespace) -> str:
-    batch = _open_read_only(options)
+    batch = _open_before_run(options)
     target = batch.ledger.get("target")
     batch.ledger.close()
     return target
