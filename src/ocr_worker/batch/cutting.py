@@ -1,7 +1,8 @@
 """The process that cuts pages out of a PDF: `python -m ocr_worker.batch.cutting FILE PAGE...`.
 
 It writes a PDF of only these pages to stdout. PDFium is C++ and the file is untrusted, so it runs in a process that may
-crash. `sending` starts the process and turns its exit code into errors.
+crash. `sending` starts the process and turns its exit code into errors. The process ignores Ctrl-C, which is for the
+batch, and ends when nobody reads its stdout any more.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import io
 import sys
 
+from ocr_worker.exits import follow_parent
+
 HAS_FORMS = 3  # exit code: the values of form fields would be lost
 
 
 def main() -> int:
     """Write the PDF to stdout. Return the exit code."""
+    follow_parent(1)
     import pypdfium2
 
     source = pypdfium2.PdfDocument(sys.argv[1])

@@ -228,7 +228,6 @@ class ParseJob:
             with self._rendering_slots, self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
-                del data  # the rasterizer process has it now
                 try:
                     for page in self._pages(document, checkpoint):
                         page_queue.put((facts, page))
