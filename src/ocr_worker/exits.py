@@ -51,6 +51,8 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.count:
+            return  # the process is about to end: a later signal must not interrupt that with a traceback
         for number, handler in self._earlier_handlers.items():
             signal.signal(number, handler)
 
