@@ -337,7 +337,7 @@ def test_an_endpoint_leaves_no_worker(tmp_path: Path, settings: dict[str, str], 
             wait_for_held_page(running, tmp_path)
         children = running.type_ctrl_c()
         if times == 2:
-            running.shows("SIGTERM")
+            running.shows("press Ctrl-C again to stop at once")
             running.type_ctrl_c()
         code, screen = running.end()
     assert code == 130, screen
