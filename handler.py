@@ -103,7 +103,7 @@ except Exception as error:
 if __name__ == "__main__":
     drain.install(lambda: pipeline.settings.jobs_at_once)
     if is_dry_run():
-        endpoint["handler"] = dry_run.print_responses(handler)  # the SDK would not run a generator here
+        endpoint["handler"] = dry_run.print_responses(handler, host.interrupt)  # the SDK would not run a generator here
     runpod.serverless.start(endpoint)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the orderly exit
     pipeline.close()

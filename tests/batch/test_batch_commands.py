@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from ocr_worker.endpoint import LocalEndpoint
@@ -38,7 +39,7 @@ from support.drawing import pdf
 from support.endpoint_client import ready
 from support.files import encrypted_pdf
 from support.http_handler import Answering
-from support.processes import in_group
+from support.processes import descendants, is_alive
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER
 
@@ -89,12 +90,13 @@ def test_ctrl_c_waits_for_what_runs(endpoint: LocalEndpoint, tmp_path: Path) -> 
     out, before = tmp_path / "out", set(endpoint.jobs)
     client = run(endpoint, tmp_path / "in", out)
     until(lambda: count_in_ledger(out, BACK) > 0 and count_in_ledger(out, UNDER_WAY) > 1, client)
+    children = descendants(psutil.Process(client.process.pid))
     client.interrupt()
     code, output = client.end()
     assert code == 130, output
     assert count_in_ledger(out, UNDER_WAY) == 0
     assert count_in_ledger(out, "SELECT COUNT(*) FROM documents WHERE status = 'waiting'") > 0
-    assert eventually(lambda: in_group(client.process.pid) == [])
+    assert eventually(lambda: not any(map(is_alive, children)))
     code, output = run(endpoint, tmp_path / "in", out).end()
     assert code == 0, output
     assert assert_complete(out, books)["summary"]["resubmitted"] == 0
@@ -120,7 +122,7 @@ def test_ctrl_c_twice_leaves_at_once(endpoint: LocalEndpoint, tmp_path: Path) ->
 
 
 def test_ctrl_c_while_pages_are_counted_blames_no_document(endpoint: LocalEndpoint, tmp_path: Path) -> None:
-    """A terminal sends Ctrl-C to the child that counts pages, too: its document is not called broken for that."""
+    """A run that ends while a child counts the pages of a document does not call it broken, and counts it later."""
     (tmp_path / "in.tif").write_bytes(long_tiff(10_000))
     (tmp_path / "in.jsonl").write_text(json.dumps({"path": "in.tif", "pages": "10000-"}))
     out = tmp_path / "out"

@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
+from support.processes import descendants, is_alive
+from support.waiting import eventually
 from support.worker_process import StartWorker, Worker
 
 pytestmark = pytest.mark.process
@@ -39,11 +42,13 @@ def test_sigterm_lets_the_running_job_finish(worker_of: StartWorker) -> None:
     worker = worker_of(OCR_ENGINE="support.doubles:by_colour").wait_ready()
     job = worker.plane.submit(request(tiff([doubles.SLOW] * 6)))
     assert worker.started(job)
+    rasterizers = descendants(psutil.Process(worker.process.pid))
     worker.terminate()
     assert worker.exit_code() == 0, worker.log()
     assert worker.plane.jobs[job].results[0].output["coverage"]["pages_parsed"] == 6
     worker.plane.assert_each_answered_once()
     assert worker.children() == []
+    assert eventually(lambda: not any(map(is_alive, rasterizers)))
 
 
 def test_an_engine_that_cannot_start_tells_the_platform(worker_of: StartWorker) -> None:

@@ -1,25 +1,31 @@
 """`ocr-worker serve`: the HTTP app on uvicorn, and `/ping` on a port of its own where a load balancer wants that.
 
-Refuses to listen on an address that others can reach without API keys. The routes are in the other modules.
+Refuses to listen on an address that others can reach without API keys. The routes are in the other modules. uvicorn
+runs on a thread, so that the main thread is free to wait for signals: the first drains the app, and the process ends
+when it has drained, when the grace is over, or at a second signal. It does not wait for an engine (`exits.leave`).
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 from fastapi import FastAPI
 
-from ocr_worker import extras
+from ocr_worker import extras, threads
 from ocr_worker.app import create_app
 from ocr_worker.app.access import AccessControl, is_loopback
 from ocr_worker.app.health import ping_router
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid
+from ocr_worker.exits import INTERRUPTED, Interrupts, leave
 from ocr_worker.settings import Settings
 
 with extras.needed_by("the HTTP app", "http"):
@@ -35,7 +41,10 @@ def serve(
     on_listening: Callable[[str], None] = lambda url: None,
     on_ready: Callable[[float], None] = lambda seconds: None,
 ) -> None:
-    """Serve the app until a signal stops it, then finish the running jobs within `settings.grace_s`.
+    """Serve the app until a signal. Then finish the running jobs within `settings.grace_s`, and end the process.
+
+    The exit code is 130 after Ctrl-C, and 0 after SIGTERM, with which a container's manager asks for the end. Returns
+    only if the app ends by itself.
 
     host: address to listen on. is_open: allow an address that others can reach without a key. port: default
     `settings.port`; 0 chooses a free one. on_listening: called with the app's URL, before the engine loads. on_ready:
@@ -58,13 +67,32 @@ def serve(
         create_app(settings, worker, is_local=is_loopback(host)),
         log_level="warning",
         access_log=False,  # a URL's query may hold a secret
-        timeout_graceful_shutdown=int(settings.grace_s),
         server_header=False,
         http="h11",  # it limits the size of request headers; httptools does not
         h11_max_incomplete_event_size=64 * 1024,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has stopped in order
-        uvicorn.Server(config).run(sockets=[listener])
+    _run_until_stopped(uvicorn.Server(config), listener, worker, settings.grace_s)
+
+
+def _run_until_stopped(server: uvicorn.Server, listener: socket.socket, worker: AppWorker, grace_s: float) -> None:
+    """Run the server on a thread. After a signal, drain it within `grace_s` and end the process."""
+    is_stopped = threading.Event()
+
+    def end(reason: str) -> NoReturn:
+        if worker.jobs:
+            print(f"stopped {reason}; requests that got no answer: {worker.jobs}", file=sys.stderr)
+        leave(0 if interrupts.first == signal.SIGTERM else INTERRUPTED)
+
+    with Interrupts(is_stopped.set, lambda: end("at once")) as interrupts:
+        serving = threads.start(lambda: server.run(sockets=[listener]), "http")
+        serving.add_done_callback(lambda _: is_stopped.set())
+        is_stopped.wait()
+        if interrupts.count:
+            server.should_exit = True
+            with suppress(TimeoutError):
+                serving.result(grace_s)
+            end(f"after the {grace_s:g} s of OCR_GRACE_S")
+    serving.result()
 
 
 def _listen(host: str, port: int, names: str) -> socket.socket:

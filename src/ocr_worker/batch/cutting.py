@@ -2,7 +2,8 @@
 
 It reads the PDF's password from stdin, since arguments are visible in `ps`; stdin is empty without one. It writes a PDF
 of only these pages to stdout, which is not encrypted. PDFium is C++ and the file is untrusted, so it runs in a process
-that may crash. `sending` starts the process and turns its exit code into errors.
+that may crash. `sending` starts the process and turns its exit code into errors. The process ignores Ctrl-C, which is
+for the batch, and ends when nobody reads its stdout any more.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import io
 import sys
 from pathlib import Path
 
+from ocr_worker.exits import follow_parent
+
 HAS_FORMS = 3  # exit code: the values of form fields would be lost
 
 
 def main() -> int:
     """Write the PDF to stdout. Return the exit code."""
+    follow_parent(1)
     import pypdfium2
 
     password = sys.stdin.buffer.read().decode() or None

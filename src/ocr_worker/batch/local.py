@@ -41,6 +41,7 @@ class LocalPipeline:
         self.name = f"this machine, with the engine {settings.engine}"
         self.jobs_at_once = settings.jobs_at_once
         self.payload_bytes = 200_000_000
+        self.outlives_client = False
         self._settings = settings
         self._worker_id = f"process-{uuid.uuid4()}"
         self._jobs: dict[str, _LocalJob] = {}

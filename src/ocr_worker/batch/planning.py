@@ -20,7 +20,7 @@ from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.sending import FileCounter
-from ocr_worker.errors import PageOutOfRange, SourceTooLarge, as_worker_error
+from ocr_worker.errors import Cancelled, PageOutOfRange, SourceTooLarge, as_worker_error
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer.media_type import PDF
 from ocr_worker.wire.page_ranges import PageRange, select_pages
@@ -211,9 +211,10 @@ class Planner:
                 raise SourceTooLarge(f"the file has {stamp.size:,} bytes, which do not fit into a job; use a URL")
             if not (pages := document.pages_of(page_count)):
                 raise PageOutOfRange(f"none of the requested pages exists; the last page is {page_count}")
+        except Cancelled:  # the run ends, and the next one counts the document
+            return None
         except Exception as error:
-            if not self.is_stopped:  # Ctrl-C reaches the processes that count, too
-                self._on_unreadable(document, error_info(as_worker_error(error)))
+            self._on_unreadable(document, error_info(as_worker_error(error)))
             return None
         self._ledger.record_length(document.id, stamp, page_count, len(pages))
         return CountedDocument(document.id, stamp.size, page_count, document.ranges, document.options)

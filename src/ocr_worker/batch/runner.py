@@ -97,6 +97,7 @@ class Runner:
         )
         self._window = Window(service.jobs_at_once)
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._service_ids: dict[int, str] = {}  # of jobs that this run has submitted
         self._pages_done: dict[int, int] = {}
         self._pages_opened: dict[int, int] = {}
         self._is_stopped = False
@@ -129,7 +130,7 @@ class Runner:
         return len(self._tasks)
 
     def stop(self) -> None:
-        """Send no more jobs; `run` then returns after the last job in progress."""
+        """Send no more jobs; `run` then returns after the last job in progress. May be called by a signal handler."""
         self._is_stopped = self._planner.is_stopped = True
 
     async def run(self) -> None:
@@ -143,12 +144,16 @@ class Runner:
             return
         self.collector.settle_finished()
         for job in self._ledger.jobs_at_service():  # sent by an earlier run
-            self._start(job)
+            if self._service.outlives_client:
+                self._start(job)
+            else:
+                self._ledger.mark_not_sent(job.id, 0.0)
         planning = asyncio.ensure_future(self._planner.run())
         health = asyncio.ensure_future(self._update_window())
         try:
             while not self._has_ended(planning):
                 self._send()
+                await self._withdraw_waiting()
                 await self._wait_for_job()
                 self._remove_ended([planning, health])
         finally:
@@ -192,8 +197,10 @@ class Runner:
                 del self._tasks[job]
                 self._pages_done.pop(job, None)
                 self._pages_opened.pop(job, None)
+                self._service_ids.pop(job, None)
                 self.pause_reason = None  # the job may have been cheaper than expected
-                task.result()
+                if not task.cancelled():  # by `_withdraw_waiting`
+                    task.result()
         for background_task in background_tasks:
             if background_task.done():
                 background_task.result()
@@ -242,6 +249,19 @@ class Runner:
         self.pause_reason = None
         return True
 
+    async def _withdraw_waiting(self) -> None:
+        """After `stop`, take back the jobs that a service in this process has not begun. Nobody else would run them."""
+        if not self._is_stopped or self._service.outlives_client:
+            return
+        for job, task in self._tasks.items():
+            service_id = self._service_ids.get(job)
+            if service_id is None:  # its file is read, or the engine starts: the next run sends it again
+                task.cancel()
+            elif not task.done() and (await self._service.status(service_id)).state is State.QUEUED:
+                await self._service.cancel(service_id)
+                task.cancel()
+                self._ledger.mark_not_sent(job, 0.0)
+
     async def _run_job(self, job: BatchJob) -> None:
         try:
             submitted_at, service_id = None, job.service_id
@@ -279,6 +299,7 @@ class Runner:
             self._record_outage(error, wait_s)
             raise _NotSent from None
         self._record_response()
+        self._service_ids[job.id] = service_id
         self._ledger.mark_queued(job.id, service_id)
         return submitted_at, service_id
 

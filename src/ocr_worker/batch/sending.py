@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -112,12 +113,9 @@ def cut_pages(path: Path, part: Slice, password: str | None) -> bytes:
     Raises SourceTooLarge: the document has a form, which a part would lose; SourceRejected: the file cannot be cut.
     """
     command = [sys.executable, "-m", "ocr_worker.batch.cutting", str(path), *map(str, part.pages)]
-    try:
-        process = subprocess.run(
-            command, input=(password or "").encode(), capture_output=True, check=False, timeout=_CUT_S
-        )
-    except subprocess.TimeoutExpired:
-        raise SourceRejected(f"extracting pages from the file took more than {_CUT_S} s; use a URL") from None
+    process = _run(command, password)
+    if process.returncode == -signal.SIGKILL:  # by the kernel, for example, when memory is short: no fault of the file
+        process = _run(command, password)
     if process.returncode == HAS_FORMS:
         raise SourceTooLarge(
             "the file is too large for a job, and has a form whose fields would be lost in parts; use a URL"
@@ -125,3 +123,21 @@ def cut_pages(path: Path, part: Slice, password: str | None) -> bytes:
     if process.returncode:
         raise SourceRejected("pages cannot be extracted from the file; use a URL")
     return process.stdout
+
+
+def _run(command: Sequence[str], password: str | None) -> subprocess.CompletedProcess[bytes]:
+    """Run the command to its end, in a session of its own, which Ctrl-C does not reach. Raises SourceRejected.
+
+    password: sent through stdin.
+    """
+    try:
+        return subprocess.run(
+            command,
+            input=(password or "").encode(),
+            capture_output=True,
+            check=False,
+            timeout=_CUT_S,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceRejected(f"extracting pages from the file took more than {_CUT_S} s; use a URL") from None

@@ -11,12 +11,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from ocr_worker import __version__
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
+from ocr_worker.exits import INTERRUPTED, leave
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE = 0, 1, 2
 
 DESCRIPTION = "Turn PDFs and images into Markdown and JSON: on this machine, as a server, or through an endpoint."
 
@@ -65,6 +66,14 @@ COMMANDS = {
 }
 
 
+def program() -> NoReturn:
+    """Run the command of this process, and end the process with its exit code."""
+    code = main()
+    if code == INTERRUPTED:
+        leave(code)  # a model may still run
+    sys.exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Return its exit code: 0 success, 1 some or all failed, 2 usage, 130 interrupted.
 
@@ -84,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.code}: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
         return INTERRUPTED
     return code
 

@@ -11,10 +11,10 @@ import argparse
 import asyncio
 import json
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from ocr_worker.batch.status import (
     status_lines,
 )
 from ocr_worker.batch.walking import HIDDEN
-from ocr_worker.cli import FAILED, INTERRUPTED, OK, add_command, help_printer
+from ocr_worker.cli import FAILED, OK, add_command, help_printer
 from ocr_worker.cli.arguments import (
     add_password_arguments,
     check_options_of_any,
@@ -52,6 +52,7 @@ from ocr_worker.client.remote import RemoteEndpoint
 from ocr_worker.client.service import Service
 from ocr_worker.engines.registry import BUILT_IN, engine_spec
 from ocr_worker.errors import BatchUnusable, InvalidRequest
+from ocr_worker.exits import INTERRUPTED, Interrupts, leave, leave_now
 from ocr_worker.settings import ClientSettings, load_client_settings, load_settings
 
 _DISPLAY_EVERY_S = 0.5
@@ -367,17 +368,20 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary, display: 
 
     first_summary: before the command. The report is written if anything has changed since.
 
-    After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, it ends at once.
+    After Ctrl-C, the run waits for the jobs at the service. After a second Ctrl-C, the process ends at once; the next
+    run continues from the ledger.
     """
-    with display:
+    with ExitStack() as stack, display:
         batch.on_unsuccessful = display.document_ended
-        run_task = asyncio.ensure_future(batch.run())
-        interrupts = _Interrupts(batch, run_task)
+        run_task = asyncio.create_task(batch.run())
+        interrupts = stack.enter_context(Interrupts(lambda: _stop(batch), lambda: _cancel_or_leave(run_task)))
         while not run_task.done():
             await asyncio.wait([run_task], timeout=_DISPLAY_EVERY_S)
             if batch.folder.cancel_request.exists():
                 run_task.cancel()
-            pause_reason = interrupts.message() or (batch.runner.pause_reason if batch.runner else None)
+            if interrupts.count:
+                _stop(batch)  # also a run that had not begun when the signal came
+            pause_reason = _pause_reason(batch, is_stopping=interrupts.count > 0)
             delay = batch.runner.delay if batch.runner else None
             display.update(_live_summary(batch), pause_reason=pause_reason, delay=delay)
         try:
@@ -387,6 +391,16 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary, display: 
                 await batch.cancel()
                 batch.folder.cancel_request.unlink()
         display.update(batch.summary())
+    _finish_run(batch, first_summary)
+    if interrupts.count > 1:
+        leave(INTERRUPTED)  # without waiting for the engine, or for connections
+    if interrupts.count:
+        return INTERRUPTED
+    return OK if set(batch.summary().documents) == {"succeeded"} else FAILED
+
+
+def _finish_run(batch: Batch, first_summary: BatchSummary) -> None:
+    """Write the report if anything has changed, and print where it is and why the run stopped early."""
     if replace(batch.summary(), wall_s=0.0) != replace(first_summary, wall_s=0.0) or not batch.folder.report.exists():
         _write_report(batch)
     if batch.runner and batch.runner.pause_reason:
@@ -394,9 +408,6 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary, display: 
     if warning := cost_warning(batch.summary(), batch.options.max_cost):
         print(warning, file=sys.stderr)
     print(f"report: {batch.folder.report}", file=sys.stderr)
-    if interrupts.count:
-        return INTERRUPTED
-    return OK if set(batch.summary().documents) == {"succeeded"} else FAILED
 
 
 def _live_summary(batch: Batch) -> BatchSummary:
@@ -411,28 +422,25 @@ def _live_summary(batch: Batch) -> BatchSummary:
     )
 
 
-class _Interrupts:
-    """A counter of Ctrl-C and SIGTERM. The first stops the runner, the second cancels the run."""
+def _stop(batch: Batch) -> None:
+    """Let the run end after the jobs in progress."""
+    if batch.runner:
+        batch.runner.stop()
 
-    def __init__(self, batch: Batch, run_task: asyncio.Future[None]) -> None:
-        self.count = 0
-        self._batch = batch
-        self._run_task = run_task
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt)
 
-    def _interrupt(self) -> None:
-        self.count += 1
-        if self.count > 1:
-            self._run_task.cancel()
-        elif self._batch.runner:
-            self._batch.runner.stop()
+def _cancel_or_leave(run_task: asyncio.Task[None]) -> None:
+    """Cancel the run, so that its end is shown and reported. End the process if that was tried before."""
+    if run_task.done() or run_task.cancelling():
+        leave_now()
+    run_task.get_loop().call_soon_threadsafe(run_task.cancel)
 
-    def message(self) -> str | None:
-        """Return what the run waits for after an interrupt; None before the first."""
-        jobs = self._batch.runner.jobs_in_progress if self._batch.runner else 0
-        return f"stopping after {format_count(jobs, 'job')}; press Ctrl-C again to stop at once" if self.count else None
+
+def _pause_reason(batch: Batch, *, is_stopping: bool) -> str | None:
+    """Return why no more jobs are sent, or what the run waits for after Ctrl-C; None while jobs are sent."""
+    if is_stopping:
+        jobs = batch.runner.jobs_in_progress if batch.runner else 0
+        return f"stopping after {format_count(jobs, 'job')}; press Ctrl-C again to stop at once"
+    return batch.runner.pause_reason if batch.runner else None
 
 
 # --------------------------------------------------------------------------- commands that look at a batch

@@ -110,7 +110,11 @@ def serve(
             "\n".join([f"Endpoint: {endpoint.url}", f"  {_curl_command(endpoint.url, api_key)}", DIFFERENCES_NOTICE]),
             flush=True,
         )
-        endpoint.serve()
+        try:
+            endpoint.serve()
+        except KeyboardInterrupt:
+            print("waiting for the workers; press Ctrl-C again to stop at once", file=sys.stderr)
+            raise
 
 
 def _curl_command(url: str, api_key: str | None) -> str:

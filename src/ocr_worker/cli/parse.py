@@ -2,6 +2,7 @@
 
 The result goes to stdout or to the file of `--output`. Errors and warnings are printed on stderr, and so is a progress
 bar if stderr is a terminal. Everything that can be wrong with the command line is checked before the engine starts.
+After Ctrl-C, the result has the pages that are parsed by then; a second Ctrl-C ends the process at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,13 @@ from ocr_worker.cli import FAILED, OK
 from ocr_worker.cli.arguments import add_password_arguments, json_object, read_options, read_password
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import BUILT_IN, engine_spec
-from ocr_worker.errors import InvalidRequest, SettingsInvalid
+from ocr_worker.errors import Cancelled, InvalidRequest, SettingsInvalid
+from ocr_worker.exits import INTERRUPTED, Interrupts
 from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.wire.page_ranges import parse_page_ranges
-from ocr_worker.wire.results import document_markdown
+from ocr_worker.wire.results import document_markdown, is_page_cancelled, stop_message
 from ocr_worker.wire.schema import (
     MAX_DOCUMENTS,
     DocumentRequest,
@@ -85,13 +88,18 @@ def run(options: argparse.Namespace) -> int:
     pipeline = Pipeline(settings)
     with _loading_display():
         pipeline.start()
-    progress = _ProgressBars(options.sources)
-    with progress.display:
-        response = asyncio.run(JobHost(pipeline).run(request, "cli", progress.on_page, progress.on_open))
-    pipeline.close()
-    _write(response, options)
-    for source, document in zip(options.sources, response.documents, strict=True):
-        _print_errors(source, document)
+    host, progress = JobHost(pipeline), _ProgressBars(options.sources)
+    with Interrupts(host.interrupt) as interrupts:
+        with progress.display:
+            response = asyncio.run(host.run(request, "cli", progress.on_page, progress.on_open))
+        pipeline.close()
+        _write(response, options)
+        for source, document in zip(options.sources, response.documents, strict=True):
+            _print_errors(source, document)
+        if interrupts.count:
+            unopened_count = sum(not document.pages for document in response.documents)
+            print(stop_message(response.coverage, unopened_count), file=sys.stderr)
+            return INTERRUPTED
     return OK if response.status == "succeeded" else FAILED
 
 
@@ -203,9 +211,9 @@ def _write(response: ParseResponse, options: argparse.Namespace) -> None:
 
 def _print_errors(source: str, document: DocumentResult) -> None:
     name = _display_name(source)
-    if document.error and not document.pages:
+    if document.error and not document.pages and document.error.code != Cancelled.code:
         print(f"{name}: {document.error.code}: {document.error.message}", file=sys.stderr)
-    for page in document.pages:
+    for page in filterfalse(is_page_cancelled, document.pages):
         for problem in [page.error] if page.error else page.warnings:
             print(f"{name}: page {page.page}: {problem.code}: {problem.message}", file=sys.stderr)
     for warning in document.warnings:

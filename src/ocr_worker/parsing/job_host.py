@@ -33,6 +33,14 @@ class JobHost:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._jobs: set[ParseJob] = set()  # those that run
+        self._is_interrupted = False
+
+    def interrupt(self) -> None:
+        """End all jobs soon, later ones too: each returns what is parsed. For signal handlers, on the loop's thread."""
+        self._is_interrupted = True
+        for job in list(self._jobs):
+            job.interrupt()
 
     async def read(self, job_input: Any) -> ParseRequest:
         """Return the validated request in a job's `input`. Raises InvalidRequest, which lists every problem.
@@ -55,7 +63,7 @@ class JobHost:
         """
         with typed_errors(job_id):
             job = self._pipeline.job(request, job_id, on_page, on_open=on_open)
-            return await _run_on_thread(job, job.run)
+            return await self._run_on_thread(job, job.run)
 
     async def answer(
         self, job: Mapping[str, Any], deliveries: Deliveries, on_page: OnPage, *, is_streamed: bool = False
@@ -75,10 +83,23 @@ class JobHost:
                     delivery.check()  # before any page is parsed
                     return delivery.destination.deliver(parse_job.run())
 
-                return await _run_on_thread(parse_job, run_and_deliver)
+                return await self._run_on_thread(parse_job, run_and_deliver)
         except OcrWorkerError as error:
             event(log, "job", job=job["id"], status="failed", error=error.code)
             return response.failure(error_info(error))
+
+    async def _run_on_thread(self, job: ParseJob, work: Callable[[], Value]) -> Value:
+        """Run `work`, which runs `job`, on a daemon thread; stop the job if this coroutine is cancelled."""
+        self._jobs.add(job)
+        if self._is_interrupted:
+            job.interrupt()
+        try:
+            return await asyncio.wrap_future(threads.start(work, f"job-{job.id}"))
+        except asyncio.CancelledError:
+            job.stop(Cancelled("the job was cancelled"))
+            raise
+        finally:
+            self._jobs.discard(job)
 
 
 @contextmanager
@@ -90,12 +111,3 @@ def typed_errors(job_id: str) -> Iterator[None]:
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", job_id)
         raise as_worker_error(error) from None
-
-
-async def _run_on_thread(job: ParseJob, work: Callable[[], Value]) -> Value:
-    """Run `work`, which runs `job`, on a daemon thread; stop the job if this coroutine is cancelled."""
-    try:
-        return await asyncio.wrap_future(threads.start(work, f"job-{job.id}"))
-    except asyncio.CancelledError:
-        job.stop(Cancelled("the job was cancelled"))
-        raise

@@ -129,7 +129,7 @@ class Pipeline:
 
 
 class ParseJob:
-    """One job. `run` blocks until the response is complete; `stop` may be called meanwhile from any thread."""
+    """One job. `run` blocks until the response is complete; `stop` and `interrupt` may be called from any thread."""
 
     def __init__(
         self,
@@ -149,22 +149,28 @@ class ParseJob:
         self._stopwatch = Stopwatch()
         self._scheduled_job = pipeline.scheduler.admit()
         self._rendering_slots = threading.Semaphore(pipeline.documents_rendered_per_job)
+        self._is_interrupted = False
 
     def stop(self, error: OcrWorkerError) -> None:
         """End the job soon: pages without a result get `error`."""
         self._scheduled_job.stop(error)
 
+    def interrupt(self) -> None:
+        """End the job soon, and let `run` return the pages that are parsed; the others get Cancelled."""
+        self._is_interrupted = True
+        self.stop(Cancelled("the job was stopped before this page was parsed"))
+
     def run(self) -> ParseResponse:
         """Return the response, with an entry for every document and page.
 
-        Raises Cancelled when the job was cancelled.
+        Raises Cancelled when the job was cancelled, but not when it was interrupted.
         """
         started_at = time.monotonic()
         with closing(self._checkpoints), self._scheduled_job, self._deadline():
             sources = list(enumerate(self._request.documents, start=1))
             limit = self._pipeline.settings.fetch_concurrency
             documents = threads.map_bounded(self._document, sources, limit, f"document-{self.id}")
-            if isinstance(self._scheduled_job.stop_error, Cancelled):
+            if isinstance(self._scheduled_job.stop_error, Cancelled) and not self._is_interrupted:
                 event(log, "job", job=self.id, status="cancelled")
                 raise self._scheduled_job.stop_error
         seconds = {**self._stopwatch.seconds, "total": time.monotonic() - started_at}
@@ -252,7 +258,6 @@ class ParseJob:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
-                del data  # the rasterizer process has it now
                 try:
                     for page in self._pages(document, checkpoint):
                         page_queue.put((facts, page))

@@ -14,8 +14,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ocr_worker.errors import InvalidRequest
+from ocr_worker.errors import Cancelled, InvalidRequest
+from ocr_worker.exits import INTERRUPTED, Interrupts, leave
 from ocr_worker.wire.response import JsonObject
+from ocr_worker.wire.results import stop_message
+from ocr_worker.wire.schema import Coverage
 
 RESPONSE_FILE = Path("answer.json")
 TEST_INPUT_FILE = Path("test_input.json")
@@ -56,23 +59,40 @@ def _read_test_input_file() -> str:
         raise InvalidRequest(f"{TEST_INPUT_FILE} cannot be read: {error}") from None
 
 
-def print_responses(handler: Handler) -> Handler:
+def print_responses(handler: Handler, interrupt: Callable[[], None]) -> Handler:
     """Return a handler that also prints each response of `handler` and writes it to `answer.json`.
 
-    If the job failed, it ends the process with exit code 1: the SDK would do so, after printing the error again.
+    interrupt: called on Ctrl-C; lets the job return what is parsed. The process then ends with exit code 130. If the
+    job failed, it ends with exit code 1: the SDK would do so, after printing the error again.
     """
 
     async def printing_handler(job: dict[str, Any]) -> JsonObject:
-        response = await handler(job)
-        RESPONSE_FILE.write_text(json.dumps(response, ensure_ascii=False, indent=2), encoding="utf-8")
-        print(summarize(response), flush=True)
-        for line in failures(response):
-            print(line, file=sys.stderr)
+        with Interrupts(interrupt) as interrupts:  # in place of the SDK's, which would end the process with 0
+            response = await handler(job)
+            _print_response(response)
+            if interrupts.count:
+                print(_stop_message(response), file=sys.stderr)
+                leave(INTERRUPTED)
         if "error" in response:
             raise SystemExit(1)
         return response
 
     return printing_handler
+
+
+def _print_response(response: JsonObject) -> None:
+    RESPONSE_FILE.write_text(json.dumps(response, ensure_ascii=False, indent=2), encoding="utf-8")
+    print(summarize(response), flush=True)
+    for line in failures(response):
+        print(line, file=sys.stderr)
+
+
+def _stop_message(response: JsonObject) -> str:
+    documents = response.get("documents", [])
+    unopened_count = sum(not document["pages"] for document in documents)
+    if "coverage" not in response:
+        return "stopped before the first page"
+    return stop_message(Coverage.model_validate(response["coverage"]), unopened_count)
 
 
 def summarize(response: JsonObject) -> str:
@@ -95,8 +115,8 @@ def _document_failures(document: dict[str, Any]) -> list[str]:
     """Return a line for each failed page; for the document itself only if it has no pages."""
     name = document["id"]
     if "error" in document and not document["pages"]:
-        return [f"{name}: {_error_text(document['error'])}"]
-    failed_pages = [page for page in document["pages"] if "error" in page]
+        return [] if document["error"]["code"] == Cancelled.code else [f"{name}: {_error_text(document['error'])}"]
+    failed_pages = [page for page in document["pages"] if "error" in page and page["error"]["code"] != Cancelled.code]
     return [f"{name}: page {page['page']}: {_error_text(page['error'])}" for page in failed_pages]
 
 

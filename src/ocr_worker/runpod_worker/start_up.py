@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import Any
 
 from ocr_worker import runpod_sdk
 from ocr_worker.errors import OcrWorkerError
+from ocr_worker.exits import leave_now
 from ocr_worker.log import event
-from ocr_worker.settings import disable_telemetry, is_on_platform, keep_logs_from_callers
+from ocr_worker.settings import disable_telemetry, is_dry_run, is_on_platform, keep_logs_from_callers
 
 log = logging.getLogger(__name__)
 
 
 def load_sdk() -> Any:
-    """Import the SDK and return the package `runpod`."""
+    """Import the SDK and return the package `runpod`. In a dry run, let Ctrl-C end the process without a traceback."""
+    if is_dry_run():
+        signal.signal(signal.SIGINT, lambda number, frame: leave_now())
     keep_logs_from_callers()
     disable_telemetry()
     return runpod_sdk.load()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
-from ocr_worker.errors import JobFailed, OcrWorkerError, error_types
+from ocr_worker.errors import Cancelled, JobFailed, OcrWorkerError, error_types
+from ocr_worker.wire.page_ranges import format_page_ranges
 from ocr_worker.wire.schema import Coverage, DocumentResult, ErrorInfo, PageResult, ParseResponse, Status
 
 # A caller chooses a document's id: in a comment it must not end the comment or its line.
@@ -68,8 +70,14 @@ def overall_status(parsed_count: int, expected_count: int) -> Status:
 
 
 def joined_markdown(pages: Sequence[PageResult]) -> str:
-    """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible."""
-    parts = [_comment(f"page {page.page}", page.error) if page.error else page.markdown or "" for page in pages]
+    """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible.
+
+    One comment replaces all consecutive pages that were not parsed because the job was stopped.
+    """
+    parts: list[str] = []
+    for is_cancelled, group in groupby(pages, is_page_cancelled):
+        neighbors = list(group)
+        parts += [_cancelled_comment(neighbors)] if is_cancelled else map(_page_markdown, neighbors)
     return "\n\n".join(part for part in parts if part)
 
 
@@ -81,11 +89,33 @@ def document_markdown(entry: DocumentResult, name: str | None = None) -> str:
     text = joined_markdown(entry.pages) if entry.markdown is None else entry.markdown
     if not entry.error or entry.status != "failed":
         return text
-    return "\n\n".join(filter(None, (_comment(f"document {name or entry.id}", entry.error), text)))
+    return "\n\n".join(filter(None, (_comment(f"document {name or entry.id}", entry.error.code), text)))
 
 
-def _comment(subject: str, error: ErrorInfo) -> str:
+def is_page_cancelled(page: PageResult) -> bool:
+    """Return whether the page has no result because its job was stopped."""
+    return page.error is not None and page.error.code == Cancelled.code
+
+
+def stop_message(counts: Coverage, unopened_count: int) -> str:
+    """Return what was parsed when a job was stopped, in a line for people. unopened_count: documents without a page."""
+    message = f"stopped after {counts.pages_parsed} of {counts.pages_expected} pages"
+    if unopened_count == counts.documents_expected:
+        return "stopped before the first page"
+    return message + (f"; documents that were not opened: {unopened_count}" if unopened_count else "")
+
+
+def _page_markdown(page: PageResult) -> str:
+    return _comment(f"page {page.page}", page.error.code) if page.error else page.markdown or ""
+
+
+def _cancelled_comment(pages: Sequence[PageResult]) -> str:
+    numbers = format_page_ranges(page.page for page in pages)
+    return _comment(f"page{'s' * (len(pages) > 1)} {numbers}", Cancelled.code)
+
+
+def _comment(subject: str, code: str) -> str:
     """Return a comment in Markdown for something that failed, on one line."""
     subject = subject.encode(errors="replace").decode()  # a file's name need not be valid UTF-8
-    text = _UNSAFE_IN_COMMENT.sub(" ", f"{subject}: {error.code}")
+    text = _UNSAFE_IN_COMMENT.sub(" ", f"{subject}: {code}")
     return f"<!-- {_DASHES.sub('- ', text)} -->"

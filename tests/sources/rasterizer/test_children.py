@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from ocr_worker import threads
 from ocr_worker.errors import (
     Cancelled,
     OcrWorkerError,
@@ -22,6 +25,7 @@ from ocr_worker.errors import (
 )
 from ocr_worker.pages import PageImage
 from ocr_worker.sources.rasterizer import RasterPool
+from ocr_worker.sources.rasterizer.process import RasterizerProcess
 from support import files
 from support.files import RED, request
 from support.processes import is_alive
@@ -43,7 +47,7 @@ def read(pool: RasterPool, data: bytes = GOOD) -> int:
 
 @pytest.mark.parametrize(
     ("signal_number", "error"),
-    [(signal.SIGSEGV, RasterizerCrashed), (signal.SIGKILL, RasterizerCrashed), (signal.SIGABRT, RasterizerOutOfMemory)],
+    [(signal.SIGSEGV, RasterizerCrashed), (signal.SIGABRT, RasterizerOutOfMemory)],
 )
 def test_a_child_that_dies_costs_its_document(signal_number: int, error: type[OcrWorkerError]) -> None:
     """However a rasterizer process dies, its document gets a code, and a new process reads the next one."""
@@ -54,6 +58,104 @@ def test_a_child_that_dies_costs_its_document(signal_number: int, error: type[Oc
             with pytest.raises(error):
                 list(document)
         assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def numbers_with_kills(pool: RasterPool, kill_before: Sequence[int], pages: int = 3) -> list[int]:
+    """Return the numbers of the pages of a document whose process is killed from outside before these pages."""
+    numbers: list[int] = []
+    with pool.open(files.pages([files.filled(RED)] * pages), request()) as document:
+        iterator = iter(document)
+        while len(numbers) < pages:
+            if len(numbers) + 1 in kill_before:
+                os.kill(document._process.pid, signal.SIGKILL)
+            numbers.append(next(iterator).number)
+        assert list(iterator) == []
+    return numbers
+
+
+@pytest.mark.parametrize("kill_before", [(1,), (2,), (3,), (1, 3), (1, 2, 3)])
+def test_a_child_that_is_killed_from_outside_costs_nothing(kill_before: Sequence[int]) -> None:
+    """A kill by the kernel, when memory is short, is not the document's fault: another process continues at the missing
+    page, and no page comes twice. Afterwards the pool has as many processes as before."""
+    pool = pool_of(workers=2)
+    try:
+        assert numbers_with_kills(pool, kill_before) == [1, 2, 3]
+        assert eventually(lambda: len(pool._processes) == 2)
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_a_child_that_is_killed_while_it_opens_a_document_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process opens the document; if that one is killed too, the document fails with its code."""
+    pool = pool_of()
+    kills = 1
+    real_send = RasterizerProcess.send
+
+    def send(process: RasterizerProcess, header: Any, *arguments: Any) -> None:
+        nonlocal kills
+        if header["do"] == "open" and kills:
+            kills -= 1
+            os.kill(process.pid, signal.SIGKILL)
+        real_send(process, header, *arguments)
+
+    monkeypatch.setattr(RasterizerProcess, "send", send)
+    try:
+        assert read(pool) == 3
+        kills = 2
+        with pytest.raises(RasterizerCrashed, match="killed again and again"):
+            read(pool)
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_a_second_kill_at_the_same_page_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page at which two processes are killed fails with its code; the pages before it were delivered."""
+    pool = pool_of()
+    real_send = RasterizerProcess.send
+
+    def send(process: RasterizerProcess, header: Any, *arguments: Any) -> None:
+        if header.get("number") == 2:
+            os.kill(process.pid, signal.SIGKILL)
+        real_send(process, header, *arguments)
+
+    monkeypatch.setattr(RasterizerProcess, "send", send)
+    pages = []
+    try:
+        with pool.open(GOOD, request()) as document, pytest.raises(RasterizerCrashed, match="killed again and again"):
+            pages.extend(document)
+        assert [page.number for page in pages] == [1]
+        assert len(pool._processes) == 1
+    finally:
+        pool.close()
+
+
+def test_a_document_of_a_pool_that_closes_is_cancelled() -> None:
+    """A process that is ended because the worker stops is no crash, while it renders and while a document waits."""
+    pool = pool_of()
+    with pool.open(GOOD, request()) as document:
+        os.kill(document._process.pid, signal.SIGSTOP)
+        pages = threads.start(lambda: list(document), "reader")
+        pool.close()
+        with pytest.raises(Cancelled):
+            pages.result(PATIENCE_S)
+    with pytest.raises(Cancelled):
+        pool.open(GOOD, request())
+
+
+def test_a_terminal_does_not_reach_the_children() -> None:
+    """Each process has a session of its own, and ignores SIGINT."""
+    pool = pool_of()
+    try:
+        with pool.open(GOOD, request()) as document:
+            pid = document._process.pid
+            assert os.getsid(pid) == pid
+            os.kill(pid, signal.SIGINT)
+            assert len(list(document)) == 3
+            assert document._process.pid == pid
     finally:
         pool.close()
 

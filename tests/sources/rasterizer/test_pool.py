@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ocr_worker import threads
-from ocr_worker.errors import RasterizerCrashed
+from ocr_worker.errors import Cancelled
 from ocr_worker.sources.rasterizer import RasterPool
 from ocr_worker.sources.rasterizer import pool as module
 from ocr_worker.sources.rasterizer.process import RasterizerProcess
@@ -80,8 +80,8 @@ def test_a_child_that_starts_while_the_pool_closes_is_ended(monkeypatch: pytest.
 
 
 def test_closing_the_pool_leaves_a_reader_its_pipes() -> None:
-    """A document that waits for its page when the pool is closed hears of a dead child, not of a file that is closed,
-    or by then another one's."""
+    """A document that waits for its page when the pool is closed is cancelled, and never reads from a file that is
+    closed, or by then another one's."""
     pool = pool_of(1)
     closed = False
 
@@ -96,7 +96,7 @@ def test_closing_the_pool_leaves_a_reader_its_pipes() -> None:
     with pool.open(PAGES, request()) as document:
         os.kill(document._process.pid, signal.SIGSTOP)
         document._is_cancelled = close
-        with pytest.raises(RasterizerCrashed):
+        with pytest.raises(Cancelled):
             list(document)
     assert closed
     assert not document._process.is_alive()

@@ -1,22 +1,21 @@
 """The program of the rasterizer process: `python -m ocr_worker.sources.rasterizer.child MEMORY_BYTES`.
 
 It reads commands from stdin and writes replies to stdout (see `protocol`), one document after the other. A malicious or
-damaged document can crash, hang or exhaust only this process. Its memory is limited, it writes no core file, and it
-ends when its stdin does, that is, when the worker is gone.
+damaged document can crash, hang or exhaust only this process. Its memory is limited, and it writes no core file. It
+ignores Ctrl-C, which is for the worker, and ends when its stdin does, that is, when the worker is gone.
 """
 
 from __future__ import annotations
 
 import os
 import resource
-import select
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from ocr_worker.errors import Corrupt, DocumentError, PageOutOfRange, RasterizerOutOfMemory, TooManyPages
+from ocr_worker.exits import follow_parent
 from ocr_worker.sources.rasterizer import image, pdf, protocol
 from ocr_worker.sources.rasterizer.media_type import PDF
 from ocr_worker.sources.rasterizer.rendered import RenderedPage
@@ -43,7 +42,7 @@ class OpenDocument(Protocol):
 
 def main() -> None:
     """Serve documents, one after the other, until stdin ends."""
-    threading.Thread(target=exit_with_worker, name="worker-watch", daemon=True).start()
+    follow_parent(0)  # even while a page hangs: PDFium runs without the interpreter lock
     limit_memory(int(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would contain the document
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -52,14 +51,6 @@ def main() -> None:
     send(replies, {"ready": True})
     for header, payload in read_commands():
         serve_document(replies, header, payload, start_bytes)
-
-
-def exit_with_worker() -> None:
-    """Exit when the other end of stdin is closed, even while a page hangs. PDFium runs without the interpreter lock."""
-    hang_up = select.poll()
-    hang_up.register(0, 0)  # no event but the hang-up, which poll always reports
-    hang_up.poll()
-    os._exit(0)
 
 
 def limit_memory(extra_bytes: int) -> None:

@@ -2,6 +2,9 @@
 
 The process renders one page ahead: while the caller works on a page, it renders the next one. Everything that the
 process sends is converted to the types of `ocr_worker.pages` here. Sizes and deadlines are checked in `process`.
+
+A process that was killed from outside, as the kernel does when memory is short, says nothing about the document. So
+another process opens the document and continues at the missing page. Only a second kill at the same page counts.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from ocr_worker.sources.rasterizer.rendered import Rectangle
 from ocr_worker.sources.rasterizer.types import FailedPage, RasterRequest
 from ocr_worker.wire.schema import PageWarning
 
+OpenProcess = Callable[[], tuple[RasterizerProcess, Header]]
+
 _ERRORS = {error.code: error for error in error_types()}
 
 
@@ -29,13 +34,16 @@ def read_error(header: Header) -> OcrWorkerError | None:
 class RasterDocument:
     """An open document in a rasterizer process. A context manager; leaving it releases the process.
 
-    page_count: pages of the file. numbers: 1-based numbers of the pages that the request selects. Iterate once.
+    process, header: the process in which the document is open, and its reply. open_process: opens the document in
+    another process, and returns the same. page_count: pages of the file. numbers: 1-based numbers of the pages that the
+    request selects. Iterate once.
     """
 
     def __init__(
         self,
         process: RasterizerProcess,
         header: Header,
+        open_process: OpenProcess,
         request: RasterRequest,
         page_timeout_s: float,
         is_cancelled: Callable[[], bool],
@@ -45,6 +53,7 @@ class RasterDocument:
         self.numbers: list[int] = header["numbers"]
         self.warnings = [PageWarning(**warning) for warning in header["warnings"]]
         self._numbers_to_render = self.numbers
+        self._open_process = open_process
         self._process = process
         self._max_payload = request.max_pixels * 3
         self._page_timeout_s = page_timeout_s
@@ -58,8 +67,25 @@ class RasterDocument:
 
     def __iter__(self) -> Iterator[PageImage | FailedPage]:
         """Yield the pages in order. Raises RasterizerCrashed, RasterizerTimedOut, RasterizerOutOfMemory, Cancelled."""
-        self._request_page(0)
-        for index in range(len(self._numbers_to_render)):
+        index = 0  # of the next page
+        killed_index = -1  # of the page at which a process was killed
+        while True:
+            try:
+                for page in self._render_from(index):
+                    index += 1
+                    yield page
+                return
+            except RasterizerCrashed:
+                if not self._process.was_killed or index == killed_index:
+                    raise
+            killed_index = index
+            self._release(self._process, False)
+            self._process, _ = self._open_process()
+
+    def _render_from(self, first_index: int) -> Iterator[PageImage | FailedPage]:
+        """Yield the pages from `first_index` on, as one process renders them, and close the document in it."""
+        self._request_page(first_index)
+        for index in range(first_index, len(self._numbers_to_render)):
             header, pixels = self._receive(self._max_payload)
             page = self._read_page(header, pixels)
             try:

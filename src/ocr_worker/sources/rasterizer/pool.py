@@ -14,14 +14,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock
 
 from ocr_worker import threads
-from ocr_worker.errors import Cancelled, DocumentError, RasterizerCrashed, RasterizerUnavailable
+from ocr_worker.errors import Cancelled, DocumentError, RasterizerUnavailable
 from ocr_worker.sources.rasterizer.document import RasterDocument, read_error
 from ocr_worker.sources.rasterizer.media_type import detect_media_type
 from ocr_worker.sources.rasterizer.process import POLL_S, RasterizerProcess
+from ocr_worker.sources.rasterizer.protocol import Header
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
 log = logging.getLogger(__name__)
@@ -56,25 +58,42 @@ class RasterPool:
     ) -> RasterDocument:
         """Open the document in an idle process, after waiting for one. The document occupies the process until its end.
 
+        The document keeps `data`, so that another process can continue after one that is killed from outside.
+
         Raises DocumentError when the file cannot be opened, Cancelled when `is_cancelled` returns true meanwhile.
         """
-        media_type = detect_media_type(data)
-        process = self._take_idle_process(is_cancelled)
-        try:
-            command = {"do": "open", "media_type": media_type, "request": asdict(request)}
-            process.send(command, data, self._page_timeout_s, is_cancelled)
-            deadline = time.monotonic() + self._page_timeout_s
-            header, _ = process.receive(deadline, self._page_timeout_s, 0, is_cancelled)
-        except BaseException:
-            self._release(process, False)
-            raise
-        if error := read_error(header):
-            self._release(process, True)
-            raise error
-        return RasterDocument(process, header, request, self._page_timeout_s, is_cancelled, self._release)
+        command = {"do": "open", "media_type": detect_media_type(data), "request": asdict(request)}
+        open_process = partial(self._open_process, command, data, is_cancelled)
+        process, header = open_process()
+        return RasterDocument(process, header, open_process, request, self._page_timeout_s, is_cancelled, self._release)
+
+    def _open_process(
+        self, command: Header, data: bytes, is_cancelled: Callable[[], bool]
+    ) -> tuple[RasterizerProcess, Header]:
+        """Open the document in an idle process. Return the process and its reply.
+
+        A process that is killed from outside is replaced by another one, once. Raises the exceptions of `open`.
+        """
+        is_second = False
+        while True:
+            process = self._take_idle_process(is_cancelled)
+            try:
+                process.send(command, data, self._page_timeout_s, is_cancelled)
+                deadline = time.monotonic() + self._page_timeout_s
+                header, _ = process.receive(deadline, self._page_timeout_s, 0, is_cancelled)
+            except BaseException:
+                self._release(process, False)
+                if is_second or not process.was_killed:
+                    raise
+                is_second = True
+                continue
+            if error := read_error(header):
+                self._release(process, True)
+                raise error
+            return process, header
 
     def close(self) -> None:
-        """End all processes, including those that render. Documents in progress raise RasterizerCrashed."""
+        """End all processes, including those that render. Documents in progress raise Cancelled."""
         with self._lock:
             self._closed = True
             processes = list(self._processes)
@@ -90,12 +109,12 @@ class RasterPool:
             return self._closed
 
     def _take_idle_process(self, is_cancelled: Callable[[], bool]) -> RasterizerProcess:
-        """Wait for an idle process and return it. Raises Cancelled, RasterizerCrashed, RasterizerUnavailable."""
+        """Wait for an idle process and return it. Raises Cancelled, RasterizerUnavailable."""
         while True:
             if is_cancelled():
                 raise Cancelled("the job was cancelled")
             if self._is_closed():
-                raise RasterizerCrashed("the worker is stopping; send the document again")
+                raise Cancelled("the worker is stopping; send the document again")
             with suppress(Empty):
                 process = self._idle_processes.get(timeout=POLL_S)
                 if isinstance(process, RasterizerProcess) and process.is_alive():
@@ -160,14 +179,17 @@ class RasterPool:
                 self._idle_processes.put(process)
             return not self._closed
 
-    def _discard(self, process: RasterizerProcess) -> None:
+    def _discard(self, process: RasterizerProcess) -> bool:
+        """End the process. Return whether it was still one of the pool's."""
         with self._lock:
+            is_member = process in self._processes
             self._processes.discard(process)
         process.close()
+        return is_member
 
     def _release(self, process: RasterizerProcess, is_reusable: bool) -> None:
-        """Take a process back from its document. Replace it if it died, hangs or has grown too large."""
+        """Take a process back from its document. Replace it, once, if it died, hangs or has grown too large."""
         if is_reusable and self._offer(process):
             return
-        self._discard(process)
-        self._start_process()
+        if self._discard(process):
+            self._start_process()

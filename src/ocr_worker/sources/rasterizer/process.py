@@ -29,6 +29,7 @@ from ocr_worker.sources.rasterizer import protocol
 from ocr_worker.sources.rasterizer.protocol import Header
 
 POLL_S = 0.1  # how soon a cancelled job is noticed
+EXIT_S = 5.0  # between a process's last byte and its exit; one that only closed its pipes is ended after that
 MAX_HEADER_BYTES = 64_000_000
 PIPE_BYTES = 1 << 20  # Linux's limit for every user; with its default, 64 kB, a page costs a hundred process switches
 
@@ -40,14 +41,24 @@ class RasterizerProcess:
 
     It serves one document at a time, on one thread. A stranger's file may control the process, so the size of each
     reply is checked before it is read.
+
+    was_killed: whether the process was found to have ended by a SIGKILL that is not ours, such as that of the kernel
+    when memory is short. Its document is not to blame.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         # Without PR_SET_PDEATHSIG: that signal comes when the *thread* that started the process ends. Instead, the
-        # process watches its stdin.
+        # process watches its stdin. In a session of its own, the terminal's Ctrl-C does not reach it.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
         )
+        self.was_killed = False
+        self._is_ended = False  # by `kill`
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.pid = self._process.pid
@@ -101,7 +112,8 @@ class RasterizerProcess:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process, whatever it does. Its pipes stay open for the thread that uses it, which gets an error."""
+        """End the process, whatever it does. Its pipes stay open for the thread that uses it, which gets Cancelled."""
+        self._is_ended = True
         self._process.kill()
         self._process.wait()
 
@@ -137,15 +149,27 @@ class RasterizerProcess:
         poller.register(pipe, event)
         poller.poll(min(remaining, POLL_S) * 1000)
 
-    def _death_error(self) -> DocumentError:
+    def _death_error(self) -> DocumentError | Cancelled:
         """Return the error for a process that closed its pipes, after making sure that it has ended.
 
         PDFium and the C++ library abort when they get no memory. A damaged heap aborts, too, but is the rarer case.
         """
-        self._process.kill()
-        code = self._process.wait()
+        try:
+            code = self._process.wait(EXIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            code = None
+        if self._is_ended:
+            return Cancelled("the worker stopped before this page was rendered; send the document again")
         if code == -signal.SIGABRT:
             return RasterizerOutOfMemory("rendering the document needs too much memory; send it with a lower dpi")
+        if code == -signal.SIGKILL:
+            self.was_killed = True
+            return RasterizerCrashed(
+                "the rasterizer process was killed again and again, which the system does when memory is short; send"
+                " the document again, or give the container more memory"
+            )
         return RasterizerCrashed(
             "the document crashed the rasterizer process; print it to a new PDF, or send images of its pages"
         )
