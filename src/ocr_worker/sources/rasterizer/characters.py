@@ -40,7 +40,7 @@ class Character:
 
 
 def read_characters(text_page: Any) -> list[Character]:
-    """Return the characters of the page, without those in invisible mode, in the order of the file."""
+    """Return the characters of the page, without inactive page objects, in the order of the file."""
     characters = list(_read(text_page.raw))
     by_height: dict[float, list[Character]] = defaultdict(list)
     for character in characters:
@@ -59,16 +59,14 @@ def _read(page: Any) -> Iterator[Character]:
     for index in range(pdfium_c.FPDFText_CountChars(page)):
         code = pdfium_c.FPDFText_GetUnicode(page, index)
         text = "-" if code in _HYPHENS else chr(code) if code <= _LAST_CODE else "\ufffd"
-        text_object = pdfium_c.FPDFText_GetTextObject(page, index)
         if code in _LINE_ENDS:
             yield Character("", index)
-        elif _is_invisible(text_object):
-            continue
         elif text.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
             yield Character(" ", index)
         else:
             box = (rect.left, rect.bottom, rect.right, rect.top)
-            yield Character(text, index, box, _ink_box(page, index, edges) or box, object_address(text_object))
+            text_object = object_address(pdfium_c.FPDFText_GetTextObject(page, index))
+            yield Character(text, index, box, _ink_box(page, index, edges) or box, text_object)
 
 
 def object_address(page_object: Any) -> int:
@@ -82,14 +80,6 @@ def _ink_box(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectang
         return None
     left, right, bottom, top = (edge.value for edge in edges)
     return (left, bottom, right, top) if left < right and bottom < top else None
-
-
-def _is_invisible(text_object: Any) -> bool:
-    """Return whether the text is not drawn. Old scanners hid their recognized text, right or wrong, like that."""
-    return (
-        bool(text_object)
-        and pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
-    )
 
 
 def _ink_height(page: Any, characters: Sequence[Character]) -> float:

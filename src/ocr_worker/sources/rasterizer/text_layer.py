@@ -13,11 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.characters import read_characters
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
 from ocr_worker.sources.rasterizer.rendered import LayerLine, Rectangle
-from ocr_worker.sources.rasterizer.repeats import remove_repeats
-from ocr_worker.sources.rasterizer.visibility import remove_unseen
+from ocr_worker.sources.rasterizer.visibility import read_visible_characters
 
 Letter = tuple[str, Rectangle | None]  # a character on the bitmap; without a box: a space, or a line's end, which is ""
 
@@ -73,13 +71,11 @@ class _TextLine:
 
 def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     """Return the lines and their words in the order of the file. Boxes: pixels of a bitmap of `width` x `height`."""
-    text_page = page.get_textpage()
     lines: list[_TextLine] = []
     to_bitmap = bitmap_mapping(page, width, height)
-    characters, links = remove_repeats(read_characters(text_page))
     letters = (
         (character.text, to_bitmap(character.box) if character.box else None)
-        for character in remove_unseen(page, characters, links, width / page.get_width())
+        for character in read_visible_characters(page, width / page.get_width())
     )
     for character, box in _in_logical_order(letters):
         line = lines[-1] if lines and lines[-1].is_open else None
@@ -92,7 +88,6 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
             line.add(character, box)
         else:
             lines.append(_TextLine([(character, box)], box, box))
-    text_page.close()
     return [(text, line.box, line.words()) for line in lines if (text := line.text())]
 
 

@@ -12,6 +12,7 @@ same text (see `repeats`) stays on the layer of its original, because neither ma
 
 from __future__ import annotations
 
+import ctypes
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,46 +22,73 @@ import numpy as np
 import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
-from ocr_worker.sources.rasterizer.characters import Character, object_address
+from ocr_worker.sources.rasterizer.characters import Character, object_address, read_characters
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
 from ocr_worker.sources.rasterizer.rendered import Rectangle
-from ocr_worker.sources.rasterizer.repeats import follow
+from ocr_worker.sources.rasterizer.repeats import follow, remove_repeats
 
 _SCALE = 100 / 72  # pixels per point, at most what the page image has; letters of 6 points are then 4 pixels high
 _MIN_PIXELS, _MAX_SCALE = 1_000_000, 10.0  # of the whole page; a small page, with small letters, is enlarged
 _CONTRAST = 8  # of 255; a smaller difference between text and ground is invisible
 _MAX_LAYERS = 8  # renderings per page, at most; more texts at one place share the last layer
 _MIN_HEIGHT = 0.001  # of the page's shorter side; smaller characters are illegible
-_OVERLAP = 0.25  # share of the smaller width and height; adjacent lines overlap less
+_OVERLAP = 0.25  # in heights of the lower text; adjacent lines and words overlap less
 _INSET_SIDE = 6  # pixels; a box as wide excludes a pixel on both sides, where the neighbors' ink may be
 _THIN_SIDE = 3  # pixels; the halves of a thinner box are not told apart
 _MARGIN = 0.5  # pixels; PDFium draws small letters at whole pixels
 _MAX_DEPTH = 40  # PDFium's own limit for forms within forms
+_SAME_SIZE = 0.01  # points
 _RECENT = 8  # text objects among which PDFium looks for the original of a copy, with a margin
 
 _Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
 
-def remove_unseen(page: Any, characters: Sequence[Character], links: dict[int, int], scale: float) -> list[Character]:
-    """Return the characters, with the end of a line in place of each one that is not visible.
+def read_visible_characters(page: Any, scale: float) -> list[Character]:
+    """Return the visible characters in the order of the file, with the end of a line in place of each hidden one.
 
-    links: between text objects of the same text, from `remove_repeats`. scale: of the page image, in pixels per point.
+    scale: of the page image, in pixels per point. Raises PdfiumError when PDFium cannot read the text.
     """
+    objects = _text_objects(page)
+    with _inactive([handle for handle in objects.values() if _is_invisible(handle)]):
+        characters, hidden = _read(page, objects, scale)
+        # PDFium reads characters at one place once: without the hidden text objects, no other one lacks a character.
+        with _inactive([objects[address] for address in hidden]):
+            return _read(page, objects, scale)[0] if hidden else characters
+
+
+def _read(page: Any, objects: Mapping[int, Any], scale: float) -> tuple[list[Character], set[int]]:
+    """Return the visible characters, and the addresses of the text objects that have none."""
+    text_page = page.get_textpage()
+    try:
+        characters, links = remove_repeats(read_characters(text_page))
+    finally:
+        text_page.close()
     min_height = _MIN_HEIGHT * min(page.get_size())
     large = [each for each in characters if each.box and each.box[3] - each.box[1] >= min_height]
-    visible = _find_visible(page, large, links, _choose_scale(page, scale)) if large else set()
-    return [each if not each.box or each.index in visible else Character("", each.index) for each in characters]
+    visible = _find_visible(page, objects, large, links, _choose_scale(page, scale)) if large else set()
+    hidden = {each.text_object for each in characters if each.box}
+    hidden -= {each.text_object for each in characters if each.index in visible}
+    ends = [each if not each.box or each.index in visible else Character("", each.index) for each in characters]
+    return ends, hidden & objects.keys()
 
 
 def _choose_scale(page: Any, scale: float) -> float:
     width, height = page.get_size()
-    return max(min(scale, _SCALE), min((_MIN_PIXELS / (width * height)) ** 0.5, _MAX_SCALE))
+    enlarged: float = (_MIN_PIXELS / (width * height)) ** 0.5
+    return max(min(scale, _SCALE), min(enlarged, _MAX_SCALE))
 
 
-def _find_visible(page: Any, characters: Sequence[Character], links: dict[int, int], scale: float) -> set[int]:
-    """Return the indices of the visible characters."""
-    objects = _text_objects(page)
+def _is_invisible(handle: Any) -> bool:
+    """Return whether a text object draws nothing. Old scanners hid their recognized text, right or wrong, like that."""
+    mode: int = pdfium_c.FPDFTextObj_GetTextRenderMode(handle)
+    return bool(mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE)
+
+
+def _find_visible(
+    page: Any, objects: Mapping[int, Any], characters: Sequence[Character], links: dict[int, int], scale: float
+) -> set[int]:
+    """Return the indices of the visible characters. links: between text objects of the same text."""
     links = links | _link_silent(objects, links, {character.text_object for character in characters})
     groups: dict[int, list[Character]] = defaultdict(list)  # by the object to which the links lead
     for character in characters:
@@ -86,24 +114,32 @@ def _text_objects(page: Any) -> dict[int, Any]:
 
 
 def _link_silent(objects: Mapping[int, Any], links: Mapping[int, int], owners: set[int]) -> dict[int, int]:
-    """Return links from text objects without characters, which PDFium left out as copies.
+    """Return links from text objects without characters, which PDFium left out as copies, to their originals.
 
-    Each leads to the nearest of the few objects before it. owners: the objects of the text layer's characters.
+    An original is one of the few objects before the copy, has the same size, and is the nearest of these. owners: the
+    objects of the text layer's characters.
     """
     silent: dict[int, int] = {}
-    recent: list[tuple[int, tuple[float, float]]] = []
+    recent: list[tuple[int, NDArray[np.float64]]] = []
     for address, handle in objects.items():
-        x, y = _origin(handle)
+        box = _box(handle)
         if recent and address not in owners and address not in links:
-            silent[address] = min(recent, key=lambda each: abs(each[1][0] - x) + abs(each[1][1] - y))[0]
-        recent = [*recent[1 - _RECENT :], (address, (x, y))]
+            silent[address] = min(recent, key=lambda each: _unlikeness(each[1], box))[0]
+        recent = [*recent[1 - _RECENT :], (address, box)]
     return silent
 
 
-def _origin(handle: Any) -> tuple[float, float]:
-    matrix = pdfium_c.FS_MATRIX()
-    pdfium_c.FPDFPageObj_GetMatrix(handle, matrix)
-    return matrix.e, matrix.f
+def _box(handle: Any) -> NDArray[np.float64]:
+    """Return the box of a page object in points of the form that contains it: x0, y0, x1, y1."""
+    edges = [ctypes.c_float() for _ in range(4)]
+    pdfium_c.FPDFPageObj_GetBounds(handle, *edges)
+    return np.array([edge.value for edge in edges])
+
+
+def _unlikeness(box: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[bool, float]:
+    """Return whether the sizes differ, then how far apart the boxes are."""
+    offsets = box - other
+    return bool(np.abs(offsets[2:] - offsets[:2]).max() > _SAME_SIZE), float(np.abs(offsets).sum())
 
 
 def _bounds(group: Sequence[Character]) -> Rectangle:
@@ -115,13 +151,12 @@ def _bounds(group: Sequence[Character]) -> Rectangle:
 def _choose_layers(boxes: Sequence[Rectangle]) -> list[int]:
     """Return a layer for each box, from 0, so that overlapping boxes have different layers."""
     x0, y0, x1, y1 = np.array(boxes).T
+    sides = np.minimum(x1 - x0, y1 - y0)
     layers = np.zeros(len(boxes), np.intp)
     for i in range(1, len(boxes)):
         shared_width = np.minimum(x1[:i], x1[i]) - np.maximum(x0[:i], x0[i])
         shared_height = np.minimum(y1[:i], y1[i]) - np.maximum(y0[:i], y0[i])
-        is_overlapping = (shared_width > _OVERLAP * np.minimum(x1[:i] - x0[:i], x1[i] - x0[i])) & (
-            shared_height > _OVERLAP * np.minimum(y1[:i] - y0[:i], y1[i] - y0[i])
-        )
+        is_overlapping = np.minimum(shared_width, shared_height) > _OVERLAP * np.minimum(sides[:i], sides[i])
         taken = set(layers[:i][is_overlapping].tolist())
         layers[i] = next(layer for layer in range(_MAX_LAYERS) if layer not in taken or layer == _MAX_LAYERS - 1)
     return [int(layer) for layer in layers]
