@@ -34,9 +34,15 @@ def _text(run: Run, dx: float = 0, dy: float = 0) -> str:
     return f"BT /F {run.size} Tf {run.x + dx:.2f} {run.y + dy:.2f} Td ({run.text}) Tj ET"
 
 
-def _box(run: Run, paint: str = "f", share: float = 1.0) -> str:
-    """Return a rectangle around the run, or around the share of it on the left."""
-    return f"{run.x - 1:.2f} {run.y - 0.3 * run.size:.2f} {run.width * share + 2:.2f} {1.3 * run.size:.2f} re {paint}"
+def _box(run: Run, paint: str = "f") -> str:
+    """Return a rectangle around the run."""
+    return f"{run.x - 1:.2f} {run.y - 0.3 * run.size:.2f} {run.width + 2:.2f} {1.3 * run.size:.2f} re {paint}"
+
+
+def _picture(run: Run) -> str:
+    """Return a gray picture over the run."""
+    size = run.size
+    return f"q {run.width + 2:.2f} 0 0 {1.3 * size:.2f} {run.x - 1:.2f} {run.y - 0.3 * size:.2f} cm /I Do Q"
 
 
 VISIBLE: dict[str, Callable[[Run], str]] = {
@@ -56,9 +62,7 @@ VISIBLE: dict[str, Callable[[Run], str]] = {
 HIDDEN: dict[str, Callable[[Run], str]] = {
     "covered": lambda run: f"{_text(run)} {_box(run)}",
     "covered in white": lambda run: f"{_text(run)} q 1 g {_box(run)} Q",
-    "behind a picture": lambda run: (
-        f"{_text(run)} q {run.width + 4:.2f} 0 0 {2 * run.size} {run.x - 2:.2f} {run.y - run.size / 2:.2f} cm /I Do Q"
-    ),
+    "behind a picture": lambda run: f"{_text(run)} {_picture(run)}",
     "transparent": lambda run: f"q /Clear gs {_text(run)} Q",
     "switched off": lambda run: f"/OC /Off BDC {_text(run)} EMC",
     "clipped away": lambda run: f"q 0 0 1 1 re W n {_text(run)} Q",
@@ -100,13 +104,50 @@ def text_pdf(runs: Sequence[Run], in_form: bool = False) -> bytes:
 
 # --------------------------------------------------------------------------- pages at random
 
-SEEN_WORDS = (
-    "ferry harbour morning captain lantern bridge timber meadow river orchard cider autumn press boiler valve engineer "
-    "quay passenger market window garden letter winter summer mason kitchen carpet village doctor teacher"
-).split()
-UNSEEN_WORDS = (
-    "secret redacted confidential password obsolete forgotten discarded withdrawn cancelled classified".split()
-)
+SEEN_WORDS = [
+    "ferry",
+    "harbour",
+    "morning",
+    "captain",
+    "lantern",
+    "bridge",
+    "timber",
+    "meadow",
+    "river",
+    "orchard",
+    "cider",
+    "autumn",
+    "press",
+    "boiler",
+    "valve",
+    "engineer",
+    "quay",
+    "passenger",
+    "market",
+    "window",
+    "garden",
+    "letter",
+    "winter",
+    "summer",
+    "mason",
+    "kitchen",
+    "carpet",
+    "village",
+    "doctor",
+    "teacher",
+]
+UNSEEN_WORDS = [
+    "secret",
+    "redacted",
+    "confidential",
+    "password",
+    "obsolete",
+    "forgotten",
+    "discarded",
+    "withdrawn",
+    "cancelled",
+    "classified",
+]
 _LEFT, _TOP, _LEADING, _SIZE = 60.0, 760.0, 15.0, 11.0
 _GLYPH = 0.6 * _SIZE
 # Ways that leave what is drawn later at the same place as it is.
@@ -138,10 +179,11 @@ def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN)) -> Page
     for column in range(columns):
         x, width = _LEFT + 260 * column, 480 if columns == 1 else 210
         rest = ""
-        for row in range(draw(st.integers(4, 7))):
+        rows = draw(st.integers(4, 7))
+        for row in range(rows):
             rest = _draw_line(draw, runs, words, Run(rest, x, _TOP - _LEADING * row), width, hidden)
         if rest:
-            runs.append(Run(rest, x, _TOP - _LEADING * (row + 1)))
+            runs.append(Run(rest, x, _TOP - _LEADING * rows))
     return Page(tuple(runs), tuple(words), draw(st.booleans()))
 
 

@@ -97,14 +97,17 @@ def _find_visible(
     complete = _render(page, scale)
     to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
     visible = {character.index for character in characters if character.text_object not in objects}
+    partial: set[int] = set()
     for layer in sorted(set(layers.values())):
         with _inactive([handle for each, handle in objects.items() if layers.get(follow(links, each)) == layer]):
             changes = _changes(complete, _render(page, scale))
         in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
         boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
-        has_ink = _have_ink(changes, boxes)
-        visible.update(character.index for character, is_visible in zip(in_layer, has_ink, strict=True) if is_visible)
-    return visible
+        in_all_halves, in_one_half = _have_ink(changes, boxes)
+        visible.update(in_layer[i].index for i in np.flatnonzero(in_all_halves))
+        partial.update(in_layer[i].index for i in np.flatnonzero(in_one_half))
+    # A letter that is cut off, such as at the edge of a white patch, belongs to its word.
+    return visible | {index for index in partial if index - 1 in visible or index + 1 in visible}
 
 
 def _text_objects(page: Any) -> dict[int, Any]:
@@ -189,8 +192,11 @@ def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray
     return np.pad(counts.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
 
 
-def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return for each box, [n, 4] in pixels, whether all its halves have changed pixels: left, right, top, bottom."""
+def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return for each box, [n, 4] in pixels, whether all its halves have changed pixels, and whether one has.
+
+    The halves are the left, the right, the upper and the lower one.
+    """
     height, width = changes.shape
     x0, y0, x1, y1 = boxes.T
     # The left and the right half exclude the ink of the neighbors in the line.
@@ -199,8 +205,7 @@ def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> NDArray
     left_right = [(start, rows[0], end, rows[1]) for start, end in _halves(x0, x1, inset, width - 1)]
     top_bottom = [(columns[0], start, columns[1], end) for start, end in _halves(y0, y1, -_MARGIN, height - 1)]
     counts = [changes[d, c] - changes[b, c] - changes[d, a] + changes[b, a] for a, b, c, d in left_right + top_bottom]
-    is_visible: NDArray[np.bool_] = np.min(counts, axis=0) > 0
-    return is_visible
+    return np.min(counts, axis=0) > 0, np.max(counts[:2], axis=0) > 0
 
 
 def _halves(
