@@ -1,4 +1,4 @@
-"""What nobody sees on a PDF page is nowhere in the parsed page: covered names, old prices, layers that are off."""
+"""Text that nobody sees on a PDF page is nowhere in the parsed page: covered names, old prices, layers that are off."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_covered_name_does_not_come_out(engine: EmbeddedEngine, way: str, in_f
 
 @pytest.mark.parametrize("prices", [("18,750", "21,300"), ("9 May", "3 June"), ("10,000", "12,500", "14,900")])
 def test_only_the_last_price_is_in_the_sentence(engine: EmbeddedEngine, prices: Sequence[str]) -> None:
-    """What was whited out and overwritten is gone, and the new words are at its place in the sentence."""
+    """Words that were whited out and overwritten are gone, and the new ones are at its place in the sentence."""
     words = [(price, "covered in white") for price in prices[:-1]] + [(prices[-1], "plain")]
     page = parsed(engine, text_pdf(sentence("The total price is", words, "for the whole work")))
     assert f"The total price is {prices[-1]} for the whole work" in " ".join(page.markdown.split())
