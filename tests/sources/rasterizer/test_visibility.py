@@ -83,7 +83,7 @@ def test_two_old_prices_are_both_gone() -> None:
 
 def test_half_a_covered_word_is_cut() -> None:
     """Of a word whose beginning is covered, the rest is in the layer, as it is seen."""
-    word, cover = "BT /F 40 Tf 30 50 Td (Margit) Tj ET", "20 30 60 60 re f"  # M is 33 points wide, and a 22
+    word, cover = "BT /F 40 Tf 30 50 Td (Margit) Tj ET", "20 30 66 60 re f"  # M is 33 points wide, and a 22
     assert lines_of(files.pages([f"{word} {cover}"])) == ["rgit"]
 
 
