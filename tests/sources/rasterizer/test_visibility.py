@@ -117,7 +117,7 @@ def test_double_letters_of_single_objects_stay() -> None:
 @pytest.mark.parametrize("dpi", [72, 200, 300])
 def test_small_print_is_seen_at_every_resolution(dpi: int) -> None:
     """Words of 5 points, with their points and colons, are in the layer at every resolution of the page image."""
-    sentence = "The price: 3.50, (net) - see the list; it is 'final'."
+    sentence = "The price: 3.50, (net) - see the list; it is final; no more."
     assert lines_of(text_pdf([Run(sentence, 72, 700, 5)]), dpi) == [sentence]
 
 
