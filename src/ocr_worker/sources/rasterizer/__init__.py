@@ -2,7 +2,8 @@
 
 Processes, because PDFium is C++ and its input comes from strangers. `RasterPool.open` gives a `RasterDocument`, an
 iterator of pages. `pool`, `process`, `document` and `protocol` run in the worker. `child` is the program of the
-rasterizer process, and `pdf`, `image`, `text_layer`, `characters` and `rendered` run only there.
+rasterizer process, and `pdf`, `image`, `text_layer`, `visibility`, `repeats`, `characters`, `mapping` and `rendered`
+run only there.
 """
 
 from ocr_worker.sources.rasterizer.document import RasterDocument

@@ -15,7 +15,10 @@ from typing import Any
 
 import pypdfium2.raw as pdfium_c
 
+from ocr_worker.sources.rasterizer.rendered import Rectangle
+
 _LINE_ENDS = {0, 10, 13}
+_LAST_CODE = 0x10FFFF  # damaged fonts map to codes beyond it
 _HYPHENS = {2, 0xFFFE}  # PDFium's own codes for a hyphen at a line's end
 _SAMPLE = 20  # number of letters of one height whose ink is measured
 _PLAUSIBLE = (1.1, 3.5)  # range of a letter's height as its font states it, in heights of its ink
@@ -24,15 +27,20 @@ _BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in he
 
 @dataclass(slots=True)
 class Character:
-    """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty."""
+    """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty.
+
+    ink: the box of its ink, if it has a box. text_object: address of the page object that draws it; 0 if there is none.
+    """
 
     text: str
     index: int
-    box: tuple[float, float, float, float] | None = None
+    box: Rectangle | None = None
+    ink: Rectangle | None = None
+    text_object: int = 0
 
 
 def read_characters(text_page: Any) -> list[Character]:
-    """Return the visible characters of the page, in the order of the file."""
+    """Return the characters of the page, without inactive page objects, in the order of the file."""
     characters = list(_read(text_page.raw))
     by_height: dict[float, list[Character]] = defaultdict(list)
     for character in characters:
@@ -47,26 +55,31 @@ def read_characters(text_page: Any) -> list[Character]:
 
 def _read(page: Any) -> Iterator[Character]:
     rect = pdfium_c.FS_RECTF()
+    edges = [ctypes.c_double() for _ in range(4)]
     for index in range(pdfium_c.FPDFText_CountChars(page)):
         code = pdfium_c.FPDFText_GetUnicode(page, index)
-        text = "-" if code in _HYPHENS else chr(code)
+        text = "-" if code in _HYPHENS else chr(code) if code <= _LAST_CODE else "\ufffd"
         if code in _LINE_ENDS:
             yield Character("", index)
-        elif _is_invisible(page, index):
-            continue
         elif text.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
             yield Character(" ", index)
         else:
-            yield Character(text, index, (rect.left, rect.bottom, rect.right, rect.top))
+            box = (rect.left, rect.bottom, rect.right, rect.top)
+            text_object = object_address(pdfium_c.FPDFText_GetTextObject(page, index))
+            yield Character(text, index, box, _ink_box(page, index, edges) or box, text_object)
 
 
-def _is_invisible(page: Any, index: int) -> bool:
-    """Return whether the character is not drawn. Old scanners hid their recognized text, right or wrong, like that."""
-    text_object = pdfium_c.FPDFText_GetTextObject(page, index)
-    return (
-        bool(text_object)
-        and pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
-    )
+def object_address(page_object: Any) -> int:
+    """Return a page object's address, which identifies it; 0 if there is none."""
+    return ctypes.cast(page_object, ctypes.c_void_p).value or 0
+
+
+def _ink_box(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectangle | None:
+    """Return the box of the character's ink; None when PDFium has none. edges: memory for four numbers."""
+    if not pdfium_c.FPDFText_GetCharBox(page, index, *edges):
+        return None
+    left, right, bottom, top = (edge.value for edge in edges)
+    return (left, bottom, right, top) if left < right and bottom < top else None
 
 
 def _ink_height(page: Any, characters: Sequence[Character]) -> float:

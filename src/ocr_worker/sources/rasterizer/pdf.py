@@ -12,7 +12,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from ocr_worker.errors import Corrupt, Encrypted
-from ocr_worker.sources.rasterizer.rendered import RenderedPage, choose_dpi, make_warning
+from ocr_worker.sources.rasterizer.rendered import LayerLine, RenderedPage, choose_dpi, make_warning
 from ocr_worker.sources.rasterizer.text_layer import read_text_lines
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
@@ -45,7 +45,7 @@ class PdfDocument:
                     page.close()
                     page = self._load_page(number)
                 height, width = rendered_page.pixels.shape[:2]
-                rendered_page.text_lines = read_text_lines(page, width, height)
+                rendered_page.text_lines = _read_text_layer(page, width, height)
         finally:
             page.close()
         return rendered_page
@@ -72,6 +72,14 @@ class PdfDocument:
             rendered_page.warnings.append(make_warning("DPI_LOWERED", message))
         bitmap.close()
         return rendered_page
+
+
+def _read_text_layer(page: Any, width: int, height: int) -> list[LayerLine] | None:
+    """Return the page's text layer; None when PDFium cannot read it. The page image shows the text anyway."""
+    try:
+        return read_text_lines(page, width, height)
+    except pdfium.PdfiumError:
+        return None
 
 
 _ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)

@@ -6,25 +6,22 @@ rectangles do not serve: they overlap where fonts change, and then contain the s
 
 from __future__ import annotations
 
-import ctypes
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-import pypdfium2.raw as pdfium_c
-
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.characters import read_characters
+from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
 from ocr_worker.sources.rasterizer.rendered import LayerLine, Rectangle
+from ocr_worker.sources.rasterizer.visibility import read_visible_characters
 
 Letter = tuple[str, Rectangle | None]  # a character on the bitmap; without a box: a space, or a line's end, which is ""
 
 _ALEFS, _LAM = "اأإآ", "ل"
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 _COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
-_SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a bitmap so many times larger
 
 
 @dataclass(slots=True)
@@ -74,12 +71,11 @@ class _TextLine:
 
 def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     """Return the lines and their words in the order of the file. Boxes: pixels of a bitmap of `width` x `height`."""
-    text_page = page.get_textpage()
     lines: list[_TextLine] = []
-    to_bitmap = _bitmap_mapping(page, width, height)
+    to_bitmap = bitmap_mapping(page, width, height)
     letters = (
         (character.text, to_bitmap(character.box) if character.box else None)
-        for character in read_characters(text_page)
+        for character in read_visible_characters(page, width / page.get_width())
     )
     for character, box in _in_logical_order(letters):
         line = lines[-1] if lines and lines[-1].is_open else None
@@ -92,7 +88,6 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
             line.add(character, box)
         else:
             lines.append(_TextLine([(character, box)], box, box))
-    text_page.close()
     return [(text, line.box, line.words()) for line in lines if (text := line.text())]
 
 
@@ -111,30 +106,6 @@ def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
 
 def _is_right_to_left(character: str) -> bool:
     return unicodedata.bidirectional(character) in ("R", "AL", "NSM")
-
-
-def _bitmap_mapping(page: Any, width: int, height: int) -> Callable[[Rectangle], Rectangle]:
-    """Return the function that maps PDF coordinates (points, upwards) to the bitmap.
-
-    It is an affine map, which includes the page's rotation and crop box.
-    """
-    x, y = ctypes.c_int(), ctypes.c_int()
-
-    def map_point(px: float, py: float) -> tuple[float, float]:
-        pdfium_c.FPDF_PageToDevice(page.raw, 0, 0, width * _SUBUNITS, height * _SUBUNITS, 0, px, py, x, y)
-        return x.value / _SUBUNITS, y.value / _SUBUNITS
-
-    length = 1000.0  # points; long enough that rounding at its ends is invisible on the page
-    (x0, y0), (x1, y1), (x2, y2) = map_point(0, 0), map_point(length, 0), map_point(0, length)
-    right, up = ((x1 - x0) / length, (y1 - y0) / length), ((x2 - x0) / length, (y2 - y0) / length)
-
-    def map_rectangle(rectangle: Rectangle) -> Rectangle:
-        corners = (rectangle[:2], rectangle[2:])
-        xs = [x0 + px * right[0] + py * up[0] for px, py in corners]
-        ys = [y0 + px * right[1] + py * up[1] for px, py in corners]
-        return min(xs), min(ys), max(xs), max(ys)
-
-    return map_rectangle
 
 
 def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:

@@ -1,0 +1,40 @@
+"""From points of a PDF page to pixels of a bitmap on which the page is rendered.
+
+Runs only in a rasterizer process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import pypdfium2.raw as pdfium_c
+
+from ocr_worker.sources.rasterizer.rendered import Rectangle
+
+_SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a bitmap so many times larger
+
+
+def bitmap_mapping(page: Any, width: int, height: int) -> Callable[[Rectangle], Rectangle]:
+    """Return the function that maps PDF coordinates (points, upwards) to the bitmap.
+
+    It is an affine map, which includes the page's rotation and crop box.
+    """
+    x, y = ctypes.c_int(), ctypes.c_int()
+
+    def map_point(px: float, py: float) -> tuple[float, float]:
+        pdfium_c.FPDF_PageToDevice(page.raw, 0, 0, width * _SUBUNITS, height * _SUBUNITS, 0, px, py, x, y)
+        return x.value / _SUBUNITS, y.value / _SUBUNITS
+
+    length = 1000.0  # points; long enough that rounding at its ends is invisible on the page
+    (x0, y0), (x1, y1), (x2, y2) = map_point(0, 0), map_point(length, 0), map_point(0, length)
+    right, up = ((x1 - x0) / length, (y1 - y0) / length), ((x2 - x0) / length, (y2 - y0) / length)
+
+    def map_rectangle(rectangle: Rectangle) -> Rectangle:
+        corners = (rectangle[:2], rectangle[2:])
+        xs = [x0 + px * right[0] + py * up[0] for px, py in corners]
+        ys = [y0 + px * right[1] + py * up[1] for px, py in corners]
+        return min(xs), min(ys), max(xs), max(ys)
+
+    return map_rectangle

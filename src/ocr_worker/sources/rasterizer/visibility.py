@@ -1,0 +1,235 @@
+"""The characters of a text layer that a reader of the page sees.
+
+Runs only in a rasterizer process. Text may be switched off, clipped, transparent, as white as the paper, or below a
+later picture or box. All of these are decided by rendering: the page is rendered once as it is and once without its
+text objects. A character is visible if the two differ all over its ink. A redaction box that leaves the tip of a letter
+does not make the letter visible.
+
+An old price under its new price would count as visible for the new price's ink. So text objects that overlap are put on
+different layers, and the page is rendered without one layer at a time. Nearly all pages have one layer. A copy of the
+same text (see `repeats`) stays on the layer of its original, because neither makes a difference alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pypdfium2.raw as pdfium_c
+from numpy.typing import NDArray
+
+from ocr_worker.sources.rasterizer.characters import Character, object_address, read_characters
+from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
+from ocr_worker.sources.rasterizer.rendered import Rectangle
+from ocr_worker.sources.rasterizer.repeats import follow, remove_repeats
+
+_SCALE = 100 / 72  # pixels per point, at most what the page image has; letters of 6 points are then 4 pixels high
+_MIN_PIXELS, _MAX_SCALE = 1_000_000, 10.0  # of the whole page; a small page, with small letters, is enlarged
+_CONTRAST = 8  # of 255; a smaller difference between text and ground is invisible
+_MAX_LAYERS = 8  # renderings per page, at most; more texts at one place share the last layer
+_MIN_HEIGHT = 0.001  # of the page's shorter side; smaller characters are illegible
+_OVERLAP = 0.25  # in heights of the lower text; adjacent lines and words overlap less
+_INSET_SIDE = 6  # pixels; a box as wide excludes a pixel on both sides, where the neighbors' ink may be
+_THIN_SIDE = 3  # pixels; the halves of a thinner box are not told apart
+_MARGIN = 0.5  # pixels; PDFium draws small letters at whole pixels
+_MAX_DEPTH = 40  # PDFium's own limit for forms within forms
+_SAME_SIZE = 0.01  # points
+_RECENT = 8  # text objects among which PDFium looks for the original of a copy, with a margin
+
+_Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
+_EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
+
+
+def read_visible_characters(page: Any, scale: float) -> list[Character]:
+    """Return the visible characters in the order of the file, with the end of a line in place of each hidden one.
+
+    scale: of the page image, in pixels per point. Raises PdfiumError when PDFium cannot read the text.
+    """
+    objects = _text_objects(page)
+    with _inactive([handle for handle in objects.values() if _is_invisible(handle)]):
+        characters, hidden = _read(page, objects, scale)
+        # PDFium reads characters at one place once: without the hidden text objects, no other one lacks a character.
+        with _inactive([objects[address] for address in hidden]):
+            return _read(page, objects, scale)[0] if hidden else characters
+
+
+def _read(page: Any, objects: Mapping[int, Any], scale: float) -> tuple[list[Character], set[int]]:
+    """Return the visible characters, and the addresses of the text objects that have none."""
+    text_page = page.get_textpage()
+    try:
+        characters, links = remove_repeats(read_characters(text_page))
+    finally:
+        text_page.close()
+    min_height = _MIN_HEIGHT * min(page.get_size())
+    large = [each for each in characters if each.box and each.box[3] - each.box[1] >= min_height]
+    visible = _find_visible(page, objects, large, links, _choose_scale(page, scale)) if large else set()
+    hidden = {each.text_object for each in characters if each.box}
+    hidden -= {each.text_object for each in characters if each.index in visible}
+    ends = [each if not each.box or each.index in visible else Character("", each.index) for each in characters]
+    return ends, hidden & objects.keys()
+
+
+def _choose_scale(page: Any, scale: float) -> float:
+    width, height = page.get_size()
+    enlarged: float = (_MIN_PIXELS / (width * height)) ** 0.5
+    return max(min(scale, _SCALE), min(enlarged, _MAX_SCALE))
+
+
+def _is_invisible(handle: Any) -> bool:
+    """Return whether a text object draws nothing. Old scanners hid their recognized text, right or wrong, like that."""
+    mode: int = pdfium_c.FPDFTextObj_GetTextRenderMode(handle)
+    return bool(mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE)
+
+
+def _find_visible(
+    page: Any, objects: Mapping[int, Any], characters: Sequence[Character], links: dict[int, int], scale: float
+) -> set[int]:
+    """Return the indices of the visible characters. links: between text objects of the same text."""
+    links = links | _link_silent(objects, links, {character.text_object for character in characters})
+    groups: dict[int, list[Character]] = defaultdict(list)  # by the object to which the links lead
+    for character in characters:
+        groups[follow(links, character.text_object)].append(character)
+    layers = dict(zip(groups, _choose_layers([_bounds(group) for group in groups.values()]), strict=True))
+    complete = _render(page, scale)
+    to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
+    visible = {character.index for character in characters if character.text_object not in objects}
+    partial: set[int] = set()
+    for layer in sorted(set(layers.values())):
+        with _inactive([handle for each, handle in objects.items() if layers.get(follow(links, each)) == layer]):
+            changes = _changes(complete, _render(page, scale))
+        in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
+        boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
+        in_all_halves, in_one_half = _have_ink(changes, boxes)
+        visible.update(in_layer[i].index for i in np.flatnonzero(in_all_halves))
+        partial.update(in_layer[i].index for i in np.flatnonzero(in_one_half))
+    # A letter that is cut off, such as at the edge of a white patch, belongs to its word.
+    return visible | {index for index in partial if index - 1 in visible or index + 1 in visible}
+
+
+def _text_objects(page: Any) -> dict[int, Any]:
+    """Return the page's text objects by address, in the order of the file, including those in form XObjects."""
+    text_objects = page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_TEXT], max_depth=_MAX_DEPTH)
+    return {object_address(text_object.raw): text_object.raw for text_object in text_objects}
+
+
+def _link_silent(objects: Mapping[int, Any], links: Mapping[int, int], owners: set[int]) -> dict[int, int]:
+    """Return links from text objects without characters, which PDFium left out as copies, to their originals.
+
+    An original is one of the few objects before the copy, has the same size, and is the nearest of these. owners: the
+    objects of the text layer's characters.
+    """
+    silent: dict[int, int] = {}
+    recent: list[tuple[int, NDArray[np.float64]]] = []
+    for address, handle in objects.items():
+        box = _box(handle)
+        if recent and address not in owners and address not in links:
+            silent[address] = min(recent, key=lambda each: _unlikeness(each[1], box))[0]
+        recent = [*recent[1 - _RECENT :], (address, box)]
+    return silent
+
+
+def _box(handle: Any) -> NDArray[np.float64]:
+    """Return the box of a page object in points of the form that contains it: x0, y0, x1, y1."""
+    edges = [ctypes.c_float() for _ in range(4)]
+    pdfium_c.FPDFPageObj_GetBounds(handle, *edges)
+    return np.array([edge.value for edge in edges])
+
+
+def _unlikeness(box: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[bool, float]:
+    """Return whether the sizes differ, then how far apart the boxes are."""
+    offsets = box - other
+    return bool(np.abs(offsets[2:] - offsets[:2]).max() > _SAME_SIZE), float(np.abs(offsets).sum())
+
+
+def _bounds(group: Sequence[Character]) -> Rectangle:
+    boxes = np.array([character.ink for character in group])
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _choose_layers(boxes: Sequence[Rectangle]) -> list[int]:
+    """Return a layer for each box, from 0, so that overlapping boxes have different layers."""
+    x0, y0, x1, y1 = np.array(boxes).T
+    sides = np.minimum(x1 - x0, y1 - y0)
+    layers = np.zeros(len(boxes), np.intp)
+    for i in range(1, len(boxes)):
+        shared_width = np.minimum(x1[:i], x1[i]) - np.maximum(x0[:i], x0[i])
+        shared_height = np.minimum(y1[:i], y1[i]) - np.maximum(y0[:i], y0[i])
+        is_overlapping = np.minimum(shared_width, shared_height) > _OVERLAP * np.minimum(sides[:i], sides[i])
+        taken = set(layers[:i][is_overlapping].tolist())
+        layers[i] = next(layer for layer in range(_MAX_LAYERS) if layer not in taken or layer == _MAX_LAYERS - 1)
+    return [int(layer) for layer in layers]
+
+
+def _render(page: Any, scale: float) -> NDArray[np.uint8]:
+    bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
+    pixels: NDArray[np.uint8] = bitmap.to_numpy().copy()
+    bitmap.close()
+    return pixels
+
+
+@contextmanager
+def _inactive(handles: Sequence[Any]) -> Iterator[None]:
+    """Leave these page objects out of renderings."""
+    for handle in handles:
+        pdfium_c.FPDFPageObj_SetIsActive(handle, False)
+    try:
+        yield
+    finally:
+        for handle in handles:
+            pdfium_c.FPDFPageObj_SetIsActive(handle, True)
+
+
+def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the sums of changed pixels above and to the left of each corner, [height + 1, width + 1]."""
+    difference = np.maximum(complete, reduced) - np.minimum(complete, reduced)
+    is_changed = (difference >= _CONTRAST).view(np.uint8)
+    counts = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
+    return np.pad(counts.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
+
+
+def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return for each box, [n, 4] in pixels, whether all its halves have changed pixels, and whether one has.
+
+    The halves are the left, the right, the upper and the lower one.
+    """
+    height, width = changes.shape
+    x0, y0, x1, y1 = boxes.T
+    # The left and the right half exclude the ink of the neighbors in the line.
+    inset = np.where(x1 - x0 >= _INSET_SIDE, 1.0, -_MARGIN)
+    columns, rows = _outer(x0, x1, 0.0, width - 1), _outer(y0, y1, 0.0, height - 1)
+    left_right = [(start, rows[0], end, rows[1]) for start, end in _halves(x0, x1, inset, width - 1)]
+    top_bottom = [(columns[0], start, columns[1], end) for start, end in _halves(y0, y1, -_MARGIN, height - 1)]
+    counts = [changes[d, c] - changes[b, c] - changes[d, a] + changes[b, a] for a, b, c, d in left_right + top_bottom]
+    return np.min(counts, axis=0) > 0, np.max(counts[:2], axis=0) > 0
+
+
+def _halves(
+    low: NDArray[np.float64], high: NDArray[np.float64], inset: NDArray[np.float64] | float, limit: int
+) -> list[_Edges]:
+    """Return start and end of the first and the second half, in whole pixels. They share the pixel in the middle.
+
+    Both halves of a thin side are the whole side.
+    """
+    is_thin = high - low < _THIN_SIDE
+    start, end = _outer(low, high, inset, limit)
+    middle = (low + high) / 2
+    return [
+        (start, np.where(is_thin, end, _pixels(np.ceil(middle), limit))),
+        (np.where(is_thin, start, _pixels(np.floor(middle), limit)), end),
+    ]
+
+
+def _outer(
+    low: NDArray[np.float64], high: NDArray[np.float64], inset: NDArray[np.float64] | float, limit: int
+) -> _Edges:
+    """Return start and end in whole pixels from 0 to `limit`."""
+    return _pixels(np.floor(low + inset), limit), _pixels(np.ceil(high - inset), limit)
+
+
+def _pixels(edges: NDArray[np.float64], limit: int) -> NDArray[np.intp]:
+    return np.clip(np.nan_to_num(edges), 0, limit).astype(np.intp)

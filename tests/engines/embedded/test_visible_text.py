@@ -1,0 +1,93 @@
+"""Text that nobody sees on a PDF page is nowhere in the parsed page: covered names, old prices, layers that are off."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import Phase, given, settings
+from PIL import Image, ImageDraw, ImageFont
+
+from ocr_worker.engines.embedded.engine import EmbeddedEngine
+from ocr_worker.engines.embedded.options import EmbeddedOptions
+from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.sources.rasterizer import pdf
+from ocr_worker.sources.rasterizer.document import make_text_line
+from support import files
+from support.text_pdf import UNSEEN_WORDS, Page, Run, join_hyphens, random_pages, text_pdf
+
+pytestmark = pytest.mark.process
+
+ABOVE = "The ferry left the northern quay at seven in the morning,"
+BELOW = "and the captain slowed down so that all could look at it."
+
+
+def parsed(engine: EmbeddedEngine, data: bytes) -> ParsedPage:
+    """Return the first page at 200 dpi, parsed."""
+    document = pdf.PdfDocument(data, files.request(dpi=200, max_pixels=40_000_000, text_layer=True))
+    page = document.render(1)
+    document.close()
+    lines = tuple(make_text_line(*line) for line in page.text_lines or ())
+    return engine.parse([PageImage(1, page.pixels, text_lines=lines)], EmbeddedOptions())[0]
+
+
+def sentence(before: str, words: Sequence[tuple[str, str]], after: str) -> list[Run]:
+    """Return three lines; the one in the middle has all of `words`, each with its way, at one place."""
+    middle = Run(before, 60, 745)
+    x = middle.x + middle.width + 6.6
+    width = max(Run(word, x, 745).width for word, _ in words)
+    gap = [Run(word, x, 745, way=way) for word, way in words]
+    return [Run(ABOVE, 60, 760), middle, Run(after, x + width + 6.6, 745), *gap, Run(BELOW, 60, 730)]
+
+
+@pytest.mark.parametrize("in_form", [False, True])
+@pytest.mark.parametrize("way", ["covered", "covered in white", "behind a picture"])
+def test_a_covered_name_does_not_come_out(engine: EmbeddedEngine, way: str, in_form: bool) -> None:
+    """A name under a box or a picture is not in the page, and the sentence around it is."""
+    page = parsed(
+        engine, text_pdf(sentence("Payment was received by", [("Osterfeld", way)], "on the last day"), in_form)
+    )
+    text = " ".join(page.markdown.split())
+    assert "Osterfeld" not in str(page)
+    assert "Payment was received by" in text
+    assert "on the last day" in text
+
+
+@pytest.mark.parametrize("prices", [("18,750", "21,300"), ("9 May", "3 June"), ("10,000", "12,500", "14,900")])
+def test_only_the_last_price_is_in_the_sentence(engine: EmbeddedEngine, prices: Sequence[str]) -> None:
+    """Words that were whited out and overwritten are gone, and the new ones are at its place in the sentence."""
+    words = [(price, "covered in white") for price in prices[:-1]] + [(prices[-1], "plain")]
+    page = parsed(engine, text_pdf(sentence("The total price is", words, "for the whole work")))
+    assert f"The total price is {prices[-1]} for the whole work" in " ".join(page.markdown.split())
+    assert not any(price in str(page) for price in prices[:-1])
+
+
+@pytest.mark.parametrize("way", ["switched off", "transparent", "clipped away"])
+def test_a_hidden_translation_does_not_come_out(engine: EmbeddedEngine, way: str) -> None:
+    """Sentences in another language at the place of those that are shown are not in the page."""
+    hidden = [Run(text, 60, 760 - 15 * row, way=way) for row, text in enumerate(("Das Ventil bleibt zu", "bis Mittag"))]
+    page = parsed(engine, text_pdf([Run(ABOVE, 60, 760), *hidden, Run(BELOW, 60, 745)]))
+    assert " ".join(page.markdown.split()) == f"{ABOVE} {BELOW}"
+    assert page.text_source == "text_layer"
+
+
+def test_similar_text_below_a_scan_is_not_exact(engine: EmbeddedEngine) -> None:
+    """A scanner's own reading below the scan is not taken for exact, however few letters are wrong."""
+    scan = Image.new("L", (1389, 556), 255)
+    for row, line in enumerate(("The invoice number is 70518,", "and the amount is 1,863 crowns.")):
+        ImageDraw.Draw(scan).text((80, 110 + 56 * row), line, 0, ImageFont.truetype("DejaVuSerif.ttf", 34))
+    page = parsed(engine, files.covered_pdf(scan, ("The invoice number is 705l8,", "and the arnount is 1,368 crowns.")))
+    assert page.markdown == "The invoice number is 70518, and the amount is 1,863 crowns."
+    assert page.text_source == "picture"
+
+
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
+@given(page=random_pages())
+def test_any_page_has_the_words_that_are_seen_and_no_others(engine: EmbeddedEngine, page: Page) -> None:
+    """The blocks of a page of any visible and hidden words have exactly the visible ones."""
+    result = parsed(engine, page.pdf())
+    text = " ".join(block.content for block in result.blocks)
+    assert not any(word in str(result) for word in UNSEEN_WORDS)
+    if result.text_source == "text_layer":
+        assert Counter(join_hyphens(text).split()) == Counter(page.words)

@@ -1,0 +1,221 @@
+"""Pages with words that are drawn in many ways, some of which nobody sees.
+
+The font is Courier, so that the width of a word is known. A page is drawn from runs, in their order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from support.files import pdf, stream
+
+
+@dataclass(frozen=True)
+class Run:
+    """Text at a place. x, y: of its baseline, in points, upwards. way: how it is drawn, of `VISIBLE` or `HIDDEN`."""
+
+    text: str
+    x: float
+    y: float
+    size: float = 11
+    way: str = "plain"
+
+    @property
+    def width(self) -> float:
+        """Width in points."""
+        return 0.6 * self.size * len(self.text)
+
+
+def _text(run: Run, dx: float = 0, dy: float = 0) -> str:
+    return f"BT /F {run.size} Tf {run.x + dx:.2f} {run.y + dy:.2f} Td ({run.text}) Tj ET"
+
+
+def _box(run: Run, paint: str = "f") -> str:
+    """Return a rectangle around the run."""
+    return f"{run.x - 1:.2f} {run.y - 0.3 * run.size:.2f} {run.width + 2:.2f} {1.3 * run.size:.2f} re {paint}"
+
+
+def _picture(run: Run) -> str:
+    """Return a gray picture over the run."""
+    size = run.size
+    return f"q {run.width + 2:.2f} 0 0 {1.3 * size:.2f} {run.x - 1:.2f} {run.y - 0.3 * size:.2f} cm /I Do Q"
+
+
+VISIBLE: dict[str, Callable[[Run], str]] = {
+    "plain": _text,
+    "red": lambda run: f"q 1 0 0 rg {_text(run)} Q",
+    "pale": lambda run: f"q /Half gs {_text(run)} Q",
+    "white on black": lambda run: f"q {_box(run)} 1 g {_text(run)} Q",
+    "outlined": lambda run: f"q BT 1 Tr 0.3 w ET {_text(run)} Q",
+    "clipped around": lambda run: f"q {_box(run, 'W n')} {_text(run)} Q",
+    "switched on": lambda run: f"/OC /On BDC {_text(run)} EMC",
+    "marked": lambda run: f"{_text(run)} q /Multiply gs 1 1 0 rg {_box(run)} Q",
+    "twice": lambda run: f"{_text(run)} {_text(run, 0.3)}",
+    "over an old one": lambda run: (
+        f"q 0.4 g {_text(Run('0' * len(run.text), run.x, run.y, run.size))} 1 g {_box(run)} Q " + _text(run)
+    ),
+}
+HIDDEN: dict[str, Callable[[Run], str]] = {
+    "covered": lambda run: f"{_text(run)} {_box(run)}",
+    "covered in white": lambda run: f"{_text(run)} q 1 g {_box(run)} Q",
+    "behind a picture": lambda run: f"{_text(run)} {_picture(run)}",
+    "transparent": lambda run: f"q /Clear gs {_text(run)} Q",
+    "switched off": lambda run: f"/OC /Off BDC {_text(run)} EMC",
+    "clipped away": lambda run: f"q 0 0 1 1 re W n {_text(run)} Q",
+    "white": lambda run: f"q 1 g {_text(run)} Q",
+    "black on black": lambda run: f"{_box(run)} {_text(run)}",
+    "invisible mode": lambda run: f"q BT 3 Tr ET {_text(run)} Q",
+    "outside": lambda run: _text(run, dx=2000),
+    "tiny": lambda run: _text(Run(run.text, run.x, run.y, 0.2)),
+}
+WAYS = VISIBLE | HIDDEN
+
+
+def text_pdf(runs: Sequence[Run], in_form: bool = False) -> bytes:
+    """Return a page of A4 with these runs; in_form: drawn by a form XObject, as many programs embed a page."""
+    content = "\n".join(WAYS[run.way](run) for run in runs)
+    resources = (
+        "/Resources << /Font << /F 3 0 R >> /XObject << /I 8 0 R /X 9 0 R >> "
+        "/Properties << /On 6 0 R /Off 7 0 R >> /ExtGState << /Clear << /ca 0 /CA 0 >> /Half << /ca 0.5 >> "
+        "/Multiply << /BM /Multiply >> >> >>"
+    )
+    body = stream(content)
+    form = b"<< /Type /XObject /Subtype /Form /BBox [-5000 -5000 5000 5000] " + resources.encode()
+    return pdf(
+        [
+            "<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [6 0 R 7 0 R] "
+            "/D << /ON [6 0 R] /OFF [7 0 R] /Order [6 0 R 7 0 R] >> >> >>",
+            "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Courier >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R {resources} >>",
+            stream("/X Do") if in_form else body,
+            "<< /Type /OCG /Name (On) >>",
+            "<< /Type /OCG /Name (Off) >>",
+            "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray "
+            "/Length 1 >>\nstream\n\x80\nendstream".encode("latin-1"),
+            body.replace(b"<<", form, 1),
+        ]
+    )
+
+
+# --------------------------------------------------------------------------- pages at random
+
+SEEN_WORDS = [
+    "ferry",
+    "harbour",
+    "morning",
+    "captain",
+    "lantern",
+    "bridge",
+    "timber",
+    "meadow",
+    "river",
+    "orchard",
+    "cider",
+    "autumn",
+    "press",
+    "boiler",
+    "valve",
+    "engineer",
+    "quay",
+    "passenger",
+    "market",
+    "window",
+    "garden",
+    "letter",
+    "winter",
+    "summer",
+    "mason",
+    "kitchen",
+    "carpet",
+    "village",
+    "doctor",
+    "teacher",
+]
+UNSEEN_WORDS = [
+    "secret",
+    "redacted",
+    "confidential",
+    "password",
+    "obsolete",
+    "forgotten",
+    "discarded",
+    "withdrawn",
+    "cancelled",
+    "classified",
+]
+_LEFT, _TOP, _LEADING, _SIZE = 60.0, 760.0, 15.0, 11.0
+_GLYPH = 0.6 * _SIZE
+# Ways that leave what is drawn later at the same place as it is.
+_WITHOUT_TRACE = ("transparent", "switched off", "clipped away", "white", "invisible mode", "outside")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of random words. words: the visible ones, with hyphenated line ends joined."""
+
+    runs: tuple[Run, ...]
+    words: tuple[str, ...]
+    in_form: bool
+
+    def pdf(self) -> bytes:
+        """Return the page as a PDF."""
+        return text_pdf(self.runs, self.in_form)
+
+
+@st.composite
+def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN)) -> Page:
+    """Draw a page with or without a header, in one or two columns, with visible and hidden words."""
+    runs: list[Run] = []
+    words: list[str] = []
+    if draw(st.booleans()):
+        words.append("Gazette")
+        runs.append(Run("Gazette", _LEFT, _TOP + 40, _SIZE))
+    columns = draw(st.integers(1, 2))
+    for column in range(columns):
+        x, width = _LEFT + 260 * column, 480 if columns == 1 else 210
+        rest = ""
+        rows = draw(st.integers(4, 7))
+        for row in range(rows):
+            rest = _draw_line(draw, runs, words, Run(rest, x, _TOP - _LEADING * row), width, hidden)
+        if rest:
+            runs.append(Run(rest, x, _TOP - _LEADING * rows))
+    return Page(tuple(runs), tuple(words), draw(st.booleans()))
+
+
+def _draw_line(
+    draw: st.DrawFn, runs: list[Run], words: list[str], start: Run, width: float, hidden: Sequence[str]
+) -> str:
+    """Add a line of words; return the rest of a word that is hyphenated at its end. start: the rest of the last one."""
+    x = start.x
+    if start.text:
+        runs.append(start)
+        x += start.width + _GLYPH
+    while True:
+        is_hidden = hidden and draw(st.integers(0, 6)) == 0
+        word = draw(st.sampled_from(UNSEEN_WORDS if is_hidden else SEEN_WORDS))
+        if x + _GLYPH * len(word) > start.x + width:
+            break
+        way = draw(st.sampled_from(hidden if is_hidden else ("plain",) * len(VISIBLE) + tuple(VISIBLE)))
+        if not is_hidden:
+            words.append(word)
+            if hidden and draw(st.integers(0, 6)) == 0:
+                behind = draw(st.sampled_from([each for each in hidden if each in _WITHOUT_TRACE] or ["transparent"]))
+                runs.append(Run(draw(st.sampled_from(UNSEEN_WORDS)), x, start.y, way=behind))
+        runs.append(Run(word, x, start.y, way=way))
+        x += _GLYPH * (len(word) + 1)
+    word = draw(st.sampled_from(("lighthouse", "grandfather", "")))
+    if not word or x + 6 * _GLYPH > start.x + width:
+        return ""
+    words.append(word)
+    runs.append(Run(word[:5] + "-", x, start.y))
+    return word[5:]
+
+
+def join_hyphens(text: str) -> str:
+    """Return the text with words joined that are hyphenated at line ends."""
+    return re.sub(r"(?<=\w)-\s+(?=\w)", "", text)
