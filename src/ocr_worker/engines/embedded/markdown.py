@@ -78,7 +78,7 @@ def join_passages(passages: Sequence[Passage], write: Write) -> str:
     for passage in passages:
         if not passage.parts:
             continue
-        is_text = passage.region.label == "text"
+        is_text = passage.region.label == "text" and not passage.region.is_separate
         first, *others = passage.parts
         if is_text and is_after_text and (joined_part := _joined_parts(parts[-1], first)):
             parts[-1:] = [joined_part, *others]

@@ -50,11 +50,17 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the page that is read as a unit; `label` is one of PaddleOCR-VL's labels."""
+    """A part of the page that is read as a unit.
+
+    label: one of PaddleOCR-VL's labels. score: the layout model's certainty of it, 0 to 1; 0 for a label of our own.
+    is_separate: its text is never joined with the text of another region.
+    """
 
     label: str
     box: Box
     lines: tuple[Line, ...] = ()
+    score: float = 0.0
+    is_separate: bool = False
 
 
 def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list[Region]:
@@ -269,4 +275,4 @@ def _region(detection: Detection, lines: Sequence[Line]) -> Region:
     """Return the region of the detection: as large as its lines, and a figure or table also as large as detected."""
     text_box = bounds(line.box for line in lines) if lines else detection.box
     box = bounds((text_box, detection.box)) if detection.label in ("image", "table") else text_box
-    return Region(detection.label, box, tuple(lines))
+    return Region(detection.label, box, tuple(lines), detection.score)
