@@ -18,14 +18,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from ocr_worker.client.service import Json
 from ocr_worker.errors import BatchUnusable
-from ocr_worker.wire.schema import DocumentResult, PageResult
+from ocr_worker.wire.results import joined_markdown
+from ocr_worker.wire.schema import DocumentResult
 
 LEDGER, HIDDEN_FOLDER = "ledger.sqlite3", ".batch"
 MARKDOWN, DOCUMENT = "document.md", "document.json"
@@ -126,13 +127,16 @@ class Folder:
 
     # ----------------------------------------------------------------- documents
 
-    def put_document(self, name: str, result: DocumentResult) -> dict[str, str]:
-        """Write a document's folder and replace an older one. Return file name -> sha256."""
+    def put_document(self, name: str, result: DocumentResult, separator: str | None = None) -> dict[str, str]:
+        """Write a document's folder and replace an older one. Return file name -> sha256.
+
+        separator: paragraph between two pages of the Markdown; see `joined_markdown`.
+        """
         temporary = self._temporary_path(name)
         with _disk_errors(self.path):
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
-            files = dict(_files(result))
+            files = dict(_files(result, separator))
             for file, content in files.items():
                 (temporary / file).write_bytes(content)
             self.delete_document(name)
@@ -178,7 +182,7 @@ class Folder:
         return differences
 
 
-def _files(result: DocumentResult) -> Iterator[tuple[str, bytes]]:
+def _files(result: DocumentResult, separator: str | None) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a document: its figures, its Markdown, and its JSON without the bytes of the figures."""
     for page in result.pages:
         for figure in page.figures:
@@ -186,14 +190,8 @@ def _files(result: DocumentResult) -> Iterator[tuple[str, bytes]]:
             if data is not None:
                 yield Path(figure.name).name, data
     entry = result.model_dump(mode="json", exclude_none=True, exclude=_FIGURE_BYTES)
-    yield MARKDOWN, _markdown(result.pages).encode()
+    yield MARKDOWN, f"{joined_markdown(result.pages, separator)}\n".encode()
     yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _markdown(pages: Sequence[PageResult]) -> str:
-    """Return the pages' Markdown, with a comment in place of a failed page."""
-    parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _decode(text: str | None) -> bytes | None:

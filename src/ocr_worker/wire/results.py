@@ -62,7 +62,14 @@ def overall_status(parsed_count: int, expected_count: int) -> Status:
     return "partial" if parsed_count else "failed"
 
 
-def joined_markdown(pages: Sequence[PageResult]) -> str:
-    """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible."""
-    parts = [f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "" for page in pages]
+def joined_markdown(pages: Sequence[PageResult], separator: str | None = None) -> str:
+    """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible.
+
+    separator: paragraph between two pages, also beside an empty one; `{page}` in it is the number of the second.
+    """
+    parts: list[str] = []
+    for index, page in enumerate(pages):
+        if index and separator:
+            parts.append(separator.replace("{page}", str(page.page)))
+        parts.append(f"<!-- page {page.page}: {page.error.code} -->" if page.error else page.markdown or "")
     return "\n\n".join(part for part in parts if part)
