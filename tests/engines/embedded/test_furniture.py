@@ -104,7 +104,7 @@ def test_a_head_glued_to_the_text_is_parted_from_it() -> None:
 
 def test_a_rule_sets_a_head_off() -> None:
     """Text smaller than the body, above a rule as wide as the page's text, is its head; a title above a rule stays."""
-    head, title = region(line("Reports on the river", 100, 130, height=16)), region(line("Reports", 100, 130))
+    head, title = region(line("Reports on the river", 100, 130, height=16)), region(line("Reports", 100, 130, 200))
     rule = Rules((Box(100, 156, 800, 158),), ())
     assert labels(head, body=paragraph(185))["Reports on the river"] == "text"
     assert labels(head, body=paragraph(185), rules=rule)["Reports on the river"] == "header"

@@ -36,7 +36,7 @@ class Body:
     """Measures of the page's body text: its box, line height and line spacing in pixels.
 
     margin: free width beside the box on the narrower side, as a share of the page's width. character: mean width of a
-    character in pixels.
+    character in pixels. count: number of lines measured.
     """
 
     box: Box
@@ -44,6 +44,7 @@ class Body:
     spacing: float
     margin: float
     character: float
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +79,23 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
     texts = [region.lines for region in filled if region.label in ("text", "reference_content")]
     texts = texts or [region.lines for region in filled]
     if not texts:
-        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0)
+        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0, 0)
     height = body_height(regions) or line_height([line for lines in texts for line in lines])
     tops = [sorted(line.box.y0 for line in lines) for lines in texts]
     min_step, max_step = THRESHOLDS.min_step * height, THRESHOLDS.max_step * height
     steps = [low - top for column in tops for top, low in pairwise(column) if min_step < low - top < max_step]
     box = bounds(line.box for region in filled for line in region.lines)
     spacing = median(steps) if steps else THRESHOLDS.usual_spacing * height
-    character = median(_character_width(line) for lines in texts for line in lines)
-    return Body(box, height, spacing, min(box.x0, width - box.x1) / width, character)
+    widths = [_character_width(line) for lines in texts for line in lines]
+    return Body(box, height, spacing, min(box.x0, width - box.x1) / width, median(widths), len(widths))
 
 
 def has_evidence(strip: Strip, body: Body) -> bool:
     """Return whether something about the strip proves that it is furniture: not its place, but what only furniture has.
 
     That is a page number, the same text at both ends, or typical words, in letters no larger than the body's. It is
-    also a rule or the layout model's certain label, if the letters are smaller than the body's: titles never are.
+    also a rule or the layout model's certain label, if the letters are smaller than the body's: those of titles never
+    are. A page of a few lines has no body to compare with.
     """
     number_heights = [line.box.height for line in strip.lines if is_number(line.text)]
     if _is_larger(strip, body) or min(number_heights, default=0) > THRESHOLDS.huge * body.height:
@@ -101,8 +103,10 @@ def has_evidence(strip: Strip, body: Body) -> bool:
     is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
     if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines):
         return True
+    if body.count <= THRESHOLDS.sparse_page:
+        return False
     is_certain = all(_is_certain(region) for region in strip.regions)
-    return _is_smaller(strip, body) and (strip.has_rule or is_certain)
+    return _is_narrower(strip, body) and (strip.has_rule or (is_certain and _is_lower(strip, body)))
 
 
 def is_like_furniture(strip: Strip, body: Body) -> bool:
@@ -113,7 +117,8 @@ def is_like_furniture(strip: Strip, body: Body) -> bool:
 
 
 def _is_certain(region: Region) -> bool:
-    return region.label in ("header", "footer") and region.score >= THRESHOLDS.certain_label
+    limits = {"header": THRESHOLDS.certain_header, "footer": THRESHOLDS.certain_footer}
+    return region.score >= limits.get(region.label, float("inf"))
 
 
 def _has_equal_ends(lines: Sequence[Line]) -> bool:
@@ -123,20 +128,25 @@ def _has_equal_ends(lines: Sequence[Line]) -> bool:
 
 
 def _is_larger(strip: Strip, body: Body) -> bool:
-    return any(line.box.height > THRESHOLDS.larger * body.height for line in _worded(strip.lines))
+    """Return whether a line has letters that are higher than the body's and no narrower.
 
-
-def _is_smaller(strip: Strip, body: Body) -> bool:
-    """Return whether the letters are smaller than the body's: lower and narrower.
-
-    A line without letters that reach up or down is low in any size, so that its height alone proves nothing.
+    A line's box is a little high or low by chance, and low without letters that reach up or down.
     """
-    lines = _worded(strip.lines)
-    return bool(lines) and all(
-        line.box.height < THRESHOLDS.smaller * body.height
-        and _character_width(line) < THRESHOLDS.smaller * body.character
-        for line in lines
+    return any(
+        line.box.height > THRESHOLDS.larger * body.height and _character_width(line) > body.character
+        for line in _worded(strip.lines)
     )
+
+
+def _is_lower(strip: Strip, body: Body) -> bool:
+    """Return whether all letters are lower than the body's."""
+    return all(line.box.height < THRESHOLDS.smaller * body.height for line in _worded(strip.lines))
+
+
+def _is_narrower(strip: Strip, body: Body) -> bool:
+    """Return whether there are letters, and all are narrower than the body's."""
+    lines = _worded(strip.lines)
+    return bool(lines) and all(_character_width(line) < THRESHOLDS.smaller * body.character for line in lines)
 
 
 def _worded(lines: Sequence[Line]) -> list[Line]:
@@ -145,7 +155,9 @@ def _worded(lines: Sequence[Line]) -> list[Line]:
 
 
 def _character_width(line: Line) -> float:
-    return line.box.width / max(1, len(line.text))
+    """Return the mean width of the line's characters in pixels; that of capitals as if they were small letters."""
+    width = line.box.width / max(1, len(line.text))
+    return width / THRESHOLDS.capital_width if is_capital(line.text) else width
 
 
 def _is_wide(line: Line, body: Body) -> bool:

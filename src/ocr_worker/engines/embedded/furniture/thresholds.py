@@ -17,8 +17,10 @@ class FurnitureThresholds:
 
     # What proves that a row is furniture (`evidence`). Line heights and widths of a character are those of the body.
     larger: float = 1.1  # line heights: letters above this are larger than the body's
-    smaller: float = 0.93  # line heights, and widths of a character: letters below both are smaller than the body's
-    certain_label: float = 0.8  # score from which the layout model is certain of a header or footer
+    smaller: float = 0.93  # line heights, and widths of a character: letters below are lower and narrower
+    capital_width: float = 1.3  # ratio of the width of capitals to that of small letters
+    certain_header: float = 0.8  # score from which the layout model is certain of a header
+    certain_footer: float = 0.4  # the same for a footer: no title is at the foot
     min_equal_ends: int = 3  # parts of a row that may have the same text at both ends
 
     # Points that a row needs to be taken off the page's edge (the package itself).
