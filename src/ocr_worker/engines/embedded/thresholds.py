@@ -18,6 +18,10 @@ class EngineThresholds:
     # Rows (`lines`).
     row_overlap: float = 0.5  # share of the lower height: a line that shares more of it with a row belongs to the row
 
+    # Lines that run up or down the page (`lines`).
+    tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
+    min_vertical_text: int = 2  # characters of a line that is vertical text
+
     # Paragraphs (`text`).
     paragraph_gap: float = 0.9  # line heights of white above a row: with more, the row begins a paragraph
     indent: float = 0.8  # line heights: a row that begins farther right than the row above is indented

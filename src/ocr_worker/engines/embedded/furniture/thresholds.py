@@ -133,9 +133,7 @@ class FurnitureThresholds:
 
     # Margins (`margins`).
     margin: float = 0.1  # share of the page's width at each side
-    tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
     tall_region: float = 3.0  # ratio of height to width above which a region is vertical text
-    min_vertical_text: int = 2  # characters of a line that is vertical text
     text_line: int = 20  # characters: a longer line shows where the text begins
     left_edge_divisor: int = 10  # one line in so many may begin left of the text's left edge
     max_digits: int = 3  # digits of a line number
