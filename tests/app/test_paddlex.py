@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ocr_worker.app.paddlex.options import IGNORED_IN_MARKDOWN
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support.paddlex_stand_in import FILE, StandIn
@@ -48,6 +49,15 @@ def test_markdown_is_not_escaped(settings: dict[str, Any]) -> None:
     assert service.post(visualize=False).status_code == 200
     assert service.last_request is not None
     assert service.last_request.options.model_dump()["markdown_escape"] is False
+
+
+def test_ignored_labels_reach_the_embedded_engine() -> None:
+    """`markdownIgnoreLabels` is an option of the embedded engine; without it the engine has PaddleX's default."""
+    service = StandIn(engine="embedded")
+    for theirs, ours in (({"markdownIgnoreLabels": []}, []), ({}, IGNORED_IN_MARKDOWN)):
+        assert service.post(**theirs).status_code == 200
+        assert service.last_request is not None
+        assert service.last_request.options.model_dump()["markdown_ignore_labels"] == ours
 
 
 def test_a_url_is_a_url_and_pictures_can_be_left_out() -> None:
@@ -132,6 +142,9 @@ def test_another_engine_rejects_what_it_lacks() -> None:
     assert StandIn(**embedded).post(useSealRecognition=False, mergeLayoutBlocks=True).status_code == 200
     for field, value in (("useSealRecognition", True), ("maxNewTokens", 5), ("restructurePages", True)):
         assert field in StandIn(**embedded).post(**{field: value}).json()["errorMsg"]
+    message = StandIn(**embedded).post(markdownIgnoreLabels=["heading"]).json()["errorMsg"]
+    assert "markdownIgnoreLabels" in message
+    assert "paragraph_title" in message
     body = StandIn(**embedded).post("/restructure-pages", pages=[]).json()
     assert body["errorCode"] == 422
     assert "paddleocr-vl" in body["errorMsg"]

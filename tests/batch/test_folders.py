@@ -45,6 +45,13 @@ def test_a_document_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert len(folder.differences("a.pdf", files)) == 2
 
 
+def test_pages_are_separated_as_the_options_say(tmp_path: Path) -> None:
+    """The separator of a document's options is between the pages of its file, too."""
+    pages = [{"page": number, "status": "succeeded", "markdown": f"text {number}"} for number in (1, 2)]
+    Folder(tmp_path / "out").put_document("a.pdf", document(*pages), "---")
+    assert (tmp_path / "out" / "a.pdf" / "document.md").read_text() == "text 1\n\n---\n\ntext 2\n"
+
+
 def test_an_answer_is_kept_as_it_came(tmp_path: Path) -> None:
     """A stored result is JSON by slice, readable by every version; unknown fields are ignored.
 

@@ -44,6 +44,14 @@ def test_markdown_shows_where_a_page_is_missing() -> None:
     assert entry.markdown == "text 1\n\n<!-- page 2: PAGE_FAILED -->\n\ntext 3"
 
 
+def test_a_separator_is_between_all_pages() -> None:
+    """With `page_separator` as many parts as pages can be cut from the Markdown, whatever a page holds."""
+    options = ParseOptions(page_separator="<!-- page {page} -->")
+    outcomes = {2: read(2), 3: PageOutcome(3, ParsedPage(10, 20, "", [])), 4: failed(4)}
+    markdown = results.document("a", DocumentFacts(9, [2, 3, 4]), outcomes, None, options).markdown
+    assert markdown == "text 2\n\n<!-- page 3 -->\n\n<!-- page 4 -->\n\n<!-- page 4: PAGE_FAILED -->"
+
+
 def test_formats_choose_what_a_page_holds() -> None:
     """Without "blocks" there are none, without "markdown" there is none."""
     assert results.page(read(1), ParseOptions(formats=["markdown"])).blocks is None

@@ -11,6 +11,7 @@ records them. This module sends nothing: it plans the jobs that a response makes
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -331,7 +332,8 @@ class Collector:
     def _finish(self, document: BatchDocument) -> None:
         rows, results_by_slice, errors_by_slice = self._slice_outcomes(document)
         outcome = assemble(document, rows, results_by_slice, errors_by_slice)
-        files = self._folder.put_document(document.name, outcome.result) if outcome.result else {}
+        separator = json.loads(document.options).get("page_separator")
+        files = self._folder.put_document(document.name, outcome.result, separator) if outcome.result else {}
         self._ledger.record_result(
             document.id, outcome.status, error=outcome.error, codes=outcome.codes, files=files, seconds=outcome.seconds
         )

@@ -128,13 +128,16 @@ class Folder:
 
     # ----------------------------------------------------------------- documents
 
-    def put_document(self, name: str, result: DocumentResult) -> dict[str, str]:
-        """Write a document's folder and replace an older one. Return file name -> sha256."""
+    def put_document(self, name: str, result: DocumentResult, separator: str | None = None) -> dict[str, str]:
+        """Write a document's folder and replace an older one. Return file name -> sha256.
+
+        separator: paragraph between two pages of the Markdown; see `joined_markdown`.
+        """
         temporary = self._temporary_path(name)
         with _disk_errors(self.path):
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
-            files = dict(document_files(result))
+            files = dict(document_files(result, separator))
             for file, content in files.items():
                 (temporary / file).write_bytes(content)
             self.delete_document(name)

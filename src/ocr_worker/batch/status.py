@@ -34,6 +34,8 @@ _WARNINGS = {
     "PAGE_OUT_OF_RANGE": "Some requested pages do not exist in the document.",
     "REPETITION": "A block repeated itself or was too long; its text may be truncated or wrong.",
     "TABLE_CONTINUED": "A table continues across a page break; all its rows are on its first page.",
+    "TEXT_LEFT_OUT": "More than a tenth of the page's text is not in the Markdown; it is in `blocks` with a label that"
+    " `markdown_ignore_labels` lists.",
     "TRUNCATED": "The image file is truncated; the missing part is blank.",
     "UNSUPPORTED_SCRIPT": "Much of the text is illegible; it may be in a script that the engine does not support.",
 }

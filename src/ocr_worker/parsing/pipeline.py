@@ -292,7 +292,7 @@ class ParseJob:
         engine, options = self._pipeline.engine, self._request.options
         return {
             "engine": engine.info.model_dump(),
-            "options": options.model_dump(exclude={"delivery", "formats", "timeout_s"}),
+            "options": options.model_dump(exclude={"delivery", "formats", "page_separator", "timeout_s"}),
             "dpi": engine.preferred_dpi,
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }

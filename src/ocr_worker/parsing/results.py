@@ -89,7 +89,9 @@ def document(
         id=name,
         status=overall_status(parsed_count, len(pages)),
         page_count=facts.page_count,
-        markdown=joined_markdown(pages) if "markdown" in options.formats and parsed_count else None,
+        markdown=joined_markdown(pages, options.page_separator)
+        if "markdown" in options.formats and parsed_count
+        else None,
         pages=pages,
         warnings=list(facts.warnings),
         error=error_info(error) if error else None if parsed_count else first_error,

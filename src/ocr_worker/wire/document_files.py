@@ -24,15 +24,18 @@ _UNSAFE_ENDS = re.compile(r"^[. ]|[. ]$|^$")  # hidden files, and what Windows c
 _MAX_NAME_BYTES = 180  # file systems allow 255, and a suffix may follow
 
 
-def document_files(result: DocumentResult) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each file: the figures, the Markdown, and the JSON without the bytes of the figures."""
+def document_files(result: DocumentResult, separator: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file: the figures, the Markdown, and the JSON without the bytes of the figures.
+
+    separator: between the pages in the Markdown, if the result has none of its own.
+    """
     for page in result.pages:
         for figure in page.figures:
             data = _decode(figure.base64)
             if data is not None:
                 yield _safe_name(PureWindowsPath(figure.name).name), data  # knows `/`, `\` and drives
     entry = result.model_dump(mode="json", exclude_none=True, exclude=_FIGURE_BYTES)
-    yield MARKDOWN, (document_markdown(result) + "\n").encode()
+    yield MARKDOWN, (document_markdown(result, separator=separator) + "\n").encode()
     yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
 
 

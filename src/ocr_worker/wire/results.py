@@ -69,24 +69,28 @@ def overall_status(parsed_count: int, expected_count: int) -> Status:
     return "partial" if parsed_count else "failed"
 
 
-def joined_markdown(pages: Sequence[PageResult]) -> str:
+def joined_markdown(pages: Sequence[PageResult], separator: str | None = None) -> str:
     """Return the pages' Markdown in order. A comment replaces each failed page, so that the gap is visible.
 
     One comment replaces all consecutive pages that were not parsed because the job was stopped.
+    separator: paragraph between two pages, also beside an empty one; `{page}` in it is the number of the second.
     """
     parts: list[str] = []
     for is_cancelled, group in groupby(pages, is_page_cancelled):
         neighbors = list(group)
-        parts += [_cancelled_comment(neighbors)] if is_cancelled else map(_page_markdown, neighbors)
+        for page in neighbors[:1] if is_cancelled else neighbors:
+            if separator and page is not pages[0]:
+                parts.append(separator.replace("{page}", str(page.page)))
+            parts.append(_cancelled_comment(neighbors) if is_cancelled else _page_markdown(page))
     return "\n\n".join(part for part in parts if part)
 
 
-def document_markdown(entry: DocumentResult, name: str | None = None) -> str:
+def document_markdown(entry: DocumentResult, name: str | None = None, separator: str | None = None) -> str:
     """Return the document's Markdown. Comments replace failed pages, and a failed document begins with one.
 
-    name: of the document in that comment; by default its id.
+    name: of the document in that comment; by default its id. separator: between pages, if they have to be joined.
     """
-    text = joined_markdown(entry.pages) if entry.markdown is None else entry.markdown
+    text = joined_markdown(entry.pages, separator) if entry.markdown is None else entry.markdown
     if not entry.error or entry.status != "failed":
         return text
     return "\n\n".join(filter(None, (_comment(f"document {name or entry.id}", entry.error.code), text)))

@@ -150,6 +150,12 @@ class ParseOptions(WireModel):
         "none",
         description="`inline`: add the page as it was processed, to which all boxes refer, as a JPEG in base64.",
     )
+    page_separator: str | None = Field(
+        None,
+        max_length=200,
+        description="Paragraph between the pages in a document's `markdown`, such as `---`. `{page}` becomes the number"
+        " of the page that follows: `<!-- page {page} -->`. Default: none.",
+    )
     dpi: int | None = Field(
         None, ge=36, le=600, description="Resolution at which PDFs are rendered. Default: chosen by the engine."
     )
@@ -238,7 +244,7 @@ class PageResult(WireModel):
         None,
         description="Origin of the text: `picture` (OCR), `text_layer` (the PDF page's own text), or `both`.",
     )
-    markdown: str | None = Field(None, description="The page as Markdown, without page furniture.")
+    markdown: str | None = Field(None, description="The page as Markdown, without the labels that are left out.")
     blocks: list[Block] | None = Field(None, description="All regions in reading order, page furniture included.")
     figures: list[Figure] = Field([], description="Pictures on the page.")
     image: str | None = Field(None, description="The page as a JPEG in base64, with `page_images: inline`.")

@@ -68,6 +68,40 @@ def test_the_own_page_reads_exactly(own_result: ParsedPage) -> None:
     assert own_result.warnings == []
 
 
+def test_all_labels_can_be_kept(engine: EmbeddedEngine, own_page: Pixels, own_result: ParsedPage) -> None:
+    """With an empty `markdown_ignore_labels` the Markdown ends with the page's foot; the blocks are the same."""
+    complete = parse(engine, own_page, markdown_ignore_labels=[])
+    assert complete.markdown == "\n\n".join([MARKDOWN, FOOTER, PAGE_NUMBER])
+    assert complete.blocks == own_result.blocks
+
+
+def test_much_text_that_is_left_out_is_reported(engine: EmbeddedEngine, own_page: Pixels) -> None:
+    """A page of which more than a tenth is not in the Markdown has a warning with the share and the labels."""
+    page = parse(engine, own_page, markdown_ignore_labels=["table"])
+    (warning,) = page.warnings
+    assert warning.code == "TEXT_LEFT_OUT"
+    assert "table" in warning.message
+    assert "|" not in page.markdown
+
+
+@pytest.mark.parametrize(
+    ("size", "is_bold", "is_centered"), [(28, True, False), (36, False, False), (24, False, True), (32, True, True)]
+)
+def test_a_title_at_the_head_is_read(engine: EmbeddedEngine, size: int, is_bold: bool, is_centered: bool) -> None:
+    """A title alone above the text, in its size or a little larger, is the page's heading."""
+    title, text = "Timber Saffron Kernel", "ember willow quartz timber umber velvet yonder basil onyx raven marble"
+    font = ImageFont.truetype("DejaVuSans-Bold.ttf" if is_bold else "DejaVuSans.ttf", size)
+    text_font = ImageFont.truetype("DejaVuSans.ttf", 24)
+    width = int(text_font.getlength(text)) + 180
+    page = Image.new("RGB", (width, 1000), "white")
+    draw = ImageDraw.Draw(page)
+    draw.text(((width - font.getlength(title)) / 2 if is_centered else 90, 80), title, "black", font)
+    for row in range(14):
+        draw.text((90, 200 + 44 * row), text, "black", text_font)
+    parsed = parse(engine, np.ascontiguousarray(np.asarray(page)[:, :, ::-1]))
+    assert parsed.markdown.startswith((f"# {title}\n", f"## {title}\n"))
+
+
 def test_the_tables_block_is_html(own_result: ParsedPage) -> None:
     """The ruled table's block holds every cell of it as HTML."""
     (table,) = [block for block in own_result.blocks if block.label == "table"]

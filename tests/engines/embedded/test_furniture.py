@@ -48,8 +48,8 @@ def line(text: str, x: float, y: float, width: float | None = None, height: floa
     return Line(text, Box(x, y, x + (width or 10 * len(text)), y + height))
 
 
-def region(*lines: Line, label: str = "text") -> Region:
-    return Region(label, bounds(line.box for line in lines), lines)
+def region(*lines: Line, label: str = "text", score: float = 0.0) -> Region:
+    return Region(label, bounds(line.box for line in lines), lines, score)
 
 
 def paragraph(top: float, count: int = 20) -> Region:
@@ -65,7 +65,7 @@ def labels(*more: Region, rules: Rules = NO_RULES, body: Region | None = None) -
 HEADS = {
     "number": [line("17", 480, 100)],
     "number-and-title": [line("22", 100, 140), line("1 Introduction", 640, 140)],
-    "near-the-edge": [line("Annual Report 2026", 100, 60)],
+    "journal-near-the-edge": [line("Annual Report, Vol. 26", 100, 60)],
     "capitals-close-to-the-text": [line("214", 100, 202), line("HISTOIRE", 400, 202)],
     "two-lines": [line("JOURNAL OF BRIDGES", 400, 60), line("Vol. 3, May 2003", 400, 84)],
     "three-parts": [line("BASH(1)", 100, 90), line("General Commands", 400, 90), line("BASH(1)", 730, 90)],
@@ -75,7 +75,7 @@ HEADS = {
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_running_heads_are_found(head: list[Line]) -> None:
-    """Numbers, words, white space, edge, capitals and parts identify a head, alone or in a region with others."""
+    """A page number, typical words or equal ends prove a head, alone or in a region with others."""
     label_of = labels(*(region(head_line) for head_line in head), body=paragraph(230))
     assert {label_of[head_line.text] for head_line in head} <= {"header", "number"}
 
@@ -97,17 +97,62 @@ def test_feet_are_found(foot: list[Line]) -> None:
 
 def test_a_head_glued_to_the_text_is_parted_from_it() -> None:
     """A region that begins too high loses the line that is the page's, and nothing else."""
-    body = region(line("Rivers 17", 600, 60), *paragraph(300).lines)
+    body = region(line("Rivers, Page 17", 600, 60), *paragraph(300).lines)
     parts = label_by_place([body], WIDTH, HEIGHT, NO_RULES)
     assert [(part.label, len(part.lines)) for part in parts] == [("header", 1), ("text", 20)]
 
 
 def test_a_rule_sets_a_head_off() -> None:
-    """Text above a rule as wide as the page's text is its head."""
-    head = region(line("Reports on the river", 100, 130))
+    """Text smaller than the body, above a rule as wide as the page's text, is its head; a title above a rule stays."""
+    head, title = region(line("Reports on the river", 100, 130, height=16)), region(line("Reports", 100, 130, 200))
     rule = Rules((Box(100, 156, 800, 158),), ())
     assert labels(head, body=paragraph(185))["Reports on the river"] == "text"
     assert labels(head, body=paragraph(185), rules=rule)["Reports on the river"] == "header"
+    assert labels(title, body=paragraph(185), rules=rule)["Reports"] not in FURNITURE
+
+
+TITLES_AT_HEAD = {
+    "larger-at-the-left": line("Timber Saffron Kernel", 100, 60, height=23),
+    "centered": line("Water Levels of the Tisza", 325, 60, 250),
+    "two-lines-high": line("Examination in Physics, Grade 10", 100, 120, height=40),
+    "centered-year": line("Annual Report 2026", 360, 60),
+    "centered-capitals": line("NOTICE", 410, 70),
+}
+
+
+@pytest.mark.parametrize("title", TITLES_AT_HEAD.values(), ids=TITLES_AT_HEAD)
+def test_a_title_at_the_head_is_the_documents_heading(title: Line) -> None:
+    """A first line above white, larger or centered, is a title, however sure the layout model is of a header."""
+    label_of = labels(region(title, label="header", score=0.95))
+    assert label_of[title.text] in ("doc_title", "paragraph_title")
+
+
+@pytest.mark.parametrize("text", ["Annual Report", "Closed on Monday", "Szeged, 3 March 2021", "12.05.2021"])
+@pytest.mark.parametrize("height", [16, 20, 26])
+def test_a_line_without_evidence_stays(text: str, height: float) -> None:
+    """Nothing but its place makes a line furniture; a header that the layout model is sure of must be small, too."""
+    alone = line(text, 100, 60, height=height)
+    assert labels(region(alone))[text] not in FURNITURE
+    is_small = height < 20 and text != "12.05.2021"  # the size of digits says nothing
+    assert (labels(region(alone, label="header", score=0.9))[text] in FURNITURE) == is_small
+    assert labels(region(alone, label="header", score=0.5))[text] not in FURNITURE
+
+
+MERGED = {
+    "foot-with-page": [line("River Report 2020 | Page 7", 100, 910)],
+    "number": [line("42", 480, 905)],
+    "rights": [line("© 2020 River Council. All rights reserved.", 250, 908, height=16)],
+}
+
+
+@pytest.mark.parametrize("foot", MERGED.values(), ids=MERGED)
+def test_a_foot_close_to_the_text_is_no_part_of_its_paragraph(foot: list[Line]) -> None:
+    """A foot that the layout model took for the last line of a paragraph is furniture, or a region of its own."""
+    body = region(*paragraph(300).lines, *foot)
+    page = label_by_place([body], WIDTH, 1050, NO_RULES)
+    (holder,) = [part for part in page if foot[0] in part.lines]
+    assert len(holder.lines) == len(foot)
+    assert holder.label in FURNITURE or holder.is_separate
 
 
 STAYS = {
@@ -116,6 +161,8 @@ STAYS = {
     "last-line": line("and so it ended in the", 100, 915),
     "equation-number": line("(12)", 760, 960),
     "heading": line("Readings", 100, 245),
+    "head-without-evidence": line("Annual Report 2026", 100, 60),
+    "large-number": line("1984", 450, 100, height=40),
 }
 
 

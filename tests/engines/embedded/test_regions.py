@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,3 +79,28 @@ def test_a_title_inside_a_text_parts_it() -> None:
     ordered = sorted(regions, key=lambda region: region.box.y0)
     assert [region.label for region in ordered] == ["text", "paragraph_title", "text"]
     assert [len(region.lines) for region in ordered] == [4, 1, 4]
+
+
+@pytest.mark.parametrize("x", [20, 480, 955], ids=["left", "between", "right"])
+@pytest.mark.parametrize("has_detections", [True, False])
+def test_a_vertical_note_is_no_part_of_a_paragraph(x: float, has_detections: bool) -> None:
+    """A note that runs up beside two columns is a region of its own, and the columns stay complete."""
+    columns = [
+        [Line(f"a line of column {side}", Box(left, 100 + 28 * row, left + 400, 120 + 28 * row)) for row in range(20)]
+        for side, left in enumerate((60, 520))
+    ]
+    note = Line("Downloaded on 3 May", Box(x, 200, x + 18, 400))
+    boxes = [Box(10, 90, 470, 700), Box(470, 90, 980, 700)]
+    detections = [Detection("text", box, 0.9) for box in boxes] if has_detections else []
+    regions = fill_regions([*columns[0], note, *columns[1]], detections)
+    assert sorted(len(region.lines) for region in regions) == [1, 20, 20]
+    (alone,) = [region for region in regions if len(region.lines) == 1]
+    assert alone.lines == (note,)
+    assert alone.is_separate
+
+
+def test_a_vertical_label_stays_in_its_figure() -> None:
+    """The title of a chart's axis is a part of the chart."""
+    label = Line("Level in cm", Box(110, 200, 128, 400))
+    regions = fill_regions([label, *paragraph(600)], [Detection("image", Box(100, 100, 500, 500), 0.95)])
+    assert next(region for region in regions if region.label == "image").lines == (label,)

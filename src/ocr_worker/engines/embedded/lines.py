@@ -45,6 +45,12 @@ def text_source(lines: Sequence[Line]) -> TextSource:
     return "both" if len(origins) > 1 else "text_layer" if True in origins else "picture"
 
 
+def is_vertical(line: Line) -> bool:
+    """Return whether the line runs up or down the page: much higher than wide, and more than one character."""
+    is_tall = line.box.height >= THRESHOLDS.tall_line * line.box.width
+    return is_tall and len(line.text) >= THRESHOLDS.min_vertical_text
+
+
 def line_height(lines: Sequence[Line]) -> float:
     """Return the median height of these lines in pixels; 0 without lines."""
     return median(min(line.box.height, line.box.width) for line in lines) if lines else 0.0

@@ -1,24 +1,26 @@
 """Blocks and Markdown from regions in reading order.
 
 `write_regions` makes a `Passage` of each region: the content of its block, and its parts of the Markdown.
-`join_passages` joins these, and writes the Markdown of the page with the text escaped or not. Page furniture has a
-block, but no Markdown. All functions are pure.
+`join_passages` joins these, and writes the Markdown of the page with the text escaped or not. A region with an ignored
+label has a block, but no Markdown; `warn_of_left_out` warns if much of the page's text is in such regions. All
+functions are pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ocr_worker.engines.embedded.escaping import Place, Write
-from ocr_worker.engines.embedded.furniture import FURNITURE
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import figure_name
+from ocr_worker.wire.schema import PageWarning
 
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
 
@@ -59,13 +61,32 @@ class Passage:
     figure: str | None = None
 
 
-def write_regions(regions: Sequence[Region], rules: Rules, page: int) -> list[Passage]:
-    """Return the passages of the regions, in the same order. page: its number, for the figures' names."""
+def write_regions(regions: Sequence[Region], rules: Rules, page: int, ignored_labels: Collection[str]) -> list[Passage]:
+    """Return the passages of the regions, in the same order.
+
+    page: its number, for the figures' names. ignored_labels: labels of regions that get no Markdown.
+    """
     passages, figure_count = [], 0
     for region in regions:
         figure_count += region.label == "image"
-        passages.append(_write_region(region, rules, figure_name(page, figure_count)))
+        passage = _write_region(region, rules, figure_name(page, figure_count))
+        passages.append(replace(passage, parts=[]) if region.label in ignored_labels else passage)
     return passages
+
+
+def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
+    """Return a warning if more than a small share of the page's characters is not in the Markdown."""
+    characters = {id(passage): sum(len(line.text) for line in passage.region.lines) for passage in passages}
+    left_out = [passage for passage in passages if not passage.parts]
+    share = sum(characters[id(passage)] for passage in left_out) / max(1, sum(characters.values()))
+    if share <= THRESHOLDS.max_left_out:
+        return []
+    labels = ", ".join(sorted({passage.region.label for passage in left_out}))
+    message = (
+        f"{share:.0%} of the page's text is not in the Markdown, but in `blocks` with the labels {labels};"
+        " `markdown_ignore_labels: []` keeps it"
+    )
+    return [PageWarning(code="TEXT_LEFT_OUT", message=message)]
 
 
 def join_passages(passages: Sequence[Passage], write: Write) -> str:
@@ -78,7 +99,7 @@ def join_passages(passages: Sequence[Passage], write: Write) -> str:
     for passage in passages:
         if not passage.parts:
             continue
-        is_text = passage.region.label == "text"
+        is_text = passage.region.label == "text" and not passage.region.is_separate
         first, *others = passage.parts
         if is_text and is_after_text and (joined_part := _joined_parts(parts[-1], first)):
             parts[-1:] = [joined_part, *others]
@@ -99,8 +120,7 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
         return Passage(region, title, [Part(title, "heading", _HEADING_MARKS[region.label])])
-    is_furniture = region.label in FURNITURE
-    parts = [] if is_furniture else [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
+    parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
     return Passage(region, "\n\n".join(texts), parts)
 
 

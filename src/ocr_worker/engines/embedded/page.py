@@ -19,7 +19,7 @@ from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_ord
 from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
-from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
+from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, warn_of_left_out, write_regions
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnings_for
 from ocr_worker.engines.embedded.reading.models import Models
@@ -52,7 +52,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
     ordered_regions = order_regions(label_by_place(regions, width, height, rules), lines)
-    passages = write_regions(ordered_regions, rules, page.number)
+    passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
         height=height,
@@ -65,7 +65,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=warnings_for(page_lines),
+        warnings=[*warnings_for(page_lines), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EngineThresholds:
-    """Numbers that decide which lines form a row, and where a paragraph begins."""
+    """Numbers that decide which lines form a row, where a paragraph begins, and what is worth a warning."""
 
     # Rows (`lines`).
     row_overlap: float = 0.5  # share of the lower height: a line that shares more of it with a row belongs to the row
+
+    # Lines that run up or down the page (`lines`).
+    tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
+    min_vertical_text: int = 2  # characters of a line that is vertical text
 
     # Paragraphs (`text`).
     paragraph_gap: float = 0.9  # line heights of white above a row: with more, the row begins a paragraph
@@ -28,6 +32,9 @@ class EngineThresholds:
     )
     room_after_sentence: float = 0.2  # share of the text's width free at the right of a row that ends a sentence
     room_in_sentence: float = 0.4  # the same for a row that does not end a sentence
+
+    # Text left out of the Markdown (`markdown`).
+    max_left_out: float = 0.1  # share of the page's characters: with more left out, the page has a warning
 
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found

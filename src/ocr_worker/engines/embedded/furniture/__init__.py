@@ -1,9 +1,10 @@
 """Page furniture: headers, footers, page numbers, footnotes and marginal notes, and the titles of the page.
 
-A page is parsed alone, so repetition on other pages cannot be used. `label_by_place` takes rows off the page from its
-upper and lower edge inwards, as long as the `evidence` says that they are not the page's text. `words` knows typical
-texts, `margins` finds vertical text and line numbers, `footnotes` and `headings` label the remaining text. All
-functions are pure; lengths are in pixels of the page.
+What is furniture may be left out of the Markdown, and to leave out a title is worse than to keep a running head. A page
+is parsed alone, so repetition on other pages cannot be used. `label_by_place` takes rows off the page from its upper
+and lower edge inwards, as long as the `evidence` proves that they are not the page's text. A row at the edge that only
+looks like furniture stays, as a region of its own. `words` knows typical texts, `margins` finds vertical text and line
+numbers, `footnotes` and `headings` label the remaining text. All functions are pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ocr_worker.engines.embedded.furniture.evidence import Body, Strip, evidence_points, measure_body, number_points
+from ocr_worker.engines.embedded.furniture.evidence import (
+    Body,
+    Strip,
+    evidence_points,
+    has_evidence,
+    is_like_furniture,
+    measure_body,
+    number_points,
+)
 from ocr_worker.engines.embedded.furniture.footnotes import label_footnotes
 from ocr_worker.engines.embedded.furniture.headings import correct_label, label_headings
 from ocr_worker.engines.embedded.furniture.margins import find_line_numbers, is_marginal_text
@@ -30,11 +39,11 @@ TITLES = ("doc_title", "paragraph_title")
 class _EdgeView:
     """The page from one of its edges inwards; from its foot, it is upside down.
 
-    labels: label of each line's region. across: long rules. letter: number of lines above a letter's salutation.
+    regions: region of each line. across: long rules. letter: number of lines above a letter's salutation.
     """
 
     lines: list[Line]
-    labels: list[str]
+    regions: list[Region]
     pictures: list[Box]
     across: list[Box]
     height: int
@@ -61,7 +70,7 @@ def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height:
     searched = [region for region in regions if region.label not in ("image", "aside_text")]
     line_numbers = find_line_numbers([line for region in searched if region.label != "table" for line in region.lines])
     taken = {id(line): "aside_text" for line in line_numbers}
-    lines = [(line, region.label) for region in searched for line in region.lines if id(line) not in taken]
+    lines = [(line, region) for region in searched for line in region.lines if id(line) not in taken]
     lines.sort(key=lambda entry: entry[0].box.center[1])
     has_number = False
     for label, is_foot in (("header", False), ("footer", True)):
@@ -70,41 +79,54 @@ def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height:
         count, has_number = _count_furniture(view, body, has_number)
         for line, _ in inwards[:count]:
             taken.setdefault(id(line), label)
-    for line, label in lines:
-        if label != "table" and has_page_word(line.text, is_alone=True):
+        for line, _ in inwards[count : _end_of_separate_row(view, count, body, has_number)]:
+            taken.setdefault(id(line), "text")
+    for line, region in lines:
+        if region.label != "table" and has_page_word(line.text, is_alone=True):
             share = line.box.center[1] / height
             depth = THRESHOLDS.max_depth
             side = "header" if share < depth else "footer" if share > 1 - depth else None
             if side:
-                taken.setdefault(id(line), side)
+                taken[id(line)] = side
     return [_split_region(region, taken) for region in regions]
 
 
 def _split_region(region: Region, taken: dict[int, str]) -> list[Region]:
-    """Return the region's furniture and the rest of it. taken: labels of the lines that are furniture, by their id."""
+    """Return the region's furniture, the row of it that is separate, and the rest of it.
+
+    taken: labels of the lines that are furniture, by their id; "text" for a line that is separate.
+    """
     parts: list[Region] = []
-    for label in ("header", "footer", "aside_text"):
+    for label in ("header", "footer", "aside_text", "text"):
         lines = tuple(line for line in region.lines if taken.get(id(line)) == label)
         if lines:
-            parts.append(Region(_furniture_label(label, lines), bounds(line.box for line in lines), lines))
+            box = bounds(line.box for line in lines)
+            parts.append(Region(_furniture_label(label, lines), box, lines, is_separate=label == "text"))
     rest = tuple(line for line in region.lines if id(line) not in taken)
     if rest or not region.lines:
-        label = "text" if region.label in ("header", "footer") else region.label
+        is_denied = region.label in ("header", "footer")
+        label = "text" if is_denied else region.label
         is_unchanged = len(rest) == len(region.lines) or label in ("image", "table")
-        parts.append(Region(label, region.box if is_unchanged else bounds(line.box for line in rest), rest))
+        box = region.box if is_unchanged else bounds(line.box for line in rest)
+        parts.append(Region(label, box, rest, region.score, is_separate=is_denied))
     return parts
 
 
 def _furniture_label(label: str, lines: Sequence[Line]) -> str:
     """Return the label, or "number" for a header or footer that is only a page number."""
     is_only_number = all(is_number(line.text) or has_page_word(line.text, is_alone=True) for line in lines)
-    return "number" if is_only_number and label != "aside_text" else label
+    return "number" if is_only_number and label in ("header", "footer") else label
 
 
 def _view_from_edge(
-    lines: Sequence[tuple[Line, str]], regions: Sequence[Region], body: Body, rules: Rules, height: int, is_foot: bool
+    lines: Sequence[tuple[Line, Region]],
+    regions: Sequence[Region],
+    body: Body,
+    rules: Rules,
+    height: int,
+    is_foot: bool,
 ) -> _EdgeView:
-    """Return the page from its upper edge, or upside down from its foot. lines: with their labels, edge first."""
+    """Return the page from its upper edge, or upside down from its foot. lines: with their regions, edge first."""
 
     def flip(box: Box) -> Box:
         return Box(box.x0, height - box.y1, box.x1, height - box.y0) if is_foot else box
@@ -112,7 +134,7 @@ def _view_from_edge(
     upper = [line for line, _ in lines if line.box.y1 < THRESHOLDS.letter_head * height]
     return _EdgeView(
         lines=[replace(line, box=flip(line.box)) for line, _ in lines],
-        labels=[label for _, label in lines],
+        regions=[region for _, region in lines],
         pictures=[flip(region.box) for region in regions if region.label == "image"],
         across=[flip(rule) for rule in _find_long_rules(regions, rules, body)],
         height=height,
@@ -143,13 +165,24 @@ def _count_furniture(view: _EdgeView, body: Body, has_number: bool) -> tuple[int
             strip = _strip(view, count, end, body, has_number)
             required = _required_points(view, row, joined_rows, count, end, body)
             is_page = end == len(view.lines) and not view.pictures
-            if not is_page and strip.edge < THRESHOLDS.max_depth and evidence_points(strip, body) >= required:
+            is_proven = has_evidence(strip, body) and evidence_points(strip, body) >= required
+            if not is_page and strip.edge < THRESHOLDS.max_depth and is_proven:
                 has_number = has_number or number_points(strip.lines, body) > THRESHOLDS.clear_number
                 count = end
                 break
         else:
             break
     return count, has_number
+
+
+def _end_of_separate_row(view: _EdgeView, start: int, body: Body, has_number: bool) -> int:
+    """Return where the row at `start` ends if it looks like furniture and is no part of a table; else `start`."""
+    end = next(_row_ends(view.lines, start, body), start)
+    if end == start or any(region.label == "table" for region in view.regions[start:end]):
+        return start
+    strip = _strip(view, start, end, body, has_number)
+    is_at_edge = strip.edge < THRESHOLDS.max_depth and start == 0
+    return end if is_at_edge and is_like_furniture(strip, body) else start
 
 
 def _required_points(view: _EdgeView, row: int, joined_rows: int, start: int, end: int, body: Body) -> float:
@@ -206,4 +239,6 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
         for rule in view.across
     )
     gap = (nearest - box.y1 + body.height) / body.spacing if body.spacing else 1.0
-    return Strip(lines, frozenset(view.labels[start:end]), gap, box.center[1] / view.height, has_rule, has_number)
+    return Strip(
+        lines, tuple(view.regions[start:end]), gap, box.center[1] / view.height, has_rule, has_number_before=has_number
+    )

@@ -3,7 +3,10 @@
 A page is parsed alone, so repetition on other pages cannot be used. `evidence_points` adds points for a page number,
 for white or a rule between the row and the text, for closeness to the edge, and for typical words. It subtracts points
 for signs of the page's own text, such as large letters. `furniture/__init__.py` compares the sum with what a row needs.
-All functions are pure.
+
+Place alone proves nothing: a title, too, is in the first row of a page, with white below it, and the layout model calls
+it a header with a score of 0.95. So a row also needs `has_evidence`: something that only furniture has. All functions
+are pure.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from ocr_worker.engines.embedded.furniture.words import (
     has_number_at_end,
     has_page_word,
     is_number,
+    is_published_matter,
     is_running_matter,
     is_section_heading,
 )
@@ -31,31 +35,39 @@ from ocr_worker.engines.embedded.lines import Line, line_height
 class Body:
     """Measures of the page's body text: its box, line height and line spacing in pixels.
 
-    margin: free width beside the box on the narrower side, as a share of the page's width.
+    margin: free width beside the box on the narrower side, as a share of the page's width. character: mean width of a
+    character in pixels. count: number of lines measured.
     """
 
     box: Box
     height: float
     spacing: float
     margin: float
+    character: float
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
     """A row, or a few close rows, at the page's edge.
 
-    labels: labels of the regions of its lines. gap: distance to the text farther in, in line spacings; 1 within a
+    regions: the region of each line. gap: distance to the text farther in, in line spacings; 1 within a
     paragraph. edge: distance from the page's edge to the middle of the strip, as a share of the page's height.
     has_rule: a long rule is between the strip and the text farther in. has_number_before: the page's number was found
     in another strip.
     """
 
     lines: tuple[Line, ...]
-    labels: frozenset[str]
+    regions: tuple[Region, ...]
     gap: float
     edge: float
     has_rule: bool
     has_number_before: bool
+
+    @property
+    def text(self) -> str:
+        """Text of the strip."""
+        return " ".join(line.text for line in self.lines)
 
 
 def measure_body(regions: Sequence[Region], width: int) -> Body:
@@ -67,32 +79,107 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
     texts = [region.lines for region in filled if region.label in ("text", "reference_content")]
     texts = texts or [region.lines for region in filled]
     if not texts:
-        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0)
+        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0, 0)
     height = body_height(regions) or line_height([line for lines in texts for line in lines])
     tops = [sorted(line.box.y0 for line in lines) for lines in texts]
     min_step, max_step = THRESHOLDS.min_step * height, THRESHOLDS.max_step * height
     steps = [low - top for column in tops for top, low in pairwise(column) if min_step < low - top < max_step]
     box = bounds(line.box for region in filled for line in region.lines)
     spacing = median(steps) if steps else THRESHOLDS.usual_spacing * height
-    return Body(box, height, spacing, min(box.x0, width - box.x1) / width)
+    widths = [_character_width(line) for lines in texts for line in lines]
+    return Body(box, height, spacing, min(box.x0, width - box.x1) / width, median(widths), len(widths))
+
+
+def has_evidence(strip: Strip, body: Body) -> bool:
+    """Return whether something about the strip proves that it is furniture: not its place, but what only furniture has.
+
+    That is a page number, the same text at both ends, or typical words, in letters no larger than the body's. It is
+    also a rule or the layout model's certain label, if the letters are smaller than the body's: those of titles never
+    are. A page of a few lines has no body to compare with.
+    """
+    number_heights = [line.box.height for line in strip.lines if is_number(line.text)]
+    if _is_larger(strip, body) or min(number_heights, default=0) > THRESHOLDS.huge * body.height:
+        return False
+    is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
+    if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines):
+        return True
+    if body.count <= THRESHOLDS.sparse_page:
+        return False
+    is_certain = all(_is_certain(region) for region in strip.regions)
+    return _is_narrower(strip, body) and (strip.has_rule or (is_certain and _is_lower(strip, body)))
+
+
+def is_like_furniture(strip: Strip, body: Body) -> bool:
+    """Return whether the strip, which is not proven to be furniture, may be: it is then no part of a paragraph."""
+    is_labeled = any(region.label in ("header", "footer") for region in strip.regions)
+    is_inside = strip.gap < THRESHOLDS.no_gap and any(_is_wide(line, body) for line in strip.lines)
+    return is_labeled or (has_evidence(strip, body) and not is_inside)
+
+
+def _is_certain(region: Region) -> bool:
+    limits = {"header": THRESHOLDS.certain_header, "footer": THRESHOLDS.certain_footer}
+    return region.score >= limits.get(region.label, float("inf"))
+
+
+def _has_equal_ends(lines: Sequence[Line]) -> bool:
+    """Return whether a row of three or more lines has the same text at both ends."""
+    row = sorted(lines, key=lambda line: line.box.x0)
+    return len(row) >= THRESHOLDS.min_equal_ends and row[0].text == row[-1].text
+
+
+def _is_larger(strip: Strip, body: Body) -> bool:
+    """Return whether a line has letters that are higher than the body's and no narrower.
+
+    A line's box is a little high or low by chance, and low without letters that reach up or down.
+    """
+    return any(
+        line.box.height > THRESHOLDS.larger * body.height and _character_width(line) > body.character
+        for line in _worded(strip.lines)
+    )
+
+
+def _is_lower(strip: Strip, body: Body) -> bool:
+    """Return whether all letters are lower than the body's."""
+    return all(line.box.height < THRESHOLDS.smaller * body.height for line in _worded(strip.lines))
+
+
+def _is_narrower(strip: Strip, body: Body) -> bool:
+    """Return whether there are letters, and all are narrower than the body's."""
+    lines = _worded(strip.lines)
+    return bool(lines) and all(_character_width(line) < THRESHOLDS.smaller * body.character for line in lines)
+
+
+def _worded(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines that have enough letters for their size to count."""
+    return [line for line in lines if sum(map(str.isalpha, line.text)) >= THRESHOLDS.min_letters]
+
+
+def _character_width(line: Line) -> float:
+    """Return the mean width of the line's characters in pixels; that of capitals as if they were small letters."""
+    width = line.box.width / max(1, len(line.text))
+    return width / THRESHOLDS.capital_width if is_capital(line.text) else width
+
+
+def _is_wide(line: Line, body: Body) -> bool:
+    return line.box.width > THRESHOLDS.wide_line * body.box.width
 
 
 def evidence_points(strip: Strip, body: Body) -> float:
     """Return the evidence that the strip is page furniture, in points; negative: it is text of the page."""
-    text = " ".join(line.text for line in strip.lines)
+    text = strip.text
     number = number_points(strip.lines, body)
     if strip.has_number_before and number < THRESHOLDS.page_word:
         number = min(number, THRESHOLDS.second_number)
     has_number = number > THRESHOLDS.clear_number
     is_section = number < THRESHOLDS.clear_number and is_section_heading(text)
     capitals = THRESHOLDS.numbered_capitals_points if has_number else THRESHOLDS.capitals_points
-    is_wide = any(line.box.width > THRESHOLDS.wide_line * body.box.width for line in strip.lines)
+    is_wide = any(_is_wide(line, body) for line in strip.lines)
     return (
         number
         + gap_points(strip.gap)
         + edge_points(strip.edge, body.margin)
         + size_points(strip.lines, body) / (THRESHOLDS.number_divisor if has_number else 1)
-        + label_points(strip.labels)
+        + label_points(frozenset(region.label for region in strip.regions))
         + THRESHOLDS.ruled_points * strip.has_rule
         + THRESHOLDS.running_points * is_running_matter(text)
         + capitals * is_capital(text)
@@ -146,7 +233,7 @@ def edge_points(edge: float, margin: float) -> float:
 
 def size_points(lines: Sequence[Line], body: Body) -> float:
     """Return the points for the size of the letters: titles and letterheads are large, furniture is often small."""
-    heights = [line.box.height for line in lines if sum(map(str.isalpha, line.text)) >= THRESHOLDS.min_letters]
+    heights = [line.box.height for line in _worded(lines)]
     if not heights or not body.height:
         return 0.0
     size = max(heights) / body.height

@@ -1,8 +1,8 @@
 """Titles, by the size and the words of a region, and text that the layout model mistook for something else.
 
 `correct_label` makes text of references, formulas and titles that have no sign of being one. `label_headings` finds
-titles among the texts, and the title of the document among the titles. Headers and footers are recognized in
-`evidence`. All functions are pure.
+titles among the texts, one of them perhaps at the head of the page, and the title of the document among the titles.
+Headers and footers are recognized in `evidence`. All functions are pure.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from dataclasses import replace
 from statistics import median
 
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
+from ocr_worker.engines.embedded.furniture.words import is_running_matter, is_salutation
+from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.layout.regions import TITLE, Region
 from ocr_worker.engines.embedded.lines import line_height
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
 _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
+_NO_TEXT = ("header", "footer", "number", "footnote", "aside_text", "image")
 _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no box to tick, no bullet
 
 
@@ -56,6 +59,8 @@ def _is_no_title(text: str) -> bool:
 def label_headings(regions: Sequence[Region], height: int, body: float) -> list[Region]:
     """Return the regions with titles labeled. height: of the page; body: of a line of text, both in pixels."""
     labeled = [_label_by_position(_label_by_size(region, body), regions, body) for region in regions]
+    head = _find_title_at_head(labeled, body)
+    labeled = [replace(region, label="paragraph_title") if region is head else region for region in labeled]
     title = _find_document_title(labeled, height, body)
     return [replace(region, label="doc_title") if region is title else region for region in labeled]
 
@@ -91,6 +96,39 @@ def _is_headed(text: Region, title: Region, body: float) -> bool:
         and -THRESHOLDS.title_overlap * body < text.box.y0 - title.box.y1 < THRESHOLDS.title_gap * body
         and title.box.width < THRESHOLDS.title_width * text.box.width
     )
+
+
+def _find_title_at_head(regions: Sequence[Region], body: float) -> Region | None:
+    """Return the first text of the page if it is alone in its row and a title: large or centered above white.
+
+    body: line height of the body text, in pixels.
+    """
+    ordered = sorted((region for region in regions if region.label not in _NO_TEXT), key=lambda region: region.box.y0)
+    if len(ordered) < 2 or ordered[0].label != "text" or not _reads_like_title(ordered[0]):
+        return None
+    first, *others = ordered
+    if any(is_salutation(line.text) for region in others for line in region.lines):
+        return None
+    white = others[0].box.y0 - first.box.y1
+    is_alone = all(y_overlap(first.box, region.box) <= 0 for region in others)
+    is_large = line_height(first.lines) > THRESHOLDS.head_title_size * body
+    text = bounds(region.box for region in others)
+    if not is_alone or white < THRESHOLDS.head_title_white * body:
+        return None
+    return first if is_large or _is_centered(first.box, text, body) else None
+
+
+def _reads_like_title(region: Region) -> bool:
+    text = " ".join(line.text for line in region.lines)
+    is_short = len(region.lines) <= THRESHOLDS.max_title_lines and text[-1:] not in ".,;:-"
+    return is_short and bool(_BEGINNING.match(text)) and not text[:1].islower() and not is_running_matter(text)
+
+
+def _is_centered(box: Box, text: Box, height: float) -> bool:
+    """Return whether the box is in the middle of the text and clearly narrower. height: of a body line, in pixels."""
+    indents = (box.x0 - text.x0, text.x1 - box.x1)
+    is_even = abs(indents[0] - indents[1]) < THRESHOLDS.uneven_center * text.width
+    return is_even and min(indents) > THRESHOLDS.center_indent * height
 
 
 def _find_document_title(regions: Sequence[Region], height: int, body: float) -> Region | None:

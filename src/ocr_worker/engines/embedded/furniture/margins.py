@@ -13,20 +13,15 @@ from statistics import median
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.geometry import bounds
 from ocr_worker.engines.embedded.layout.regions import Region
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, is_vertical
 
 
 def is_marginal_text(region: Region, width: int) -> bool:
     """Return whether the region is vertical text in a margin. width: of the page, in pixels."""
-    horizontal = [
-        line
-        for line in region.lines
-        if len(line.text) < THRESHOLDS.min_vertical_text or line.box.height < THRESHOLDS.tall_line * line.box.width
-    ]
     is_tall = region.box.height > THRESHOLDS.tall_region * region.box.width
     margin = THRESHOLDS.margin
     is_in_text = margin * width < region.box.center[0] < (1 - margin) * width
-    return bool(region.lines) and not horizontal and is_tall and not is_in_text
+    return bool(region.lines) and all(map(is_vertical, region.lines)) and is_tall and not is_in_text
 
 
 def find_line_numbers(lines: Sequence[Line]) -> list[Line]:

@@ -15,6 +15,14 @@ from dataclasses import dataclass
 class FurnitureThresholds:
     """Numbers that decide which lines are page furniture, footnotes and titles."""
 
+    # What proves that a row is furniture (`evidence`). Line heights and widths of a character are those of the body.
+    larger: float = 1.1  # line heights: letters above this are larger than the body's
+    smaller: float = 0.93  # line heights, and widths of a character: letters below are lower and narrower
+    capital_width: float = 1.3  # ratio of the width of capitals to that of small letters
+    certain_header: float = 0.8  # score from which the layout model is certain of a header
+    certain_footer: float = 0.4  # the same for a footer: no title is at the foot
+    min_equal_ends: int = 3  # parts of a row that may have the same text at both ends
+
     # Points that a row needs to be taken off the page's edge (the package itself).
     enough: float = 3.0  # points for the outermost row
     enough_per_joined_row: float = 0.5  # points more for each row that is taken together with the first
@@ -106,6 +114,10 @@ class FurnitureThresholds:
     title_overlap: float = 0.3  # line heights by which a title may overlap the text below it
     title_gap: float = 1.5  # line heights of white between a title and the text below it
     title_width: float = 0.7  # share of the width of the text below: a title is narrower
+    head_title_size: float = 1.1  # line heights: larger letters make a title of the first line above white
+    head_title_white: float = 0.8  # line heights of white below such a title
+    uneven_center: float = 0.12  # share of the text's width by which the indents of centered text may differ
+    center_indent: float = 3.0  # line heights by which centered text is indented on both sides
     document_title_depth: float = 0.4  # share of the page's height above which the document's title begins
     document_title_size: float = 1.15  # ratio of its line height to that of all other titles and of the body
 
@@ -121,9 +133,7 @@ class FurnitureThresholds:
 
     # Margins (`margins`).
     margin: float = 0.1  # share of the page's width at each side
-    tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
     tall_region: float = 3.0  # ratio of height to width above which a region is vertical text
-    min_vertical_text: int = 2  # characters of a line that is vertical text
     text_line: int = 20  # characters: a longer line shows where the text begins
     left_edge_divisor: int = 10  # one line in so many may begin left of the text's left edge
     max_digits: int = 3  # digits of a line number

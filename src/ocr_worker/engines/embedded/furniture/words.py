@@ -23,11 +23,15 @@ _NUMBER = re.compile(
 )
 _AT_END = re.compile(r"\d{1,4}\s+[A-Z].*|.*[^\W\d].*\s\d{1,4}")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+# A title has no such text, in contrast to dates, versions and telephone numbers.
+_PUBLISHED = re.compile(
+    r"©|\(c\)\s*\d{4}|copyright\s+\d{4}|all rights reserved|https?:|\bwww\.|\bdoi\b|\b10\.\d{4,}/"
+    r"|\bISSN\b|\bISBN\b|\bvol(?:\.|ume)\s*[\dIVXLC]|\bpp\.\s*\d|\bet al\.?$|\bdownloaded\b|\bprinted (?:in|on)\b",
+    re.IGNORECASE,
+)
 _RUNNING = re.compile(
-    r"©|\(c\)\s*\d{4}|copyright\s+\d{4}|all rights reserved|https?:|\bwww\.|\w@\w+\.\w|\bdoi\b|\b10\.\d{4,}/"
-    r"|\bISSN\b|\bISBN\b|\bvol(?:\.|ume)\s*[\dIVXLC]|\bpp\.\s*\d|\bet al\.?$|\bconfidential\b|\bproprietary\b"
-    r"|\bsecret\b|classified\b"
-    r"|\b(?:rev|revision|release|version|edition)\.?\s*\d|\bdownloaded\b|\bprinted (?:in|on)\b|\bcat\. no\."
+    r"\w@\w+\.\w|\bconfidential\b|\bproprietary\b|\bsecret\b|classified\b"
+    r"|\b(?:rev|revision|release|version|edition)\.?\s*\d|\bcat\. no\."
     r"|^chapter \d+\b.*\w{4}|\b(?:tel|fax)\b|\bform\s+\S*\d"
     rf"|^{_MONTH}\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d\d$|\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:19|20)?\d\d\b",
     re.IGNORECASE,
@@ -65,7 +69,12 @@ def has_number_at_end(text: str) -> bool:
 
 def is_running_matter(text: str) -> bool:
     """Return whether running headers and footers have such a text: rights, addresses, volumes, dates, versions."""
-    return bool(_RUNNING.search(text))
+    return is_published_matter(text) or bool(_RUNNING.search(text))
+
+
+def is_published_matter(text: str) -> bool:
+    """Return whether only running headers and footers have such a text: rights, web addresses, volumes of a journal."""
+    return bool(_PUBLISHED.search(text))
 
 
 def is_section_heading(text: str) -> bool:

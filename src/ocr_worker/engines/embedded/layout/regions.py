@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.lines import Line, line_height, rows
+from ocr_worker.engines.embedded.lines import Line, is_vertical, line_height, rows
 
 # PaddleOCR-VL's label for each label of the layout model (CDLA's). A table's title is a figure's title there.
 LABELS = {
@@ -50,27 +50,41 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the page that is read as a unit; `label` is one of PaddleOCR-VL's labels."""
+    """A part of the page that is read as a unit.
+
+    label: one of PaddleOCR-VL's labels. score: the layout model's certainty of it, 0 to 1; 0 for a label of our own.
+    is_separate: its text is never joined with the text of another region.
+    """
 
     label: str
     box: Box
     lines: tuple[Line, ...] = ()
+    score: float = 0.0
+    is_separate: bool = False
 
 
 def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list[Region]:
     """Return regions that contain each line once: the detections with their lines, and groups of the other lines.
 
-    Of detections that overlap, the most certain is used. A detected figure that is text is dropped.
+    Of detections that overlap, the most certain is used. A detected figure that is text is dropped. A line that runs up
+    the page is in a figure or table, or in a region of its own: beside horizontal text it is no part of a paragraph.
     """
     kept = _drop_doubles(detections)
     kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
     members: list[list[Line]] = [[] for _ in kept]
     leftover: list[Line] = []
+    vertical = _find_vertical(lines)
+    notes: list[Line] = []
     digits = THRESHOLDS.share_digits
     for line in lines:
         shares = [covered(line.box, detection.box) for detection in kept]
         best = max(range(len(kept)), key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
-        (leftover if best is None or shares[best] < THRESHOLDS.line_in_region else members[best]).append(line)
+        if best is not None and shares[best] < THRESHOLDS.line_in_region:
+            best = None
+        if id(line) in vertical and (best is None or kept[best].label not in CAPTIONED):
+            notes.append(line)
+        else:
+            (leftover if best is None else members[best]).append(line)
     leftover = _adopt(leftover, kept, members)
     regions = [
         _region(detection, content)
@@ -81,7 +95,14 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
     titled = [part for region in unnest(columns) for part in split_title(region)]
-    return [part for region in titled for part in split_labels(region, titled)]
+    parts = [part for region in titled for part in split_labels(region, titled)]
+    return [*parts, *(Region("text", note.box, (note,), is_separate=True) for note in notes)]
+
+
+def _find_vertical(lines: Sequence[Line]) -> set[int]:
+    """Return the ids of the lines that run up or down the page; none on a page where most lines do, as in Japanese."""
+    vertical = {id(line) for line in lines if is_vertical(line)}
+    return vertical if len(vertical) < THRESHOLDS.max_vertical * len(lines) else set()
 
 
 def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
@@ -269,4 +290,4 @@ def _region(detection: Detection, lines: Sequence[Line]) -> Region:
     """Return the region of the detection: as large as its lines, and a figure or table also as large as detected."""
     text_box = bounds(line.box for line in lines) if lines else detection.box
     box = bounds((text_box, detection.box)) if detection.label in ("image", "table") else text_box
-    return Region(detection.label, box, tuple(lines))
+    return Region(detection.label, box, tuple(lines), detection.score)

@@ -53,6 +53,7 @@ class LayoutThresholds:
     min_column_lines: float = 2.0
 
     # Regions and their lines (`regions`).
+    max_vertical: float = 0.5  # share of the lines: from it on, vertical lines are the page's text
     line_in_region: float = 0.5  # share of a line's area inside a region to which it belongs
     share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
     same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
