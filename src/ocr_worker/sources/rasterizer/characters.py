@@ -24,11 +24,16 @@ _BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in he
 
 @dataclass(slots=True)
 class Character:
-    """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty."""
+    """A character.
+
+    box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty. font: number of its
+    font on this page, from 1; 0 where PDFium knows none.
+    """
 
     text: str
     index: int
     box: tuple[float, float, float, float] | None = None
+    font: int = 0
 
 
 def read_characters(text_page: Any) -> list[Character]:
@@ -47,6 +52,7 @@ def read_characters(text_page: Any) -> list[Character]:
 
 def _read(page: Any) -> Iterator[Character]:
     rect = pdfium_c.FS_RECTF()
+    fonts: dict[int, int] = {}
     for index in range(pdfium_c.FPDFText_CountChars(page)):
         code = pdfium_c.FPDFText_GetUnicode(page, index)
         text = "-" if code in _HYPHENS else chr(code)
@@ -57,7 +63,16 @@ def _read(page: Any) -> Iterator[Character]:
         elif text.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
             yield Character(" ", index)
         else:
-            yield Character(text, index, (rect.left, rect.bottom, rect.right, rect.top))
+            font = _font_address(page, index)
+            number = fonts.setdefault(font, len(fonts) + 1) if font else 0
+            yield Character(text, index, (rect.left, rect.bottom, rect.right, rect.top), number)
+
+
+def _font_address(page: Any, index: int) -> int:
+    """Return the address of the character's font, which tells apart fonts of the same name; 0 where none is known."""
+    text_object = pdfium_c.FPDFText_GetTextObject(page, index)
+    font = pdfium_c.FPDFTextObj_GetFont(text_object) if text_object else None
+    return ctypes.cast(font, ctypes.c_void_p).value or 0 if font else 0
 
 
 def _is_invisible(page: Any, index: int) -> bool:

@@ -11,15 +11,17 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from statistics import mode
 from typing import Any
 
 import pypdfium2.raw as pdfium_c
 
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import read_characters
-from ocr_worker.sources.rasterizer.rendered import LayerLine, Rectangle
+from ocr_worker.sources.rasterizer.rendered import LayerLine, LayerWord, Rectangle
 
-Letter = tuple[str, Rectangle | None]  # a character on the bitmap; without a box: a space, or a line's end, which is ""
+# A character on the bitmap, and its font's number; without a box: a space, or a line's end, which is "".
+Letter = tuple[str, Rectangle | None, int]
 
 _ALEFS, _LAM = "اأإآ", "ل"
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
@@ -46,30 +48,30 @@ class _TextLine:
         """Return whether the line is about as narrow as its last character, so that it may run up or down."""
         return self.box[2] - self.box[0] <= 1.5 * (self.last[2] - self.last[0])
 
-    def add(self, character: str, box: Rectangle) -> None:
+    def add(self, character: str, box: Rectangle, font: int) -> None:
         """Append the character and extend the line's box."""
-        self.characters.append((character, box))
+        self.characters.append((character, box, font))
         self.box = _union(self.box, box)
         self.last = box
 
     def text(self) -> str:
         """Return the text; empty when the line consists of spaces."""
-        return _join([character for character, _ in self.characters])
+        return _join([character for character, _, _ in self.characters])
 
-    def words(self) -> list[tuple[str, Rectangle]]:
-        """Return the words with their boxes. In scripts without spaces, each character is a word."""
-        words: list[tuple[list[str], Rectangle]] = []
+    def words(self) -> list[LayerWord]:
+        """Return the words. In scripts without spaces, each character is a word."""
+        words: list[tuple[list[str], Rectangle, list[int]]] = []
         is_in_word = False
-        for character, box in self.characters:
+        for character, box, font in self.characters:
             if box is None:
                 is_in_word = False
             elif is_in_word and not is_wide(character):
-                letters, word_box = words[-1]
-                words[-1] = [*letters, character], _union(word_box, box)
+                letters, word_box, fonts = words[-1]
+                words[-1] = [*letters, character], _union(word_box, box), [*fonts, font]
             else:
-                words.append(([character], box))
+                words.append(([character], box, [font]))
                 is_in_word = not is_wide(character)
-        return [(word, box) for letters, box in words if (word := _join(letters))]
+        return [(word, box, mode(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
 def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
@@ -78,20 +80,20 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     lines: list[_TextLine] = []
     to_bitmap = _bitmap_mapping(page, width, height)
     letters = (
-        (character.text, to_bitmap(character.box) if character.box else None)
+        (character.text, to_bitmap(character.box) if character.box else None, character.font)
         for character in read_characters(text_page)
     )
-    for character, box in _in_logical_order(letters):
+    for character, box, font in _in_logical_order(letters):
         line = lines[-1] if lines and lines[-1].is_open else None
         if box is None:
             if line and character:
-                line.characters.append((" ", None))
+                line.characters.append((" ", None, font))
             elif line:
                 line.is_open = False
         elif line and line.can_continue(box):
-            line.add(character, box)
+            line.add(character, box, font)
         else:
-            lines.append(_TextLine([(character, box)], box, box))
+            lines.append(_TextLine([(character, box, font)], box, box))
     text_page.close()
     return [(text, line.box, line.words()) for line in lines if (text := line.text())]
 
@@ -104,7 +106,7 @@ def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
             run.reverse()
         for i in range(len(run) - 1 if is_rtl else 0):
             # The glyph for lam and alef is often stored in visual order, with the alef first.
-            if run[i][0] in _ALEFS and run[i + 1] == (_LAM, run[i][1]):
+            if run[i][0] in _ALEFS and run[i + 1][:2] == (_LAM, run[i][1]):
                 run[i], run[i + 1] = run[i + 1], run[i]
         yield from run
 
