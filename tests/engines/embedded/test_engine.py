@@ -127,11 +127,17 @@ def test_a_script_that_cannot_be_read_is_reported(engine: EmbeddedEngine) -> Non
     assert codes(parse(engine, drawn(RUSSIAN)[0])) == ["UNSUPPORTED_SCRIPT"]
 
 
-def test_a_text_layer_is_exact_in_every_script(engine: EmbeddedEngine) -> None:
-    """The same page with its text layer comes out to the letter, without a warning."""
-    pixels, layer = drawn(RUSSIAN)
+GREEK = ("Η συνέλευση των ενοίκων γίνεται την Κυριακή", "Παρακαλούμε φέρτε τα κλειδιά του υπογείου")
+ARMENIAN = ("Գետը բարձրացավ փետրվարին, ոչ թե ապրիլին", "Մարգագետինները ջրի տակ էին ինը օր")
+CZECH = ("Příliš žluťoučký kůň úpěl ďábelské ódy", "Řeka stoupla v únoru a louky byly pod vodou")
+
+
+@pytest.mark.parametrize("lines", [RUSSIAN, GREEK, ARMENIAN, CZECH])
+def test_a_text_layer_is_exact_in_every_script(engine: EmbeddedEngine, lines: tuple[str, ...]) -> None:
+    """The same page with its text layer comes out to the letter, without a warning, also if the reading has gaps."""
+    pixels, layer = drawn(lines)
     page = parse(engine, pixels, text_lines=layer)
-    assert page.markdown == " ".join(RUSSIAN)
+    assert page.markdown == " ".join(lines)
     assert page.warnings == []
 
 

@@ -34,7 +34,7 @@ _ALIKE = str.maketrans("oil", "011")  # letters that the recognizer confuses wit
 
 
 class Setting(NamedTuple):
-    """What is checked by itself: the words of one font that have digits, or those that have none."""
+    """A unit of the check: the words of one font that have digits, or those that have none."""
 
     font: int
     has_digits: bool
