@@ -87,7 +87,7 @@ ROWS = [
 def test_a_font_that_lies_about_digits_alone_is_caught(
     pool: RasterPool, engine: EmbeddedEngine, mapping: dict[str, str]
 ) -> None:
-    """Figures in a font that lies are read from the picture, and the words in the honest font stay."""
+    """Figures in a lying font are read from the picture, and the words in the honest font stay."""
     (page,) = parsed(pool, engine, files.two_fonts_pdf(ROWS, mapping))
     assert all(text in page.markdown and figures in page.markdown for text, figures in ROWS)
     assert page.text_source == "both"

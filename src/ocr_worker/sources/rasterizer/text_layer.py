@@ -128,9 +128,9 @@ def _composed(letters: Iterable[Letter]) -> list[Letter]:
             result.pop()
         at = len(result) - 2 if len(result) > 1 and result[-1][0] == " " else len(result) - 1
         neighbor = result[at] if result else None
-        whole = (_accented(neighbor, letter) or _accented(letter, neighbor)) if neighbor else None
-        if whole:
-            result[at:] = [accented := whole]
+        composed = (_accented(neighbor, letter) or _accented(letter, neighbor)) if neighbor else None
+        if composed:
+            result[at:] = [accented := composed]
         else:
             result.append(letter)
     return result
@@ -142,9 +142,9 @@ def _accented(letter: Letter, accent: Letter) -> Letter | None:
     mark = _ACCENTS.get(accent[0], accent[0] if accent[0] and unicodedata.combining(accent[0][0]) else "")
     if not mark or not box or not accent[1] or not text.isalpha():  # spaces and line ends have no box
         return None
-    whole = unicodedata.normalize("NFC", text.translate(_DOTLESS) + mark)
+    composed = unicodedata.normalize("NFC", text.translate(_DOTLESS) + mark)
     is_over = accent[0] == mark or _holds(box, accent[1])
-    return (whole, _union(box, accent[1]), font) if is_over and len(whole) == 1 else None
+    return (composed, _union(box, accent[1]), font) if is_over and len(composed) == 1 else None
 
 
 def _touch(a: Rectangle | None, b: Rectangle | None) -> bool:
