@@ -117,10 +117,8 @@ def _stretches(line: Line) -> Iterator[tuple[Setting, list[Word]]]:
     """Yield the line's parts that are checked together: neighboring words of one setting, words with digits singly."""
     for setting, group in groupby(_words(line), _setting):
         words = list(group)
-        if setting.has_digits and not any(is_wide(word.text[0]) for word in words):
-            yield from ((setting, [word]) for word in words)
-        else:
-            yield setting, words
+        size = 1 if setting.has_digits else THRESHOLDS.stretch_words
+        yield from ((setting, words[start : start + size]) for start in range(0, len(words), size))
 
 
 def _joined(words: Sequence[Word]) -> Word:

@@ -44,8 +44,9 @@ class ReadingThresholds:
     min_skew_lines: int = 3  # lines; with fewer the page counts as straight
 
     # Check of the text layer (`text_layer`).
-    layer_sample: int = 5  # stretches of words that are read from the page image to check a font
-    figure_sample: int = 8  # words with digits that are read to check a font
+    layer_sample: int = 3  # stretches of words that are read from the page image to check a font
+    stretch_words: int = 6  # words of a stretch at most; a complete line takes longer to read and proves no more
+    figure_sample: int = 6  # words with digits that are read to check a font
     min_checked_text: int = 6  # letters of a stretch that is preferred for the check
     min_checked_word: int = 3  # letters of the shortest stretch that is checked
     min_similarity: float = 0.8  # median similarity of the text read and the layer's text; honest layers reach 0.95
