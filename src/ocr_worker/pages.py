@@ -22,10 +22,15 @@ Pixels = NDArray[np.uint8]  # [height, width, 3], BGR
 
 @dataclass(frozen=True, slots=True)
 class TextWord:
-    """A word of a PDF page's text layer. bbox: x0, y0, x1, y1 in pixels of the page image, not rounded."""
+    """A word of a PDF page's text layer.
+
+    bbox: x0, y0, x1, y1 in pixels of the page image, not rounded. font: number of the font that sets most of the word,
+    the same for all words of this page in that font; its value has no other meaning.
+    """
 
     text: str
     bbox: tuple[float, float, float, float]
+    font: int = 0
 
 
 @dataclass(frozen=True, slots=True)

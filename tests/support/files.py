@@ -72,21 +72,43 @@ def pages(contents: Sequence[str], box: str = "0 0 200 100", extra: str = "") ->
 
 def shifted_pdf(lines: Sequence[str], by: int = 1) -> bytes:
     """Return a page whose font maps each letter to another: it looks right and its copied text is wrong."""
-    mapping = "".join(f"<{code:02x}> <{code + by:04x}>\n" for code in range(33, 126))
+    content = " ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(lines))
+    return mapped_pdf(content, {code: code + by for code in range(33, 126)})
+
+
+def two_fonts_pdf(rows: Sequence[tuple[str, str]], mapping: dict[str, str] | None = None) -> bytes:
+    """Return a page with a text and figures in each row, in two fonts; the figures' one maps its letters like this."""
+    content = ""
+    for row, (text, figures) in enumerate(rows):
+        y = 170 - 20 * row
+        content += f"BT /G 12 Tf 30 {y} Td ({text}) Tj ET BT /F 12 Tf 300 {y} Td ({figures}) Tj ET "
+    return mapped_pdf(content, {ord(drawn): ord(text) for drawn, text in (mapping or {"0": "0"}).items()})
+
+
+def latin_pdf(text: str) -> bytes:
+    """Return a page with one line of characters of WinAnsiEncoding, in a font that maps them to Unicode."""
+    escaped = "".join(f"\\{ord(character):03o}" for character in text)
+    return mapped_pdf(text_page(escaped, 30, 100), {code: code for code in range(32, 256)})
+
+
+def mapped_pdf(content: str, mapping: dict[int, int]) -> bytes:
+    """Return a page whose font /F maps these codes to Unicode; its font /G is an honest one."""
+    characters = "".join(f"<{code:02x}> <{unicode:04x}>\n" for code, unicode in mapping.items())
     cmap = (
         "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Lie def /CMapType 2 def "
         "1 begincodespacerange <00> <ff> endcodespacerange "
-        f"93 beginbfchar\n{mapping}endbfchar endcmap end end"
+        f"{len(mapping)} beginbfchar\n{characters}endbfchar endcmap end end"
     )
     return pdf(
         [
             "<< /Type /Catalog /Pages 2 0 R >>",
             "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
-            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 6 0 R >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding /ToUnicode 6 0 R >>",
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 500 200] /Contents 5 0 R "
-            "/Resources << /Font << /F 3 0 R >> >> >>",
-            stream(" ".join(text_page(line, 30, 150 - 20 * row) for row, line in enumerate(lines))),
+            "/Resources << /Font << /F 3 0 R /G 7 0 R >> >> >>",
+            stream(content),
             stream(cmap),
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         ]
     )
 

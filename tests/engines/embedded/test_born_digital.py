@@ -67,6 +67,50 @@ def test_a_shifted_encoding_is_caught(pool: RasterPool, engine: EmbeddedEngine) 
     assert (page.markdown, page.text_source) == (" ".join(LINES), "picture")
 
 
+ROWS = [
+    ("Opening balance of the year", "4817.20"),
+    ("Wages of the two keepers", "1350.00"),
+    ("Oil and wicks for the lamp", "286.45"),
+    ("Repairs of the gallery", "68.16"),
+    ("Balance carried forward", "3180.75"),
+]
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        pytest.param(dict(zip("0123456789", "3648712095", strict=True)), id="all"),
+        pytest.param({**{digit: digit for digit in "0123456789"}, "6": "8", "8": "6"}, id="two-swapped"),
+        pytest.param({**{digit: digit for digit in "0123456789"}, "0": "9"}, id="one"),
+    ],
+)
+def test_a_font_that_lies_about_digits_alone_is_caught(
+    pool: RasterPool, engine: EmbeddedEngine, mapping: dict[str, str]
+) -> None:
+    """Figures in a lying font are read from the picture, and the words in the honest font stay."""
+    (page,) = parsed(pool, engine, files.two_fonts_pdf(ROWS, mapping))
+    assert all(text in page.markdown and figures in page.markdown for text, figures in ROWS)
+    assert page.text_source == "both"
+
+
+def test_figures_of_an_honest_font_stay(pool: RasterPool, engine: EmbeddedEngine) -> None:
+    """The same page with honest fonts is taken from the text layer alone."""
+    (page,) = parsed(pool, engine, files.two_fonts_pdf(ROWS, {digit: digit for digit in "0123456789"}))
+    assert all(text in page.markdown and figures in page.markdown for text, figures in ROWS)
+    assert page.text_source == "text_layer"
+
+
+def test_a_lying_word_within_a_line_is_read_from_the_picture(pool: RasterPool, engine: EmbeddedEngine) -> None:
+    """Only the words of the lying font are replaced; the line keeps its other words and their order."""
+    content = "".join(
+        f"BT /G 12 Tf 30 {y} Td (Paid to) Tj /F 12 Tf ( {name} ) Tj /G 12 Tf (on Monday) Tj ET "
+        for y, name in ((150, "Marion Keeper"), (110, "Harold Warden"), (70, "Louise Boatman"))
+    )
+    (page,) = parsed(pool, engine, files.mapped_pdf(content, {code: code + 1 for code in range(97, 122)}))
+    for name in ("Marion Keeper", "Harold Warden", "Louise Boatman"):
+        assert f"Paid to {name} on Monday" in page.markdown
+
+
 def test_wrong_text_under_a_scan_is_caught(pool: RasterPool, engine: EmbeddedEngine) -> None:
     """Text under a scan that the scan does not show is ignored."""
     scan = Image.new("L", (1389, 556), 255)

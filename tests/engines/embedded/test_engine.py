@@ -161,12 +161,26 @@ def test_a_script_that_cannot_be_read_is_reported(engine: EmbeddedEngine) -> Non
     assert codes(parse(engine, drawn(RUSSIAN)[0])) == ["UNSUPPORTED_SCRIPT"]
 
 
+GREEK = ("Η συνέλευση των ενοίκων γίνεται την Κυριακή", "Παρακαλούμε φέρτε τα κλειδιά του υπογείου")
+ARMENIAN = ("Գետը բարձրացավ փետրվարին, ոչ թե ապրիլին", "Մարգագետինները ջրի տակ էին ինը օր")
+CZECH = ("Příliš žluťoučký kůň úpěl ďábelské ódy", "Řeka stoupla v únoru a louky byly pod vodou")
+
+
 def test_a_text_layer_is_exact_in_every_script(engine: EmbeddedEngine) -> None:
     """The same page with its text layer comes out to the letter, without a warning."""
     pixels, layer = drawn(RUSSIAN)
     page = parse(engine, pixels, text_lines=layer)
     assert page.markdown == " ".join(RUSSIAN)
     assert page.warnings == []
+
+
+@pytest.mark.parametrize("lines", [GREEK, ARMENIAN, CZECH])
+def test_a_reading_with_gaps_does_not_refute_the_layer(engine: EmbeddedEngine, lines: tuple[str, ...]) -> None:
+    """The layer counts where the recognizer leaves out or mistakes letters."""
+    pixels, layer = drawn(lines)
+    page = parse(engine, pixels, text_lines=layer)
+    assert all(line in page.markdown for line in lines)
+    assert (page.text_source, page.warnings) == ("text_layer", [])
 
 
 ENGLISH = ("The gauges rose in February instead of April,", "and the meadows stood under water for nine days.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at
 from ocr_worker.engines.embedded.text import joined, paragraphs, row_text
@@ -15,6 +17,36 @@ def stacked(*texts: str, x0: float = 0, width: float = 400) -> list[Line]:
 def test_a_broken_word_is_whole_again() -> None:
     """A hyphen at the end of a line goes when the next line begins in lower case."""
     assert paragraphs(stacked("a broken sen-", "tence goes on")) == ["a broken sentence goes on"]
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "text"),
+    [
+        ("rules are well-", "known here", "rules are well-known here"),
+        ("he pays twenty-", "five crowns", "he pays twenty-five crowns"),
+        ("a non-", "profit body", "a non-profit body"),
+        ("sends an e-", "mail", "sends an e-mail"),
+        ("after re-", "entry", "after re-entry"),
+        ("they re-", "turned", "they returned"),
+        ("the soft dis\u00ad", "cretion", "the soft discretion"),
+        ("die Wohnungs-", "eigentümer", "die Wohnungseigentümer"),
+    ],
+)
+def test_hyphens_of_compounds_stay(above: str, below: str, text: str) -> None:
+    """A hyphen that belongs to the word stays at a line's end, and one that breaks the word goes."""
+    assert joined(above, below) == text
+
+
+def test_the_text_around_decides_on_a_hyphen() -> None:
+    """A word that occurs elsewhere in the paragraph keeps that form, with or without its hyphen."""
+    assert paragraphs(stacked("the ferry-man met a ferry-", "man again")) == ["the ferry-man met a ferry-man again"]
+    assert paragraphs(stacked("this nonsense is non-", "sense again")) == ["this nonsense is nonsense again"]
+
+
+def test_a_short_line_that_ends_in_a_hyphen_ends_no_paragraph() -> None:
+    """A line that breaks a word is followed by the word's rest, however early it ends."""
+    lines = [Line("a sen-", Box(0, 0, 100, 20)), Line("tence that fills all of the width", Box(0, 30, 400, 50))]
+    assert paragraphs(lines) == ["a sentence that fills all of the width"]
 
 
 def test_a_hyphen_between_names_stays() -> None:

@@ -280,6 +280,53 @@ def test_a_font_that_lies_about_its_height_is_measured(pool: RasterPool) -> None
     assert all(12 < height < 40 for height in heights)  # of letters of 12 points, at 2 pixels a point
 
 
+ACUTE, GRAVE, DIERESIS = "\\302", "\\301", "\\310"  # accents of their own in the standard encoding
+
+
+def overprinted(*pieces: tuple[int, str]) -> str:
+    """Return a line of pieces of text, each at its own x."""
+    return " ".join(f"BT /F 12 Tf {x} 50 Td ({piece}) Tj ET" for x, piece in pieces)
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        pytest.param([(20, "cafe"), (38, ACUTE), (47, "bar")], "café bar", id="after"),
+        pytest.param([(20, "caf"), (38, ACUTE), (36, "e"), (47, "bar")], "café bar", id="before"),
+        pytest.param([(20, DIERESIS), (19, "U"), (28, "ber")], "Über", id="capital"),
+        pytest.param(
+            [(20, "la"), (24, GRAVE), (40, "M"), (50, "u"), (52, DIERESIS), (57, "ller")], "là Müller", id="two"
+        ),
+        pytest.param([(20, "e"), (60, ACUTE)], None, id="apart"),
+        pytest.param([(20, "x^y ~z")], "x^y ~z", id="signs"),
+    ],
+)
+def test_accents_over_letters_are_composed(
+    pool: RasterPool, pieces: list[tuple[int, str]], text: str | None, rotate: int
+) -> None:
+    """An accent that is drawn over a letter, as TeX does, is one character with it; one beside it stays a sign."""
+    data = files.pages([overprinted(*pieces)], extra=f"/Rotate {rotate}")
+    lines = picture(pool, data, request(text_layer=True)).text_lines or ()
+    assert [line.text for line in lines] == (["e", "´"] if text is None else [text])
+    assert " ".join(word.text for line in lines for word in line.words) == " ".join(line.text for line in lines)
+
+
+def test_soft_hyphens_within_a_line_are_no_text(pool: RasterPool) -> None:
+    """A soft hyphen marks where a word may be broken; within a line it is not part of the word."""
+    page = picture(pool, files.latin_pdf("co\u00adoperate and dis\u00adcre\u00adtion"), request(text_layer=True))
+    (line,) = page.text_lines or ()
+    assert line.text == "cooperate and discretion"
+    assert [word.text for word in line.words] == ["cooperate", "and", "discretion"]
+
+
+def test_each_word_carries_its_font(pool: RasterPool) -> None:
+    """Words of one font have the same number, and words of another font a different one."""
+    page = picture(pool, files.two_fonts_pdf([("Total", "4817")]), request(text_layer=True))
+    numbers = {word.text: word.font for line in page.text_lines or () for word in line.words}
+    assert numbers["Total"] != numbers["4817"]
+
+
 def test_invisible_text_is_not_the_pages_text(pool: RasterPool) -> None:
     """Invisible text behind a scan (render mode 3) is not part of the text layer; visible text beside it is."""
     content = files.text_page("Drawn", y=20) + " BT 3 Tr /F 12 Tf 20 80 Td (garbage of a scanner) Tj ET"

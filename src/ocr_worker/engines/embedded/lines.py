@@ -18,10 +18,11 @@ from ocr_worker.wire.schema import TextSource
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a line, or one character in scripts without spaces."""
+    """A word of a line, or one character in scripts without spaces. font: see `TextWord`; 0 for words read."""
 
     text: str
     box: Box
+    font: int = 0
 
 
 @dataclass(frozen=True, slots=True)

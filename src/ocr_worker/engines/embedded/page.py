@@ -25,7 +25,7 @@ from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnin
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
-    is_honest,
+    honest_lines,
     layer_boxes,
     layer_lines,
     quads_of,
@@ -81,16 +81,15 @@ def _read_page(
 ) -> tuple[Pixels, list[Line], AsyncResult[list[Detection]]]:
     """Return the upright page image, its lines, and its regions, which are still being detected.
 
-    The lines are those of the text layer if it has any and the page image confirms them. Otherwise they are read from
-    the page image.
+    The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
     pending_regions = models.begin_regions(pixels)
     side = THRESHOLDS.layer_side if text_lines else None
     straight, quads, layer_quads = set_upright(models, pixels, side, quads_of(layer_boxes(text_lines)))
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = layer_lines(text_lines, layer_quads, straight)
-    if layer and is_honest(models, straight, layer):
+    layer = honest_lines(models, straight, layer_lines(text_lines, layer_quads, straight))
+    if layer:
         return straight, layer + models.read_lines(straight, drop_covered(quads, layer)), pending_regions
     return straight, models.read_lines(straight, quads), pending_regions
 

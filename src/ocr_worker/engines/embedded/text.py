@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,6 +20,14 @@ from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _LIST_ITEM = re.compile(r"([•●▪■◦‣·*–—-]|\(?(\d{1,3}|[a-zA-Z])[.)])\s+\S")
 _BULLET = re.compile(r"[•●▪■◦‣·]\s*")
+_HYPHENS = "-\u2010\u00ad"
+_WORD = re.compile(r"\w+(?:[-\u2010]\w+)*")
+# First parts that English joins with a hyphen which stays where the line breaks after it.
+_COMPOUND_STARTS = frozenset(
+    ["well", "non", "self", "half", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+)
+# Parts that have a hyphen only before the vowel that they end in, as in "re-entry".
+_PREFIXES = frozenset(["co", "re", "pre", "anti", "semi", "multi"])
 _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
 
 
@@ -43,6 +51,7 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
         # A mirror image of such text has its margins and its first words where left-to-right text has them.
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
     box, height = bounds(line.box for line in lines), line_height(lines)
+    words = frozenset(word.casefold() for line in lines for word in _WORD.findall(line.text))
     texts: list[str] = []
     above: list[Line] | None = None
     for row in rows(lines):
@@ -50,7 +59,7 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
         if above is None or _LIST_ITEM.match(text) or _begins_paragraph(above, row, box, height):
             texts.append(text)
         else:
-            texts[-1] = joined(texts[-1], text)
+            texts[-1] = joined(texts[-1], text, words)
         above = row
     return [_split_bullet(text) for text in texts]
 
@@ -72,15 +81,39 @@ def _mirrored(box: Box) -> Box:
     return Box(-box.x1, box.y0, -box.x0, box.y1)
 
 
-def joined(above: str, below: str) -> str:
-    """Return two lines of a paragraph as one: without the hyphen of a broken word, and without a space in Chinese."""
-    if len(above) > 1 and above[-1] in "-\u2010\u00ad" and above[-2].isalpha() and below[:1].islower():
-        return above[:-1] + below
+def joined(above: str, below: str, words: Collection[str] = ()) -> str:
+    """Return two lines of a paragraph as one: without the hyphen of a broken word, and without a space in Chinese.
+
+    words: those of the text around, in lower case; a word that occurs there with or without its hyphen keeps that form.
+    """
+    if _is_broken_word(above, below):
+        return (above if _keeps_hyphen(above, below, words) else above[:-1]) + below
     if len(above) > 1 and above[-1] == "-" and above[-2].isalnum() and below[:1].isalnum():
         return above + below
     if above and below and _is_written_solid(above[-1]) and _is_written_solid(below[0]):
         return above + below
     return f"{above} {below}"
+
+
+def _is_broken_word(above: str, below: str) -> bool:
+    """Return whether a hyphen after a letter ends the line, and the next one begins in lower case."""
+    return (
+        len(above) > 1 and above[-1] in _HYPHENS and above[-2].isalpha() and below[:1].isalpha() and below[0].islower()
+    )
+
+
+def _keeps_hyphen(above: str, below: str, words: Collection[str]) -> bool:
+    """Return whether the hyphen at the line's end is part of the word, as in "well-known"."""
+    if above[-1] == "\u00ad":
+        return False
+    start, end = str(_WORD.findall(above)[-1]).casefold(), str(_WORD.findall(below)[0]).casefold()
+    if start + end in words or f"{start}-{end}" in words:
+        return start + end not in words
+    first = re.split("[-\u2010]", start)[-1]
+    if first in _PREFIXES:
+        return first.endswith(end[0])
+    # Hyphenation leaves at least two letters.
+    return len(first) == 1 or first in _COMPOUND_STARTS
 
 
 def is_right_to_left(text: str) -> bool:
@@ -102,6 +135,8 @@ def _begins_paragraph(above: Sequence[Line], row: Sequence[Line], box: Box, heig
     upper, lower = bounds(line.box for line in above), bounds(line.box for line in row)
     if lower.y0 - upper.y1 > THRESHOLDS.paragraph_gap * height:
         return True
+    if _is_broken_word(above[-1].text, row[0].text):
+        return False
     is_indented = lower.x0 - max(box.x0, upper.x0) > THRESHOLDS.indent * height
     is_full = box.x1 - lower.x1 < THRESHOLDS.max_indented_end * (box.x1 - box.x0)
     if is_indented and is_full and upper.x0 - box.x0 < THRESHOLDS.at_margin * height:

@@ -30,6 +30,7 @@ class Character:
     """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty.
 
     ink: the box of its ink, if it has a box. text_object: address of the page object that draws it; 0 if there is none.
+    font: number of its font on this page, from 1; 0 where PDFium knows none.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Character:
     box: Rectangle | None = None
     ink: Rectangle | None = None
     text_object: int = 0
+    font: int = 0
 
 
 def read_characters(text_page: Any) -> list[Character]:
@@ -56,6 +58,7 @@ def read_characters(text_page: Any) -> list[Character]:
 def _read(page: Any) -> Iterator[Character]:
     rect = pdfium_c.FS_RECTF()
     edges = [ctypes.c_double() for _ in range(4)]
+    fonts: dict[int, int] = {}
     for index in range(pdfium_c.FPDFText_CountChars(page)):
         code = pdfium_c.FPDFText_GetUnicode(page, index)
         text = "-" if code in _HYPHENS else chr(code) if code <= _LAST_CODE else "\ufffd"
@@ -65,8 +68,16 @@ def _read(page: Any) -> Iterator[Character]:
             yield Character(" ", index)
         else:
             box = (rect.left, rect.bottom, rect.right, rect.top)
-            text_object = object_address(pdfium_c.FPDFText_GetTextObject(page, index))
-            yield Character(text, index, box, _ink_box(page, index, edges) or box, text_object)
+            text_object = pdfium_c.FPDFText_GetTextObject(page, index)
+            font = _font_address(text_object)
+            number = fonts.setdefault(font, len(fonts) + 1) if font else 0
+            ink = _ink_box(page, index, edges) or box
+            yield Character(text, index, box, ink, object_address(text_object), number)
+
+
+def _font_address(text_object: Any) -> int:
+    """Return the address of a text object's font, which tells apart fonts of the same name; 0 where none is known."""
+    return object_address(pdfium_c.FPDFTextObj_GetFont(text_object)) if text_object else 0
 
 
 def object_address(page_object: Any) -> int:

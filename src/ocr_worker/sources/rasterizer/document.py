@@ -17,7 +17,7 @@ from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, 
 from ocr_worker.pages import PageImage, TextLine, TextWord
 from ocr_worker.sources.rasterizer.process import Bytes, RasterizerProcess
 from ocr_worker.sources.rasterizer.protocol import Header
-from ocr_worker.sources.rasterizer.rendered import Rectangle
+from ocr_worker.sources.rasterizer.rendered import LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.types import FailedPage, RasterRequest
 from ocr_worker.wire.schema import PageWarning
 
@@ -132,9 +132,9 @@ class RasterDocument:
         )
 
 
-def make_text_line(text: str, bbox: Rectangle, words: Sequence[tuple[str, Rectangle]]) -> TextLine:
+def make_text_line(text: str, bbox: Rectangle, words: Sequence[LayerWord]) -> TextLine:
     """Return the line of a text layer that a rasterizer process describes by these values."""
-    return TextLine(text, _as_tuple(*bbox), tuple(TextWord(word, _as_tuple(*box)) for word, box in words))
+    return TextLine(text, _as_tuple(*bbox), tuple(TextWord(word, _as_tuple(*box), font) for word, box, font in words))
 
 
 def _as_tuple(x0: float, y0: float, x1: float, y1: float) -> Rectangle:

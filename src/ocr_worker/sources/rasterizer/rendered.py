@@ -17,7 +17,8 @@ from ocr_worker.errors import PageTooLarge
 MIN_DPI = 36
 _POINTS_PER_INCH = 72
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1
-LayerLine = tuple[str, Rectangle, list[tuple[str, Rectangle]]]  # a line, its box, and its words with their boxes
+LayerWord = tuple[str, Rectangle, int]  # a word, its box, and the number of its font on this page
+LayerLine = tuple[str, Rectangle, list[LayerWord]]  # a line, its box, and its words
 
 
 @dataclass(slots=True)

@@ -10,18 +10,31 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from statistics import mode
 from typing import Any
 
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
-from ocr_worker.sources.rasterizer.rendered import LayerLine, Rectangle
+from ocr_worker.sources.rasterizer.rendered import LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.visibility import read_visible_characters
 
-Letter = tuple[str, Rectangle | None]  # a character on the bitmap; without a box: a space, or a line's end, which is ""
+# A character on the bitmap, and its font's number; without a box: a space, or a line's end, which is "".
+Letter = tuple[str, Rectangle | None, int]
 
 _ALEFS, _LAM = "اأإآ", "ل"
+_SOFT_HYPHEN = "\u00ad"
+# Accents that are characters of their own, as TeX sets them, and the marks that compose them with a letter.
+_ACCENTS = dict(
+    zip(
+        "`´^ˆ~˜¯ˉ˘˙¨˚˝ˇ¸˛",
+        "\u0300\u0301\u0302\u0302\u0303\u0303\u0304\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327\u0328",
+        strict=True,
+    )
+)
+_DOTLESS = str.maketrans("ıȷ", "ij")
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 _COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
+_SLIVER = 0.08  # in heights of a character's box; a space is at least twice as wide
 
 
 @dataclass(slots=True)
@@ -43,30 +56,35 @@ class _TextLine:
         """Return whether the line is about as narrow as its last character, so that it may run up or down."""
         return self.box[2] - self.box[0] <= 1.5 * (self.last[2] - self.last[0])
 
-    def add(self, character: str, box: Rectangle) -> None:
+    def add(self, character: str, box: Rectangle, font: int) -> None:
         """Append the character and extend the line's box."""
-        self.characters.append((character, box))
+        self.characters.append((character, box, font))
         self.box = _union(self.box, box)
         self.last = box
 
+    def drop_soft_hyphens(self) -> None:
+        """Remove the hyphens that only mark where a word may be broken; one at the line's end stays."""
+        last = max((i for i, letter in enumerate(self.characters) if letter[1]), default=0)
+        self.characters = [letter for i, letter in enumerate(self.characters) if letter[0] != _SOFT_HYPHEN or i == last]
+
     def text(self) -> str:
         """Return the text; empty when the line consists of spaces."""
-        return _join([character for character, _ in self.characters])
+        return _join([character for character, _, _ in self.characters])
 
-    def words(self) -> list[tuple[str, Rectangle]]:
-        """Return the words with their boxes. In scripts without spaces, each character is a word."""
-        words: list[tuple[list[str], Rectangle]] = []
+    def words(self) -> list[LayerWord]:
+        """Return the words. In scripts without spaces, each character is a word."""
+        words: list[tuple[list[str], Rectangle, list[int]]] = []
         is_in_word = False
-        for character, box in self.characters:
+        for character, box, font in self.characters:
             if box is None:
                 is_in_word = False
             elif is_in_word and not is_wide(character):
-                letters, word_box = words[-1]
-                words[-1] = [*letters, character], _union(word_box, box)
+                letters, word_box, fonts = words[-1]
+                words[-1] = [*letters, character], _union(word_box, box), [*fonts, font]
             else:
-                words.append(([character], box))
+                words.append(([character], box, [font]))
                 is_in_word = not is_wide(character)
-        return [(word, box) for letters, box in words if (word := _join(letters))]
+        return [(word, box, mode(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
 def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
@@ -74,21 +92,68 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
     lines: list[_TextLine] = []
     to_bitmap = bitmap_mapping(page, width, height)
     letters = (
-        (character.text, to_bitmap(character.box) if character.box else None)
+        (character.text, to_bitmap(character.box) if character.box else None, character.font)
         for character in read_visible_characters(page, width / page.get_width())
     )
-    for character, box in _in_logical_order(letters):
+    for character, box, font in _in_logical_order(_composed(letters)):
         line = lines[-1] if lines and lines[-1].is_open else None
         if box is None:
             if line and character:
-                line.characters.append((" ", None))
+                line.characters.append((" ", None, font))
             elif line:
                 line.is_open = False
         elif line and line.can_continue(box):
-            line.add(character, box)
+            line.add(character, box, font)
         else:
-            lines.append(_TextLine([(character, box)], box, box))
+            lines.append(_TextLine([(character, box, font)], box, box))
+    for line in lines:
+        line.drop_soft_hyphens()
     return [(text, line.box, line.words()) for line in lines if (text := line.text())]
+
+
+def _composed(letters: Iterable[Letter]) -> list[Letter]:
+    """Return the letters; accents that are set over the letter before or after them are part of that letter.
+
+    PDFium takes the step back to or from an accent for a space; such spaces are dropped.
+    """
+    result: list[Letter] = []
+    accented: Letter | None = None  # the last letter that was composed
+    for letter in letters:
+        if accented and result[-2:-1] == [accented] and result[-1][0] == " " and _touch(accented[1], letter[1]):
+            result.pop()
+        at = len(result) - 2 if len(result) > 1 and result[-1][0] == " " else len(result) - 1
+        neighbor = result[at] if result else None
+        composed = (_accented(neighbor, letter) or _accented(letter, neighbor)) if neighbor else None
+        if composed:
+            result[at:] = [accented := composed]
+        else:
+            result.append(letter)
+    return result
+
+
+def _accented(letter: Letter, accent: Letter) -> Letter | None:
+    """Return the letter with the accent over or under it as one character; None if they are not one."""
+    text, box, font = letter
+    mark = _ACCENTS.get(accent[0], accent[0] if accent[0] and unicodedata.combining(accent[0][0]) else "")
+    if not mark or not box or not accent[1] or not text.isalpha():  # spaces and line ends have no box
+        return None
+    composed = unicodedata.normalize("NFC", text.translate(_DOTLESS) + mark)
+    is_over = accent[0] == mark or _holds(box, accent[1])
+    return (composed, _union(box, accent[1]), font) if is_over and len(composed) == 1 else None
+
+
+def _touch(a: Rectangle | None, b: Rectangle | None) -> bool:
+    """Return whether no more than a sliver is between the boxes, which is too little for a space."""
+    if not a or not b:
+        return False
+    gap = max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3])
+    return gap < _SLIVER * max(a[3] - a[1], a[2] - a[0])
+
+
+def _holds(box: Rectangle, accent: Rectangle) -> bool:
+    """Return whether the middle of the accent's box is within the letter's box."""
+    x, y = (accent[0] + accent[2]) / 2, (accent[1] + accent[3]) / 2
+    return box[0] < x < box[2] and box[1] < y < box[3]
 
 
 def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
@@ -99,7 +164,7 @@ def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
             run.reverse()
         for i in range(len(run) - 1 if is_rtl else 0):
             # The glyph for lam and alef is often stored in visual order, with the alef first.
-            if run[i][0] in _ALEFS and run[i + 1] == (_LAM, run[i][1]):
+            if run[i][0] in _ALEFS and run[i + 1][:2] == (_LAM, run[i][1]):
                 run[i], run[i + 1] = run[i + 1], run[i]
         yield from run
 

@@ -1,41 +1,43 @@
 """The text layer of a born-digital page, checked against the page image.
 
 A text layer is exact in every script, but it may be wrong: hidden, shifted, or without a mapping to Unicode.
-`layer_lines` keeps the lines that are drawn on the page. `is_honest` reads a few of them from the page image and
-compares. `drop_covered` leaves the detected lines that the layer does not have, such as text in pictures and filled
-form fields.
+`layer_lines` keeps the lines that are drawn on the page. `honest_lines` checks each font by what it sets, words and
+figures apart, because a font may lie about its digits alone. It reads a few places from the page image and compares;
+what a lying font sets is then read from the page image, and the rest stays. `drop_covered` leaves the detected lines
+that the layer does not have, such as text in pictures and filled form fields.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.characters import is_wide
+from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.confidence import is_legible
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
+from ocr_worker.engines.embedded.reading.scripts import is_readable, plain_form, script_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels, TextLine
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
-# First words of the Unicode names of letters that the recognizer knows.
-_SCRIPTS = (
-    "LATIN",
-    "CJK",
-    "HIRAGANA",
-    "KATAKANA",
-    "GREEK",
-    "FULLWIDTH",
-    "HALFWIDTH",
-    "MICRO",
-    "FEMININE",
-    "MASCULINE",
-)
+_ALIKE = str.maketrans("oil", "011")  # letters that the recognizer confuses with digits
+
+
+class Setting(NamedTuple):
+    """A unit of the check: the words of one font that have digits, or those that have none."""
+
+    font: int
+    has_digits: bool
 
 
 def quads_of(boxes: Iterable[tuple[float, float, float, float]]) -> Quads:
@@ -57,7 +59,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     layer = []
     word_quads = iter(quads[len(lines) :])
     for line, quad in zip(lines, quads, strict=False):
-        words = tuple(Word(word.text, box_of(next(word_quads))) for word in line.words)
+        words = tuple(Word(word.text, box_of(next(word_quads)), word.font) for word in line.words)
         box = box_of(quad)
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
@@ -66,23 +68,22 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     return layer
 
 
-def is_honest(models: Models, pixels: Pixels, layer: Sequence[Line]) -> bool:
-    """Return whether the page image confirms the layer on a few lines from all over the page.
-
-    A line in a script that cannot be read is confirmed when the page image is indeed illegible there.
-    """
-    comparable = [
-        line for line in layer if _has_words(line.text) and _foreign_share(line.text) < THRESHOLDS.max_foreign_in_sample
-    ]
-    candidates = comparable or [line for line in layer if len(line.text) >= THRESHOLDS.min_checked_text] or list(layer)
-    if not candidates or _is_broken("".join(line.text for line in layer)):
-        return False
-    indices = np.unique(np.linspace(0, len(candidates) - 1, THRESHOLDS.layer_sample).round().astype(int))
-    sample = [candidates[i] for i in indices]
-    corners = quads_of([line.box.grown(THRESHOLDS.sample_margin * line.box.height) for line in sample])
-    readings = models.read_lines(pixels, corners)
-    similarities = [_similarity(line, reading) for line, reading in zip(sample, readings, strict=True)]
-    return float(np.median(similarities)) >= THRESHOLDS.min_similarity
+def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+    """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie."""
+    by_setting: dict[Setting, list[Word]] = defaultdict(list)
+    for line in layer:
+        for setting, words in _stretches(line):
+            by_setting[setting].append(_joined(words))
+    lies = {setting for setting, words in by_setting.items() if _is_broken(words)}
+    samples = {setting: _sample(setting, words) for setting, words in by_setting.items() if setting not in lies}
+    readings = iter(_read(models, pixels, [word for sample in samples.values() for word in sample]))
+    for setting, sample in samples.items():
+        pairs = [(word.text, next(readings)) for word in sample]
+        if _is_refuted(setting, pairs):
+            lies.add(setting)
+    if not lies:
+        return list(layer)
+    return [] if lies == set(by_setting) else _corrected(models, pixels, layer, lies)
 
 
 def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
@@ -104,37 +105,145 @@ def _is_missing(box: Box, edges: NDArray[np.float64]) -> bool:
     return shared < THRESHOLDS.covered_width * box.width and (not shared or box.width - shared > box.height)
 
 
-def _similarity(line: Line, reading: Line) -> float:
-    """Return the similarity of both texts, 0 to 1.
-
-    It is also 1 for a line in a script that cannot be read, if its reading is illegible.
-    """
-    if _foreign_share(line.text) > THRESHOLDS.foreign_line:
-        return float(not (is_legible(reading) and _letters(reading.text)))
-    return SequenceMatcher(None, _letters(line.text), _letters(reading.text), autojunk=False).ratio()
+def _words(line: Line) -> Sequence[Word]:
+    return line.words or (Word(line.text, line.box),)
 
 
-def _letters(text: str) -> str:
-    """Return the part of the text that can be compared: letters and digits in their plain forms."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+def _setting(word: Word) -> Setting:
+    return Setting(word.font, any(map(str.isdigit, word.text)))
 
 
-def _has_words(text: str) -> bool:
-    """Return whether the text is long enough to compare.
+def _stretches(line: Line) -> Iterator[tuple[Setting, list[Word]]]:
+    """Yield the line's parts that are checked together: neighboring words of one setting, words with digits singly."""
+    for setting, group in groupby(_words(line), _setting):
+        words = list(group)
+        size = 1 if setting.has_digits else THRESHOLDS.stretch_words
+        yield from ((setting, words[start : start + size]) for start in range(0, len(words), size))
 
-    Numbers alone are not enough: they may be drawn in the digits of another script.
-    """
+
+def _joined(words: Sequence[Word]) -> Word:
+    """Return neighboring words as one."""
+    return Word(" ".join(word.text for word in words), bounds(word.box for word in words), words[0].font)
+
+
+def _sample(setting: Setting, words: Sequence[Word]) -> list[Word]:
+    """Return the stretches that are read from the page image to check a setting; none if nothing can be compared."""
+    level = [word for word in words if word.box.width >= word.box.height or len(word.text) == 1]
+    if setting.has_digits:
+        return _figure_sample([word for word in level if _digits(word.text)])
     length = THRESHOLDS.min_checked_text
-    return len(_letters(text)) >= length and sum(map(str.isalpha, text)) >= length // 2
+    lengths = {word: len(plain_form(word.text)) for word in level}
+    candidates = [word for word in level if lengths[word] >= length]
+    candidates = candidates or [word for word in level if lengths[word] >= THRESHOLDS.min_checked_word]
+    if not candidates:
+        return []
+    indices = np.unique(np.linspace(0, len(candidates) - 1, THRESHOLDS.layer_sample).round().astype(int))
+    return [candidates[i] for i in indices]
 
 
-def _foreign_share(text: str) -> float:
-    """Return the share of letters in scripts that the recognizer does not know, 0 to 1."""
-    letters = [c for c in text if c.isalpha()]
-    return sum(not unicodedata.name(c, "").startswith(_SCRIPTS) for c in letters) / len(letters) if letters else 0.0
+def _figure_sample(words: Sequence[Word]) -> list[Word]:
+    """Return the figures that together have most digits twice: a font may lie about a single digit."""
+    counts: Counter[str] = Counter()
+    sample: list[Word] = []
+    remaining = list(words)
+    while remaining and len(sample) < THRESHOLDS.figure_sample:
+        best = max(remaining, key=lambda word: sum(counts[digit] < 2 for digit in set(_digits(word.text))))
+        remaining.remove(best)
+        sample.append(best)
+        counts.update(_digits(best.text))
+    return sample
 
 
-def _is_broken(text: str) -> bool:
-    """Return whether characters without meaning show that the fonts have no mapping to Unicode."""
+def _read(models: Models, pixels: Pixels, words: Sequence[Word]) -> list[Line]:
+    boxes = [word.box.grown(THRESHOLDS.sample_margin * word.box.height) for word in words]
+    return models.read_lines(pixels, quads_of(boxes)) if boxes else []
+
+
+def _is_refuted(setting: Setting, pairs: Sequence[tuple[str, Line]]) -> bool:
+    """Return whether confident readings contradict the texts: most of them, or all readings of some digit."""
+    confident = [(text, reading) for text, reading in pairs if _is_confident(reading)]
+    if not setting.has_digits:
+        similarities = [similarity for pair in confident if (similarity := _similarity(*pair)) is not None]
+        return bool(similarities) and float(np.median(similarities)) < THRESHOLDS.min_similarity
+    figures = [(_digits(text), _digits(reading.text)) for text, reading in confident]
+    ratios = [_ratio(*pair) for pair in figures]
+    return bool(ratios) and (float(np.median(ratios)) < THRESHOLDS.min_figure_similarity or _has_false_digit(figures))
+
+
+def _has_false_digit(figures: Sequence[tuple[str, str]]) -> bool:
+    """Return whether some digit occurs at least twice and is read each time as another."""
+    total: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for written, drawn in figures:
+        if len(written) == len(drawn):
+            total.update(written)
+            right.update(a for a, b in zip(written, drawn, strict=True) if a == b)
+    return any(count > 1 and not right[digit] for digit, count in total.items())
+
+
+def _is_confident(reading: Line) -> bool:
+    return reading.score >= THRESHOLDS.certain_reading and is_legible(reading) and bool(plain_form(reading.text))
+
+
+def _similarity(text: str, reading: Line) -> float | None:
+    """Return the similarity of the layer's text and a confident reading, 0 to 1; None where they prove nothing.
+
+    A text in a script that the recognizer does not read is contradicted by readable letters of another script.
+    """
+    letters, letters_read = plain_form(text), plain_form(reading.text)
+    readable, readable_read = (list(filter(is_readable, each)) for each in (letters, letters_read))
+    if len(readable) > (1 - THRESHOLDS.foreign_line) * len(letters):
+        return _ratio(readable, readable_read)
+    is_other = not {script_of(c) for c in readable_read} & {script_of(c) for c in letters if not is_readable(c)}
+    return 0.0 if is_other and 2 * len(readable_read) > len(letters_read) else None
+
+
+def _ratio(a: Sequence[str], b: Sequence[str]) -> float:
+    return SequenceMatcher(None, a, b, autojunk=False).ratio()
+
+
+def _digits(text: str) -> str:
+    """Return the text's digits of the kind 0 to 9, with letters that look like digits as these."""
+    return "".join(c for c in plain_form(text).translate(_ALIKE) if "0" <= c <= "9")
+
+
+def _is_broken(words: Sequence[Word]) -> bool:
+    """Return whether characters without meaning show that the font has no mapping to Unicode.
+
+    Single ones do not: symbol fonts set bullets and arrows by them.
+    """
+    text = "".join(word.text for word in words if len(word.text) > THRESHOLDS.max_symbol)
     broken = sum(unicodedata.category(c) in ("Co", "Cn", "Cc") or c == "\ufffd" for c in text)
     return broken > THRESHOLDS.max_broken * len(text)
+
+
+def _corrected(models: Models, pixels: Pixels, layer: Sequence[Line], lies: set[Setting]) -> list[Line]:
+    """Return the lines with the words of lying settings read from the page image; empty lines are left out."""
+    parts = [
+        [(is_lie, list(words)) for is_lie, words in groupby(_words(line), lambda word: _setting(word) in lies)]
+        for line in layer
+    ]
+    false = [_joined(words) for line_parts in parts for is_lie, words in line_parts if is_lie]
+    readings = iter(_read(models, pixels, false))
+    lines = []
+    for line, line_parts in zip(layer, parts, strict=True):
+        if any(is_lie for is_lie, _ in line_parts):
+            line = _merged(line, [next(readings) if is_lie else words for is_lie, words in line_parts])
+        if line.text:
+            lines.append(line)
+    return lines
+
+
+def _merged(line: Line, parts: Sequence[Line | Sequence[Word]]) -> Line:
+    """Return the line with these parts in order: words of the layer, and readings in place of false words."""
+    words: list[Word] = []
+    text = ""
+    for part in parts:
+        part_words = (part.words or [Word(part.text, part.box)]) if isinstance(part, Line) else part
+        texts = [part.text] if isinstance(part, Line) else [word.text for word in part]
+        for part_text in filter(None, texts):
+            is_solid = not text or (is_wide(text[-1]) and is_wide(part_text[0]))
+            text += part_text if is_solid else f" {part_text}"
+        words += [word for word in part_words if word.text]
+    score = min(part.score for part in parts if isinstance(part, Line))
+    return replace(line, text=text, words=tuple(words), score=score, is_from_text_layer=False)

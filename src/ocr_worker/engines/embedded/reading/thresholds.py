@@ -44,14 +44,21 @@ class ReadingThresholds:
     min_skew_lines: int = 3  # lines; with fewer the page counts as straight
 
     # Check of the text layer (`text_layer`).
-    layer_sample: int = 5  # lines that are read from the page image to check the layer
-    min_checked_text: int = 6  # letters and digits of a line that can be checked, and at least half as many letters
+    layer_sample: int = 3  # stretches of words that are read from the page image to check a font
+    stretch_words: int = 6  # words of a stretch at most; a complete line takes longer to read and proves no more
+    figure_sample: int = 6  # words with digits that are read to check a font
+    min_checked_text: int = 6  # letters of a stretch that is preferred for the check
+    min_checked_word: int = 3  # letters of the shortest stretch that is checked
     min_similarity: float = 0.8  # median similarity of the text read and the layer's text; honest layers reach 0.95
+    min_figure_similarity: float = 0.9  # the same for digits; those of printed figures are read without an error
+    # Confidence above which a reading can contradict the layer. Scripts that the recognizer reads have 0.94 and more,
+    # and others stay below 0.88 (`scripts`).
+    certain_reading: float = 0.9
     min_ink: float = 12.0  # standard deviation of gray values, below which nothing is drawn on a line's place
     sample_margin: float = 0.1  # line heights around a layer's line that are read with it
-    max_foreign_in_sample: float = 0.1  # share of letters in unknown scripts: a line with fewer can be compared as text
-    foreign_line: float = 0.5  # share of letters in unknown scripts: a line with more must be illegible in the image
-    max_broken: float = 0.05  # share of characters without meaning, above which the fonts have no mapping to Unicode
+    foreign_line: float = 0.5  # share of unreadable letters: a line with as many is compared by its script alone
+    max_broken: float = 0.05  # share of characters without meaning, above which a font has no mapping to Unicode
+    max_symbol: int = 2  # characters of a word that may be symbols without meaning, such as bullets
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
 
