@@ -1,26 +1,22 @@
 """Paragraphs from lines.
 
-`split_paragraphs` decides where a paragraph or a list item begins, and `joined` what a hyphen at the end of a line
-means. Text of scripts that run from right to left is mirrored first, so that the same rules apply. All functions are
-pure.
+`split_paragraphs` joins the rows between two beginnings, which `beginnings` finds. `joined` decides what a hyphen at the end
+of a line means. Text of scripts that run from right to left is mirrored first, so that the same rules apply. All
+functions are pure.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ocr_worker.characters import is_wide
-from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.thresholds import THRESHOLDS
-
-_LIST_ITEM = re.compile(r"([•●▪■◦‣·*–—-]|\(?(\d{1,3}|[a-zA-Z])[.)])\s+\S")
-_BULLET = re.compile(r"[•●▪■◦‣·]\s*")
-_SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
+from ocr_worker.engines.embedded.beginnings import find_beginnings
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line, rows
+from ocr_worker.engines.embedded.marks import BULLET
 
 
 class Paragraph(NamedTuple):
@@ -42,21 +38,19 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
     if is_right_to_left("".join(line.text for line in lines)):
         # A mirror image of such text has its margins and its first words where left-to-right text has them.
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
-    box, height = bounds(line.box for line in lines), line_height(lines)
+    stacked = rows(lines)
     texts: list[str] = []
-    above: list[Line] | None = None
-    for row in rows(lines):
+    for row, begins in zip(stacked, find_beginnings(stacked), strict=True):
         text = " ".join(line.text for line in row)
-        if above is None or _LIST_ITEM.match(text) or _begins_paragraph(above, row, box, height):
+        if begins:
             texts.append(text)
         else:
             texts[-1] = joined(texts[-1], text)
-        above = row
     return [_split_bullet(text) for text in texts]
 
 
 def _split_bullet(text: str) -> Paragraph:
-    bullet = _BULLET.match(text)
+    bullet = BULLET.match(text)
     return Paragraph("- ", text[bullet.end() :]) if bullet else Paragraph("", text)
 
 
@@ -92,24 +86,3 @@ def is_right_to_left(text: str) -> bool:
 def _is_written_solid(character: str) -> bool:
     """Return whether the character's script has no spaces between words: Chinese and Japanese, but not Korean."""
     return is_wide(character) and not "\uac00" <= character <= "\ud7a3"
-
-
-def _begins_paragraph(above: Sequence[Line], row: Sequence[Line], box: Box, height: float) -> bool:
-    """Return whether a paragraph begins with `row`: after white, at an indent, or below a row that ends early.
-
-    above: the row above. box: of all the text. height: of a line, in pixels.
-    """
-    upper, lower = bounds(line.box for line in above), bounds(line.box for line in row)
-    if lower.y0 - upper.y1 > THRESHOLDS.paragraph_gap * height:
-        return True
-    is_indented = lower.x0 - max(box.x0, upper.x0) > THRESHOLDS.indent * height
-    is_full = box.x1 - lower.x1 < THRESHOLDS.max_indented_end * (box.x1 - box.x0)
-    if is_indented and is_full and upper.x0 - box.x0 < THRESHOLDS.at_margin * height:
-        return True
-    # The first word would have fitted into the row above if both belonged to the same paragraph.
-    words = row[0].words
-    first_width = words[0].box.width if words else lower.width * len(row[0].text.split()[0]) / len(row[0].text)
-    ends_sentence = above[-1].text.endswith(_SENTENCE_END)
-    share = THRESHOLDS.room_after_sentence if ends_sentence else THRESHOLDS.room_in_sentence
-    room = max(THRESHOLDS.words_of_room * first_width, share * (box.x1 - box.x0))
-    return box.x1 - upper.x1 > room and lower.x0 - box.x0 < THRESHOLDS.at_margin * height

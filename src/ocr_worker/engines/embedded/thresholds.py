@@ -1,9 +1,9 @@
 """Thresholds of the engine's own modules, each with its meaning and its unit.
 
-This module is the list of what can be tuned in `lines`, `text` and `page`; `layout/`, `furniture/`, `reading/` and
-`tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`. A "line height" is the median height
-of the lines at hand, and a "share" is between 0 and 1. The code does not record what single values were measured on.
-They were chosen on the pages of `bench/quality.py`.
+This module is the list of what can be tuned in `lines`, `beginnings`, `marks` and `page`; `layout/`, `furniture/`,
+`reading/` and `tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`. A "line height" is the
+median height of the lines at hand, and a "share" is between 0 and 1. The code does not record what single values were
+measured on. They were chosen on the pages of `bench/quality.py`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ class EngineThresholds:
     # Rows (`lines`).
     row_overlap: float = 0.5  # share of the lower height: a line that shares more of it with a row belongs to the row
 
-    # Paragraphs (`text`).
+    # Paragraphs (`beginnings`).
     paragraph_gap: float = 0.9  # line heights of white above a row: with more, the row begins a paragraph
-    indent: float = 0.8  # line heights: a row that begins farther right than the row above is indented
+    indent: float = 0.5  # line heights: a row that begins farther right than the margin is indented
+    max_indent: float = 6.0  # line heights: a row that begins even farther right is centered, or another column
+    min_margin_rows: int = 2  # rows that begin at the same place, which makes it the margin of the text
     max_indented_end: float = 0.3  # share of the text's width that an indented row leaves free at its right
     at_margin: float = 0.5  # line heights: a row that begins no farther from the left margin begins at it
     words_of_room: float = (
@@ -28,6 +30,18 @@ class EngineThresholds:
     )
     room_after_sentence: float = 0.2  # share of the text's width free at the right of a row that ends a sentence
     room_in_sentence: float = 0.4  # the same for a row that does not end a sentence
+
+    # A paragraph fills its rows. Where most rows leave room for the next word, each is a line of its own: an address.
+    line_room: float = 0.6  # line heights free at the right of a row besides the room for the next word
+    unfilled_rows: float = 0.75  # share of the rows above another that leave room
+    max_unfilled_width: float = 25.0  # line heights of the text: wider rows are sentences
+    max_short_width: float = 16.0  # line heights of the text: short rows that begin with capitals are lines, too
+    min_own_lines: int = 2  # rows below the first
+
+    # Marks that also occur within a sentence (`marks`).
+    min_marks: int = 2  # rows of a text that begin with the same kind of mark
+    max_key_words: int = 4  # words before the colon of "Key: value"
+    key_rows: float = 0.4  # share of the rows that begin with a key: values may continue on a second row
 
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found
