@@ -1,8 +1,8 @@
 """Paragraphs from lines.
 
-`split_paragraphs` joins the rows between two beginnings, which `beginnings` finds. `joined` decides what a hyphen at the end
-of a line means. Text of scripts that run from right to left is mirrored first, so that the same rules apply. All
-functions are pure.
+`split_paragraphs` joins the rows between two beginnings, which `beginnings` finds. `joined` decides what a hyphen at
+the end of a line means. Text of scripts that run from right to left is mirrored first, so that the same rules apply.
+All functions are pure.
 """
 
 from __future__ import annotations
