@@ -20,6 +20,7 @@ from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_mar
 from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
 from ocr_worker.pages import figure_name
 
+_FLOATS = ("image", "table", "figure_title")  # what a sentence may continue below
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
 
 
@@ -69,22 +70,28 @@ def write_regions(regions: Sequence[Region], rules: Rules, page: int) -> list[Pa
 
 
 def join_passages(passages: Sequence[Passage], write: Write) -> str:
-    """Return the page's Markdown; a sentence that continues in the next column is joined.
+    """Return the page's Markdown; a sentence that continues in the next column, or below a figure, is joined.
 
-    Text is escaped after it is joined, so that no markup can form from two halves.
+    A figure or a table within a sentence comes after its paragraph. Text is escaped after it is joined, so that no
+    markup can form from two halves.
     """
     parts: list[Part | TablePart] = []
-    is_after_text = False
+    last_text: int | None = None  # position of the last part of a text that may continue
     for passage in passages:
         if not passage.parts:
             continue
-        is_text = passage.region.label == "text"
+        label = passage.region.label
         first, *others = passage.parts
-        if is_text and is_after_text and (joined_part := _joined_parts(parts[-1], first)):
-            parts[-1:] = [joined_part, *others]
+        if label == "text" and last_text is not None and (joined_part := _joined_parts(parts[last_text], first)):
+            parts[last_text] = joined_part
+            parts += others
+            last_text = len(parts) - 1 if others else last_text
         else:
             parts += passage.parts
-        is_after_text = is_text
+            if label == "text":
+                last_text = len(parts) - 1
+            elif label not in _FLOATS:
+                last_text = None
     return "\n\n".join(part.write(write) for part in parts)
 
 
