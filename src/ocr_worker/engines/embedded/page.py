@@ -13,6 +13,7 @@ from multiprocessing.pool import AsyncResult
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.initials import join_initials
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
@@ -45,7 +46,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
     height, width = pixels.shape[:2]
-    lines = split_at_gutters(remove_specks(page_lines))
+    lines = join_initials(split_at_gutters(remove_specks(page_lines)))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)

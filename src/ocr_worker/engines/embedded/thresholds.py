@@ -1,9 +1,9 @@
 """Thresholds of the engine's own modules, each with its meaning and its unit.
 
-This module is the list of what can be tuned in `lines`, `beginnings`, `marks` and `page`; `layout/`, `furniture/`,
-`reading/` and `tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`. A "line height" is the
-median height of the lines at hand, and a "share" is between 0 and 1. The code does not record what single values were
-measured on. They were chosen on the pages of `bench/quality.py`.
+This module is the list of what can be tuned in `lines`, `initials`, `beginnings`, `marks` and `page`. The rooms
+`layout/`, `furniture/`, `reading/` and `tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`.
+A "line height" is the median height of the lines at hand, and a "share" is between 0 and 1. The code does not record
+what single values were measured on. They were chosen on the pages of `bench/quality.py`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ class EngineThresholds:
     min_marks: int = 2  # rows of a text that begin with the same kind of mark
     max_key_words: int = 4  # words before the colon of "Key: value"
     key_rows: float = 0.4  # share of the rows that begin with a key: values may continue on a second row
+
+    # A large first letter beside several rows (`initials`).
+    initial_height: float = 1.6  # heights of a row beside the letter
+    initial_gap: float = 1.2  # heights of a row between the letter and the row, at most
+    min_initial_lines: int = 2  # rows beside the letter
 
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found
