@@ -9,7 +9,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.markdown import join_passages, write_regions
+from ocr_worker.engines.embedded.markdown import formula_warnings, join_passages, write_regions
 
 
 def write(*regions: tuple[str, str]) -> str:
@@ -36,5 +36,12 @@ def test_a_table_comes_after_the_sentence_around_it() -> None:
 
 @pytest.mark.parametrize("label", ["paragraph_title", "display_formula"])
 def test_a_sentence_ends_at_a_title_or_formula(label: str) -> None:
-    """What follows a title or a formula is not moved above it."""
+    """A text that follows a title or a formula is not moved above it."""
     assert write(("text", "the boat came"), (label, "Late"), ("text", "in late.")).endswith("\n\nin late.")
+
+
+@pytest.mark.parametrize(("labels", "codes"), [(["text"], []), (["display_formula", "text"], ["FORMULA_AS_TEXT"])])
+def test_a_page_with_formulas_warns(labels: list[str], codes: list[str]) -> None:
+    """Formulas are not recognized, and the page says so once."""
+    regions = [Region(label, Box(0, 0, 400, 20)) for label in labels]
+    assert [warning.code for warning in formula_warnings(regions * 2)] == codes

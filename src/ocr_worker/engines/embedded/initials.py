@@ -1,6 +1,6 @@
 """Initials: a large first letter beside the first rows of a paragraph.
 
-`join_initials` puts such a letter at the beginning of the line it stands beside, without a space. The lines beside it
+`join_initials` puts such a letter at the beginning of the first line beside it, without a space. The lines beside it
 then begin at the paragraph's margin, so that no later step takes them for indented. It is pure; lengths are in pixels
 of the page.
 """

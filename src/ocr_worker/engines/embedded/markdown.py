@@ -19,6 +19,7 @@ from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
 from ocr_worker.pages import figure_name
+from ocr_worker.wire.schema import PageWarning
 
 _FLOATS = ("image", "table", "figure_title")  # what a sentence may continue below
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
@@ -119,6 +120,17 @@ def _joined_parts(above: Part | TablePart, below: Part | TablePart) -> Part | No
     if (last_character.isalpha() or last_character in ",-") and below.text[:1].islower():
         return above._replace(text=joined(above.text, below.text))
     return None
+
+
+def formula_warnings(regions: Sequence[Region]) -> list[PageWarning]:
+    """Return the warning for a page with formulas, which this engine reads as text."""
+    count = sum(region.label == "display_formula" for region in regions)
+    if not count:
+        return []
+    message = (
+        f"formulas on the page: {count}; they are the text that was read, and no LaTeX; compare them with the page"
+    )
+    return [PageWarning(code="FORMULA_AS_TEXT", message=message)]
 
 
 def figure_boxes(passages: Sequence[Passage]) -> list[tuple[str, Box]]:

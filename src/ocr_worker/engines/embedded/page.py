@@ -20,7 +20,7 @@ from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_ord
 from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
-from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
+from ocr_worker.engines.embedded.markdown import figure_boxes, formula_warnings, join_passages, write_regions
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnings_for
 from ocr_worker.engines.embedded.reading.models import Models
@@ -66,7 +66,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=warnings_for(page_lines),
+        warnings=[*warnings_for(page_lines), *formula_warnings(ordered_regions)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )
