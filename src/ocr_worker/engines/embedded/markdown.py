@@ -7,6 +7,7 @@ block, but no Markdown. All functions are pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from ocr_worker.engines.embedded.furniture import FURNITURE
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
+from ocr_worker.engines.embedded.listings import LISTING, write_listing
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
 from ocr_worker.pages import figure_name
@@ -38,6 +40,18 @@ class Part(NamedTuple):
         return self.before + write(self.text, self.place) + self.after
 
 
+class ListingPart(NamedTuple):
+    """A listing of the Markdown, which is not escaped: it is in a fence that it cannot end."""
+
+    text: str
+
+    def write(self, write: Write) -> str:
+        """Return the Markdown."""
+        longest = max((len(run) for run in re.findall("`+", self.text)), default=0)
+        fence = "`" * max(3, longest + 1)
+        return f"{fence}\n{self.text}\n{fence}"
+
+
 class TablePart(NamedTuple):
     """A table of the Markdown, before the text of its cells is escaped."""
 
@@ -46,6 +60,9 @@ class TablePart(NamedTuple):
     def write(self, write: Write) -> str:
         """Return the Markdown."""
         return to_markdown(self.cells, write)
+
+
+AnyPart = Part | ListingPart | TablePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,7 @@ class Passage:
 
     region: Region
     content: str
-    parts: Sequence[Part | TablePart]
+    parts: Sequence[AnyPart]
     figure: str | None = None
 
 
@@ -76,7 +93,7 @@ def join_passages(passages: Sequence[Passage], write: Write) -> str:
     A figure or a table within a sentence comes after its paragraph. Text is escaped after it is joined, so that no
     markup can form from two halves.
     """
-    parts: list[Part | TablePart] = []
+    parts: list[AnyPart] = []
     last_text: int | None = None  # position of the last part of a text that may continue
     for passage in passages:
         if not passage.parts:
@@ -100,6 +117,9 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
         return Passage(region, to_html(cells), [TablePart(cells)])
+    if region.label == LISTING:
+        listing = write_listing(region.lines)
+        return Passage(region, listing, [ListingPart(listing)])
     texts = paragraphs(region.lines)
     if region.label == "image":
         figure = Part(" ".join(texts), "alt", "![", f"]({name})")
@@ -112,7 +132,7 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     return Passage(region, "\n\n".join(texts), parts)
 
 
-def _joined_parts(above: Part | TablePart, below: Part | TablePart) -> Part | None:
+def _joined_parts(above: AnyPart, below: AnyPart) -> Part | None:
     """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence."""
     if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
         return None

@@ -20,6 +20,7 @@ from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_ord
 from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
+from ocr_worker.engines.embedded.listings import label_listings
 from ocr_worker.engines.embedded.markdown import figure_boxes, formula_warnings, join_passages, write_regions
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnings_for
@@ -52,7 +53,8 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
-    ordered_regions = order_regions(label_by_place(regions, width, height, rules), lines)
+    labeled_regions = label_listings(label_by_place(regions, width, height, rules))
+    ordered_regions = order_regions(labeled_regions, lines)
     passages = write_regions(ordered_regions, rules, page.number)
     return ParsedPage(
         width=width,

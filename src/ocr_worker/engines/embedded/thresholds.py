@@ -1,9 +1,9 @@
 """Thresholds of the engine's own modules, each with its meaning and its unit.
 
-This module is the list of what can be tuned in `lines`, `initials`, `beginnings`, `marks` and `page`. The rooms
-`layout/`, `furniture/`, `reading/` and `tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`.
-A "line height" is the median height of the lines at hand, and a "share" is between 0 and 1. The code does not record
-what single values were measured on. They were chosen on the pages of `bench/quality.py`.
+This module is the list of what can be tuned in `lines`, `initials`, `beginnings`, `marks`, `listings` and `page`. The
+rooms `layout/`, `furniture/`, `reading/` and `tables/` have one of their own. It has no logic: the modules read
+`THRESHOLDS`. A "line height" is the median height of the lines at hand, and a "share" is between 0 and 1. The code does
+not record what single values were measured on. They were chosen on the pages of `bench/quality.py`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ class EngineThresholds:
     initial_height: float = 1.6  # heights of a row beside the letter
     initial_gap: float = 1.2  # heights of a row between the letter and the row, at most
     min_initial_lines: int = 2  # rows beside the letter
+
+    # Listings (`listings`).
+    min_listing_lines: int = 3  # rows that are long enough to show their pitch
+    min_pitch_text: int = 4  # characters of such a row
+    pitch_tolerance: float = 0.03  # share by which the pitch of a row differs: proportional fonts differ more
+    listing_room: float = 0.15  # share of the width that a row leaves free at its right, if it is not filled
+    unfilled_listing: float = 0.4  # share of the rows that are not filled
+    rows_with_signs: float = 0.5  # share of the rows with a sign of code, such as a bracket
 
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found
