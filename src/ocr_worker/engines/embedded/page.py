@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
@@ -47,7 +48,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
     height, width = pixels.shape[:2]
-    lines = join_initials(split_at_gutters(remove_specks(page_lines)))
+    lines = join_combs(join_initials(split_at_gutters(remove_specks(page_lines))))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)

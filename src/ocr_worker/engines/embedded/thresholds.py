@@ -1,9 +1,9 @@
 """Thresholds of the engine's own modules, each with its meaning and its unit.
 
-This module is the list of what can be tuned in `lines`, `initials`, `beginnings`, `marks`, `listings` and `page`. The
-rooms `layout/`, `furniture/`, `reading/` and `tables/` have one of their own. It has no logic: the modules read
-`THRESHOLDS`. A "line height" is the median height of the lines at hand, and a "share" is between 0 and 1. The code does
-not record what single values were measured on. They were chosen on the pages of `bench/quality.py`.
+This module is the list of what can be tuned in the engine's own modules; `layout/`, `furniture/`, `reading/` and
+`tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`. A "line height" is the median height of
+the lines at hand, and a "share" is between 0 and 1. The code does not record what single values were measured on. They
+were chosen on the pages of `bench/quality.py`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class EngineThresholds:
     listing_room: float = 0.15  # share of the width that a row leaves free at its right, if it is not filled
     unfilled_listing: float = 0.4  # share of the rows that are not filled
     rows_with_signs: float = 0.5  # share of the rows with a sign of code, such as a bracket
+
+    # Fields with a box for each character (`combs`).
+    min_comb: int = 4  # characters
+    max_comb_pitch: float = 2.2  # heights of a character from one to the next: the cells of a table are wider
+    comb_tolerance: float = 0.12  # share by which the distances differ
 
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found
