@@ -7,6 +7,7 @@ All functions are pure.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,8 @@ from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, rows
 from ocr_worker.engines.embedded.marks import BULLET
+
+_FRACTION = re.compile(r"(?<=\d)\s*\u2044\s*(?=\d)")
 
 
 class Paragraph(NamedTuple):
@@ -41,7 +44,7 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
     stacked = rows(lines)
     texts: list[str] = []
     for row, begins in zip(stacked, find_beginnings(stacked), strict=True):
-        text = " ".join(line.text for line in row)
+        text = _close_fractions(" ".join(line.text for line in row))
         if begins:
             texts.append(text)
         else:
@@ -59,7 +62,12 @@ def row_text(row: Sequence[Line]) -> str:
     texts = [line.text for line in row]
     if is_right_to_left("".join(texts)):
         texts.reverse()
-    return " ".join(texts)
+    return _close_fractions(" ".join(texts))
+
+
+def _close_fractions(text: str) -> str:
+    """Return the text without spaces around fraction slashes: a small numerator is set apart from its slash."""
+    return _FRACTION.sub("\u2044", text)
 
 
 def _mirrored(box: Box) -> Box:
