@@ -22,7 +22,7 @@ from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
 # A row of an address begins with a capital or a number, and contains no end of a sentence and no broken word.
-_CAPITAL = re.compile(r"(?=[^\W_a-z])(?:(?![.!?]\s).)*(?<!-)$")
+_CAPITAL = re.compile(r"(?=[A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
 # Which rows of a paragraph are set in: its first row, or all its rows but the first.
 _IndentStyle = Literal["first", "hanging", "none"]
 
