@@ -138,9 +138,10 @@ def test_formulas_that_cannot_be_converted_are_shown_as_they_are(content: str) -
     assert html(r"\nosuchcommand{x}", "formula") == r"<p><code>\nosuchcommand{x}</code></p>"
 
 
-def test_a_formula_without_latex_is_text() -> None:
-    """A line that an engine took for a formula and read as words is no row of italic letters."""
-    assert html("where the sum = 3", "display_formula") == "<p>where the sum = 3</p>"
+@pytest.mark.parametrize("content", ["where the sum = 3", "E = mc2", "P(y|x) = 1/2 (1)"])
+def test_a_formula_without_latex_is_text(content: str) -> None:
+    """A formula that an engine read as text, without LaTeX or delimiters, is no row of italic letters."""
+    assert html(content, "display_formula") == f"<p>{content}</p>"
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,10 @@ def strip_fences(content: str) -> str:
 
 
 def is_latex(content: str) -> bool:
-    """Return True unless the content is a line that an engine without formula recognition read as text."""
-    return bool(_LATEX_SIGN.search(content)) or not _LONG_WORD.search(content)
+    """Return whether the content is LaTeX, and not a line that an engine without formula recognition read as text."""
+    latex = strip_fences(content)
+    is_fenced = latex != content.strip()
+    return bool(_LATEX_SIGN.search(latex)) or (is_fenced and not _LONG_WORD.search(latex))
 
 
 def _mathml(latex: str, is_displayed: bool) -> str | None:

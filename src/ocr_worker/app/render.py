@@ -119,7 +119,7 @@ def _formula(content: str) -> str:
     latex = strip_fences(content)
     if not latex:
         return ""
-    return f"<p>{formula_html(latex, is_displayed=True)}</p>" if is_latex(latex) else _text(content)
+    return f"<p>{formula_html(latex, is_displayed=True)}</p>" if is_latex(content) else _text(content)
 
 
 def _figure(content: str) -> str:

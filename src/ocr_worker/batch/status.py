@@ -29,6 +29,7 @@ _WARNINGS = {
     "ANIMATION_FIRST_FRAME": "The image is an animation, and only its first frame was parsed.",
     "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may be misread.",
     "FEWER_PIXELS": "Device memory was short, so blocks were read with half the pixels; small print may be misread.",
+    "FORMULA_AS_TEXT": "The engine does not recognize formulas; they are the text that it read, and no LaTeX.",
     "IMAGE_DOWNSCALED": "The image has more pixels than the limit and was scaled down; small print may be misread.",
     "LOW_CONFIDENCE": "The engine's confidence is low; compare the text with the page.",
     "PAGE_OUT_OF_RANGE": "Some requested pages do not exist in the document.",

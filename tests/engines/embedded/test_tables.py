@@ -111,12 +111,19 @@ def test_leaders_only_lead() -> None:
 
 
 def test_a_heading_over_two_columns_spans_them() -> None:
-    """A heading centered above two columns appears in both in Markdown."""
+    """A heading centered above two columns spans both, and is written once in Markdown."""
     rows = [(f"row {i}", f"{i}1", f"{i}2") for i in range(5)]
     lines = [typeset("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
     cells = find_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
     assert cells[1] == Cell(0, 1, "Year", 1, 2)
-    assert to_markdown(cells).startswith("|  | Year | Year |\n")
+    assert to_markdown(cells).startswith("|  | Year |  |\n")
+
+
+def test_a_spanning_text_is_written_once() -> None:
+    """A text over several rows, over both, or over the full width, is in one cell of the Markdown."""
+    cells = [Cell(0, 0, "all", 1, 3), Cell(1, 0, "tall", 2, 1), Cell(1, 1, "b", 2, 2), Cell(3, 0, "c"), Cell(3, 2, "d")]
+    markdown = to_markdown([*cells, Cell(3, 1, "e")])
+    assert [markdown.count(text) for text in ("all", "tall", "b", "e")] == [2, 1, 1, 1]  # "all" is also in "tall"
 
 
 def line_below(line: Line, by: float) -> Line:

@@ -109,3 +109,10 @@ def test_a_line_without_word_boxes_splits_at_a_space() -> None:
     """A text layer's line has no words; its characters are taken as equally wide."""
     parts = split_at(Line("abcd    efgh", Box(0, 0, 120, 20)), [60])
     assert [part.text for part in parts] == ["abcd", "efgh"]
+
+
+@pytest.mark.parametrize("text", ["from 1 \u20444 inch", "from 1\u2044 4 inch", "from 1 \u2044 4 inch"])
+def test_a_fraction_has_no_spaces(text: str) -> None:
+    """A numerator and a denominator are written with the fraction slash between them."""
+    assert paragraphs(stacked(text)) == ["from 1\u20444 inch"]
+    assert row_text(stacked(text)) == "from 1\u20444 inch"

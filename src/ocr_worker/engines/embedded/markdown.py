@@ -8,6 +8,7 @@ functions are pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -16,12 +17,14 @@ from ocr_worker.engines.embedded.escaping import Place, Write
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
+from ocr_worker.engines.embedded.listings import LISTING, write_listing
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import figure_name
 from ocr_worker.wire.schema import PageWarning
 
+_FLOATS = ("image", "table", "figure_title")  # what a sentence may continue below
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
 
 
@@ -38,6 +41,18 @@ class Part(NamedTuple):
         return self.before + write(self.text, self.place) + self.after
 
 
+class ListingPart(NamedTuple):
+    """A listing of the Markdown, which is not escaped: it is in a fence that it cannot end."""
+
+    text: str
+
+    def write(self, write: Write) -> str:
+        """Return the Markdown."""
+        longest = max((len(run) for run in re.findall("`+", self.text)), default=0)
+        fence = "`" * max(3, longest + 1)
+        return f"{fence}\n{self.text}\n{fence}"
+
+
 class TablePart(NamedTuple):
     """A table of the Markdown, before the text of its cells is escaped."""
 
@@ -46,6 +61,9 @@ class TablePart(NamedTuple):
     def write(self, write: Write) -> str:
         """Return the Markdown."""
         return to_markdown(self.cells, write)
+
+
+AnyPart = Part | ListingPart | TablePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,7 @@ class Passage:
 
     region: Region
     content: str
-    parts: Sequence[Part | TablePart]
+    parts: Sequence[AnyPart]
     figure: str | None = None
 
 
@@ -90,22 +108,29 @@ def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
 
 
 def join_passages(passages: Sequence[Passage], write: Write) -> str:
-    """Return the page's Markdown; a sentence that continues in the next column is joined.
+    """Return the page's Markdown; a sentence that continues in the next column, or below a figure, is joined.
 
-    Text is escaped after it is joined, so that no markup can form from two halves.
+    A figure or a table within a sentence comes after its paragraph. Text is escaped after it is joined, so that no
+    markup can form from two halves.
     """
-    parts: list[Part | TablePart] = []
-    is_after_text = False
+    parts: list[AnyPart] = []
+    last_text: int | None = None  # position of the last part of a text that may continue
     for passage in passages:
         if not passage.parts:
             continue
-        is_text = passage.region.label == "text" and not passage.region.is_separate
+        label = passage.region.label
+        is_text = label == "text" and not passage.region.is_separate
         first, *others = passage.parts
-        if is_text and is_after_text and (joined_part := _joined_parts(parts[-1], first)):
-            parts[-1:] = [joined_part, *others]
+        if is_text and last_text is not None and (joined_part := _joined_parts(parts[last_text], first)):
+            parts[last_text] = joined_part
+            parts += others
+            last_text = len(parts) - 1 if others else last_text
         else:
             parts += passage.parts
-        is_after_text = is_text
+            if is_text:
+                last_text = len(parts) - 1
+            elif label not in _FLOATS:
+                last_text = None
     return "\n\n".join(part.write(write) for part in parts)
 
 
@@ -113,6 +138,9 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
         return Passage(region, to_html(cells), [TablePart(cells)])
+    if region.label == LISTING:
+        listing = write_listing(region.lines)
+        return Passage(region, listing, [ListingPart(listing)])
     texts = paragraphs(region.lines)
     if region.label == "image":
         figure = Part(" ".join(texts), "alt", "![", f"]({name})")
@@ -124,7 +152,7 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     return Passage(region, "\n\n".join(texts), parts)
 
 
-def _joined_parts(above: Part | TablePart, below: Part | TablePart) -> Part | None:
+def _joined_parts(above: AnyPart, below: AnyPart) -> Part | None:
     """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence."""
     if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
         return None
@@ -132,6 +160,17 @@ def _joined_parts(above: Part | TablePart, below: Part | TablePart) -> Part | No
     if (last_character.isalpha() or last_character in ",-") and below.text[:1].islower():
         return above._replace(text=joined(above.text, below.text))
     return None
+
+
+def formula_warnings(regions: Sequence[Region]) -> list[PageWarning]:
+    """Return the warning for a page with formulas, which this engine reads as text."""
+    count = sum(region.label == "display_formula" for region in regions)
+    if not count:
+        return []
+    message = (
+        f"formulas on the page: {count}; they are the text that was read, and no LaTeX; compare them with the page"
+    )
+    return [PageWarning(code="FORMULA_AS_TEXT", message=message)]
 
 
 def figure_boxes(passages: Sequence[Passage]) -> list[tuple[str, Box]]:

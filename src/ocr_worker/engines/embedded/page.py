@@ -10,16 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.initials import join_initials
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
-from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, warn_of_left_out, write_regions
+from ocr_worker.engines.embedded.listings import label_listings
+from ocr_worker.engines.embedded.markdown import (
+    figure_boxes,
+    formula_warnings,
+    join_passages,
+    warn_of_left_out,
+    write_regions,
+)
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnings_for
 from ocr_worker.engines.embedded.reading.models import Models
@@ -45,13 +54,14 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
     height, width = pixels.shape[:2]
-    lines = split_at_gutters(remove_specks(page_lines))
+    lines = join_combs(join_initials(split_at_gutters(remove_specks(page_lines))))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
-    ordered_regions = order_regions(label_by_place(regions, width, height, rules), lines)
+    labeled_regions = label_listings(label_by_place(regions, width, height, rules))
+    ordered_regions = order_regions(labeled_regions, lines)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -65,7 +75,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=[*warnings_for(page_lines), *warn_of_left_out(passages)],
+        warnings=[*warnings_for(page_lines), *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )

@@ -1,8 +1,8 @@
 """Paragraphs from lines.
 
-`split_paragraphs` decides where a paragraph or a list item begins, and `joined` what a hyphen at the end of a line
-means. Text of scripts that run from right to left is mirrored first, so that the same rules apply. All functions are
-pure.
+`split_paragraphs` joins the rows between two beginnings, which `beginnings` finds. `joined` decides what a hyphen at
+the end of a line means. Text of scripts that run from right to left is mirrored first, so that the same rules apply.
+All functions are pure.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ocr_worker.characters import is_wide
-from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+from ocr_worker.engines.embedded.beginnings import find_beginnings
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line, rows
+from ocr_worker.engines.embedded.marks import BULLET
 
-_LIST_ITEM = re.compile(r"([•●▪■◦‣·*–—-]|\(?(\d{1,3}|[a-zA-Z])[.)])\s+\S")
-_BULLET = re.compile(r"[•●▪■◦‣·]\s*")
+_FRACTION = re.compile(r"(?<=\d)\s*\u2044\s*(?=\d)")
 _HYPHENS = "-\u2010\u00ad"
 _WORD = re.compile(r"\w+(?:[-\u2010]\w+)*")
 # First parts that English joins with a hyphen which stays where the line breaks after it.
@@ -28,7 +28,6 @@ _COMPOUND_STARTS = frozenset(
 )
 # Parts that have a hyphen only before the vowel that they end in, as in "re-entry".
 _PREFIXES = frozenset(["co", "re", "pre", "anti", "semi", "multi"])
-_SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
 
 
 class Paragraph(NamedTuple):
@@ -50,22 +49,20 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
     if is_right_to_left("".join(line.text for line in lines)):
         # A mirror image of such text has its margins and its first words where left-to-right text has them.
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
-    box, height = bounds(line.box for line in lines), line_height(lines)
     words = frozenset(word.casefold() for line in lines for word in _WORD.findall(line.text))
+    stacked = rows(lines)
     texts: list[str] = []
-    above: list[Line] | None = None
-    for row in rows(lines):
-        text = " ".join(line.text for line in row)
-        if above is None or _LIST_ITEM.match(text) or _begins_paragraph(above, row, box, height):
+    for row, begins in zip(stacked, find_beginnings(stacked), strict=True):
+        text = _close_fractions(" ".join(line.text for line in row))
+        if begins and not (texts and _is_broken_word(texts[-1], text)):
             texts.append(text)
         else:
             texts[-1] = joined(texts[-1], text, words)
-        above = row
     return [_split_bullet(text) for text in texts]
 
 
 def _split_bullet(text: str) -> Paragraph:
-    bullet = _BULLET.match(text)
+    bullet = BULLET.match(text)
     return Paragraph("- ", text[bullet.end() :]) if bullet else Paragraph("", text)
 
 
@@ -74,7 +71,12 @@ def row_text(row: Sequence[Line]) -> str:
     texts = [line.text for line in row]
     if is_right_to_left("".join(texts)):
         texts.reverse()
-    return " ".join(texts)
+    return _close_fractions(" ".join(texts))
+
+
+def _close_fractions(text: str) -> str:
+    """Return the text without spaces around fraction slashes: a small numerator is set apart from its slash."""
+    return _FRACTION.sub("\u2044", text)
 
 
 def _mirrored(box: Box) -> Box:
@@ -125,26 +127,3 @@ def is_right_to_left(text: str) -> bool:
 def _is_written_solid(character: str) -> bool:
     """Return whether the character's script has no spaces between words: Chinese and Japanese, but not Korean."""
     return is_wide(character) and not "\uac00" <= character <= "\ud7a3"
-
-
-def _begins_paragraph(above: Sequence[Line], row: Sequence[Line], box: Box, height: float) -> bool:
-    """Return whether a paragraph begins with `row`: after white, at an indent, or below a row that ends early.
-
-    above: the row above. box: of all the text. height: of a line, in pixels.
-    """
-    upper, lower = bounds(line.box for line in above), bounds(line.box for line in row)
-    if lower.y0 - upper.y1 > THRESHOLDS.paragraph_gap * height:
-        return True
-    if _is_broken_word(above[-1].text, row[0].text):
-        return False
-    is_indented = lower.x0 - max(box.x0, upper.x0) > THRESHOLDS.indent * height
-    is_full = box.x1 - lower.x1 < THRESHOLDS.max_indented_end * (box.x1 - box.x0)
-    if is_indented and is_full and upper.x0 - box.x0 < THRESHOLDS.at_margin * height:
-        return True
-    # The first word would have fitted into the row above if both belonged to the same paragraph.
-    words = row[0].words
-    first_width = words[0].box.width if words else lower.width * len(row[0].text.split()[0]) / len(row[0].text)
-    ends_sentence = above[-1].text.endswith(_SENTENCE_END)
-    share = THRESHOLDS.room_after_sentence if ends_sentence else THRESHOLDS.room_in_sentence
-    room = max(THRESHOLDS.words_of_room * first_width, share * (box.x1 - box.x0))
-    return box.x1 - upper.x1 > room and lower.x0 - box.x0 < THRESHOLDS.at_margin * height

@@ -1,9 +1,9 @@
 """Thresholds of the engine's own modules, each with its meaning and its unit.
 
-This module is the list of what can be tuned in `lines`, `text` and `page`; `layout/`, `furniture/`, `reading/` and
-`tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`. A "line height" is the median height
-of the lines at hand, and a "share" is between 0 and 1. The code does not record what single values were measured on.
-They were chosen on the pages of `bench/quality.py`.
+This module is the list of what can be tuned in the engine's own modules; `layout/`, `furniture/`, `reading/` and
+`tables/` have one of their own. It has no logic: the modules read `THRESHOLDS`. A "line height" is the median height of
+the lines at hand, and a "share" is between 0 and 1. The code does not record what single values were measured on. They
+were chosen on the pages of `bench/quality.py`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ class EngineThresholds:
     tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
     min_vertical_text: int = 2  # characters of a line that is vertical text
 
-    # Paragraphs (`text`).
+    # Paragraphs (`beginnings`).
     paragraph_gap: float = 0.9  # line heights of white above a row: with more, the row begins a paragraph
-    indent: float = 0.8  # line heights: a row that begins farther right than the row above is indented
+    indent: float = 0.5  # line heights: a row that begins farther right than the margin is indented
+    max_indent: float = 6.0  # line heights: a row that begins even farther right is centered, or another column
+    min_margin_rows: int = 2  # rows that begin at the same place, which makes it the margin of the text
     max_indented_end: float = 0.3  # share of the text's width that an indented row leaves free at its right
     at_margin: float = 0.5  # line heights: a row that begins no farther from the left margin begins at it
     words_of_room: float = (
@@ -35,6 +37,35 @@ class EngineThresholds:
 
     # Text left out of the Markdown (`markdown`).
     max_left_out: float = 0.1  # share of the page's characters: with more left out, the page has a warning
+    # A paragraph fills its rows. Where most rows leave room for the next word, each is a line of its own: an address.
+    line_room: float = 0.6  # line heights free at the right of a row besides the room for the next word
+    unfilled_rows: float = 0.75  # share of the rows above another that leave room
+    max_unfilled_width: float = 25.0  # line heights of the text: wider rows are sentences
+    max_short_width: float = 16.0  # line heights of the text: short rows that begin with capitals are lines, too
+    min_own_lines: int = 2  # rows below the first
+
+    # Marks that also occur within a sentence (`marks`).
+    min_marks: int = 2  # rows of a text that begin with the same kind of mark
+    max_key_words: int = 4  # words before the colon of "Key: value"
+    key_rows: float = 0.4  # share of the rows that begin with a key: values may continue on a second row
+
+    # A large first letter beside several rows (`initials`).
+    initial_height: float = 1.6  # heights of a row beside the letter
+    initial_gap: float = 1.2  # heights of a row between the letter and the row, at most
+    min_initial_lines: int = 2  # rows beside the letter
+
+    # Listings (`listings`).
+    min_listing_lines: int = 3  # rows that are long enough to show their pitch
+    min_pitch_text: int = 4  # characters of such a row
+    pitch_tolerance: float = 0.03  # share by which the pitch of a row differs: proportional fonts differ more
+    listing_room: float = 0.15  # share of the width that a row leaves free at its right, if it is not filled
+    unfilled_listing: float = 0.4  # share of the rows that are not filled
+    rows_with_signs: float = 0.5  # share of the rows with a sign of code, such as a bracket
+
+    # Fields with a box for each character (`combs`).
+    min_comb: int = 4  # characters
+    max_comb_pitch: float = 2.2  # heights of a character from one to the next: the cells of a table are wider
+    comb_tolerance: float = 0.12  # share by which the distances differ
 
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found

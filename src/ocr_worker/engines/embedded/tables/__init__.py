@@ -100,18 +100,14 @@ def to_html(cells: Sequence[Cell]) -> str:
 def to_markdown(cells: Sequence[Cell], write: Write = escape_text) -> str:
     """Return the table with pipes, its first row as the head. write: of the cells' text.
 
-    Markdown has no spans. A heading over several columns or rows is repeated in each of them, so that each cell is
-    still under and beside its headings. A text over the full width is written once, as it divides the table. Rows and
-    columns without any text are left out.
+    Markdown has no spans. A text over several columns or rows is written once, in the first of them. Rows and columns
+    without any text are left out.
     """
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
     grid = [[""] * width for _ in range(height)]
     for cell in cells:
-        is_single = len(cell.text) > THRESHOLDS.max_repeated_text or cell.column_span == width
-        for row in range(cell.row, cell.row + (1 if is_single else cell.row_span)):
-            for column in range(cell.column, cell.column + (1 if is_single else cell.column_span)):
-                grid[row][column] = write(cell.text, "cell")
+        grid[cell.row][cell.column] = write(cell.text, "cell")
     full_rows = [row for row in grid if any(row)]
     columns = [j for j in range(width) if any(row[j] for row in full_rows)]
     lines = [f"| {' | '.join(row[j] for j in columns)} |" for row in full_rows]

@@ -29,7 +29,6 @@ class TableThresholds:
     max_over_text: float = 0.7  # share of a rule's length along lines of text, above which it is a leader or a strike
     max_through_words: float = 0.3  # share of a rule's length through words, above which it is a stroke of letters
     above_text: float = 0.1  # share of a line's height at its top where a rule is the table's: leaders are at the foot
-    max_repeated_text: int = 60  # characters: a longer text is no heading, so Markdown has it only once
 
     # Numbers in columns (`columns`).
     word_gap: float = 0.45  # line heights: words that are closer belong together

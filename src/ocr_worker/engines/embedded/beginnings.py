@@ -1,0 +1,171 @@
+"""Beginnings of paragraphs: by white, by an indent, below a row that ends early, and by a mark.
+
+A writer of paragraphs fills each row, and sets in either the first row of each paragraph or all rows but the first.
+`find_beginnings` looks at all rows of a text to see which of the two it is, and whether rows are filled at all: in an
+address or a poem they are not, and each is a line of its own. Marks at the beginnings of rows are found in `marks`. All
+functions are pure; lengths are in pixels of the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from ocr_worker.characters import is_wide
+from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.marks import find_marked
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+
+_SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
+# A row of an address begins with a capital or a number, and contains no end of a sentence and no broken word.
+_CAPITAL = re.compile(r"(?=[A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
+# Which rows of a paragraph are set in: its first row, or all its rows but the first.
+_IndentStyle = Literal["first", "hanging", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of a text and how it compares with the row above it, if any.
+
+    room: pixels that the row above leaves free at its right, or 0. first_width: of the row's first word.
+    """
+
+    box: Box
+    text: str
+    is_marked: bool
+    is_indented: bool
+    gap: float
+    room: float
+    first_width: float
+    is_after_sentence: bool
+
+    def is_after_room(self, height: float) -> bool:
+        """Return whether the row's first word would have fitted into the row above. height: of a line."""
+        return self.room > self.first_width + THRESHOLDS.line_room * height
+
+
+def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
+    """Return for each row of a text whether a paragraph, or a line of its own, begins with it.
+
+    stacked: the rows from top to bottom, as from `rows`, with their left margin at the left.
+    """
+    height = line_height([line for row in stacked for line in row])
+    text_box = bounds(line.box for row in stacked for line in row)
+    described = _describe(stacked, text_box, height)
+    style = _indent_style(described, height)
+    are_lines = _are_lines(described, text_box, height)
+    flags = [True]
+    for above, row in pairwise(described):
+        flags.append(
+            row.is_marked
+            or row.gap > THRESHOLDS.paragraph_gap * height
+            or (are_lines and (row.is_after_room(height) or _CAPITAL.match(row.text) is not None))
+            or _begins_by_indent(above, row, style, text_box, height)
+            or _begins_after_room(row, text_box, height)
+        )
+    return flags
+
+
+def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -> list[_Row]:
+    boxes = [bounds(line.box for line in row) for row in stacked]
+    texts = [" ".join(line.text for line in row) for row in stacked]
+    marks = find_marked(texts)
+    margin = _margin(boxes, height)
+    is_centered = _is_centered(boxes, text_box, height)
+    described = []
+    for i, (row, box) in enumerate(zip(stacked, boxes, strict=True)):
+        above = boxes[i - 1] if i else box
+        is_set_in = THRESHOLDS.indent * height < box.x0 - margin < THRESHOLDS.max_indent * height
+        is_after_sentence = i > 0 and stacked[i - 1][-1].text.endswith(_SENTENCE_END)
+        room = text_box.x1 - above.x1 if i else 0.0
+        described.append(
+            _Row(
+                box,
+                texts[i],
+                is_marked=marks[i],
+                is_indented=is_set_in and not is_centered,
+                gap=box.y0 - above.y1,
+                room=room,
+                first_width=_first_width(row[0]),
+                is_after_sentence=is_after_sentence,
+            )
+        )
+    return described
+
+
+def _is_centered(boxes: Sequence[Box], text_box: Box, height: float) -> bool:
+    """Return whether all rows have about as much white at their left as at their right. height: of a line."""
+    return all(abs((box.x0 - text_box.x0) - (text_box.x1 - box.x1)) < height for box in boxes)
+
+
+def _first_width(line: Line) -> float:
+    """Return the width of the line's first word, or of its first character in a script without spaces."""
+    if is_wide(line.text[0]):
+        return line.box.width / len(line.text)
+    if line.words:
+        return line.words[0].box.width
+    return line.box.width * len(line.text.split()[0]) / len(line.text)
+
+
+def _margin(boxes: Sequence[Box], height: float) -> float:
+    """Return the leftmost place where several rows begin, or where the leftmost row begins."""
+    reach = THRESHOLDS.at_margin * height
+    starts = sorted(box.x0 for box in boxes)
+    return next(
+        (x for x in starts if sum(abs(other - x) < reach for other in starts) >= THRESHOLDS.min_margin_rows), starts[0]
+    )
+
+
+def _indent_style(described: Sequence[_Row], height: float) -> _IndentStyle:
+    """Return which rows are set in, by the rows above and below each indent."""
+    first = hanging = 0
+    for i, (above, row) in enumerate(pairwise(described)):
+        may_end = row.is_after_room(height) or row.is_after_sentence
+        if row.is_indented and not above.is_indented:
+            is_after_first = above.is_marked or i == 0 or described[i - 1].is_indented
+            hanging += is_after_first and not may_end
+            first += may_end or not is_after_first
+        elif above.is_indented and not row.is_indented:
+            first += not may_end
+            hanging += may_end
+    return "first" if first > hanging else "hanging" if hanging > first else "none"
+
+
+def _begins_by_indent(above: _Row, row: _Row, style: _IndentStyle, text_box: Box, height: float) -> bool:
+    """Return whether a paragraph begins with the row as the text's indents say. height: of a line."""
+    may_end = row.is_after_room(height) or row.is_after_sentence
+    match style:
+        case "first":
+            return row.is_indented and (may_end or not above.is_indented)
+        case "hanging":
+            return above.is_indented and not row.is_indented and not row.is_marked
+        case "none":
+            is_full = text_box.x1 - row.box.x1 < THRESHOLDS.max_indented_end * text_box.width
+            return row.is_indented and not above.is_indented and not above.is_marked and is_full
+
+
+def _begins_after_room(row: _Row, text_box: Box, height: float) -> bool:
+    """Return whether the row begins at the margin, below a row with much room. height: of a line."""
+    share = THRESHOLDS.room_after_sentence if row.is_after_sentence else THRESHOLDS.room_in_sentence
+    room = max(THRESHOLDS.words_of_room * row.first_width, share * text_box.width)
+    return row.room > room and row.box.x0 - text_box.x0 < THRESHOLDS.at_margin * height
+
+
+def _are_lines(described: Sequence[_Row], text_box: Box, height: float) -> bool:
+    """Return whether each row is a line of its own, as in an address or a poem. height: of a line.
+
+    Either most rows leave room for the first word of the next, or all are short and begin as no row within a sentence
+    does.
+    """
+    following = described[1:]
+    if len(following) < THRESHOLDS.min_own_lines:
+        return False
+    with_room = sum(row.is_after_room(height) for row in following)
+    is_unfilled = with_room >= THRESHOLDS.unfilled_rows * len(following)
+    is_short = text_box.width < THRESHOLDS.max_short_width * height
+    are_capital = is_short and all(_CAPITAL.match(row.text) for row in described)
+    return are_capital or (is_unfilled and text_box.width < THRESHOLDS.max_unfilled_width * height)

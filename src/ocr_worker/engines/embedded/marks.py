@@ -1,0 +1,65 @@
+"""Marks: what a row starts with, or ends with, that makes it a line of its own.
+
+Marks of list items, numbers of clauses and "Key:" begin a line, and a page number after leaders ends one. Some of them
+begin one wherever they are. Others also occur within a sentence, and need a second one in the same text.
+`find_marked` decides for all rows of a text. Bullets include those of symbol fonts, whose characters are for
+private use. All functions are pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+
+_BULLETS = "•●▪■◦‣·➢➤►▶❖\ue000-\uf8ff"
+BULLET = re.compile(rf"[{_BULLETS}]\s*")
+_ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
+_CERTAIN = re.compile(
+    rf"""
+      [{_BULLETS}]\s*\S | [☐☑☒]\s*\S
+    | [*–—-]\s+\S
+    | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
+    | \((?i:{_ROMAN})\)\s*\S                                # (ii)
+    | (?i:{_ROMAN})[.)]\s+\S                                # ii. or IV)
+    | \d{{1,3}}(?:\.\d{{1,3}}){{1,4}}[.)]?\s+[A-ZÀ-ÞΑ-ΩА-Я]     # 1.1 Title
+    """,
+    re.VERBOSE,
+)
+# Each alternative is a kind: rows of the same kind support one another.
+_UNCERTAIN = re.compile(
+    r"""
+      (?P<number>\d{1,3}(?:\.\d{1,3}){1,4}[.)]?\s+\S)       # 1.1 before a small letter, too
+    | (?P<reference>\[\d{1,3}\]\s+[^\W\d_a-z])              # [1] Author
+    | (?P<law>(?:§{1,2}|Art\.|Article|Artikel|Articolo|Artículo|Section|Clause)\s*\d+[a-z]?\b)
+    | (?P<key>(?=[^\W\d_a-z])[^:.!?;,]{1,40}\.?[:：](?=\s|$))
+    """,
+    re.VERBOSE,
+)
+_LEADERS_AND_PAGE = re.compile(r"(?:[.·_]{4,}|…{2,}|(?:[.·]\s){3,}[.·]?)\s*(?:\d{1,4}|[ivxlc]{1,7})$")
+
+
+def find_marked(texts: Sequence[str]) -> list[bool]:
+    """Return for each row of a text whether its mark, or the page number that ends the row above, begins a line."""
+    kinds = [_kind(text) for text in texts]
+    usual = {kind for kind in kinds if kind and _is_usual(kind, kinds)}
+    follows_entry = [False, *(bool(_LEADERS_AND_PAGE.search(text)) for text in texts)]
+    return [
+        bool(_CERTAIN.match(text)) or kind in usual or follows
+        for text, kind, follows in zip(texts, kinds, follows_entry, strict=False)
+    ]
+
+
+def _kind(text: str) -> str | None:
+    """Return the kind of mark that the row begins with, of those that also occur in a sentence."""
+    match = _UNCERTAIN.match(text)
+    if match is None or (match.lastgroup == "key" and len(match[0].split()) > THRESHOLDS.max_key_words):
+        return None
+    return match.lastgroup
+
+
+def _is_usual(kind: str, kinds: Sequence[str | None]) -> bool:
+    """Return whether so many rows begin with this kind of mark that it begins a line in this text."""
+    count = kinds.count(kind)
+    return count >= THRESHOLDS.min_marks and (kind != "key" or count >= THRESHOLDS.key_rows * len(kinds))

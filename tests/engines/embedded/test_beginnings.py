@@ -1,0 +1,148 @@
+"""Beginnings of paragraphs and of lines of their own."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.text import paragraphs
+
+
+def typeset(*rows: tuple[float, str], advance: float = 10) -> list[Line]:
+    """Return rows of text, 20 pixels high and 30 apart, that begin at these x, all characters equally wide."""
+    return [Line(text, Box(x, 30 * i, x + advance * len(text), 30 * i + 20)) for i, (x, text) in enumerate(rows)]
+
+
+STORY = (
+    (15, "The boat came in at noon and nobody saw"),
+    (0, "it, since the fog was on the water, and the"),
+    (0, "bell had been taken down in the spring."),
+    (15, "Then the harbour master rang by hand until"),
+    (0, "the crew had found the quay and thrown"),
+    (0, "their ropes to the boys who waited there."),
+    (15, "Nobody spoke of it again, and the bell was"),
+    (0, "hung again."),
+)
+
+
+def test_paragraphs_with_a_first_line_indent_are_apart() -> None:
+    """An indent of less than a line's height begins each paragraph, also below a row that is full."""
+    assert [text[:12] for text in paragraphs(typeset(*STORY))] == ["The boat cam", "Then the har", "Nobody spoke"]
+
+
+def test_short_speeches_with_an_indent_are_apart() -> None:
+    """Paragraphs of one short row each, as in a dialogue, begin at the same indent."""
+    rows = [(0, "They met at the gate in the evening, and said:"), (20, "Is it you?"), (20, "It is. Who asks?")]
+    rows.append((20, "The keeper of the gate asks, and he has waited"))
+    rows.append((0, "for a long time."))
+    assert len(paragraphs(typeset(*rows))) == 4
+
+
+def test_hanging_indents_begin_at_the_margin() -> None:
+    """A paragraph begins at the margin if all rows but the first are set in, as in a bibliography."""
+    rows = (
+        (0, "Abel, Ida. The mills of the upper valley and"),
+        (40, "their owners. Saltby, 1902."),
+        (0, "Brandt, Jon. On the winter of the wolves, as it"),
+        (40, "was told by those who saw it, with two maps and"),
+        (40, "a letter. Saltby, 1911."),
+        (0, "Cole, Ann. Stones. Saltby, 1920."),
+    )
+    assert [text[:5] for text in paragraphs(typeset(*rows))] == ["Abel,", "Brand", "Cole,"]
+
+
+def test_centered_rows_have_no_indents() -> None:
+    """A row that is centered is not set in."""
+    rows = typeset(
+        (40, "On the Growth of Reeds in"), (0, "the Lower Valley, with a Remark on"), (60, "their Harvest by Hand")
+    )
+    assert len(paragraphs(rows)) == 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("1.1 The tenant pays the rent on the first day of", "1.2 The landlord repairs the roof and the windows"),
+        ("1.1 the roof of the house and all of its windows,", "1.2 the well, if it falls dry in the summer months"),
+        ("(i) after five years of which two were paid, or by", "(ii) the death of the tenant, whichever comes first"),
+        ("§ 1 The society has its seat in the town of Saltby", "§ 2 The society serves the study of reeds and grass"),
+        ("Art. 4 The seat of the court is in Saltby. It meets", "Art. 5 The court has five members, who are elected."),
+        ("Reported by: Ida Fennimore of the northern quay", "Lost on: 14 May 2026 at the platform of the station"),
+        ("[1] Abel, I. The mills of the upper valley. Saltby", "[2] Brandt, J. The winter of the wolves. Saltby"),
+        ("1 The valley before the road ................... 3", "2 The road is built ............................ 19"),
+        ("Index of names . . . . . . . . . . . . . . . . . 58", "Index of places . . . . . . . . . . . . . . . . . 61"),
+        (
+            "\uf0b7 a warm blanket and a candle in a tin, and for",
+            "\uf0a7 bread for two days, better for three, since it",
+        ),
+        ("•a warm blanket and a candle in a tin, and for two", "➢bread for two days, better for three, since it is"),
+    ],
+)
+def test_clauses_entries_and_pairs_begin_a_line(rows: tuple[str, str]) -> None:
+    """Each clause, entry, item and pair is by itself, although the row above is full."""
+    above, below = rows
+    assert len(paragraphs(typeset((0, above), (0, below)))) == 2
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("the whole of the valley was sold for a sum of about", "1.2 million crowns, which was thought to be little."),
+        (
+            "the buyer may withdraw from the contract according to",
+            "§ 433 of the code, as long as he has not been heard.",
+        ),
+        (
+            "There are two reasons, which are given in a later part",
+            "Remember: nobody saw the boat when it came in at noon",
+        ),
+    ],
+)
+def test_a_mark_within_a_sentence_begins_no_line(rows: tuple[str, str]) -> None:
+    """A number, a section or a colon in running text is not taken for the mark of a line."""
+    above, below = rows
+    assert (
+        len(paragraphs(typeset((0, above), (0, below), (0, "and so it went on for many years in that valley.")))) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("Ida Fennimore", "3 Mill Lane", "Saltby SB4 1AA", "United Kingdom"),
+        ("Society for the Study of Reeds", "Northern Quay 7", "4410 Saltby", "Norway"),
+        ("Oh,", "the boat came in,", "and", "nobody saw it come,", "not", "even those who waited there"),
+    ],
+)
+def test_rows_that_are_not_filled_are_lines(rows: tuple[str, ...]) -> None:
+    """In an address, and in a poem, each row leaves room for the next word and is a line of its own."""
+    assert paragraphs(typeset(*((0, row) for row in rows))) == list(rows)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The boat came in at noon and nobody saw it since the fog was on the water",
+        "Das Boot kam am Mittag in den Hafen und der Nebel lag so dicht auf dem Wasser",
+    ],
+)
+def test_the_rows_of_a_narrow_column_are_joined(text: str) -> None:
+    """A narrow column of prose is filled, and begins some rows with small letters."""
+    rows = [(0.0, row) for row in textwrap.wrap(text, 26)]
+    assert paragraphs(typeset(*rows)) == [text]
+
+
+def test_a_clause_keeps_its_set_in_rows() -> None:
+    """Rows that are set in below a mark belong to its item."""
+    rows = typeset(
+        (0, "1.1 The tenant pays the rent on the first day and"), (60, "keeps the receipt for as long as it runs.")
+    )
+    assert len(paragraphs(rows)) == 1
+
+
+def test_symbol_bullets_become_markdown() -> None:
+    """Bullets of symbol fonts, which are characters for private use, are written as bullets."""
+    assert paragraphs(typeset((0, "\uf0b7 bread"), (0, "\uf0fc a letter"))) == ["- bread", "- a letter"]

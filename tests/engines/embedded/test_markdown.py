@@ -1,0 +1,47 @@
+"""Markdown from regions."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocr_worker.engines.embedded.escaping import keep_text
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.layout.regions import Region
+from ocr_worker.engines.embedded.layout.rules import Rules
+from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.markdown import formula_warnings, join_passages, write_regions
+
+
+def write(*regions: tuple[str, str]) -> str:
+    """Return the Markdown of regions of one line each, from their labels and texts."""
+    filled = [
+        Region(label, Box(0, 50 * i, 400, 50 * i + 20), (Line(text, Box(0, 50 * i, 400, 50 * i + 20)),))
+        for i, (label, text) in enumerate(regions)
+    ]
+    return join_passages(write_regions(filled, Rules((), ()), 1), keep_text)
+
+
+def test_a_figure_comes_after_the_sentence_around_it() -> None:
+    """A sentence that continues below a figure and its caption is whole, and the figure follows it."""
+    markdown = write(
+        ("text", "the boat came"), ("image", "Bow"), ("figure_title", "Figure 1: A bow"), ("text", "in late.")
+    )
+    assert markdown == "the boat came in late.\n\n![Bow](page-1-figure-1.jpg)\n\nFigure 1: A bow"
+
+
+def test_a_table_comes_after_the_sentence_around_it() -> None:
+    """A sentence continues below a table, too."""
+    assert write(("text", "the boat came"), ("table", "1"), ("text", "in late.")).startswith("the boat came in late.\n")
+
+
+@pytest.mark.parametrize("label", ["paragraph_title", "display_formula"])
+def test_a_sentence_ends_at_a_title_or_formula(label: str) -> None:
+    """A text that follows a title or a formula is not moved above it."""
+    assert write(("text", "the boat came"), (label, "Late"), ("text", "in late.")).endswith("\n\nin late.")
+
+
+@pytest.mark.parametrize(("labels", "codes"), [(["text"], []), (["display_formula", "text"], ["FORMULA_AS_TEXT"])])
+def test_a_page_with_formulas_warns(labels: list[str], codes: list[str]) -> None:
+    """Formulas are not recognized, and the page says so once."""
+    regions = [Region(label, Box(0, 0, 400, 20)) for label in labels]
+    assert [warning.code for warning in formula_warnings(regions * 2)] == codes
