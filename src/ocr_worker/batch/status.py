@@ -31,6 +31,7 @@ _WARNINGS = {
     "FEWER_PIXELS": "Device memory was short, so blocks were read with half the pixels; small print may be misread.",
     "IMAGE_DOWNSCALED": "The image has more pixels than the limit and was scaled down; small print may be misread.",
     "LOW_CONFIDENCE": "The engine's confidence is low; compare the text with the page.",
+    "NO_TEXT": "The page has ink, but no text of it is in the Markdown; look at the page.",
     "PAGE_OUT_OF_RANGE": "Some requested pages do not exist in the document.",
     "REPETITION": "A block repeated itself or was too long; its text may be truncated or wrong.",
     "TABLE_CONTINUED": "A table continues across a page break; all its rows are on its first page.",

@@ -21,7 +21,7 @@ from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, write_regions
 from ocr_worker.engines.embedded.options import EmbeddedOptions
-from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnings_for
+from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
@@ -45,6 +45,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
     height, width = pixels.shape[:2]
+    page_lines, warnings = review(page_lines, pixels)
     lines = split_at_gutters(remove_specks(page_lines))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
@@ -65,7 +66,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=warnings_for(page_lines),
+        warnings=warnings,
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )
