@@ -71,7 +71,7 @@ def test_light_letters_can_be_seen(pool: RasterPool, color: tuple[int, int, int]
 
 
 def test_letters_of_white_and_black_can_both_be_seen(pool: RasterPool) -> None:
-    """Where neither white nor black shows all letters, the ground is gray."""
+    """The ground is gray if neither white nor black shows all letters."""
     image = lettering((255, 255, 255))
     image.alpha_composite(lettering((0, 0, 0)).crop((0, 0, 300, 90)), (0, 100))
     _, (pixels,) = read(pool, saved(image, "PNG"))

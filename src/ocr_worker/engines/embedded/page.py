@@ -23,6 +23,7 @@ from ocr_worker.engines.embedded.markdown import figure_boxes, join_passages, wr
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
     is_honest,
@@ -52,7 +53,9 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
-    ordered_regions = order_regions(label_by_place(regions, width, height, rules), lines)
+    if not is_strip(pixels):  # receipts and screenshots have no page furniture: what is at their ends is their text
+        regions = label_by_place(regions, width, height, rules)
+    ordered_regions = order_regions(regions, lines)
     passages = write_regions(ordered_regions, rules, page.number)
     return ParsedPage(
         width=width,

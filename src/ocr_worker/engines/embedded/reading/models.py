@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
-from ocr_worker.engines.embedded.reading.strips import Tile, map_in_tiles, strip_factor, tiles
+from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
+_LABELS_OF_STRIPS = {"header": "text", "footer": "text"}  # the header of a tile is not that of the page
 _NOISY_MODULES = (
     "inference_engine.base",
     "inference_engine.onnxruntime.main",
@@ -145,8 +146,9 @@ class Models:
         if result.boxes is None:
             return []
         left, top = tile[1].start, tile[0].start
+        labels = LABELS | _LABELS_OF_STRIPS if is_strip(pixels) else LABELS
         return [
-            Detection(LABELS[class_name], Box(x0 + left, y0 + top, x1 + left, y1 + top), float(score))
+            Detection(labels[class_name], Box(x0 + left, y0 + top, x1 + left, y1 + top), float(score))
             for (x0, y0, x1, y1), class_name, score in zip(
                 np.asarray(result.boxes, float).tolist(), result.class_names, result.scores, strict=True
             )

@@ -27,6 +27,11 @@ def strip_factor(pixels: Pixels) -> float:
     return proportion / THRESHOLDS.tile_proportion if proportion > THRESHOLDS.strip_proportion else 1.0
 
 
+def is_strip(pixels: Pixels) -> bool:
+    """Return whether the page is much longer than a page of usual proportions."""
+    return strip_factor(pixels) > 1
+
+
 def map_in_tiles(network: Callable[[NDArray[Any]], NDArray[Any]], image: NDArray[Any]) -> NDArray[Any]:
     """Return the map of a network that returns a value for each pixel, float [1, 1, height, width].
 
@@ -50,7 +55,7 @@ def tiles(pixels: Pixels) -> list[Tile]:
     """Return the tiles of a strip, cut where it is blank if possible; of another page, one tile."""
     height, width = pixels.shape[:2]
     everything = slice(0, height), slice(0, width)
-    if strip_factor(pixels) == 1:
+    if not is_strip(pixels):
         return [everything]
     is_tall = height > width
     length = max(height, width)
