@@ -133,10 +133,10 @@ class UnsupportedType(DocumentError):
 
 
 class Encrypted(DocumentError):
-    """The PDF needs a password, or the password in the request is wrong."""
+    """The PDF needs a password, the password in the request is wrong, or the PDF's protection knows no password."""
 
     code = "DOCUMENT_ENCRYPTED"
-    remedy = "Send the right `password` with the document."
+    remedy = "Send the right `password` with the document, or export it without protection."
 
 
 class Corrupt(DocumentError):

@@ -27,18 +27,22 @@ _ERRORS = {error.code: error for error in error_types()[1:] if "code" in vars(er
 KNOWN_CODES = tuple(sorted(_ERRORS))
 _WARNINGS = {
     "ANIMATION_FIRST_FRAME": "The image is an animation, and only its first frame was parsed.",
+    "ATTACHMENTS": "The PDF contains files besides its pages, as a portfolio does; they were not parsed.",
     "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may be misread.",
     "FEWER_PIXELS": "Device memory was short, so blocks were read with half the pixels; small print may be misread.",
     "FORMULA_AS_TEXT": "The engine does not recognize formulas; they are the text that it read, and no LaTeX.",
     "IMAGE_DOWNSCALED": "The image has more pixels than the limit and was scaled down; small print may be misread.",
     "LOW_CONFIDENCE": "The engine's confidence is low; compare the text with the page.",
+    "NO_TEXT": "The page has ink, but no text of it is in the Markdown; look at the page.",
     "PAGE_OUT_OF_RANGE": "Some requested pages do not exist in the document.",
+    "REPAIRED": "The PDF is damaged and was repaired; parts of it may be missing.",
     "REPETITION": "A block repeated itself or was too long; its text may be truncated or wrong.",
     "TABLE_CONTINUED": "A table continues across a page break; all its rows are on its first page.",
     "TEXT_LEFT_OUT": "More than a tenth of the page's text is not in the Markdown; it is in `blocks` with a label that"
     " `markdown_ignore_labels` lists.",
     "TRUNCATED": "The image file is truncated; the missing part is blank.",
     "UNSUPPORTED_SCRIPT": "Much of the text is illegible; it may be in a script that the engine does not support.",
+    "XFA_FORM": "The PDF is a dynamic form (XFA); its pages may show a placeholder only.",
 }
 
 

@@ -1,26 +1,32 @@
 """Call the engine so that an error costs only the page that it belongs to.
 
 A batch that fails is parsed again, page by page, so that each page gets its own result or error. Results are validated,
-never trusted: an engine may be the operator's own code. Deadlines and hanging calls are the subject of `replicas`.
+never trusted: an engine may be the operator's own code. A page with ink and without text gets a warning here, whatever
+its engine is. Deadlines and hanging calls are the subject of `replicas`.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ocr_worker.engines.base import Engine
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.ink import has_ink
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.wire.schema import Block, Figure, PageWarning, ParseOptions
 
 log = logging.getLogger(__name__)
 
 _TEXT = TypeAdapter(str)
+_NO_TEXT = "the page has ink, but no text of it is in the Markdown; look at the page, or scan it at a higher resolution"
+_MARKUP = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]*>")  # figures, comments and tags, whose attributes are no text
 
 
 def parse_isolated(
@@ -46,7 +52,9 @@ def _parse_batch(engine: Engine[Any], pages: Sequence[PageImage], options: Parse
     """Return the parsed pages, or None if the batch failed and each page deserves a call of its own."""
     try:
         results = list(engine.parse(pages, options))
-        return [_validate(result) for result in results] if len(results) == len(pages) else None
+        if len(results) != len(pages):
+            return None
+        return [_warn_of_no_text(_validate(result), page) for result, page in zip(results, pages, strict=True)]
     except EngineUnavailable:
         raise
     except Exception:
@@ -59,7 +67,7 @@ def _parse_page(engine: Engine[Any], page: PageImage, options: ParseOptions) -> 
         results: Any = list(engine.parse([page], options))
         if len(results) != 1:
             return PageFailed(f"the engine returned {len(results)} results for one page")
-        return _validate(results[0])
+        return _warn_of_no_text(_validate(results[0]), page)
     except EngineUnavailable:
         raise
     except OcrWorkerError as error:
@@ -85,3 +93,10 @@ def _validate(result: Any) -> ParsedPage:
         log.error("the engine returned an invalid page: %s", type(error).__name__)
         raise PageFailed("the engine returned an invalid page; the worker's log has the details") from None
     return result
+
+
+def _warn_of_no_text(result: ParsedPage, page: PageImage) -> ParsedPage:
+    """Return the result, with a warning if its Markdown has no letter or digit although the page has ink."""
+    if any(map(str.isalnum, _MARKUP.sub("", result.markdown))) or not has_ink(page.pixels):
+        return result
+    return replace(result, warnings=[*result.warnings, PageWarning(code="NO_TEXT", message=_NO_TEXT)])

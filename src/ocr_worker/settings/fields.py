@@ -104,7 +104,12 @@ class LimitSettings(SettingsGroup):
         description="Largest page image, in megapixels; a larger page is rendered at a lower resolution. Default: 50.",
     )
     raster_workers: int = Field(2, ge=1, description="Number of processes that render documents. Default: 2.")
-    raster_page_timeout_s: float = Field(30, gt=0, description="Seconds that rendering one page may take. Default: 30.")
+    raster_page_timeout_s: float = Field(
+        30,
+        gt=0,
+        description="Seconds of processor time that rendering one page may take, or ten times as long by the clock."
+        " Default: 30.",
+    )
     raster_memory_mb: float = Field(
         2000,
         gt=0,

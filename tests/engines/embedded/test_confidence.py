@@ -39,3 +39,8 @@ def test_a_lone_chinese_sign_on_an_english_page_is_a_mark() -> None:
     assert remove_specks([english, sign]) == [english]
     assert remove_specks([Line("水位在二月上涨", BOX), sign])[1] == sign
     assert remove_specks([english, Line("日", BOX, is_from_text_layer=True)])[1].text == "日"
+
+
+def test_outlines_without_any_text_are_no_error() -> None:
+    """Outlines as short as they are high, in which nothing was read, neither fail the page nor warn."""
+    assert warnings_for([Line("", Box(0, 0, 20, 20), 0.0)] * 3) == []

@@ -162,13 +162,40 @@ def test_a_terminal_does_not_reach_the_children() -> None:
 
 def test_a_child_that_hangs_is_given_up_after_its_time() -> None:
     """A page past its time limit ends the document with a time-out; the next document is read."""
-    pool = pool_of(timeout=3)
+    pool = pool_of(timeout=0.5)
     try:
         with pool.open(GOOD, request()) as document:
             os.kill(document._process.pid, signal.SIGSTOP)
             with pytest.raises(RasterizerTimedOut):
                 list(document)
         assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_a_child_that_computes_without_end_is_given_up_after_its_processor_time() -> None:
+    """A page that needs more processor time than the limit ends the document; the next document is read."""
+    pool = pool_of(timeout=0.5)
+    endless = "q /G gs " + "0 0 m 5000 3000 l 0 4000 l 5000 0 l 2000 5000 l h f* " * 30_000 + "Q"
+    try:
+        with (
+            pool.open(files.pages([endless], box="0 0 5000 5000"), request(max_pixels=30_000_000)) as document,
+            pytest.raises(RasterizerTimedOut),
+        ):
+            list(document)
+        assert read(pool) == 3
+    finally:
+        pool.close()
+
+
+def test_a_child_that_waits_for_a_processor_is_not_given_up() -> None:
+    """A process that did not run for several times its limit, as on a busy machine, still renders its pages."""
+    pool = pool_of(timeout=0.5)
+    try:
+        with pool.open(GOOD, request()) as document:
+            os.kill(document._process.pid, signal.SIGSTOP)
+            threading.Timer(1.5, os.kill, (document._process.pid, signal.SIGCONT)).start()
+            assert sum(isinstance(page, PageImage) for page in document) == 3
     finally:
         pool.close()
 

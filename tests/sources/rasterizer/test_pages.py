@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-import pypdfium2.raw as pdfium_c
 import pytest
 from PIL import Image, ImageDraw
-from pypdfium2 import PdfiumError
 
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.pages import PageImage, Pixels
-from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest, pdf
+from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from support import files
 from support.files import RED, request, saved
 from support.waiting import PATIENCE_S
@@ -214,13 +212,6 @@ def test_a_truncated_pdf_is_read_or_corrupt_never_encrypted(pool: RasterPool) ->
     for share in (0.2, 0.4, 0.6, 0.8, 0.95):
         assert code_of(pool, files.encrypted_pdf("sesame")) == "DOCUMENT_ENCRYPTED"
         assert code_of(pool, complete[: int(len(complete) * share)]) in {"read", "DOCUMENT_CORRUPT"}
-
-
-def test_a_stale_password_error_is_not_believed() -> None:
-    """PDFium's last error may be an earlier file's: only a file that says it is encrypted is called so."""
-    stale = PdfiumError("Incorrect password error", err_code=pdfium_c.FPDF_ERR_PASSWORD)
-    assert pdf._open_error(stale, b"%PDF-1.7 broken", None).code == "DOCUMENT_CORRUPT"
-    assert pdf._open_error(stale, b"%PDF-1.7 /Encrypt 5 0 R", None).code == "DOCUMENT_ENCRYPTED"
 
 
 def test_a_password_opens_and_a_wrong_one_does_not(pool: RasterPool) -> None:

@@ -30,8 +30,9 @@ from ocr_worker.engines.embedded.markdown import (
     write_regions,
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
-from ocr_worker.engines.embedded.reading.confidence import remove_specks, warnings_for
+from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
     honest_lines,
@@ -54,14 +55,16 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
     height, width = pixels.shape[:2]
+    page_lines, warnings = review(page_lines, pixels)
     lines = join_combs(join_initials(split_at_gutters(remove_specks(page_lines))))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
-    labeled_regions = label_listings(label_by_place(regions, width, height, rules))
-    ordered_regions = order_regions(labeled_regions, lines)
+    if not is_strip(pixels):  # receipts and screenshots have no page furniture: what is at their ends is their text
+        regions = label_by_place(regions, width, height, rules)
+    ordered_regions = order_regions(label_listings(regions), lines)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -75,7 +78,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=[*warnings_for(page_lines), *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
+        warnings=[*warnings, *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source(lines),
     )

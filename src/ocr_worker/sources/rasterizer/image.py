@@ -1,18 +1,22 @@
 """Image documents, decoded by Pillow: turned upright, flattened to RGB and scaled down to the budget.
 
 Runs only in a rasterizer process. An image's size is checked from its header, before anything is decoded.
+`image_metadata` reads what a file says besides its pixels, and `transparency` chooses the ground of a drawing.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ocr_worker.errors import Corrupt, PageTooLarge
-from ocr_worker.sources.rasterizer.rendered import RenderedPage, make_warning
+from ocr_worker.sources.rasterizer.image_metadata import page_frames, read_dpi, without_comments
+from ocr_worker.sources.rasterizer.rendered import MAX_SIDE, RenderedPage, make_warning
+from ocr_worker.sources.rasterizer.transparency import flatten_transparency
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
 # The budget is checked from the header, before anything is decoded. Pillow's own limit against bombs is not needed.
@@ -22,7 +26,10 @@ DECODED_PER_BUDGET = 4  # an image of up to so many times the budget is decoded 
 
 
 class ImageDocument:
-    """An open image: one page, or as many pages as frames in a TIFF. Raises Corrupt when it cannot be opened."""
+    """An open image: one page, or a page for each full picture of a TIFF or HEIC file; of an animation the first frame.
+
+    Raises Corrupt when it cannot be opened.
+    """
 
     def __init__(self, data: bytes, media_type: str, request: RasterRequest) -> None:
         self._max_pixels = request.max_pixels
@@ -31,36 +38,39 @@ class ImageDocument:
 
             pillow_heif.register_heif_opener()
         try:
-            self._image = Image.open(io.BytesIO(data))
+            self._image = Image.open(io.BytesIO(without_comments(data) if media_type == "image/png" else data))
             frames = getattr(self._image, "n_frames", 1)
+            self._frames = {
+                "image/tiff": lambda: page_frames(self._image, frames),
+                "image/heic": lambda: list(range(frames)),  # no animation, but several pictures, as of a scanner's app
+            }.get(media_type, lambda: [0])()
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             raise Corrupt("the image is damaged and cannot be opened; save it again and send the new file") from None
-        self.page_count = frames if media_type == "image/tiff" else 1
+        self.page_count = len(self._frames)
         self.warnings: list[dict[str, str]] = []
-        if frames > self.page_count and self._image.format != "MPO":
+        if frames > self.page_count and self._image.format not in ("MPO", "TIFF"):
             self.warnings.append(
                 make_warning("ANIMATION_FIRST_FRAME", f"the image has {frames} frames, and only the first was parsed")
             )
 
     def render(self, number: int) -> RenderedPage:
-        """Render frame `number` (1-based).
+        """Render page `number` (1-based).
 
         Raises PageTooLarge when the image exceeds the budget too far, Corrupt when it cannot be decoded.
         """
         warnings: list[dict[str, str]] = []
         try:
-            self._image.seek(number - 1)
+            self._image.seek(self._frames[number - 1])
             full_width = self._image.width
             self._check_size()
             image = self._decode(warnings)
         except (OSError, SyntaxError, ValueError, EOFError):
             raise Corrupt("the image is damaged; save it again and send the new file") from None
-        dpi = _read_dpi(self._image)
+        dpi = read_dpi(self._image)
         if dpi and self._image.width < full_width and self._image.format in ("JPEG", "MPO"):
             dpi = dpi * self._image.width / full_width
-        upright = ImageOps.exif_transpose(image)
-        flat = _flatten(upright if upright is not None else image)
-        scale = (self._max_pixels / (flat.width * flat.height)) ** 0.5
+        flat = _flatten(_turn_upright(image))
+        scale = min((self._max_pixels / (flat.width * flat.height)) ** 0.5, MAX_SIDE / max(flat.size))
         if scale < 1:
             message = f"the image has {flat.width} x {flat.height} pixels and was scaled down to the pixel limit"
             warnings.append(make_warning("IMAGE_DOWNSCALED", message))
@@ -98,24 +108,25 @@ class ImageDocument:
         return self._image
 
 
-def _read_dpi(image: Image.Image) -> float | None:
-    """Return the resolution that the file states; None when it is outside 50 to 2400 dpi, implausible for a page."""
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Return the image as its EXIF data say; as it is if these are damaged."""
     try:
-        dpi = float(image.info["dpi"][0])
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
-        return None
-    return round(dpi, 2) if 50 <= dpi <= 2400 else None
+        return ImageOps.exif_transpose(image) or image
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return image
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Return the image as 8-bit RGB, transparency over white, 16-bit values scaled (Pillow would clip them)."""
+    """Return the image as 8-bit RGB, without transparency, 16-bit values scaled (Pillow would clip them)."""
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_scale_to_8_bits(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        foreground = image.convert("RGBA")
-        white = Image.new("RGBA", foreground.size, "white")
-        return Image.alpha_composite(white, foreground).convert("RGB")
-    return image.convert("RGB")
+        values = np.asarray(image)
+        gray = Image.fromarray(_scale_to_8_bits(values))
+        transparent_value = image.info.get("transparency")
+        if not isinstance(transparent_value, int):
+            return gray.convert("RGB")
+        gray.putalpha(Image.fromarray(np.where(values == transparent_value, 0, 255).astype(np.uint8)))
+        return flatten_transparency(gray)
+    return flatten_transparency(image) if image.has_transparency_data else image.convert("RGB")
 
 
 def _scale_to_8_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:

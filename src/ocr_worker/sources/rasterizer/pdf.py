@@ -1,6 +1,7 @@
 """PDF documents, rendered by PDFium with form fields, annotations and layers drawn.
 
-Runs only in a rasterizer process. On request, a page also carries its text layer, which `text_layer` reads.
+Runs only in a rasterizer process. `pdf_file` opens and repairs the file, `page_scale` decides how large a page is
+rendered. On request, a page also carries its text layer, which `text_layer` reads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Any
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from ocr_worker.errors import Corrupt, Encrypted
+from ocr_worker.errors import Corrupt
+from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
+from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
 from ocr_worker.sources.rasterizer.rendered import LayerLine, RenderedPage, choose_dpi, make_warning
 from ocr_worker.sources.rasterizer.text_layer import read_text_lines
 from ocr_worker.sources.rasterizer.types import RasterRequest
@@ -22,24 +25,23 @@ class PdfDocument:
 
     def __init__(self, data: bytes, request: RasterRequest) -> None:
         self._request = request
-        self.warnings: list[dict[str, str]] = []
-        try:
-            self._pdf = pdfium.PdfDocument(data, password=request.password)
-        except pdfium.PdfiumError as error:
-            raise _open_error(error, data, request.password) from None
-        self.page_count = len(self._pdf)
-        if not self.page_count:
-            raise Corrupt("the PDF has no pages")
-        self._pdf.init_forms()  # without this call, the values of form fields are not drawn
+        self._file = PdfFile(data, request.password)
+        self._states_user_units = b"/UserUnit" in data
+        self._may_hide_user_units = b"/ObjStm" in data  # compressed objects
+        self._user_units: list[float] | None = None
+        self.warnings = self._file.warnings
+        self.page_count = len(self._file.document)
+        self._file.document.init_forms()  # without this call, the values of form fields are not drawn
 
     def render(self, number: int) -> RenderedPage:
         """Render page `number` (1-based).
 
         Raises PageTooLarge when the page exceeds the budget even at 36 dpi, Corrupt when it cannot be rendered.
         """
-        page = self._load_page(number)
+        page, warnings = self._load_or_repair(number)
         try:
-            rendered_page = self._render(page)
+            rendered_page = self._render(page, self._user_unit(page, number))
+            rendered_page.warnings += warnings
             if self._request.text_layer:
                 if _flatten_form_fields(page):
                     page.close()
@@ -50,22 +52,44 @@ class PdfDocument:
             page.close()
         return rendered_page
 
+    def _load_or_repair(self, number: int) -> tuple[Any, list[dict[str, str]]]:
+        """Return the page, from a repaired copy of the file if it is damaged, and its warnings."""
+        try:
+            return self._load_page(number), []
+        except Corrupt:
+            damaged = self._file.document
+            if not self._file.repair():
+                raise
+            damaged.close()
+            self._file.document.init_forms()
+            return self._load_page(number), [REPAIRED]
+
     def _load_page(self, number: int) -> Any:
         try:
-            return self._pdf[number - 1]
-        except pdfium.PdfiumError:
+            return self._file.document[number - 1]
+        except (pdfium.PdfiumError, IndexError):
             raise Corrupt("the page is damaged; print the document to a new PDF") from None
+
+    def _user_unit(self, page: Any, number: int) -> float:
+        """Return the size of the page's unit in points. It is looked up only where it may differ from 1."""
+        if not (self._states_user_units or (self._may_hide_user_units and is_small(page))):
+            return 1.0
+        if self._user_units is None:
+            self._user_units = self._file.user_units()
+        unit = self._user_units[number - 1] if number <= len(self._user_units) else 1.0
+        return unit if 0 < unit < math.inf else 1.0
 
     def close(self) -> None:
         """Free the document."""
-        self._pdf.close()
+        self._file.document.close()
 
-    def _render(self, page: Any) -> RenderedPage:
-        width, height = page.get_size()
+    def _render(self, page: Any, user_unit: float) -> RenderedPage:
+        width, height = (side * user_unit for side in page.get_size())
         if not (0 < width < math.inf and 0 < height < math.inf):
             raise Corrupt("the page has no size; print the document to a new PDF")
-        dpi = choose_dpi(width, height, self._request.dpi, self._request.max_pixels)
-        bitmap = page.render(scale=dpi / 72, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
+        dpi = choose_dpi(width, height, needed_dpi(page, user_unit, self._request.dpi), self._request.max_pixels)
+        scale = dpi / 72 * user_unit
+        bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
         rendered_page = RenderedPage(bitmap.to_numpy().copy(), dpi)
         if dpi < self._request.dpi:
             message = f"the page is large and was rendered at {dpi:g} dpi instead of {self._request.dpi}"
@@ -95,15 +119,3 @@ def _flatten_form_fields(page: Any) -> bool:
             result = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
             return bool(result == pdfium_c.FLATTEN_SUCCESS)
     return False
-
-
-def _open_error(error: pdfium.PdfiumError, data: bytes, password: str | None) -> Encrypted | Corrupt:
-    """Return the error for a PDF that cannot be opened.
-
-    PDFium's last error is global to the process and may belong to an earlier file. So a password error counts only when
-    the file itself states that it is encrypted.
-    """
-    if error.err_code == pdfium_c.FPDF_ERR_PASSWORD and b"/Encrypt" in data:
-        problem = "the password does not open the PDF" if password else "the PDF is encrypted"
-        return Encrypted(f'{problem}; set "password" next to "url" or "base64"')
-    return Corrupt("the PDF is damaged and cannot be opened; print it to a new PDF, or send images of its pages")

@@ -22,7 +22,7 @@ from ocr_worker import threads
 from ocr_worker.errors import Cancelled, DocumentError, RasterizerUnavailable
 from ocr_worker.sources.rasterizer.document import RasterDocument, read_error
 from ocr_worker.sources.rasterizer.media_type import detect_media_type
-from ocr_worker.sources.rasterizer.process import POLL_S, RasterizerProcess
+from ocr_worker.sources.rasterizer.process import POLL_S, WALL_FACTOR, RasterizerProcess
 from ocr_worker.sources.rasterizer.protocol import Header
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
@@ -35,8 +35,9 @@ FAILED_STARTS = 3  # in a row; so many are no accident, and documents fail with 
 class RasterPool:
     """A pool of `workers` rasterizer processes; thread-safe.
 
-    memory_bytes: address space that a process may use beyond what it needs to start. page_timeout_s: for opening a
-    document, and for each page. The processes start in the background and end with this process.
+    memory_bytes: address space that a process may use beyond what it needs to start. page_timeout_s: processor
+    time for opening a document, and for each page; `WALL_FACTOR` times as long by the clock. The processes start in the
+    background and end with this process.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class RasterPool:
             process = self._take_idle_process(is_cancelled)
             try:
                 process.send(command, data, self._page_timeout_s, is_cancelled)
-                deadline = time.monotonic() + self._page_timeout_s
+                deadline = time.monotonic() + WALL_FACTOR * self._page_timeout_s
                 header, _ = process.receive(deadline, self._page_timeout_s, 0, is_cancelled)
             except BaseException:
                 self._release(process, False)

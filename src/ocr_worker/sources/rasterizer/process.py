@@ -1,12 +1,13 @@
 """One rasterizer process, as the worker sees it: its start, its two pipes and its end.
 
-Every wait has a deadline and notices a cancelled job, and every way in which the process can die has an error. The
-messages are those of `protocol`; their meaning is a subject of `document` and `pool`.
+Every wait has a limit of processor time and a deadline, and notices a cancelled job. Every way in which the process can
+die has an error. The messages are those of `protocol`; their meaning is a subject of `document` and `pool`.
 """
 
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from ocr_worker.errors import (
@@ -30,6 +32,8 @@ from ocr_worker.sources.rasterizer.protocol import Header
 
 POLL_S = 0.1  # how soon a cancelled job is noticed
 EXIT_S = 5.0  # between a process's last byte and its exit; one that only closed its pipes is ended after that
+# A process on a busy machine gets only a part of a processor. It may wait so many times longer than it may compute.
+WALL_FACTOR = 10
 MAX_HEADER_BYTES = 64_000_000
 PIPE_BYTES = 1 << 20  # Linux's limit for every user; with its default, 64 kB, a page costs a hundred process switches
 
@@ -62,6 +66,7 @@ class RasterizerProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.pid = self._process.pid
+        self._processor_limit_s = math.inf
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
         with suppress(OSError):  # when the user's pipe memory is used up, the small pipe remains, and suffices
@@ -70,11 +75,11 @@ class RasterizerProcess:
         os.set_blocking(self._stdout, False)
 
     def send(self, header: Header, payload: bytes, seconds: float, is_cancelled: Callable[[], bool]) -> None:
-        """Write one message within `seconds`.
+        """Write one message within `WALL_FACTOR * seconds`.
 
         Raises RasterizerTimedOut, Cancelled, or the error for the way in which the process died.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + WALL_FACTOR * seconds
         for part in (protocol.encode(header, len(payload)), payload):
             rest = memoryview(part)
             while rest:
@@ -88,13 +93,15 @@ class RasterizerProcess:
     def receive(
         self, deadline: float, seconds: float, max_payload: int, is_cancelled: Callable[[], bool]
     ) -> tuple[Header, Bytes]:
-        """Return one message. Its sizes must come by `deadline` (monotonic), the rest within `seconds` after them.
+        """Return one message. Its sizes must come by `deadline` (monotonic), the rest soon after them.
 
+        The process may use `seconds` of processor time meanwhile.
         max_payload: largest payload that is accepted, in bytes. Raises RasterizerTimedOut, Cancelled, or the error for
         the way in which the process died.
         """
+        self._processor_limit_s = self._processor_s() + seconds
         sizes = self._read(protocol.SIZES.size, deadline, is_cancelled)
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + WALL_FACTOR * seconds
         header_bytes, payload_bytes = protocol.SIZES.unpack(sizes.tobytes())
         if header_bytes > MAX_HEADER_BYTES or payload_bytes > max_payload:
             raise RasterizerCrashed("the rasterizer process sent an oversized reply; print the document to a new PDF")
@@ -143,11 +150,19 @@ class RasterizerProcess:
         if is_cancelled():
             raise Cancelled("the job was cancelled")
         remaining = deadline - time.monotonic()
-        if remaining <= 0:
+        if remaining <= 0 or self._processor_s() > self._processor_limit_s:
             raise RasterizerTimedOut("the document takes too long to render; send it with a lower dpi, or as images")
         poller = select.poll()
         poller.register(pipe, event)
         poller.poll(min(remaining, POLL_S) * 1000)
+
+    def _processor_s(self) -> float:
+        """Return the processor time of the process in seconds; 0 if it has ended, which is noticed elsewhere."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
 
     def _death_error(self) -> DocumentError | Cancelled:
         """Return the error for a process that closed its pipes, after making sure that it has ended.

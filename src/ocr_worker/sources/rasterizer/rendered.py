@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ocr_worker.errors import PageTooLarge
 
 MIN_DPI = 36
+MAX_SIDE = 32_766  # pixels; OpenCV, which engines turn pages with, counts them in 16 bits
 _POINTS_PER_INCH = 72
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1
 LayerWord = tuple[str, Rectangle, int]  # a word, its box, and the number of its font on this page
@@ -53,7 +54,8 @@ def make_warning(code: str, message: str) -> dict[str, str]:
 def choose_dpi(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -> float:
     """Return the highest resolution up to `dpi` at which a page of this size (points) has at most `max_pixels`.
 
-    Below `dpi` it is a whole number. Raises PageTooLarge when it would be under 36 dpi.
+    No side may have more than `MAX_SIDE` pixels. Below `dpi` it is a whole number. Raises PageTooLarge when it would be
+    under 36 dpi.
     """
 
     def pixels(resolution: float) -> int:  # as pypdfium2 counts; rounding up decides on slivers and small budgets
@@ -61,14 +63,17 @@ def choose_dpi(width_pt: float, height_pt: float, dpi: float, max_pixels: int) -
         return width * math.ceil(height_pt * resolution / _POINTS_PER_INCH)
 
     page_dpi = dpi
+    if max(width_pt, height_pt) * dpi > MAX_SIDE * _POINTS_PER_INCH:
+        page_dpi = float(int(MAX_SIDE * _POINTS_PER_INCH / max(width_pt, height_pt)))
     if pixels(page_dpi) > max_pixels:
         square_inches = (width_pt / _POINTS_PER_INCH) * (height_pt / _POINTS_PER_INCH)
-        page_dpi = float(int(min(dpi, (max_pixels / square_inches) ** 0.5)))
+        page_dpi = float(int(min(page_dpi, (max_pixels / square_inches) ** 0.5)))
     while page_dpi >= MIN_DPI and pixels(page_dpi) > max_pixels:
         page_dpi -= 1
     if page_dpi < MIN_DPI:
         size = f"{width_pt / _POINTS_PER_INCH:,.0f} x {height_pt / _POINTS_PER_INCH:,.0f} inches"
         raise PageTooLarge(
-            f"the page is {size}, more than {max_pixels:,} pixels even at {MIN_DPI} dpi; crop it or scale it down"
+            f"the page is {size}, and even at {MIN_DPI} dpi it has more than {max_pixels:,} pixels,"
+            f" or a side of more than {MAX_SIDE:,}; crop it or scale it down"
         )
     return page_dpi

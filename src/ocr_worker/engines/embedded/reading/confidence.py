@@ -1,8 +1,8 @@
 """Warnings about a page's text, and the specks that are no text.
 
 The recognizer returns blanks for scripts that it does not know: it reads a long line of Russian as its commas. Its
-confidence therefore does not reveal an unknown script, but the number of characters per length of a line does. All
-functions are pure.
+confidence therefore does not reveal an unknown script, but the number of characters per length of a line does. On an
+empty page it reads grain and shadows, which are no text and no reason for a warning. All functions are pure.
 """
 
 from __future__ import annotations
@@ -12,9 +12,19 @@ from collections.abc import Sequence
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
+from ocr_worker.ink import has_ink
+from ocr_worker.pages import Pixels
 from ocr_worker.wire.schema import PageWarning
 
 _LEADERS = frozenset(".-_=*·…")
+
+
+def review(lines: Sequence[Line], pixels: Pixels) -> tuple[list[Line], list[PageWarning]]:
+    """Return the lines that are believed, and the page's warnings. pixels: the page image that was read."""
+    warnings = warnings_for(lines)
+    if warnings and not has_ink(pixels):
+        return [line for line in lines if line.score >= THRESHOLDS.min_confidence], []
+    return list(lines), warnings
 
 
 def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
@@ -27,6 +37,8 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
         message = f"only {legible:.0%} of the text is legible; it may be in a script that this engine does not support"
         return [PageWarning(code="UNSUPPORTED_SCRIPT", message=message)]
     characters = sum(len(line.text) for line in lines)
+    if not characters:  # a few outlines, each as short as it is high, and nothing in any of them
+        return []
     mean = sum(line.score * len(line.text) for line in lines) / characters
     if mean >= THRESHOLDS.min_confidence:
         return []

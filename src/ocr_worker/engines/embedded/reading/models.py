@@ -10,6 +10,7 @@ the processor time of two threads within one model.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -23,12 +24,14 @@ from numpy.typing import NDArray
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
+_LABELS_OF_STRIPS = {"header": "text", "footer": "text"}  # the header of a tile is not that of the page
 _NOISY_MODULES = (
     "inference_engine.base",
     "inference_engine.onnxruntime.main",
@@ -62,6 +65,7 @@ class Models:
                 "Global.log_level": "warning",
                 "Det.limit_type": "max",
                 "Det.limit_side_len": THRESHOLDS.detection_side,
+                "Det.max_candidates": THRESHOLDS.max_outlines,
                 "Rec.rec_img_shape": [3, THRESHOLDS.recognizer_height, THRESHOLDS.min_line_width],
                 "Rec.rec_batch_num": THRESHOLDS.batch,
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
@@ -80,29 +84,31 @@ class Models:
     def find_lines(self, pixels: Pixels, side: int | None = None) -> Quads:
         """Return the corners of the text lines, float32 [n, 4, 2], clockwise from the top left of each line.
 
-        side: pixels of the longer side to which the page image is reduced; None: as many as the size of its print
-        needs.
+        side: pixels of the longer side to which a page of usual proportions is reduced; None: as many as the size of
+        its print needs. A strip keeps more: its scale follows from its shorter side.
         """
         if side is not None:
             return self._detect(pixels, side)
-        side, longer_side = THRESHOLDS.detection_side, max(pixels.shape[:2])
+        side = THRESHOLDS.detection_side
+        longer_side = max(pixels.shape[:2]) / strip_factor(pixels)
         quads = self._detect(pixels, side)
         while (
             len(quads)
             and side < longer_side
             and _outline_height(quads) * side / longer_side < THRESHOLDS.min_outline_height
         ):
-            side = min(round(THRESHOLDS.side_growth * side), longer_side)
+            side = min(round(THRESHOLDS.side_growth * side), math.ceil(longer_side))
             quads = self._detect(pixels, side)
         return quads
 
     def _detect(self, pixels: Pixels, side: int) -> Quads:
         detector = self._ocr._load_det_model()
-        detector.limit_side_len = side
-        result = detector(pixels)
-        if result.boxes is None:
+        detector.limit_side_len = math.ceil(side * strip_factor(pixels))
+        reduced = detector.get_preprocess()(pixels)
+        if reduced is None:  # a side of a few pixels
             return np.zeros((0, 4, 2), np.float32)
-        return np.asarray(result.boxes, np.float32)
+        boxes, _ = detector.postprocess_op(map_in_tiles(detector.session, reduced), pixels.shape[:2])
+        return np.asarray(detector.sorted_boxes(boxes), np.float32).reshape(-1, 4, 2)
 
     def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:
         """Return one line for each outline, in the same order; the text of an illegible line may be empty."""
@@ -134,14 +140,21 @@ class Models:
         return self._pool.apply_async(self._find_regions, (pixels,))
 
     def _find_regions(self, pixels: Pixels) -> list[Detection]:
-        result = self._layout(pixels)
+        detections = [detection for tile in tiles(pixels) for detection in self._find_regions_of_tile(pixels, tile)]
+        return sorted(detections, key=lambda detection: -detection.score)
+
+    def _find_regions_of_tile(self, pixels: Pixels, tile: Tile) -> list[Detection]:
+        result = self._layout(np.ascontiguousarray(pixels[tile]))
         if result.boxes is None:
             return []
-        detections = [
-            Detection(LABELS[class_name], Box(*map(float, box)), float(score))
-            for box, class_name, score in zip(result.boxes, result.class_names, result.scores, strict=True)
+        left, top = tile[1].start, tile[0].start
+        labels = LABELS | _LABELS_OF_STRIPS if is_strip(pixels) else LABELS
+        return [
+            Detection(labels[class_name], Box(x0 + left, y0 + top, x1 + left, y1 + top), float(score))
+            for (x0, y0, x1, y1), class_name, score in zip(
+                np.asarray(result.boxes, float).tolist(), result.class_names, result.scores, strict=True
+            )
         ]
-        return sorted(detections, key=lambda detection: -detection.score)
 
     def close(self) -> None:
         """End the threads."""

@@ -24,12 +24,20 @@ class ReadingThresholds:
     # on a larger image.
     min_outline_height: float = 14.0
     side_growth: float = 1.5  # factor by which the longer side grows for each repetition
+    max_outlines: int = 10_000  # outlines of a page that are looked at; the package's 1000 cut off a long receipt
     # Lines that are recognized at once. In larger batches all lines are padded to the longest: they took no less time,
     # but more memory.
     batch: int = 2
     recognizer_height: int = 48  # pixels of a line's height in the recognizer's input
     min_line_width: int = 32  # pixels to which a line is padded at that height; the package's 320 is wasted on tables
     min_region_score: float = 0.4  # layout model's certainty, below which a region is dropped
+
+    # Strips (`strips`).
+    strip_proportion: float = 2.0  # longer side by shorter side, above which a page is a strip
+    tile_proportion: float = 2**0.5  # the same of a page of usual proportions, and of a tile
+    min_tile: int = 640  # pixels of a tile's length in the detector's input; shorter ones take longer together
+    tile_margin: int = 96  # pixels around a tile in the detector's input that are seen with it; a multiple of 32
+    shortest_tile: float = 0.6  # share of a tile's length after which it may end where the page is blank
 
     # Which side is up (`upright`).
     side_sample: int = 5  # longest lines that are read to compare the sides
@@ -41,6 +49,7 @@ class ReadingThresholds:
     min_skew: float = 0.4  # degrees; a smaller skew does no harm
     max_skew: float = 15.0  # degrees; a larger angle is no skew
     skew_line: float = 5.0  # line heights: only longer lines are measured for skew
+    min_skew_fall: float = 0.1  # line heights by which a line falls from its start to its end; less is no evidence
     min_skew_lines: int = 3  # lines; with fewer the page counts as straight
 
     # Check of the text layer (`text_layer`).

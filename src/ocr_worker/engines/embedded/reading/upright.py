@@ -92,10 +92,17 @@ def turn_quads(quads: Quads, quarters: int, width: int, height: int) -> Quads:
 
 
 def skew(quads: Quads) -> float:
-    """Return by how many degrees the lines fall to the right: the median of long lines; 0 with too few of them."""
+    """Return by how many degrees the lines fall to the right: the median of long lines; 0 with too few of them.
+
+    It is also 0 when the lines fall by hardly more than the accuracy of their outlines. On a strip, where lines are
+    short and far from the middle, a turn by such an error moves text off the page.
+    """
     run, fall = (quads[:, 1] - quads[:, 0]).T
-    is_long = run > THRESHOLDS.skew_line * np.abs(quads[:, 3, 1] - quads[:, 0, 1])
+    height = np.abs(quads[:, 3, 1] - quads[:, 0, 1])
+    is_long = run > THRESHOLDS.skew_line * height
     if is_long.sum() < THRESHOLDS.min_skew_lines:
+        return 0.0
+    if abs(np.median(fall[is_long] / height[is_long])) < THRESHOLDS.min_skew_fall:
         return 0.0
     return float(np.degrees(np.median(np.arctan2(fall[is_long], run[is_long]))))
 

@@ -1,0 +1,46 @@
+"""Images with transparency, put on a ground on which they can be seen.
+
+Runs only in a rasterizer process. White letters on a transparent ground are made for a dark page, and vanish on white.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from ocr_worker.ink import has_ink
+
+_GROUNDS = (255, 0, 128)  # gray levels, the preferred one first
+_SUFFICIENT = 40  # gray levels between the faintest tenth of the drawing and the ground
+_VISIBLE = 64  # alpha, of 255, from which a pixel is part of the drawing
+_INVISIBLE = 8  # alpha: if no pixel has more, the channel is useless and the colors are all there is
+_MAX_STROKE = 0.02  # share of the shorter side: a drawing is letters and lines if most of it is so near to its outline
+
+
+def flatten_transparency(image: Image.Image) -> Image.Image:
+    """Return the image as RGB on white, or on black or gray where the drawing would hardly be seen on white."""
+    drawing = image.convert("RGBA")
+    alpha = drawing.getchannel("A")
+    colors = drawing.convert("RGB")
+    if np.asarray(alpha).max() <= _INVISIBLE:
+        return colors if has_ink(np.asarray(colors)) else Image.new("RGB", image.size, "white")
+    shade = _choose_ground(np.asarray(colors.convert("L"), np.int16), alpha)
+    ground = Image.new("RGBA", image.size, (shade, shade, shade, 255))
+    return Image.alpha_composite(ground, drawing).convert("RGB")
+
+
+def _choose_ground(gray: NDArray[np.int16], alpha: Image.Image) -> int:
+    visible = alpha.point(lambda value: 255 * (value >= _VISIBLE))
+    drawn = np.asarray(visible) > 0
+    if drawn.all() or not drawn.any():
+        return _GROUNDS[0]
+    radius = max(2, round(_MAX_STROKE * min(alpha.size)))
+    inside = np.asarray(visible.filter(ImageFilter.MinFilter(2 * radius + 1))) > 0
+    outline = gray[drawn & ~inside]
+    is_panel = 2 * outline.size < np.count_nonzero(drawn)  # a picture of its own, with holes or round corners
+    if is_panel and np.ptp(gray[drawn]) > _SUFFICIENT:
+        return _GROUNDS[0]
+    contrasts = [float(np.percentile(np.abs(outline - ground), 10)) for ground in _GROUNDS]
+    sufficient = [ground for ground, contrast in zip(_GROUNDS, contrasts, strict=True) if contrast >= _SUFFICIENT]
+    return sufficient[0] if sufficient else _GROUNDS[int(np.argmax(contrasts))]
