@@ -60,5 +60,5 @@ def test_the_message_for_an_unknown_form_field_names_its_place() -> None:
     message = form_error(image=("a.png", b"x"), dpi=(None, "200"), colour=(None, "red"))
     assert message == (
         "unknown form fields: colour, dpi (belongs in `options`), image (send a file as `file`);"
-        " allowed: file, url, id, pages, password, options, idempotency_key"
+        " allowed: file, url, id, pages, password, options"
     )

@@ -23,7 +23,7 @@ from ocr_worker import threads
 from ocr_worker.endpoint import LocalEndpoint
 from support.app_process import free_port
 from support.batch_client import WORKERS, count_in_ledger, ledger
-from support.doubles import HELD, READING
+from support.doubles import HELD, READING, is_held
 from support.drawing import WHITE, document, pdf, request
 from support.endpoint_client import ready
 from support.processes import command_line, descendants
@@ -45,6 +45,7 @@ def settings(tmp_path: Path) -> dict[str, str]:
         "OCR_ENGINE": "support.doubles:reading",
         "DOUBLE_GATE": str(tmp_path / "gate"),
         "DOUBLE_JOURNAL": str(tmp_path / "journal"),
+        "DOUBLE_BATCH": "1",  # all pages before the held one have their results
         "OCR_CONCURRENCY": "1",  # pages of one job only reach the engine, in their order
     }
 
@@ -66,9 +67,9 @@ def pages_parsed(folder: Path) -> list[int]:
     return [int(line) for line in journal.read_text().splitlines()] if journal.exists() else []
 
 
-def wait_for_held_page(running: Terminal, folder: Path, count: int = HELD_PAGE - 1) -> None:
-    """Wait until the engine has parsed `count` pages, so that it holds the next one."""
-    running.wait_for(lambda: len(pages_parsed(folder)) >= count)
+def wait_for_held_page(running: Terminal, folder: Path) -> None:
+    """Wait until the engine holds a page. It has parsed all pages that it took before."""
+    running.wait_for(lambda: is_held(folder / "gate"))
 
 
 # --------------------------------------------------------------------------- parse
@@ -138,7 +139,7 @@ def test_a_second_ctrl_c_leaves_a_parse_whose_reader_is_slow(tmp_path: Path, set
     large.write_bytes(pdf([WHITE] * 300 + [HELD] + [WHITE] * 20))
     arguments = ("parse", large, "--json")
     with terminal(*CLI, *arguments, stdout=tmp_path / "stdout", **settings) as running:
-        wait_for_held_page(running, tmp_path, 300)
+        wait_for_held_page(running, tmp_path)
         running.type_ctrl_c()
         running.wait_for(lambda: is_full(unread))
         running.type_ctrl_c()
@@ -181,7 +182,7 @@ def test_a_local_batch_loses_nothing(book: Path, tmp_path: Path, settings: dict[
     recorded as failed, and the next run completes the batch."""
     command = run_batch(tmp_path, "--local")
     with terminal(*command, **settings) as running:
-        wait_for_held_page(running, tmp_path, HELD_PAGE - 1)
+        wait_for_held_page(running, tmp_path)
         children = running.type_ctrl_c()
         running.shows("press Ctrl-C again to stop at once")
         if times == 2:

@@ -235,8 +235,9 @@ def test_a_hundred_megabytes_of_base64_are_read(worker: Worker) -> None:
     assert after - before < 3 * len(text)
 
 
-def test_a_child_killed_at_work_costs_its_document(worker: Worker) -> None:
-    """When the kernel kills every rendering child, the document at work fails with a code, and the next job is fine."""
+def test_a_child_killed_at_work_costs_nothing(worker: Worker) -> None:
+    """When the kernel kills every rasterizer process once, another one continues with the document, and the next job is
+    fine."""
     job = worker.plane.submit(request(files.pages([files.filled(RED)] * 5000)))
     assert worker.started(job)
     children = psutil.Process(worker.process.pid).children()
@@ -247,6 +248,6 @@ def test_a_child_killed_at_work_costs_its_document(worker: Worker) -> None:
     for child in children:
         child.kill()
     (entry,) = worker.plane.wait(job).output["documents"]
-    assert entry["error"]["code"] == "DOCUMENT_RASTERIZER_CRASHED"
+    assert "error" not in entry
     assert worker.answer(request(GOOD)).output["status"] == "succeeded"
     worker.plane.assert_each_answered_once()

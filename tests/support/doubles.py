@@ -67,9 +67,15 @@ def read_when_let(page: PageImage, options: ParseOptions) -> ParsedPage:
 
 
 def wait_for_gate() -> None:
-    """Wait until the file DOUBLE_GATE exists."""
+    """Wait until the file DOUBLE_GATE exists. A file beside it says that something waits (see `is_held`)."""
+    Path(f"{os.environ['DOUBLE_GATE']}.held").touch()
     while not Path(os.environ["DOUBLE_GATE"]).exists():
         time.sleep(0.01)
+
+
+def is_held(gate: Path) -> bool:
+    """Return whether an engine waits for the file DOUBLE_GATE. All pages that it took before have their results."""
+    return Path(f"{gate}.held").exists()
 
 
 def fail(page: PageImage, options: ParseOptions) -> Any:

@@ -184,7 +184,7 @@ def region(label: str, *texts: str, top: float = 0) -> Region:
 
 
 def markdown_of(*regions: Region) -> str:
-    return join_passages(write_regions(regions, Rules((), ()), 1), escape_text)
+    return join_passages(write_regions(regions, Rules((), ()), 1, ()), escape_text)
 
 
 def test_headings_captions_and_figures_are_escaped() -> None:
@@ -203,7 +203,7 @@ def test_markup_does_not_form_from_two_columns() -> None:
 
 def test_blocks_are_raw() -> None:
     """The content of blocks is the text as it was read."""
-    (passage,) = write_regions([region("text", "# 1 is <b>the best</b>")], Rules((), ()), 1)
+    (passage,) = write_regions([region("text", "# 1 is <b>the best</b>")], Rules((), ()), 1, ())
     assert passage.content == "# 1 is <b>the best</b>"
 
 

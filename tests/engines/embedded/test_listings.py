@@ -51,7 +51,7 @@ def mono(text: str, pitch: float = 12) -> Region:
 
 
 def write(region: Region) -> str:
-    return join_passages(write_regions(label_listings([region]), Rules((), ()), 1), escape_text)
+    return join_passages(write_regions(label_listings([region]), Rules((), ()), 1, ()), escape_text)
 
 
 @pytest.mark.parametrize("text", [PYTHON, C])

@@ -18,7 +18,7 @@ def write(*regions: tuple[str, str]) -> str:
         Region(label, Box(0, 50 * i, 400, 50 * i + 20), (Line(text, Box(0, 50 * i, 400, 50 * i + 20)),))
         for i, (label, text) in enumerate(regions)
     ]
-    return join_passages(write_regions(filled, Rules((), ()), 1), keep_text)
+    return join_passages(write_regions(filled, Rules((), ()), 1, ()), keep_text)
 
 
 def test_a_figure_comes_after_the_sentence_around_it() -> None:

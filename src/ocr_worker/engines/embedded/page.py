@@ -62,9 +62,8 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
-    if not is_strip(pixels):  # receipts and screenshots have no page furniture: what is at their ends is their text
-        regions = label_by_place(regions, width, height, rules)
-    ordered_regions = order_regions(label_listings(regions), lines)
+    labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
+    ordered_regions = order_regions(label_listings(labeled_regions), lines)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,

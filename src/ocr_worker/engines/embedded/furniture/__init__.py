@@ -50,11 +50,17 @@ class _EdgeView:
     letter: int
 
 
-def label_by_place(regions: Sequence[Region], width: int, height: int, rules: Rules) -> list[Region]:
+def label_by_place(
+    regions: Sequence[Region], width: int, height: int, rules: Rules, *, is_strip: bool = False
+) -> list[Region]:
     """Return the regions, labeled by their size, words and place; lines that are furniture become regions.
 
-    width, height: of the page, in pixels.
+    width, height: of the page, in pixels. is_strip: a receipt or a screenshot, which has no page furniture: what is at
+    its ends is its text.
     """
+    if is_strip:
+        corrected = [correct_label(region) for region in regions]
+        return label_headings(corrected, height, measure_body(corrected, width).height)
     corrected = [
         replace(region, label="aside_text") if is_marginal_text(region, width) else correct_label(region)
         for region in regions

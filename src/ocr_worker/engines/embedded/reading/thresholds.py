@@ -33,7 +33,9 @@ class ReadingThresholds:
     min_region_score: float = 0.4  # layout model's certainty, below which a region is dropped
 
     # Strips (`strips`).
-    strip_proportion: float = 2.0  # longer side by shorter side, above which a page is a strip
+    # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
+    # paragraphs, which it takes for titles.
+    strip_proportion: float = 3.0
     tile_proportion: float = 2**0.5  # the same of a page of usual proportions, and of a tile
     min_tile: int = 640  # pixels of a tile's length in the detector's input; shorter ones take longer together
     tile_margin: int = 96  # pixels around a tile in the detector's input that are seen with it; a multiple of 32
