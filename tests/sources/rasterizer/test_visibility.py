@@ -47,6 +47,14 @@ def test_hidden_words_are_not_in_the_layer(way: str, in_form: bool) -> None:
     assert words_of(data) == Counter(("before", "behind", "below"))
 
 
+@pytest.mark.parametrize("in_form", [False, True])
+def test_a_letter_that_a_hidden_word_has_at_its_place_stays(in_form: bool) -> None:
+    """PDFium reads letters at one place once: those of a visible word stay where another word is invisible."""
+    words = [Run("secret", 130, 700, way="invisible mode"), Run("orchard", 130, 700, way="marked")]
+    runs = [*SENTENCE, *words, Run("white", 72, 650, way="white")]
+    assert words_of(text_pdf(runs, in_form)) == Counter(("before", "orchard", "behind", "below"))
+
+
 @pytest.mark.parametrize("way", sorted(set(HIDDEN) - {"invisible mode", "tiny"}))
 def test_only_the_renderings_hide_them(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the comparison of renderings, each of these words is in the layer: no other check hides it."""

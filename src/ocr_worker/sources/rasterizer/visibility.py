@@ -174,14 +174,20 @@ def _render(page: Any, scale: float) -> NDArray[np.uint8]:
 
 @contextmanager
 def _inactive(handles: Sequence[Any]) -> Iterator[None]:
-    """Leave these page objects out of renderings."""
-    for handle in handles:
+    """Leave these page objects out of renderings. Those that are left out already stay so at the end."""
+    active = [handle for handle in handles if _is_active(handle)]
+    for handle in active:
         pdfium_c.FPDFPageObj_SetIsActive(handle, False)
     try:
         yield
     finally:
-        for handle in handles:
+        for handle in active:
             pdfium_c.FPDFPageObj_SetIsActive(handle, True)
+
+
+def _is_active(handle: Any) -> bool:
+    state = ctypes.c_int()
+    return bool(pdfium_c.FPDFPageObj_GetIsActive(handle, state)) and bool(state.value)
 
 
 def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray[np.int32]:
