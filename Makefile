@@ -23,7 +23,7 @@ INSTALL_OURS := $(INSTALL) --editable .
 PIN := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11
 COMPILE := $(PIN) pyproject.toml
 
-.PHONY: run check test test-vllm compat image-check phone-home lint words schema docs lock clean
+.PHONY: run check test test-slow test-vllm compat image-check phone-home lint words schema docs lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -34,7 +34,10 @@ check: .venv/check lint
 # Four at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
 test: .venv/full lint
 	@tests/support/system_libraries.sh
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+test-slow: .venv/full
+	$(BIN)/python -m pytest -m slow
 
 test-vllm: .venv/full
 	@tests/support/vllm_environment.sh $(PYTHON) .venv-vllm

@@ -84,6 +84,7 @@ def test_the_help_of_parse_says_what_matters() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_the_examples_run(tmp_path: Path) -> None:
     """Examples of `parse`, `schema`, `doctor` and of a whole batch run in a shell as written, with the CPU engine."""
     files = tmp_path / "scans"
