@@ -102,8 +102,8 @@ def test_an_option_of_another_engine_is_rejected_by_its_name(worker: Worker) -> 
     from ocr_worker.wire.schema import ParseOptions
 
     # Some options are common to two engines. No more than a message holds.
-    known = ParseOptions.model_fields.keys() | EmbeddedOptions.model_fields.keys()
-    foreign = sorted(PaddleOcrVlOptions.model_fields.keys() - known)[:10]
+    own_options = ParseOptions.model_fields.keys() | EmbeddedOptions.model_fields.keys()
+    foreign = sorted(PaddleOcrVlOptions.model_fields.keys() - own_options)[:10]
     error = worker.answer({"url": URL, "options": dict.fromkeys(foreign, True)}).error or ""
     assert [
         name for name in foreign if f"input.options.{name}: is an option of the engine paddleocr-vl" not in error
