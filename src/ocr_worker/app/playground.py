@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from importlib import resources
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter
 
-from ocr_worker.app.page_files import file_response
+from ocr_worker.app.page_files import page_router
 
 _FILES = ("index.html", "playground.css", "app.js", "engine.js", "job.js", "pages.js", "stream.js", "zip.js")
 
@@ -20,18 +20,6 @@ def router() -> APIRouter:
 
     The page needs no key; it asks the user for one when the API rejects a document without a key.
     """
-    router = APIRouter(include_in_schema=False)
     folder = resources.files("ocr_worker") / "app" / "playground"
     contents = {name: (folder / name).read_bytes() for name in _FILES}
-
-    @router.get("/")
-    async def page() -> Response:
-        return file_response("index.html", contents["index.html"])
-
-    @router.get("/playground/{name}")
-    async def file(name: str) -> Response:
-        if name not in contents:
-            raise HTTPException(404, f"the page has no file {name!r}")
-        return file_response(name, contents[name])
-
-    return router
+    return page_router("/", "/playground", contents)
