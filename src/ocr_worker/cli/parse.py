@@ -82,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
     request_options = _read_options(options, spec)
     spec.check_options(request_options, settings)
     _check_output(options.output, options.sources)
-    # Not validated again: uploaded documents are none of a request's own.
-    request = ParseRequest.model_construct(documents=_read_sources(options), options=request_options)
+    request = ParseRequest(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
     pipeline = Pipeline(settings)
     with _loading_display():

@@ -109,9 +109,12 @@ class DocumentRequest(WireModel):
 
     @model_validator(mode="after")
     def _check_source(self) -> DocumentRequest:
-        if (self.url is None) == (self.base64 is None):
+        if not self._has_one_source():
             raise ValueError("a document needs exactly one of `url` and `base64`")
         return self
+
+    def _has_one_source(self) -> bool:
+        return (self.url is None) != (self.base64 is None)
 
 
 class UploadedDocument(DocumentRequest):
@@ -121,9 +124,8 @@ class UploadedDocument(DocumentRequest):
 
     content: Any = Field(repr=False, exclude=True)
 
-    @model_validator(mode="after")
-    def _check_source(self) -> UploadedDocument:
-        return self
+    def _has_one_source(self) -> bool:
+        return True
 
 
 def default_id(number: int) -> str:
