@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from urllib.parse import quote_from_bytes, urlsplit
+from urllib.parse import quote_from_bytes
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
@@ -35,6 +35,7 @@ from ocr_worker.http_headers import parse_retry_after
 from ocr_worker.settings import ca_bundle
 from ocr_worker.sources import inflate
 from ocr_worker.sources.addresses import AddressClosed, AddressRule, HostNameInvalid
+from ocr_worker.wire.source_text import find_url_problem
 
 MAX_REDIRECTS = 20  # as in Chrome and Firefox
 
@@ -65,16 +66,14 @@ def parse_url(text: str) -> httpx.URL:
 
     Raises SourceRejected when it is invalid, has no host, or has another scheme than http and https.
     """
+    if problem := find_url_problem(text):
+        raise SourceRejected(f"the source {problem}")
     try:
         url = httpx.URL(_DROPPED_CHARACTERS.sub("", text.strip()))
-        _ = urlsplit(text.strip()).port  # messages are written with this parser: it must read the URL, too
     except (httpx.InvalidURL, ValueError):
         raise SourceRejected("the URL is invalid; check its host and port") from None
-    if url.scheme not in ("http", "https"):
-        raise SourceRejected(f"the URL's scheme is {url.scheme or 'missing'}; use http or https")
-    if not url.raw_host:
-        raise SourceRejected("the URL has no host; write it like https://example.com/a.pdf")
-    if not _is_port(url.port):
+    # The connection follows httpx, which must not read another scheme or host than the check above.
+    if url.scheme not in ("http", "https") or not url.raw_host or not _is_port(url.port):
         raise SourceRejected("the URL is invalid; check its host and port")
     return url
 

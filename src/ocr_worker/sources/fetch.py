@@ -100,8 +100,6 @@ class Fetcher:
         """Download the URL, with retries until the deadline. Retry only errors that may pass: 5xx, 429, connections."""
         from ocr_worker.sources.download import parse_url  # takes a tenth of a second, which other sources save
 
-        if problem := source_text.find_url_problem(url):
-            raise SourceRejected(f"the source {problem}")
         parsed_url, public_url = parse_url(url), redact_url(url.strip())
         self._check_host(parsed_url)
         deadline = time.monotonic() + self._timeout_s
