@@ -1,4 +1,4 @@
-"""Fixtures: real workers in real processes, each with its own control plane."""
+"""Fixtures: real workers in real processes, each with its own control plane, and a pool of rasterizer processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ocr_worker.sources.rasterizer import RasterPool
 from support.control_plane import ControlPlane
+from support.waiting import PATIENCE_S
 from support.worker_process import HANDLER, StartWorker, Worker, start_worker
 
 # A property holds or does not, whatever else the machine does meanwhile.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[RasterPool]:
+    """One rasterizer process, with usual limits."""
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture(scope="module")

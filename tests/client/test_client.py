@@ -31,6 +31,7 @@ from ocr_worker.wire.schema import PageChunk, ParseResponse, SummaryChunk
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, hexadecimal, png, tiff
+from support.endpoint_client import closed
 from support.faulty_endpoint import QUEUED, Answer, Server, play
 from support.s3_server import S3Server
 from support.waiting import PATIENCE_S, eventually
@@ -93,11 +94,8 @@ def stream_client(streaming: LocalEndpoint) -> Iterator[Client]:
 @pytest.fixture
 def closed_gate(gate: Path, endpoint: LocalEndpoint) -> Iterator[Path]:
     """The gate, closed until the test opens it. After the test it is open, and no page waits for it any more."""
-    gate.unlink(missing_ok=True)
-    yield gate
-    gate.touch()
-    with Client(endpoint.url) as client:
-        client.parse(png(WHITE))  # the engine parses it after the pages that waited
+    with closed(gate, endpoint):
+        yield gate
 
 
 @pytest.fixture

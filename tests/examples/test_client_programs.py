@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from ocr_worker import Client, LocalEndpoint
+from ocr_worker import LocalEndpoint
 from support import doubles
 from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
+from support.endpoint_client import closed
 from support.waiting import PATIENCE_S, eventually
 from support.worker_process import HANDLER, ROOT, environment, python_path
 
@@ -47,11 +48,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[L
 @pytest.fixture
 def closed_gate(gate: Path, endpoint: LocalEndpoint) -> Iterator[Path]:
     """The gate, closed until the test opens it. After the test it is open, and no page waits for it any more."""
-    gate.unlink(missing_ok=True)
-    yield gate
-    gate.touch()
-    with Client(endpoint.url) as client:
-        client.parse(png(WHITE))  # the engine parses it after the pages that waited
+    with closed(gate, endpoint):
+        yield gate
 
 
 def start_example(name: str, *arguments: str | Path, **settings: str) -> subprocess.Popen[str]:

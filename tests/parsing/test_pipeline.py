@@ -17,18 +17,23 @@ from support.drawing import WHITE, pdf, request
 pytestmark = pytest.mark.process
 
 
-def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All pages are parsed, so the document carries no error."""
+def kill_before(monkeypatch: pytest.MonkeyPatch, page_count: int) -> None:
+    """Let each rasterizer process be killed when it has rendered so many pages of a document."""
     ask = RasterDocument._request_page
 
     def dying(self: RasterDocument, index: int) -> None:
-        if index == len(self.numbers):
+        if index == page_count:
             os.kill(self._process.pid, signal.SIGKILL)
             while self._process.is_alive():
                 pass
         ask(self, index)
 
     monkeypatch.setattr(RasterDocument, "_request_page", dying)
+
+
+def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pages are parsed, so the document carries no error."""
+    kill_before(monkeypatch, page_count=2)
     pipeline = Pipeline(Settings(engine="support.doubles:reading"))
     pipeline.start()
     (document,) = pipeline.job(read_request(request(pdf([WHITE] * 2)), pipeline.spec), "job").run().documents
@@ -41,16 +46,7 @@ def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest
 @pytest.mark.parametrize("last_page", [0, 1, 2])
 def test_pages_of_a_document_that_ends_early_are_told(monkeypatch: pytest.MonkeyPatch, last_page: int) -> None:
     """A rasterizer process that dies after some pages: `on_page` receives every page of the document, in order."""
-    ask = RasterDocument._request_page
-
-    def dying(self: RasterDocument, index: int) -> None:
-        if index == last_page:
-            os.kill(self._process.pid, signal.SIGKILL)
-            while self._process.is_alive():
-                pass
-        ask(self, index)
-
-    monkeypatch.setattr(RasterDocument, "_request_page", dying)
+    kill_before(monkeypatch, page_count=last_page)
     pipeline = Pipeline(Settings(engine="support.doubles:reading"))
     pipeline.start()
     pages: list[PageResult] = []

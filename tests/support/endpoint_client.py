@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
 
+import ocr_worker
 from ocr_worker.endpoint import LocalEndpoint
+from support.drawing import WHITE, png
 from support.waiting import PATIENCE_S, eventually
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
@@ -61,3 +64,13 @@ def ready(endpoint: LocalEndpoint) -> LocalEndpoint:
     client = Client(endpoint)
     assert eventually(lambda: 0 < len(endpoint.workers) <= client.get("health")["workers"]["ready"])
     return endpoint
+
+
+@contextmanager
+def closed(gate: Path, endpoint: LocalEndpoint) -> Iterator[None]:
+    """Keep the gate of the endpoint's engine closed. At the end it is open, and no page waits for it any more."""
+    gate.unlink(missing_ok=True)
+    yield
+    gate.touch()
+    with ocr_worker.Client(endpoint.url) as client:
+        client.parse(png(WHITE))  # the engine parses it after the pages that waited

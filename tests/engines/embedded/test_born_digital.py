@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,10 @@ from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from resources.make_scripts import TEXTS
 from support import files
-from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
 LINES = ("The gauges rose in February, not in April,", "and the meadows stood under water for nine days.")
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[RasterPool]:
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
-    yield pool
-    pool.close()
 
 
 def parsed(pool: RasterPool, engine: EmbeddedEngine, data: bytes, by: str = "auto") -> list[ParsedPage]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,16 +13,8 @@ from ocr_worker.ink import has_ink
 from ocr_worker.pages import PageImage, Pixels
 from ocr_worker.sources.rasterizer import RasterDocument, RasterPool
 from support.files import RED, request, saved
-from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[RasterPool]:
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
-    yield pool
-    pool.close()
 
 
 def read(pool: RasterPool, data: bytes, max_pixels: int = 40_000_000) -> tuple[RasterDocument, list[Pixels]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -14,16 +13,8 @@ from ocr_worker.pages import PageImage, Pixels
 from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from support import files
 from support.files import RED, request, saved
-from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[RasterPool]:
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
-    yield pool
-    pool.close()
 
 
 def rendered(

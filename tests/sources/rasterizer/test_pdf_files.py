@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 
 import pytest
 from pypdf import PdfReader, PdfWriter
@@ -15,24 +14,16 @@ from ocr_worker.sources.rasterizer import RasterDocument, RasterPool, RasterRequ
 from ocr_worker.sources.rasterizer.pdf_file import saslprep
 from support import files
 from support.files import RED, request
-from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
 A4_REQUEST = request(dpi=200, max_pixels=40_000_000)
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[RasterPool]:
-    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
-    yield pool
-    pool.close()
-
-
 def read(
     pool: RasterPool, data: bytes, raster_request: RasterRequest | None = None
 ) -> tuple[RasterDocument, PageImage]:
-    with pool.open(data, raster_request or request(dpi=200, max_pixels=40_000_000)) as document:
+    with pool.open(data, raster_request or A4_REQUEST) as document:
         page = next(iter(document))
     assert isinstance(page, PageImage), page
     return document, page
