@@ -89,7 +89,7 @@ class Server(stranger_server.Server):
 
 
 def plan_jobs(count: int, chance: random.Random, host: str) -> list[Job]:
-    """Return random jobs, of which about one in DEADLY kills or hangs the engine."""
+    """Return random jobs, about 1 in DEADLY of which kills or hangs the engine."""
     jobs: list[Job] = []
     deaths = dict(zip(chance.sample(range(count), max(1, count // DEADLY)), DEATHS * count, strict=False))
     for number in range(count):

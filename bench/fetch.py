@@ -1,7 +1,7 @@
 """Compare downloads: the worker's own fetch against `safe_get` of RunPod's SDK, which it used before.
 
-Both fetch the same files from a server of this machine, which is a process of its own: one large file, and many small
-ones. The two take turns, and the best of the rounds counts.
+Both fetch the same files from a server process on this machine: a large file, and many small files. The two take turns,
+and the best of the rounds counts.
 
     PYTHONPATH=src python bench/fetch.py [--megabytes 200] [--files 1000] [--rounds 3]
 """

@@ -1,7 +1,7 @@
 """The entries of a folder: documents, and everything else with the reason why it is skipped.
 
-`walk` accounts for every entry below a folder. A file is a document if a worker would take it for one: the same
-function looks at its first bytes. A file with the suffix of a document is one, too, so that a damaged document fails
+`walk` accounts for every entry below a folder. A file is a document if a worker would accept it: the same
+function looks at its first bytes. So is a file with the suffix of a document, so that a damaged document fails
 visibly instead of being skipped. Linked folders are followed once, after all others. Results of a batch are never an
 input: `walk` does not enter the folder of a batch, and `result_folder` recognizes paths in one. Nothing here reads more
 than the first bytes of a file.

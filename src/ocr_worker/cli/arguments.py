@@ -77,7 +77,7 @@ def read_options(value: dict[str, Any], spec: EngineSpec[Any], name: str = "--op
 
 
 def check_options_of_any(value: dict[str, Any], specs: Sequence[EngineSpec[Any]], name: str = "--options") -> None:
-    """Check options for a worker whose engine is not known: at least one of the engines `specs` must take them all.
+    """Check options for a worker with an unknown engine: at least one of the engines `specs` must take them all.
 
     Raises InvalidRequest with the problems of the first engine.
     """

@@ -90,7 +90,7 @@ class AsyncClient:
 
         Raises the errors of `submit` and `wait`. After EndpointUnavailable the job may still run.
         """
-        # A task of its own: a call that is cancelled while it submits the job must learn the id to cancel the job.
+        # A separate task: a call that is cancelled while it submits the job needs the job's id to cancel it.
         submission = asyncio.create_task(self.submit(source, **arguments))
         try:
             job_id = await asyncio.shield(submission)

@@ -1,6 +1,6 @@
 """Read the chunks of a streaming worker: pages as they are parsed, then a summary.
 
-`ChunkReader` reads chunks as they arrive. It joins the parts of a page that is too large for one chunk, and notices
+`ChunkReader` reads chunks as they arrive. It joins the parts of a page that is too large for a chunk, and notices
 gaps in the numbers of the chunks. `join_chunks` turns the complete list, which is the result of a streaming job, into a
 response.
 """
