@@ -337,10 +337,10 @@ class BatchUnusable(ClientError):
 
 
 class Unauthorized(OcrWorkerError):
-    """The request has no valid API key: send one of `OCR_API_KEYS` as `Authorization: Bearer KEY`."""
+    """The request has no valid API key: send one of `OCR_API_KEYS`."""
 
     code = "UNAUTHORIZED"
-    remedy = "Send the header `Authorization: Bearer KEY`."
+    remedy = "Send the header `Authorization: Bearer KEY` or `X-Api-Key: KEY`."
 
 
 class HostRejected(OcrWorkerError):

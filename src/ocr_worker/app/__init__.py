@@ -20,12 +20,12 @@ from ocr_worker import __version__, extras
 from ocr_worker.settings import MEGABYTE, Settings
 
 with extras.needed_by("the HTTP app", "http"):
-    from fastapi import Depends, FastAPI
+    from fastapi import FastAPI
     from starlette.middleware.cors import CORSMiddleware
     from starlette.routing import Route
 
     from ocr_worker.app import api_docs, health, paddlex, parse, playground, problems
-    from ocr_worker.app.access import AccessControl, ApiKeys, KeyCheck
+    from ocr_worker.app.access import AccessControl, key_dependencies
     from ocr_worker.app.body import BodyLimit
     from ocr_worker.app.monitor import RequestMonitor
     from ocr_worker.app.worker import AppWorker
@@ -50,13 +50,12 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
     # FastAPI's own pages of documentation load scripts from another host; `api_docs` replaces them.
     app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
-    key_checks = [Depends(KeyCheck(ApiKeys(settings.api_keys)))] if settings.api_keys else []
     public_routers = [health.ping_router(app_worker), health.router(app_worker), playground.router(), api_docs.router()]
     key_routers = [parse.router(app_worker), paddlex.router(app_worker)]
     for router in public_routers:
         app.include_router(router)
     for router in key_routers:
-        app.include_router(router, dependencies=key_checks)
+        app.include_router(router, dependencies=key_dependencies(settings.api_keys))
     max_body_bytes = int(settings.max_source_mb * MEGABYTE * _BASE64_FACTOR)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes, max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes)
     if settings.cors_origins:
