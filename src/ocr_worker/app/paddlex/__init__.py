@@ -3,7 +3,8 @@
 Clients of that server need only another address. This package translates requests and responses; the pipeline decides
 what is parsed and how. `request` has PaddleX's request models, `options` translates a request to ours, and `response`
 translates our response to PaddleX's. `pages` serves `/restructure-pages`, and `route` writes errors in PaddleX's form.
-`markdown` writes the two other forms of Markdown, `pictures` the page images, and `numbering` the numbers of blocks.
+`markdown` writes the two other forms of Markdown, `block_content` that of single blocks, `pictures` the page images,
+and `numbering` the numbers of blocks. `page_scale` gives pages of PDFs the resolution of PaddleX's.
 
 request ─▶ options ─▶ worker ─▶ response        pages: /restructure-pages
 """
@@ -20,7 +21,7 @@ from pydantic import BaseModel
 
 from ocr_worker import threads
 from ocr_worker.app.paddlex import pages, response
-from ocr_worker.app.paddlex.options import model_settings, parse_request
+from ocr_worker.app.paddlex.options import model_settings, parse_request, translate
 from ocr_worker.app.paddlex.pages import RestructurePagesRequest
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
 from ocr_worker.app.paddlex.route import PaddleXRoute, RequestRejected, new_log_id
@@ -50,13 +51,16 @@ def router(worker: AppWorker) -> APIRouter:
 
     @router.post("/layout-parsing", operation_id="infer", response_class=Response, responses=_ERRORS)
     async def layout_parsing(body: LayoutParsingRequest, request: Request) -> Response:
-        """Parse a document. `errorCode` is 0 only if every page was parsed."""
+        """Parse a document. `errorCode` is 0 only if every page was parsed. `warnings` names fields without effect."""
         log_id = body.logId or new_log_id()
         kind = file_kind(body)
         job_request = parse_request(body, worker.settings)
         parse_response = await run_while_connected(request, worker.parse(job_request))
         settings = model_settings(body, worker.settings)
-        return await _on_thread(partial(response.parsing_response, parse_response, body, kind, settings, log_id))
+        warnings = translate(body, worker.settings).warnings
+        return await _on_thread(
+            partial(response.parsing_response, parse_response, body, kind, settings, log_id, warnings)
+        )
 
     @router.post("/restructure-pages", operation_id="restructurePages", response_class=Response, responses=_ERRORS)
     async def restructure_pages(body: RestructurePagesRequest) -> Response:
