@@ -92,7 +92,7 @@ class SourceRejected(SourceError):
     """The source is invalid or not allowed: its address, scheme or base64, or the host responded with a 4xx status."""
 
     code = "SOURCE_REJECTED"
-    remedy = "Check the URL and `OCR_ALLOWED_HOSTS`, or send the file as base64."
+    remedy = "Check the URL, `OCR_ALLOWED_HOSTS` and `OCR_PRIVATE_HOSTS`, or send the file as base64."
 
 
 class SourceTooLarge(SourceError):
