@@ -17,7 +17,10 @@ from support.waiting import PATIENCE_S
 pytestmark = pytest.mark.process
 
 ENGINE = {"OCR_ENGINE": "support.doubles:reading"}
-ROUTES = ("GET /", "GET /ping", "GET /health", "GET /metrics", "GET /docs", "GET /openapi.json", "GET /nothing")
+ROUTES = (
+    *("GET /", "GET /ping", "GET /readyz", "HEAD /livez", "GET /health"),
+    *("GET /metrics", "GET /docs", "GET /openapi.json", "GET /nothing"),
+)
 POST_ROUTES = ("POST /v1/parse", "POST /layout-parsing", "POST /restructure-pages")
 
 

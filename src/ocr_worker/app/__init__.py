@@ -8,7 +8,7 @@ app, and `monitor` counts errors and disconnections.
 
 monitor ─▶ access ─▶ body ─▶ worker ─▶ parse: JSON, Markdown, zip, pages as they are parsed
                                     ├▶ paddlex: the API of PaddleX's own server
-                                    └▶ health: /ping, /health, /metrics
+                                    └▶ health: /ping, /readyz, /livez, /health, /metrics
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ with extras.needed_by("the HTTP app", "http"):
     from starlette.middleware.cors import CORSMiddleware
     from starlette.routing import Route
 
-    from ocr_worker.app import api_docs, health, paddlex, parse, playground, problems
+    from ocr_worker.app import api_docs, health, openapi, paddlex, parse, playground, problems
     from ocr_worker.app.access import AccessControl, key_dependencies
     from ocr_worker.app.body import BodyLimit
     from ocr_worker.app.monitor import RequestMonitor
@@ -48,9 +48,22 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
         app_worker.close()
 
     # FastAPI's own pages of documentation load scripts from another host; `api_docs` replaces them.
-    app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="PaddleOCR-VL worker",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # the function's name, which generated clients show
+    )
     problems.install(app)
-    public_routers = [health.ping_router(app_worker), health.router(app_worker), playground.router(), api_docs.router()]
+    openapi.install(app)
+    public_routers = [
+        health.probe_router(app_worker),
+        health.router(app_worker),
+        playground.router(),
+        api_docs.router(),
+    ]
     key_routers = [parse.router(app_worker), paddlex.router(app_worker)]
     for router in public_routers:
         app.include_router(router)
@@ -68,6 +81,6 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
         )
     app.add_middleware(AccessControl, settings=settings, is_local=is_local)
     routes = [route for router in (*public_routers, *key_routers) for route in router.routes]
-    paths = {route.path for route in routes if isinstance(route, Route)}
-    app.add_middleware(RequestMonitor, metrics=app_worker.metrics, paths=paths)
+    named_routes = [route for route in routes if isinstance(route, Route)]
+    app.add_middleware(RequestMonitor, metrics=app_worker.metrics, routes=named_routes)
     return app

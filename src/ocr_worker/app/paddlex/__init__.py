@@ -4,7 +4,8 @@ Clients of that server need only another address. This package translates reques
 what is parsed and how. `request` has PaddleX's request models, `options` translates a request to ours, and `response`
 translates our response to PaddleX's. `pages` serves `/restructure-pages`, and `route` writes errors in PaddleX's form.
 `markdown` writes the two other forms of Markdown, `block_content` that of single blocks, `pictures` the page images,
-and `numbering` the numbers of blocks. `page_scale` gives pages of PDFs the resolution of PaddleX's.
+and `numbering` the numbers of blocks. `page_scale` gives pages of PDFs the resolution of PaddleX's,
+and `documented` has the responses as OpenAPI shows them.
 
 request ─▶ options ─▶ worker ─▶ response        pages: /restructure-pages
 """
@@ -14,13 +15,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from ocr_worker import threads
 from ocr_worker.app.paddlex import pages, response
+from ocr_worker.app.paddlex.documented import ERRORS, LayoutParsingResponse
 from ocr_worker.app.paddlex.options import model_settings, parse_request, translate
 from ocr_worker.app.paddlex.pages import RestructurePagesRequest
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
@@ -33,23 +34,12 @@ from ocr_worker.engines.registry import engine_spec
 Value = TypeVar("Value")
 
 
-class ErrorResponse(BaseModel):
-    """An error response in the form of PaddleX's server."""
-
-    logId: str
-    errorCode: int
-    errorMsg: str
-
-
-_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": ErrorResponse} for code in (400, 401, 422, 429, 500, 503)}
-
-
 def router(worker: AppWorker) -> APIRouter:
     """Return the router of `/layout-parsing` and `/restructure-pages`."""
     router = APIRouter(tags=["paddlex"], route_class=PaddleXRoute)
     spec = engine_spec(worker.settings.engine)
 
-    @router.post("/layout-parsing", operation_id="infer", response_class=Response, responses=_ERRORS)
+    @router.post("/layout-parsing", response_model=LayoutParsingResponse, responses=ERRORS)
     async def layout_parsing(body: LayoutParsingRequest, request: Request) -> Response:
         """Parse a document. `errorCode` is 0 only if every page was parsed. `warnings` names fields without effect."""
         log_id = body.logId or new_log_id()
@@ -62,7 +52,7 @@ def router(worker: AppWorker) -> APIRouter:
             partial(response.parsing_response, parse_response, body, kind, settings, log_id, warnings)
         )
 
-    @router.post("/restructure-pages", operation_id="restructurePages", response_class=Response, responses=_ERRORS)
+    @router.post("/restructure-pages", response_model=LayoutParsingResponse, responses=ERRORS)
     async def restructure_pages(body: RestructurePagesRequest) -> Response:
         """Join tables over page breaks and level titles over a document's pages."""
         log_id = body.logId or new_log_id()
