@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 
 ENGINE = {"OCR_ENGINE": "support.doubles:reading"}
 ROUTES = (
-    *("GET /", "GET /ping", "GET /readyz", "HEAD /livez", "GET /health"),
+    *("GET /", "GET /ping", "GET /readyz", "GET /livez", "GET /health"),
     *("GET /metrics", "GET /docs", "GET /openapi.json", "GET /nothing"),
 )
 POST_ROUTES = ("POST /v1/parse", "POST /layout-parsing", "POST /restructure-pages")
@@ -172,6 +172,17 @@ def test_with_a_valid_key_the_origin_does_not_matter(open_app: App) -> None:
 def test_an_origin_is_compared_with_the_host(host: str, origin: str, is_own: bool) -> None:
     """Name and port decide, with the default port of the origin's scheme."""
     assert _is_origin_of(host, origin) is is_own
+
+
+def test_a_rejection_of_paddlexs_routes_has_their_form(open_app: App) -> None:
+    """A middleware's 403 and 413 have `errorMsg`, the only member that clients of these routes show."""
+    foreign = {"Origin": "http://evil.example"}
+    for headers, status in ((foreign, 403), ({"X-Api-Key": "secret", "Content-Length": str(10**12)}, 413)):
+        response = requests.post(f"{open_app.url}/layout-parsing", headers=headers, timeout=PATIENCE_S)
+        body = response.json()
+        assert (response.status_code, body["errorCode"]) == (status, status)
+        assert body["errorMsg"] == body["error"]["message"]
+        assert body["logId"]
 
 
 # --------------------------------------------------------------------------- keys

@@ -70,7 +70,12 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
     for router in key_routers:
         app.include_router(router, dependencies=key_dependencies(settings.api_keys))
     max_body_bytes = int(settings.max_source_mb * MEGABYTE * _BASE64_FACTOR)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=max_body_bytes,
+        max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes,
+        error_writers=paddlex.ERROR_WRITERS,
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -79,7 +84,7 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
             allow_headers=["*"],
             expose_headers=[parse.STATUS_HEADER, parse.COVERAGE_HEADER, "Retry-After"],
         )
-    app.add_middleware(AccessControl, settings=settings, is_local=is_local)
+    app.add_middleware(AccessControl, settings=settings, is_local=is_local, error_writers=paddlex.ERROR_WRITERS)
     routes = [route for router in (*public_routers, *key_routers) for route in router.routes]
     named_routes = [route for route in routes if isinstance(route, Route)]
     app.add_middleware(RequestMonitor, metrics=app_worker.metrics, routes=named_routes)

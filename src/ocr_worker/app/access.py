@@ -30,7 +30,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ocr_worker.app import problems
 from ocr_worker.errors import HostRejected, OcrWorkerError, OriginRejected, Unauthorized
 from ocr_worker.settings import Settings
-from ocr_worker.wire.results import error_info
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/\[\]]+)(?::(\d*))?")  # RFC 9110: a name or an address, and a port
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -95,11 +94,19 @@ class AccessControl:
     """ASGI middleware that rejects unknown `Host` names, and requests of web pages of other origins without a key.
 
     is_local: the app listens on loopback, so that only loopback names and those of `OCR_TRUSTED_HOSTS` are served.
-    Elsewhere, `Host` is checked if that setting names hosts.
+    Elsewhere, `Host` is checked if that setting names hosts. error_writers: see `problems.rejection`.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, *, is_local: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        is_local: bool,
+        error_writers: Mapping[str, problems.ErrorWriter] | None = None,
+    ) -> None:
         self._app = app
+        self._error_writers = error_writers or {}
         self._keys = ApiKeys(settings.api_keys)
         self._trusted_hosts = [pattern.lower() for pattern in settings.trusted_hosts]
         self._is_host_checked = is_local or bool(self._trusted_hosts)
@@ -111,9 +118,7 @@ class AccessControl:
         if error is None:
             await self._app(scope, receive, send)
             return
-        response = problems.problem_response(error_info(error))
-        response.headers["Connection"] = "close"  # the body is not read
-        await response(scope, receive, send)
+        await problems.rejection(scope, self._error_writers, error)(scope, receive, send)
 
     def _error(self, method: str, headers: Headers) -> OcrWorkerError | None:
         host = headers.get("host", "")

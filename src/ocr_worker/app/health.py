@@ -16,12 +16,15 @@ from typing import Any, Literal, TypeVar
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from ocr_worker.app.openapi import PROBLEM
 from ocr_worker.app.worker import AppWorker
+from ocr_worker.errors import HostRejected
 from ocr_worker.memory import resident_bytes
 from ocr_worker.wire.schema import EngineInfo
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
+_ERRORS: dict[int | str, dict[str, Any]] = {421: {"description": HostRejected.code, "content": PROBLEM}}
 _PING = {"loading": HTTPStatus.NO_CONTENT, "ready": HTTPStatus.OK, "dead": HTTPStatus.SERVICE_UNAVAILABLE}
 
 
@@ -93,8 +96,8 @@ def _get_and_head(
     def add(endpoint: Endpoint) -> Endpoint:
         router.head(path, include_in_schema=False)(endpoint)
         if responses is None:
-            return router.get(path)(endpoint)
-        return router.get(path, response_class=Response, responses=responses)(endpoint)
+            return router.get(path, responses=_ERRORS)(endpoint)
+        return router.get(path, response_class=Response, responses={**responses, **_ERRORS})(endpoint)
 
     return add
 

@@ -25,7 +25,7 @@ from ocr_worker.app.paddlex.documented import ERRORS, LayoutParsingResponse
 from ocr_worker.app.paddlex.options import model_settings, parse_request, translate
 from ocr_worker.app.paddlex.pages import RestructurePagesRequest
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
-from ocr_worker.app.paddlex.route import PaddleXRoute, RequestRejected, new_log_id
+from ocr_worker.app.paddlex.route import PaddleXRoute, RequestRejected, new_log_id, rejection
 from ocr_worker.app.parse import run_while_connected
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
@@ -33,13 +33,16 @@ from ocr_worker.engines.registry import engine_spec
 
 Value = TypeVar("Value")
 
+PARSE, RESTRUCTURE = "/layout-parsing", "/restructure-pages"
+ERROR_WRITERS = {PARSE: rejection, RESTRUCTURE: rejection}  # of requests that a middleware rejects
+
 
 def router(worker: AppWorker) -> APIRouter:
     """Return the router of `/layout-parsing` and `/restructure-pages`."""
     router = APIRouter(tags=["paddlex"], route_class=PaddleXRoute)
     spec = engine_spec(worker.settings.engine)
 
-    @router.post("/layout-parsing", response_model=LayoutParsingResponse, responses=ERRORS)
+    @router.post(PARSE, response_model=LayoutParsingResponse, responses=ERRORS)
     async def layout_parsing(body: LayoutParsingRequest, request: Request) -> Response:
         """Parse a document. `errorCode` is 0 only if every page was parsed. `warnings` names fields without effect."""
         log_id = body.logId or new_log_id()
@@ -52,7 +55,7 @@ def router(worker: AppWorker) -> APIRouter:
             partial(response.parsing_response, parse_response, body, kind, settings, log_id, warnings)
         )
 
-    @router.post("/restructure-pages", response_model=LayoutParsingResponse, responses=ERRORS)
+    @router.post(RESTRUCTURE, response_model=LayoutParsingResponse, responses=ERRORS)
     async def restructure_pages(body: RestructurePagesRequest) -> Response:
         """Join tables over page breaks and level titles over a document's pages."""
         log_id = body.logId or new_log_id()

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from ocr_worker.app.openapi import PROBLEM
 from ocr_worker.wire.schema import ErrorInfo, PageWarning
 
 
@@ -58,22 +57,18 @@ class PaddleXError(BaseModel):
     result: LayoutParsingResult | None = None
 
 
-_FROM_THE_ROUTE = {
+_DESCRIPTIONS = {
     400: "The body cannot be read.",
     401: "The API key is missing or wrong.",
-    422: "The request or the file is invalid.",
-    500: "A page could not be parsed.",
-    503: "The engine is not available.",
-}
-_BEFORE_THE_ROUTE = {
     403: "A web page of another origin sent the request.",
     408: "The body arrives too slowly.",
     413: "The body is too large.",
     421: "The worker does not serve this host.",
+    422: "The request or the file is invalid.",
     429: "The queue or the memory for requests is full.",
+    500: "A page could not be parsed.",
+    503: "The engine is not available.",
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
-    **{status: {"model": PaddleXError, "description": text} for status, text in _FROM_THE_ROUTE.items()},
-    **{status: {"description": text, "content": PROBLEM} for status, text in _BEFORE_THE_ROUTE.items()},
+    status: {"model": PaddleXError, "description": description} for status, description in _DESCRIPTIONS.items()
 }
-ERRORS[429] |= {"model": PaddleXError}  # the route's own is in PaddleX's form

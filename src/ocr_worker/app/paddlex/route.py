@@ -129,6 +129,16 @@ def error_envelope(
     return CodedResponse(code, {"logId": log_id, "errorCode": status, "errorMsg": message, **members}, status)
 
 
+def rejection(error: ErrorInfo, status: HTTPStatus | None = None) -> JSONResponse:
+    """Return the response to a request that a middleware rejects. See `problems.rejection`."""
+    response = problems.problem_response(error, status)
+    envelope = error_envelope(new_log_id(), response.status_code, error.message, error.code, error=error.model_dump())
+    for name in ("Retry-After", "WWW-Authenticate"):
+        if name in response.headers:
+            envelope.headers[name] = response.headers[name]
+    return envelope
+
+
 def _exception_response(log_id: str, error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError):
         items = [_error_item(item["type"], _path(item["loc"]), item["msg"]) for item in error.errors()]
