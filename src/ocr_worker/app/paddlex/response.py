@@ -37,14 +37,18 @@ def parsing_response(
     successes, total = sum(page.status == "succeeded" for page in document.pages), len(document.pages)
     if error and not successes:
         return error_response(log_id, error)
-    result = {
-        "layoutParsingResults": _entries(document.pages, body, settings),
-        "dataInfo": file_info(document.pages, kind),
-    }
+    result = layout_result(document.pages, body, kind, settings)
     if error is None:
         return success_response(log_id, result)
     message = f"{total - successes} of {total} pages could not be parsed; `result` has an entry for every page"
     return error_response(log_id, error, message, result=result)
+
+
+def layout_result(
+    pages: Sequence[PageResult], body: LayoutParsingRequest, kind: FileKind, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Return `result` of a document: an entry for each page, and `dataInfo`. settings: `model_settings`."""
+    return {"layoutParsingResults": _entries(pages, body, settings), "dataInfo": file_info(pages, kind)}
 
 
 def success_response(log_id: str, result: dict[str, Any]) -> JSONResponse:
