@@ -119,7 +119,7 @@ def test_a_bucket_holds_batches_large_files_and_results(endpoint: LocalEndpoint,
 
 
 def test_without_a_bucket_batches_and_large_files_are_refused() -> None:
-    """What would need a bucket is refused with that reason, before the endpoint is called."""
+    """Batches and large files, which need a bucket, are refused with that reason before the endpoint is called."""
     with Gateways(None, {}).instance() as client:
         form = {"model": "PaddleOCR-VL", "batchId": "b"}
         batch = client.post(JOBS, data=form, files={"file": png(WHITE)})

@@ -71,7 +71,7 @@ def test_a_killed_server_loses_no_job_and_parses_no_page_again(tmp_path: Path) -
 
 @pytest.mark.paddle
 def test_the_official_client(tmp_path: Path) -> None:
-    """`PaddleOCRClient`, as it is, submits a document, waits for it, and is told of a wrong key."""
+    """`PaddleOCRClient`, as it is, submits a document, waits for it, and raises for a wrong key."""
     from paddleocr import PaddleOCRClient
     from paddleocr._api_client.errors import AuthError, InvalidRequestError
 
