@@ -24,7 +24,7 @@ from typing import IO, Any
 import python_multipart  # noqa: F401  (Starlette reads forms with it, and misses it only when one arrives)
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -195,9 +195,13 @@ def _read_request(job_input: Any, spec: EngineSpec[Any]) -> ParseRequest:
     return request
 
 
-async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
+async def open_form(request: Request, *, max_files: int, max_fields: int) -> FormData:
+    """Return the form in an HTTP body. Its files stay open as long as the request.
+
+    Raises HttpError (400): the form cannot be read.
+    """
     try:
-        form = await request.form(max_files=MAX_DOCUMENTS, max_fields=MAX_DOCUMENTS * 2, max_part_size=2**20)
+        return await request.form(max_files=max_files, max_fields=max_fields, max_part_size=2**20)
     except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error}") from None
     except Exception as error:  # inside an app, Starlette raises its own error as an HTTPException
@@ -206,6 +210,10 @@ async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
                 HTTPStatus.BAD_REQUEST, f"the form cannot be read: {getattr(error, 'detail', '')}"
             ) from None
         raise
+
+
+async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
+    form = await open_form(request, max_files=MAX_DOCUMENTS, max_fields=MAX_DOCUMENTS * 2)
     if unknown_fields := [_unknown_field(name, form[name], spec) for name in form if name not in FORM_FIELDS]:
         raise HttpError(
             HTTPStatus.BAD_REQUEST,

@@ -26,7 +26,7 @@ from ocr_worker.app.health import probe_router
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.exits import INTERRUPTED, Interrupts, leave
-from ocr_worker.settings import Settings
+from ocr_worker.settings import ClientSettings, Settings
 
 with extras.needed_by("the HTTP app", "http"):
     import uvicorn
@@ -52,35 +52,73 @@ def serve(
 
     Raises SettingsInvalid when the port cannot be used, or for such an address without API keys, unless `is_open`.
     """
-    if not settings.api_keys and not is_open and not is_loopback(host):
-        raise SettingsInvalid(
-            f"without API keys, anyone who reaches {host} could use this worker; set OCR_API_KEYS, or use --open if"
-            " keys are checked elsewhere"
-        )
+    _check_access(settings, host, is_open=is_open)
     worker = AppWorker(settings, on_ready)
     listener = _listen(host, settings.port if port is None else port, "--port or PORT")
     bound_port = listener.getsockname()[1]
     if settings.health_port and settings.health_port != bound_port:
         _serve_health(settings, worker, _listen(host, settings.health_port, "PORT_HEALTH"), is_local=is_loopback(host))
     on_listening(_url(host, bound_port))
-    config = uvicorn.Config(
-        create_app(settings, worker, is_local=is_loopback(host)),
-        log_level="warning",
-        access_log=False,  # a URL's query may hold a secret
-        server_header=False,
-        http="h11",  # it limits the size of request headers; httptools does not
-        h11_max_incomplete_event_size=64 * 1024,
+    app = create_app(settings, worker, is_local=is_loopback(host))
+    _run_until_stopped(_server(app), listener, settings.grace_s, lambda: worker.jobs)
+
+
+def serve_gateway(
+    settings: Settings,
+    client: ClientSettings,
+    endpoint: str,
+    host: str,
+    *,
+    is_open: bool,
+    port: int | None = None,
+    on_listening: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve the job wire in front of an endpoint until a signal. Otherwise as `serve`, which has the arguments.
+
+    endpoint: id of the endpoint. client: its key and the base URL.
+    """
+    from ocr_worker.app.gateway import create_gateway  # it needs the extra of the client
+
+    _check_access(settings, host, is_open=is_open)
+    app = create_gateway(settings, client, endpoint, is_local=is_loopback(host))
+    listener = _listen(host, settings.port if port is None else port, "--port or PORT")
+    on_listening(_url(host, listener.getsockname()[1]))
+    _run_until_stopped(_server(app), listener, settings.grace_s, lambda: 0)
+
+
+def _check_access(settings: Settings, host: str, *, is_open: bool) -> None:
+    if not settings.api_keys and not is_open and not is_loopback(host):
+        raise SettingsInvalid(
+            f"without API keys, anyone who reaches {host} could use this worker; set OCR_API_KEYS, or use --open if"
+            " keys are checked elsewhere"
+        )
+
+
+def _server(app: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,  # a URL's query or path may hold a secret
+            server_header=False,
+            http="h11",  # it limits the size of request headers; httptools does not
+            h11_max_incomplete_event_size=64 * 1024,
+        )
     )
-    _run_until_stopped(uvicorn.Server(config), listener, worker, settings.grace_s)
 
 
-def _run_until_stopped(server: uvicorn.Server, listener: socket.socket, worker: AppWorker, grace_s: float) -> None:
-    """Run the server on a thread. After a signal, drain it within `grace_s` and end the process."""
+def _run_until_stopped(
+    server: uvicorn.Server, listener: socket.socket, grace_s: float, count_jobs: Callable[[], int]
+) -> None:
+    """Run the server on a thread. After a signal, drain it within `grace_s` and end the process.
+
+    count_jobs: returns the number of requests without a response.
+    """
     is_stopped = threading.Event()
 
     def end(reason: str) -> NoReturn:
-        if worker.jobs:
-            print(f"stopped {reason}; requests that got no answer: {worker.jobs}", file=sys.stderr)
+        if jobs := count_jobs():
+            print(f"stopped {reason}; requests that got no answer: {jobs}", file=sys.stderr)
         leave(0 if interrupts.first == signal.SIGTERM else INTERRUPTED)
 
     with Interrupts(is_stopped.set, lambda: end("at once")) as interrupts:

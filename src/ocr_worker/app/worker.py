@@ -16,10 +16,11 @@ from typing import Literal
 
 from ocr_worker import threads
 from ocr_worker.app.metrics import Metrics
+from ocr_worker.delivery.checkpoints import Checkpoints
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.parsing.job_host import JobHost
-from ocr_worker.parsing.pipeline import OnPage, Pipeline
+from ocr_worker.parsing.pipeline import OnOpen, OnPage, Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import EngineInfo, ParseRequest, ParseResponse
 
@@ -119,9 +120,18 @@ class AppWorker:
     # ----------------------------------------------------------------- work
 
     async def parse(
-        self, request: ParseRequest, *, job_id: str | None = None, on_page: OnPage | None = None
+        self,
+        request: ParseRequest,
+        *,
+        job_id: str | None = None,
+        on_page: OnPage | None = None,
+        on_open: OnOpen = lambda document_id, pages_expected: None,
+        checkpoints: Checkpoints | None = None,
     ) -> ParseResponse:
         """Run a job and return its response. If it is cancelled, its pages are dropped.
+
+        on_page: receiver of each page. on_open: receiver of each open document. checkpoints: store of pages; by default
+        nothing is stored.
 
         Raises InvalidRequest, EngineUnavailable, QueueFull, Cancelled, Internal.
         """
@@ -131,7 +141,7 @@ class AppWorker:
         self.jobs += 1
         try:
             async with self._job_slots:
-                response = await host.run(request, job_id or uuid.uuid4().hex, on_page)
+                response = await host.run(request, job_id or uuid.uuid4().hex, on_page, on_open, checkpoints)
         except OcrWorkerError as error:
             self._count_error(error.code)
             raise

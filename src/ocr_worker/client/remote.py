@@ -157,7 +157,8 @@ class RemoteEndpoint:
         output = body.get("output")
         times = _job_times(body, state)
         if state is State.RUNNING:
-            return JobStatus(state, times=times, pages_done=int(_number(_object(output).get("pages_done"))))
+            done, expected = (int(_number(_object(output).get(name))) for name in ("pages_done", "pages_expected"))
+            return JobStatus(state, times=times, pages_done=done, pages_expected=expected)
         if state is State.COLLECTED:
             return JobStatus(state, await self._read_output(output), times=times)
         error = _job_error(body) if state is State.FAILED else None

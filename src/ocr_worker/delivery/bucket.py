@@ -159,17 +159,21 @@ class Bucket:
         """
         self.put(key, body)
         expires = datetime.now(UTC) + timedelta(seconds=self._link_s)
-        url = self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=self._link_s
-        )
         return Delivered(
-            url=url,
+            url=self.link(key),
             bucket=self.name,
             key=key,
             bytes=len(body),
             sha256=hashlib.sha256(body).hexdigest(),
             expires_at=expires.isoformat(timespec="seconds"),
         )
+
+    def link(self, key: str) -> str:
+        """Return a signed URL of an object. Sends nothing to the bucket."""
+        url: str = self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=self._link_s
+        )
+        return url
 
     def _retry(self, operation: str, key: str, request: Callable[[], Value]) -> Value:
         """Send a request until it succeeds, is rejected, or `patience_s` is over. Log the number of retries.

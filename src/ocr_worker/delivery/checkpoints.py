@@ -1,6 +1,7 @@
-"""Store parsed pages in a bucket as they finish, so that a repeated job parses only the pages that are missing.
+"""Store parsed pages as they finish, so that a repeated job parses only the pages that are missing.
 
-A job is repeated under its idempotency key. Each page is one small object below a folder for its document (`keys`). Up
+They are in a bucket, or in a folder of this machine (`Folder`) for jobs that the HTTP app keeps. A job is repeated
+under its idempotency key. Each page is one small object below a folder for its document (`keys`). Up
 to 4 threads of the job write the pages; at its end, the job waits for them. A checkpoint that cannot be read is parsed
 again, and one that cannot be written is given up: checkpoints never fail a job. Responses are not stored here: see
 `destination`.
@@ -16,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,9 +29,6 @@ from ocr_worker.errors import DeliveryFailed
 from ocr_worker.log import event
 from ocr_worker.pages import PageOutcome, ParsedPage
 from ocr_worker.wire.schema import PageWarning
-
-if TYPE_CHECKING:
-    from ocr_worker.delivery.bucket import Bucket
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +86,54 @@ class StoredPage(BaseModel):
     seconds: float
 
 
+class Objects(Protocol):
+    """A thread-safe store of objects by key, such as a `Bucket`. Its methods raise DeliveryFailed."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return all keys that begin with `prefix`."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Return an object's bytes."""
+        ...
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store an object."""
+        ...
+
+
+class Folder:
+    """Objects as files below a folder of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return all keys that begin with `prefix`, which ends in a slash."""
+        return [str(path.relative_to(self._path)) for path in (self._path / prefix).rglob("*.json")]
+
+    def get(self, key: str) -> bytes:
+        """Return a file's bytes. Raises DeliveryFailed when it cannot be read."""
+        try:
+            return (self._path / key).read_bytes()
+        except OSError as error:
+            raise DeliveryFailed(f"the page {key} cannot be read: {error.strerror}") from None
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write a file, complete or not at all. Raises DeliveryFailed when it cannot be written."""
+        path = self._path / key
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_suffix(".part").write_bytes(body)
+            path.with_suffix(".part").replace(path)
+        except OSError as error:
+            raise DeliveryFailed(f"the page {key} cannot be written: {error.strerror}") from None
+
+
 class BucketCheckpoints:
     """A store in `bucket`, under the idempotency key `key`. Thread-safe."""
 
-    def __init__(self, bucket: Bucket, key: str) -> None:
+    def __init__(self, bucket: Objects, key: str) -> None:
         self._bucket = bucket
         self._key = key
         self._queue: SimpleQueue[tuple[str, PageOutcome] | None] = SimpleQueue()

@@ -2,7 +2,8 @@
 
 A caller's id may hold any character, so `safe_name` turns it into one step of a key; different ids never share a key.
 The layout is `ocr-worker/answers/JOB/answer.json` for responses, and `ocr-worker/checkpoints/KEY/DOCUMENT/DIGEST/` for
-the pages of a document.
+the pages of a document. The HTTP app in front of an endpoint adds `ocr-worker/batches/BATCH/` for the jobs of a batch,
+and `ocr-worker/uploads/ID` for large files.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ def checkpoint_folder(idempotency_key: str, document: str, digest: str) -> str:
     digest: of the document's bytes and of everything else that changes the result of a page.
     """
     return f"{_ROOT}/checkpoints/{safe_name(idempotency_key)}/{safe_name(document)}/{digest}/"
+
+
+def batch_folder(batch_id: str) -> str:
+    """Return the prefix of the keys of a batch's jobs."""
+    return f"{_ROOT}/batches/{safe_name(batch_id)}/"
+
+
+def upload_key(upload_id: str) -> str:
+    """Return the key of a file that is too large for a job's input."""
+    return f"{_ROOT}/uploads/{safe_name(upload_id)}"
 
 
 def page_key(folder: str, number: int) -> str:

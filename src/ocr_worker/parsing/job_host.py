@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ocr_worker import threads
 from ocr_worker.delivery import Deliveries
+from ocr_worker.delivery.checkpoints import Checkpoints
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
@@ -55,14 +56,17 @@ class JobHost:
         job_id: str,
         on_page: OnPage | None = None,
         on_open: OnOpen = lambda document_id, pages_expected: None,
+        checkpoints: Checkpoints | None = None,
     ) -> ParseResponse:
         """Run a job and return its response. If the task is cancelled, pending pages are dropped.
+
+        checkpoints: store of pages; by default nothing is stored.
 
         Raises InvalidRequest for options that this worker would have to ignore, Cancelled when the job was stopped, and
         Internal for an unexpected exception.
         """
         with typed_errors(job_id):
-            job = self._pipeline.job(request, job_id, on_page, on_open=on_open)
+            job = self._pipeline.job(request, job_id, on_page, checkpoints, on_open)
             return await self._run_on_thread(job, job.run)
 
     async def answer(

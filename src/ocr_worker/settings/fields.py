@@ -318,6 +318,44 @@ class HttpSettings(SettingsGroup):
     grace_s: float = Field(
         30, gt=0, description="Seconds that running jobs may take after the HTTP app was told to stop. Default: 30."
     )
+    state_dir: Path = Field(
+        Path("~/.local/state/ocr-worker"),
+        description="Directory in which the HTTP app keeps the jobs of `/api/v2/ocr/jobs` and their results, so that a"
+        " restart loses none; one `ocr-worker serve` uses it at a time. Default: `~/.local/state/ocr-worker`.",
+    )
+    waiting_jobs: int = Field(
+        1000,
+        ge=1,
+        description="Number of open jobs of `/api/v2/ocr/jobs` at which the HTTP app answers 429. Default: 1000.",
+    )
+    result_keep_s: float = Field(
+        86_400,
+        gt=0,
+        description="Seconds after which the result of a job of `/api/v2/ocr/jobs` is deleted. Default: 86400, a day.",
+    )
+    abandoned_job_s: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds after which a job of `/api/v2/ocr/jobs` is cancelled if no client asks for its state."
+        " Default: never.",
+    )
+    public_url: Annotated[str | None, Expected("a URL such as https://ocr.example.com")] = Field(
+        None,
+        pattern=r"^https?://[^/]+.*$",
+        description="URL under which clients reach the HTTP app, for the addresses of results and pictures. Default:"
+        " the address to which the request was sent.",
+    )
+    trust_forwarded: bool = Field(
+        False,
+        description="Take the public address from `X-Forwarded-Proto`, `-Host` and `-Prefix`, which a proxy in front of"
+        " the HTTP app must set. Default: false.",
+    )
+    token_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Secret of at least 16 characters that signs the ids and addresses of `ocr-worker serve"
+        " --endpoint`; the same for all its instances. Default: none, and `--endpoint` is refused.",
+    )
 
 
 class PlatformSettings(SettingsGroup):

@@ -45,11 +45,7 @@ def parsing_response(
     successes, total = sum(page.status == "succeeded" for page in document.pages), len(document.pages)
     if error and not successes:
         return error_response(log_id, error)
-    pages = [at_wire_resolution(page) for page in document.pages] if kind == "pdf" else document.pages
-    result = {
-        "layoutParsingResults": _entries(pages, body, settings),
-        "dataInfo": file_info(pages, kind),
-    }
+    result = layout_result(document.pages, body, kind, settings)
     members = {"warnings": [warning.model_dump() for warning in warnings]} if warnings else {}
     if error is None:
         return success_response(log_id, result, **members)
@@ -58,6 +54,14 @@ def parsing_response(
         f" error: {error.message}"
     )
     return error_response(log_id, error, message, result=result, **members)
+
+
+def layout_result(
+    pages: Sequence[PageResult], body: LayoutParsingRequest, kind: FileKind, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Return `result` of a document: an entry for each page, and `dataInfo`. settings: `model_settings`."""
+    wire_pages = [at_wire_resolution(page) for page in pages] if kind == "pdf" else pages
+    return {"layoutParsingResults": _entries(wire_pages, body, settings), "dataInfo": file_info(wire_pages, kind)}
 
 
 def success_response(log_id: str, result: dict[str, Any], **members: Any) -> JSONResponse:
