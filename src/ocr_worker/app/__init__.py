@@ -2,25 +2,27 @@
 
 It runs the same pipeline as the handler of a queue-based endpoint, and decides nothing about parsing. `body` reads a
 request, `worker` runs it on the pipeline, and the other modules write the response: `parse` as JSON, Markdown, a zip
-or a stream of pages; `paddlex` in the form of PaddleX's own server; `problems` for errors. `health` reports the state,
-`playground` is the page to try the worker, and `api_docs` the reference of the API. `access` decides who may use the
-app, and `monitor` counts errors and disconnections.
+or a stream of pages; `paddlex` in the form of PaddleX's own server; `wires` in the forms of other products; `problems`
+for errors. `health` reports the state, `playground` is the page to try the worker, and `api_docs` the reference of the
+API. `access` decides who may use the app, and `monitor` counts errors and disconnections.
 
 monitor ─▶ access ─▶ body ─▶ worker ─▶ parse: JSON, Markdown, zip, pages as they are parsed
                                     ├▶ paddlex: the API of PaddleX's own server
+                                    ├▶ wires: the APIs of other products
                                     └▶ health: /ping, /health, /metrics
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from ocr_worker import __version__, extras
 from ocr_worker.settings import MEGABYTE, Settings
+from ocr_worker.settings.values import Wire
 
 with extras.needed_by("the HTTP app", "http"):
-    from fastapi import Depends, FastAPI
+    from fastapi import APIRouter, Depends, FastAPI
     from starlette.middleware.cors import CORSMiddleware
     from starlette.routing import Route
 
@@ -28,10 +30,19 @@ with extras.needed_by("the HTTP app", "http"):
     from ocr_worker.app.access import AccessControl, ApiKeys, KeyCheck
     from ocr_worker.app.body import BodyLimit
     from ocr_worker.app.monitor import RequestMonitor
+    from ocr_worker.app.wires import docling, fastgpt, mistral, open_webui
     from ocr_worker.app.worker import AppWorker
 
 _BASE64_FACTOR = 1.4  # base64 in JSON makes a file a third larger, and the rest of the JSON adds a little
 _BODIES_IN_MEMORY = 4  # this many of the largest bodies would use all of the memory; three are accepted
+
+WIRES: dict[Wire, Callable[[AppWorker], APIRouter]] = {
+    "paddlex": paddlex.router,
+    "mistral": mistral.router,
+    "docling": docling.router,
+    "fastgpt": fastgpt.router,
+    "open-webui": open_webui.router,
+}
 
 
 def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local: bool = False) -> FastAPI:
@@ -52,7 +63,7 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
     problems.install(app)
     key_checks = [Depends(KeyCheck(ApiKeys(settings.api_keys)))] if settings.api_keys else []
     public_routers = [health.ping_router(app_worker), health.router(app_worker), playground.router(), api_docs.router()]
-    key_routers = [parse.router(app_worker), paddlex.router(app_worker)]
+    key_routers = [parse.router(app_worker), *(WIRES[name](app_worker) for name in dict.fromkeys(settings.wires))]
     for router in public_routers:
         app.include_router(router)
     for router in key_routers:
