@@ -60,5 +60,19 @@ def test_the_message_for_an_unknown_form_field_names_its_place() -> None:
     message = form_error(image=("a.png", b"x"), dpi=(None, "200"), colour=(None, "red"))
     assert message == (
         "unknown form fields: colour, dpi (belongs in `options`), image (send a file as `file`);"
-        " allowed: file, url, id, pages, password, options"
+        " allowed: file, files, url, id, pages, password, options"
     )
+
+
+@pytest.mark.parametrize("names", [["files"], ["files", "files"], ["file", "files"]])
+def test_files_may_be_in_the_field_of_other_servers(names: list[str]) -> None:
+    """`files` is read as `file` is, and both may be in one form."""
+    app, ids = FastAPI(), []
+
+    @app.post("/")
+    async def post(request: Request) -> None:
+        parse_request = await read_body(request, engine_spec("embedded"))
+        ids.extend(document.id for document in parse_request.documents)
+
+    TestClient(app).post("/", files=[(name, (f"{number}.pdf", b"x")) for number, name in enumerate(names)])
+    assert ids == [f"{number}.pdf" for number in range(len(names))]

@@ -113,10 +113,11 @@ def test_runsync_answers_with_the_output(client: Client) -> None:
 
 
 def test_runsync_that_waits_too_long_answers_with_the_state(client: Client) -> None:
-    """After `wait` milliseconds the job continues, and its status can be requested."""
+    """After `wait` milliseconds the job continues; `/status-sync` waits for its end, or as long as it is told."""
     early = client.post("runsync?wait=1000", {"input": slow(8)}).json()
     assert early["status"] in ("IN_QUEUE", "IN_PROGRESS")
-    assert client.end(early["id"])["status"] == "COMPLETED"
+    assert client.post(f"status-sync/{early['id']}?wait=1000").json()["status"] in ("IN_PROGRESS", "COMPLETED")
+    assert client.post(f"status-sync/{early['id']}?wait=120000").json()["status"] == "COMPLETED"
 
 
 def test_a_failed_job_has_its_error_and_what_came_beside(client: Client) -> None:
@@ -221,6 +222,11 @@ KEY = {"Authorization": "Bearer secret"}
         ("runsync?wait=1", {"input": 1}, 400),
         ("cancel/nobody", None, 404),
         ("stream/nobody", None, 404),
+        ("status-sync/nobody", None, 404),
+        ("status-sync/nobody?wait=1", None, 400),
+        ("nothing", None, 404),
+        ("../../elsewhere", None, 404),
+        ("health", None, 405),
     ],
 )
 def test_what_is_wrong_is_reported(idle: Client, path: str, body: Any, status: int) -> None:

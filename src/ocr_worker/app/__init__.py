@@ -2,14 +2,15 @@
 
 It runs the same pipeline as the handler of a queue-based endpoint, and decides nothing about parsing. `body` reads a
 request, `worker` runs it on the pipeline, and the other modules write the response: `parse` as JSON, Markdown, a zip
-or a stream of pages; `paddlex` in the form of PaddleX's own server; `jobs` in that of the hosted PaddleOCR; `problems`
-for errors. `health` reports the state, `playground` is the page to try the worker, and `api_docs` the reference of the
-API. `access` decides who may use the app, and `monitor` counts errors and disconnections. `gateway` is another app: the
-job wire alone, in front of a RunPod endpoint.
+or a stream of pages; `paddlex` in the form of PaddleX's own server; `jobs` in that of the hosted PaddleOCR; `wires` in
+those of other products; `problems` for errors. `health` reports the state, `playground` is the page to try the worker,
+and `api_docs` the reference of the API. `access` decides who may use the app, and `monitor` counts errors and
+disconnections. `gateway` is another app: the job wire alone, in front of a RunPod endpoint.
 
 monitor ─▶ access ─▶ body ─▶ worker ─▶ parse: JSON, Markdown, zip, pages as they are parsed
                                     ├▶ paddlex: the API of PaddleX's own server
                                     ├▶ jobs: the API of the hosted PaddleOCR, whose jobs are on disk
+                                    ├▶ wires: the APIs of other products
                                     └▶ health: /ping, /readyz, /livez, /health, /metrics
 """
 
@@ -20,6 +21,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ocr_worker import __version__, extras
 from ocr_worker.settings import MEGABYTE, Settings
+from ocr_worker.settings.values import Wire
 
 with extras.needed_by("the HTTP app", "http"):
     from fastapi import APIRouter, FastAPI
@@ -33,10 +35,19 @@ with extras.needed_by("the HTTP app", "http"):
     from ocr_worker.app.jobs.local import LocalJobs
     from ocr_worker.app.metrics import Metrics
     from ocr_worker.app.monitor import RequestMonitor
+    from ocr_worker.app.wires import docling, fastgpt, mistral, open_webui
     from ocr_worker.app.worker import AppWorker
 
 _BASE64_FACTOR = 1.4  # base64 in JSON makes a file a third larger, and the rest of the JSON adds a little
 _BODIES_IN_MEMORY = 4  # this many of the largest bodies would use all of the memory; three are accepted
+
+WIRES: dict[Wire, Callable[[AppWorker], APIRouter]] = {
+    "paddlex": paddlex.router,
+    "mistral": mistral.router,
+    "docling": docling.router,
+    "fastgpt": fastgpt.router,
+    "open-webui": open_webui.router,
+}
 
 
 def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local: bool = False) -> FastAPI:
@@ -61,9 +72,12 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
         health.router(app_worker),
         playground.router(),
         api_docs.router(),
-        job_route.results_router(job_service, settings),
     ]
-    key_routers = [parse.router(app_worker), paddlex.router(app_worker), job_route.router(job_service, settings)]
+    wires = dict.fromkeys(settings.wires)
+    key_routers = [parse.router(app_worker), *(WIRES[name](app_worker) for name in wires if name in WIRES)]
+    if "jobs" in wires:
+        public_routers.append(job_route.results_router(job_service, settings))
+        key_routers.append(job_route.router(job_service, settings))
     protect(app, settings, app_worker.metrics, public_routers, key_routers, is_local=is_local)
     return app
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
-from typing import IO, Any
+from typing import Any, Protocol
 
 import python_multipart  # noqa: F401  (Starlette reads forms with it, and misses it only when one arrives)
 from fastapi import Request
@@ -36,7 +36,8 @@ from ocr_worker.errors import InvalidRequest, OcrWorkerError, QueueFull, SourceT
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument, default_id
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
-FORM_FIELDS = ("file", "url", "id", "pages", "password", "options")
+FILE_FIELDS = ("file", "files")  # the second name is that of other servers
+FORM_FIELDS = ("file", "files", "url", "id", "pages", "password", "options")
 FILE_TYPES = ("application/pdf", "image/", "application/octet-stream")  # of a body that is a file; its bytes decide
 QUERY_FIELDS = ("pages", "options", "render")  # beside a body that is a file; a password would be in access logs
 _MAX_STEM_CHARACTERS, _MAX_SUFFIX_CHARACTERS = 150, 40  # of a file name as an id, which has at most 200
@@ -195,7 +196,9 @@ def _read_request(job_input: Any, spec: EngineSpec[Any]) -> ParseRequest:
     return request
 
 
-async def open_form(request: Request, *, max_files: int, max_fields: int) -> FormData:
+async def read_form(
+    request: Request, *, max_files: int = MAX_DOCUMENTS, max_fields: int = 2 * MAX_DOCUMENTS
+) -> FormData:
     """Return the form in an HTTP body. Its files stay open as long as the request.
 
     Raises HttpError (400): the form cannot be read.
@@ -213,17 +216,18 @@ async def open_form(request: Request, *, max_files: int, max_fields: int) -> For
 
 
 async def _read_form(request: Request, spec: EngineSpec[Any]) -> ParseRequest:
-    form = await open_form(request, max_files=MAX_DOCUMENTS, max_fields=MAX_DOCUMENTS * 2)
+    form = await read_form(request)
     if unknown_fields := [_unknown_field(name, form[name], spec) for name in form if name not in FORM_FIELDS]:
         raise HttpError(
             HTTPStatus.BAD_REQUEST,
             f"unknown form fields: {', '.join(sorted(set(unknown_fields)))}; allowed: {', '.join(FORM_FIELDS)}",
         )
-    files, urls = form.getlist("file"), form.getlist("url")
+    files = [value for name in FILE_FIELDS for value in form.getlist(name)]
+    urls = form.getlist("url")
     uploads = [Upload(file.file, file.filename or "") for file in files if isinstance(file, UploadFile)]
     texts = [url for url in urls if isinstance(url, str)]
     if len(uploads) < len(files) or len(texts) < len(urls):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "`file` must be an uploaded file, and `url` a text field")
+        raise HttpError(HTTPStatus.BAD_REQUEST, "`file` or `files` must be an uploaded file, and `url` a text field")
     ids = form.getlist("id")
     if ids and len(ids) != len(files) + len(urls):
         raise HttpError(
@@ -241,11 +245,19 @@ def _unknown_field(name: str, value: UploadFile | str, spec: EngineSpec[Any]) ->
 # --------------------------------------------------------------------------- uploads
 
 
+class Readable(Protocol):
+    """Something with bytes, such as an open file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, all that are left by default."""
+        ...
+
+
 @dataclass(frozen=True)
 class Upload:
     """A file in an HTTP body: its open content, and its name, if it has one."""
 
-    content: IO[bytes]
+    content: Readable
     name: str = ""
 
 

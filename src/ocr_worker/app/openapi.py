@@ -40,6 +40,11 @@ _FORM = {
             "items": {"type": "string", "format": "binary"},
             "description": "Files. The id of each in the response is its name, made unique.",
         },
+        "files": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "description": "Files, under the name that other servers use.",
+        },
         "id": {
             "type": "array",
             "items": {"type": "string"},

@@ -76,7 +76,7 @@ def router(worker: AppWorker) -> APIRouter:
 
 
 def _response(parse_response: ParseResponse, media_type: str | None) -> Response:
-    headers = {STATUS_HEADER: parse_response.status, COVERAGE_HEADER: _coverage_header(parse_response.coverage)}
+    headers = result_headers(parse_response)
     if media_type == MARKDOWN:
         texts = [document_markdown(document) for document in parse_response.documents]
         return PlainTextResponse("\n\n".join(filter(None, texts)), headers=headers, media_type=MARKDOWN)
@@ -84,6 +84,11 @@ def _response(parse_response: ParseResponse, media_type: str | None) -> Response
         headers["Content-Disposition"] = 'attachment; filename="documents.zip"'
         return Response(zip_archive(parse_response), headers=headers, media_type=ZIP)
     return JSONResponse(parse_response.model_dump(mode="json", exclude_none=True), headers=headers)
+
+
+def result_headers(parse_response: ParseResponse) -> dict[str, str]:
+    """Return the headers that tell of pages that failed, in a response of any form."""
+    return {STATUS_HEADER: parse_response.status, COVERAGE_HEADER: _coverage_header(parse_response.coverage)}
 
 
 def _coverage_header(coverage: Coverage) -> str:

@@ -47,6 +47,10 @@ COMMANDS = {
         "serve the HTTP app: a page to try it, the API, PaddleX's routes, health and metrics",
         ("ocr-worker serve", "OCR_ENGINE=embedded ocr-worker serve --port 8080"),
     ),
+    "mcp": Command(
+        "serve tools for agents (MCP): parse documents, read their pages, search them",
+        ("OCR_ENGINE=embedded ocr-worker mcp", "ocr-worker mcp --http --server http://127.0.0.1:8000"),
+    ),
     "endpoint": Command(
         "serve RunPod's job API on this machine, with real worker processes",
         ("ocr-worker endpoint", "OCR_ENGINE=embedded ocr-worker endpoint --workers 2 --port 8091"),

@@ -9,7 +9,7 @@ timeout and rates. It differs from the real platform as follows:
 
 - No scaling and no cold start on demand: N workers start at once and stay. `/health` reports no throttled workers.
 - `webhook` is passed to the worker and never called. Nothing is uploaded for `s3Config`. There is no `/retry`, no
-  `/status-sync`, no batch jobs and no `/openai`. `?ttl=` of `/status` is ignored.
+  batch jobs and no `/openai`. `?ttl=` of `/status` is ignored.
 - A worker is lost when its process ends, not when its heartbeats stop. Its jobs return to the front of the queue. A job
   fails when it loses its worker again after `EndpointLimits.retries` retries; the platform's number is not documented.
 - A response larger than `EndpointLimits.response` is rejected, no matter how it arrived. A time in `policy` that is out

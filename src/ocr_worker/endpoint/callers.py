@@ -15,6 +15,7 @@ from math import ceil
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from ocr_worker.endpoint.changes import Changes
 from ocr_worker.endpoint.jobs import JobQueue, JobRecord, Json, Policy, Status
@@ -56,6 +57,8 @@ class CallersApi:
             web.post(base + "/runsync", self._guard("runsync", self._runsync)),
             web.get(base + "/status/{job}", self._guard("status", self._status)),
             web.post(base + "/status/{job}", self._guard("status", self._status)),
+            web.get(base + "/status-sync/{job}", self._guard("status", self._status_sync)),
+            web.post(base + "/status-sync/{job}", self._guard("status", self._status_sync)),
             web.get(base + "/stream/{job}", self._guard("stream", self._stream)),
             web.post(base + "/stream/{job}", self._guard("stream", self._stream)),
             web.post(base + "/cancel/{job}", self._guard("cancel", self._cancel)),
@@ -117,6 +120,13 @@ class CallersApi:
     async def _status(self, request: web.Request) -> web.Response:
         return json_response(job_status(self._find_job(request)))
 
+    async def _status_sync(self, request: web.Request) -> web.Response:
+        """Return the job's status when it has ended, or after the wait of `/runsync`."""
+        wait_s = read_wait(request.query.get("wait"), self._limits.runsync_wait_s)
+        job = self._find_job(request)
+        await self._changes.wait_until(lambda: job.is_ended or job.id not in self._queue.jobs, wait_s)
+        return json_response(job_status(job))
+
     async def _stream(self, request: web.Request) -> web.Response:
         """Return the chunks that were not returned yet. Wait up to `stream_hold_s` for one unless the job has ended."""
         job = self._find_job(request)
@@ -157,6 +167,17 @@ class CallersApi:
         if job is None:
             raise CallerError(HTTPStatus.NOT_FOUND, "no job has this id, or its result is no longer kept")
         return job
+
+
+@web.middleware
+async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Return an unknown path, or a wrong method, as JSON: clients read every response as JSON."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        message = f"{error.reason}: this endpoint has no operation {request.method} {request.path}"
+        return json_response({"error": message}, HTTPStatus(error.status), headers)
 
 
 def json_response(

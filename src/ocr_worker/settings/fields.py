@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins, PrivateHosts
+from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins, PrivateHosts, Wire, Wires
 
 MEGABYTE = 1_000_000
 
@@ -314,6 +314,20 @@ class HttpSettings(SettingsGroup):
         description="Names in the `Host` header under which the HTTP app is served, beside `localhost` and loopback"
         " addresses, such as `ocr.example.com,10.*`; checks of `/ping` included. Others are answered 421. Default: none"
         " if the app listens on loopback, else any name.",
+    )
+    wires: Wires = Field(
+        list(get_args(Wire)),
+        description="APIs of other products that the HTTP app serves beside its own: `paddlex`, `jobs`, `mistral`,"
+        " `docling`, `fastgpt` and `open-webui`. `[]`: none. Default: all.",
+    )
+    upload_ttl_s: float = Field(
+        3600,
+        gt=0,
+        le=604_800,
+        description="Seconds for which a file that was uploaded to `/v1/files` is kept for `/v1/ocr`. Default: 3600.",
+    )
+    upload_mb: float = Field(
+        1000, gt=0, description="Disk space, in MB, for all files uploaded to `/v1/files`. Default: 1000."
     )
     grace_s: float = Field(
         30, gt=0, description="Seconds that running jobs may take after the HTTP app was told to stop. Default: 30."

@@ -13,7 +13,7 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 from pydantic_settings import NoDecode
@@ -99,6 +99,13 @@ Keys = Annotated[
     NoDecode,
     BeforeValidator(read_list),
     Expected('a list of keys such as key1,key2 or ["key1", "key2"]'),
+]
+Wire = Literal["paddlex", "jobs", "mistral", "docling", "fastgpt", "open-webui"]
+Wires = Annotated[
+    list[Wire],
+    NoDecode,
+    BeforeValidator(read_list),
+    Expected(f"a list of APIs such as paddlex,mistral; choose from: {', '.join(get_args(Wire))}"),
 ]
 Arguments = Annotated[
     list[str],

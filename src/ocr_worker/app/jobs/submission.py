@@ -105,7 +105,7 @@ async def read_submission(request: Request) -> Submission:
         if not isinstance(fields, dict):
             raise HttpError(HTTPStatus.BAD_REQUEST, "the body must be a JSON object")
     elif content_type == body.FORM_TYPE:
-        fields = dict(await body.open_form(request, max_files=2, max_fields=100))
+        fields = dict(await body.read_form(request, max_files=2, max_fields=100))
     else:
         raise HttpError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
