@@ -35,11 +35,17 @@ class TextWord:
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of a PDF page's text layer. bbox: as for words. words: may be empty."""
+    """A line of a PDF page's text layer.
+
+    bbox: as for words. words: may be empty. is_repeated: the line is near the upper or lower edge of the page, and the
+    file repeats it in the same place one or two pages before or after, as a running head. Numbers may count the pages.
+    False on pages that are made from one form. Does not depend on the pages that are requested.
+    """
 
     text: str
     bbox: tuple[float, float, float, float]
     words: tuple[TextWord, ...] = ()
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

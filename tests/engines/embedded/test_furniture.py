@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,6 +111,57 @@ def test_a_rule_sets_a_head_off() -> None:
     assert labels(head, body=paragraph(185))["Reports on the river"] == "text"
     assert labels(head, body=paragraph(185), rules=rule)["Reports on the river"] == "header"
     assert labels(title, body=paragraph(185), rules=rule)["Reports"] not in FURNITURE
+
+
+def again(text: str, x: float, y: float, width: float | None = None, height: float = 20) -> Line:
+    """A line that comes again on other pages."""
+    return replace(line(text, x, y, width, height), is_repeated=True)
+
+
+COMES_AGAIN = {
+    "head": [again("Upper River Council", 100, 60)],
+    "two-parts": [again("Upper River Council", 100, 60), again("Annual report", 650, 60)],
+    "beside-a-changing-part": [again("Upper River Council", 100, 60), line("The ferry", 700, 60)],
+    "foot": [again("Upper River Council", 100, 1330)],
+    "foot-of-two-lines": [
+        again("This report may be copied for the use of members", 100, 1310),
+        again("and of nobody else but members", 100, 1336),
+    ],
+    "foot-close-to-the-text": [again("Upper River Council", 100, 920)],
+}
+
+
+@pytest.mark.parametrize("furniture", COMES_AGAIN.values(), ids=COMES_AGAIN)
+@pytest.mark.parametrize("is_merged", [False, True])
+def test_what_comes_again_is_furniture(furniture: list[Line], is_merged: bool) -> None:
+    """A line in the body's size without a number is a head or foot if other pages have it, in a paragraph or not."""
+    is_near = furniture[0].box.y0 == 920
+    body = region(*paragraph(300).lines, *furniture) if is_merged else paragraph(300)
+    parts = label_by_place(
+        [*map(region, [] if is_merged else furniture), body], WIDTH, 980 if is_near else HEIGHT, NO_RULES
+    )
+    labels_of = {part_line.text: part.label for part in parts for part_line in part.lines}
+    assert {labels_of[furniture_line.text] for furniture_line in furniture} <= {"header", "footer"}
+
+
+STAYS_THOUGH_REPEATED = {
+    "large-title": [again("Invoice", 100, 80, 250, 30)],
+    "heading-of-a-table": [
+        again("Gauge", 100, 250),
+        again("Level", 400, 250),
+        line("814", 100, 280),
+        line("2", 400, 280),
+    ],
+}
+
+
+@pytest.mark.parametrize("kept", STAYS_THOUGH_REPEATED.values(), ids=STAYS_THOUGH_REPEATED)
+def test_titles_and_table_headings_that_come_again_stay(kept: list[Line]) -> None:
+    """A reader takes "Invoice" in large letters for each page's title, and a row above columns for their heading."""
+    label_of = labels(*map(region, kept), body=paragraph(310))
+    assert not {label_of[kept_line.text] for kept_line in kept} & set(FURNITURE)
+    table = labels(region(*kept, label="table"))
+    assert {table[kept_line.text] for kept_line in kept} == {"table"}
 
 
 TITLES_AT_HEAD = {

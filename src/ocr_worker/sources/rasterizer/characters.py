@@ -41,9 +41,12 @@ class Character:
     font: int = 0
 
 
-def read_characters(text_page: Any) -> list[Character]:
-    """Return the characters of the page, without inactive page objects, in the order of the file."""
-    characters = list(_read(text_page.raw))
+def read_characters(text_page: Any, bands: Sequence[Rectangle] = ()) -> list[Character]:
+    """Return the characters of the page, without inactive page objects, in the order of the file.
+
+    bands: parts of the page, in points; if there are any, the end of a line replaces each character outside of them.
+    """
+    characters = list(_read(text_page.raw, bands))
     by_height: dict[float, list[Character]] = defaultdict(list)
     for character in characters:
         if character.box:
@@ -55,7 +58,7 @@ def read_characters(text_page: Any) -> list[Character]:
     return characters
 
 
-def _read(page: Any) -> Iterator[Character]:
+def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
     rect = pdfium_c.FS_RECTF()
     edges = [ctypes.c_double() for _ in range(4)]
     fonts: dict[int, int] = {}
@@ -68,11 +71,20 @@ def _read(page: Any) -> Iterator[Character]:
             yield Character(" ", index)
         else:
             box = (rect.left, rect.bottom, rect.right, rect.top)
+            if bands and not any(_is_inside(box, band) for band in bands):
+                yield Character("", index)
+                continue
             text_object = pdfium_c.FPDFText_GetTextObject(page, index)
             font = _font_address(text_object)
             number = fonts.setdefault(font, len(fonts) + 1) if font else 0
             ink = _ink_box(page, index, edges) or box
             yield Character(text, index, box, ink, object_address(text_object), number)
+
+
+def _is_inside(box: Rectangle, band: Rectangle) -> bool:
+    """Return whether the middle of the box is inside the band."""
+    x, y = box[0] + box[2], box[1] + box[3]
+    return 2 * band[0] <= x <= 2 * band[2] and 2 * band[1] <= y <= 2 * band[3]
 
 
 def _font_address(text_object: Any) -> int:

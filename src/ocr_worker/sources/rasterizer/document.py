@@ -122,19 +122,22 @@ class RasterDocument:
         height, width = header["height"], header["width"]
         if pixels.size != height * width * 3:
             raise RasterizerCrashed("the rasterizer process sent an invalid reply; print the document to a new PDF")
-        lines = header["text_lines"]
+        lines, repeated = header["text_lines"], set(header["repeated_lines"])
         return PageImage(
             number=number,
             pixels=pixels.reshape(height, width, 3),
             dpi=header["dpi"],
             warnings=tuple(PageWarning(**warning) for warning in header["warnings"]),
-            text_lines=None if lines is None else tuple(make_text_line(*line) for line in lines),
+            text_lines=None
+            if lines is None
+            else tuple(make_text_line(*line, is_repeated=i in repeated) for i, line in enumerate(lines)),
         )
 
 
-def make_text_line(text: str, bbox: Rectangle, words: Sequence[LayerWord]) -> TextLine:
+def make_text_line(text: str, bbox: Rectangle, words: Sequence[LayerWord], *, is_repeated: bool = False) -> TextLine:
     """Return the line of a text layer that a rasterizer process describes by these values."""
-    return TextLine(text, _as_tuple(*bbox), tuple(TextWord(word, _as_tuple(*box), font) for word, box, font in words))
+    text_words = tuple(TextWord(word, _as_tuple(*box), font) for word, box, font in words)
+    return TextLine(text, _as_tuple(*bbox), text_words, is_repeated)
 
 
 def _as_tuple(x0: float, y0: float, x1: float, y1: float) -> Rectangle:

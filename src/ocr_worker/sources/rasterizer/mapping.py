@@ -38,3 +38,15 @@ def bitmap_mapping(page: Any, width: int, height: int) -> Callable[[Rectangle], 
         return min(xs), min(ys), max(xs), max(ys)
 
     return map_rectangle
+
+
+def page_band(page: Any, start: float, end: float) -> Rectangle:
+    """Return the part of the page between two shares of its height from its upper edge, in PDF coordinates."""
+    side = 10_000  # units of the page's sides
+    corners: list[tuple[float, float]] = []
+    for at in (start, end):
+        x, y = ctypes.c_double(), ctypes.c_double()
+        pdfium_c.FPDF_DeviceToPage(page.raw, 0, 0, side, side, 0, len(corners) * side, round(at * side), x, y)
+        corners.append((x.value, y.value))
+    (x0, y0), (x1, y1) = corners
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)

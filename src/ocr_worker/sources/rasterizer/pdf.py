@@ -1,7 +1,8 @@
 """PDF documents, rendered by PDFium with form fields, annotations and layers drawn.
 
 Runs only in a rasterizer process. `pdf_file` opens and repairs the file, `page_scale` decides how large a page is
-rendered. On request, a page also carries its text layer, which `text_layer` reads.
+rendered. On request, a page also carries its text layer, which `text_layer` reads, with the lines marked that come
+again on the pages around it (see `running_lines`). These pages are read in a copy of the process (see `apart`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from ocr_worker.errors import Corrupt
+from ocr_worker.sources.rasterizer.apart import call_apart
 from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
 from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
 from ocr_worker.sources.rasterizer.rendered import LayerLine, RenderedPage, choose_dpi, make_warning
-from ocr_worker.sources.rasterizer.text_layer import read_text_lines
+from ocr_worker.sources.rasterizer.running_lines import EDGE_DEPTH, PageView, PlacedLine, RunningLines, place_lines
+from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_lines
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
 
@@ -32,6 +35,7 @@ class PdfDocument:
         self.warnings = self._file.warnings
         self.page_count = len(self._file.document)
         self._file.document.init_forms()  # without this call, the values of form fields are not drawn
+        self._running_lines = RunningLines(self.page_count, self._look_at)
 
     def render(self, number: int) -> RenderedPage:
         """Render page `number` (1-based).
@@ -48,9 +52,23 @@ class PdfDocument:
                     page = self._load_page(number)
                 height, width = rendered_page.pixels.shape[:2]
                 rendered_page.text_lines = _read_text_layer(page, width, height)
+                lines = place_lines(rendered_page.text_lines or (), page.get_height(), height / page.get_height())
+                rendered_page.repeated_lines = self._running_lines.find(number, lines)
         finally:
             page.close()
         return rendered_page
+
+    def _look_at(self, number: int) -> PageView:
+        """Return the view of a page, requested or not; an empty one if the page cannot be read."""
+        lines, inner = call_apart(lambda: self._read_edges(number)) or ((), ())
+        return PageView.of([PlacedLine(*line) for line in lines], inner)
+
+    def _read_edges(self, number: int) -> tuple[list[PlacedLine], list[str]]:
+        page = self._load_page(number)
+        if _flatten_form_fields(page):
+            page = self._load_page(number)
+        lines, inner = read_edge_lines(page, EDGE_DEPTH)
+        return place_lines(lines, page.get_height(), 1), inner
 
     def _load_or_repair(self, number: int) -> tuple[Any, list[dict[str, str]]]:
         """Return the page, from a repaired copy of the file if it is damaged, and its warnings."""

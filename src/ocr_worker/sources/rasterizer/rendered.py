@@ -24,12 +24,17 @@ LayerLine = tuple[str, Rectangle, list[LayerWord]]  # a line, its box, and its w
 
 @dataclass(slots=True)
 class RenderedPage:
-    """A page with its pixels, uint8 [height, width, 3], BGR. dpi: the true one; None for images that state none."""
+    """A page with its pixels, uint8 [height, width, 3], BGR.
+
+    dpi: the true one; None for images that state none. repeated_lines: indices of the text lines that come again on
+    neighboring pages (see `running_lines`).
+    """
 
     pixels: NDArray[np.uint8]
     dpi: float | None
     warnings: list[dict[str, str]] = field(default_factory=list)
     text_lines: list[LayerLine] | None = None
+    repeated_lines: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)
@@ -43,6 +48,7 @@ class RenderedPage:
             "dpi": self.dpi,
             "warnings": self.warnings,
             "text_lines": self.text_lines,
+            "repeated_lines": self.repeated_lines,
         }
 
 

@@ -7,15 +7,17 @@ rectangles do not serve: they overlap where fonts change, and then contain the s
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import mode
 from typing import Any
 
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
+from ocr_worker.sources.rasterizer.characters import Character, read_characters
+from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
 from ocr_worker.sources.rasterizer.rendered import LayerLine, LayerWord, Rectangle
+from ocr_worker.sources.rasterizer.repeats import remove_repeats
 from ocr_worker.sources.rasterizer.visibility import read_visible_characters
 
 # A character on the bitmap, and its font's number; without a box: a space, or a line's end, which is "".
@@ -88,12 +90,35 @@ class _TextLine:
 
 
 def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
-    """Return the lines and their words in the order of the file. Boxes: pixels of a bitmap of `width` x `height`."""
+    """Return the visible lines and their words in the order of the file.
+
+    Boxes: pixels of a bitmap of `width` x `height`. Raises PdfiumError when PDFium cannot read the text.
+    """
+    return _build_lines(read_visible_characters(page, width / page.get_width()), bitmap_mapping(page, width, height))
+
+
+def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
+    """Return the lines at the page's upper and lower edge, with boxes in points, and the texts of the other lines.
+
+    That takes a tenth of the time of `read_text_lines`; hidden lines are included. depth: of both edges, as a share of
+    the page's height. Raises PdfiumError when PDFium cannot read the text.
+    """
+    width, height = page.get_size()
+    text_page = page.get_textpage()
+    try:
+        bands = [page_band(page, 0, depth), page_band(page, 1 - depth, 1)]
+        characters, _ = remove_repeats(read_characters(text_page, bands))
+        inner = text_page.get_text_bounded(*page_band(page, depth, 1 - depth))
+    finally:
+        text_page.close()
+    return _build_lines(characters, bitmap_mapping(page, round(width), round(height))), inner.splitlines()
+
+
+def _build_lines(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> list[LayerLine]:
     lines: list[_TextLine] = []
-    to_bitmap = bitmap_mapping(page, width, height)
     letters = (
         (character.text, to_bitmap(character.box) if character.box else None, character.font)
-        for character in read_visible_characters(page, width / page.get_width())
+        for character in characters
     )
     for character, box, font in _in_logical_order(_composed(letters)):
         line = lines[-1] if lines and lines[-1].is_open else None

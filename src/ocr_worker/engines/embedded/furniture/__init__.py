@@ -1,10 +1,11 @@
 """Page furniture: headers, footers, page numbers, footnotes and marginal notes, and the titles of the page.
 
 What is furniture may be left out of the Markdown, and to leave out a title is worse than to keep a running head. A page
-is parsed alone, so repetition on other pages cannot be used. `label_by_place` takes rows off the page from its upper
-and lower edge inwards, as long as the `evidence` proves that they are not the page's text. A row at the edge that only
-looks like furniture stays, as a region of its own. `words` knows typical texts, `margins` finds vertical text and line
-numbers, `footnotes` and `headings` label the remaining text. All functions are pure; lengths are in pixels of the page.
+is parsed alone; the lines of a text layer say whether they come again on other pages. `label_by_place` takes rows off
+the page from its upper and lower edge inwards, as long as the `evidence` proves that they are not the page's text. A
+row at the edge that only looks like furniture stays, as a region of its own. `words` knows typical texts, `margins`
+finds vertical text and line numbers, `footnotes` and `headings` label the remaining text. All functions are pure;
+lengths are in pixels of the page.
 """
 
 from __future__ import annotations

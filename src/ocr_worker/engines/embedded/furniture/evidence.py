@@ -1,8 +1,9 @@
 """Evidence that a row at the page's edge is page furniture and not the page's text.
 
-A page is parsed alone, so repetition on other pages cannot be used. `evidence_points` adds points for a page number,
-for white or a rule between the row and the text, for closeness to the edge, and for typical words. It subtracts points
-for signs of the page's own text, such as large letters. `furniture/__init__.py` compares the sum with what a row needs.
+`evidence_points` adds points for a line that comes again on neighboring pages, for a page number, for white or a rule
+between the row and the text, for closeness to the edge, and for typical words. It subtracts points for signs of the
+page's own text, such as large letters. `furniture/__init__.py` compares the sum with what a row needs. Repetition is
+seen only in files with a text layer.
 
 Place alone proves nothing: a title, too, is in the first row of a page, with white below it, and the layout model calls
 it a header with a score of 0.95. So a row also needs `has_evidence`: something that only furniture has. All functions
@@ -93,15 +94,16 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
 def has_evidence(strip: Strip, body: Body) -> bool:
     """Return whether something about the strip proves that it is furniture: not its place, but what only furniture has.
 
-    That is a page number, the same text at both ends, or typical words, in letters no larger than the body's. It is
-    also a rule or the layout model's certain label, if the letters are smaller than the body's: those of titles never
-    are. A page of a few lines has no body to compare with.
+    That is a page number, a line that comes again on other pages, the same text at both ends, or typical words, in
+    letters no larger than the body's: a large title stays, even on each page of a collection. It is also a rule
+    or the layout model's certain label, if the letters are smaller than the body's: those of titles never are. A page
+    of a few lines has no body to compare with.
     """
     number_heights = [line.box.height for line in strip.lines if is_number(line.text)]
     if _is_larger(strip, body) or min(number_heights, default=0) > THRESHOLDS.huge * body.height:
         return False
     is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
-    if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines):
+    if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines) or _is_repeated(strip, body):
         return True
     if body.count <= THRESHOLDS.sparse_page:
         return False
@@ -114,6 +116,19 @@ def is_like_furniture(strip: Strip, body: Body) -> bool:
     is_labeled = any(region.label in ("header", "footer") for region in strip.regions)
     is_inside = strip.gap < THRESHOLDS.no_gap and any(_is_wide(line, body) for line in strip.lines)
     return is_labeled or (has_evidence(strip, body) and not is_inside)
+
+
+def _is_repeated(strip: Strip, body: Body) -> bool:
+    """Return whether the strip, or a part of its only row, comes again on other pages and is no row of a table."""
+    lines = _worded(strip.lines)
+    if not any(line.is_repeated for line in lines):
+        return False
+    if any(region.label == "table" for region in strip.regions):
+        return False
+    is_in_row = is_in_parts(strip.lines, body)
+    if is_in_row and strip.gap < THRESHOLDS.some_gap:
+        return False  # the heading of a table that was not recognized
+    return is_in_row or all(line.is_repeated for line in lines)
 
 
 def _is_certain(region: Region) -> bool:
@@ -181,6 +196,7 @@ def evidence_points(strip: Strip, body: Body) -> float:
         + size_points(strip.lines, body) / (THRESHOLDS.number_divisor if has_number else 1)
         + label_points(frozenset(region.label for region in strip.regions))
         + THRESHOLDS.ruled_points * strip.has_rule
+        + THRESHOLDS.repeated_points * _is_repeated(strip, body)
         + THRESHOLDS.running_points * is_running_matter(text)
         + capitals * is_capital(text)
         + THRESHOLDS.parts_points * is_in_parts(strip.lines, body)

@@ -85,6 +85,7 @@ class FurnitureThresholds:
 
     # Points for other signs of furniture or of text (`evidence`).
     ruled_points: float = 2.0  # a long rule between the row and the text
+    repeated_points: float = 4.0  # a line that comes again on neighboring pages
     running_points: float = 1.5  # text that running headers and footers have
     capitals_points: float = 0.5  # text in capitals
     numbered_capitals_points: float = 2.0  # text in capitals beside the page's number

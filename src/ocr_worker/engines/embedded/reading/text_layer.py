@@ -64,7 +64,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
         if text.strip(LEADERS) and ink.size and float(ink.std()) > THRESHOLDS.min_ink:
-            layer.append(Line(text, box, words=words, is_from_text_layer=True))
+            layer.append(Line(text, box, words=words, is_from_text_layer=True, is_repeated=line.is_repeated))
     return layer
 
 
