@@ -35,11 +35,17 @@ class TextWord:
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of a PDF page's text layer. bbox: as for words. words: may be empty."""
+    """A line of a PDF page's text layer.
+
+    bbox: as for words. words: may be empty. corners: of a line at an angle to the page, four (x, y), clockwise from the
+    beginning of its upper side; None for a line along the page, or up or down. Raised and lowered text is written as in
+    `characters`.
+    """
 
     text: str
     bbox: tuple[float, float, float, float]
     words: tuple[TextWord, ...] = ()
+    corners: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ class Line:
     """A line of text.
 
     score: the recognizer's confidence, 0 to 1; 1 for a line of a text layer. words: may be empty.
-    is_from_text_layer: taken from the page's text layer, not read from the page image.
+    is_from_text_layer: taken from the page's text layer, not read from the page image. outline: of a line at an angle
+    to the page, its corners (x, y), clockwise from the top left one; empty for all other lines.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Line:
     score: float = 1.0
     words: tuple[Word, ...] = ()
     is_from_text_layer: bool = False
+    outline: tuple[tuple[float, float], ...] = ()
 
 
 def text_source(lines: Sequence[Line]) -> TextSource:
