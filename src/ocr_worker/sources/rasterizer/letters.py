@@ -14,7 +14,7 @@ _MIN_SLANT = 15.0  # degrees between a baseline and the nearest axis; less is th
 
 
 class Baseline(NamedTuple):
-    """Where a character begins on its baseline, and the vector of one em in the direction of the text."""
+    """Start of a character on its baseline, and the vector of one em in the direction of the text."""
 
     x: float
     y: float

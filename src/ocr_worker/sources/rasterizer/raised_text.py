@@ -16,7 +16,7 @@ from typing import Literal
 from ocr_worker.characters import write_raised
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 
-_SIZES = 0.4, 0.9  # of raised and lowered text, in ems of the text beside it
+_SMALLEST, LARGEST = 0.4, 0.9  # size of raised and lowered text, in ems of the text beside it
 _RAISED = 0.15, 1.0  # height of the baseline above that of the text beside it, in ems
 _LOWERED = 0.05, 0.6  # the same for lowered text, below
 _SAME_SIZE, _SAME_HEIGHT = 0.06, 0.04  # in ems; characters that differ less are of one stretch
@@ -85,7 +85,7 @@ def _compare(small: Baseline, large: Baseline) -> _Kind:
     """Return whether text on the first baseline is raised or lowered beside text on the second one."""
     size = small.em / large.em
     _, above = large.position(small.x, small.y)
-    if not _SIZES[0] <= size <= _SIZES[1]:
+    if not _SMALLEST <= size <= LARGEST:
         return None
     if _RAISED[0] <= above <= _RAISED[1]:
         return "raised"

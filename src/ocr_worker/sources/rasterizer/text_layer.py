@@ -20,7 +20,7 @@ from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Stretch
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
-from ocr_worker.sources.rasterizer.raised_text import is_raised_beside, write_raised_text
+from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.visibility import read_visible_characters
 
@@ -49,17 +49,18 @@ _RAISED_SPACE = 0.15  # ems; as much white is a space
 
 @dataclass(slots=True)
 class _TextLine:
-    """A line in progress. letters: with boxes, except spaces. last: the last letter with a box."""
+    """A line in progress. letters: with boxes, except spaces. last: the last letter with a box; large: not raised."""
 
     letters: list[Letter]
     box: Rectangle
     last: Letter
+    large: Letter
     is_open: bool = field(default=True)
 
     @classmethod
     def begin(cls, letter: Letter) -> _TextLine:
         """Return a line of one letter, which has a box."""
-        return cls([letter], letter.box or _EMPTY, letter)
+        return cls([letter], letter.box or _EMPTY, letter, letter)
 
     def can_continue(self, letter: Letter) -> bool:
         """Return whether the letter continues the line, which may run vertically on a turned page, or at an angle."""
@@ -67,7 +68,7 @@ class _TextLine:
         if _is_slanted(letter) or _is_slanted(self.last):
             return _continues_slanted(self.last.baseline, letter.baseline)
         if not self.is_open:
-            return _white_beside_raised(self.last, letter) is not None
+            return self._white_beside_raised(letter) is not None
         if _continues(self.box, last, box):
             return True
         return self._may_be_vertical(last) and _continues(*(_transpose(each) for each in (self.box, last, box)))
@@ -78,12 +79,25 @@ class _TextLine:
 
     def add(self, letter: Letter) -> None:
         """Append the letter and extend the line's box."""
-        if not self.is_open and (_white_beside_raised(self.last, letter) or 0.0) > _RAISED_SPACE:
+        if not self.is_open and (self._white_beside_raised(letter) or 0.0) > _RAISED_SPACE:
             self.letters.append(Letter(" ", None))
         self.letters.append(letter)
         self.box = _union(self.box, letter.box or self.box)
         self.last = letter
+        if not (self.large.baseline and letter.baseline and letter.baseline.em < LARGEST * self.large.baseline.em):
+            self.large = letter
         self.is_open = True
+
+    def _white_beside_raised(self, letter: Letter) -> float | None:
+        """Return the white before the letter in ems, if it or the last one is raised or lowered; else None."""
+        beside = [other.baseline for other in (self.last, self.large) if other.baseline]
+        if not letter.baseline or not any(is_raised_beside(other, letter.baseline) for other in beside):
+            return None
+        larger = max(*beside, letter.baseline, key=lambda baseline: baseline.em)
+        x0, y0, x1, y1 = self.last.box or _EMPTY
+        end = max(larger.position(x, y)[0] for x in (x0, x1) for y in (y0, y1))
+        white = larger.position(letter.baseline.x, letter.baseline.y)[0] - end
+        return white if _RAISED_STEP[0] < white < _RAISED_STEP[1] else None
 
     def finish(self) -> LayerLine | None:
         """Return the line; None if it consists of spaces."""
@@ -245,18 +259,6 @@ def _continues_slanted(last: Baseline | None, following: Baseline | None) -> boo
     turn = abs((following.angle - last.angle + 180) % 360 - 180)
     along, above = last.position(following.x, following.y)
     return turn < _MAX_TURN and _SLANTED_STEP[0] < along < _SLANTED_STEP[1] and abs(above) < _SLANTED_SHIFT
-
-
-def _white_beside_raised(last: Letter, letter: Letter) -> float | None:
-    """Return the white between raised text and the text at its side, in ems of the text; None if they are not that."""
-    if not last.baseline or not letter.baseline or not last.box or not letter.box:
-        return None
-    if not is_raised_beside(last.baseline, letter.baseline):
-        return None
-    larger = max(last.baseline, letter.baseline, key=lambda baseline: baseline.em)
-    ends = [larger.position(last.box[i], last.box[j])[0] for i in (0, 2) for j in (1, 3)]
-    white = larger.position(letter.baseline.x, letter.baseline.y)[0] - max(ends)
-    return white if _RAISED_STEP[0] < white < _RAISED_STEP[1] else None
 
 
 def _transpose(box: Rectangle) -> Rectangle:
