@@ -24,13 +24,14 @@ ABOVE = "The ferry left the northern quay at seven in the morning,"
 BELOW = "and the captain slowed down so that all could look at it."
 
 
-def parsed(engine: EmbeddedEngine, data: bytes) -> ParsedPage:
+def parsed(engine: EmbeddedEngine, data: bytes, text_layer: str = "auto") -> ParsedPage:
     """Return the first page at 200 dpi, parsed."""
     document = pdf.PdfDocument(data, files.request(dpi=200, max_pixels=40_000_000, text_layer=True))
     page = document.render(1)
     document.close()
     lines = tuple(make_text_line(*line) for line in page.text_lines or ())
-    return engine.parse([PageImage(1, page.pixels, text_lines=lines)], EmbeddedOptions())[0]
+    options = EmbeddedOptions.model_validate({"text_layer": text_layer})
+    return engine.parse([PageImage(1, page.pixels, text_lines=lines)], options)[0]
 
 
 def sentence(before: str, words: Sequence[tuple[str, str]], after: str) -> list[Run]:
@@ -81,6 +82,20 @@ def test_similar_text_below_a_scan_is_not_exact(engine: EmbeddedEngine) -> None:
     page = parsed(engine, files.covered_pdf(scan, ("The invoice number is 705l8,", "and the arnount is 1,368 crowns.")))
     assert page.markdown == "The invoice number is 70518, and the amount is 1,863 crowns."
     assert page.text_source == "picture"
+
+
+MARKED_LINES = ("The ferry left the northern quay at seven", "in the morning and carried fourteen passengers,") * 8
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+def test_sentences_under_a_watermark_are_whole(engine: EmbeddedEngine, text_layer: str) -> None:
+    """A pale word across the page is an aside, not a part of the sentences, on pictures as well."""
+    watermark = "q 0.82 g BT /F 60 Tf 0.7071 0.7071 -0.7071 0.7071 110 330 Tm (CONFIDENTIAL) Tj ET Q "
+    lines = " ".join(files.text_page(line, 60, 700 - 16 * row) for row, line in enumerate(MARKED_LINES))
+    page = parsed(engine, files.pages([watermark + lines], "0 0 595 842"), text_layer)
+    assert " ".join(page.markdown.split()) == " ".join(MARKED_LINES)
+    if text_layer == "auto":
+        assert [block.content for block in page.blocks if block.label == "aside_text"] == ["CONFIDENTIAL"]
 
 
 @settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])

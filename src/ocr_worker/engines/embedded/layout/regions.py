@@ -67,13 +67,14 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     """Return regions that contain each line once: the detections with their lines, and groups of the other lines.
 
     Of detections that overlap, the most certain is used. A detected figure that is text is dropped. A line that runs up
-    the page is in a figure or table, or in a region of its own: beside horizontal text it is no part of a paragraph.
+    the page, or at an angle to it, is in a figure or table, or in a region of its own: beside horizontal text it is no
+    part of a paragraph.
     """
     kept = _drop_doubles(detections)
     kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
     members: list[list[Line]] = [[] for _ in kept]
     leftover: list[Line] = []
-    vertical = _find_vertical(lines)
+    apart = _find_vertical(lines) | {id(line) for line in lines if line.outline}
     notes: list[Line] = []
     digits = THRESHOLDS.share_digits
     for line in lines:
@@ -81,7 +82,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
         best = max(range(len(kept)), key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
         if best is not None and shares[best] < THRESHOLDS.line_in_region:
             best = None
-        if id(line) in vertical and (best is None or kept[best].label not in CAPTIONED):
+        if id(line) in apart and (best is None or kept[best].label not in CAPTIONED):
             notes.append(line)
         else:
             (leftover if best is None else members[best]).append(line)
