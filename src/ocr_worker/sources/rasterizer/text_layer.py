@@ -35,6 +35,10 @@ _DOTLESS = str.maketrans("ıȷ", "ij")
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 _COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
 _SLIVER = 0.08  # in heights of a character's box; a space is at least twice as wide
+_UPRIGHT = 0.8  # ratio of width to height below which a character is an upright letter or figure
+_TURNED_GAP = 1.0  # in widths of a turned character's box, which is its line's height; a word's gap is narrower
+_TURNED_SPACE = 0.15  # in such widths; a wider gap is a space
+_TURNED_LEVEL = 0.1  # in such widths: characters of one turned line begin and end no farther apart
 
 
 @dataclass(slots=True)
@@ -50,17 +54,33 @@ class _TextLine:
         """Return whether a character in this box continues the line, which may run vertically on a turned page."""
         if _continues(self.box, self.last, box):
             return True
-        return self._may_be_vertical() and _continues(*(_transpose(each) for each in (self.box, self.last, box)))
+        if not self._may_be_vertical() or not all(map(_may_be_turned, (self.last, box))):
+            return False
+        return _continues(*(_transpose(each) for each in (self.box, self.last, box)))
+
+    def has_turned(self, box: Rectangle) -> bool:
+        """Return whether a character in this box is turned like the last one and right above or below it.
+
+        PDFium ends the line at most letters of text that runs up or down a page. The box of a turned letter is as wide
+        as its line is high. Upright letters below one another are higher than wide.
+        """
+        width, last_width = box[2] - box[0], self.last[2] - self.last[0]
+        is_turned = width > box[3] - box[1] and last_width > self.last[3] - self.last[1]
+        is_level = abs(box[0] - self.last[0]) + abs(box[2] - self.last[2]) < _TURNED_LEVEL * width
+        return is_turned and is_level and abs(_vertical_gap(self.last, box)) < _TURNED_GAP * width
 
     def _may_be_vertical(self) -> bool:
         """Return whether the line is about as narrow as its last character, so that it may run up or down."""
         return self.box[2] - self.box[0] <= 1.5 * (self.last[2] - self.last[0])
 
     def add(self, character: str, box: Rectangle, font: int) -> None:
-        """Append the character and extend the line's box."""
+        """Append the character and extend the line's box; a line that had ended has a space in a wide gap."""
+        if not self.is_open and _vertical_gap(self.last, box) > _TURNED_SPACE * (box[2] - box[0]):
+            self.characters.append((" ", None, font))
         self.characters.append((character, box, font))
         self.box = _union(self.box, box)
         self.last = box
+        self.is_open = True
 
     def drop_soft_hyphens(self) -> None:
         """Remove the hyphens that only mark where a word may be broken; one at the line's end stays."""
@@ -96,7 +116,7 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
         for character in read_visible_characters(page, width / page.get_width())
     )
     for character, box, font in _in_logical_order(_composed(letters)):
-        line = lines[-1] if lines and lines[-1].is_open else None
+        line = lines[-1] if lines and (lines[-1].is_open or (box and lines[-1].has_turned(box))) else None
         if box is None:
             if line and character:
                 line.characters.append((" ", None, font))
@@ -179,6 +199,16 @@ def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:
     overlap = min(line[3], box[3]) - max(line[1], box[1])
     gap = max(box[0] - last[2], last[0] - box[2])  # on either side: right-to-left lines run the other way
     return height <= 0 or (overlap > 0.3 * height and gap < _COLUMN_GAP * height)
+
+
+def _may_be_turned(box: Rectangle) -> bool:
+    """Return whether the character may be one of a line that runs up or down: turned, or as wide as Chinese."""
+    return box[2] - box[0] >= _UPRIGHT * (box[3] - box[1])
+
+
+def _vertical_gap(a: Rectangle, b: Rectangle) -> float:
+    """Return the white between two boxes one above the other; negative: what they share."""
+    return max(b[1] - a[3], a[1] - b[3])
 
 
 def _transpose(box: Rectangle) -> Rectangle:
