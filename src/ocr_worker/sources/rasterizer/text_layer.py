@@ -46,6 +46,10 @@ _SLANTED_END = 0.7  # ems from the start of the last character to the end of the
 _DESCENT, _ASCENT = 0.25, 0.85  # ems
 _RAISED_STEP = -0.4, 0.6  # ems of white between raised text and the text beside it
 _RAISED_SPACE = 0.15  # ems; as much white is a space
+_UPRIGHT = 0.8  # ratio of width to height below which a character is an upright letter or figure
+_TURNED_GAP = 1.0  # in widths of a turned character's box, which is its line's height; a word's gap is narrower
+_TURNED_SPACE = 0.15  # in such widths; a wider gap is a space
+_TURNED_LEVEL = 0.1  # in such widths: characters of one turned line begin and end no farther apart
 
 
 @dataclass(slots=True)
@@ -69,18 +73,20 @@ class _TextLine:
         if _is_slanted(letter) or _is_slanted(self.last):
             return _continues_slanted(self.last.baseline, letter.baseline)
         if not self.is_open:
-            return self._white_beside_raised(letter) is not None
+            return self._white_beside_raised(letter) is not None or _continues_turned(last, box)
         if _continues(self.box, last, box):
             return True
-        return self._may_be_vertical(last) and _continues(*(_transpose(each) for each in (self.box, last, box)))
+        if not self._may_be_vertical(last) or not all(map(_may_be_turned, (last, box))):
+            return False
+        return _continues(*(_transpose(each) for each in (self.box, last, box)))
 
     def _may_be_vertical(self, last: Rectangle) -> bool:
         """Return whether the line is about as narrow as its last character, so that it may run up or down."""
         return self.box[2] - self.box[0] <= 1.5 * (last[2] - last[0])
 
     def add(self, letter: Letter) -> None:
-        """Append the letter and extend the line's box."""
-        if not self.is_open and (self._white_beside_raised(letter) or 0.0) > _RAISED_SPACE:
+        """Append the letter and extend the line's box; a line that had ended has a space in a wide gap."""
+        if not self.is_open and self._is_space_before(letter):
             self.letters.append(Letter(" ", None))
         self.letters.append(letter)
         self.box = _union(self.box, letter.box or self.box)
@@ -88,6 +94,13 @@ class _TextLine:
         if not (self.large.baseline and letter.baseline and letter.baseline.em < LARGEST * self.large.baseline.em):
             self.large = letter
         self.is_open = True
+
+    def _is_space_before(self, letter: Letter) -> bool:
+        white = self._white_beside_raised(letter)
+        if white is not None:
+            return white > _RAISED_SPACE
+        box, last = letter.box or _EMPTY, self.last.box or _EMPTY
+        return _vertical_gap(last, box) > _TURNED_SPACE * (box[2] - box[0])
 
     def _white_beside_raised(self, letter: Letter) -> float | None:
         """Return the white before the letter in ems, if it or the last one is raised or lowered; else None."""
@@ -270,6 +283,28 @@ def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:
     overlap = min(line[3], box[3]) - max(line[1], box[1])
     gap = max(box[0] - last[2], last[0] - box[2])  # on either side: right-to-left lines run the other way
     return height <= 0 or (overlap > 0.3 * height and gap < _COLUMN_GAP * height)
+
+
+def _continues_turned(last: Rectangle, box: Rectangle) -> bool:
+    """Return whether a character in this box is turned like the last one and right above or below it.
+
+    PDFium ends the line at most letters of text that runs up or down a page. The box of a turned letter is as wide as
+    its line is high. Upright letters below one another are higher than wide.
+    """
+    width, last_width = box[2] - box[0], last[2] - last[0]
+    is_turned = width > box[3] - box[1] and last_width > last[3] - last[1]
+    is_level = abs(box[0] - last[0]) + abs(box[2] - last[2]) < _TURNED_LEVEL * width
+    return is_turned and is_level and abs(_vertical_gap(last, box)) < _TURNED_GAP * width
+
+
+def _may_be_turned(box: Rectangle) -> bool:
+    """Return whether the character may be one of a line that runs up or down: turned, or as wide as Chinese."""
+    return box[2] - box[0] >= _UPRIGHT * (box[3] - box[1])
+
+
+def _vertical_gap(a: Rectangle, b: Rectangle) -> float:
+    """Return the white between two boxes one above the other; negative: what they share."""
+    return max(b[1] - a[3], a[1] - b[3])
 
 
 def _is_slanted(letter: Letter) -> bool:
