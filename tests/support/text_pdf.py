@@ -195,7 +195,7 @@ class Page:
 
 
 @st.composite
-def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN), *, has_hyphens: bool = True) -> Page:
+def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN)) -> Page:
     """Draw a page with or without a header, in one or two columns, with visible and hidden words."""
     runs: list[Run] = []
     words: list[str] = []
@@ -208,7 +208,7 @@ def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN), *, has_
         rest = ""
         rows = draw(st.integers(4, 7))
         for row in range(rows):
-            rest = _draw_line(draw, runs, words, Run(rest, x, _TOP - _LEADING * row), width, hidden, has_hyphens)
+            rest = _draw_line(draw, runs, words, Run(rest, x, _TOP - _LEADING * row), width, hidden)
         if rest:
             runs.append(Run(rest, x, _TOP - _LEADING * rows))
     return Page(tuple(runs), tuple(words), draw(st.booleans()))
@@ -221,7 +221,6 @@ def _draw_line(
     start: Run,
     width: float,
     hidden: Sequence[str],
-    has_hyphens: bool,
 ) -> str:
     """Add a line of words; return the rest of a word that is hyphenated at its end. start: the rest of the last one."""
     x = start.x
@@ -242,7 +241,7 @@ def _draw_line(
         runs.append(Run(word, x, start.y, way=way))
         x += _GLYPH * (len(word) + 1)
     word = draw(st.sampled_from(("lighthouse", "grandfather", "")))
-    if not word or not has_hyphens or x + 6 * _GLYPH > start.x + width:
+    if not word or x + 6 * _GLYPH > start.x + width:
         return ""
     words.append(word)
     runs.append(Run(word[:5] + "-", x, start.y))

@@ -102,16 +102,16 @@ def _find_visible(
     for address, handle in objects.items():
         handles[follow(links, address)].append(handle)
     complete = _render(page, scale)
-    seen = _compare(page, scale, complete, groups, handles, _OVERLAP)
+    shares = _compare(page, scale, complete, groups, handles, _OVERLAP)
     # The ink of a neighbor may show in a hidden letter. Groups of which only a part is seen are compared again alone.
-    mixed = {each: group for each, group in groups.items() if len({seen[character.index] for character in group}) > 1}
+    mixed = {each: group for each, group in groups.items() if len({shares[character.index] for character in group}) > 1}
     if mixed:
-        seen |= _compare(page, scale, complete, mixed, handles, 0.0)
+        shares |= _compare(page, scale, complete, mixed, handles, 0.0)
     visible = {character.index for character in characters if character.text_object not in objects}
-    visible |= {index for index, share in seen.items() if share == _ALL}
+    visible |= {index for index, share in shares.items() if share == _ALL}
     # A letter that is cut off, such as at the edge of a white patch, belongs to its word.
     return visible | {
-        index for index, share in seen.items() if share and (index - 1 in visible or index + 1 in visible)
+        index for index, share in shares.items() if share and (index - 1 in visible or index + 1 in visible)
     }
 
 
@@ -130,7 +130,7 @@ def _compare(
     """
     layers = dict(zip(groups, _choose_layers([_bounds(group) for group in groups.values()], overlap), strict=True))
     to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
-    seen: dict[int, int] = {}
+    result: dict[int, int] = {}
     for layer in sorted(set(layers.values())):
         with _inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
             changes = _changes(complete, _render(page, scale))
@@ -138,8 +138,8 @@ def _compare(
         boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
         in_all_halves, in_one_half = _have_ink(changes, boxes)
         shares = np.where(in_all_halves, _ALL, np.where(in_one_half, _PART, _NOTHING))
-        seen.update(zip((character.index for character in in_layer), shares.tolist(), strict=True))
-    return seen
+        result.update(zip((character.index for character in in_layer), shares.tolist(), strict=True))
+    return result
 
 
 def _text_objects(page: Any) -> dict[int, Any]:
