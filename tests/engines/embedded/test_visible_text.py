@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import Phase, given, settings
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.engines.embedded.engine import EmbeddedEngine
@@ -16,7 +13,7 @@ from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files
-from support.text_pdf import UNSEEN_WORDS, Page, Run, join_hyphens, random_pages, text_pdf
+from support.text_pdf import Run, text_pdf
 
 pytestmark = pytest.mark.process
 
@@ -96,15 +93,3 @@ def test_sentences_under_a_watermark_are_whole(engine: EmbeddedEngine, text_laye
     assert " ".join(page.markdown.split()) == " ".join(MARKED_LINES)
     if text_layer == "auto":
         assert [block.content for block in page.blocks if block.label == "aside_text"] == ["CONFIDENTIAL"]
-
-
-@settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])
-@given(page=random_pages(has_hyphens=False))  # spaces may align to columns by chance, and part a word from its rest
-def test_any_page_has_the_words_that_are_seen_and_no_others(engine: EmbeddedEngine, page: Page) -> None:
-    """The blocks of a page of any visible and hidden words have exactly the visible ones."""
-    result = parsed(engine, page.pdf())
-    # Random words may align to what looks like a table, whose content is HTML.
-    text = re.sub("<[^>]+>", " ", " ".join(block.content for block in result.blocks))
-    assert not any(word in str(result) for word in UNSEEN_WORDS)
-    if result.text_source == "text_layer":
-        assert Counter(join_hyphens(text).split()) == Counter(page.words)
