@@ -116,6 +116,12 @@ ALLOWED = [
         "PaddleX's words, then the reason, since clients show nothing else",
         holds=lambda theirs, ours: str(ours).startswith(f"{theirs}: "),
     ),
+    Allowed(
+        f"{PAGE}.*.spotting_res*",
+        "the boxes of single lines are in no result of ours; `warnings` says so",
+        "spotting",
+        holds=_only_theirs,
+    ),
     Allowed("body.warnings", "fields without effect are named; PaddleX ignores them in silence", holds=_only_ours),
     Allowed("*", "a model that is not loaded: 422 that says how to load it, where PaddleX answers 500", "not loaded"),
     Allowed("*", "a page that is none: 422 that says what it lacks, where PaddleX answers 500", "no page"),
