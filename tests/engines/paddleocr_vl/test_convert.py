@@ -56,7 +56,7 @@ def test_an_empty_block_of_its_own_stays() -> None:
 
 
 def test_a_figure_is_the_crop_of_its_whole_box() -> None:
-    """Where the pipeline also cut a figure out along a polygon, the picture is the one that its own Markdown has."""
+    """A figure that was also cut out along a polygon has the picture of the pipeline's own Markdown."""
     cut = Image.new("RGB", (40, 30), (0, 200, 0))
     path = "imgs/img_in_image_box_0_0_40_30.jpg"
     page = result(
