@@ -118,13 +118,13 @@ def test_a_key_can_be_entered_and_reaches_the_api(tab: Tab, app_with_keys: App) 
     expect(operation.locator(".live-responses-table")).to_contain_text('"pages_parsed": 1')
 
 
-def test_only_routes_that_need_a_key_have_the_scheme(app_with_keys: App) -> None:
-    """OpenAPI declares a bearer scheme, and requires it exactly at the routes that answer 401 without a key."""
+def test_only_routes_that_need_a_key_have_the_schemes(app_with_keys: App) -> None:
+    """OpenAPI declares both ways to send a key, and requires one of them exactly where 401 is the answer without."""
     openapi = httpx.get(f"{app_with_keys.url}/openapi.json").json()
-    (name,) = openapi["components"]["securitySchemes"]
-    assert re.fullmatch(r"[a-zA-Z0-9._-]+", name)  # other names are invalid as keys of OpenAPI's components
-    assert openapi["components"]["securitySchemes"][name]["scheme"] == "bearer"
+    schemes = openapi["components"]["securitySchemes"]
+    assert {name: scheme["type"] for name, scheme in schemes.items()} == {"ApiKey": "http", "ApiKeyHeader": "apiKey"}
+    assert all(re.fullmatch(r"[a-zA-Z0-9._-]+", name) for name in schemes)  # others are invalid as keys of components
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():
             status = httpx.request(method, app_with_keys.url + path, json={}).status_code
-            assert operation.get("security") == ([{name: []}] if status == 401 else None), path
+            assert operation.get("security") == ([{name: []} for name in schemes] if status == 401 else None), path

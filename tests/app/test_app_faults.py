@@ -91,7 +91,7 @@ def test_a_body_that_comes_too_slowly_is_ended() -> None:
                 continue
 
         limit = BodyLimit(reads, max_bytes=10**7, max_total_bytes=10**8, patience_s=0.3)
-        await asyncio.wait_for(limit({"type": "http", "headers": []}, receive, send), PATIENCE_S)
+        await asyncio.wait_for(limit({"type": "http", "path": "/", "headers": []}, receive, send), PATIENCE_S)
         assert limit.bytes_held == 0
         return sent[0]
 

@@ -219,6 +219,16 @@ def test_sampling_goes_to_a_model_server() -> None:
     assert native.post(temperature=0, topP=1, repetitionPenalty=1).status_code == 200
 
 
+def test_pixel_limits_go_only_to_servers_that_can_have_them() -> None:
+    """A model server with its own limits gets none, so that WeKnora's default request is parsed there, too."""
+    for backend, names in (("vllm-server", set()), ("sglang-server", {"minPixels", "maxPixels"})):
+        server = StandIn(backend=backend, server_url="http://127.0.0.1:1/v1")
+        answer = server.post(minPixels=147384, maxPixels=2822400)
+        assert {warning["message"].split("`")[1] for warning in answer.json().get("warnings", ())} == names
+        assert server.last_request is not None
+        assert (server.last_request.options.model_dump()["max_pixels"] is None) == bool(names)
+
+
 def test_restructuring_is_ours() -> None:
     """`restructurePages` is `merge_pages`, and each of its two parts can be switched off."""
     service = StandIn()

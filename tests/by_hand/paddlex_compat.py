@@ -110,11 +110,19 @@ ALLOWED = [
     ),
     Allowed("*", "the file's type is told by its bytes: PaddleX wants `fileType` with base64, and refuses", "untyped*"),
     Allowed("*", "a PDF sent as an image is read all the same: the bytes tell; PaddleX cannot", "mistyped*"),
-    Allowed("*", "a field that would change the result, that this worker lacks: 422, by name", "refused*"),
+    Allowed(
+        "*", "no export of files: 422, with the reason (PaddleX answers 500 where python-docx is missing)", "refused*"
+    ),
     Allowed(
         "body.errorMsg",
         "PaddleX's words, then the reason, since clients show nothing else",
         holds=lambda theirs, ours: str(ours).startswith(f"{theirs}: "),
+    ),
+    Allowed(
+        f"{PAGE}.*.spotting_res*",
+        "the boxes of single lines are in no result of ours; `warnings` says so",
+        "spotting",
+        holds=_only_theirs,
     ),
     Allowed("body.warnings", "fields without effect are named; PaddleX ignores them in silence", holds=_only_ours),
     Allowed("*", "a model that is not loaded: 422 that says how to load it, where PaddleX answers 500", "not loaded"),

@@ -1,4 +1,4 @@
-"""`examples/docker-compose.yml` and `kubernetes.yaml`: their schemas, and everything in them that the code must know.
+"""`docker-compose.yml`, `kubernetes.yaml` and its autoscaler: their schemas, and all in them that the code must know.
 
 Nothing is deployed. The schemas are those of the Compose specification and of Kubernetes, from packages that carry
 them. ServiceMonitor belongs to the Prometheus operator, whose schema is in no package that we install.
@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ocr_worker.app import create_app
+from ocr_worker.app import create_app, health
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.cli import COMMANDS
 from ocr_worker.settings import Settings, variable_name
 from support.examples import EXAMPLES
@@ -28,6 +29,7 @@ COMPOSE_FILE, KUBERNETES_FILE = EXAMPLES / "docker-compose.yml", EXAMPLES / "kub
 COMPOSE = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))
 RESOURCES = list(yaml.safe_load_all(KUBERNETES_FILE.read_text(encoding="utf-8")))
 DEPLOYMENT, SERVICE, SERVICE_MONITOR = RESOURCES
+AUTOSCALER = yaml.safe_load((EXAMPLES / "kubernetes-autoscaling.yaml").read_text(encoding="utf-8"))
 POD = DEPLOYMENT["spec"]["template"]["spec"]
 CONTAINER = POD["containers"][0]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -67,11 +69,11 @@ def test_the_compose_file_is_valid() -> None:
 
 @pytest.mark.process
 def test_the_kubernetes_resources_are_valid() -> None:
-    """Deployment and Service satisfy Kubernetes' schemas, of 1.30 and of the newest release, without extra fields."""
+    """The resources satisfy Kubernetes' schemas, of 1.30 and of the newest release, without extra fields."""
     import kubernetes_validate
 
     for version in ("1.30", kubernetes_validate.latest_version()):
-        for resource in (DEPLOYMENT, SERVICE):
+        for resource in (DEPLOYMENT, SERVICE, AUTOSCALER):
             kubernetes_validate.validate(resource, version, strict=True)
 
 
@@ -141,18 +143,30 @@ def test_the_ports_agree() -> None:
 
 
 def test_the_probes_ask_for_routes_of_the_app() -> None:
-    """Each probe and the ServiceMonitor name a path that the app serves."""
-    scripts = [service["healthcheck"]["test"] for service in COMPOSE["services"].values()]
-    scripts.append(CONTAINER["startupProbe"]["exec"]["command"])
-    paths = {CONTAINER[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")}
-    for script in scripts:
-        match = PROBE_URL.search(script[-1])
+    """Each probe and the ServiceMonitor name a path that the app serves; those that wait for the engine, `/readyz`."""
+    probes = {name: CONTAINER[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+    assert probes == {"startupProbe": "/readyz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+    for service in COMPOSE["services"].values():
+        match = PROBE_URL.search(service["healthcheck"]["test"][-1])
         assert match
-        assert match[1] == "8000"
-        paths.add(match[2])
-        compile(script[-1], "probe", "exec")
-    assert paths == {"/ping"}
-    assert paths | {SERVICE_MONITOR["spec"]["endpoints"][0]["path"]} <= routes()
+        assert match.groups() == ("8000", "/readyz")
+        compile(service["healthcheck"]["test"][-1], "probe", "exec")
+    assert {*probes.values(), SERVICE_MONITOR["spec"]["endpoints"][0]["path"]} <= routes()
+
+
+def test_the_autoscaler_reads_a_metric_of_the_app_and_scales_the_deployment() -> None:
+    """Its metric is a gauge of `/metrics`, its target is the Deployment, and both names are in the documentation."""
+    worker = AppWorker(Settings(engine="embedded"))
+    health.router(worker)
+    (metric,) = AUTOSCALER["spec"]["metrics"]
+    names = {family.name for family in worker.metrics.registry.collect()}
+    documentation = (ROOT / "docs" / "deploy-elsewhere.md").read_text(encoding="utf-8")
+    assert metric["pods"]["metric"]["name"] in names
+    assert metric["pods"]["metric"]["name"] in documentation
+    target = AUTOSCALER["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == (DEPLOYMENT["kind"], DEPLOYMENT["metadata"]["name"])
+    (query,) = re.findall(r"^ +query: sum\((\w+)\)$", documentation, re.MULTILINE)
+    assert query in names
 
 
 def test_nothing_ends_before_the_worker_does() -> None:

@@ -285,7 +285,7 @@ REQUESTS = [
     Sent("broken body", raw=b"[]", statuses=(422, 422)),
     Sent("untyped PDF", {"file": PDF, **LIMIT}, statuses=(422, 200), reads=True),
     Sent("mistyped PDF", {"file": PDF, "fileType": 1, **LIMIT}, statuses=(422, 200), reads=True),
-    Sent("refused: docx", image(outputFormats=["docx"]), statuses=(200, 422), names="outputFormats"),
+    Sent("refused: docx", image(outputFormats=["docx"]), statuses=(500, 422), names="outputFormats"),
     Sent("not loaded", image(useDocUnwarping=True), statuses=(500, 422), names="useDocUnwarping"),
     over_pages("a document restructured"),
     over_pages("its tables apart", mergeTables=False),

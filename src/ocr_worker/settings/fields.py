@@ -299,8 +299,8 @@ class HttpSettings(SettingsGroup):
         ge=1,
         le=65535,
         validation_alias="PORT_HEALTH",
-        description="Additional port that serves `/ping`, for a load balancer. Default: `/ping` is served on `PORT`"
-        " only.",
+        description="Additional port that serves the probes, such as `/ping`, for a load balancer. Default: they are"
+        " served on `PORT` only.",
     )
     queue: int = Field(
         64, ge=1, description="Number of jobs that the HTTP app accepts before it answers 429. Default: 64."

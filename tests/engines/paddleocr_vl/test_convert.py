@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from concurrent.futures import Future
 from typing import Any
 
@@ -51,6 +53,19 @@ def test_an_empty_block_of_its_own_stays() -> None:
     """A region that was found but in which nothing was read is kept: it was not merged into another."""
     parsed = convert(block("text", (0, 0, 50, 20), "", group=0), block("text", (0, 40, 50, 60), "", group=1))
     assert len(parsed.blocks) == 2
+
+
+def test_a_figure_is_the_crop_of_its_whole_box() -> None:
+    """A figure that was also cut out along a polygon has the picture of the pipeline's own Markdown."""
+    cut = Image.new("RGB", (40, 30), (0, 200, 0))
+    path = "imgs/img_in_image_box_0_0_40_30.jpg"
+    page = result(
+        block("image", (0, 0, 40, 30), crop=cut), in_tables=[{"path": path, "img": CROP, "coordinate": (0, 0, 40, 30)}]
+    )
+    (figure,) = parsed_page(page, 1, has_inline_figures=True, merge_wishes=None).figures
+    assert figure.bbox == (0, 0, 40, 30)
+    picture = Image.open(io.BytesIO(base64.b64decode(figure.base64 or ""))).convert("RGB")
+    assert picture.getpixel((20, 15)) == pytest.approx(CROP.getpixel((0, 0)), abs=8)
 
 
 def test_tables_and_formulas() -> None:

@@ -52,6 +52,7 @@ _TRANSLATIONS: dict[str, tuple[str, Any]] = {
     "relevelTitles": ("relevel_titles", True),
 }
 _SAMPLING = ("repetitionPenalty", "temperature", "topP")
+_PIXEL_LIMITS = ("minPixels", "maxPixels", "vlmExtraArgs")
 _BY_CLASS = ("layoutThreshold", "layoutUnclipRatio", "layoutMergeBboxesMode")
 _ONLY_WITH_RESTRUCTURING = ("mergeTables", "relevelTitles")
 
@@ -136,6 +137,9 @@ def _translate_field(
     if name in _SAMPLING and settings.backend == "native":
         if value != default:
             translation.ignore(name, "the native backend never samples")
+    elif name in _PIXEL_LIMITS and settings.backend not in ("native", "vllm-server"):
+        if value != default:
+            translation.ignore(name, f"with OCR_BACKEND={settings.backend} the model server has its own pixel limits")
     elif name in _BY_CLASS and isinstance(value, dict):
         translation.options[option] = _by_class_number(name, value, translation)
     elif name == "vlmExtraArgs":

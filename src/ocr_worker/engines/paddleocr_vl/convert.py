@@ -115,12 +115,12 @@ def _overlap(box: Sequence[float], other_box: Sequence[float]) -> bool:
 
 def _shown_crops(result: Any, markdown: str) -> dict[str, tuple[Image, Sequence[float]]]:
     """Return crop (RGB) and box of each figure in the Markdown, by the pipeline's path, in the Markdown's order."""
-    figures = {figure["path"]: (figure["img"], figure["coordinate"]) for figure in result["imgs_in_doc"]}
-    figures |= {
-        figure.image["path"]: (figure.image["img"], figure.bbox)
-        for figure in result["parsing_res_list"]
-        if figure.image
-    }
+    regions = [region for region in result["parsing_res_list"] if region.image]
+    figures = {region.image["path"]: (region.image["img"], region.bbox) for region in regions}
+    # As in the pipeline's own Markdown: crops of whole boxes take the place of those that are cut out along a polygon.
+    for figure in result["imgs_in_doc"]:
+        _, box = figures.get(figure["path"], (None, figure["coordinate"]))
+        figures[figure["path"]] = (figure["img"], box)
     positions = [(position, path) for path in figures if (position := markdown.find(path)) >= 0]
     return {path: figures[path] for _, path in sorted(positions)}
 
