@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from ocr_worker.app import create_app
 from ocr_worker.app.jobs.results import JobResult
 from ocr_worker.app.jobs.store import JobStore
 from ocr_worker.app.jobs.submission import JobRequest
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ErrorInfo, PageResult
@@ -141,6 +144,31 @@ def test_addresses_have_the_public_base(tmp_path: Path) -> None:
             entry = client.get(path, headers=headers).json()["result"]["layoutParsingResults"][0]
         assert path.startswith("/api/v2/ocr/results/"), url
         assert entry["inputImage"].startswith(f"{base}/api/v2/ocr/results/")
+
+
+def test_rejections_of_the_app_have_the_wires_form() -> None:
+    """A body above the limit, and a web page of another origin, are rejected with `code` and `msg`."""
+    client = TestClient(create_app(Settings(max_source_mb=0.001)))
+    large = client.post(JOBS, files={"file": b"x" * 10_000})
+    foreign = client.post(JOBS, files={"file": b"x"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (large.status_code, large.json()["code"]) == (413, 413)
+    assert (foreign.status_code, foreign.json()["code"]) == (403, 403)
+    assert "OCR_CORS_ORIGINS" in foreign.json()["msg"]
+
+
+def test_the_wire_can_be_switched_off() -> None:
+    """Without `jobs` in `OCR_WIRES` its routes do not exist."""
+    client = TestClient(create_app(Settings(wires=["paddlex"])))
+    assert client.get(f"{JOBS}/job-1").json()["detail"] == "Not Found"
+
+
+def test_open_jobs_are_a_gauge(tmp_path: Path) -> None:
+    """An autoscaler sees the jobs that wait on disk, also before the engine is ready."""
+    worker = AppWorker(Settings(state_dir=tmp_path))
+    worker.start = lambda: None  # type: ignore[method-assign]  # the engine loads forever
+    with TestClient(create_app(worker.settings, worker)) as client:
+        submit(client)
+        assert "ocr_stored_jobs_open 1.0" in client.get("/metrics").text
 
 
 # --------------------------------------------------------------------------- the store

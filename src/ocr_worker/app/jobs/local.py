@@ -49,6 +49,11 @@ class LocalJobs:
         self._wakeup = asyncio.Event()
         self._dispatcher: asyncio.Task[None] | None = None
 
+    @property
+    def open_count(self) -> int:
+        """Number of jobs that have not ended: those on disk that wait, and those that run."""
+        return self._open_store.count_open() if self._open_store else 0
+
     async def start(self) -> None:
         """See `JobService`. A directory that cannot be used is logged; then submissions fail."""
         if JobStore.exists(self._settings.state_dir.expanduser()):

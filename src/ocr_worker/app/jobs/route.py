@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -278,6 +278,12 @@ class JobRoute(APIRoute):
 
 def _error_response(error: Exception) -> Response:
     status, info = _status_and_info(error)
+    return rejection(info, status)
+
+
+def rejection(info: ErrorInfo, status: HTTPStatus | None = None) -> JSONResponse:
+    """Return the response to an error, also of a request that a middleware rejects. See `problems.rejection`."""
+    status = status or problems.status_of(info.code)
     content = {"code": int(status), "msg": info.message, "errorMsg": info.message, "error": info.model_dump()}
     headers = {}
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
@@ -311,3 +317,6 @@ def _status_of(error: OcrWorkerError) -> HTTPStatus:
     if isinstance(error, ClientError):
         return HTTPStatus.BAD_GATEWAY
     return problems.status_of(error.code)
+
+
+ERROR_WRITERS = {JOBS: rejection}  # of submissions that a middleware rejects
