@@ -137,7 +137,7 @@ def test_as_many_replicas_run_as_it_declares(app: App) -> None:
 
 
 def not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a member that is given: null stands for one that is not."""
+    """The schema of a member without the alternative null."""
     return next(alternative for alternative in schema["anyOf"] if alternative != {"type": "null"})
 
 

@@ -1,37 +1,59 @@
 """Pages with words that are drawn in many ways, some of which nobody sees.
 
-The font is Courier, so that the width of a word is known. A page is drawn from runs, in their order.
+The fonts are Courier and Helvetica, so that the width of a word is known. A page is drawn from runs, in their order.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from support.files import pdf, stream
 
+# Widths of Helvetica's letters in thousandths of the size; other letters, and digits, are 556 wide.
+_WIDTHS = {
+    letter: width
+    for width, letters in {
+        222: "ijl",
+        278: " tfI.,",
+        333: "r-",
+        500: "cksvxyzJ",
+        611: "FTZ",
+        667: "ABEKPSVXY",
+        722: "wCDHNRU",
+        778: "GOQ",
+        833: "mM",
+        944: "W",
+    }.items()
+    for letter in letters
+}
+
 
 @dataclass(frozen=True)
 class Run:
-    """Text at a place. x, y: of its baseline, in points, upwards. way: how it is drawn, of `VISIBLE` or `HIDDEN`."""
+    """Text at a place. x, y: of its baseline, in points, upwards. way: how it is drawn, of `VISIBLE` or `HIDDEN`.
+
+    font: F for Courier, H for Helvetica.
+    """
 
     text: str
     x: float
     y: float
     size: float = 11
     way: str = "plain"
+    font: str = "F"
 
     @property
     def width(self) -> float:
         """Width in points."""
-        return 0.6 * self.size * len(self.text)
+        return self.size * sum(0.6 if self.font == "F" else _WIDTHS.get(letter, 556) / 1000 for letter in self.text)
 
 
 def _text(run: Run, dx: float = 0, dy: float = 0) -> str:
-    return f"BT /F {run.size} Tf {run.x + dx:.2f} {run.y + dy:.2f} Td ({run.text}) Tj ET"
+    return f"BT /{run.font} {run.size} Tf {run.x + dx:.2f} {run.y + dy:.2f} Td ({run.text}) Tj ET"
 
 
 def _box(run: Run, paint: str = "f") -> str:
@@ -56,7 +78,7 @@ VISIBLE: dict[str, Callable[[Run], str]] = {
     "marked": lambda run: f"{_text(run)} q /Multiply gs 1 1 0 rg {_box(run)} Q",
     "twice": lambda run: f"{_text(run)} {_text(run, 0.3)}",
     "over an old one": lambda run: (
-        f"q 0.4 g {_text(Run('0' * len(run.text), run.x, run.y, run.size))} 1 g {_box(run)} Q " + _text(run)
+        f"q 0.4 g {_text(replace(run, text='i' * len(run.text)))} 1 g {_box(run)} Q " + _text(run)
     ),
 }
 HIDDEN: dict[str, Callable[[Run], str]] = {
@@ -70,16 +92,19 @@ HIDDEN: dict[str, Callable[[Run], str]] = {
     "black on black": lambda run: f"{_box(run)} {_text(run)}",
     "invisible mode": lambda run: f"q BT 3 Tr ET {_text(run)} Q",
     "outside": lambda run: _text(run, dx=2000),
-    "tiny": lambda run: _text(Run(run.text, run.x, run.y, 0.2)),
+    "tiny": lambda run: _text(replace(run, size=0.2)),
 }
 WAYS = VISIBLE | HIDDEN
 
 
-def text_pdf(runs: Sequence[Run], in_form: bool = False) -> bytes:
-    """Return a page of A4 with these runs; in_form: drawn by a form XObject, as many programs embed a page."""
-    content = "\n".join(WAYS[run.way](run) for run in runs)
+def text_pdf(runs: Sequence[Run], in_form: bool = False, drawing: str = "") -> bytes:
+    """Return a page of A4 with these runs; in_form: drawn by a form XObject, as many programs embed a page.
+
+    drawing: a content stream for below the runs.
+    """
+    content = "\n".join([drawing, *(WAYS[run.way](run) for run in runs)])
     resources = (
-        "/Resources << /Font << /F 3 0 R >> /XObject << /I 8 0 R /X 9 0 R >> "
+        "/Resources << /Font << /F 3 0 R /H 10 0 R >> /XObject << /I 8 0 R /X 9 0 R >> "
         "/Properties << /On 6 0 R /Off 7 0 R >> /ExtGState << /Clear << /ca 0 /CA 0 >> /Half << /ca 0.5 >> "
         "/Multiply << /BM /Multiply >> >> >>"
     )
@@ -98,6 +123,7 @@ def text_pdf(runs: Sequence[Run], in_form: bool = False) -> bytes:
             "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray "
             "/Length 1 >>\nstream\n\x80\nendstream".encode("latin-1"),
             body.replace(b"<<", form, 1),
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         ]
     )
 
@@ -151,7 +177,7 @@ UNSEEN_WORDS = [
 _LEFT, _TOP, _LEADING, _SIZE = 60.0, 760.0, 15.0, 11.0
 _GLYPH = 0.6 * _SIZE
 # Ways that leave what is drawn later at the same place as it is.
-_WITHOUT_TRACE = ("transparent", "switched off", "clipped away", "white", "invisible mode", "outside")
+WITHOUT_TRACE = ("transparent", "switched off", "clipped away", "white", "invisible mode", "outside")
 
 
 @dataclass(frozen=True)
@@ -161,14 +187,15 @@ class Page:
     runs: tuple[Run, ...]
     words: tuple[str, ...]
     in_form: bool
+    drawing: str = ""
 
     def pdf(self) -> bytes:
         """Return the page as a PDF."""
-        return text_pdf(self.runs, self.in_form)
+        return text_pdf(self.runs, self.in_form, self.drawing)
 
 
 @st.composite
-def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN), *, has_hyphens: bool = True) -> Page:
+def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN)) -> Page:
     """Draw a page with or without a header, in one or two columns, with visible and hidden words."""
     runs: list[Run] = []
     words: list[str] = []
@@ -181,7 +208,7 @@ def random_pages(draw: st.DrawFn, hidden: Sequence[str] = tuple(HIDDEN), *, has_
         rest = ""
         rows = draw(st.integers(4, 7))
         for row in range(rows):
-            rest = _draw_line(draw, runs, words, Run(rest, x, _TOP - _LEADING * row), width, hidden, has_hyphens)
+            rest = _draw_line(draw, runs, words, Run(rest, x, _TOP - _LEADING * row), width, hidden)
         if rest:
             runs.append(Run(rest, x, _TOP - _LEADING * rows))
     return Page(tuple(runs), tuple(words), draw(st.booleans()))
@@ -194,7 +221,6 @@ def _draw_line(
     start: Run,
     width: float,
     hidden: Sequence[str],
-    has_hyphens: bool,
 ) -> str:
     """Add a line of words; return the rest of a word that is hyphenated at its end. start: the rest of the last one."""
     x = start.x
@@ -210,12 +236,12 @@ def _draw_line(
         if not is_hidden:
             words.append(word)
             if hidden and draw(st.integers(0, 6)) == 0:
-                behind = draw(st.sampled_from([each for each in hidden if each in _WITHOUT_TRACE] or ["transparent"]))
+                behind = draw(st.sampled_from([each for each in hidden if each in WITHOUT_TRACE] or ["transparent"]))
                 runs.append(Run(draw(st.sampled_from(UNSEEN_WORDS)), x, start.y, way=behind))
         runs.append(Run(word, x, start.y, way=way))
         x += _GLYPH * (len(word) + 1)
     word = draw(st.sampled_from(("lighthouse", "grandfather", "")))
-    if not word or not has_hyphens or x + 6 * _GLYPH > start.x + width:
+    if not word or x + 6 * _GLYPH > start.x + width:
         return ""
     words.append(word)
     runs.append(Run(word[:5] + "-", x, start.y))

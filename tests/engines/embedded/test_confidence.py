@@ -33,6 +33,13 @@ def test_specks_are_no_text() -> None:
     assert not is_speck(Line("faint", BOX, 0.2))
 
 
+def test_a_bar_alone_is_no_text() -> None:
+    """A redacted line, read as an underscore, is no text; a blank to fill in and an underscore of a layer are."""
+    assert is_speck(Line("_", BOX, 0.9))
+    assert not is_speck(Line("______", BOX, 0.9))
+    assert not is_speck(Line("_", BOX, is_from_text_layer=True))
+
+
 def test_a_lone_chinese_sign_on_an_english_page_is_a_mark() -> None:
     """An arrow that was read as a sign is dropped; on a Chinese page, and in a text layer, signs are text."""
     english, sign = Line("The gauges rose in February instead of April, and then again in May", BOX), Line("日", BOX)

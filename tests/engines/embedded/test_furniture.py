@@ -283,6 +283,22 @@ def test_a_footnote_under_a_short_rule_is_parted_from_its_text() -> None:
     assert [(part.label, len(part.lines)) for part in parts] == [("text", 20), ("footnote", 1)]
 
 
+@pytest.mark.parametrize(
+    ("texts", "starts"),
+    [
+        (("1 Reports of the Society, volume", "12 to the end", "2 Letters to the editor"), (0, 2)),
+        (("¹ Reports of the Society", "² Letters to the editor", "³ A third one"), (0, 1, 2)),
+        (("* Reports of the Society", "1994 and later", "† Letters to the editor"), (0, 2)),
+    ],
+)
+def test_each_footnote_begins_with_its_mark(texts: tuple[str, ...], starts: tuple[int, ...]) -> None:
+    """Notes below one another are regions of their own, and a number that begins a note's second row is no mark."""
+    notes = region(*(line(text, 100, 1250 + 20 * i, height=14) for i, text in enumerate(texts)))
+    parts = label_by_place([paragraph(100), notes], WIDTH, HEIGHT, NO_RULES)
+    footnotes = [part.lines[0].text for part in parts if part.label == "footnote"]
+    assert footnotes == [texts[i] for i in starts]
+
+
 def test_a_numbered_list_is_no_footnote() -> None:
     """Of the text's size and close to it."""
     assert labels(region(line("1 Measure the level", 100, 905)))["1 Measure the level"] == "text"

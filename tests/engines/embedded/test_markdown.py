@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_worker.engines.embedded.escaping import keep_text
+from ocr_worker.characters import write_raised
+from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
@@ -45,3 +46,18 @@ def test_a_page_with_formulas_warns(labels: list[str], codes: list[str]) -> None
     """Formulas are not recognized, and the page says so once."""
     regions = [Region(label, Box(0, 0, 400, 20)) for label in labels]
     assert [warning.code for warning in formula_warnings(regions * 2)] == codes
+
+
+def test_raised_text_without_a_form_in_unicode_is_markup_in_markdown_alone() -> None:
+    """<sup> is around what is raised, the page's own tags stay text, and contents of blocks are plain."""
+    text = f"the survey{''.join(write_raised('1,2'))} of <sup>x</sup>"
+    box = Box(0, 0, 400, 20)
+    labels = ("text", "image", "paragraph_title", "table")
+    passages = write_regions([Region(label, box, (Line(text, box),)) for label in labels], Rules((), ()), 1, ())
+    assert join_passages(passages, escape_text).split("\n\n")[:3] == [
+        r"the survey<sup>1,2</sup> of \<sup>x\</sup>",
+        r"![the survey¹,² of \<sup>x\</sup>](page-1-figure-1.jpg)",
+        r"## the survey<sup>1,2</sup> of \<sup>x\</sup>",
+    ]
+    assert {passage.content for passage in passages[:3]} == {"the survey¹,² of <sup>x</sup>"}
+    assert "the survey<sup>1,2</sup> of &lt;sup&gt;x" in passages[3].content

@@ -104,3 +104,18 @@ def test_a_vertical_label_stays_in_its_figure() -> None:
     label = Line("Level in cm", Box(110, 200, 128, 400))
     regions = fill_regions([label, *paragraph(600)], [Detection("image", Box(100, 100, 500, 500), 0.95)])
     assert next(region for region in regions if region.label == "image").lines == (label,)
+
+
+@pytest.mark.parametrize(("step", "height"), [(28, 16), (600, 560)], ids=["letters", "misread as one character"])
+def test_a_note_in_the_margin_is_no_value_of_the_lines_beside_it(step: int, height: int) -> None:
+    """Two columns of prose stay two texts, though a note in the margin is beside each of their lines."""
+    columns = [
+        [
+            Line("the council of the town met again", Box(left, 100 + 28 * row, left + 400, 120 + 28 * row))
+            for row in range(20)
+        ]
+        for left in (60, 520)
+    ]
+    note = [Line("r", Box(960, y, 970, y + height)) for y in range(100, 660, step)]
+    regions = fill_regions([*columns[0], *columns[1], *note], [])
+    assert sorted(len(region.lines) for region in regions) == [*[1] * len(note), 20, 20]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import Phase, given, settings
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.engines.embedded.engine import EmbeddedEngine
@@ -16,7 +13,7 @@ from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files
-from support.text_pdf import UNSEEN_WORDS, Page, Run, join_hyphens, random_pages, text_pdf
+from support.text_pdf import Run, text_pdf
 
 pytestmark = pytest.mark.process
 
@@ -24,13 +21,14 @@ ABOVE = "The ferry left the northern quay at seven in the morning,"
 BELOW = "and the captain slowed down so that all could look at it."
 
 
-def parsed(engine: EmbeddedEngine, data: bytes) -> ParsedPage:
+def parsed(engine: EmbeddedEngine, data: bytes, text_layer: str = "auto") -> ParsedPage:
     """Return the first page at 200 dpi, parsed."""
     document = pdf.PdfDocument(data, files.request(dpi=200, max_pixels=40_000_000, text_layer=True))
     page = document.render(1)
     document.close()
     lines = tuple(make_text_line(*line) for line in page.text_lines or ())
-    return engine.parse([PageImage(1, page.pixels, text_lines=lines)], EmbeddedOptions())[0]
+    options = EmbeddedOptions.model_validate({"text_layer": text_layer})
+    return engine.parse([PageImage(1, page.pixels, text_lines=lines)], options)[0]
 
 
 def sentence(before: str, words: Sequence[tuple[str, str]], after: str) -> list[Run]:
@@ -83,13 +81,15 @@ def test_similar_text_below_a_scan_is_not_exact(engine: EmbeddedEngine) -> None:
     assert page.text_source == "picture"
 
 
-@settings(max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate])
-@given(page=random_pages(has_hyphens=False))  # spaces may align to columns by chance, and part a word from its rest
-def test_any_page_has_the_words_that_are_seen_and_no_others(engine: EmbeddedEngine, page: Page) -> None:
-    """The blocks of a page of any visible and hidden words have exactly the visible ones."""
-    result = parsed(engine, page.pdf())
-    # Random words may align to what looks like a table, whose content is HTML.
-    text = re.sub("<[^>]+>", " ", " ".join(block.content for block in result.blocks))
-    assert not any(word in str(result) for word in UNSEEN_WORDS)
-    if result.text_source == "text_layer":
-        assert Counter(join_hyphens(text).split()) == Counter(page.words)
+MARKED_LINES = ("The ferry left the northern quay at seven", "in the morning and carried fourteen passengers,") * 8
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+def test_sentences_under_a_watermark_are_whole(engine: EmbeddedEngine, text_layer: str) -> None:
+    """A pale word across the page is an aside, not a part of the sentences, on pictures as well."""
+    watermark = "q 0.82 g BT /F 60 Tf 0.7071 0.7071 -0.7071 0.7071 110 330 Tm (CONFIDENTIAL) Tj ET Q "
+    lines = " ".join(files.text_page(line, 60, 700 - 16 * row) for row, line in enumerate(MARKED_LINES))
+    page = parsed(engine, files.pages([watermark + lines], "0 0 595 842"), text_layer)
+    assert " ".join(page.markdown.split()) == " ".join(MARKED_LINES)
+    if text_layer == "auto":
+        assert [block.content for block in page.blocks if block.label == "aside_text"] == ["CONFIDENTIAL"]

@@ -24,7 +24,7 @@ def lines_of(data: bytes, dpi: int = 200) -> list[str]:
     document = pdf.PdfDocument(data, request(dpi=dpi, text_layer=True, max_pixels=40_000_000))
     page = document.render(1)
     document.close()
-    return [line for line, _, _ in page.text_lines or ()]
+    return [line for line, *_ in page.text_lines or ()]
 
 
 def words_of(data: bytes, dpi: int = 200) -> Counter[str]:

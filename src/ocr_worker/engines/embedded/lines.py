@@ -31,6 +31,8 @@ class Line:
 
     score: the recognizer's confidence, 0 to 1; 1 for a line of a text layer. words: may be empty.
     is_from_text_layer: taken from the page's text layer, not read from the page image. is_repeated: see `TextLine`.
+    outline: of a line at an angle to the page, its corners (x, y), clockwise from the top left one; empty for all other
+    lines.
     """
 
     text: str
@@ -39,6 +41,7 @@ class Line:
     words: tuple[Word, ...] = ()
     is_from_text_layer: bool = False
     is_repeated: bool = False
+    outline: tuple[tuple[float, float], ...] = ()
 
 
 def text_source(lines: Sequence[Line]) -> TextSource:

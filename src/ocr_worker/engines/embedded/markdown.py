@@ -2,8 +2,9 @@
 
 `write_regions` makes a `Passage` of each region: the content of its block, and its parts of the Markdown.
 `join_passages` joins these, and writes the Markdown of the page with the text escaped or not. A region with an ignored
-label has a block, but no Markdown; `warn_of_left_out` warns if much of the page's text is in such regions. All
-functions are pure.
+label has a block, but no Markdown; `warn_of_left_out` warns if much of the page's text is in such regions. Raised and
+lowered text without a form in Unicode is <sup> or <sub> in Markdown and tables, and plain in the content of other
+blocks. All functions are pure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ocr_worker.characters import to_markup, to_plain_text
 from ocr_worker.engines.embedded.escaping import Place, Write
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
@@ -38,7 +40,8 @@ class Part(NamedTuple):
 
     def write(self, write: Write) -> str:
         """Return the Markdown."""
-        return self.before + write(self.text, self.place) + self.after
+        text = to_plain_text(self.text) if self.place == "alt" else self.text
+        return self.before + write(text, self.place) + self.after
 
 
 class ListingPart(NamedTuple):
@@ -131,25 +134,25 @@ def join_passages(passages: Sequence[Passage], write: Write) -> str:
                 last_text = len(parts) - 1
             elif label not in _FLOATS:
                 last_text = None
-    return "\n\n".join(part.write(write) for part in parts)
+    return to_markup("\n\n".join(part.write(write) for part in parts))
 
 
 def _write_region(region: Region, rules: Rules, name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
-        return Passage(region, to_html(cells), [TablePart(cells)])
+        return Passage(region, to_markup(to_html(cells)), [TablePart(cells)])
     if region.label == LISTING:
-        listing = write_listing(region.lines)
+        listing = to_plain_text(write_listing(region.lines))
         return Passage(region, listing, [ListingPart(listing)])
     texts = paragraphs(region.lines)
     if region.label == "image":
         figure = Part(" ".join(texts), "alt", "![", f"]({name})")
-        return Passage(region, "\n".join(texts), [figure], name)
+        return Passage(region, to_plain_text("\n".join(texts)), [figure], name)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
-        return Passage(region, title, [Part(title, "heading", _HEADING_MARKS[region.label])])
+        return Passage(region, to_plain_text(title), [Part(title, "heading", _HEADING_MARKS[region.label])])
     parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
-    return Passage(region, "\n\n".join(texts), parts)
+    return Passage(region, to_plain_text("\n\n".join(texts)), parts)
 
 
 def _joined_parts(above: AnyPart, below: AnyPart) -> Part | None:

@@ -32,18 +32,19 @@ from ocr_worker.engines.embedded.markdown import (
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.embedded.reading.pale import read_lines_over_watermark
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
     honest_lines,
-    layer_boxes,
     layer_lines,
-    quads_of,
+    layer_quads,
 )
 from ocr_worker.engines.embedded.reading.upright import set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+from ocr_worker.engines.embedded.watermarks import separate_watermarks
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.pictures import jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure
@@ -56,13 +57,15 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
     height, width = pixels.shape[:2]
     page_lines, warnings = review(page_lines, pixels)
-    lines = join_combs(join_initials(split_at_gutters(remove_specks(page_lines))))
+    page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
+    lines = join_combs(join_initials(split_at_gutters(page_lines)))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
     regions = fill_regions(lines, detections) if lines else []
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
+    labeled_regions += [Region("aside_text", line.box, (line,), is_separate=True) for line in watermarks]
     ordered_regions = order_regions(label_listings(labeled_regions), lines)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
@@ -79,7 +82,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         ],
         warnings=[*warnings, *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
-        text_source=text_source(lines),
+        text_source=text_source([*lines, *watermarks]),
     )
 
 
@@ -96,14 +99,14 @@ def _read_page(
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
     pending_regions = models.begin_regions(pixels)
-    side = THRESHOLDS.layer_side if text_lines else None
-    straight, quads, layer_quads = set_upright(models, pixels, side, quads_of(layer_boxes(text_lines)))
+    side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
+    straight, quads, text_quads = set_upright(models, pixels, side, layer_quads(text_lines))
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = honest_lines(models, straight, layer_lines(text_lines, layer_quads, straight))
+    layer = honest_lines(models, straight, layer_lines(text_lines, text_quads, straight))
     if layer:
         return straight, layer + models.read_lines(straight, drop_covered(quads, layer)), pending_regions
-    return straight, models.read_lines(straight, quads), pending_regions
+    return straight, read_lines_over_watermark(models, straight, quads), pending_regions
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:

@@ -67,6 +67,14 @@ class EngineThresholds:
     max_comb_pitch: float = 2.2  # heights of a character from one to the next: the cells of a table are wider
     comb_tolerance: float = 0.12  # share by which the distances differ
 
+    # Watermarks and other text at an angle (`watermarks`).
+    max_slanted: float = 0.5  # share of the page's characters at an angle: with more, the page itself is
+    watermark_height: float = 1.3  # line heights: what crosses lines is at least as high
+    min_crossed_lines: int = 2  # lines that a watermark is printed over
+    crossed_height: float = 0.5  # share of a line's height that an upright watermark covers
+    darkest_ink: float = 5.0  # percent of the pixels on a text's place that are surely ink
+    pale_contrast: int = 110  # gray levels between a pale text and its ground, of 255
+
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found
 

@@ -7,6 +7,7 @@ example Cambria Math, state the height of several lines. Then the height is esti
 from __future__ import annotations
 
 import ctypes
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium_c
 
+from ocr_worker.characters import is_noncharacter
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _LINE_ENDS = {0, 10, 13}
@@ -24,13 +26,17 @@ _SAMPLE = 20  # number of letters of one height whose ink is measured
 _PLAUSIBLE = (1.1, 3.5)  # range of a letter's height as its font states it, in heights of its ink
 _BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in heights of the ink
 
+# Where a character begins on its baseline, and the point one em farther in the direction of the text: x0, y0, x1, y1.
+Stretch = tuple[float, float, float, float]
+
 
 @dataclass(slots=True)
 class Character:
     """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty.
 
     ink: the box of its ink, if it has a box. text_object: address of the page object that draws it; 0 if there is none.
-    font: number of its font on this page, from 1; 0 where PDFium knows none.
+    font: number of its font on this page, from 1; 0 where PDFium knows none. stretch: on its baseline, if it has a box
+    and PDFium knows it.
     """
 
     text: str
@@ -39,6 +45,7 @@ class Character:
     ink: Rectangle | None = None
     text_object: int = 0
     font: int = 0
+    stretch: Stretch | None = None
 
 
 def read_characters(text_page: Any, bands: Sequence[Rectangle] = ()) -> list[Character]:
@@ -60,11 +67,12 @@ def read_characters(text_page: Any, bands: Sequence[Rectangle] = ()) -> list[Cha
 
 def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
     rect = pdfium_c.FS_RECTF()
+    matrix = pdfium_c.FS_MATRIX()
     edges = [ctypes.c_double() for _ in range(4)]
     fonts: dict[int, int] = {}
     for index in range(pdfium_c.FPDFText_CountChars(page)):
         code = pdfium_c.FPDFText_GetUnicode(page, index)
-        text = "-" if code in _HYPHENS else chr(code) if code <= _LAST_CODE else "\ufffd"
+        text = "-" if code in _HYPHENS else "\ufffd" if code > _LAST_CODE or is_noncharacter(code) else chr(code)
         if code in _LINE_ENDS:
             yield Character("", index)
         elif text.isspace() or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
@@ -78,7 +86,8 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
             font = _font_address(text_object)
             number = fonts.setdefault(font, len(fonts) + 1) if font else 0
             ink = _ink_box(page, index, edges) or box
-            yield Character(text, index, box, ink, object_address(text_object), number)
+            stretch = _stretch(page, index, matrix, edges)
+            yield Character(text, index, box, ink, object_address(text_object), number, stretch)
 
 
 def _is_inside(box: Rectangle, band: Rectangle) -> bool:
@@ -95,6 +104,18 @@ def _font_address(text_object: Any) -> int:
 def object_address(page_object: Any) -> int:
     """Return a page object's address, which identifies it; 0 if there is none."""
     return ctypes.cast(page_object, ctypes.c_void_p).value or 0
+
+
+def _stretch(page: Any, index: int, matrix: Any, numbers: Sequence[ctypes.c_double]) -> Stretch | None:
+    """Return the character's stretch; None when PDFium has none. matrix, numbers: memory for the values."""
+    x, y = numbers[:2]
+    if not pdfium_c.FPDFText_GetMatrix(page, index, matrix) or not pdfium_c.FPDFText_GetCharOrigin(page, index, x, y):
+        return None
+    length = math.hypot(matrix.a, matrix.b)
+    em = abs(pdfium_c.FPDFText_GetFontSize(page, index)) * math.hypot(matrix.c, matrix.d)
+    if not (0 < length < math.inf and 0 < em < math.inf):
+        return None
+    return x.value, y.value, x.value + em * matrix.a / length, y.value + em * matrix.b / length
 
 
 def _ink_box(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectangle | None:

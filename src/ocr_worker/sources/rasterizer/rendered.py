@@ -19,7 +19,9 @@ MAX_SIDE = 32_766  # pixels; OpenCV, which engines turn pages with, counts them 
 _POINTS_PER_INCH = 72
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1
 LayerWord = tuple[str, Rectangle, int]  # a word, its box, and the number of its font on this page
-LayerLine = tuple[str, Rectangle, list[LayerWord]]  # a line, its box, and its words
+Corners = tuple[tuple[float, float], ...]  # four, clockwise from the beginning of the line and its upper side
+# A line, its box, its words, and the corners of its outline if it is at an angle to the page.
+LayerLine = tuple[str, Rectangle, list[LayerWord], Corners | None]
 
 
 @dataclass(slots=True)

@@ -100,7 +100,7 @@ class RunningLines:
 
 def place_lines(lines: Sequence[LayerLine], page_height: float, scale: float) -> list[PlacedLine]:
     """Return the lines of a page in points. page_height: in points. scale: pixels per point of the lines' boxes."""
-    return [PlacedLine(text, box[1] / scale, box[3] / scale, page_height) for text, box, _ in lines]
+    return [PlacedLine(text, box[1] / scale, box[3] / scale, page_height) for text, box, *_ in lines]
 
 
 def _pattern(text: str) -> str:

@@ -2,6 +2,9 @@
 
 Runs only in a rasterizer process. Lines are built from single characters (see `characters`). PDFium's own text
 rectangles do not serve: they overlap where fonts change, and then contain the same character twice.
+
+Text at an angle to the page, such as a watermark, forms lines of its own along its baseline. Smaller characters off the
+baseline continue a line, although PDFium often ends it there; `raised_text` writes them.
 """
 
 from __future__ import annotations
@@ -14,14 +17,13 @@ from statistics import mode
 from typing import Any
 
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.characters import Character, read_characters
+from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
+from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
-from ocr_worker.sources.rasterizer.rendered import LayerLine, LayerWord, Rectangle
+from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
+from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
 from ocr_worker.sources.rasterizer.visibility import read_visible_characters
-
-# A character on the bitmap, and its font's number; without a box: a space, or a line's end, which is "".
-Letter = tuple[str, Rectangle | None, int]
 
 _ALEFS, _LAM = "اأإآ", "ل"
 _SOFT_HYPHEN = "\u00ad"
@@ -37,55 +39,121 @@ _DOTLESS = str.maketrans("ıȷ", "ij")
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 _COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
 _SLIVER = 0.08  # in heights of a character's box; a space is at least twice as wide
+_MAX_TURN = 20.0  # degrees between neighbors of a slanted line, which may be curved
+_SLANTED_STEP = -0.5, 3.0  # ems from a slanted character to the next, whose letters may be spaced
+_SLANTED_SHIFT = 0.5  # ems between their baselines
+_SLANTED_END = 0.7  # ems from the start of the last character to the end of the line
+_DESCENT, _ASCENT = 0.25, 0.85  # ems
+_RAISED_STEP = -0.4, 0.6  # ems of white between raised text and the text beside it
+_RAISED_SPACE = 0.15  # ems; as much white is a space
+_UPRIGHT = 0.8  # ratio of width to height below which a character is an upright letter or figure
+_TURNED_GAP = 1.0  # in widths of a turned character's box, which is its line's height; a word's gap is narrower
+_TURNED_SPACE = 0.15  # in such widths; a wider gap is a space
+_TURNED_LEVEL = 0.1  # in such widths: characters of one turned line begin and end no farther apart
 
 
 @dataclass(slots=True)
 class _TextLine:
-    """A line in progress. characters: with boxes, except spaces. last: the box of the last character."""
+    """A line in progress. letters: with boxes, except spaces. last: the last letter with a box; large: not raised."""
 
-    characters: list[Letter]
+    letters: list[Letter]
     box: Rectangle
-    last: Rectangle
+    last: Letter
+    large: Letter
     is_open: bool = field(default=True)
 
-    def can_continue(self, box: Rectangle) -> bool:
-        """Return whether a character in this box continues the line, which may run vertically on a turned page."""
-        if _continues(self.box, self.last, box):
+    @classmethod
+    def begin(cls, letter: Letter) -> _TextLine:
+        """Return a line of one letter, which has a box."""
+        return cls([letter], letter.box or _EMPTY, letter, letter)
+
+    def can_continue(self, letter: Letter) -> bool:
+        """Return whether the letter continues the line, which may run vertically on a turned page, or at an angle."""
+        box, last = letter.box or _EMPTY, self.last.box or _EMPTY
+        if _is_slanted(letter) or _is_slanted(self.last):
+            return _continues_slanted(self.last.baseline, letter.baseline)
+        if not self.is_open:
+            return self._white_beside_raised(letter) is not None or _continues_turned(last, box)
+        if _continues(self.box, last, box):
             return True
-        return self._may_be_vertical() and _continues(*(_transpose(each) for each in (self.box, self.last, box)))
+        if not self._may_be_vertical(last) or not all(map(_may_be_turned, (last, box))):
+            return False
+        return _continues(*(_transpose(each) for each in (self.box, last, box)))
 
-    def _may_be_vertical(self) -> bool:
+    def _may_be_vertical(self, last: Rectangle) -> bool:
         """Return whether the line is about as narrow as its last character, so that it may run up or down."""
-        return self.box[2] - self.box[0] <= 1.5 * (self.last[2] - self.last[0])
+        return self.box[2] - self.box[0] <= 1.5 * (last[2] - last[0])
 
-    def add(self, character: str, box: Rectangle, font: int) -> None:
-        """Append the character and extend the line's box."""
-        self.characters.append((character, box, font))
-        self.box = _union(self.box, box)
-        self.last = box
+    def add(self, letter: Letter) -> None:
+        """Append the letter and extend the line's box; a line that had ended has a space in a wide gap."""
+        if not self.is_open and self._is_space_before(letter):
+            self.letters.append(Letter(" ", None))
+        self.letters.append(letter)
+        self.box = _union(self.box, letter.box or self.box)
+        self.last = letter
+        if not (self.large.baseline and letter.baseline and letter.baseline.em < LARGEST * self.large.baseline.em):
+            self.large = letter
+        self.is_open = True
+
+    def _is_space_before(self, letter: Letter) -> bool:
+        white = self._white_beside_raised(letter)
+        if white is not None:
+            return white > _RAISED_SPACE
+        box, last = letter.box or _EMPTY, self.last.box or _EMPTY
+        return _vertical_gap(last, box) > _TURNED_SPACE * (box[2] - box[0])
+
+    def _white_beside_raised(self, letter: Letter) -> float | None:
+        """Return the white before the letter in ems, if it or the last one is raised or lowered; else None."""
+        beside = [other.baseline for other in (self.last, self.large) if other.baseline]
+        if not letter.baseline or not any(is_raised_beside(other, letter.baseline) for other in beside):
+            return None
+        larger = max(*beside, letter.baseline, key=lambda baseline: baseline.em)
+        x0, y0, x1, y1 = self.last.box or _EMPTY
+        end = max(larger.position(x, y)[0] for x in (x0, x1) for y in (y0, y1))
+        white = larger.position(letter.baseline.x, letter.baseline.y)[0] - end
+        return white if _RAISED_STEP[0] < white < _RAISED_STEP[1] else None
+
+    def finish(self) -> LayerLine | None:
+        """Return the line; None if it consists of spaces."""
+        self.drop_soft_hyphens()
+        self.letters = write_raised_text(self.letters)
+        text = self.text()
+        return (text, self.box, self.words(), self.corners()) if text else None
+
+    def corners(self) -> Corners | None:
+        """Return the corners of a slanted line; None for other lines."""
+        first, last = self.letters[0].baseline, self.last.baseline
+        if not first or not last or not first.is_slanted:
+            return None
+        end = first.position(*last.point(_SLANTED_END, 0))[0]
+        start, end = min(0.0, end), max(0.0, end)
+        corners = ((start, _ASCENT), (end, _ASCENT), (end, -_DESCENT), (start, -_DESCENT))
+        return tuple(first.point(*corner) for corner in corners)
 
     def drop_soft_hyphens(self) -> None:
         """Remove the hyphens that only mark where a word may be broken; one at the line's end stays."""
-        last = max((i for i, letter in enumerate(self.characters) if letter[1]), default=0)
-        self.characters = [letter for i, letter in enumerate(self.characters) if letter[0] != _SOFT_HYPHEN or i == last]
+        last = max((i for i, letter in enumerate(self.letters) if letter.box), default=0)
+        self.letters = [letter for i, letter in enumerate(self.letters) if letter.text != _SOFT_HYPHEN or i == last]
 
     def text(self) -> str:
         """Return the text; empty when the line consists of spaces."""
-        return _join([character for character, _, _ in self.characters])
+        return _join([letter.text for letter in self.letters])
 
     def words(self) -> list[LayerWord]:
         """Return the words. In scripts without spaces, each character is a word."""
         words: list[tuple[list[str], Rectangle, list[int]]] = []
         is_in_word = False
-        for character, box, font in self.characters:
+        for character, box, font, _ in self.letters:
             if box is None:
                 is_in_word = False
-            elif is_in_word and not is_wide(character):
+                continue
+            is_alone = any(map(is_wide, character))
+            if is_in_word and not is_alone:
                 letters, word_box, fonts = words[-1]
                 words[-1] = [*letters, character], _union(word_box, box), [*fonts, font]
             else:
                 words.append(([character], box, [font]))
-                is_in_word = not is_wide(character)
+                is_in_word = not is_alone
         return [(word, box, mode(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
@@ -117,23 +185,34 @@ def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]
 def _build_lines(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> list[LayerLine]:
     lines: list[_TextLine] = []
     letters = (
-        (character.text, to_bitmap(character.box) if character.box else None, character.font)
+        Letter(
+            character.text,
+            to_bitmap(character.box) if character.box else None,
+            character.font,
+            _map_baseline(character.stretch, to_bitmap) if character.stretch else None,
+        )
         for character in characters
     )
-    for character, box, font in _in_logical_order(_composed(letters)):
-        line = lines[-1] if lines and lines[-1].is_open else None
-        if box is None:
-            if line and character:
-                line.characters.append((" ", None, font))
-            elif line:
+    for letter in _in_logical_order(_composed(letters)):
+        line = lines[-1] if lines else None
+        if letter.box is None:
+            if line and not letter.text:
                 line.is_open = False
-        elif line and line.can_continue(box):
-            line.add(character, box, font)
+            elif line and line.is_open:
+                line.letters.append(Letter(" ", None))
+        elif line and line.can_continue(letter):
+            line.add(letter)
         else:
-            lines.append(_TextLine([(character, box, font)], box, box))
-    for line in lines:
-        line.drop_soft_hyphens()
-    return [(text, line.box, line.words()) for line in lines if (text := line.text())]
+            lines.append(_TextLine.begin(letter))
+    return [text_line for line in lines if (text_line := line.finish())]
+
+
+def _map_baseline(stretch: Stretch, to_bitmap: Callable[[Rectangle], Rectangle]) -> Baseline | None:
+    """Return the stretch on the bitmap; None if it has no length there."""
+    x0, y0, x1, y1 = stretch
+    start, end = to_bitmap((x0, y0, x0, y0)), to_bitmap((x1, y1, x1, y1))
+    baseline = Baseline(start[0], start[1], end[0] - start[0], end[1] - start[1])
+    return baseline if baseline.em else None
 
 
 def _composed(letters: Iterable[Letter]) -> list[Letter]:
@@ -144,9 +223,9 @@ def _composed(letters: Iterable[Letter]) -> list[Letter]:
     result: list[Letter] = []
     accented: Letter | None = None  # the last letter that was composed
     for letter in letters:
-        if accented and result[-2:-1] == [accented] and result[-1][0] == " " and _touch(accented[1], letter[1]):
+        if accented and result[-2:-1] == [accented] and result[-1].text == " " and _touch(accented.box, letter.box):
             result.pop()
-        at = len(result) - 2 if len(result) > 1 and result[-1][0] == " " else len(result) - 1
+        at = len(result) - 2 if len(result) > 1 and result[-1].text == " " else len(result) - 1
         neighbor = result[at] if result else None
         composed = (_accented(neighbor, letter) or _accented(letter, neighbor)) if neighbor else None
         if composed:
@@ -158,13 +237,13 @@ def _composed(letters: Iterable[Letter]) -> list[Letter]:
 
 def _accented(letter: Letter, accent: Letter) -> Letter | None:
     """Return the letter with the accent over or under it as one character; None if they are not one."""
-    text, box, font = letter
-    mark = _ACCENTS.get(accent[0], accent[0] if accent[0] and unicodedata.combining(accent[0][0]) else "")
-    if not mark or not box or not accent[1] or not text.isalpha():  # spaces and line ends have no box
+    text, box = letter.text, letter.box
+    mark = _ACCENTS.get(accent.text, accent.text if accent.text and unicodedata.combining(accent.text[0]) else "")
+    if not mark or not box or not accent.box or not text.isalpha():  # spaces and line ends have no box
         return None
     composed = unicodedata.normalize("NFC", text.translate(_DOTLESS) + mark)
-    is_over = accent[0] == mark or _holds(box, accent[1])
-    return (composed, _union(box, accent[1]), font) if is_over and len(composed) == 1 else None
+    is_over = accent.text == mark or _holds(box, accent.box)
+    return letter._replace(text=composed, box=_union(box, accent.box)) if is_over and len(composed) == 1 else None
 
 
 def _touch(a: Rectangle | None, b: Rectangle | None) -> bool:
@@ -183,13 +262,13 @@ def _holds(box: Rectangle, accent: Rectangle) -> bool:
 
 def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
     """Yield the letters in reading order: reverse words of right-to-left scripts that the file stores left to right."""
-    for is_rtl, group in groupby(letters, key=lambda letter: letter[1] is not None and _is_right_to_left(letter[0])):
+    for is_rtl, group in groupby(letters, key=lambda letter: letter.box is not None and _is_right_to_left(letter.text)):
         run = list(group)
-        if is_rtl and (run[0][1] or _EMPTY)[0] < (run[-1][1] or _EMPTY)[0]:
+        if is_rtl and (run[0].box or _EMPTY)[0] < (run[-1].box or _EMPTY)[0]:
             run.reverse()
         for i in range(len(run) - 1 if is_rtl else 0):
             # The glyph for lam and alef is often stored in visual order, with the alef first.
-            if run[i][0] in _ALEFS and run[i + 1][:2] == (_LAM, run[i][1]):
+            if run[i].text in _ALEFS and run[i + 1][:2] == (_LAM, run[i].box):
                 run[i], run[i + 1] = run[i + 1], run[i]
         yield from run
 
@@ -204,6 +283,41 @@ def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:
     overlap = min(line[3], box[3]) - max(line[1], box[1])
     gap = max(box[0] - last[2], last[0] - box[2])  # on either side: right-to-left lines run the other way
     return height <= 0 or (overlap > 0.3 * height and gap < _COLUMN_GAP * height)
+
+
+def _continues_turned(last: Rectangle, box: Rectangle) -> bool:
+    """Return whether a character in this box is turned like the last one and right above or below it.
+
+    PDFium ends the line at most letters of text that runs up or down a page. The box of a turned letter is as wide as
+    its line is high. Upright letters below one another are higher than wide.
+    """
+    width, last_width = box[2] - box[0], last[2] - last[0]
+    is_turned = width > box[3] - box[1] and last_width > last[3] - last[1]
+    is_level = abs(box[0] - last[0]) + abs(box[2] - last[2]) < _TURNED_LEVEL * width
+    return is_turned and is_level and abs(_vertical_gap(last, box)) < _TURNED_GAP * width
+
+
+def _may_be_turned(box: Rectangle) -> bool:
+    """Return whether the character may be one of a line that runs up or down: turned, or as wide as Chinese."""
+    return box[2] - box[0] >= _UPRIGHT * (box[3] - box[1])
+
+
+def _vertical_gap(a: Rectangle, b: Rectangle) -> float:
+    """Return the white between two boxes one above the other; negative: what they share."""
+    return max(b[1] - a[3], a[1] - b[3])
+
+
+def _is_slanted(letter: Letter) -> bool:
+    return letter.baseline is not None and letter.baseline.is_slanted
+
+
+def _continues_slanted(last: Baseline | None, following: Baseline | None) -> bool:
+    """Return whether a slanted character continues a slanted line, which may be curved, along its baseline."""
+    if not last or not following or not (last.is_slanted and following.is_slanted):
+        return False
+    turn = abs((following.angle - last.angle + 180) % 360 - 180)
+    along, above = last.position(following.x, following.y)
+    return turn < _MAX_TURN and _SLANTED_STEP[0] < along < _SLANTED_STEP[1] and abs(above) < _SLANTED_SHIFT
 
 
 def _transpose(box: Rectangle) -> Rectangle:

@@ -7,7 +7,8 @@ does not make the letter visible.
 
 An old price under its new price would count as visible for the new price's ink. So text objects that overlap are put on
 different layers, and the page is rendered without one layer at a time. Nearly all pages have one layer. A copy of the
-same text (see `repeats`) stays on the layer of its original, because neither makes a difference alone.
+same text (see `repeats`) stays on the layer of its original, because neither makes a difference alone. Objects of which
+only a part is seen are compared a second time, apart from all their neighbors.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _CONTRAST = 8  # of 255; a smaller difference between text and ground is invisib
 _MAX_LAYERS = 8  # renderings per page, at most; more texts at one place share the last layer
 _MIN_HEIGHT = 0.001  # of the page's shorter side; smaller characters are illegible
 _OVERLAP = 0.25  # in heights of the lower text; adjacent lines and words overlap less
+_APART = np.array([[-1.5], [-1.5], [1.5], [1.5]])  # points; boxes that are compared alone are grown by two pixels
 _INSET_SIDE = 6  # pixels; a box as wide excludes a pixel on both sides, where the neighbors' ink may be
 _THIN_SIDE = 3  # pixels; the halves of a thinner box are not told apart
 _MARGIN = 0.5  # pixels; PDFium draws small letters at whole pixels
@@ -40,6 +42,9 @@ _MAX_DEPTH = 40  # PDFium's own limit for forms within forms
 _SAME_SIZE = 0.01  # points
 _RECENT = 8  # text objects among which PDFium looks for the original of a copy, with a margin
 
+_NOTHING, _PART, _ALL = range(3)  # how much of a character is seen
+
+_Groups = dict[int, list[Character]]  # by the address of the object to which the links lead
 _Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 
@@ -90,24 +95,51 @@ def _find_visible(
 ) -> set[int]:
     """Return the indices of the visible characters. links: between text objects of the same text."""
     links = links | _link_silent(objects, links, {character.text_object for character in characters})
-    groups: dict[int, list[Character]] = defaultdict(list)  # by the object to which the links lead
+    groups: _Groups = defaultdict(list)
     for character in characters:
         groups[follow(links, character.text_object)].append(character)
-    layers = dict(zip(groups, _choose_layers([_bounds(group) for group in groups.values()]), strict=True))
+    handles: dict[int, list[Any]] = defaultdict(list)
+    for address, handle in objects.items():
+        handles[follow(links, address)].append(handle)
     complete = _render(page, scale)
-    to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
+    shares = _compare(page, scale, complete, groups, handles, _OVERLAP)
+    # The ink of a neighbor may show in a hidden letter. Groups of which only a part is seen are compared again alone.
+    mixed = {each: group for each, group in groups.items() if len({shares[character.index] for character in group}) > 1}
+    if mixed:
+        shares |= _compare(page, scale, complete, mixed, handles, 0.0)
     visible = {character.index for character in characters if character.text_object not in objects}
-    partial: set[int] = set()
+    visible |= {index for index, share in shares.items() if share == _ALL}
+    # A letter that is cut off, such as at the edge of a white patch, belongs to its word.
+    return visible | {
+        index for index, share in shares.items() if share and (index - 1 in visible or index + 1 in visible)
+    }
+
+
+def _compare(
+    page: Any,
+    scale: float,
+    complete: NDArray[np.uint8],
+    groups: Mapping[int, Sequence[Character]],
+    handles: Mapping[int, Sequence[Any]],
+    overlap: float,
+) -> dict[int, int]:
+    """Return how much of each character, by index, vanishes with its group: _ALL, _PART or _NOTHING.
+
+    complete: the page as it is, at this scale. handles: the text objects of each group. overlap: of groups that are
+    left out together, as in `_choose_layers`.
+    """
+    layers = dict(zip(groups, _choose_layers([_bounds(group) for group in groups.values()], overlap), strict=True))
+    to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
+    result: dict[int, int] = {}
     for layer in sorted(set(layers.values())):
-        with _inactive([handle for each, handle in objects.items() if layers.get(follow(links, each)) == layer]):
+        with _inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
             changes = _changes(complete, _render(page, scale))
         in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
         boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
         in_all_halves, in_one_half = _have_ink(changes, boxes)
-        visible.update(in_layer[i].index for i in np.flatnonzero(in_all_halves))
-        partial.update(in_layer[i].index for i in np.flatnonzero(in_one_half))
-    # A letter that is cut off, such as at the edge of a white patch, belongs to its word.
-    return visible | {index for index in partial if index - 1 in visible or index + 1 in visible}
+        shares = np.where(in_all_halves, _ALL, np.where(in_one_half, _PART, _NOTHING))
+        result.update(zip((character.index for character in in_layer), shares.tolist(), strict=True))
+    return result
 
 
 def _text_objects(page: Any) -> dict[int, Any]:
@@ -151,15 +183,18 @@ def _bounds(group: Sequence[Character]) -> Rectangle:
     return float(x0), float(y0), float(x1), float(y1)
 
 
-def _choose_layers(boxes: Sequence[Rectangle]) -> list[int]:
-    """Return a layer for each box, from 0, so that overlapping boxes have different layers."""
-    x0, y0, x1, y1 = np.array(boxes).T
+def _choose_layers(boxes: Sequence[Rectangle], overlap: float) -> list[int]:
+    """Return a layer for each box, from 0, so that overlapping boxes have different layers.
+
+    overlap: share of the shorter side from which boxes overlap; at 0, boxes that nearly touch overlap, too.
+    """
+    x0, y0, x1, y1 = np.array(boxes).T + (0.0 if overlap else _APART)
     sides = np.minimum(x1 - x0, y1 - y0)
     layers = np.zeros(len(boxes), np.intp)
     for i in range(1, len(boxes)):
         shared_width = np.minimum(x1[:i], x1[i]) - np.maximum(x0[:i], x0[i])
         shared_height = np.minimum(y1[:i], y1[i]) - np.maximum(y0[:i], y0[i])
-        is_overlapping = np.minimum(shared_width, shared_height) > _OVERLAP * np.minimum(sides[:i], sides[i])
+        is_overlapping = np.minimum(shared_width, shared_height) > overlap * np.minimum(sides[:i], sides[i])
         taken = set(layers[:i][is_overlapping].tolist())
         layers[i] = next(layer for layer in range(_MAX_LAYERS) if layer not in taken or layer == _MAX_LAYERS - 1)
     return [int(layer) for layer in layers]

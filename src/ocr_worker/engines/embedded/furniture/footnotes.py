@@ -8,6 +8,7 @@ All functions are pure; lengths are in pixels of the page.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -16,9 +17,10 @@ from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
-from ocr_worker.engines.embedded.lines import line_height, rows
+from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
-_MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}|[*∗†‡§¶¹²³⁴-⁹]{1,3})\s*[^\W\d].*")
+_MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}|[*∗†‡§¶⁰¹²³⁴-⁹]{1,3}|[ᵃ-ᶻ])\s*[^\W\d].*")
+_NUMBER = re.compile(r"[(\[]?(\d{1,3})")
 _BELOW = ("footer", "number", "footnote", "aside_text")
 
 
@@ -70,9 +72,37 @@ def _split_notes(
         is_marked = bool(_MARK.fullmatch(row[0].text))
         is_small = line_height(note) < THRESHOLDS.small_print * body
         if has_rule or (is_marked and has_gap and is_dense and is_small):
-            notes = replace(region, label="footnote", box=box, lines=note)
-            return [replace(region, box=bounds(line.box for line in text), lines=text), notes] if text else [notes]
+            notes = [
+                replace(region, label="footnote", box=bounds(line.box for line in lines), lines=lines)
+                for lines in _single_notes(stacked[start:])
+            ]
+            return [replace(region, box=bounds(line.box for line in text), lines=text), *notes] if text else notes
     return [region]
+
+
+def _single_notes(stacked: Sequence[Sequence[Line]]) -> list[tuple[Line, ...]]:
+    """Return the lines of each note: it begins with a mark, and its number follows that of the note above."""
+    notes: list[list[Line]] = []
+    number: int | None = None
+    for row in stacked:
+        text = " ".join(line.text for line in row)
+        if notes and not (_MARK.fullmatch(text) and _follows(number, _number(text))):
+            notes[-1].extend(row)
+            continue
+        notes.append(list(row))
+        number = _number(text)
+    return [tuple(note) for note in notes]
+
+
+def _number(text: str) -> int | None:
+    """Return the number that the note begins with; None if its mark is no number."""
+    match = _NUMBER.match(unicodedata.normalize("NFKC", text))
+    return int(match[1]) if match else None
+
+
+def _follows(number: int | None, next_number: int | None) -> bool:
+    """Return whether a note may have this number after the other one; None: its mark is a sign."""
+    return next_number is None if number is None else next_number == number + 1
 
 
 def _is_note_rule(rule: Box, box: Box, ceiling: float, width: float, spacing: float) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
@@ -67,13 +68,14 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     """Return regions that contain each line once: the detections with their lines, and groups of the other lines.
 
     Of detections that overlap, the most certain is used. A detected figure that is text is dropped. A line that runs up
-    the page is in a figure or table, or in a region of its own: beside horizontal text it is no part of a paragraph.
+    the page, or at an angle to it, is in a figure or table, or in a region of its own: beside horizontal text it is no
+    part of a paragraph.
     """
     kept = _drop_doubles(detections)
     kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
     members: list[list[Line]] = [[] for _ in kept]
     leftover: list[Line] = []
-    vertical = _find_vertical(lines)
+    apart = _find_vertical(lines) | {id(line) for line in lines if line.outline}
     notes: list[Line] = []
     digits = THRESHOLDS.share_digits
     for line in lines:
@@ -81,7 +83,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
         best = max(range(len(kept)), key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
         if best is not None and shares[best] < THRESHOLDS.line_in_region:
             best = None
-        if id(line) in vertical and (best is None or kept[best].label not in CAPTIONED):
+        if id(line) in apart and (best is None or kept[best].label not in CAPTIONED):
             notes.append(line)
         else:
             (leftover if best is None else members[best]).append(line)
@@ -211,8 +213,13 @@ def split_title(region: Region) -> list[Region]:
 
 
 def split_labels(region: Region, others: Sequence[Region]) -> list[Region]:
-    """Return the region's lines one by one if they are labels of a form: most have a one-line value beside them."""
+    """Return the region's lines one by one if they are labels of a form: most have a one-line value beside them.
+
+    Labels are short. Lines of prose have no values, whatever is in the margin beside them.
+    """
     if region.label != "text" or len(region.lines) < 2:
+        return [region]
+    if median(len(line.text.split()) for line in region.lines) > THRESHOLDS.max_label_words:
         return [region]
     values = [other.lines[0] for other in others if other.label == "text" and len(other.lines) == 1]
     labels = sum(any(_is_value(line, value) for value in values) for line in region.lines)
@@ -222,9 +229,10 @@ def split_labels(region: Region, others: Sequence[Region]) -> list[Region]:
 
 
 def _is_value(label: Line, value: Line) -> bool:
-    """Return whether the value is level with the label and at its right."""
+    """Return whether the value is level with the label, of a similar height and at its right."""
+    low, high = sorted((label.box.height, value.box.height))
     is_level = y_overlap(label.box, value.box) > THRESHOLDS.value_overlap * label.box.height
-    return value.box.x0 >= label.box.x1 and is_level
+    return value.box.x0 >= label.box.x1 and is_level and high <= THRESHOLDS.max_size_ratio * low
 
 
 def _drop_doubles(detections: Iterable[Detection]) -> list[Detection]:

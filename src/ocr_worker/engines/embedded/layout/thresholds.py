@@ -85,6 +85,7 @@ class LayoutThresholds:
     full_row_room: float = 0.12  # share of the region's width free at the right of the full row below a title
     min_labels: int = 2  # lines with a value beside them, in a form
     labels_with_value: float = 0.5  # share of the lines with a value beside them
+    max_label_words: float = 5.0  # median words of the lines: a label has no more, a line of prose has
     value_overlap: float = 0.5  # share of a label's height that its value has in common with it
 
     # Rules on the page image (`rules`).

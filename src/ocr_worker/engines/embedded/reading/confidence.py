@@ -47,8 +47,12 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
 
 
 def is_speck(line: Line) -> bool:
-    """Return whether the line is a mark, a part of an image, or dirt that was read as a character or two."""
-    return len(line.text) <= THRESHOLDS.max_speck and line.score < THRESHOLDS.speck_confidence
+    """Return whether the line is a mark, a part of an image, or dirt that was read as a character or two.
+
+    An underscore alone is a bar or a rule, such as a redacted line, however sure the recognizer is.
+    """
+    is_bar = not line.is_from_text_layer and not line.text.strip("_")
+    return len(line.text) <= THRESHOLDS.max_speck and (is_bar or line.score < THRESHOLDS.speck_confidence)
 
 
 def remove_specks(lines: Sequence[Line]) -> list[Line]:

@@ -131,7 +131,13 @@ class Models:
         texts = self._ocr._load_rec_model()(TextRecInput(img=crops, return_word_box=True))
         texts = self._ocr.cal_rec_boxes(crops, quads, texts, False)
         return [
-            Line(text=text.strip(), box=box_of(quad), score=float(score), words=_words(words))
+            Line(
+                text=text.strip(),
+                box=box_of(quad),
+                score=float(score),
+                words=_words(words),
+                outline=outline_of(quad) if is_slanted(quad) else (),
+            )
             for quad, text, score, words in zip(quads, texts.txts, texts.scores, texts.word_results, strict=True)
         ]
 
@@ -185,6 +191,23 @@ def box_of(quad: NDArray[np.float32]) -> Box:
     """Return the upright box around four corners, float32 [4, 2]."""
     (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
     return Box(float(x0), float(y0), float(x1), float(y1))
+
+
+def outline_of(quad: NDArray[np.float32]) -> tuple[tuple[float, float], ...]:
+    """Return the corners as a line has them. quad: float32 [4, 2]."""
+    return tuple((float(x), float(y)) for x, y in quad)
+
+
+def is_slanted(quad: NDArray[np.float32], min_length: float = THRESHOLDS.min_slanted_line) -> bool:
+    """Return whether the line is at an angle to the page. A short one may be so by chance.
+
+    quad: float32 [4, 2]. min_length: in heights of the line.
+    """
+    sides = quad[1] - quad[0], quad[2] - quad[1]
+    length, height = sorted((float(np.linalg.norm(side)) for side in sides), reverse=True)
+    x, y = sides[0]
+    angle = (math.degrees(math.atan2(y, x)) + 45) % 90 - 45
+    return abs(angle) > THRESHOLDS.min_slant and length >= min_length * height
 
 
 def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:

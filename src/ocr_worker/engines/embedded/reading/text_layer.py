@@ -17,6 +17,7 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.confidence import is_legible
-from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
+from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, is_slanted, outline_of
 from ocr_worker.engines.embedded.reading.scripts import is_readable, plain_form, script_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels, TextLine
@@ -46,15 +47,19 @@ def quads_of(boxes: Iterable[tuple[float, float, float, float]]) -> Quads:
     return np.asarray(corners, np.float32).reshape(-1, 4, 2)
 
 
-def layer_boxes(lines: Sequence[TextLine]) -> list[tuple[float, float, float, float]]:
-    """Return the boxes of the lines, then those of all their words, in order."""
-    return [line.bbox for line in lines] + [word.bbox for line in lines for word in line.words]
+def layer_quads(lines: Sequence[TextLine]) -> Quads:
+    """Return the corners of the lines, then those of all their words, in order."""
+    quads = quads_of([line.bbox for line in lines] + [word.bbox for line in lines for word in line.words])
+    for quad, line in zip(quads, lines, strict=False):
+        if line.corners:
+            quad[:] = line.corners
+    return quads
 
 
 def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list[Line]:
     """Return the layer's lines that are drawn on the page, without leaders and hidden, white or outside lines.
 
-    quads: the corners of `layer_boxes` in pixels of this page image.
+    quads: those of `layer_quads` in pixels of this page image.
     """
     layer = []
     word_quads = iter(quads[len(lines) :])
@@ -64,13 +69,22 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
         if text.strip(LEADERS) and ink.size and float(ink.std()) > THRESHOLDS.min_ink:
-            layer.append(Line(text, box, words=words, is_from_text_layer=True, is_repeated=line.is_repeated))
+            outline = outline_of(quad) if line.corners else ()
+            is_repeated = line.is_repeated
+            layer.append(
+                Line(text, box, words=words, is_from_text_layer=True, is_repeated=is_repeated, outline=outline)
+            )
     return layer
 
 
 def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
-    """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie."""
+    """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie.
+
+    The words of slanted lines are not read for the check, and so belong to the page only if another line does.
+    """
     by_setting: dict[Setting, list[Word]] = defaultdict(list)
+    slanted = [line for line in layer if line.outline]
+    layer = [line for line in layer if not line.outline]
     for line in layer:
         for setting, words in _stretches(line):
             by_setting[setting].append(_joined(words))
@@ -82,15 +96,30 @@ def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[
         if _is_refuted(setting, pairs):
             lies.add(setting)
     if not lies:
-        return list(layer)
-    return [] if lies == set(by_setting) else _corrected(models, pixels, layer, lies)
+        return [*layer, *slanted]
+    return [] if lies == set(by_setting) else [*_corrected(models, pixels, layer, lies), *slanted]
 
 
 def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
     """Return the detected lines that the layer does not have: text in pictures, and filled form fields."""
-    edges = np.asarray([line.box for line in layer], np.float64).reshape(-1, 4)
-    missing = [quad for quad in quads if _is_missing(box_of(quad), edges)]
+    edges = np.asarray([line.box for line in layer if not line.outline], np.float64).reshape(-1, 4)
+    outlines = [np.asarray(line.outline, np.float32) for line in layer if line.outline]
+    missing = [
+        quad
+        for quad in quads
+        if _is_missing(box_of(quad), edges) and not any(_is_part(quad, outline) for outline in outlines)
+    ]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
+
+
+def _is_part(quad: NDArray[np.float32], outline: NDArray[np.float32]) -> bool:
+    """Return whether the detected line is a slanted line of the layer, or some of its letters."""
+    shared, _ = cv2.intersectConvexConvex(quad, outline)
+    size, outline_size = (
+        min(np.linalg.norm(each[1] - each[0]), np.linalg.norm(each[2] - each[1])) for each in (quad, outline)
+    )
+    is_similar = is_slanted(quad) or size > THRESHOLDS.slanted_part * outline_size
+    return is_similar and shared > THRESHOLDS.covered_width * abs(cv2.contourArea(quad))
 
 
 def _is_missing(box: Box, edges: NDArray[np.float64]) -> bool:

@@ -40,6 +40,8 @@ class ReadingThresholds:
     min_tile: int = 640  # pixels of a tile's length in the detector's input; shorter ones take longer together
     tile_margin: int = 96  # pixels around a tile in the detector's input that are seen with it; a multiple of 32
     shortest_tile: float = 0.6  # share of a tile's length after which it may end where the page is blank
+    min_slant: float = 15.0  # degrees between a line and the nearest axis of the page; less is the page's skew
+    min_slanted_line: float = 2.0  # heights: outlines of shorter lines are at any angle
 
     # Which side is up (`upright`).
     side_sample: int = 5  # longest lines that are read to compare the sides
@@ -71,6 +73,7 @@ class ReadingThresholds:
     max_broken: float = 0.05  # share of characters without meaning, above which a font has no mapping to Unicode
     max_symbol: int = 2  # characters of a word that may be symbols without meaning, such as bullets
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
+    slanted_part: float = 0.5  # heights of a slanted line: what is detected on it is its letters, not other text
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
 
     # Specks and warnings (`confidence`).
