@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,17 @@ def test_a_directory_that_cannot_be_used_costs_only_the_jobs(tmp_path: Path) -> 
         response = client.post(JOBS, json={"fileUrl": "https://example.com/a.pdf", "model": "PaddleOCR-VL"})
     assert response.status_code == 503
     assert "OCR_STATE_DIR" in response.json()["msg"]
+
+
+def test_a_job_that_cannot_be_stored_is_not_accepted(tmp_path: Path) -> None:
+    """When the disk fails, a submission is 503 and leaves nothing behind."""
+    worker = worker_in(tmp_path)
+    worker.is_held = True
+    with client_of(worker) as client:
+        submit(client)
+        shutil.rmtree(tmp_path / "jobs")
+        response = client.post(JOBS, data={"model": "PaddleOCR-VL"}, files={"file": b"x"})
+    assert (response.status_code, "OCR_STATE_DIR" in response.json()["msg"]) == (503, True)
 
 
 def test_a_job_that_ends_every_process_is_given_up(tmp_path: Path) -> None:
