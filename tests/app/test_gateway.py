@@ -135,7 +135,7 @@ def test_foreign_ids_and_addresses_are_404() -> None:
     with gateways.instance() as client:
         assert client.get(f"{JOBS}/abc.def").status_code == 404
         assert client.get("/api/v2/ocr/results/abc.def/result.jsonl").status_code == 404
-        assert client.get("/ping").status_code == 200
+        assert [client.head(path).status_code for path in ("/ping", "/readyz", "/livez")] == [200, 200, 200]
 
 
 def test_the_key_of_the_tokens_is_required() -> None:

@@ -86,3 +86,12 @@ def test_what_an_endpoint_left_out_is_said() -> None:
     response = response_of(page(1), degraded=("figures",))
     result = results.translate(response, JobRequest(model="PaddleOCR-VL"), Settings())
     assert "figures" in json.loads(result.lines[0])["result"]["warnings"][0]
+
+
+def test_options_without_effect_are_named_in_the_result() -> None:
+    """An option that the engine does not have is ignored with a warning in each line."""
+    request = JobRequest(model="PaddleOCR-VL", options={"useChartRecognition": True})
+    result = results.translate(response_of(page(1), page(2)), request, Settings(engine="embedded"))
+    for line in result.lines:
+        (warning,) = json.loads(line)["result"]["warnings"]
+        assert "useChartRecognition" in warning

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from ocr_worker.app import create_app
 from ocr_worker.app.jobs.results import JobResult
 from ocr_worker.app.jobs.store import JobStore
 from ocr_worker.app.jobs.submission import JobRequest
+from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import ErrorInfo, PageResult
@@ -143,6 +147,31 @@ def test_addresses_have_the_public_base(tmp_path: Path) -> None:
         assert entry["inputImage"].startswith(f"{base}/api/v2/ocr/results/")
 
 
+def test_rejections_of_the_app_have_the_wires_form() -> None:
+    """A body above the limit, and a web page of another origin, are rejected with `code` and `msg`."""
+    client = TestClient(create_app(Settings(max_source_mb=0.001)))
+    large = client.post(JOBS, files={"file": b"x" * 10_000})
+    foreign = client.post(JOBS, files={"file": b"x"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (large.status_code, large.json()["code"]) == (413, 413)
+    assert (foreign.status_code, foreign.json()["code"]) == (403, 403)
+    assert "OCR_CORS_ORIGINS" in foreign.json()["msg"]
+
+
+def test_the_wire_can_be_switched_off() -> None:
+    """Without `jobs` in `OCR_WIRES` its routes do not exist."""
+    client = TestClient(create_app(Settings(wires=["paddlex"])))
+    assert client.get(f"{JOBS}/job-1").json()["detail"] == "Not Found"
+
+
+def test_open_jobs_are_a_gauge(tmp_path: Path) -> None:
+    """An autoscaler sees the jobs that wait on disk, also before the engine is ready."""
+    worker = AppWorker(Settings(state_dir=tmp_path))
+    worker.start = lambda: None  # type: ignore[method-assign]  # the engine loads forever
+    with TestClient(create_app(worker.settings, worker)) as client:
+        submit(client)
+        assert "ocr_stored_jobs_open 1.0" in client.get("/metrics").text
+
+
 # --------------------------------------------------------------------------- the store
 
 
@@ -169,6 +198,17 @@ def test_a_directory_that_cannot_be_used_costs_only_the_jobs(tmp_path: Path) -> 
         response = client.post(JOBS, json={"fileUrl": "https://example.com/a.pdf", "model": "PaddleOCR-VL"})
     assert response.status_code == 503
     assert "OCR_STATE_DIR" in response.json()["msg"]
+
+
+def test_a_job_that_cannot_be_stored_is_not_accepted(tmp_path: Path) -> None:
+    """When the disk fails, a submission is 503 and leaves nothing behind."""
+    worker = worker_in(tmp_path)
+    worker.is_held = True
+    with client_of(worker) as client:
+        submit(client)
+        shutil.rmtree(tmp_path / "jobs")
+        response = client.post(JOBS, data={"model": "PaddleOCR-VL"}, files={"file": b"x"})
+    assert (response.status_code, "OCR_STATE_DIR" in response.json()["msg"]) == (503, True)
 
 
 def test_a_job_that_ends_every_process_is_given_up(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Each client needs an environment of its own, with the package of its name instal
     /tmp/haystack/bin/python tests/by_hand/job_wire_clients.py paddleocr-haystack http://127.0.0.1:8000 KEY FILE
 
 It prints the version of the client and the beginning of the text that the client returns, and fails if there is none.
+The clients `paddleocr-async` and `paddleocr-api` are in the package `paddleocr`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 def paddleocr(url: str, key: str, file: str) -> str:
@@ -88,6 +90,8 @@ def haystack(url: str, key: str, file: str) -> str:
 
 def langflow(url: str, key: str, file: str) -> str:
     """Langflow's component, for both of its tasks."""
+    os.environ.setdefault("LANGFLOW_SSRF_ALLOWED_HOSTS", urlsplit(url).hostname or "")  # it refuses private addresses
+
     from lfx_paddle.components.paddle.paddleocr import PaddleOCRComponent
 
     texts = []
@@ -147,7 +151,7 @@ def main(name: str, url: str, key: str, file: str) -> None:
     package, call = CLIENTS[name]
     text = call(url, key, str(Path(file).resolve()))
     assert text.strip(), "the client returned no text"
-    print(name, version(package), json.dumps(text[:120], ensure_ascii=False))
+    print(name, version(package), json.dumps(text[:600], ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ WIRES: dict[Wire, Callable[[AppWorker], APIRouter]] = {
     "fastgpt": fastgpt.router,
     "open-webui": open_webui.router,
 }
+_ERROR_WRITERS = {**paddlex.ERROR_WRITERS, **job_route.ERROR_WRITERS}
 
 
 def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local: bool = False) -> FastAPI:
@@ -61,7 +62,8 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app_worker.start()
-        await job_service.start()
+        if "jobs" in settings.wires:
+            await job_service.start()
         yield
         await job_service.stop()
         app_worker.close()
@@ -76,6 +78,8 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
     wires = dict.fromkeys(settings.wires)
     key_routers = [parse.router(app_worker), *(WIRES[name](app_worker) for name in wires if name in WIRES)]
     if "jobs" in wires:
+        about = "Open jobs of /api/v2/ocr/jobs: those on disk that wait, and those that run"
+        app_worker.metrics.gauge("ocr_stored_jobs_open", about, lambda: job_service.open_count)
         public_routers.append(job_route.results_router(job_service, settings))
         key_routers.append(job_route.router(job_service, settings))
     protect(app, settings, app_worker.metrics, public_routers, key_routers, is_local=is_local)
@@ -120,7 +124,7 @@ def protect(
         BodyLimit,
         max_bytes=max_body_bytes,
         max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes,
-        error_writers=paddlex.ERROR_WRITERS,
+        error_writers=_ERROR_WRITERS,
     )
     if settings.cors_origins:
         app.add_middleware(
@@ -130,7 +134,7 @@ def protect(
             allow_headers=["*"],
             expose_headers=[parse.STATUS_HEADER, parse.COVERAGE_HEADER, "Retry-After"],
         )
-    app.add_middleware(AccessControl, settings=settings, is_local=is_local, error_writers=paddlex.ERROR_WRITERS)
+    app.add_middleware(AccessControl, settings=settings, is_local=is_local, error_writers=_ERROR_WRITERS)
     routes = [route for router in (*public_routers, *key_routers) for route in router.routes]
     named_routes = [route for route in routes if isinstance(route, Route)]
     app.add_middleware(RequestMonitor, metrics=metrics, routes=named_routes)

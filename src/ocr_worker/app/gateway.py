@@ -55,9 +55,11 @@ def create_gateway(settings: Settings, client: ClientSettings, endpoint: str, *,
 def _health_router() -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.api_route("/ping", methods=["GET", "HEAD"], response_class=Response)
-    async def ping() -> Response:
+    async def probe() -> Response:
         """Return 200: this process serves. It does not ask the endpoint."""
         return Response(status_code=HTTPStatus.OK)
+
+    for path in ("/ping", "/readyz", "/livez"):
+        router.add_api_route(path, probe, methods=["GET", "HEAD"], response_class=Response, include_in_schema=False)
 
     return router

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
@@ -25,7 +26,7 @@ from ocr_worker.app.jobs.submission import Submission, parse_request
 from ocr_worker.app.problems import HttpError
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.delivery.checkpoints import BucketCheckpoints, Folder
-from ocr_worker.errors import Cancelled, OcrWorkerError, QueueFull, SettingsInvalid
+from ocr_worker.errors import Cancelled, Internal, OcrWorkerError, QueueFull, SettingsInvalid
 from ocr_worker.log import event
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import PageResult, ParseRequest, ParseResponse, UploadedDocument
@@ -48,6 +49,11 @@ class LocalJobs:
         self._polled_at: dict[str, float] = {}
         self._wakeup = asyncio.Event()
         self._dispatcher: asyncio.Task[None] | None = None
+
+    @property
+    def open_count(self) -> int:
+        """Number of jobs that have not ended: those on disk that wait, and those that run."""
+        return self._open_store.count_open() if self._open_store else 0
 
     async def start(self) -> None:
         """See `JobService`. A directory that cannot be used is logged; then submissions fail."""
@@ -92,9 +98,15 @@ class LocalJobs:
         if store.count_open() >= self._settings.waiting_jobs:
             raise QueueFull(f"{self._settings.waiting_jobs} jobs wait (OCR_WAITING_JOBS); submit the job again later")
         job_id = f"job-{secrets.token_hex(16)}"
-        if submission.content:
-            await run_in_threadpool(store.write_source, job_id, submission.content)
-        store.add(job_id, submission.request, submission.batch_id)
+        try:
+            if submission.content:
+                await run_in_threadpool(store.write_source, job_id, submission.content)
+            store.add(job_id, submission.request, submission.batch_id)
+        except (OSError, sqlite3.Error) as error:  # such as a full disk
+            await run_in_threadpool(store.delete_files, job_id)
+            message = f"the job cannot be stored in OCR_STATE_DIR ({error.__class__.__name__}); try again later"
+            log.error("%s: %s", message, error)
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, message, Internal.code) from None
         self._wakeup.set()
         return job_id
 

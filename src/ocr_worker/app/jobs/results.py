@@ -11,15 +11,16 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ocr_worker.app.jobs.submission import JobRequest
 from ocr_worker.app.paddlex import response as paddlex_response
 from ocr_worker.app.paddlex.options import model_settings
+from ocr_worker.app.paddlex.options import translate as translate_options
 from ocr_worker.settings import Settings
-from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
+from ocr_worker.wire.schema import ErrorInfo, PageWarning, ParseResponse
 
 Entry = dict[str, Any]
 
@@ -71,22 +72,24 @@ def translate(response: ParseResponse, request: JobRequest, settings: Settings) 
     """Return the result of a job whose response has at least one parsed page."""
     document, body = response.documents[0], request.body
     layout = paddlex_response.layout_result(document.pages, body, request.kind, model_settings(body, settings))
+    warnings = _warnings(response, translate_options(body, settings).warnings)
     result = JobResult()
     for page, entry in zip(document.pages, layout["layoutParsingResults"], strict=True):
         _detach_pictures(entry, f"page-{page.page}-", result.pictures)
         member = (
             {"layoutParsingResults": [entry]} if request.output == "layout" else {"ocrResults": [_text_entry(entry)]}
         )
-        line = {"result": {**member, "dataInfo": layout["dataInfo"], **_losses(response, document)}}
+        line = {"result": {**member, "dataInfo": layout["dataInfo"], **warnings}}
         result.lines.append(json.dumps(line, allow_nan=False))  # in ASCII: clients split at line breaks of any kind
     return result
 
 
-def _losses(response: ParseResponse, document: DocumentResult) -> Entry:
-    """Return warnings about the whole result, such as pictures that did not fit into an endpoint's response."""
-    warnings = [f"{warning.code}: {warning.message}" for warning in (*response.warnings, *document.warnings)]
-    warnings += [f"the response was too large for the endpoint and lacks: {part}" for part in response.degraded]
-    return {"warnings": warnings} if warnings else {}
+def _warnings(response: ParseResponse, about_options: Sequence[PageWarning]) -> Entry:
+    """Return warnings about the result: options without effect, and pictures that an endpoint's response left out."""
+    warnings = [*about_options, *response.warnings, *response.documents[0].warnings]
+    texts = [f"{warning.code}: {warning.message}" for warning in warnings]
+    texts += [f"the response was too large for the endpoint and lacks: {part}" for part in response.degraded]
+    return {"warnings": texts} if texts else {}
 
 
 def _detach_pictures(entry: Entry, prefix: str, pictures: dict[str, bytes]) -> None:

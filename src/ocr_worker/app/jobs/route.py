@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -160,12 +160,11 @@ def router(service: JobService, settings: Settings) -> APIRouter:
 
     @router.post(
         JOBS,
-        operation_id="submitJob",
         response_model=Submitted,
         responses=_ERRORS,
         openapi_extra={"requestBody": _BODY},
     )
-    async def submit(request: Request) -> dict[str, Any]:
+    async def job_submit(request: Request) -> dict[str, Any]:
         """Accept a job. It is on disk, or at the endpoint, when the response is sent."""
         try:
             job_id = await service.submit(await read_submission(request))
@@ -175,23 +174,21 @@ def router(service: JobService, settings: Settings) -> APIRouter:
 
     @router.get(
         JOBS + "/{job_id}",
-        operation_id="getJob",
         response_model=JobStateResponse,
         response_model_exclude_none=True,
         responses=_ERRORS,
     )
-    async def state(job_id: str, request: Request) -> dict[str, Any]:
+    async def job_state(job_id: str, request: Request) -> dict[str, Any]:
         """Return the state of a job and, when it has ended, the address of its result."""
         return {**_SUCCESS, "data": _state_data(await service.report(job_id), public_base(request, settings))}
 
     @router.get(
         JOBS + "/batch/{batch_id}",
-        operation_id="getBatch",
         response_model=BatchResponse,
         response_model_exclude_none=True,
         responses=_ERRORS,
     )
-    async def batch(batch_id: str, request: Request) -> dict[str, Any]:
+    async def job_batch(batch_id: str, request: Request) -> dict[str, Any]:
         """Return the states of the jobs that were submitted with this `batchId`."""
         base = public_base(request, settings)
         states = [_state_data(report, base) for report in await service.batch(batch_id)]
@@ -206,11 +203,10 @@ def results_router(service: JobService, settings: Settings) -> APIRouter:
 
     @router.get(
         RESULTS + "/{result_key}/result.jsonl",
-        operation_id="getResult",
         response_class=Response,
         responses={200: {"content": {_JSON_LINES: {"schema": {"type": "string"}}}}, **_ERRORS},
     )
-    async def lines(result_key: str, request: Request) -> Response:
+    async def job_result(result_key: str, request: Request) -> Response:
         """Return a result: a line of JSON for each page, with addresses of its pictures."""
         folder = f"{public_base(request, settings)}{RESULTS}/{result_key}"
         result_lines = await service.lines(result_key)
@@ -223,11 +219,10 @@ def results_router(service: JobService, settings: Settings) -> APIRouter:
 
     @router.get(
         RESULTS + "/{result_key}/{name}",
-        operation_id="getPicture",
         response_class=Response,
         responses={200: {"content": {_JPEG: {"schema": {"type": "string", "format": "binary"}}}}, **_ERRORS},
     )
-    async def picture(result_key: str, name: str) -> Response:
+    async def job_picture(result_key: str, name: str) -> Response:
         """Return a picture of a result."""
         return Response(await service.picture(result_key, name), media_type=_JPEG)
 
@@ -278,6 +273,12 @@ class JobRoute(APIRoute):
 
 def _error_response(error: Exception) -> Response:
     status, info = _status_and_info(error)
+    return rejection(info, status)
+
+
+def rejection(info: ErrorInfo, status: HTTPStatus | None = None) -> JSONResponse:
+    """Return the response to an error, also of a request that a middleware rejects. See `problems.rejection`."""
+    status = status or problems.status_of(info.code)
     content = {"code": int(status), "msg": info.message, "errorMsg": info.message, "error": info.model_dump()}
     headers = {}
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
@@ -311,3 +312,6 @@ def _status_of(error: OcrWorkerError) -> HTTPStatus:
     if isinstance(error, ClientError):
         return HTTPStatus.BAD_GATEWAY
     return problems.status_of(error.code)
+
+
+ERROR_WRITERS = {JOBS: rejection}  # of submissions that a middleware rejects

@@ -87,7 +87,8 @@ class JobStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         try:
-            self._folders.mkdir(mode=0o700, parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses of results are secrets
+            self._folders.mkdir(exist_ok=True)
             self._lock = (directory / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._database = sqlite3.connect(directory / "jobs.sqlite", isolation_level=None)
