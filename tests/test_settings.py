@@ -106,6 +106,21 @@ def test_lists_are_separated_by_commas_or_json(text: str, monkeypatch: pytest.Mo
     assert settings.cors_origins == ["https://a.example", "*"]
 
 
+def test_private_hosts_are_networks_addresses_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are written in their usual form, and names in lower case, with wildcards before their last label."""
+    monkeypatch.setenv("OCR_PRIVATE_HOSTS", "10.1.2.3/16,192.168.7.7,fd12::/16,MinIO,*.svc.cluster.local")
+    expected = ["10.1.0.0/16", "192.168.7.7/32", "fd12::/16", "minio", "*.svc.cluster.local"]
+    assert load_settings().private_hosts == expected
+
+
+@pytest.mark.parametrize("text", ["*", "10.*", "10.1.0.0/33", "http://minio", "minio:9000", "*.*", "a.*", "1.2.3"])
+def test_a_private_host_that_would_open_too_much_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wildcard in place of a network, or alone, would open names that anybody can point inside."""
+    monkeypatch.setenv("OCR_PRIVATE_HOSTS", text)
+    with pytest.raises(SettingsInvalid, match="OCR_PRIVATE_HOSTS"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
     ("text", "arguments"),
     [

@@ -92,7 +92,7 @@ class SourceRejected(SourceError):
     """The source is invalid or not allowed: its address, scheme or base64, or the host responded with a 4xx status."""
 
     code = "SOURCE_REJECTED"
-    remedy = "Check the URL and `OCR_ALLOWED_HOSTS`, or send the file as base64."
+    remedy = "Check the URL, `OCR_ALLOWED_HOSTS` and `OCR_PRIVATE_HOSTS`, or send the file as base64."
 
 
 class SourceTooLarge(SourceError):
@@ -337,10 +337,10 @@ class BatchUnusable(ClientError):
 
 
 class Unauthorized(OcrWorkerError):
-    """The request has no valid API key: send one of `OCR_API_KEYS` as `Authorization: Bearer KEY`."""
+    """The request has no valid API key: send one of `OCR_API_KEYS`."""
 
     code = "UNAUTHORIZED"
-    remedy = "Send the header `Authorization: Bearer KEY`."
+    remedy = "Send the header `Authorization: Bearer KEY` or `X-Api-Key: KEY`."
 
 
 class HostRejected(OcrWorkerError):

@@ -17,7 +17,10 @@ from support.waiting import PATIENCE_S
 pytestmark = pytest.mark.process
 
 ENGINE = {"OCR_ENGINE": "support.doubles:reading"}
-ROUTES = ("GET /", "GET /ping", "GET /health", "GET /metrics", "GET /docs", "GET /openapi.json", "GET /nothing")
+ROUTES = (
+    *("GET /", "GET /ping", "GET /readyz", "GET /livez", "GET /health"),
+    *("GET /metrics", "GET /docs", "GET /openapi.json", "GET /nothing"),
+)
 POST_ROUTES = ("POST /v1/parse", "POST /layout-parsing", "POST /restructure-pages")
 
 
@@ -169,6 +172,50 @@ def test_with_a_valid_key_the_origin_does_not_matter(open_app: App) -> None:
 def test_an_origin_is_compared_with_the_host(host: str, origin: str, is_own: bool) -> None:
     """Name and port decide, with the default port of the origin's scheme."""
     assert _is_origin_of(host, origin) is is_own
+
+
+def test_a_rejection_of_paddlexs_routes_has_their_form(open_app: App) -> None:
+    """A middleware's 403 and 413 have `errorMsg`, the only member that clients of these routes show."""
+    foreign = {"Origin": "http://evil.example"}
+    for headers, status in ((foreign, 403), ({"X-Api-Key": "secret", "Content-Length": str(10**12)}, 413)):
+        response = requests.post(f"{open_app.url}/layout-parsing", headers=headers, timeout=PATIENCE_S)
+        body = response.json()
+        assert (response.status_code, body["errorCode"]) == (status, status)
+        assert body["errorMsg"] == body["error"]["message"]
+        assert body["logId"]
+
+
+# --------------------------------------------------------------------------- keys
+
+KEY_HEADERS = {
+    "Bearer": ("Authorization: Bearer secret", 415),
+    "bearer": ("Authorization: bearer secret", 415),
+    "token, as Open WebUI and paddleocr-cli send it": ("Authorization: token secret", 415),
+    "Token": ("Authorization: Token  secret", 415),
+    "a header of its own": ("X-Api-Key: secret", 415),
+    "that header in lower case": ("x-api-key: secret ", 415),
+    "a wrong token": ("Authorization: token Secret", 401),
+    "a wrong header": ("X-Api-Key: secret1", 401),
+    "an empty header": ("X-Api-Key:", 401),
+    "a scheme without a key": ("Authorization: token", 401),
+    "a key without a scheme": ("Authorization: secret", 401),
+    "a scheme of another kind": ("Authorization: Basic secret", 401),
+}
+
+
+@pytest.mark.parametrize("route", POST_ROUTES[:2])
+@pytest.mark.parametrize("name", KEY_HEADERS)
+def test_every_route_accepts_a_key_in_the_ways_of_other_servers(open_app: App, name: str, route: str) -> None:
+    """`Bearer` and `token` in any case and `X-Api-Key` are the same key; anything else is answered 401."""
+    header, status = KEY_HEADERS[name]
+    expected = 422 if (status, route) == (415, "POST /layout-parsing") else status
+    assert answer(open_app, route, "Host: localhost", header)[0] == expected
+
+
+def test_a_wrong_key_in_one_header_does_not_hide_the_right_one_in_the_other(open_app: App) -> None:
+    """A gateway's own `Authorization` may be beside our key."""
+    headers = ("Authorization: Bearer gateway", "X-Api-Key: secret")
+    assert answer(open_app, "POST /v1/parse", "Host: localhost", *headers)[0] == 415
 
 
 # --------------------------------------------------------------------------- metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Caller:
         return self.answer
 
 
+def probes(app: App) -> dict[str, int]:
+    """Return the statuses of the probes that take every status below 400 for success."""
+    return {path: requests.get(app.url + path, timeout=PATIENCE_S).status_code for path in ("/readyz", "/livez")}
+
+
 def test_health_and_metrics_count(tmp_path: Path) -> None:
     """Parsed and failed pages are counted by status and code; health names engine, replicas and memory."""
     with serving(tmp_path / "log", **BY_COLOUR) as app:
@@ -51,6 +57,11 @@ def test_health_and_metrics_count(tmp_path: Path) -> None:
     )
     assert report["last_error"] == "PAGE_FAILED"
     assert report["memory_bytes"] > 1_000_000
+    for gauge in ("ocr_jobs_waiting 0.0", "ocr_jobs_limit 64.0", "ocr_replicas 1.0", "ocr_replicas_alive 1.0"):
+        assert f"\n{gauge}\n" in metrics
+    seconds = re.search(r"^ocr_seconds_per_page (\S+)$", metrics, re.MULTILINE)
+    assert seconds
+    assert float(seconds[1]) >= 0
     for line in (
         'ocr_pages_total{status="failed"}',
         'ocr_errors_total{code="PAGE_FAILED"}',
@@ -84,6 +95,7 @@ def test_ping_tells_an_engine_that_died(tmp_path: Path) -> None:
             == 503
         )
         assert eventually(lambda: app.ping() == 503)
+        assert probes(app) == {"/readyz": 503, "/livez": 503}
         answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=PATIENCE_S)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_UNAVAILABLE")
         assert health(app)["state"] == "dead"
@@ -99,14 +111,19 @@ def test_ping_tells_an_engine_that_hangs(tmp_path: Path) -> None:
 
 
 def test_ping_tells_an_engine_that_loads_and_one_that_cannot(tmp_path: Path) -> None:
-    """204 while the engine loads, 503 and the reason's code when it cannot."""
+    """204 while the engine loads, 503 and the reason's code when it cannot; `/readyz` is 503 until it is ready."""
     gate = tmp_path / "gate"
     with serving(tmp_path / "slow", OCR_ENGINE="support.doubles:slow_to_load", DOUBLE_GATE=str(gate)) as app:
         app.wait(204)
+        assert probes(app) == {"/readyz": 503, "/livez": 200}
         answer = requests.post(f"{app.url}/v1/parse", json=request(png(WHITE)), timeout=PATIENCE_S)
         assert (answer.status_code, answer.json()["code"]) == (503, "ENGINE_UNAVAILABLE")
         gate.touch()
         app.wait(200)
+        assert probes(app) == {"/readyz": 200, "/livez": 200}
+        for path in ("/ping", "/readyz", "/livez", "/health", "/metrics", "/openapi.json"):
+            answer = requests.head(app.url + path, timeout=PATIENCE_S)
+            assert (answer.status_code, answer.content) == (200, b"")
     with serving(tmp_path / "never", OCR_ENGINE="support.doubles:unstartable") as app:
         app.wait(503)
         assert health(app)["last_error"] == "WEIGHTS_MISSING"

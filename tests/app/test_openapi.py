@@ -68,12 +68,45 @@ def test_every_code_that_reaches_a_caller_is_documented(openapi: dict[str, Any])
     for code in {error.code for error in error_types()} - ELSEWHERE:
         answer = answers[str(int(status_of(code)))]
         assert code in answer["description"].split(", ")
-        members = answer["content"][MEDIA_TYPE]["schema"]["properties"]
-        assert {"type", "title", "status", "detail", "code", "retryable"} <= set(members)
+        assert answer["content"][MEDIA_TYPE]["schema"] == {"$ref": "#/components/schemas/Problem"}
     told_of = {code for answer in answers.values() for code in answer["description"].split(", ")}
     assert not told_of & ELSEWHERE
     for status in ("400", "408", "413", "429"):
         assert status in answers
+
+
+def test_a_problem_is_one_component(openapi: dict[str, Any]) -> None:
+    """All responses refer to one component, which has the members of RFC 9457 and ours."""
+    members = set(openapi["components"]["schemas"]["Problem"]["properties"])
+    assert members == {"type", "title", "status", "detail", "code", "retryable", "documents", "coverage"}
+    assert sum(node.get("properties", {}).keys() == members for node in nodes(openapi)) == 1
+
+
+def test_operations_have_names_that_can_be_read(openapi: dict[str, Any]) -> None:
+    """An operation's id is one name without its path and method, as a function of a generated client."""
+    ids = {path: operation["operationId"] for path, item in openapi["paths"].items() for operation in item.values()}
+    assert {"/v1/parse": "parse", "/layout-parsing": "layout_parsing", "/readyz": "readyz"}.items() <= ids.items()
+    assert all(name.isidentifier() and "_post" not in name and "_get" not in name for name in ids.values())
+
+
+def test_every_success_has_a_schema(openapi: dict[str, Any]) -> None:
+    """Each 200 response with a body has a schema for each of its media types; the probes have no body."""
+    for path, item in openapi["paths"].items():
+        for operation in item.values():
+            content = operation["responses"]["200"].get("content", {})
+            assert content or path in ("/ping", "/readyz", "/livez")
+            assert all(media["schema"] for media in content.values())
+
+
+def test_keys_are_declared() -> None:
+    """With keys, each route that needs one declares both ways to send it, either of which is enough."""
+    document = create_app(Settings(engine="embedded", api_keys=["secret"])).openapi()  # type: ignore[list-item]
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["ApiKey"]["scheme"] == "bearer"
+    assert (schemes["ApiKeyHeader"]["in"], schemes["ApiKeyHeader"]["name"]) == ("header", "X-Api-Key")
+    for path in ("/v1/parse", "/layout-parsing"):
+        assert document["paths"][path]["post"]["security"] == [{"ApiKey": []}, {"ApiKeyHeader": []}]
+    assert "security" not in document["paths"]["/readyz"]["get"]
 
 
 def test_the_fields_of_a_request_are_documented(openapi: dict[str, Any]) -> None:

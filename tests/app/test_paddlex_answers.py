@@ -105,6 +105,95 @@ def test_the_file_is_what_it_is(file: str, kind: int | None, pages: int, expecte
     assert expected.items() <= answer.json()["result"]["dataInfo"].items()
 
 
+# --------------------------------------------------------------------------- the resolution of pages
+
+
+def page_at_200_dpi() -> PageResult:
+    return page(
+        width=1700,
+        height=2200,
+        dpi=200.0,
+        markdown="![](page-1-figure-1.jpg)",
+        image=picture(1700, 2200),
+        blocks=[
+            Block(label="text", content="a", bbox=(100, 200, 300, 400)),
+            Block(label="image", content="", bbox=(0, 0, 1000, 500)),
+        ],
+        figures=[Figure(name="page-1-figure-1.jpg", bbox=(0, 0, 1000, 500), base64=picture(1000, 500))],
+    )
+
+
+def size_of(data: str) -> tuple[int, int]:
+    return Image.open(io.BytesIO(base64.b64decode(data))).size
+
+
+def test_a_page_of_a_pdf_has_144_dpi_whatever_the_engine_reads_at() -> None:
+    """Sizes, boxes, pictures and figures' paths are those of a page at 144 dpi, from which clients count points."""
+    body = StandIn([page_at_200_dpi()]).post().json()["result"]
+    assert body["dataInfo"]["pages"] == [{"width": 1224, "height": 1584}]
+    (entry,) = body["layoutParsingResults"]
+    pruned = entry["prunedResult"]
+    assert (pruned["width"], pruned["height"]) == (1224, 1584)
+    assert [block["block_bbox"] for block in pruned["parsing_res_list"]] == [[72, 144, 216, 288], [0, 0, 720, 360]]
+    assert pruned["layout_det_res"]["boxes"][0]["coordinate"] == [72, 144, 216, 288]
+    path = "imgs/img_in_image_box_0_0_720_360.jpg"
+    assert entry["markdown"]["text"] == f"![]({path})"
+    assert size_of(entry["markdown"]["images"][path]) == (720, 360)
+    assert size_of(entry["inputImage"]) == (1224, 1584)
+    assert size_of(entry["outputImages"]["layout_det_res"]) == (1224, 1584)
+
+
+def test_a_page_that_was_rendered_coarser_is_scaled_up() -> None:
+    """A poster that only fits at 36 dpi has the sizes of 144 dpi; its pictures stay within PaddleX's limit."""
+    body = StandIn([page(width=1000, height=500, dpi=36.0, image=picture(1000, 500))]).post().json()["result"]
+    assert body["dataInfo"]["pages"] == [{"width": 4000, "height": 2000}]
+    assert size_of(body["layoutParsingResults"][0]["inputImage"]) == (2000, 1000)
+
+
+def test_an_image_keeps_its_pixels() -> None:
+    """The resolution that an image file states changes nothing on this wire."""
+    body = StandIn([page_at_200_dpi()]).post(file="iVBORw0KGgo=", fileType=1).json()["result"]
+    assert body["dataInfo"] == {"width": 1700, "height": 2200, "type": "image"}
+
+
+# --------------------------------------------------------------------------- blocks in Markdown
+
+
+def formatted(label: str, content: str, markdown: str = "", **options: Any) -> str:
+    blocks = [Block(label=label, content=content, bbox=(10, 10, 60, 60))]
+    (entry,) = entries(StandIn([page(blocks=blocks, markdown=markdown)]).post(formatBlockContent=True, **options))
+    assert entry["prunedResult"]["model_settings"]["format_block_content"] is True
+    text: str = entry["prunedResult"]["parsing_res_list"][0]["block_content"]
+    return text
+
+
+@pytest.mark.parametrize(
+    ("label", "content", "expected"),
+    [
+        ("doc_title", "Water\nlevels", "# Water levels"),
+        ("paragraph_title", "1.2 Gauges", "### 1.2 Gauges"),
+        ("paragraph_title", "Others", "## Others"),
+        ("text", "a\nb", "a\n\nb"),
+        ("figure_title", "Fig-\nure 1", '<div style="text-align: center;">Figure 1</div>\n'),
+        ("image", "", '<div style="text-align: center;"><img src="PATH" alt="Image" width="50%" /></div>\n'),
+        ("display_formula", "$$ x $$", "$$ x $$"),
+        ("abstract", "Abstract We show", "## Abstract\n We show"),
+        ("header", "left\nout", "left\nout"),
+        ("some_other", "as it is", "as it is"),
+    ],
+)
+def test_blocks_are_markdown_on_request(label: str, content: str, expected: str) -> None:
+    """With `formatBlockContent` each block is written as in the page's Markdown, titles with their level there."""
+    path = f"imgs/img_in_{label}_box_10_10_60_60.jpg"
+    assert formatted(label, content, "text\n\n### 1.2 Gauges\n\ntext") == expected.replace("PATH", path)
+
+
+def test_tables_and_charts_are_html_on_request() -> None:
+    """A table gets PaddleX's styles, and a chart that was read is a table; the page's own Markdown stays."""
+    assert formatted("table", "<table><td>1</td></table>").startswith("\n<table border=1 style=")
+    assert "<th style='text-align: center;'>Year</th>" in formatted("chart", "Year|2\n3|4", useChartRecognition=True)
+
+
 # --------------------------------------------------------------------------- failures
 
 
@@ -114,6 +203,7 @@ def test_a_failed_page_is_no_success_and_costs_no_other_page() -> None:
     body = answer.json()
     assert (answer.status_code, body["errorCode"]) == (500, 500)
     assert body["errorMsg"].startswith("1 of 3 pages could not be parsed")
+    assert FAILED.message in body["errorMsg"]
     assert body["error"] == FAILED.model_dump()
     texts = [(entry["markdown"]["text"], entry.get("errorCode")) for entry in body["result"]["layoutParsingResults"]]
     assert texts == [("text", None), ("", 500), ("text", None)]
@@ -123,23 +213,23 @@ def test_a_failed_page_is_no_success_and_costs_no_other_page() -> None:
 def test_without_any_page_there_is_no_result() -> None:
     """Nothing parsed: the envelope of an error, and nothing that could be taken for a result."""
     body = StandIn([failed_page(1)]).post().json()
-    assert (body["errorCode"], body["errorMsg"]) == (500, "Internal server error")
+    assert (body["errorCode"], body["errorMsg"]) == (500, f"Internal server error: {FAILED.message}")
     assert "result" not in body
 
 
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (Corrupt("the file is damaged"), 422, "Invalid input file"),
-        (Encrypted("the PDF needs a password"), 422, "Invalid input file"),
-        (SourceTimedOut("the download took too long"), 422, "Invalid input file"),
+        (Corrupt("the file is damaged"), 422, "Invalid input file: the file is damaged"),
+        (Encrypted("the PDF needs a password"), 422, "Invalid input file: the PDF needs a password"),
+        (SourceTimedOut("the download took too long"), 422, "Invalid input file: the download took too long"),
         (DeadlineExceeded("the job's time limit passed"), 503, "the job's time limit passed"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_reported_in_paddlex_words(
     error: OcrWorkerError, status: int, message: str
 ) -> None:
-    """PaddleX's status and words, and beside them our own error."""
+    """PaddleX's status and words with our reason, which clients show, and beside them our own error."""
     document = DocumentResult(id="document-1", status="failed", error=error_info(error))
     answer = StandIn(document=document).post(logId="a")
     assert answer.status_code == status

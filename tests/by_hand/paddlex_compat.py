@@ -112,8 +112,11 @@ ALLOWED = [
     Allowed("*", "a PDF sent as an image is read all the same: the bytes tell; PaddleX cannot", "mistyped*"),
     Allowed("*", "a field that would change the result, that this worker lacks: 422, by name", "refused*"),
     Allowed(
-        "body.errorMsg", "values out of range, of a field that is refused whatever its value: other words", "odd values"
+        "body.errorMsg",
+        "PaddleX's words, then the reason, since clients show nothing else",
+        holds=lambda theirs, ours: str(ours).startswith(f"{theirs}: "),
     ),
+    Allowed("body.warnings", "fields without effect are named; PaddleX ignores them in silence", holds=_only_ours),
     Allowed("*", "a model that is not loaded: 422 that says how to load it, where PaddleX answers 500", "not loaded"),
     Allowed("*", "a page that is none: 422 that says what it lacks, where PaddleX answers 500", "no page"),
 ]
@@ -190,7 +193,7 @@ def _answers(url: str) -> bool:
 
 def answer(url: str, sent: Sent) -> dict[str, Any]:
     """Status, media type and body."""
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **dict(sent.headers)}
     response = requests.post(url + sent.path, data=sent.data(), headers=headers, timeout=120)
     return {"status": response.status_code, "type": response.headers["Content-Type"], "body": response.json()}
 

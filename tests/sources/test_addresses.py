@@ -94,3 +94,35 @@ def test_a_name_with_one_private_address_is_closed(monkeypatch: pytest.MonkeyPat
     with pytest.raises(AddressClosed) as caught:
         AddressRule().resolve("both.test", 80)
     assert (caught.value.host, caught.value.address) == ("both.test", "10.0.0.1")
+
+
+# --------------------------------------------------------------------------- OCR_PRIVATE_HOSTS
+
+
+def test_networks_addresses_and_names_can_be_opened_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network and an address are open under any name, an opened name with any private address, and nothing else."""
+    rule = AddressRule.of_hosts(["10.1.0.0/16", "fd12::/16", "192.168.7.7", "minio.internal", "*.svc.cluster.local"])
+    assert [rule.objection(address) for address in ("10.1.2.3", "fd12::5", "192.168.7.7")] == [None] * 3
+    assert rule.objection("192.168.7.8") == "private"
+    names = Names(monkeypatch)
+    for name in ("minio.internal", "files.team.svc.cluster.local"):
+        for host in (name, f"{name.upper()}."):
+            names.add(host, ["172.16.0.9"])
+            assert rule.resolve(host, 80) == ["172.16.0.9"]
+    for name in ("minio.internal.evil.test", "evil-minio.internal", "svc.cluster.local"):
+        names.add(name, ["172.16.0.9"])
+        with pytest.raises(AddressClosed):
+            rule.resolve(name, 80)
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_metadata_addresses_are_closed_inside_an_open_network_and_under_an_open_name(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a network nor a name opens the address of a metadata service."""
+    rule = AddressRule.of_hosts(["0.0.0.0/0", "::/0", "169.254.0.0/16", "fd00:ec2::/32", "minio.internal"])
+    assert rule.objection(address) == "metadata"
+    Names(monkeypatch).add("minio.internal", [address])
+    with pytest.raises(AddressClosed) as caught:
+        rule.resolve("minio.internal", 80)
+    assert caught.value.objection == "metadata"

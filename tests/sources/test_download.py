@@ -163,6 +163,22 @@ def test_a_name_that_turns_private_at_a_redirect_is_refused(
     assert private_site.requests == []
 
 
+def test_a_named_private_host_is_open_by_its_name_alone(
+    site: RunningSite, private_site: RunningSite, names: Names
+) -> None:
+    """OCR_PRIVATE_HOSTS opens a host at once and behind a redirect; its address stays closed, with the remedy."""
+    fetcher = Fetcher(
+        max_bytes=MAX_BYTES, timeout_s=PATIENCE_S, allowed_hosts=(), private_hosts=["127.0.0.1", "private.test"]
+    )
+    private_url = f"http://private.test:{private_site.port}/good"
+    assert fetcher.fetch(DocumentRequest(url=private_url)) == SECRET.encode()
+    site.paths["/start"] = lambda site: site.redirect(private_url)
+    assert fetcher.fetch(DocumentRequest(url=f"http://127.0.0.1:{site.port}/start")) == SECRET.encode()
+    with pytest.raises(OcrWorkerError) as caught:
+        fetcher.fetch(DocumentRequest(url=f"http://127.0.0.2:{private_site.port}/good"))
+    assert "OCR_PRIVATE_HOSTS" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("target", "address"),
     [
@@ -226,7 +242,7 @@ def test_the_variable_of_the_sdk_opens_private_addresses_and_no_others(
         if is_open:
             assert fetcher.fetch(DocumentRequest(url=url)) == SECRET.encode()
         else:
-            with pytest.raises(OcrWorkerError, match="private addresses are closed to downloads"):
+            with pytest.raises(OcrWorkerError, match="private addresses are closed unless"):
                 fetcher.fetch(DocumentRequest(url=url))
     with pytest.raises(OcrWorkerError, match="always closed"):
         fetcher.fetch(DocumentRequest(url="http://169.254.169.254/"))

@@ -22,7 +22,7 @@ class Sent:
     """A request to both servers.
 
     statuses: of their response and ours. reads: whether every page has text. names: text that our response must
-    contain. raw: body in place of JSON.
+    contain. raw: body in place of JSON. headers: beside the media type.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Sent:
     reads: bool = False
     names: str = ""
     raw: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     def data(self) -> bytes:
         """Return the body to send; the request's name is its log id."""
@@ -187,7 +188,73 @@ WRONG_TYPES = {
     "outputFormats": ["pdf"],
 }
 
+TOKEN = (("Authorization", "token KEY"),)
+
+# The default requests of clients, but for the file and the limit of tokens, which keeps the test weights short.
+CLIENTS = [
+    Sent("RAGFlow", pdf(formatBlockContent=True, mergeLayoutBlocks=False), reads=True),
+    Sent(
+        "Open WebUI",
+        pdf(useDocOrientationClassify=False, useDocUnwarping=False, useChartRecognition=False),
+        reads=True,
+        headers=TOKEN,
+    ),
+    Sent(
+        "WeKnora",
+        pdf(
+            useSealRecognition=True,
+            minPixels=112896,
+            maxPixels=1003520,
+            restructurePages=True,
+            markdownIgnoreLabels=["header", "footer", "number", "header_image", "footer_image"],
+        ),
+        reads=True,
+    ),
+    Sent(
+        "paddleocr-mcp, paddleocr_vl",
+        image(
+            useDocOrientationClassify=False, useDocUnwarping=False, useChartRecognition=True, useSealRecognition=True
+        ),
+        reads=True,
+    ),
+    Sent(
+        "paddleocr-mcp, pp_structurev3",
+        image(useDocOrientationClassify=False, useDocUnwarping=False, useChartRecognition=True),
+        reads=True,
+    ),
+    Sent(
+        "paddleocr-cli",
+        image(useDocOrientationClassify=False, useDocUnwarping=False, useChartRecognition=False),
+        reads=True,
+        headers=TOKEN,
+    ),
+    Sent("pyconverters-paddleocr", {"file": PDF, "fileType": 0, **LIMIT}, reads=True),
+    Sent("label-studio-paddleocr", {"file": PNG, "fileType": 1, **LIMIT}, reads=True),
+]
+
+# Arguments of the library's `predict` and `restructure_pages`.
+ARGUMENTS = [
+    Sent("blocks in Markdown", pdf(formatBlockContent=True, restructurePages=True), reads=True),
+    Sent("plain Markdown beside blocks in Markdown", pdf(formatBlockContent=True, prettifyMarkdown=False), reads=True),
+    Sent("no NMS", image(layoutNms=False), reads=True),
+    Sent("larger boxes", image(layoutUnclipRatio=1.1), reads=True),
+    Sent("inner boxes", image(layoutMergeBboxesMode="small"), reads=True),
+    Sent("outer boxes", image(layoutMergeBboxesMode="large"), reads=True),
+    Sent("rectangles", image(layoutShapeMode="rect"), reads=True),
+    Sent("four corners", image(layoutShapeMode="quad"), reads=True),
+    Sent("text in figures", image(useOcrForImageBlock=True), reads=True),
+    Sent("a threshold for each class: mapping", image(layoutThreshold={"text": 0.2}), reads=True),
+    Sent("limits of a kind", image(vlmExtraArgs={"ocr_max_pixels": 1003520}), reads=True),
+    Sent("arguments that nobody reads: mapping", image(vlmExtraArgs={"no_such_argument": 1}), reads=True),
+    Sent("sampling without a sampler", image(temperature=0.5, topP=0.9, repetitionPenalty=1.1), reads=True),
+    Sent("tables apart", pdf(restructurePages=True, mergeTables=False), reads=True),
+    Sent("titles as they are", pdf(restructurePages=True, relevelTitles=False), reads=True),
+    Sent("spotting", image(useLayoutDetection=False, promptLabel="spotting", maxNewTokens=8)),
+]
+
 REQUESTS = [
+    *CLIENTS,
+    *ARGUMENTS,
     Sent("an image as it comes", image(), reads=True),
     Sent("an image of the web", image(useChartRecognition="yes", visualize=False), reads=True),
     Sent("a JPEG", image(file=encoded(PAGES[0], "JPEG", quality=95)), reads=True),
@@ -218,16 +285,11 @@ REQUESTS = [
     Sent("broken body", raw=b"[]", statuses=(422, 422)),
     Sent("untyped PDF", {"file": PDF, **LIMIT}, statuses=(422, 200), reads=True),
     Sent("mistyped PDF", {"file": PDF, "fileType": 1, **LIMIT}, statuses=(422, 200), reads=True),
-    Sent("refused: layoutShapeMode", image(layoutShapeMode="rect"), statuses=(200, 422), names="layoutShapeMode"),
-    Sent(
-        "refused: relevelTitles",
-        pdf(restructurePages=True, relevelTitles=False),
-        statuses=(200, 422),
-        names="relevelTitles",
-    ),
+    Sent("refused: docx", image(outputFormats=["docx"]), statuses=(200, 422), names="outputFormats"),
     Sent("not loaded", image(useDocUnwarping=True), statuses=(500, 422), names="useDocUnwarping"),
     over_pages("a document restructured"),
     over_pages("its tables apart", mergeTables=False),
+    over_pages("its titles as they are", relevelTitles=False),
     over_pages("in one piece", concatenatePages=True),
     over_pages("plain", prettifyMarkdown=False, returnMarkdownImages=False),
     over_pages(

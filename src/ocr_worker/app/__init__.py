@@ -9,7 +9,7 @@ API. `access` decides who may use the app, and `monitor` counts errors and disco
 monitor ─▶ access ─▶ body ─▶ worker ─▶ parse: JSON, Markdown, zip, pages as they are parsed
                                     ├▶ paddlex: the API of PaddleX's own server
                                     ├▶ wires: the APIs of other products
-                                    └▶ health: /ping, /health, /metrics
+                                    └▶ health: /ping, /readyz, /livez, /health, /metrics
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.settings.values import Wire
 
 with extras.needed_by("the HTTP app", "http"):
-    from fastapi import APIRouter, Depends, FastAPI
+    from fastapi import APIRouter, FastAPI
     from starlette.middleware.cors import CORSMiddleware
     from starlette.routing import Route
 
-    from ocr_worker.app import api_docs, health, paddlex, parse, playground, problems
-    from ocr_worker.app.access import AccessControl, ApiKeys, KeyCheck
+    from ocr_worker.app import api_docs, health, openapi, paddlex, parse, playground, problems
+    from ocr_worker.app.access import AccessControl, key_dependencies
     from ocr_worker.app.body import BodyLimit
     from ocr_worker.app.monitor import RequestMonitor
     from ocr_worker.app.wires import docling, fastgpt, mistral, open_webui
@@ -43,6 +43,7 @@ WIRES: dict[Wire, Callable[[AppWorker], APIRouter]] = {
     "fastgpt": fastgpt.router,
     "open-webui": open_webui.router,
 }
+_ERROR_WRITERS = {**paddlex.ERROR_WRITERS, **mistral.ERROR_WRITERS, **fastgpt.ERROR_WRITERS}
 
 
 def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local: bool = False) -> FastAPI:
@@ -59,17 +60,34 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
         app_worker.close()
 
     # FastAPI's own pages of documentation load scripts from another host; `api_docs` replaces them.
-    app = FastAPI(title="PaddleOCR-VL worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="PaddleOCR-VL worker",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # the function's name, which generated clients show
+    )
     problems.install(app)
-    key_checks = [Depends(KeyCheck(ApiKeys(settings.api_keys)))] if settings.api_keys else []
-    public_routers = [health.ping_router(app_worker), health.router(app_worker), playground.router(), api_docs.router()]
+    openapi.install(app)
+    public_routers = [
+        health.probe_router(app_worker),
+        health.router(app_worker),
+        playground.router(),
+        api_docs.router(),
+    ]
     key_routers = [parse.router(app_worker), *(WIRES[name](app_worker) for name in dict.fromkeys(settings.wires))]
     for router in public_routers:
         app.include_router(router)
     for router in key_routers:
-        app.include_router(router, dependencies=key_checks)
+        app.include_router(router, dependencies=key_dependencies(settings.api_keys))
     max_body_bytes = int(settings.max_source_mb * MEGABYTE * _BASE64_FACTOR)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes, max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=max_body_bytes,
+        max_total_bytes=_BODIES_IN_MEMORY * max_body_bytes,
+        error_writers=_ERROR_WRITERS,
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -78,8 +96,8 @@ def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local:
             allow_headers=["*"],
             expose_headers=[parse.STATUS_HEADER, parse.COVERAGE_HEADER, "Retry-After"],
         )
-    app.add_middleware(AccessControl, settings=settings, is_local=is_local)
+    app.add_middleware(AccessControl, settings=settings, is_local=is_local, error_writers=_ERROR_WRITERS)
     routes = [route for router in (*public_routers, *key_routers) for route in router.routes]
-    paths = {route.path for route in routes if isinstance(route, Route)}
-    app.add_middleware(RequestMonitor, metrics=app_worker.metrics, paths=paths)
+    named_routes = [route for route in routes if isinstance(route, Route)]
+    app.add_middleware(RequestMonitor, metrics=app_worker.metrics, routes=named_routes)
     return app

@@ -7,7 +7,7 @@ stop such pages, and `AccessControl` makes both before a route reads anything:
 - Origin: a page of another origin may send forms and simple requests anywhere. A browser says so in `Sec-Fetch-Site`
   and `Origin`, which scripts cannot change. Programs send neither, and pass.
 
-`KeyCheck` is the dependency of the routes that need a key.
+`ApiKeys` reads the key of a request, and `key_dependencies` are what the routes that need a key depend on.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
-from fastapi.security import HTTPBearer
+from fastapi import Depends
+from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -28,26 +30,41 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ocr_worker.app import problems
 from ocr_worker.errors import HostRejected, OcrWorkerError, OriginRejected, Unauthorized
 from ocr_worker.settings import Settings
-from ocr_worker.wire.results import error_info
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/\[\]]+)(?::(\d*))?")  # RFC 9110: a name or an address, and a port
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
+KEY_HEADER = "X-Api-Key"
+_KEY_SCHEMES = ("bearer", "token")  # `token`: clients of PaddleX's servers and of AI Studio
 _METHODS_WITHOUT_EFFECT = ("GET", "HEAD", "OPTIONS")
 
 
 class ApiKeys:
-    """The API keys, which are compared in constant time."""
+    """The API keys, and the ways in which a request can send one.
+
+    Most clients of other servers have only one way, which cannot be configured. So every route accepts all of them:
+    `Authorization` with the scheme `Bearer` or `token` in any case, and `X-Api-Key`.
+    """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._keys = [key.get_secret_value().encode() for key in keys]
 
-    def has(self, token: str) -> bool:
-        """Return True if the token is one of the keys."""
-        return any(hmac.compare_digest(token.encode(), key) for key in self._keys)
+    def permit(self, headers: Mapping[str, str]) -> bool:
+        """Return True if the headers contain one of the keys. Keys are compared in constant time.
+
+        headers: of a request; names are matched without case, as in Starlette's `Headers`.
+        """
+        scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
+        candidates = [headers.get(KEY_HEADER, "")]
+        if scheme.lower() in _KEY_SCHEMES:
+            candidates.append(credentials)
+        return any(self._has(candidate.strip()) for candidate in candidates)
+
+    def _has(self, candidate: str) -> bool:
+        return any(hmac.compare_digest(candidate.encode(), key) for key in self._keys)
 
 
 class KeyCheck(HTTPBearer):
-    """A dependency of routes that checks the bearer token against the API keys. OpenAPI shows it at these routes."""
+    """A dependency of routes that checks the request's API key. OpenAPI shows it at these routes."""
 
     def __init__(self, keys: ApiKeys) -> None:
         super().__init__(scheme_name="ApiKey", description="One of the worker's `OCR_API_KEYS`.", auto_error=False)
@@ -55,20 +72,41 @@ class KeyCheck(HTTPBearer):
 
     async def __call__(self, request: HTTPConnection) -> None:
         """Check the request's key. Raises Unauthorized when it is missing or wrong."""
-        token = await super().__call__(request)
-        if not token or not self._keys.has(token.credentials):
-            raise Unauthorized("the API key is missing or wrong; send it as `Authorization: Bearer KEY`")
+        if not self._keys.permit(request.headers):
+            raise Unauthorized(
+                f"the API key is missing or wrong; send it as `Authorization: Bearer KEY` or `{KEY_HEADER}: KEY`"
+            )
+
+
+def key_dependencies(keys: Sequence[SecretStr]) -> list[Any]:
+    """Return the dependencies of the routes that need a key: none without keys.
+
+    The second shows the other header in OpenAPI, where each of several schemes is enough. It checks nothing itself.
+    """
+    if not keys:
+        return []
+    description = "The same key in a header of its own."
+    header = APIKeyHeader(name=KEY_HEADER, scheme_name="ApiKeyHeader", description=description, auto_error=False)
+    return [Depends(KeyCheck(ApiKeys(keys))), Depends(header)]
 
 
 class AccessControl:
     """ASGI middleware that rejects unknown `Host` names, and requests of web pages of other origins without a key.
 
     is_local: the app listens on loopback, so that only loopback names and those of `OCR_TRUSTED_HOSTS` are served.
-    Elsewhere, `Host` is checked if that setting names hosts.
+    Elsewhere, `Host` is checked if that setting names hosts. error_writers: see `problems.rejection`.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, *, is_local: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        is_local: bool,
+        error_writers: Mapping[str, problems.ErrorWriter] | None = None,
+    ) -> None:
         self._app = app
+        self._error_writers = error_writers or {}
         self._keys = ApiKeys(settings.api_keys)
         self._trusted_hosts = [pattern.lower() for pattern in settings.trusted_hosts]
         self._is_host_checked = is_local or bool(self._trusted_hosts)
@@ -80,9 +118,7 @@ class AccessControl:
         if error is None:
             await self._app(scope, receive, send)
             return
-        response = problems.problem_response(error_info(error))
-        response.headers["Connection"] = "close"  # the body is not read
-        await response(scope, receive, send)
+        await problems.rejection(scope, self._error_writers, error)(scope, receive, send)
 
     def _error(self, method: str, headers: Headers) -> OcrWorkerError | None:
         host = headers.get("host", "")
@@ -91,7 +127,7 @@ class AccessControl:
                 f"this worker does not serve the host {_shown(host)}; use the name or address that it listens on, or"
                 " add the host to OCR_TRUSTED_HOSTS"
             )
-        if method not in _METHODS_WITHOUT_EFFECT and self._is_foreign(headers) and not self._has_key(headers):
+        if method not in _METHODS_WITHOUT_EFFECT and self._is_foreign(headers) and not self._keys.permit(headers):
             return OriginRejected(
                 f"a web page of another origin ({_shown(headers.get('origin', 'unknown'))}) sent this request without"
                 " an API key; add its origin to OCR_CORS_ORIGINS if it may use this worker"
@@ -113,10 +149,6 @@ class AccessControl:
         if site == "same-origin" or (origin is not None and {origin, "*"} & set(self._origins)):
             return False
         return site == "cross-site" or (origin is not None and not _is_origin_of(headers.get("host", ""), origin))
-
-    def _has_key(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._keys.has(token.strip())
 
 
 def is_loopback(host: str) -> bool:

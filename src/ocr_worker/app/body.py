@@ -33,7 +33,6 @@ from ocr_worker.app.problems import HttpError
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import InvalidRequest, OcrWorkerError, QueueFull, SourceTimedOut, SourceTooLarge
-from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import MAX_DOCUMENTS, ParseRequest, UploadedDocument, default_id
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
@@ -50,13 +49,21 @@ class BodyLimit:
 
     max_bytes: size of one body. max_total_bytes: size of the bodies of all requests without a response, together. One
     body may use at most half of what the others leave, so that small bodies still fit when large ones use most of it.
-    patience_s: how long a sender may be behind BYTES_PER_S.
+    patience_s: how long a sender may be behind BYTES_PER_S. error_writers: see `problems.rejection`.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_total_bytes: int, patience_s: float = 60) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        max_total_bytes: int,
+        patience_s: float = 60,
+        error_writers: Mapping[str, problems.ErrorWriter] | None = None,
+    ) -> None:
         self.max_bytes = max_bytes
         self.max_total_bytes = max_total_bytes
         self.patience_s = patience_s
+        self._error_writers = error_writers or {}
         self.bytes_held = 0  # bytes of bodies whose requests have no response yet
         self._app = app
 
@@ -67,7 +74,7 @@ class BodyLimit:
             return
         content_length = dict(scope["headers"]).get(b"content-length", b"0")
         if content_length.isdigit() and int(content_length[:20]) > self.max_bytes:
-            await _send_error(self.size_error(), scope, receive, send)
+            await self._send_error(self.size_error(), scope, receive, send)
             return
         reader = _BodyReader(self, receive, send)
         try:
@@ -77,7 +84,11 @@ class BodyLimit:
         finally:
             self.bytes_held -= reader.bytes_read
         if reader.error:
-            await _send_error(reader.error, scope, receive, send)
+            await self._send_error(reader.error, scope, receive, send)
+
+    async def _send_error(self, error: OcrWorkerError, scope: Scope, receive: Receive, send: Send) -> None:
+        status = HTTPStatus.REQUEST_TIMEOUT if isinstance(error, SourceTimedOut) else None
+        await problems.rejection(scope, self._error_writers, error, status)(scope, receive, send)
 
     def size_error(self) -> SourceTooLarge:
         """Return the error for a body that is larger than the limit."""
@@ -133,13 +144,6 @@ class _BodyReader:
 
 class _BodyRejected(Exception):
     """A signal through the app: the rest of the body is not read."""
-
-
-async def _send_error(error: OcrWorkerError, scope: Scope, receive: Receive, send: Send) -> None:
-    status = HTTPStatus.REQUEST_TIMEOUT if isinstance(error, SourceTimedOut) else None
-    response = problems.problem_response(error_info(error), status)
-    response.headers["Connection"] = "close"  # the rest of the body is not read
-    await response(scope, receive, send)
 
 
 async def read_body(request: Request, spec: EngineSpec[Any]) -> ParseRequest:

@@ -6,6 +6,7 @@ The app counts each response and each error here; gauges are read at the moment 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,6 +22,7 @@ from ocr_worker.wire.schema import ParseResponse
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the creation time of each series is of no use here
 
+_PAGES_IN_AVERAGE = 100  # the weight of a page falls to a third after so many others
 _BUCKETS_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
@@ -43,6 +45,12 @@ class Metrics:
         self._stages = Histogram(
             "ocr_stage_seconds", "Seconds per job by stage", ["stage"], buckets=_BUCKETS_S, registry=self.registry
         )
+        self._seconds_per_page: float | None = None
+        self.gauge(
+            "ocr_seconds_per_page",
+            "Engine seconds per page, a moving average over about the last hundred pages; NaN before the first page",
+            lambda: nan if self._seconds_per_page is None else self._seconds_per_page,
+        )
         self.gauge(
             "ocr_resident_memory_bytes",
             "Resident memory of the process and its child processes in bytes",
@@ -58,8 +66,16 @@ class Metrics:
         self._jobs.labels(response.status).inc()
         self._pages.labels("succeeded").inc(response.coverage.pages_parsed)
         self._pages.labels("failed").inc(response.coverage.pages_failed)
+        for document in response.documents:
+            for page in document.pages:
+                if page.status == "succeeded" and not page.from_checkpoint:
+                    self._count_page(page.seconds)
         for stage, seconds in response.timing.model_dump().items():
             self._stages.labels(stage).observe(seconds)
+
+    def _count_page(self, seconds: float) -> None:
+        average = seconds if self._seconds_per_page is None else self._seconds_per_page
+        self._seconds_per_page = average + (seconds - average) / _PAGES_IN_AVERAGE
 
     def count_error(self, code: str) -> None:
         """Count an error by its code."""

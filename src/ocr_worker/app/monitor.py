@@ -7,9 +7,10 @@ through the request's scope (`problems.CodedResponse`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Sequence
 from http import HTTPStatus
 
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocr_worker.app.metrics import Metrics
@@ -25,20 +26,24 @@ _OTHER = "other"  # a path that is no route: callers choose it, and a metric mus
 class RequestMonitor:
     """ASGI middleware that counts error responses by route, status and code, and logs disconnections as one line each.
 
-    paths: of the routes that the metrics name.
+    routes: that the metrics name, by their paths; parameters stay names, as in `/jobs/{id}`.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Sequence[Route]) -> None:
         self._app = app
         self._metrics = metrics
-        self._paths = paths
+        self._routes = routes
+
+    def _route(self, path: str) -> str:
+        """Return the path of the first route that serves a path, also when a middleware rejects the request."""
+        return next((route.path for route in self._routes if route.path_regex.match(path)), _OTHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app and watch its messages. See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        route = scope["path"] if scope["path"] in self._paths else _OTHER
+        route = self._route(scope["path"])
         exchange = _Exchange(receive, send)
         try:
             await self._app(scope, exchange.receive, exchange.send)

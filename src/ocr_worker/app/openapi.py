@@ -1,7 +1,8 @@
-"""OpenAPI of `/v1/parse`, whose body FastAPI cannot derive from the route's arguments.
+"""OpenAPI of `/v1/parse`, whose body FastAPI cannot derive from the route's arguments, and of errors.
 
 The route reads JSON or a form itself, and its options depend on the engine. So its request body, its media types and
-its errors are described here, from the same models that check a request.
+its errors are described here, from the same models that check a request. `install` adds `Problem`, the body of errors,
+as one component to which the responses of all routes refer.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI
 from pydantic import BaseModel
 
 from ocr_worker.app.problems import MEDIA_TYPE, status_of
 from ocr_worker.errors import ClientError, SettingsInvalid, SourceTimedOut, error_types
 from ocr_worker.wire.json_schema import request_schema
-from ocr_worker.wire.schema import ParseOptions
+from ocr_worker.wire.schema import Coverage, DocumentResult, ParseOptions
 
 _ERRORS_WITHOUT_RESPONSE = (ClientError, SettingsInvalid)  # no request to the app gets these
 _EXAMPLE = {"documents": [{"url": "https://example.com/report.pdf", "pages": "1-3"}], "options": {"figures": "none"}}
@@ -77,6 +79,9 @@ _QUERY = [
 ]
 
 
+_COMPONENTS = "#/components/schemas/{model}"
+
+
 class Problem(BaseModel):
     """Error response as of RFC 9457, with our code; a failed job also has `documents` and `coverage`."""
 
@@ -86,6 +91,27 @@ class Problem(BaseModel):
     detail: str
     code: str
     retryable: bool
+    documents: list[DocumentResult] | None = None
+    coverage: Coverage | None = None
+
+
+PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": _COMPONENTS.format(model="Problem")}}}
+
+
+def install(app: FastAPI) -> None:
+    """Add the component `Problem` to the app's OpenAPI document."""
+    make_document = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = make_document()
+        schema = Problem.model_json_schema(ref_template=_COMPONENTS)
+        components = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, definition in schema.pop("$defs", {}).items():
+            components.setdefault(name, definition)
+        components["Problem"] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
@@ -141,8 +167,7 @@ def problem_responses() -> dict[int | str, dict[str, Any]]:
     }
     for code in dict.fromkeys(error.code for error in error_types() if not issubclass(error, _ERRORS_WITHOUT_RESPONSE)):
         codes.setdefault(status_of(code), []).append(code)
-    schema = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     return {
-        int(status): {"description": ", ".join(error_codes), "content": schema}
+        int(status): {"description": ", ".join(error_codes), "content": PROBLEM}
         for status, error_codes in sorted(codes.items())
     }

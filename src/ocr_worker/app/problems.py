@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -111,6 +112,22 @@ def problem(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) 
         "retryable": error.retryable,
         **members,
     }
+
+
+ErrorWriter = Callable[[ErrorInfo, HTTPStatus | None], JSONResponse]
+
+
+def rejection(
+    scope: Scope, writers: Mapping[str, ErrorWriter], error: OcrWorkerError, status: HTTPStatus | None = None
+) -> JSONResponse:
+    """Return the response to a request that a middleware rejects; the rest of its body is not read.
+
+    writers: of the routes that write errors in another form, by path; others get a problem. status: as in `problem`.
+    """
+    write = writers.get(scope["path"], problem_response)
+    response = write(error_info(error), status)
+    response.headers["Connection"] = "close"
+    return response
 
 
 def problem_response(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""`ocr-worker serve`: the HTTP app on uvicorn, and `/ping` on a port of its own where a load balancer wants that.
+"""`ocr-worker serve`: the HTTP app on uvicorn, and its probes on a port of their own where a load balancer wants that.
 
 Refuses to listen on an address that others can reach without API keys. The routes are in the other modules. uvicorn
 runs on a thread, so that the main thread is free to wait for signals: the first drains the app, and the process ends
@@ -22,7 +22,7 @@ from fastapi import FastAPI
 from ocr_worker import extras, threads
 from ocr_worker.app import create_app
 from ocr_worker.app.access import AccessControl, is_loopback
-from ocr_worker.app.health import ping_router
+from ocr_worker.app.health import probe_router
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.exits import INTERRUPTED, Interrupts, leave
@@ -118,9 +118,9 @@ def _url(host: str, port: int) -> str:
 
 
 def _serve_health(settings: Settings, worker: AppWorker, listener: socket.socket, *, is_local: bool) -> None:
-    """Serve `/ping` on a port of its own, on a daemon thread."""
+    """Serve the probes on a port of their own, on a daemon thread."""
     app = FastAPI(openapi_url=None)
-    app.include_router(ping_router(worker))
+    app.include_router(probe_router(worker))
     app.add_middleware(AccessControl, settings=settings, is_local=is_local)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, http="h11"))
     threading.Thread(target=server.run, args=([listener],), name="health", daemon=True).start()

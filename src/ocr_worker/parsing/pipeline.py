@@ -81,6 +81,7 @@ class Pipeline:
             max_bytes=int(settings.max_source_mb * MEGABYTE),
             timeout_s=settings.fetch_timeout_s,
             allowed_hosts=settings.allowed_hosts,
+            private_hosts=settings.private_hosts,
         )
         self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
         self.engine = Replicas(

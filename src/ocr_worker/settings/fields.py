@@ -14,7 +14,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins, Wire, Wires
+from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins, PrivateHosts, Wire, Wires
 
 MEGABYTE = 1_000_000
 
@@ -94,6 +94,12 @@ class LimitSettings(SettingsGroup):
         [],
         description="Hosts from which documents may be downloaded, such as `files.example.com,*.example.org`."
         " Default: every public host.",
+    )
+    private_hosts: PrivateHosts = Field(
+        [],
+        description="Private networks, addresses and host names from which documents may be downloaded, such as"
+        " `10.1.0.0/16,minio.internal,*.svc.cluster.local`. Metadata addresses stay closed. If `OCR_ALLOWED_HOSTS` is"
+        " set, it must name these hosts, too. Default: none.",
     )
     max_pages: int = Field(
         2000, ge=1, description="Largest number of pages of one document that a job may request. Default: 2000."

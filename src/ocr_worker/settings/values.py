@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
@@ -22,6 +24,8 @@ _JSON_CHARACTERS = frozenset('"[]{}')
 _VISIBLE_ASCII = re.compile(r"[!-~]+")  # what an Authorization header can carry without quotes
 # A host name without scheme, port or path, which may contain the wildcards of `fnmatch`; or an IPv6 address.
 _HOST = r"^([^\s/@:]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$"
+# The same without an address: its last label begins with a letter, as that of every name does.
+_NAME_WITH_LETTER = re.compile(r"([^\s/@:]+\.)?[A-Za-z][^\s/@:.*?\[]*")
 _ORIGIN = r"^(\*|null|[a-z][a-z0-9+.-]*://[^\s/]+)$"
 _URL_SECRETS = re.compile(r"(?<=://)[^/@\s]+@|\?\S+")
 _SECRET_ARGUMENT = re.compile(r"(--?[\w-]*(?:key|token|secret|password)[\w-]*(?:=|\s+))\S+", re.IGNORECASE)
@@ -60,11 +64,29 @@ def _check_key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _check_private_host(text: str) -> str:
+    """Return a network, an address, or a host name with a letter. Raises ValueError for anything else.
+
+    `10.*` is refused: as a name it would be `10.example.com`, which anybody can point at an address.
+    """
+    with suppress(ValueError):
+        return str(ip_network(text, strict=False))
+    if not _NAME_WITH_LETTER.fullmatch(text):
+        raise ValueError("neither a network such as 10.0.0.0/8 nor a host name")
+    return text.lower()
+
+
 Hosts = Annotated[
     list[Annotated[str, StringConstraints(pattern=_HOST)]],
     NoDecode,
     BeforeValidator(read_list),
     Expected("a list of host names such as files.example.com,*.example.org"),
+]
+PrivateHosts = Annotated[
+    list[Annotated[str, AfterValidator(_check_private_host)]],
+    NoDecode,
+    BeforeValidator(read_list),
+    Expected("a list of networks and host names such as 10.1.0.0/16,minio.internal,*.svc.cluster.local"),
 ]
 Origins = Annotated[
     list[Annotated[str, StringConstraints(pattern=_ORIGIN)]],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
 
@@ -60,10 +61,26 @@ class HostNameInvalid(Exception):
 
 
 class AddressRule:
-    """Public addresses are open, private ones only if they are in `open_networks`, metadata addresses never."""
+    """Public addresses are open, metadata addresses never, private ones only if they are opened.
 
-    def __init__(self, open_networks: Sequence[Network] = ()) -> None:
+    open_networks: networks whose addresses are open under any name. open_names: host names, in lower case, with the
+    wildcards of `fnmatch`, whose addresses are open, but only when they are reached by such a name.
+    """
+
+    def __init__(self, open_networks: Sequence[Network] = (), open_names: Sequence[str] = ()) -> None:
         self._open_networks = open_networks
+        self._open_names = open_names
+
+    @classmethod
+    def of_hosts(cls, hosts: Sequence[str]) -> AddressRule:
+        """Return the rule that opens these private networks, addresses and host names; see `OCR_PRIVATE_HOSTS`."""
+        networks, names = [], []
+        for host in hosts:
+            try:
+                networks.append(ip_network(host))
+            except ValueError:
+                names.append(host)
+        return cls(networks, names)
 
     def resolve(self, host: str, port: int) -> list[str]:
         """Return the addresses of a host, in the system's order of preference.
@@ -76,8 +93,10 @@ class AddressRule:
         except UnicodeError:
             raise HostNameInvalid(host) from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        is_opened = any(fnmatchcase(host.lower().rstrip("."), name) for name in self._open_names)
         for address in addresses:
-            if objection := self.objection(address):
+            objection = self.objection(address)
+            if objection == "metadata" or (objection and not is_opened):
                 raise AddressClosed(host, address, objection)
         return addresses
 

@@ -298,7 +298,7 @@ class Download:
         if error.objection == "metadata":
             kind, reason = "link-local or cloud metadata", "such addresses are always closed to downloads"
         else:
-            kind, reason = "private", "private addresses are closed to downloads"
+            kind, reason = "private", "private addresses are closed unless the worker's OCR_PRIVATE_HOSTS opens them"
         problem = f"it redirects to a {kind} address, {address}"
         if not self._is_elsewhere:
             problem = f"{address} is a {kind} address, not a public address"

@@ -40,7 +40,8 @@ class Fetcher:
     """A reader of sources; thread-safe.
 
     max_bytes: of one document. timeout_s: of one download, retries included. allowed_hosts: names or patterns such as
-    `*.example.com`; when empty, every host is allowed. addresses: the addresses that a download may connect to.
+    `*.example.com`; when empty, every host is allowed. private_hosts: see `OCR_PRIVATE_HOSTS`. addresses: the addresses
+    that a download may connect to, in place of those of `private_hosts` and of the SDK's switch.
     """
 
     def __init__(
@@ -49,12 +50,16 @@ class Fetcher:
         max_bytes: int,
         timeout_s: float,
         allowed_hosts: Sequence[str],
+        private_hosts: Sequence[str] = (),
         addresses: AddressRule | None = None,
     ) -> None:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
         self._allowed_hosts = allowed_hosts
-        self._addresses = addresses or AddressRule(EVERYWHERE if are_private_downloads_allowed() else ())
+        if addresses is None:
+            is_open = are_private_downloads_allowed()
+            addresses = AddressRule(EVERYWHERE) if is_open else AddressRule.of_hosts(private_hosts)
+        self._addresses = addresses
 
     def fetch(self, source: DocumentRequest, is_cancelled: Callable[[], bool] = lambda: False) -> bytes:
         """Return the document's bytes.

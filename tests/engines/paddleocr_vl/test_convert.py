@@ -22,7 +22,7 @@ HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"
 
 
 def convert(*blocks: object, number: int = 1, **arguments: object) -> ParsedPage:
-    return parsed_page(result(*blocks, **arguments), number, has_inline_figures=False, has_raw=True)  # type: ignore[arg-type]
+    return parsed_page(result(*blocks, **arguments), number, has_inline_figures=False, merge_wishes={})  # type: ignore[arg-type]
 
 
 def table(*rows: str) -> str:
@@ -115,7 +115,11 @@ def test_foreign_markup_is_text_in_markdown(label: str) -> None:
     assert "<b>" not in neutral.markdown
     assert neutral.blocks[0].content == FOREIGN
     raw = parsed_page(
-        result(block(label, (0, 0, 400, 60), FOREIGN)), 1, has_inline_figures=False, has_raw=True, is_neutralized=False
+        result(block(label, (0, 0, 400, 60), FOREIGN)),
+        1,
+        has_inline_figures=False,
+        merge_wishes={},
+        is_neutralized=False,
     )
     assert FOREIGN in raw.markdown
 
@@ -134,7 +138,7 @@ def test_what_the_pipeline_writes_is_not_neutralized() -> None:
         block("table", (0, 100, 100, 200), table(row("Mill", "0.65"))),
         block("display_formula", (0, 220, 100, 240), " $$ a<b, f[x](y) $$ "),
     ]
-    page = parsed_page(result(*blocks), 1, has_inline_figures=False, has_raw=True, is_neutralized=False)
+    page = parsed_page(result(*blocks), 1, has_inline_figures=False, merge_wishes={}, is_neutralized=False)
     blocks[-1].content = " $$ a<b, f[x] (y) $$ "
     assert convert(*blocks).markdown == page.markdown.replace("](y)", "] (y)")
 
@@ -146,7 +150,7 @@ def test_what_the_pipeline_writes_is_not_neutralized() -> None:
 def test_merged_pages_are_neutralized_as_before(engine: Engine, is_neutralized: bool) -> None:
     """Merging writes the Markdown anew, without foreign markup unless the request wants it."""
     blocks = [block("text", (0, 0, 400, 60), FOREIGN)]
-    page = parsed_page(result(*blocks), 1, has_inline_figures=False, has_raw=True, is_neutralized=is_neutralized)
+    page = parsed_page(result(*blocks), 1, has_inline_figures=False, merge_wishes={}, is_neutralized=is_neutralized)
     (merged,) = engine.merge_pages([page])
     assert merged.markdown == (NEUTRAL if is_neutralized else FOREIGN)
 

@@ -3,7 +3,9 @@
 Clients of that server need only another address. This package translates requests and responses; the pipeline decides
 what is parsed and how. `request` has PaddleX's request models, `options` translates a request to ours, and `response`
 translates our response to PaddleX's. `pages` serves `/restructure-pages`, and `route` writes errors in PaddleX's form.
-`markdown` writes the two other forms of Markdown, `pictures` the page images, and `numbering` the numbers of blocks.
+`markdown` writes the two other forms of Markdown, `block_content` that of single blocks, `pictures` the page images,
+and `numbering` the numbers of blocks. `page_scale` gives pages of PDFs the resolution of PaddleX's,
+and `documented` has the responses as OpenAPI shows them.
 
 request ─▶ options ─▶ worker ─▶ response        pages: /restructure-pages
 """
@@ -13,17 +15,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from ocr_worker import threads
 from ocr_worker.app.paddlex import pages, response
-from ocr_worker.app.paddlex.options import model_settings, parse_request
+from ocr_worker.app.paddlex.documented import ERRORS, LayoutParsingResponse
+from ocr_worker.app.paddlex.options import model_settings, parse_request, translate
 from ocr_worker.app.paddlex.pages import RestructurePagesRequest
 from ocr_worker.app.paddlex.request import LayoutParsingRequest, file_kind
-from ocr_worker.app.paddlex.route import PaddleXRoute, RequestRejected, new_log_id
+from ocr_worker.app.paddlex.route import PaddleXRoute, RequestRejected, new_log_id, rejection
 from ocr_worker.app.parse import run_while_connected
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
@@ -31,16 +33,8 @@ from ocr_worker.engines.registry import engine_spec
 
 Value = TypeVar("Value")
 
-
-class ErrorResponse(BaseModel):
-    """An error response in the form of PaddleX's server."""
-
-    logId: str
-    errorCode: int
-    errorMsg: str
-
-
-_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": ErrorResponse} for code in (400, 401, 422, 429, 500, 503)}
+PARSE, RESTRUCTURE = "/layout-parsing", "/restructure-pages"
+ERROR_WRITERS = {PARSE: rejection, RESTRUCTURE: rejection}  # of requests that a middleware rejects
 
 
 def router(worker: AppWorker) -> APIRouter:
@@ -48,17 +42,20 @@ def router(worker: AppWorker) -> APIRouter:
     router = APIRouter(tags=["paddlex"], route_class=PaddleXRoute)
     spec = engine_spec(worker.settings.engine)
 
-    @router.post("/layout-parsing", operation_id="infer", response_class=Response, responses=_ERRORS)
+    @router.post(PARSE, response_model=LayoutParsingResponse, responses=ERRORS)
     async def layout_parsing(body: LayoutParsingRequest, request: Request) -> Response:
-        """Parse a document. `errorCode` is 0 only if every page was parsed."""
+        """Parse a document. `errorCode` is 0 only if every page was parsed. `warnings` names fields without effect."""
         log_id = body.logId or new_log_id()
         kind = file_kind(body)
         job_request = parse_request(body, worker.settings)
         parse_response = await run_while_connected(request, worker.parse(job_request))
         settings = model_settings(body, worker.settings)
-        return await _on_thread(partial(response.parsing_response, parse_response, body, kind, settings, log_id))
+        warnings = translate(body, worker.settings).warnings
+        return await _on_thread(
+            partial(response.parsing_response, parse_response, body, kind, settings, log_id, warnings)
+        )
 
-    @router.post("/restructure-pages", operation_id="restructurePages", response_class=Response, responses=_ERRORS)
+    @router.post(RESTRUCTURE, response_model=LayoutParsingResponse, responses=ERRORS)
     async def restructure_pages(body: RestructurePagesRequest) -> Response:
         """Join tables over page breaks and level titles over a document's pages."""
         log_id = body.logId or new_log_id()

@@ -36,6 +36,13 @@ def convert_markdown(text: str, blocks: Blocks, is_pretty: bool, has_formula_num
     return text
 
 
+def center_table(html: str) -> str:
+    """Return a table with the styles that the pipeline adds in Markdown."""
+    for tag, styled_tag in _CENTERED_TAGS.items():
+        html = html.replace(tag, styled_tag)
+    return html
+
+
 def _replace_paragraphs(text: str, pairs: list[tuple[str, str]]) -> str:
     """Return the text with the first text of each pair replaced by the second, in order.
 
@@ -55,10 +62,7 @@ def _replace_paragraphs(text: str, pairs: list[tuple[str, str]]) -> str:
 def _plain_pair(block: dict[str, str]) -> tuple[str, str]:
     label, content = block["block_label"], block["block_content"]
     if label == "table":
-        styled_content = content
-        for tag, styled_tag in _CENTERED_TAGS.items():
-            styled_content = styled_content.replace(tag, styled_tag)
-        return "\n" + styled_content, "\n\n" + _DOCUMENT_TAG.sub("", content)
+        return "\n" + center_table(content), "\n\n" + _DOCUMENT_TAG.sub("", content)
     if label in _CAPTION_LABELS:
         line = content.replace("-\n", "").replace("\n", " ")
         return f'<div style="text-align: center;">{line}</div>\n', content

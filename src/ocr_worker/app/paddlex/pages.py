@@ -1,8 +1,7 @@
 """`POST /restructure-pages`: revises pages that were parsed before as one document, with PaddleX's own code.
 
 `check_pages` rejects bodies that this worker cannot serve, and `restructured_entries` makes the result. PaddleX's code
-is called through the engine's `merge_pages`. It joins tables only over neighboring pages. So, when tables must not be
-joined, an absent page is put between each two pages.
+is called through the engine's `merge_pages`, which takes the wishes of the request from `ParsedPage.raw`.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ocr_worker.app.paddlex import markdown as markdown_forms
 from ocr_worker.app.paddlex.numbering import Blocks, add_global_numbers, number_blocks
-from ocr_worker.app.paddlex.request import OutputFormats
+from ocr_worker.app.paddlex.request import NO_EXPORT, OutputFormats
 from ocr_worker.app.paddlex.route import FieldError, RequestRejected
+from ocr_worker.engines.paddleocr_vl.convert import MERGE_TABLES, RELEVEL_TITLES
 from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 
@@ -68,13 +68,7 @@ class _PrunedResult(BaseModel):
 
 def check_pages(body: RestructurePagesRequest, max_pages: int) -> None:
     """Check the request. Raises RequestRejected, which lists invalid pages and what this worker does not support."""
-    errors = (
-        [FieldError("relevelTitles", "this server always sets title levels; remove the field")]
-        if not body.relevelTitles
-        else []
-    )
-    if body.outputFormats:
-        errors.append(FieldError("outputFormats", "this server does not export files; remove the field"))
+    errors = [FieldError("outputFormats", NO_EXPORT)] if body.outputFormats else []
     if len(body.pages) > max_pages:
         errors.append(FieldError("pages", f"has {len(body.pages)} pages, and the limit is {max_pages}"))
     for number, page in enumerate(body.pages):
@@ -130,16 +124,13 @@ def _restructure(
     # Widths only decide how large figures are shown; a concatenated document has one width.
     widths = [pruned_results[0]["width"] if body.concatenatePages else page["width"] for page in pruned_results]
     parsed_pages = [
-        _parsed_page(page, width, number)
+        _parsed_page(body, page, width, number)
         for number, (page, width) in enumerate(zip(pruned_results, widths, strict=True))
     ]
-    document: list[ParsedPage | None] = []
-    for page in parsed_pages:
-        document += [page] if body.mergeTables else [page, None]
-    return [page for page in merge_pages(document) if page]
+    return [page for page in merge_pages(parsed_pages) if page]
 
 
-def _parsed_page(page: Entry, width: int, number: int) -> ParsedPage:
+def _parsed_page(body: RestructurePagesRequest, page: Entry, width: int, number: int) -> ParsedPage:
     return ParsedPage(
         width=width,
         height=page["height"],
@@ -148,7 +139,14 @@ def _parsed_page(page: Entry, width: int, number: int) -> ParsedPage:
             Block(label=block["block_label"], content=block["block_content"], bbox=_box(block["block_bbox"]))
             for block in page["parsing_res_list"]
         ],
-        raw={**page, "width": width, "input_path": "", "page_index": number},
+        raw={
+            **page,
+            "width": width,
+            "input_path": "",
+            "page_index": number,
+            MERGE_TABLES: body.mergeTables,
+            RELEVEL_TITLES: body.relevelTitles,
+        },
     )
 
 

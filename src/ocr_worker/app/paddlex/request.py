@@ -15,9 +15,11 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from ocr_worker.app.paddlex.route import RequestRejected
 from ocr_worker.wire import source_text
 
+NO_EXPORT = "this server exports no files; remove the field, and convert the `markdown.text` of the result"
 PROMPTS = ("ocr", "formula", "table", "chart", "seal", "spotting")
 
 _PDF_HEADER_BYTES = 1024  # a PDF's signature is within this many bytes from the start
+_MERGE_MODES = ("large", "small", "union")
 _UNKNOWN_FILE_TYPE = "Unsupported file type"
 
 FileKind = Literal["pdf", "image"]
@@ -113,6 +115,29 @@ class LayoutParsingRequest(OutputFormats, _File):
     def _check_layout_threshold(cls, value: float | JsonObject | None) -> float | JsonObject | None:
         if isinstance(value, float) and not 0 <= value <= 1:
             raise ValueError(f"`layoutThreshold` must be between 0 and 1 inclusive; got: {value}")
+        return value
+
+    @field_validator("layoutMergeBboxesMode")
+    @classmethod
+    def _check_merge_mode(cls, value: str | JsonObject | None) -> str | JsonObject | None:
+        is_object = isinstance(value, dict)
+        for mode in value.values() if isinstance(value, dict) else filter(None, [value]):
+            if mode not in _MERGE_MODES:
+                raise ValueError(
+                    f"`layoutMergeBboxesMode` {'dictionary value ' if is_object else ''}must be one of:"
+                    f" {', '.join(_MERGE_MODES)}; got: {mode}"
+                )
+        return value
+
+    @field_validator("layoutUnclipRatio")
+    @classmethod
+    def _check_unclip_ratio(cls, value: Any) -> Any:
+        items = value.items() if isinstance(value, dict) else [(None, value)]
+        for key, ratios in items:
+            context = "" if key is None else f" value for key '{key}'"
+            for ratio in ratios if isinstance(ratios, list | tuple) else [ratios]:
+                if ratio is not None and (not isinstance(ratio, int | float) or ratio <= 0):
+                    raise ValueError(f"`layoutUnclipRatio`{context} must be > 0; got: {ratio}")
         return value
 
     @model_validator(mode="after")

@@ -13,43 +13,56 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from ocr_worker.app.paddlex import markdown, pictures
+from ocr_worker.app.paddlex.block_content import FIGURE_LABELS, formatted_content
 from ocr_worker.app.paddlex.numbering import Blocks, add_global_numbers, block_orders, number_blocks
+from ocr_worker.app.paddlex.page_scale import at_wire_resolution
 from ocr_worker.app.paddlex.request import FileKind, LayoutParsingRequest
 from ocr_worker.app.paddlex.route import error_response
-from ocr_worker.wire.schema import BBox, PageResult, ParseResponse
+from ocr_worker.wire.schema import PageResult, PageWarning, ParseResponse
 
 Entry = dict[str, Any]
 
-_FIGURE_LABELS = ("image", "chart", "seal", "header_image", "footer_image")
 _TABLE_CONTINUED = "TABLE_CONTINUED"
 
 
 def parsing_response(
-    response: ParseResponse, body: LayoutParsingRequest, kind: FileKind, settings: dict[str, Any], log_id: str
+    response: ParseResponse,
+    body: LayoutParsingRequest,
+    kind: FileKind,
+    settings: dict[str, Any],
+    log_id: str,
+    warnings: Sequence[PageWarning] = (),
 ) -> JSONResponse:
     """Return the response to `/layout-parsing`. settings: `model_settings` of the request.
 
     A client takes status 200 for the whole document. So a failed page fails the request, as on PaddleX's server. But
     `result` still has an entry for every page, and the entry of a failed page has the page's error.
+
+    warnings: about fields without effect; with them the response has a member `warnings`, which PaddleX's has not.
     """
     document = response.documents[0]
     error = document.error or next((page.error for page in document.pages if page.error), None)
     successes, total = sum(page.status == "succeeded" for page in document.pages), len(document.pages)
     if error and not successes:
         return error_response(log_id, error)
+    pages = [at_wire_resolution(page) for page in document.pages] if kind == "pdf" else document.pages
     result = {
-        "layoutParsingResults": _entries(document.pages, body, settings),
-        "dataInfo": file_info(document.pages, kind),
+        "layoutParsingResults": _entries(pages, body, settings),
+        "dataInfo": file_info(pages, kind),
     }
+    members = {"warnings": [warning.model_dump() for warning in warnings]} if warnings else {}
     if error is None:
-        return success_response(log_id, result)
-    message = f"{total - successes} of {total} pages could not be parsed; `result` has an entry for every page"
-    return error_response(log_id, error, message, result=result)
+        return success_response(log_id, result, **members)
+    message = (
+        f"{total - successes} of {total} pages could not be parsed; `result` has an entry for every page; the first"
+        f" error: {error.message}"
+    )
+    return error_response(log_id, error, message, result=result, **members)
 
 
-def success_response(log_id: str, result: dict[str, Any]) -> JSONResponse:
-    """Return a result in its envelope."""
-    return JSONResponse({"logId": log_id, "result": result, "errorCode": 0, "errorMsg": "Success"})
+def success_response(log_id: str, result: dict[str, Any], **members: Any) -> JSONResponse:
+    """Return a result in its envelope. members: additional members of the body."""
+    return JSONResponse({"logId": log_id, "result": result, "errorCode": 0, "errorMsg": "Success", **members})
 
 
 def file_info(pages: Sequence[PageResult], kind: FileKind) -> dict[str, Any]:
@@ -81,9 +94,12 @@ def _entry(
     page: PageResult, body: LayoutParsingRequest, settings: dict[str, Any], blocks: Blocks, paths: Mapping[str, str]
 ) -> Entry:
     text = rename_figures(page.markdown or "", paths)
+    form = markdown.convert_markdown(text, blocks, body.prettifyMarkdown, body.showFormulaNumber)
+    if body.formatBlockContent:
+        blocks = [_formatted_block(block, page.width or 1, text, settings) for block in blocks]
     entry: Entry = {
         "prunedResult": pruned_result(page.width, page.height, settings, blocks),
-        "markdown": {"text": markdown.convert_markdown(text, blocks, body.prettifyMarkdown, body.showFormulaNumber)},
+        "markdown": {"text": form},
     }
     if body.returnMarkdownImages:
         crops = {paths[figure.name]: pictures.shrink(figure.base64) for figure in page.figures if figure.base64}
@@ -94,6 +110,12 @@ def _entry(
     if page.error:
         entry |= {"errorCode": 500, "errorMsg": f"{page.error.code}: {page.error.message}"}
     return entry
+
+
+def _formatted_block(block: dict[str, Any], page_width: int, text: str, settings: dict[str, Any]) -> dict[str, Any]:
+    label = block["block_label"]
+    path = _path(label, block["block_bbox"]) if label in FIGURE_LABELS else None
+    return block | {"block_content": formatted_content(block, path, page_width, text, settings)}
 
 
 def pruned_result(width: int | None, height: int | None, settings: dict[str, Any], blocks: Blocks) -> dict[str, Any]:
@@ -141,11 +163,11 @@ def _add_global_numbers(pages: Sequence[PageResult], blocks: Sequence[Blocks]) -
 
 def figure_paths(page: PageResult) -> dict[str, str]:
     """Return PaddleX's path of each figure of the page, by our name. A path contains the figure's label and box."""
-    labels = {block.bbox: block.label for block in page.blocks or () if block.label in _FIGURE_LABELS}
+    labels = {block.bbox: block.label for block in page.blocks or () if block.label in FIGURE_LABELS}
     return {figure.name: _path(labels.get(figure.bbox, "image"), figure.bbox) for figure in page.figures}
 
 
-def _path(label: str, bbox: BBox) -> str:
+def _path(label: str, bbox: Sequence[int]) -> str:
     return f"imgs/img_in_{label}_box_{'_'.join(map(str, bbox))}.jpg"
 
 

@@ -65,10 +65,10 @@ class RequestRejected(Exception):
 
 
 class InvalidFile(RequestRejected):
-    """Error for a file that cannot be read."""
+    """Error for a file that cannot be read. reason: after PaddleX's words, since clients show nothing else."""
 
-    def __init__(self) -> None:
-        super().__init__(INVALID_FILE)
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{INVALID_FILE}: {reason}")
 
 
 class PaddleXRoute(APIRoute):
@@ -97,12 +97,12 @@ def new_log_id() -> str:
 def error_response(log_id: str, error: ErrorInfo, message: str | None = None, **members: Any) -> JSONResponse:
     """Return the response to an error of this worker.
 
-    message: by default PaddleX's for the status, else the error's. members: additional members of the body.
+    message: by default PaddleX's for the status, if it has one, and the error's, since clients show nothing else.
+    members: additional members of the body.
     """
     status = _status(error.code)
-    default_message = {UNPROCESSABLE: INVALID_FILE, HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL}.get(
-        status, error.message
-    )
+    words = {UNPROCESSABLE: INVALID_FILE, HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL}.get(status)
+    default_message = f"{words}: {error.message}" if words else error.message
     response = error_envelope(
         log_id, status, message or default_message, error.code, error=error.model_dump(), **members
     )
@@ -127,6 +127,16 @@ def error_envelope(
 ) -> JSONResponse:
     """Return an error in PaddleX's envelope. code: ours, for the metrics."""
     return CodedResponse(code, {"logId": log_id, "errorCode": status, "errorMsg": message, **members}, status)
+
+
+def rejection(error: ErrorInfo, status: HTTPStatus | None = None) -> JSONResponse:
+    """Return the response to a request that a middleware rejects. See `problems.rejection`."""
+    response = problems.problem_response(error, status)
+    envelope = error_envelope(new_log_id(), response.status_code, error.message, error.code, error=error.model_dump())
+    for name in ("Retry-After", "WWW-Authenticate"):
+        if name in response.headers:
+            envelope.headers[name] = response.headers[name]
+    return envelope
 
 
 def _exception_response(log_id: str, error: Exception) -> JSONResponse:

@@ -22,7 +22,13 @@ from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeli
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
 from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.convert import has_figure_conflict, parsed_page, revise_page  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.convert import (  # noqa: E402
+    MERGE_TABLES,
+    RELEVEL_TITLES,
+    has_figure_conflict,
+    parsed_page,
+    revise_page,
+)
 from ocr_worker.engines.paddleocr_vl.failures import Failure, classify  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
@@ -95,10 +101,11 @@ class PaddleOcrVl:
         if (
             self._served_model
             and not self._served_model.can_limit_pixels
-            and (options.min_pixels or options.max_pixels)
+            and (options.min_pixels or options.max_pixels or options.vlm_extra_args)
         ):
             raise InvalidRequest(
-                "options: the model server uses its own pixel limits; remove `min_pixels` and `max_pixels`"
+                "options: the model server uses its own pixel limits; remove `min_pixels`, `max_pixels` and"
+                " `vlm_extra_args`"
             )
         if len(pages) > 1 and (parsed_pages := self._parse_together(pages, options)):
             return parsed_pages
@@ -111,7 +118,8 @@ class PaddleOcrVl:
         """
         empty_page = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
         documents = [{"res": dict(page.raw or empty_page) if page else dict(empty_page)} for page in pages]
-        results = _restructure(documents)
+        wishes = next((page.raw for page in pages if page and page.raw), {})
+        results = _restructure(documents, wishes.get(MERGE_TABLES, True), wishes.get(RELEVEL_TITLES, True))
         return [page and revise_page(page, result) for page, result in zip(pages, results, strict=True)]
 
     def revive(self) -> None:
@@ -198,7 +206,7 @@ class PaddleOcrVl:
         return failure is Failure.POISONED
 
 
-def _restructure(documents: list[dict[str, Any]]) -> list[Any]:
+def _restructure(documents: list[dict[str, Any]], merge_tables: bool, relevel_titles: bool) -> list[Any]:
     """Return PaddleX's result for each page of `documents`, with tables joined and titles leveled over all of them.
 
     Safe on any thread, while engines parse. `_PaddleOCRVLPipeline.restructure_pages` (paddlex 3.7.2,
@@ -210,7 +218,9 @@ def _restructure(documents: list[dict[str, Any]]) -> list[Any]:
     threads of the whole process and then restores the old limit. Of two at once, one would restore the other's limit.
     """
     with _restructure_lock:
-        pages = _PaddleOCRVLPipeline.restructure_pages(None, documents, merge_tables=True, relevel_titles=True)
+        pages = _PaddleOCRVLPipeline.restructure_pages(
+            None, documents, merge_tables=merge_tables, relevel_titles=relevel_titles
+        )
         return list(pages)
 
 
@@ -221,11 +231,18 @@ def _convert(
         result,
         page.number,
         has_inline_figures=options.figures == "inline",
-        has_raw=options.merge_pages,
+        merge_wishes=_merge_wishes(options),
         is_neutralized=options.markdown_escape,
         warnings=page_warnings,
         page_image=page.pixels if options.page_images == "inline" else None,
     )
+
+
+def _merge_wishes(options: PaddleOcrVlOptions) -> dict[str, bool] | None:
+    """Return what `merge_pages` shall do, for `ParsedPage.raw`, or None if it is not called."""
+    if not options.merge_pages:
+        return None
+    return {MERGE_TABLES: options.merge_tables is not False, RELEVEL_TITLES: options.relevel_titles is not False}
 
 
 def load(settings: Settings, directories: Mapping[str, Path], model_server: ModelServer | None = None) -> PaddleOcrVl:

@@ -18,7 +18,9 @@ from ocr_worker.pages import ParsedPage, Pixels, figure_name
 from ocr_worker.pictures import jpeg, jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
 
-_NEUTRALIZED = "is_neutralized"  # member of `ParsedPage.raw`, which the pipeline ignores
+# Members of `ParsedPage.raw` that the pipeline ignores. The two wishes are those of a document's first parsed page.
+_NEUTRALIZED = "is_neutralized"
+MERGE_TABLES, RELEVEL_TITLES = "merge_tables", "relevel_titles"
 
 
 def parsed_page(
@@ -26,16 +28,17 @@ def parsed_page(
     number: int,
     *,
     has_inline_figures: bool,
-    has_raw: bool,
+    merge_wishes: Mapping[str, bool] | None,
     is_neutralized: bool = True,
     warnings: Sequence[PageWarning] = (),
     page_image: Pixels | None = None,
 ) -> ParsedPage:
     """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
-    has_inline_figures: include the figures' crops. has_raw: keep what `merge_pages` needs. is_neutralized: the
-    Markdown has no foreign HTML, links and images. page_image: the page's pixels if the response includes page images.
-    If the pipeline rotated or unwarped the page, that image is included.
+    has_inline_figures: include the figures' crops. merge_wishes: what `merge_pages` shall do, as members of the page's
+    `raw`; None if it is not called. is_neutralized: the Markdown has no foreign HTML, links and images. page_image: the
+    page's pixels if the response includes page images. If the pipeline rotated or unwarped the page, that image is
+    included.
     """
     width, height = int(result["width"]), int(result["height"])
     result["parsing_res_list"] = regions = drop_merged_regions(result["parsing_res_list"])
@@ -56,7 +59,9 @@ def parsed_page(
             for path, (crop, bbox) in crops.items()
         ],
         warnings=list(warnings),
-        raw=_raw(result, blocks, regions, names) | {_NEUTRALIZED: is_neutralized} if has_raw else None,
+        raw=None
+        if merge_wishes is None
+        else {**_raw(result, blocks, regions, names), _NEUTRALIZED: is_neutralized, **merge_wishes},
         image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )
 

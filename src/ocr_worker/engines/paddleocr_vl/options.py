@@ -6,7 +6,7 @@ no Paddle, so that requests can be checked without it.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,26 @@ MIN_PIXELS = 28 * 28
 MAX_PIXELS = 4096 * 4096
 DEFAULT_MIN_PIXELS = 112_896
 DEFAULT_MAX_PIXELS = 1_003_520
+
+Score = Annotated[float, Field(ge=0, le=1)]
+Ratio = Annotated[float, Field(gt=0, le=10)]
+Ratios = Ratio | Annotated[list[Ratio], Field(min_length=2, max_length=2)]
+ClassNumber = Annotated[str, Field(pattern=r"^[0-9]{1,3}$")]  # of a label of the layout model
+MergeMode = Literal["union", "large", "small"]
+PixelLimitName = Literal[
+    "ocr_min_pixels",
+    "ocr_max_pixels",
+    "table_min_pixels",
+    "table_max_pixels",
+    "chart_min_pixels",
+    "chart_max_pixels",
+    "formula_min_pixels",
+    "formula_max_pixels",
+    "seal_min_pixels",
+    "seal_max_pixels",
+]
+PixelLimit = Annotated[int, Field(ge=MIN_PIXELS, le=MAX_PIXELS)]
+PROMPT_KINDS = ("ocr", "formula", "table", "chart", "seal")  # whose crops can have pixel limits of their own
 
 
 class PaddleOcrVlOptions(ParseOptions):
@@ -36,10 +56,31 @@ class PaddleOcrVlOptions(ParseOptions):
     use_layout_detection: bool | None = Field(
         None, description="`false`: read the page as one block of `prompt_label`."
     )
-    prompt_label: Literal["ocr", "formula", "table", "chart", "seal"] | None = Field(
-        None, description="Kind of the page, with `use_layout_detection: false`. Default: `ocr`."
+    use_ocr_for_image_block: bool | None = Field(None, description="Read the text in figures, too.")
+    prompt_label: Literal["ocr", "formula", "table", "chart", "seal", "spotting"] | None = Field(
+        None,
+        description="Kind of the page, with `use_layout_detection: false`. `spotting`: text line by line."
+        " Default: `ocr`.",
     )
-    layout_threshold: float | None = Field(None, ge=0, le=1, description="Lowest score of a layout box.")
+    layout_threshold: Score | dict[ClassNumber, Score] | None = Field(
+        None,
+        description="Lowest score of a layout box. An object has it by class number of the layout model; other classes"
+        " have 0.5.",
+    )
+    layout_nms: bool | None = Field(None, description="Drop layout boxes that others cover. Default: true.")
+    layout_unclip_ratio: Ratios | dict[ClassNumber, Ratios] | None = Field(
+        None,
+        description="Enlarge layout boxes around their centers by this factor, or by two for width and height. An"
+        " object has them by class number.",
+    )
+    layout_merge_bboxes_mode: MergeMode | dict[ClassNumber, MergeMode] | None = Field(
+        None,
+        description="Of layout boxes inside others keep the outer (`large`), the inner (`small`) or all (`union`); an"
+        " object has the mode by class number. Default: the layout model's own modes.",
+    )
+    layout_shape_mode: Literal["rect", "quad", "poly", "auto"] | None = Field(
+        None, description="Shape in which regions are cut out of the page. Default: `auto`."
+    )
     merge_layout_blocks: bool | None = Field(
         None, description="Join text that continues in the next column into one block."
     )
@@ -56,9 +97,14 @@ class PaddleOcrVlOptions(ParseOptions):
     temperature: float | None = Field(None, ge=0, le=2, description="Sampling, with a model server only.")
     top_p: float | None = Field(None, gt=0, le=1, description="Sampling, with a model server only.")
     repetition_penalty: float | None = Field(None, gt=0, le=2, description="Sampling, with a model server only.")
+    vlm_extra_args: dict[PixelLimitName, PixelLimit] | None = Field(
+        None, description="Pixel limits of the crops of one kind, in place of `min_pixels` and `max_pixels`."
+    )
     merge_pages: bool = Field(
         False, description="Join tables over page breaks, and level the titles of the whole document."
     )
+    merge_tables: bool | None = Field(None, description="`false`: join no tables, with `merge_pages`.")
+    relevel_titles: bool | None = Field(None, description="`false`: level no titles, with `merge_pages`.")
     markdown_escape: bool = Field(
         True,
         description="Show HTML, links and images that were read from the document as text in `markdown`, except for"
@@ -71,7 +117,22 @@ class PaddleOcrVlOptions(ParseOptions):
             raise ValueError("`prompt_label` has no effect unless `use_layout_detection` is false")
         if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
             raise ValueError("`min_pixels` is larger than `max_pixels`")
+        for kind in PROMPT_KINDS:
+            if self._pixel_limit(kind, "min") > self._pixel_limit(kind, "max"):
+                raise ValueError(f"`vlm_extra_args`: {kind}_min_pixels is larger than {kind}_max_pixels")
+        for name in ("merge_tables", "relevel_titles"):
+            if getattr(self, name) is not None and not self.merge_pages:
+                raise ValueError(f"`{name}` has no effect unless `merge_pages` is true")
         return self
+
+    def _pixel_limit(self, kind: str, bound: Literal["min", "max"]) -> int:
+        """Return a limit of the crops of one of PROMPT_KINDS, in pixels."""
+        common = {
+            "min": self.min_pixels or DEFAULT_MIN_PIXELS,
+            "max": self.max_pixels or DEFAULT_MAX_PIXELS,
+        }[bound]
+        limits = {str(name): limit for name, limit in (self.vlm_extra_args or {}).items()}
+        return limits.get(f"{kind}_{bound}_pixels", common)
 
 
 def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
