@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
 from ocr_worker.app import problems
-from ocr_worker.app.access import ApiKeys, KeyCheck
+from ocr_worker.app.access import key_dependencies
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.settings import Settings
 from ocr_worker.wire.results import coverage, error_info, joined_markdown, overall_status
@@ -66,8 +66,8 @@ class WireService:
         """Return a client of the routes. key: what the routes require."""
         app = FastAPI()
         problems.install(app)
-        dependencies = [Depends(KeyCheck(ApiKeys(Settings(api_keys=[key]).api_keys)))] if key else []
-        app.include_router(router(self), dependencies=dependencies)
+        keys = Settings(api_keys=[key]).api_keys if key else []
+        app.include_router(router(self), dependencies=key_dependencies(keys))
         return TestClient(app, raise_server_exceptions=False)
 
 

@@ -48,7 +48,12 @@ WIRES: dict[Wire, Callable[[AppWorker], APIRouter]] = {
     "fastgpt": fastgpt.router,
     "open-webui": open_webui.router,
 }
-_ERROR_WRITERS = {**paddlex.ERROR_WRITERS, **job_route.ERROR_WRITERS}
+_ERROR_WRITERS = {
+    **paddlex.ERROR_WRITERS,
+    **job_route.ERROR_WRITERS,
+    **mistral.ERROR_WRITERS,
+    **fastgpt.ERROR_WRITERS,
+}
 
 
 def create_app(settings: Settings, worker: AppWorker | None = None, *, is_local: bool = False) -> FastAPI:

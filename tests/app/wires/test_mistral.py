@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from ocr_worker.app import create_app
 from ocr_worker.app.wires import mistral
 from ocr_worker.app.wires.uploads import Uploads
 from ocr_worker.errors import Corrupt, EngineUnavailable, QueueFull
@@ -160,6 +161,15 @@ def test_a_missing_key_has_the_form_of_the_api() -> None:
     assert post(client).json()["type"] == "authentication_error"
     headers = {"Authorization": "Bearer secret"}
     assert client.post("/v1/ocr", json=BY_URL, headers=headers).status_code == 200
+
+
+def test_what_a_middleware_rejects_has_the_form_of_the_api() -> None:
+    """A body that is too large, or an unknown host, is answered before the route, and in its form."""
+    app = create_app(Settings(engine="embedded", max_source_mb=0.001), is_local=True)
+    large = TestClient(app, base_url="http://localhost").post("/v1/ocr", content=b"x" * 5000)
+    assert (large.status_code, large.json()["object"], large.json()["code"]) == (413, "error", "SOURCE_TOO_LARGE")
+    foreign = TestClient(app, base_url="http://elsewhere").post("/v1/files")
+    assert (foreign.status_code, foreign.json()["code"]) == (421, "HOST_REJECTED")
 
 
 # --------------------------------------------------------------------------- files

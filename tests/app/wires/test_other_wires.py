@@ -126,6 +126,13 @@ def test_docling_shows_the_error_of_a_document() -> None:
     assert "the PDF is damaged" in response.json()["detail"]
 
 
+def test_docling_clients_send_their_key_in_a_header_of_its_own() -> None:
+    """Open WebUI sends `X-Api-Key`."""
+    client = WireService(page(1)).client(docling.router, key="secret")
+    statuses = [client.post("/v1/convert/file", files=FILES, headers={"X-Api-Key": key}) for key in ("x", "secret")]
+    assert [response.status_code for response in statuses] == [401, 200]
+
+
 def test_the_probes_of_docling_clients() -> None:
     """The requests by which clients find out whether a server is there succeed, while the engine loads, too."""
     client = TestClient(create_app(Settings(engine="embedded")), base_url="http://localhost")

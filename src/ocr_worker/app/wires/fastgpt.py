@@ -20,7 +20,7 @@ from ocr_worker.app.body import FILE_FIELDS, Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
 from ocr_worker.app.wires.figures import embedded_image, replace_figures
-from ocr_worker.app.wires.one_document import parse_document, route_class
+from ocr_worker.app.wires.one_document import error_writer, parse_document, route_class
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.wire.results import document_markdown
 from ocr_worker.wire.schema import ErrorInfo, ParseResponse
@@ -97,3 +97,6 @@ def _error_body(error: ErrorInfo, status: HTTPStatus) -> dict[str, Any]:
     return FastGptError(
         error=error.message, message=error.message, code=error.code, retryable=error.retryable
     ).model_dump()
+
+
+ERROR_WRITERS = {"/v1/fastgpt": error_writer(_error_body)}

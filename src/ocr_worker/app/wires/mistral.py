@@ -23,7 +23,7 @@ from ocr_worker.app.body import Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
 from ocr_worker.app.wires.figures import data_uri, replace_figures
-from ocr_worker.app.wires.one_document import Source, parse_document, route_class
+from ocr_worker.app.wires.one_document import Source, error_writer, parse_document, route_class
 from ocr_worker.app.wires.uploads import ID_PATTERN, StoredFile, Uploads
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.wire.page_ranges import parse_page_ranges
@@ -283,12 +283,12 @@ def _add_file_routes(router: APIRouter, uploads: Uploads) -> None:
         finally:
             await request.close()
 
-    @router.get("/v1/files/{file_id}", operation_id="mistral_get_file")
+    @router.get("/v1/files/{file_id}", operation_id="mistral_file")
     async def file_entry(file_id: str) -> FileEntry:
         """Return what is known of an uploaded file."""
         return _file_entry(_stored(uploads, file_id))
 
-    @router.get("/v1/files/{file_id}/url", operation_id="mistral_get_file_url")
+    @router.get("/v1/files/{file_id}/url", operation_id="mistral_file_url")
     async def file_url(file_id: str, request: Request) -> FileUrl:
         """Return the address of an uploaded file, for `document_url`. It is valid as long as the file is kept."""
         _stored(uploads, file_id)
@@ -365,6 +365,9 @@ def _error_body(error: ErrorInfo, status: HTTPStatus) -> dict[str, Any]:
         message=error.message, type=error_type, code=error.code, retryable=error.retryable, detail=detail
     )
     return body.model_dump(exclude=set() if detail else {"detail"})
+
+
+ERROR_WRITERS = {path: error_writer(_error_body) for path in ("/v1/ocr", "/v1/files")}
 
 
 # --------------------------------------------------------------------------- translation

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from ocr_worker.app.body import Upload
 from ocr_worker.app.parse import run_while_connected
-from ocr_worker.app.problems import CodedResponse, HttpError, problem_response, status_of
+from ocr_worker.app.problems import CodedResponse, ErrorWriter, HttpError, problem_response, status_of
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest, OcrWorkerError, as_worker_error
@@ -72,6 +72,11 @@ def _job_request(source: Source, pages: str | None, options: Mapping[str, Any], 
 # --------------------------------------------------------------------------- errors
 
 
+def error_writer(error_body: ErrorBody) -> ErrorWriter:
+    """Return what writes the errors of these routes before they are reached; see `problems.rejection`."""
+    return lambda error, status: _error_response(error, status or status_of(error.code), error_body)
+
+
 def route_class(error_body: ErrorBody) -> type[APIRoute]:
     """Return the class of routes whose errors have the body that `error_body` makes of error and status."""
 
@@ -95,7 +100,7 @@ def route_class(error_body: ErrorBody) -> type[APIRoute]:
     return WireRoute
 
 
-def _error_response(error: ErrorInfo, status: HTTPStatus, error_body: ErrorBody) -> Response:
+def _error_response(error: ErrorInfo, status: HTTPStatus, error_body: ErrorBody) -> CodedResponse:
     problem_headers = problem_response(error, status).headers
     headers = {name: problem_headers[name] for name in _ERROR_HEADERS if name in problem_headers}
     return CodedResponse(error.code, error_body(error, status), status, headers)
