@@ -189,7 +189,8 @@ def _end_of_separate_rows(view: _EdgeView, start: int, body: Body, has_number: b
         if any(region.label not in _MERGED for region in view.regions[start:end]):
             break
         strip = _strip(view, start, end, body, has_number)
-        inner = next((line for line in view.lines[end:]), None)
+        rest = zip(view.lines[end:], view.regions[end:], strict=True)
+        inner = next((line for line, region in rest if region is view.regions[start]), None)
         if strip.edge < THRESHOLDS.max_depth and is_like_furniture(strip, inner, body):
             return end
     return start

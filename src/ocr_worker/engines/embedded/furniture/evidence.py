@@ -129,7 +129,7 @@ def _is_small_print(strip: Strip, body: Body) -> bool:
 def is_like_furniture(strip: Strip, inner: Line | None, body: Body) -> bool:
     """Return whether the strip, which is not proven to be furniture, may be: it is then no part of a paragraph.
 
-    inner: the line next to it, farther in. Nothing is lost if the strip is no furniture: it is a paragraph of its own.
+    inner: the next line of its region, farther in. Nothing is lost if the strip is no furniture: it is a paragraph.
     """
     if any(region.label in ("header", "footer") for region in strip.regions):
         return True
