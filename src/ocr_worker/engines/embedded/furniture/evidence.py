@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ocr_worker.engines.embedded.furniture.footnotes import has_note_mark
 from ocr_worker.engines.embedded.furniture.headings import body_height
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import (
@@ -117,13 +118,14 @@ def has_evidence(strip: Strip, body: Body) -> bool:
 
 
 def _is_small_print(strip: Strip, body: Body) -> bool:
-    """Return whether the strip is near the page's edge, set off by white, in letters that are clearly small.
+    """Return whether the strip is near the page's edge, set off by white, in clearly small letters, and no footnote.
 
     The text layer has exact sizes. Letters that were read from the page image must be smaller to be clearly small.
     """
     gap = THRESHOLDS.some_gap if strip.edge < THRESHOLDS.at_edge else THRESHOLDS.wide_gap
     is_apart = strip.edge < THRESHOLDS.near_edge and strip.gap >= gap
-    return is_apart and _is_lower(strip, body, is_clear=True)
+    is_note = any(has_note_mark(line.text) for line in strip.lines)
+    return is_apart and not is_note and _is_lower(strip, body, is_clear=True)
 
 
 def is_like_furniture(strip: Strip, inner: Line | None, body: Body) -> bool:
