@@ -12,6 +12,7 @@ from ocr_worker.engines.embedded.furniture import FURNITURE, label_by_place
 from ocr_worker.engines.embedded.furniture.words import (
     has_page_word,
     is_number,
+    is_published_matter,
     is_running_matter,
     is_salutation,
     is_section_heading,
@@ -127,6 +128,8 @@ COMES_AGAIN = {
         again("This report may be copied for the use of members", 100, 1310),
         again("and of nobody else but members", 100, 1336),
     ],
+    "larger-head": [again("Upper River Council", 100, 60, 600, 26)],
+    "head-of-a-font-that-states-twice-its-height": [again("Upper River Council", 100, 50, height=40)],
     "foot-close-to-the-text": [again("Upper River Council", 100, 920)],
 }
 
@@ -145,7 +148,7 @@ def test_what_comes_again_is_furniture(furniture: list[Line], is_merged: bool) -
 
 
 STAYS_THOUGH_REPEATED = {
-    "large-title": [again("Invoice", 100, 80, 250, 30)],
+    "large-title": [again("Invoice", 100, 80, 300, 30)],
     "heading-of-a-table": [
         again("Gauge", 100, 250),
         again("Level", 400, 250),
@@ -162,6 +165,67 @@ def test_titles_and_table_headings_that_come_again_stay(kept: list[Line]) -> Non
     assert not {label_of[kept_line.text] for kept_line in kept} & set(FURNITURE)
     table = labels(region(*kept, label="table"))
     assert {table[kept_line.text] for kept_line in kept} == {"table"}
+
+
+def layer_line(text: str, x: float, y: float, height: float = 17) -> Line:
+    """A line of a text layer in small letters, whose size is exact."""
+    return replace(line(text, x, y, height=height), is_from_text_layer=True)
+
+
+SMALL = {
+    "head": [layer_line("Levels at the lower gauges", 100, 60)],
+    "head-farther-in": [layer_line("Levels at the lower gauges", 100, 100)],
+    "two-parts": [layer_line("Upper River Council", 100, 60), layer_line("Spring 2025", 690, 60)],
+    "two-rows": [layer_line("Upper River Council", 100, 50), layer_line("Report of the year", 100, 72)],
+    "foot": [layer_line("Quay Street, Szeged", 400, 1330)],
+    "read": [line("Levels at the lower gauges", 100, 60, height=15)],
+}
+
+
+@pytest.mark.parametrize("furniture", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("is_merged", [False, True])
+def test_small_letters_between_the_edge_and_white_are_furniture(furniture: list[Line], is_merged: bool) -> None:
+    """No title is smaller than the body; the sizes of a text layer are exact, those of letters read are less so."""
+    body = region(*paragraph(300, 33).lines, *furniture) if is_merged else paragraph(300, 33)
+    label_of = labels(*([] if is_merged else map(region, furniture)), body=body)
+    assert {label_of[furniture_line.text] for furniture_line in furniture} <= {"header", "footer"}
+
+
+def test_a_footnote_near_the_edge_is_no_footer() -> None:
+    """A caller may keep footnotes in the Markdown, and leave footers out."""
+    notes = [layer_line("1 See the survey of 1842, held at Szeged.", 100, 1310), layer_line("It is lost.", 100, 1330)]
+    assert {labels(region(*notes), body=paragraph(300, 32))[note.text] for note in notes} == {"footnote"}
+
+
+def test_small_letters_elsewhere_stay() -> None:
+    """A caption, small print next to the text, and letters that may be small by chance."""
+    assert labels(region(layer_line("Source: the council", 100, 1320)))["Source: the council"] == "text"
+    assert labels(region(layer_line("Of the first survey", 100, 908)))["Of the first survey"] == "text"
+    assert labels(region(line("Levels at the gauges", 100, 60, height=17)))["Levels at the gauges"] == "text"
+
+
+APART = {
+    "white": [line("River Report of the Council", 400, 1000)],
+    "parts": [line("River Report", 100, 912), line("Spring", 740, 912)],
+    "small": [layer_line("River Report of the Council", 400, 905)],
+}
+
+
+@pytest.mark.parametrize("rows", APART.values(), ids=APART)
+def test_a_row_that_may_be_a_foot_is_no_part_of_the_paragraph(rows: list[Line]) -> None:
+    """White, parts at both margins or smaller letters set a row off: it stays, in a paragraph of its own."""
+    parts = label_by_place([region(*paragraph(300).lines, *rows)], WIDTH, 1080, NO_RULES)
+    (holder,) = [part for part in parts if rows[0] in part.lines]
+    assert (holder.lines, holder.label, holder.is_separate) == (tuple(rows), "text", True)
+
+
+def test_the_last_lines_of_columns_stay_in_their_paragraphs() -> None:
+    """The last row of a page with two columns is no row in two parts, and small print has many small lines."""
+    columns = [region(*(line("words and words", x, 300 + 30 * i, 330) for i in range(20))) for x in (100, 470)]
+    note = region(*(layer_line(f"{word} words and more of them", 100, 940 + 22 * i) for i, word in enumerate("abcde")))
+    for page in (columns, [*columns, note]):
+        parts = label_by_place(page, WIDTH, 1100, NO_RULES)
+        assert [len(part.lines) for part in parts] == [len(part.lines) for part in page]
 
 
 TITLES_AT_HEAD = {
@@ -316,14 +380,26 @@ def test_titles_by_their_size() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Page 3 of 10", "Seite 4", "p. 17", "12 | Page", "Report, Page 1 of 2", "Page 1 sur 3"]
+    "text",
+    [
+        "Page 3 of 10",
+        "Seite 4",
+        "p. 17",
+        "12 | Page",
+        "Report, Page 1 of 2",
+        "Page 1 sur 3",
+        "Rivers | 12",
+        "12 • Rivers",
+    ],
 )
 def test_page_words(text: str) -> None:
     """A page's number with its word, in the usual languages."""
     assert has_page_word(text)
 
 
-@pytest.mark.parametrize("text", ["see page 32.", "Page 30 lists what follows", "pages", "4 of them"])
+@pytest.mark.parametrize(
+    "text", ["1 | Introduction", "see page 32.", "Page 30 lists what follows", "pages", "4 of them"]
+)
 def test_no_page_words(text: str) -> None:
     """A sentence that speaks of pages."""
     assert not has_page_word(text)
@@ -331,10 +407,17 @@ def test_no_page_words(text: str) -> None:
 
 def test_words() -> None:
     """Examples of what the words tell, and of what they do not."""
-    assert all(map(is_number, ["17", "- 17 -", "iv", "A-3", "7-45", "3/10", "XIV"]))
+    assert all(map(is_number, ["17", "- 17 -", "[ 17 ]", "iv", "A-3", "7-45", "3/10", "L 123/45", "XIV"]))
     assert not any(map(is_number, ["(12)", "23.3", "mid", "1,250", "Level"]))
     assert all(
-        map(is_running_matter, ["© 2022 X", "www.river.org", "Vol. 3", "Smith et al.", "March 2021", "Version 2"])
+        map(
+            is_running_matter,
+            ["© 2022 X", "www.river.org", "Vol. 3", "Smith et al.", "March 2021", "Version 2", "CONFIDENTIAL"],
+        )
+    )
+    assert all(map(is_published_matter, ["River Research 12 (2020) 114–129", "A/RES/66/288", "Company confidential"]))
+    assert not any(
+        map(is_published_matter, ["A confidential report", "The Secret", "Yes/No/Maybe", "In 12 (2020) houses"])
     )
     assert not any(map(is_running_matter, ["The river rose", "Copyright Office Summary", "No. of gauges"]))
     assert all(map(is_section_heading, ["CHAPTER IX", "Part 2", "Kapitel 3.", "2.3 Levels"]))

@@ -34,6 +34,7 @@ from ocr_worker.engines.embedded.lines import Line
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")
+_MERGED = ("text", "reference_content", "header", "footer")  # labels of regions that may merge furniture with text
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height:
         count, has_number = _count_furniture(view, body, has_number)
         for line, _ in inwards[:count]:
             taken.setdefault(id(line), label)
-        for line, _ in inwards[count : _end_of_separate_row(view, count, body, has_number)]:
+        for line, _ in inwards[count : _end_of_separate_rows(view, count, body, has_number)]:
             taken.setdefault(id(line), "text")
     for line, region in lines:
         if region.label != "table" and has_page_word(line.text, is_alone=True):
@@ -182,14 +183,17 @@ def _count_furniture(view: _EdgeView, body: Body, has_number: bool) -> tuple[int
     return count, has_number
 
 
-def _end_of_separate_row(view: _EdgeView, start: int, body: Body, has_number: bool) -> int:
-    """Return where the row at `start` ends if it looks like furniture and is no part of a table; else `start`."""
-    end = next(_row_ends(view.lines, start, body), start)
-    if end == start or any(region.label == "table" for region in view.regions[start:end]):
-        return start
-    strip = _strip(view, start, end, body, has_number)
-    is_at_edge = strip.edge < THRESHOLDS.max_depth and start == 0
-    return end if is_at_edge and is_like_furniture(strip, body) else start
+def _end_of_separate_rows(view: _EdgeView, start: int, body: Body, has_number: bool) -> int:
+    """Return where the close rows from `start` on end if they look like furniture in a text; else `start`."""
+    for end in _row_ends(view.lines, start, body):
+        if any(region.label not in _MERGED for region in view.regions[start:end]):
+            break
+        strip = _strip(view, start, end, body, has_number)
+        rest = zip(view.lines[end:], view.regions[end:], strict=True)
+        inner = next((line for line, region in rest if region is view.regions[start]), None)
+        if strip.edge < THRESHOLDS.max_depth and is_like_furniture(strip, inner, body):
+            return end
+    return start
 
 
 def _required_points(view: _EdgeView, row: int, joined_rows: int, start: int, end: int, body: Body) -> float:

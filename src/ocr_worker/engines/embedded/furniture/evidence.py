@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ocr_worker.engines.embedded.furniture.footnotes import has_note_mark
 from ocr_worker.engines.embedded.furniture.headings import body_height
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import (
     has_number_at_end,
     has_page_word,
+    is_caption,
     is_number,
     is_published_matter,
     is_running_matter,
@@ -96,26 +98,56 @@ def has_evidence(strip: Strip, body: Body) -> bool:
 
     That is a page number, a line that comes again on other pages, the same text at both ends, or typical words, in
     letters no larger than the body's: a large title stays, even on each page of a collection. It is also a rule
-    or the layout model's certain label, if the letters are smaller than the body's: those of titles never are. A page
-    of a few lines has no body to compare with.
+    or the layout model's certain label, if the letters are smaller than the body's: those of titles never are. Clearly
+    small letters between the page's edge and white suffice, except for captions. A page of a few lines has no body to
+    compare with.
     """
     number_heights = [line.box.height for line in strip.lines if is_number(line.text)]
-    if _is_larger(strip, body) or min(number_heights, default=0) > THRESHOLDS.huge * body.height:
+    if min(number_heights, default=0) > THRESHOLDS.huge * body.height:
         return False
+    if _is_larger(strip, body):
+        return _is_repeated(strip, body) and all(_is_moderate(line, body) for line in _worded(strip.lines))
     is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
     if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines) or _is_repeated(strip, body):
         return True
-    if body.count <= THRESHOLDS.sparse_page:
+    if body.count <= THRESHOLDS.sparse_page or is_caption(strip.text):
         return False
     is_certain = all(_is_certain(region) for region in strip.regions)
-    return _is_narrower(strip, body) and (strip.has_rule or (is_certain and _is_lower(strip, body)))
+    is_set_off = strip.has_rule or (is_certain and _is_lower(strip, body)) or _is_small_print(strip, body)
+    return _is_narrower(strip, body) and is_set_off
 
 
-def is_like_furniture(strip: Strip, body: Body) -> bool:
-    """Return whether the strip, which is not proven to be furniture, may be: it is then no part of a paragraph."""
-    is_labeled = any(region.label in ("header", "footer") for region in strip.regions)
-    is_inside = strip.gap < THRESHOLDS.no_gap and any(_is_wide(line, body) for line in strip.lines)
-    return is_labeled or (has_evidence(strip, body) and not is_inside)
+def _is_small_print(strip: Strip, body: Body) -> bool:
+    """Return whether the strip is near the page's edge, set off by white, in clearly small letters, and no footnote.
+
+    The text layer has exact sizes. Letters that were read from the page image must be smaller to be clearly small.
+    """
+    gap = THRESHOLDS.some_gap if strip.edge < THRESHOLDS.at_edge else THRESHOLDS.wide_gap
+    is_apart = strip.edge < THRESHOLDS.near_edge and strip.gap >= gap
+    is_note = any(has_note_mark(line.text) for line in strip.lines)
+    return is_apart and not is_note and _is_lower(strip, body, is_clear=True)
+
+
+def is_like_furniture(strip: Strip, inner: Line | None, body: Body) -> bool:
+    """Return whether the strip, which is not proven to be furniture, may be: it is then no part of a paragraph.
+
+    inner: the next line of its region, farther in. Nothing is lost if the strip is no furniture: it is a paragraph.
+    """
+    if any(region.label in ("header", "footer") for region in strip.regions):
+        return True
+    is_wide = any(_is_wide(line, body) for line in strip.lines)
+    if has_evidence(strip, body):
+        return strip.gap >= THRESHOLDS.no_gap or not is_wide
+    if is_wide or strip.text[:1].islower():
+        return False
+    is_apart = strip.gap >= THRESHOLDS.some_gap or strip.has_rule
+    is_apart = is_apart or (strip.gap >= THRESHOLDS.no_gap and is_in_parts(strip.lines, body))
+    is_smaller = inner is not None and all(
+        line.box.height < THRESHOLDS.clearly_smaller * inner.box.height
+        and _character_width(line) < THRESHOLDS.clearly_smaller * _character_width(inner)
+        for line in _worded(strip.lines)
+    )
+    return is_apart or (is_smaller and _is_lower(strip, body))
 
 
 def _is_repeated(strip: Strip, body: Body) -> bool:
@@ -153,9 +185,24 @@ def _is_larger(strip: Strip, body: Body) -> bool:
     )
 
 
-def _is_lower(strip: Strip, body: Body) -> bool:
-    """Return whether all letters are lower than the body's."""
-    return all(line.box.height < THRESHOLDS.smaller * body.height for line in _worded(strip.lines))
+def _is_moderate(line: Line, body: Body) -> bool:
+    """Return whether a line that comes again is no title: its letters are not much larger in both directions.
+
+    A few fonts state twice the height of their letters.
+    """
+    limit = THRESHOLDS.larger_repeated
+    return line.box.height <= limit * body.height or _character_width(line) <= limit * body.character
+
+
+def _is_lower(strip: Strip, body: Body, *, is_clear: bool = False) -> bool:
+    """Return whether all letters are lower than the body's; is_clear: beyond the chances of reading."""
+
+    def limit(line: Line) -> float:
+        if not is_clear:
+            return THRESHOLDS.smaller
+        return THRESHOLDS.clearly_smaller if line.is_from_text_layer else THRESHOLDS.clearly_smaller_read
+
+    return all(line.box.height < limit(line) * body.height for line in _worded(strip.lines))
 
 
 def _is_narrower(strip: Strip, body: Body) -> bool:
@@ -189,14 +236,16 @@ def evidence_points(strip: Strip, body: Body) -> float:
     is_section = number < THRESHOLDS.clear_number and is_section_heading(text)
     capitals = THRESHOLDS.numbered_capitals_points if has_number else THRESHOLDS.capitals_points
     is_wide = any(_is_wide(line, body) for line in strip.lines)
+    is_repeated = _is_repeated(strip, body)
+    size = 0.0 if is_repeated else size_points(strip.lines, body)
     return (
         number
         + gap_points(strip.gap)
         + edge_points(strip.edge, body.margin)
-        + size_points(strip.lines, body) / (THRESHOLDS.number_divisor if has_number else 1)
+        + size / (THRESHOLDS.number_divisor if has_number else 1)
         + label_points(frozenset(region.label for region in strip.regions))
         + THRESHOLDS.ruled_points * strip.has_rule
-        + THRESHOLDS.repeated_points * _is_repeated(strip, body)
+        + THRESHOLDS.repeated_points * is_repeated
         + THRESHOLDS.running_points * is_running_matter(text)
         + capitals * is_capital(text)
         + THRESHOLDS.parts_points * is_in_parts(strip.lines, body)

@@ -24,6 +24,11 @@ _NUMBER = re.compile(r"[(\[]?(\d{1,3})")
 _BELOW = ("footer", "number", "footnote", "aside_text")
 
 
+def has_note_mark(text: str) -> bool:
+    """Return whether the line begins as a note: "1 See", "* See"."""
+    return bool(_MARK.fullmatch(text))
+
+
 def label_footnotes(regions: Sequence[Region], rules: Rules, body: float, spacing: float) -> list[Region]:
     """Return the regions with footnotes labeled and separated from the text above them.
 
@@ -60,7 +65,7 @@ def _split_notes(
     for start, row in enumerate(stacked):
         text, note = (tuple(chain.from_iterable(part)) for part in (stacked[:start], stacked[start:]))
         box = bounds(line.box for line in note)
-        if box.y0 < min_y or not _MARK.fullmatch(" ".join(line.text for line in row)):
+        if box.y0 < min_y or not has_note_mark(" ".join(line.text for line in row)):
             continue
         above = [line.box for line in text] or column
         max_y = box.y0 + THRESHOLDS.above_note * body
@@ -69,7 +74,7 @@ def _split_notes(
         has_rule = any(_is_note_rule(rule, box, ceiling, width, spacing) for rule in rules.across)
         has_gap = (box.y0 - ceiling + body) / spacing > THRESHOLDS.note_gap
         is_dense = box.height < THRESHOLDS.note_spacing * spacing * (len(stacked) - start)
-        is_marked = bool(_MARK.fullmatch(row[0].text))
+        is_marked = has_note_mark(row[0].text)
         is_small = line_height(note) < THRESHOLDS.small_print * body
         if has_rule or (is_marked and has_gap and is_dense and is_small):
             notes = [

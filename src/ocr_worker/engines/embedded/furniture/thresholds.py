@@ -18,6 +18,9 @@ class FurnitureThresholds:
     # What proves that a row is furniture (`evidence`). Line heights and widths of a character are those of the body.
     larger: float = 1.1  # line heights: letters above this are larger than the body's
     smaller: float = 0.93  # line heights, and widths of a character: letters below are lower and narrower
+    clearly_smaller: float = 0.9  # line heights: letters of a text layer below are clearly small
+    clearly_smaller_read: float = 0.8  # the same for letters that were read from the page image
+    larger_repeated: float = 1.4  # line heights, and widths of a character: a line that comes again may be so large
     capital_width: float = 1.3  # ratio of the width of capitals to that of small letters
     certain_header: float = 0.8  # score from which the layout model is certain of a header
     certain_footer: float = 0.4  # the same for a footer: no title is at the foot

@@ -11,21 +11,29 @@ import re
 _WORD = r"(?:page|pg\.?|p\.|seite|página|pagina|pág\.|pag\.|sida|side|strona|str\.|стр\.|oldal|blatt)"
 _OF = r"(?:\s*(?:of|/|von|de|sur|van|di|av|af|z|из)\s*\d{1,4})"
 _PAGE = rf"{_WORD}\s*[|:]?\s*(?:[A-Z]-?)?(?:\d{{1,4}}|[ivxlc]{{1,7}}\b){_OF}?|\d{{1,4}}\s*\|\s*page|第\s*\d+\s*[页頁]"
-# After other words it must begin with a capital or name the number of pages; "see page 3" is part of a sentence.
+_BAR = r"\s?[|•·]\s?"
+# After other words it must begin with a capital or name the number of pages; "see page 3" is part of a sentence. A bar
+# serves as the word, too; one digit before it may be the number of a chapter: "3 | Results".
 _WITH_WORD = re.compile(
-    rf"(?i:{_PAGE})(?:\s*[|,–—-].*|\s+[^a-z].*)?|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*"
+    rf"(?i:{_PAGE})(?:\s*[|,–—-].*|\s+[^a-z].*)?"
+    rf"|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*"
+    rf"|\d{{2,4}}{_BAR}[^\W\d].*|.*\w{_BAR}\d{{1,4}}"
 )
 _ONLY_WORD = re.compile(rf"[-–—|\[\s]*(?:{_PAGE})[-–—|\].\s]*", re.IGNORECASE)
 # Alone, between dashes, after a chapter's letter or number, or with the number of pages.
 _NUMBER = re.compile(
-    rf"[-–—~•·|.\s]*(?:(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
-    r"[-–—~•·|.\s]*"
+    r"[-–—~•·|.\[\s]*"
+    rf"(?:[A-Z]{{1,2}}\s\d{{1,4}}/\d{{1,4}}|(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
+    r"[-–—~•·|.\]\s]*"
 )
 _AT_END = re.compile(r"\d{1,4}\s+[A-Z].*|.*[^\W\d].*\s\d{1,4}")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 # A title has no such text, in contrast to dates, versions and telephone numbers.
 _PUBLISHED = re.compile(
     r"©|\(c\)\s*\d{4}|copyright\s+\d{4}|all rights reserved|https?:|\bwww\.|\bdoi\b|\b10\.\d{4,}/"
+    r"|\d\s*\((?:19|20)\d\d\),?\s*\d+\s*[-–]\s*\d"
+    r"|^(?:(?:strictly|company)\s)?confidential$|^unclassified$|^top secret$"
+    r"|^(?=.*\d)[A-Z]{1,4}(?:/[A-Z\d.]+){2,}$"
     r"|\bISSN\b|\bISBN\b|\bvol(?:\.|ume)\s*[\dIVXLC]|\bpp\.\s*\d|\bet al\.?$|\bdownloaded\b|\bprinted (?:in|on)\b",
     re.IGNORECASE,
 )
@@ -41,6 +49,7 @@ _SECTION = re.compile(
     r"|kapitel|chapitre|livre|cap[ií]tulo|capitolo)\s+(?:\d+|[IVXLC]+|[A-Z])\b.{0,3}|\d+(?:\.\d+)+\.?\s+\D.*",
     re.IGNORECASE,
 )
+_CAPTION = re.compile(r"(?:figure|fig\.|table|source|notes?)\b", re.IGNORECASE)
 _SALUTATION = re.compile(
     r"(?:my )?dear\b.{1,40}[,:.—-]*|gentlemen\W*|(?:dear )?sirs?\W*|sehr geehrte.*|lieber? \w+\W*"
     r"|cher\W.*|mon cher .*|monsieur\W*|madame\W*|estimad[oa] .*|muy señor .*|to whom it may.*"
@@ -80,6 +89,11 @@ def is_published_matter(text: str) -> bool:
 def is_section_heading(text: str) -> bool:
     """Return whether the text is the heading of a numbered part: "CHAPTER IX" alone, "2.3 Levels"."""
     return bool(_SECTION.fullmatch(text.strip()))
+
+
+def is_caption(text: str) -> bool:
+    """Return whether the text begins as those below a figure or a table: "Figure 3", "Source: ..."."""
+    return bool(_CAPTION.match(text))
 
 
 def is_salutation(text: str) -> bool:
