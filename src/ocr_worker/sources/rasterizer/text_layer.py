@@ -10,7 +10,7 @@ baseline continue a line, although PDFium often ends it there; `raised_text` wri
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import mode
@@ -18,6 +18,7 @@ from typing import Any
 
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Stretch
+from ocr_worker.sources.rasterizer.check_fields import CheckField
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
@@ -143,8 +144,11 @@ class _TextLine:
         return [(word, box, mode(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
-def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
-    """Return the lines and their words in the order of the file. Boxes: pixels of a bitmap of `width` x `height`."""
+def read_text_lines(page: Any, width: int, height: int, check_fields: Sequence[CheckField] = ()) -> list[LayerLine]:
+    """Return the lines and their words in the order of the file. Boxes: pixels of a bitmap of `width` x `height`.
+
+    check_fields: each is a line of its own, in place of the characters that draw its state.
+    """
     lines: list[_TextLine] = []
     to_bitmap = bitmap_mapping(page, width, height)
     letters = (
@@ -156,7 +160,9 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
         )
         for character in read_visible_characters(page, width / page.get_width())
     )
-    for letter in _in_logical_order(_composed(letters)):
+    fields = [(sign, to_bitmap(box)) for sign, box in check_fields]
+    outside = (letter for letter in letters if not any(letter.box and _holds(box, letter.box) for _, box in fields))
+    for letter in _in_logical_order(_composed(outside)):
         line = lines[-1] if lines else None
         if letter.box is None:
             if line and not letter.text:
@@ -167,7 +173,8 @@ def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
             line.add(letter)
         else:
             lines.append(_TextLine.begin(letter))
-    return [text_line for line in lines if (text_line := line.finish())]
+    states: list[LayerLine] = [(sign, box, [(sign, box, 0)], None) for sign, box in fields]
+    return [text_line for line in lines if (text_line := line.finish())] + states
 
 
 def _map_baseline(stretch: Stretch, to_bitmap: Callable[[Rectangle], Rectangle]) -> Baseline | None:
@@ -217,9 +224,9 @@ def _touch(a: Rectangle | None, b: Rectangle | None) -> bool:
     return gap < _SLIVER * max(a[3] - a[1], a[2] - a[0])
 
 
-def _holds(box: Rectangle, accent: Rectangle) -> bool:
-    """Return whether the middle of the accent's box is within the letter's box."""
-    x, y = (accent[0] + accent[2]) / 2, (accent[1] + accent[3]) / 2
+def _holds(box: Rectangle, other: Rectangle) -> bool:
+    """Return whether the middle of the other box is within the box."""
+    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
     return box[0] < x < box[2] and box[1] < y < box[3]
 
 
