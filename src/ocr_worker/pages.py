@@ -39,13 +39,14 @@ class TextLine:
 
     bbox: as for words. words: may be empty. corners: of a line at an angle to the page, four (x, y), clockwise from the
     beginning of its upper side; None for a line along the page, or up or down. Raised and lowered text is written as in
-    `characters`.
+    `characters`. has_space_after: whether the file has a space at the line's end.
     """
 
     text: str
     bbox: tuple[float, float, float, float]
     words: tuple[TextWord, ...] = ()
     corners: tuple[tuple[float, float], ...] | None = None
+    has_space_after: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class _TextLine:
         self.drop_soft_hyphens()
         self.letters = write_raised_text(self.letters)
         text = self.text()
-        return (text, self.box, self.words(), self.corners()) if text else None
+        return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
 
     def corners(self) -> Corners | None:
         """Return the corners of a slanted line; None for other lines."""
@@ -173,7 +173,7 @@ def read_text_lines(page: Any, width: int, height: int, check_fields: Sequence[C
             line.add(letter)
         else:
             lines.append(_TextLine.begin(letter))
-    states: list[LayerLine] = [(sign, box, [(sign, box, 0)], None) for sign, box in fields]
+    states: list[LayerLine] = [(sign, box, [(sign, box, 0)], None, False) for sign, box in fields]
     return [text_line for line in lines if (text_line := line.finish())] + states
 
 
