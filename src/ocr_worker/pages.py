@@ -39,15 +39,17 @@ class TextLine:
 
     bbox: as for words. words: may be empty. corners: of a line at an angle to the page, four (x, y), clockwise from the
     beginning of its upper side; None for a line along the page, or up or down. Raised and lowered text is written as in
-    `characters`. is_repeated: the line is near the upper or lower edge of the page, and the file repeats it in the same
-    place one or two pages before or after, as a running head. Numbers may count the pages. False on pages that are made
-    from one form. Does not depend on the pages that are requested.
+    `characters`. has_space_after: whether the file has a space at the line's end. is_repeated: the line is near the
+    upper or lower edge of the page, and the file repeats it in the same place one or two pages before or after, as a
+    running head. Numbers may count the pages. False on pages that are made from one form. Does not depend on the pages
+    that are requested.
     """
 
     text: str
     bbox: tuple[float, float, float, float]
     words: tuple[TextWord, ...] = ()
     corners: tuple[tuple[float, float], ...] | None = None
+    has_space_after: bool = False
     is_repeated: bool = False
 
 

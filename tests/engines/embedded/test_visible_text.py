@@ -93,3 +93,24 @@ def test_sentences_under_a_watermark_are_whole(engine: EmbeddedEngine, text_laye
     assert " ".join(page.markdown.split()) == " ".join(MARKED_LINES)
     if text_layer == "auto":
         assert [block.content for block in page.blocks if block.label == "aside_text"] == ["CONFIDENTIAL"]
+
+
+QUESTIONS = {"Do you own a bicycle?": ("yes+", "no"), "Heating of the house:": ("coal", "gas", "wood+")}
+
+
+@pytest.mark.parametrize("text_layer", ["auto", "never"])
+def test_each_question_has_its_options_once(engine: EmbeddedEngine, text_layer: str) -> None:
+    """Drawn squares are marks with their state before their options, and nothing is read twice beside the layer."""
+    content = ""
+    for row, (question, options) in enumerate(QUESTIONS.items()):
+        y = 700 - 26 * row
+        content += files.text_page(question, 60, y) + " "
+        for i, option in enumerate(options):
+            x = 280 + 80 * i
+            tick = f"{x} {y} m {x + 11} {y + 11} l {x} {y + 11} m {x + 11} {y} l S " if option.endswith("+") else ""
+            content += f"{x} {y} 11 11 re S {tick}" + files.text_page(option.removesuffix("+"), x + 16, y) + " "
+    page = parsed(engine, files.pages([content], "0 0 595 842"), text_layer)
+    assert page.markdown.split("\n\n") == [
+        "Do you own a bicycle? ☑ yes ☐ no",
+        "Heating of the house: ☐ coal ☐ gas ☑ wood",
+    ]

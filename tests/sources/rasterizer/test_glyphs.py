@@ -127,7 +127,7 @@ def test_smaller_characters_off_the_baseline_are_raised_or_lowered(
 
 def test_raised_words_have_the_text_of_their_line() -> None:
     """The words of a line are written as the line is, so that tables are, too."""
-    ((text, _, words, _),) = lines_of(pieces(("area in m", 11, 0), ("2", 7, 4), (" now", 11, 0)))
+    ((text, _, words, *_),) = lines_of(pieces(("area in m", 11, 0), ("2", 7, 4), (" now", 11, 0)))
     assert text == " ".join(word for word, _, _ in words) == "area in m² now"
 
 

@@ -21,8 +21,9 @@ from ocr_worker.engines.embedded.marks import find_marked
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"', ")")
-# A row of an address begins with a capital or a number, and contains no end of a sentence and no broken word.
-_CAPITAL = re.compile(r"(?=[A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
+# A row of an address or a form begins with a capital, a number or a box to tick, and contains no end of a sentence and
+# no broken word.
+_CAPITAL = re.compile(r"(?=[☐☑☒◉○A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
 # Which rows of a paragraph are set in: its first row, or all its rows but the first.
 _IndentStyle = Literal["first", "hanging", "none"]
 

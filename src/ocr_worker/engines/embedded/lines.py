@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Literal
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.wire.schema import TextSource
+
+LineEnd = Literal["space", "no space", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Line:
     score: the recognizer's confidence, 0 to 1; 1 for a line of a text layer. words: may be empty.
     is_from_text_layer: taken from the page's text layer, not read from the page image. is_repeated: see `TextLine`.
     outline: of a line at an angle to the page, its corners (x, y), clockwise from the top left one; empty for all other
-    lines.
+    lines. end: whether a space follows the line in a text layer that keeps spaces at line ends.
     """
 
     text: str
@@ -42,6 +45,7 @@ class Line:
     is_from_text_layer: bool = False
     is_repeated: bool = False
     outline: tuple[tuple[float, float], ...] = ()
+    end: LineEnd = "unknown"
 
 
 def text_source(lines: Sequence[Line]) -> TextSource:
@@ -95,11 +99,12 @@ def split_at(line: Line, xs: Sequence[float]) -> list[Line]:
         parts[sum(word.box.center[0] > x for x in inside)].append(word)
     filled = [part for part in parts if part]
     texts = _texts(line.text, filled)
-    return [
-        replace(line, text=text, box=bounds(word.box for word in part), words=tuple(part))
+    pieces = [
+        replace(line, text=text, box=bounds(word.box for word in part), words=tuple(part), end="unknown")
         for text, part in zip(texts, filled, strict=True)
         if text
     ]
+    return [*pieces[:-1], *(replace(last, end=line.end) for last in pieces[-1:])]
 
 
 def _equal_words(line: Line) -> tuple[Word, ...]:

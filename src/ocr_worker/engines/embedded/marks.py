@@ -1,9 +1,9 @@
 """Marks: what a row starts with, or ends with, that makes it a line of its own.
 
-Marks of list items, numbers of clauses and "Key:" begin a line, and a page number after leaders ends one. Some of them
-begin one wherever they are. Others also occur within a sentence, and need a second one in the same text.
-`find_marked` decides for all rows of a text. Bullets include those of symbol fonts, whose characters are for
-private use. All functions are pure.
+Marks of list items, numbers of clauses and "Key:" begin a line, and a page number after leaders ends one. Rows with
+boxes to tick below one another are lines, too. Some marks begin one wherever they are. Others also occur within a
+sentence, and need a second one in the same text. `find_marked` decides for all rows of a text. Bullets include those of
+symbol fonts, whose characters are for private use. All functions are pure.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 _BULLETS = "•●▪■◦‣·➢➤►▶❖\ue000-\uf8ff"
 BULLET = re.compile(rf"[{_BULLETS}]\s*")
 _ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
+_BOX = re.compile("[☐☑☒◉○]")  # to tick; each question has a row with its options
 _CERTAIN = re.compile(
     rf"""
-      [{_BULLETS}]\s*\S | [☐☑☒]\s*\S
+      [{_BULLETS}]\s*\S | [☐☑☒◉○]\s*\S
     | [*–—-]\s+\S
     | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
     | \((?i:{_ROMAN})\)\s*\S                                # (ii)
@@ -45,9 +46,13 @@ def find_marked(texts: Sequence[str]) -> list[bool]:
     kinds = [_kind(text) for text in texts]
     usual = {kind for kind in kinds if kind and _is_usual(kind, kinds)}
     follows_entry = [False, *(bool(_LEADERS_AND_PAGE.search(text)) for text in texts)]
+    has_box = [bool(_BOX.search(text)) for text in texts]
+    follows_box = [False, *has_box]
     return [
-        bool(_CERTAIN.match(text)) or kind in usual or follows
-        for text, kind, follows in zip(texts, kinds, follows_entry, strict=False)
+        bool(_CERTAIN.match(text)) or kind in usual or follows or (box and follows_option)
+        for text, kind, follows, box, follows_option in zip(
+            texts, kinds, follows_entry, has_box, follows_box, strict=False
+        )
     ]
 
 

@@ -30,9 +30,9 @@ from ocr_worker.engines.embedded.markdown import (
     write_regions,
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
+from ocr_worker.engines.embedded.questions import join_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
-from ocr_worker.engines.embedded.reading.models import Models
-from ocr_worker.engines.embedded.reading.pale import read_lines_over_watermark
+from ocr_worker.engines.embedded.reading.models import Models, box_of
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
@@ -40,6 +40,7 @@ from ocr_worker.engines.embedded.reading.text_layer import (
     layer_lines,
     layer_quads,
 )
+from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
 from ocr_worker.engines.embedded.reading.upright import set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
@@ -58,7 +59,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     height, width = pixels.shape[:2]
     page_lines, warnings = review(page_lines, pixels)
     page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
-    lines = join_combs(join_initials(split_at_gutters(page_lines)))
+    lines = join_options(join_combs(join_initials(split_at_gutters(page_lines))))
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
@@ -82,7 +83,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         ],
         warnings=[*warnings, *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
-        text_source=text_source([*lines, *watermarks]),
+        text_source=text_source([*page_lines, *watermarks]),
     )
 
 
@@ -104,9 +105,11 @@ def _read_page(
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
     layer = honest_lines(models, straight, layer_lines(text_lines, text_quads, straight))
+    texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
+    layer, boxes = apply_tick_boxes(layer, find_tick_boxes(straight, texts))
     if layer:
-        return straight, layer + models.read_lines(straight, drop_covered(quads, layer)), pending_regions
-    return straight, read_lines_over_watermark(models, straight, quads), pending_regions
+        quads = drop_covered(quads, [*layer, *boxes])
+    return straight, layer + read_beside_boxes(models, straight, quads, boxes), pending_regions
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:

@@ -16,7 +16,9 @@ from typing import NamedTuple
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import Line, rows
+from ocr_worker.engines.embedded.line_ends import breaks_words as find_broken_words
+from ocr_worker.engines.embedded.line_ends import ends_in_word, has_no_spaces, is_hangul
+from ocr_worker.engines.embedded.lines import Line, LineEnd, rows
 from ocr_worker.engines.embedded.marks import BULLET
 
 _FRACTION = re.compile(r"(?<=\d)\s*\u2044\s*(?=\d)")
@@ -51,13 +53,15 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
     words = frozenset(word.casefold() for line in lines for word in _WORD.findall(line.text))
     stacked = rows(lines)
+    row_texts = [_close_fractions(" ".join(line.text for line in row)) for row in stacked]
+    is_usual = find_broken_words(row_texts, words)
+    ends: list[LineEnd] = ["unknown", *(row[-1].end for row in stacked)]  # of the row above
     texts: list[str] = []
-    for row, begins in zip(stacked, find_beginnings(stacked), strict=True):
-        text = _close_fractions(" ".join(line.text for line in row))
+    for text, end, begins in zip(row_texts, ends, find_beginnings(stacked), strict=False):
         if begins and not (texts and _is_broken_word(texts[-1], text)):
             texts.append(text)
         else:
-            texts[-1] = joined(texts[-1], text, words)
+            texts[-1] = joined(texts[-1], text, words, end, breaks_words=is_usual)
     return [_split_bullet(text) for text in texts]
 
 
@@ -83,16 +87,28 @@ def _mirrored(box: Box) -> Box:
     return Box(-box.x1, box.y0, -box.x0, box.y1)
 
 
-def joined(above: str, below: str, words: Collection[str] = ()) -> str:
+def joined(
+    above: str,
+    below: str,
+    words: Collection[str] = (),
+    end: LineEnd = "unknown",
+    *,
+    breaks_words: bool = False,
+) -> str:
     """Return two lines of a paragraph as one: without the hyphen of a broken word, and without a space in Chinese.
 
     words: those of the text around, in lower case; a word that occurs there with or without its hyphen keeps that form.
+    end: of the first line. breaks_words: whether lines of this text end within Korean words.
     """
     if _is_broken_word(above, below):
         return (above if _keeps_hyphen(above, below, words) else above[:-1]) + below
     if len(above) > 1 and above[-1] == "-" and above[-2].isalnum() and below[:1].isalnum():
         return above + below
     if above and below and _is_written_solid(above[-1]) and _is_written_solid(below[0]):
+        return above + below
+    if end != "unknown" and (is_hangul(above[-1:]) or is_hangul(below[:1])):
+        return above + (" " if end == "space" else "") + below
+    if ends_in_word(above, below, words, is_usual=breaks_words):
         return above + below
     return f"{above} {below}"
 
@@ -125,5 +141,5 @@ def is_right_to_left(text: str) -> bool:
 
 
 def _is_written_solid(character: str) -> bool:
-    """Return whether the character's script has no spaces between words: Chinese and Japanese, but not Korean."""
-    return is_wide(character) and not "\uac00" <= character <= "\ud7a3"
+    """Return whether the character's script has no spaces between words: Chinese and Thai, but not Korean."""
+    return has_no_spaces(character) or (is_wide(character) and not is_hangul(character))

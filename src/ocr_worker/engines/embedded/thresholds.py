@@ -67,6 +67,9 @@ class EngineThresholds:
     max_comb_pitch: float = 2.2  # heights of a character from one to the next: the cells of a table are wider
     comb_tolerance: float = 0.12  # share by which the distances differ
 
+    # Boxes to tick (`questions`).
+    label_gap: float = 1.5  # sides of a box between it and its label, at most
+
     # Watermarks and other text at an angle (`watermarks`).
     max_slanted: float = 0.5  # share of the page's characters at an angle: with more, the page itself is
     watermark_height: float = 1.3  # line heights: what crosses lines is at least as high

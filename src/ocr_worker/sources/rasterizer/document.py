@@ -139,13 +139,14 @@ def make_text_line(
     bbox: Rectangle,
     words: Sequence[LayerWord],
     corners: Sequence[Sequence[float]] | None = None,
+    has_space_after: bool = False,
     *,
     is_repeated: bool = False,
 ) -> TextLine:
     """Return the line of a text layer that a rasterizer process describes by these values."""
     text_words = tuple(TextWord(word, _as_tuple(*box), font) for word, box, font in words)
     outline = tuple((x, y) for x, y in corners) if corners else None
-    return TextLine(text, _as_tuple(*bbox), text_words, outline, is_repeated)
+    return TextLine(text, _as_tuple(*bbox), text_words, outline, has_space_after, is_repeated)
 
 
 def _as_tuple(x0: float, y0: float, x1: float, y1: float) -> Rectangle:

@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium_c
 
 from ocr_worker.errors import Corrupt
 from ocr_worker.sources.rasterizer.apart import call_apart
+from ocr_worker.sources.rasterizer.check_fields import CheckField, read_check_fields
 from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
 from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
 from ocr_worker.sources.rasterizer.rendered import LayerLine, RenderedPage, choose_dpi, make_warning
@@ -47,11 +48,12 @@ class PdfDocument:
             rendered_page = self._render(page, self._user_unit(page, number))
             rendered_page.warnings += warnings
             if self._request.text_layer:
+                check_fields = read_check_fields(self._file.document, page)
                 if _flatten_form_fields(page):
                     page.close()
                     page = self._load_page(number)
                 height, width = rendered_page.pixels.shape[:2]
-                rendered_page.text_lines = _read_text_layer(page, width, height)
+                rendered_page.text_lines = _read_text_layer(page, width, height, check_fields)
                 lines = place_lines(rendered_page.text_lines or (), page.get_height(), height / page.get_height())
                 rendered_page.repeated_lines = self._running_lines.find(number, lines)
         finally:
@@ -116,10 +118,10 @@ class PdfDocument:
         return rendered_page
 
 
-def _read_text_layer(page: Any, width: int, height: int) -> list[LayerLine] | None:
+def _read_text_layer(page: Any, width: int, height: int, check_fields: list[CheckField]) -> list[LayerLine] | None:
     """Return the page's text layer; None when PDFium cannot read it. The page image shows the text anyway."""
     try:
-        return read_text_lines(page, width, height)
+        return read_text_lines(page, width, height, check_fields)
     except pdfium.PdfiumError:
         return None
 

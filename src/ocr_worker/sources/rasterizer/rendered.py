@@ -20,8 +20,8 @@ _POINTS_PER_INCH = 72
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1
 LayerWord = tuple[str, Rectangle, int]  # a word, its box, and the number of its font on this page
 Corners = tuple[tuple[float, float], ...]  # four, clockwise from the beginning of the line and its upper side
-# A line, its box, its words, and the corners of its outline if it is at an angle to the page.
-LayerLine = tuple[str, Rectangle, list[LayerWord], Corners | None]
+# A line, its box, its words, the corners of its outline if it is at an angle to the page, and whether a space follows.
+LayerLine = tuple[str, Rectangle, list[LayerWord], Corners | None, bool]
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ baseline continue a line, although PDFium often ends it there; `raised_text` wri
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import mode
@@ -18,6 +18,7 @@ from typing import Any
 
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
+from ocr_worker.sources.rasterizer.check_fields import CheckField
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
@@ -118,7 +119,7 @@ class _TextLine:
         self.drop_soft_hyphens()
         self.letters = write_raised_text(self.letters)
         text = self.text()
-        return (text, self.box, self.words(), self.corners()) if text else None
+        return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
 
     def corners(self) -> Corners | None:
         """Return the corners of a slanted line; None for other lines."""
@@ -157,12 +158,14 @@ class _TextLine:
         return [(word, box, mode(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
-def read_text_lines(page: Any, width: int, height: int) -> list[LayerLine]:
+def read_text_lines(page: Any, width: int, height: int, check_fields: Sequence[CheckField] = ()) -> list[LayerLine]:
     """Return the visible lines and their words in the order of the file.
 
-    Boxes: pixels of a bitmap of `width` x `height`. Raises PdfiumError when PDFium cannot read the text.
+    Boxes: pixels of a bitmap of `width` x `height`. check_fields: each is a line of its own, in place of the characters
+    that draw its state. Raises PdfiumError when PDFium cannot read the text.
     """
-    return _build_lines(read_visible_characters(page, width / page.get_width()), bitmap_mapping(page, width, height))
+    characters = read_visible_characters(page, width / page.get_width())
+    return _build_lines(characters, bitmap_mapping(page, width, height), check_fields)
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
@@ -182,7 +185,11 @@ def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]
     return _build_lines(characters, bitmap_mapping(page, round(width), round(height))), inner.splitlines()
 
 
-def _build_lines(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> list[LayerLine]:
+def _build_lines(
+    characters: Iterable[Character],
+    to_bitmap: Callable[[Rectangle], Rectangle],
+    check_fields: Sequence[CheckField] = (),
+) -> list[LayerLine]:
     lines: list[_TextLine] = []
     letters = (
         Letter(
@@ -193,7 +200,9 @@ def _build_lines(characters: Iterable[Character], to_bitmap: Callable[[Rectangle
         )
         for character in characters
     )
-    for letter in _in_logical_order(_composed(letters)):
+    fields = [(sign, to_bitmap(box)) for sign, box in check_fields]
+    outside = (letter for letter in letters if not any(letter.box and _holds(box, letter.box) for _, box in fields))
+    for letter in _in_logical_order(_composed(outside)):
         line = lines[-1] if lines else None
         if letter.box is None:
             if line and not letter.text:
@@ -204,7 +213,8 @@ def _build_lines(characters: Iterable[Character], to_bitmap: Callable[[Rectangle
             line.add(letter)
         else:
             lines.append(_TextLine.begin(letter))
-    return [text_line for line in lines if (text_line := line.finish())]
+    states: list[LayerLine] = [(sign, box, [(sign, box, 0)], None, False) for sign, box in fields]
+    return [text_line for line in lines if (text_line := line.finish())] + states
 
 
 def _map_baseline(stretch: Stretch, to_bitmap: Callable[[Rectangle], Rectangle]) -> Baseline | None:
@@ -254,9 +264,9 @@ def _touch(a: Rectangle | None, b: Rectangle | None) -> bool:
     return gap < _SLIVER * max(a[3] - a[1], a[2] - a[0])
 
 
-def _holds(box: Rectangle, accent: Rectangle) -> bool:
-    """Return whether the middle of the accent's box is within the letter's box."""
-    x, y = (accent[0] + accent[2]) / 2, (accent[1] + accent[3]) / 2
+def _holds(box: Rectangle, other: Rectangle) -> bool:
+    """Return whether the middle of the other box is within the box."""
+    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
     return box[0] < x < box[2] and box[1] < y < box[3]
 
 

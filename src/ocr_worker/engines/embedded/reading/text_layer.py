@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.line_ends import is_hangul
+from ocr_worker.engines.embedded.lines import Line, LineEnd, Word
 from ocr_worker.engines.embedded.reading.confidence import is_legible
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, is_slanted, outline_of
 from ocr_worker.engines.embedded.reading.scripts import is_readable, plain_form, script_of
@@ -62,6 +63,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     quads: those of `layer_quads` in pixels of this page image.
     """
     layer = []
+    keeps_spaces = _keeps_spaces(lines)
     word_quads = iter(quads[len(lines) :])
     for line, quad in zip(lines, quads, strict=False):
         words = tuple(Word(word.text, box_of(next(word_quads)), word.font) for word in line.words)
@@ -70,11 +72,15 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         text = " ".join(line.text.split())
         if text.strip(LEADERS) and ink.size and float(ink.std()) > THRESHOLDS.min_ink:
             outline = outline_of(quad) if line.corners else ()
-            is_repeated = line.is_repeated
-            layer.append(
-                Line(text, box, words=words, is_from_text_layer=True, is_repeated=is_repeated, outline=outline)
-            )
+            end: LineEnd = "unknown" if not keeps_spaces else "space" if line.has_space_after else "no space"
+            layer.append(Line(text, box, 1.0, words, True, line.is_repeated, outline, end))
     return layer
+
+
+def _keeps_spaces(lines: Sequence[TextLine]) -> bool:
+    """Return whether the layer has the spaces at which Korean lines were broken. Other scripts do not need them."""
+    ends = [line.has_space_after for line in lines if is_hangul(line.text[-1:])]
+    return sum(ends) >= THRESHOLDS.min_end_spaces
 
 
 def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:

@@ -73,8 +73,30 @@ class ReadingThresholds:
     max_broken: float = 0.05  # share of characters without meaning, above which a font has no mapping to Unicode
     max_symbol: int = 2  # characters of a word that may be symbols without meaning, such as bullets
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
+    min_end_spaces: int = 2  # Korean lines with a space at their end, from which on a line without one ends in a word
     slanted_part: float = 0.5  # heights of a slanted line: what is detected on it is its letters, not other text
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
+
+    # Squares to tick (`tick_boxes`).
+    frame_contrast: int = 80  # gray levels between the ground and the ink of a frame
+    square: float = 1.25  # longer side by shorter side of a square, at most
+    min_frame: float = 7.0  # pixels inside a frame
+    low_frame: float = 0.35  # line heights inside a frame, at least
+    high_frame: float = 1.6  # the same, at most
+    frame_width: float = 0.35  # sides of the inner edge in which the end of the frame is looked for
+    thick_frame: float = 0.15  # the same: a thicker frame, as in the corners of QR codes, is none to tick
+    frame_ink: float = 0.92  # share of each side of the inner edge that has ink
+    outside_ink: float = 0.5  # share of ink along a side, below which the frame has ended
+    corner_ink: float = 0.5  # share of ink at each corner; those of round letters are white
+    tick_margin: float = 0.12  # sides of the inner edge along the frame in which a tick is not looked for
+    tick_ink: float = 0.04  # share of ink within, above which a square is ticked
+    filled_ink: float = 0.95  # share of ink in a filled square
+    same_frame: float = 0.15  # share by which a filled square's side differs from a frame's
+    comb_gap: float = 0.5  # sides between squares that are boxes for letters
+    square_script: float = 0.3  # share of wide letters: with more, a line is Chinese or Japanese
+    narrow_part: float = 0.4  # line heights: what is left of a line beside a square is read if it is wider
+    ground_step: int = 8  # pixels between those that show the ground
+    tick_signs: str = "xX×✓✔✗✘√vV/"  # characters that tick a square which they are in
 
     # Specks and warnings (`confidence`).
     # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in

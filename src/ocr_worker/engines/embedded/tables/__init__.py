@@ -15,7 +15,7 @@ from html import escape
 from ocr_worker.engines.embedded.escaping import Write, escape_text
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.lines import Line, line_height, rows
+from ocr_worker.engines.embedded.lines import Line, LineEnd, line_height, rows
 from ocr_worker.engines.embedded.tables.alignment import align_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
@@ -142,6 +142,8 @@ def _enclose(edges: Sequence[float], start: float, end: float, centers: Sequence
 
 def _cell_text(lines: Sequence[Line]) -> str:
     text = ""
+    end: LineEnd = "unknown"
     for row in rows(lines):
-        text = joined(text, row_text(row)) if text else row_text(row)
+        text = joined(text, row_text(row), end=end) if text else row_text(row)
+        end = row[-1].end
     return text

@@ -1,0 +1,94 @@
+"""Rows of a form: a question and its options with boxes to tick.
+
+Below one another, questions and options look like two columns of text. `join_options` makes a line of each box and the
+label at its right, and of a question and the options beside it, so that no later step takes them apart. A text is a
+question if it ends like one, or if all lines close above and below it have options beside them as well. It is pure;
+lengths are in pixels of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
+from ocr_worker.engines.embedded.lines import Line, Word, line_height
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+
+BOXES = frozenset("☐☑☒◉○")  # signs of boxes to tick and of their states
+_QUESTION_ENDS = ("?", ":", "？", "：", "...", "…", "_")
+
+
+def join_options(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines, each box to tick in one line with its label and, if there is one, with its question."""
+    if not any(line.text in BOXES for line in lines):
+        return list(lines)
+    labeled = _join_labels(lines)
+    rows = {id(line): _options_beside(line, labeled) for line in labeled if line.text[0] not in BOXES}
+    joined, taken = [], set()
+    for line in labeled:
+        options = rows.get(id(line))
+        if options and _is_question(line, labeled, rows):
+            joined.append(_join([line, *options]))
+            taken |= {id(line), *map(id, options)}
+    return [*(line for line in labeled if id(line) not in taken), *joined]
+
+
+def _join_labels(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines, each box joined with the text close at its right."""
+    labels: dict[int, Line] = {}
+    for box in (line for line in lines if line.text in BOXES):
+        right = [
+            line for line in lines if _is_level(line, box) and line.box.x0 >= box.box.center[0] and line is not box
+        ]
+        label = min(right, key=lambda line: line.box.x0, default=None)
+        reach = THRESHOLDS.label_gap * box.box.height
+        if label and label.text not in BOXES and label.box.x0 - box.box.x1 < reach:
+            labels[id(box)] = label
+    taken = {id(label) for label in labels.values()}
+    return [_join([line, labels[id(line)]]) if id(line) in labels else line for line in lines if id(line) not in taken]
+
+
+def _options_beside(line: Line, lines: Sequence[Line]) -> list[Line]:
+    """Return the options that follow the line in its row, up to the next text that is none."""
+    options = []
+    for other in sorted((other for other in lines if _is_right_of(other, line)), key=lambda other: other.box.x0):
+        if other.text[0] not in BOXES:
+            break
+        options.append(other)
+    return options
+
+
+def _is_right_of(other: Line, line: Line) -> bool:
+    return other is not line and _is_level(other, line) and other.box.x0 >= line.box.x1
+
+
+def _is_level(a: Line, b: Line) -> bool:
+    return y_overlap(a.box, b.box) > THRESHOLDS.row_overlap * min(a.box.height, b.box.height)
+
+
+def _is_question(line: Line, lines: Sequence[Line], rows: dict[int, list[Line]]) -> bool:
+    """Return whether the line ends like a question, or has only such lines close to it. rows: options of each line."""
+    if line.text.endswith(_QUESTION_ENDS):
+        return True
+    reach = THRESHOLDS.paragraph_gap * line_height(lines)
+    close = [
+        other
+        for other in lines
+        if other is not line and x_overlap(other.box, line.box) > 0 and -y_overlap(other.box, line.box) < reach
+    ]
+    return all(rows.get(id(other)) for other in close)
+
+
+def _join(parts: Sequence[Line]) -> Line:
+    """Return the lines of a row as one."""
+    words = tuple(word for part in parts for word in part.words or (Word(part.text, part.box),))
+    box: Box = bounds(part.box for part in parts)
+    return replace(
+        parts[-1],
+        text=" ".join(part.text for part in parts),
+        box=box,
+        words=words,
+        score=min(part.score for part in parts),
+        is_from_text_layer=all(part.is_from_text_layer for part in parts),
+    )

@@ -1,0 +1,226 @@
+"""Small drawn squares on the page image that somebody ticks, and their state.
+
+A square is a thin frame with white inside it. Its holes show its inner edge even where a tick crosses or leaves it. It
+counts as a box to tick if it is level with text, about as high as text, and alone: no letter of the text layer, and
+none of the adjacent boxes for the letters of a word. A filled square counts if it is as large as a frame on the page.
+
+`find_tick_boxes` finds the squares, `apply_tick_boxes` compares them with the text layer, and `read_beside_boxes` reads
+the text beside them from the page image. In a line of Chinese or Japanese, which has characters that are square frames,
+a square counts only if it begins the line and the recognizer takes it for a square.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_worker.characters import is_wide
+from ocr_worker.engines.embedded.geometry import Box, bounds, covered, y_overlap
+from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.models import Models, Quads
+from ocr_worker.engines.embedded.reading.pale import read_lines_over_watermark
+from ocr_worker.engines.embedded.reading.text_layer import quads_of
+from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
+from ocr_worker.pages import Pixels
+
+EMPTY, TICKED = "☐", "☑"
+_SQUARE_CHARACTERS = "□☐■☑☒口"
+Mask = NDArray[np.bool_]
+
+
+def find_tick_boxes(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
+    """Return the squares to tick as lines, each with the sign of its state. texts: the boxes of the page's lines."""
+    heights = [min(box.width, box.height) for box in texts]
+    if not heights:
+        return []
+    height = float(np.median(heights))
+    ink = _ink(pixels)
+    frames = [(outer, inner) for outer, inner in _frames(ink, height) if _is_beside_text(outer, texts)]
+    states = [(outer, TICKED if _is_ticked(ink, inner) else EMPTY) for outer, inner in frames]
+    states += [(box, TICKED) for box in _filled(ink, [outer for outer, _ in frames]) if _is_beside_text(box, texts)]
+    boxes = [box for box, _ in states]
+    return [Line(state, box, words=(Word(state, box),)) for box, state in sorted(states) if not _is_in_comb(box, boxes)]
+
+
+def apply_tick_boxes(layer: Sequence[Line], boxes: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """Return the lines of the layer, and the boxes to tick that the layer does not have as characters.
+
+    A letter X of the layer in a square ticks it, and is no text. A square with other letters is no box to tick.
+    """
+    lines, kept = list(layer), []
+    for box in boxes:
+        words = [
+            word for line in lines for word in line.words or (Word(line.text, line.box),) if _share_place(word, box)
+        ]
+        if all(word.text in THRESHOLDS.tick_signs for word in words):
+            kept.append(replace(box, text=TICKED, words=(Word(TICKED, box.box),)) if words else box)
+            lines = [rest for line in lines if (rest := _without(line, words))]
+    return lines, kept
+
+
+def _share_place(word: Word, box: Line) -> bool:
+    return box.box.contains(word.box.center) or is_in(box.box, word.box)
+
+
+def _without(line: Line, words: Sequence[Word]) -> Line | None:
+    """Return the line without these words at its ends; None if it has no others."""
+    if not any(word in words for word in line.words) and not any(line.text == word.text for word in words):
+        return line
+    rest = [word for word in line.words if word not in words]
+    if not rest:
+        return None
+    text = line.text
+    for word in words:
+        text = text.removeprefix(word.text) if line.words[0] == word else text.removesuffix(word.text)
+    return replace(line, text=text.strip(), box=bounds(word.box for word in rest), words=tuple(rest))
+
+
+def read_beside_boxes(models: Models, pixels: Pixels, quads: Quads, boxes: Sequence[Line]) -> list[Line]:
+    """Return the boxes to tick, and the detected lines, read without the boxes that are in them."""
+    lines = read_lines_over_watermark(models, pixels, quads)
+    refused: set[int] = set()
+    read_again: list[tuple[Line, list[Line]]] = []
+    for line in lines:
+        inside = [box for box in boxes if _is_in_line(box, line)]
+        if inside and _is_square_script(line.text):
+            refused |= {id(box) for box in inside if not (box is inside[0] and line.text[0] in _SQUARE_CHARACTERS)}
+            inside = [box for box in inside if id(box) not in refused]
+        if inside:
+            read_again.append((line, inside))
+    parts = [part for line, inside in read_again for part in _parts(line.box, [box.box for box in inside])]
+    again = {id(line) for line, _ in read_again}
+    readings = models.read_lines(pixels, quads_of(parts)) if parts else []
+    kept = [line for line in lines if id(line) not in again]
+    return [*kept, *(line for line in readings if line.text), *(box for box in boxes if id(box) not in refused)]
+
+
+def _is_in_line(box: Line, line: Line) -> bool:
+    x, _ = box.box.center
+    is_level = y_overlap(box.box, line.box) > THRESHOLDS.level_overlap * min(box.box.height, line.box.height)
+    return not line.outline and is_level and line.box.x0 < x < line.box.x1
+
+
+def _is_square_script(text: str) -> bool:
+    """Return whether the text has characters of Chinese or Japanese besides those that look like a square."""
+    letters = [character for character in text if character.isalpha() and character not in _SQUARE_CHARACTERS]
+    return sum(map(is_wide, letters)) > THRESHOLDS.square_script * len(letters)
+
+
+def _parts(line: Box, boxes: Sequence[Box]) -> list[Box]:
+    """Return what is left of the line's box beside the boxes to tick, if it is wide enough for a letter."""
+    parts, start = [], line.x0
+    for box in sorted(boxes):
+        parts.append(line._replace(x0=start, x1=box.x0 - 1))
+        start = box.x1 + 1
+    parts.append(line._replace(x0=start))
+    return [part for part in parts if part.width > THRESHOLDS.narrow_part * line.height]
+
+
+def _ink(pixels: Pixels) -> Mask:
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))
+    return np.asarray(gray < ground - THRESHOLDS.frame_contrast)
+
+
+def _frames(ink: Mask, height: float) -> list[tuple[Box, Box]]:
+    """Return the outer and the inner edges of square frames. height: of a line, in pixels."""
+    contours, hierarchy = cv2.findContours(ink.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    holes: dict[int, list[Box]] = defaultdict(list)  # by the contour around them
+    for contour, (_, _, _, parent) in zip(contours, hierarchy[0] if hierarchy is not None else (), strict=True):
+        if parent >= 0:
+            x, y, width, side = cv2.boundingRect(contour)
+            # The contour of a hole is on the ink around it.
+            holes[parent].append(Box(x + 1.0, y + 1.0, x + width - 1.0, y + side - 1.0))
+    inners = (bounds(boxes) for boxes in holes.values())
+    sized = (inner for inner in inners if _is_square(inner) and _is_sized(inner, height))
+    return [(outer, inner) for inner in sized if (outer := _outer_edge(ink, inner))]
+
+
+def _is_square(box: Box) -> bool:
+    shorter, longer = sorted((box.width, box.height))
+    return longer <= THRESHOLDS.square * shorter
+
+
+def _is_sized(box: Box, height: float) -> bool:
+    return max(THRESHOLDS.min_frame, THRESHOLDS.low_frame * height) < box.height < THRESHOLDS.high_frame * height
+
+
+def _outer_edge(ink: Mask, inner: Box) -> Box | None:
+    """Return the outer edge of the frame around the inner edge; None if there is no thin frame with square corners."""
+    x0, y0, x1, y1 = (int(value) for value in inner)
+    reach = max(2, round(THRESHOLDS.frame_width * inner.height))
+    strips = (
+        ink[y0:y1, max(0, x0 - reach) : x0][:, ::-1],
+        ink[max(0, y0 - reach) : y0, x0:x1].T[:, ::-1],
+        ink[y0:y1, x1 : x1 + reach],
+        ink[y1 : y1 + reach, x0:x1].T,
+    )
+    widths = []
+    for strip in strips:
+        if strip.shape[1] < 2 or strip[:, :2].any(axis=1).mean() < THRESHOLDS.frame_ink:
+            return None
+        white = np.flatnonzero(strip.mean(axis=0) < THRESHOLDS.outside_ink)
+        if not len(white):
+            return None
+        widths.append(int(white[0]))
+    if max(widths) > THRESHOLDS.thick_frame * inner.height + 1:
+        return None
+    left, top, right, bottom = widths
+    corners = (
+        ink[y0 - top : y0, x0 - left : x0],
+        ink[y0 - top : y0, x1 : x1 + right],
+        ink[y1 : y1 + bottom, x0 - left : x0],
+        ink[y1 : y1 + bottom, x1 : x1 + right],
+    )
+    if min(float(corner.mean()) if corner.size else 0.0 for corner in corners) < THRESHOLDS.corner_ink:
+        return None
+    return Box(x0 - left, y0 - top, x1 + right, y1 + bottom)
+
+
+def _is_ticked(ink: Mask, inner: Box) -> bool:
+    margin = max(1.0, THRESHOLDS.tick_margin * inner.height)
+    x0, y0, x1, y1 = (int(value) for value in inner.grown(-margin))
+    return bool(ink[y0:y1, x0:x1].mean() > THRESHOLDS.tick_ink)
+
+
+def _filled(ink: Mask, frames: Sequence[Box]) -> list[Box]:
+    """Return the filled squares as large as one of the frames."""
+    if not frames:
+        return []
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+    boxes = [Box(float(x), float(y), float(x + width), float(y + height)) for x, y, width, height, _ in stats[1:]]
+    return [
+        box
+        for box, area in zip(boxes, stats[1:, 4], strict=True)
+        if area > THRESHOLDS.filled_ink * box.area
+        and _is_square(box)
+        and any(abs(box.height - frame.height) <= THRESHOLDS.same_frame * frame.height for frame in frames)
+    ]
+
+
+def _is_beside_text(box: Box, texts: Sequence[Box]) -> bool:
+    """Return whether some text is level with the box."""
+    return any(y_overlap(box, text) > THRESHOLDS.level_overlap * min(box.height, text.height) for text in texts)
+
+
+def _is_in_comb(box: Box, boxes: Sequence[Box]) -> bool:
+    """Return whether the box is one of several in a row without room for text between them."""
+    reach = THRESHOLDS.comb_gap * box.height
+    beside = [
+        other
+        for other in boxes
+        if other is not box
+        and y_overlap(box, other) > THRESHOLDS.level_overlap * box.height
+        and max(other.x0 - box.x1, box.x0 - other.x1) < reach
+    ]
+    return bool(beside)
+
+
+def is_in(box: Box, container: Box) -> bool:
+    """Return whether most of the box is within the container."""
+    return covered(box, container) > THRESHOLDS.covered_width

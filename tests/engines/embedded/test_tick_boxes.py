@@ -1,0 +1,116 @@
+"""Drawn squares and their state, on page images that are drawn here, without any model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line, Word, rows
+from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes
+from ocr_worker.engines.embedded.text import paragraphs, row_text
+from ocr_worker.pages import Pixels
+
+BLACK = (0, 0, 0)
+TEXT = [Box(20, 50, 180, 80)]
+
+
+def nothing(pixels: Pixels, x: int) -> None:
+    """Draw no tick."""
+
+
+def cross(pixels: Pixels, x: int) -> None:
+    cv2.line(pixels, (x, 50), (x + 30, 80), BLACK, 2)
+    cv2.line(pixels, (x, 80), (x + 30, 50), BLACK, 2)
+
+
+def check(pixels: Pixels, x: int) -> None:
+    """Draw a check that leaves the square at its upper right."""
+    cv2.polylines(pixels, [np.array([(x + 6, 64), (x + 13, 74), (x + 38, 42)])], False, BLACK, 3)
+
+
+def small_cross(pixels: Pixels, x: int) -> None:
+    """Draw a cross that does not touch the frame."""
+    cv2.line(pixels, (x + 9, 59), (x + 21, 71), BLACK, 2)
+    cv2.line(pixels, (x + 9, 71), (x + 21, 59), BLACK, 2)
+
+
+def fill(pixels: Pixels, x: int) -> None:
+    cv2.rectangle(pixels, (x, 50), (x + 30, 80), BLACK, -1)
+
+
+def page(*ticks: Callable[[Pixels, int], None], width: int = 2) -> Pixels:
+    """Return a page with squares of 30 pixels at 200, 400 and so on. width: of the frames."""
+    pixels = np.full((200, 1200, 3), 255, np.uint8)
+    for i, tick in enumerate(ticks):
+        cv2.rectangle(pixels, (200 + 200 * i, 50), (230 + 200 * i, 80), BLACK, width)
+        tick(pixels, 200 + 200 * i)
+    return pixels
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_squares_are_marks_with_their_state(width: int) -> None:
+    """A cross, a check that sticks out, a small cross and a fill tick a square."""
+    marks = find_tick_boxes(page(nothing, cross, check, small_cross, fill, width=width), TEXT)
+    assert "".join(mark.text for mark in marks) == "☐☑☑☑☑"
+    assert [round(mark.box.x0 / 10) for mark in marks] == [20, 40, 60, 80, 100]
+
+
+def test_squares_that_nobody_ticks_are_none() -> None:
+    """Filled squares alone are bullets, boxes in a row are for letters, and a square far from text is a drawing."""
+    assert find_tick_boxes(page(fill, fill), TEXT) == []
+    assert find_tick_boxes(page(nothing, cross), [Box(20, 150, 180, 180)]) == []
+    comb = np.full((200, 400, 3), 255, np.uint8)
+    for i in range(5):
+        cv2.rectangle(comb, (200 + 36 * i, 50), (230 + 36 * i, 80), BLACK, 2)
+    assert find_tick_boxes(comb, TEXT) == []
+
+
+def test_cells_and_letters_are_no_squares() -> None:
+    """The cells of a table and round letters are no boxes to tick."""
+    pixels = np.full((200, 800, 3), 255, np.uint8)
+    for i in range(4):
+        cv2.rectangle(pixels, (200 + 30 * i, 50), (230 + 30 * i, 80), BLACK, 2)
+    for i, letter in enumerate("ODQ08B"):
+        cv2.putText(pixels, letter, (400 + 50 * i, 80), cv2.FONT_HERSHEY_SIMPLEX, 1.3, BLACK, 3)
+    assert find_tick_boxes(pixels, TEXT) == []
+
+
+def layer_line(text: str, x: float) -> Line:
+    words, at = [], x
+    for word in text.split():
+        words.append(Word(word, Box(at, 52, at + 14 * len(word), 78)))
+        at += 14 * len(word) + 10
+    return Line(text, Box(x, 52, at - 10, 78), words=tuple(words), is_from_text_layer=True)
+
+
+def test_a_typed_letter_ticks_a_drawn_square() -> None:
+    """An X of the text layer in an empty square is its tick, alone or before its label, and no text."""
+    boxes = find_tick_boxes(page(nothing, nothing, nothing), TEXT)
+    lines = [layer_line("X", 208), layer_line("X gas", 408), layer_line("wood", 640)]
+    kept, marks = apply_tick_boxes(lines, boxes)
+    assert [line.text for line in kept] == ["gas", "wood"]
+    assert [mark.text for mark in marks] == ["☑", "☑", "☐"]
+
+
+def test_a_square_with_a_letter_is_none_to_tick() -> None:
+    """A number in a square, and a square that the text layer has as a character, stay as they are."""
+    boxes = find_tick_boxes(page(nothing, nothing), TEXT)
+    lines = [layer_line("7", 208), Line("□", Box(398, 48, 432, 82), words=(Word("□", Box(398, 48, 432, 82)),))]
+    assert apply_tick_boxes(lines, boxes) == (lines, [])
+
+
+def test_options_are_under_their_question() -> None:
+    """Questions with their options are a line each, with the marks before the options."""
+    texts = [["Do you own a bicycle?", "☑", "yes", "☐", "no"], ["Heating:", "☐", "coal", "☑", "gas"]]
+    lines = [
+        Line(text, Box(300 * i, 60 * row, 300 * i + 12 * len(text), 60 * row + 30))
+        for row, row_texts in enumerate(texts)
+        for i, text in enumerate(row_texts)
+    ]
+    assert [row_text(row) for row in rows(lines)] == [" ".join(row_texts) for row_texts in texts]
+    close = [Line(line.text, line.box._replace(y0=line.box.y0 * 0.6, y1=line.box.y0 * 0.6 + 30)) for line in lines]
+    assert paragraphs(close) == [" ".join(row_texts) for row_texts in texts]
