@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
-KINDS = ("present", "absent", "order", "cells")
+KINDS = ("present", "absent", "order", "cells", "lines")
 DPI, LIMIT_S = 200, 60
 TESSERACT = "tesseract"
 Reader = Callable[[Page, bytes, np.ndarray], str]

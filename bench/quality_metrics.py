@@ -1,8 +1,9 @@
-"""Measures of a page's Markdown: text present and absent, reading order, cells of tables, wrong characters.
+"""Measures of a page's Markdown: text present and absent, order, cells, beginnings of lines, wrong characters.
 
 The first four are pass or fail, as olmOCR-bench defines them: text may differ in a few characters, and a cell is right
-when its neighbors and headings are. The last is the share of characters to change, over the whole page in reading
-order. `quality.py` runs the readers and sums up their scores; `quality_tables.py` finds the tables in the Markdown.
+when its neighbors and headings are. The beginning of a clause, or of a line of a program, passes if it begins a line of
+the Markdown. The last measure is the share of characters to change, over the whole page in reading order. `quality.py`
+runs the readers and sums up their scores; `quality_tables.py` finds the tables in the Markdown.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class CellTest:
 class Truth:
     """Expected content of a page.
 
-    text: all of it, in reading order. order: pairs of snippets, of which the first must come before the second.
+    text: all of it, in reading order. order: pairs of snippets, of which the first must come before the second. lines:
+    snippets that must begin a line.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Truth:
     absent: Sequence[str]
     order: Sequence[tuple[str, str]]
     cells: Sequence[CellTest]
+    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def score(truth: Truth, markdown: str) -> Score:
         "absent": [(is_absent(snippet, markdown), snippet) for snippet in truth.absent],
         "order": [(is_in_order(a, b, text), f"{a!r} before {b!r}") for a, b in truth.order],
         "cells": [(is_cell_right(test, tables), f"{test.cell!r} with {dict(test.near)}") for test in truth.cells],
+        "lines": [(is_line_start(snippet, markdown), snippet) for snippet in truth.lines],
     }
     return Score(
         {kind: (sum(passed for passed, _ in tests), len(tests)) for kind, tests in outcomes.items() if tests},
@@ -107,6 +111,13 @@ def is_absent(snippet: str, markdown: str) -> bool:
     lines = [normalize(line.strip("#|*- ")) for line in markdown.splitlines() if line.strip()]
     ends = [lines[0].split()[0], lines[-1].split()[-1]] if lines and lines[0] and lines[-1] else []
     return normalize(snippet).strip("- ") not in [*lines, *ends]
+
+
+def is_line_start(snippet: str, markdown: str) -> bool:
+    """Return whether a line of the Markdown begins with the snippet, after marks and except for a few characters."""
+    expected = normalize(snippet)
+    lines = (normalize(line.strip("#|*->` \\").replace("|", " ").replace("\\", "")) for line in markdown.splitlines())
+    return any(_is_same(expected, line[: len(expected)]) for line in lines)
 
 
 def is_in_order(before: str, after: str, text: str) -> bool:

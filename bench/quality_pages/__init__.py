@@ -6,10 +6,10 @@ their HTML and the text expected of a reader. `prose` writes seeded sentences, a
 
 from __future__ import annotations
 
-from quality_pages import business, furniture, papers, scans, scripts, tables
+from quality_pages import business, furniture, hard, papers, scans, scripts, tables
 from quality_pages.page import Page
 
-FAMILIES = (papers, business, furniture, tables, scans, scripts)
+FAMILIES = (papers, business, furniture, tables, scans, scripts, hard)
 
 
 def all_pages() -> list[Page]:

@@ -77,6 +77,7 @@ class Page:
             absent=[text for part in self.parts for text in part.absent()],
             order=_some(list(_pairs(pieces)), _PAIRS),
             cells=cells,
+            lines=_some([text for part in self.parts for text in part.line_starts()], _SNIPPETS),
         )
 
 

@@ -54,6 +54,11 @@ class Part:
         for child in self.children:
             yield from child.tables()
 
+    def line_starts(self) -> Iterator[str]:
+        """Yield texts that must begin a line of the Markdown."""
+        for child in self.children:
+            yield from child.line_starts()
+
 
 @dataclass(frozen=True)
 class Text(Part):
@@ -76,6 +81,26 @@ class Text(Part):
     def pieces(self) -> Iterator[Piece]:
         """Yield the text."""
         yield Piece(self.text, self.flow)
+
+
+@dataclass(frozen=True)
+class Lines(Part):
+    """Texts that each begin a line, such as clauses and the lines of a record."""
+
+    texts: Sequence[str]
+    css: str = ""
+
+    def html(self) -> str:
+        """Return a paragraph for each text."""
+        return "".join(Text(text, self.css).html() for text in self.texts)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield each text."""
+        yield from map(Piece, self.texts)
+
+    def line_starts(self) -> Iterator[str]:
+        """Yield the first words of each text."""
+        yield from (" ".join(text.split()[:3]) for text in self.texts)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 pytest.importorskip("rapidfuzz", reason="rapidfuzz is not installed")
 
-from quality_metrics import CellTest, is_absent, is_cell_right, is_in_order, is_present, measure_error_rate, normalize
+from quality_metrics import (
+    CellTest,
+    is_absent,
+    is_cell_right,
+    is_in_order,
+    is_line_start,
+    is_present,
+    measure_error_rate,
+    normalize,
+)
 from quality_tables import SourceCell, find_headings, find_neighbors, parse_tables, place_cells
 
 PIPES = "before\n\n| Year | Oats | Rye |\n|---|---|---|\n| 1901 | 12 | a \\| b |\n| 1902 | | 15 |\n\nafter"
@@ -108,3 +117,11 @@ def test_places_follow_from_spans() -> None:
     cells = place_cells([[SourceCell("a", 2), SourceCell("b", 1, 2)], [SourceCell("c"), SourceCell("d")]])
     places = [(cell.text, cell.row, cell.column) for cell in cells]
     assert places == [("a", 0, 0), ("b", 0, 1), ("c", 1, 1), ("d", 1, 2)]
+
+
+def test_a_clause_begins_a_line() -> None:
+    """A clause begins a line of the Markdown, after any mark, escape or bar of a table; within a line it does not."""
+    assert is_line_start("1.2 The landlord", "1.1 The tenant pays.\n\n1.2 The landlord repairs the roof.")
+    assert is_line_start("1. Rent", "# 1\\. Rent\n\ntext")
+    assert is_line_start("Street: 12 Mill", "| Street: | 12 Mill Lane |")
+    assert not is_line_start("1.2 The landlord", "1.1 The tenant pays. 1.2 The landlord repairs the roof.")

@@ -363,6 +363,22 @@ def test_each_footnote_begins_with_its_mark(texts: tuple[str, ...], starts: tupl
     assert footnotes == [texts[i] for i in starts]
 
 
+@pytest.mark.parametrize("mark", ["1", "1)", "(1)", "[1]", "*"])
+def test_marks_of_footnotes(mark: str) -> None:
+    """Small print at the foot is a footnote with every usual mark."""
+    note = line(f"{mark} See the survey of 1842, held at Szeged.", 100, 940, height=16)
+    assert set(labels(region(note)).values()) == {"text", "footnote"}
+
+
+@pytest.mark.parametrize("heading", ["(2) Levels of the rivers", "2 Levels of the rivers", "2) Levels of the rivers"])
+def test_the_stroke_of_a_letter_sets_no_section_off(heading: str) -> None:
+    """A numbered heading below white is no note for strokes of letters in it, which are found as rules."""
+    section = region(line(heading, 100, 930), line("They fell in March, and rose again in May.", 100, 960))
+    rules = Rules((Box(100, 924, 122, 925), Box(140, 932, 220, 933)), ())
+    parts = label_by_place([paragraph(300), section], WIDTH, HEIGHT, rules)
+    assert {part.label for part in parts} == {"text"}
+
+
 def test_a_numbered_list_is_no_footnote() -> None:
     """Of the text's size and close to it."""
     assert labels(region(line("1 Measure the level", 100, 905)))["1 Measure the level"] == "text"

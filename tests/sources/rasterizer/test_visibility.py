@@ -129,6 +129,13 @@ def test_small_print_is_seen_at_every_resolution(dpi: int) -> None:
     assert lines_of(text_pdf([Run(sentence, 72, 700, 5)]), dpi) == [sentence]
 
 
+@pytest.mark.parametrize("size", [5, 6, 8, 11])
+def test_dashes_are_seen_at_every_height(size: float) -> None:
+    """A dash, which may be thinner than a pixel, stays in its word wherever on the page it is."""
+    runs = [Run("1914\\2261918 re-entry _", 72, 780 - 18.037 * row, size) for row in range(38)]
+    assert set(lines_of(text_pdf(runs))) == {"1914\u20131918 re-entry _"}
+
+
 @pytest.mark.parametrize("name", ["u110000", "uFFFFFF", "uniD800"])
 def test_a_code_point_beyond_unicode_fails_no_page(name: str) -> None:
     """A font that names a glyph with a code that does not exist costs that character, not the page."""

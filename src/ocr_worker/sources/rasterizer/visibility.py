@@ -242,7 +242,11 @@ def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> tuple[N
     x0, y0, x1, y1 = boxes.T
     # The left and the right half exclude the ink of the neighbors in the line.
     inset = np.where(x1 - x0 >= _INSET_SIDE, 1.0, -_MARGIN)
-    columns, rows = _outer(x0, x1, 0.0, width - 1), _outer(y0, y1, 0.0, height - 1)
+    # A dash is thinner than a pixel, and may be drawn beside its box.
+    columns, rows = (
+        _outer(low, high, np.where(high - low < _THIN_SIDE, -_MARGIN, 0.0), limit)
+        for low, high, limit in ((x0, x1, width - 1), (y0, y1, height - 1))
+    )
     left_right = [(start, rows[0], end, rows[1]) for start, end in _halves(x0, x1, inset, width - 1)]
     top_bottom = [(columns[0], start, columns[1], end) for start, end in _halves(y0, y1, -_MARGIN, height - 1)]
     counts = [changes[d, c] - changes[b, c] - changes[d, a] + changes[b, a] for a, b, c, d in left_right + top_bottom]

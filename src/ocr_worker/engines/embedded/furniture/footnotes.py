@@ -19,7 +19,7 @@ from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
-_MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}|[*∗†‡§¶⁰¹²³⁴-⁹]{1,3}|[ᵃ-ᶻ])\s*[^\W\d].*")
+_MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}\)?|[*∗†‡§¶⁰¹²³⁴-⁹]{1,3}|[ᵃ-ᶻ])\s*[^\W\d].*")
 _NUMBER = re.compile(r"[(\[]?(\d{1,3})")
 _BELOW = ("footer", "number", "footnote", "aside_text")
 
@@ -117,4 +117,6 @@ def _is_note_rule(rule: Box, box: Box, ceiling: float, width: float, spacing: fl
     """
     slack, distance = THRESHOLDS.note_rule_slack * spacing, THRESHOLDS.note_rule_distance * spacing
     is_between = ceiling - slack < rule.y0 < box.y0 + slack and box.y0 - rule.y1 < distance
-    return is_between and rule.width < THRESHOLDS.note_rule * width and abs(rule.x0 - box.x0) < distance
+    is_short = THRESHOLDS.min_note_rule * spacing < rule.width < THRESHOLDS.note_rule * width
+    is_at_left = -distance < rule.x0 - box.x0 < THRESHOLDS.note_rule_indent * spacing
+    return is_between and is_short and is_at_left

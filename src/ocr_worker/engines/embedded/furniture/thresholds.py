@@ -132,8 +132,10 @@ class FurnitureThresholds:
     note_depth: float = 0.4  # share of the text's height, from its foot, in which a note may begin
     above_note: float = 0.5  # line heights by which text above a note may overlap its beginning
     note_rule: float = 0.55  # share of the column's width: a longer rule belongs to a table or a footer
+    min_note_rule: float = 1.5  # line spacings; a shorter rule is a stroke of a letter, such as those of Hangul
+    note_rule_indent: float = 0.5  # line spacings by which a rule may begin right of its note
     note_rule_slack: float = 0.3  # line spacings that a note's rule may overlap the text above or the note
-    note_rule_distance: float = 2.0  # line spacings from the rule down to the note, and between their left edges
+    note_rule_distance: float = 2.0  # line spacings from the rule down to the note, and right to its left edge
 
     # Margins (`margins`).
     margin: float = 0.1  # share of the page's width at each side
