@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,3 +181,51 @@ def test_markdown_leaves_out_what_is_empty() -> None:
     """A row and a column without any text part nothing."""
     cells = [Cell(i, j, f"{i}{j}" if 1 not in (i, j) else "") for i in range(3) for j in range(3)]
     assert to_markdown(cells) == "| 00 | 02 |\n| --- | --- |\n| 20 | 22 |"
+
+
+NARROW = [["1.5", "22.5", "3.5"], ["4.5", "5.5", "66.5"], ["7.5", "8.5", "9.5"], ["10.5", "1.5", "2.5"]]
+
+
+def typeset_right(texts: list[str], ends: list[float], y: float) -> Line:
+    """Return one line whose words end at these x; characters are 10 pixels wide."""
+    words = tuple(Word(text, Box(end - 10 * len(text), y, end, y + 20)) for text, end in zip(texts, ends, strict=True))
+    return Line(" ".join(texts), Box(words[0].box.x0, y, words[-1].box.x1, y + 20), words=words)
+
+
+@pytest.mark.parametrize("labels", [["a", "long b", "c", "dd"], ["", "", "", ""]], ids=["labels", "numbers only"])
+def test_numbers_below_numbers_are_columns_however_close(labels: list[str]) -> None:
+    """Columns of numbers that are a space apart are columns, since each row has its numbers at the same places."""
+    lines = [typeset_right(row, [240, 286, 332], 40 * i) for i, row in enumerate(NARROW)]
+    lines += [typeset(label, 0, 40 * i) for i, label in enumerate(labels) if label]
+    expected = [[label, *row] if label else row for label, row in zip(labels, NARROW, strict=True)]
+    assert texts(find_cells(Box(0, 0, 340, 160), lines, Rules((), ()))) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([["1", "234"], ["56", "789"], ["9", "012"], ["3", "456"]], [280, 316]),
+        ([["12", "(3.4%)"], ["56", "(7.8%)"], ["90", "(1.2%)"], ["34", "(5.6%)"]], [280, 346]),
+        ([["1.2", "–", "3.4"], ["5.6", "–", "7.8"], ["9.0", "–", "9.5"], ["2.2", "–", "4.4"]], [280, 296, 332]),
+    ],
+    ids=["groups of a number", "a number and its share", "a range"],
+)
+def test_numbers_of_one_cell_stay_together(values: list[list[str]], ends: list[float]) -> None:
+    """Groups of digits, a share behind its number and both ends of a range are one cell."""
+    lines = [typeset_right(row, ends, 40 * i) for i, row in enumerate(values)]
+    lines += [typeset(label, 0, 40 * i) for i, label in enumerate(("alpha", "beta", "gamma", "delta"))]
+    cells = texts(find_cells(Box(0, 0, 350, 160), lines, Rules((), ())))
+    assert [row[1:] for row in cells] == [[" ".join(row)] for row in values]
+
+
+def test_a_word_of_a_heading_is_no_column() -> None:
+    """A column that only one word in the middle of a heading would fill is none."""
+    heads = [typeset("Answer", 0, 0), typeset("(n = 211)", 300, 0), typeset("(n = 98)", 600, 0)]
+    (equals,) = (word.box for word in heads[1].words if word.text == "=")
+    rows = [
+        part
+        for i in range(1, 8)
+        for part in (typeset("yes", 0, 40 * i), typeset("7", equals.x1 + 30, 40 * i), typeset("8", 640, 40 * i))
+    ]
+    cells = find_cells(Box(0, 0, 700, 320), heads + rows, Rules((), ()))
+    assert {cell.column for cell in cells} == {0, 1, 2}

@@ -14,7 +14,7 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
-from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, place
+from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, is_number, place_headings
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Rows = list[list[Line]]
@@ -38,8 +38,8 @@ def fit_box(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
 
 
 def is_prose(line: Line) -> bool:
-    """Return whether the line has as many words as lines of sentences have, and cells seldom have."""
-    return len(line.text.split()) >= THRESHOLDS.sentence_words
+    """Return whether the line has as many words, beside numbers, as lines of sentences have, and cells seldom have."""
+    return sum(not is_number(word) for word in line.text.split()) >= THRESHOLDS.sentence_words
 
 
 def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
@@ -62,8 +62,11 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
         for row in outer_rows:
             row_box = bounds(line.box for line in row)
             gap = edge.y0 - row_box.y1 if direction < 0 else row_box.y0 - edge.y1
-            placed = place(row, gutters, height)
-            is_foreign = any(is_prose(piece.line) or _CAPTION.match(piece.line.text) for piece in placed)
+            placed = place_headings(row, gutters, height)
+            # One word over each column is no sentence, however many there are.
+            is_full = len({piece.first for piece in placed if piece.first == piece.last}) == len(gutters) + 1
+            parts = [*(piece.line for piece in placed), *(() if is_full else row)]
+            is_foreign = any(is_prose(part) or _CAPTION.match(part.text) for part in parts)
             if gap > THRESHOLDS.row_gap * height or is_foreign:
                 break
             edge = bounds((edge, row_box))

@@ -43,6 +43,11 @@ class TableThresholds:
     min_rows_for_pairs: int = 3  # rows; in a smaller table one row with text on both sides is enough
     min_narrow_gutter_rows: int = 4  # rows with text on both sides; with fewer a gutter must be `cell_gap` wide
 
+    narrow_gutter: float = 0.2  # line heights: narrowest gutter, between columns of numbers
+    number_pairs: float = 0.8  # share of the rows with two cells around such a gutter
+    max_groups: float = 0.9  # share of the pairs of numbers that may be one: with more, each is one, such as `1 234`
+    filled_beside: float = 0.5  # share of the rows with words in the columns on both sides of such a gutter
+
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
     min_body_rows: int = 3  # lines of text below the headings, from which the gutters are taken without the headings
