@@ -93,8 +93,8 @@ def find_gutters(line_rows: Sequence[Sequence[Line]], height: float) -> list[flo
         if end - start > THRESHOLDS.min_gutter * height:
             stretches += _without_sparse_column((start, end), column_rows, height)
     wide = [(start, end) for start, end in stretches if _separates((start, end), column_rows, height)]
-    shown = [row for row, spans_of_row in zip(line_rows, spans, strict=True) if spans_of_row in column_rows]
-    narrow = _find_narrow_gutters(shown, wide, height)
+    headings = [row for row, stretch in zip(line_rows, spans, strict=True) if stretch not in column_rows]
+    narrow = _find_narrow_gutters([row for row in line_rows if row not in headings or _lists(row)], wide, height)
     gutters = sorted((start + end) / 2 for start, end in [*wide, *narrow])
     return _without_symbols(gutters, line_rows)
 
@@ -119,6 +119,11 @@ def _find_narrow_gutters(line_rows: Sequence[Sequence[Line]], wide: Sequence[Spa
     ]
     edges = sorted([left, right, *(sum(gutter) / 2 for gutter in (*wide, *candidates))])
     return [gutter for gutter in candidates if _is_between_columns(sum(gutter) / 2, edges, word_rows)]
+
+
+def _lists(row: Sequence[Line]) -> bool:
+    """Return whether the row is several numbers, perhaps so close together that they look like a single text."""
+    return sum(is_number(word.text) for word in _words(row)) > 1
 
 
 def _white_stretches(spans: Sequence[Sequence[Span]], left: float, right: float, most: int) -> list[Span]:

@@ -227,7 +227,7 @@ def _gap(above: Sequence[Line], below: Sequence[Line]) -> float:
 
 
 def _without_single_ends(block: Rows) -> Rows:
-    several = [i for i, row in enumerate(block) if len(row) > 1]
+    several = [i for i, row in enumerate(block) if len(row) > 1 or _may_be_row(row)]
     return block[several[0] : several[-1] + 1] if several else []
 
 
