@@ -112,3 +112,30 @@ def test_authors_side_by_side_are_no_table() -> None:
     """Names, institutes and addresses in columns are a paper's head, not a table."""
     rows = [["Ann Ash", "Bo Birch", "Cy Cedar"], ["River Lab"] * 3, ["Old Town"] * 3, ["a@r.org", "b@r.org", "c@r.org"]]
     assert find_tables(block(rows, [100, 350, 600])) == []
+
+
+def test_labels_far_from_their_numbers_come_back() -> None:
+    """Labels that are level with the rows of a table are its labels, however wide the white between them is."""
+    rows = block([[f"item {i}", f"{i}.50", f"{i}.70"] for i in range(1, 6)], [100, 900, 1000])
+    (table,) = correct_tables([Detection("table", Box(890, 120, 1060, 270), 0.9)], NO_RULES, rows)
+    assert table.box.x0 == 100
+
+
+def test_a_heading_over_the_numbers_is_the_tables() -> None:
+    """A text centered over the columns of numbers is a level of the headings; one over the table is its title."""
+    heading, title = typeset("Years ended", 330, 72), typeset("Title", 255, 44)
+    (table,) = find_tables([title, heading, *NUMBERS])
+    assert table.y0 == 72
+
+
+def test_a_total_below_a_gap_is_the_tables() -> None:
+    """A row of numbers below those of the table is its total, though there is white above it."""
+    total = block([["sum", "17.50", "105%"]], [100, 300, 450], top=278)
+    (table,) = correct_tables([Detection("table", Box(90, 95, 520, 236), 0.9)], NO_RULES, [*NUMBERS, *total])
+    assert table.box.y1 == 298
+
+
+def test_rows_of_close_numbers_are_a_table() -> None:
+    """Numbers that are only a space apart, row below row, are a table without rules."""
+    lines = [typeset(f"{i}1.5 {i}2.5 {i}3.5 {i}4.5", 300, 100 + 28 * i) for i in range(1, 7)]
+    assert len(find_tables([*lines, typeset(PROSE, 100, 400)])) == 1

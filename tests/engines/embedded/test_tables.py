@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,3 +181,92 @@ def test_markdown_leaves_out_what_is_empty() -> None:
     """A row and a column without any text part nothing."""
     cells = [Cell(i, j, f"{i}{j}" if 1 not in (i, j) else "") for i in range(3) for j in range(3)]
     assert to_markdown(cells) == "| 00 | 02 |\n| --- | --- |\n| 20 | 22 |"
+
+
+NARROW = [["1.5", "22.5", "3.5"], ["4.5", "5.5", "66.5"], ["7.5", "8.5", "9.5"], ["10.5", "1.5", "2.5"]]
+
+
+def typeset_right(texts: list[str], ends: list[float], y: float) -> Line:
+    """Return one line whose words end at these x; characters are 10 pixels wide."""
+    words = tuple(Word(text, Box(end - 10 * len(text), y, end, y + 20)) for text, end in zip(texts, ends, strict=True))
+    return Line(" ".join(texts), Box(words[0].box.x0, y, words[-1].box.x1, y + 20), words=words)
+
+
+@pytest.mark.parametrize("labels", [["a", "long b", "c", "dd"], ["", "", "", ""]], ids=["labels", "numbers only"])
+def test_numbers_below_numbers_are_columns_however_close(labels: list[str]) -> None:
+    """Columns of numbers that are a space apart are columns, since each row has its numbers at the same places."""
+    lines = [typeset_right(row, [240, 286, 332], 40 * i) for i, row in enumerate(NARROW)]
+    lines += [typeset(label, 0, 40 * i) for i, label in enumerate(labels) if label]
+    expected = [[label, *row] if label else row for label, row in zip(labels, NARROW, strict=True)]
+    assert texts(find_cells(Box(0, 0, 340, 160), lines, Rules((), ()))) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([["1", "234"], ["56", "789"], ["9", "012"], ["3", "456"]], [280, 316]),
+        ([["12", "(3.4%)"], ["56", "(7.8%)"], ["90", "(1.2%)"], ["34", "(5.6%)"]], [280, 346]),
+        ([["1.2", "–", "3.4"], ["5.6", "–", "7.8"], ["9.0", "–", "9.5"], ["2.2", "–", "4.4"]], [280, 296, 332]),
+    ],
+    ids=["groups of a number", "a number and its share", "a range"],
+)
+def test_numbers_of_one_cell_stay_together(values: list[list[str]], ends: list[float]) -> None:
+    """Groups of digits, a share behind its number and both ends of a range are one cell."""
+    lines = [typeset_right(row, ends, 40 * i) for i, row in enumerate(values)]
+    lines += [typeset(label, 0, 40 * i) for i, label in enumerate(("alpha", "beta", "gamma", "delta"))]
+    cells = texts(find_cells(Box(0, 0, 350, 160), lines, Rules((), ())))
+    assert [row[1:] for row in cells] == [[" ".join(row)] for row in values]
+
+
+def test_a_word_of_a_phrase_is_no_column() -> None:
+    """A column that only one word in the middle of a phrase would fill is none."""
+    body = [part for i in range(1, 8) for part in (typeset("yes", 0, 40 * i), typeset(f"{i}", 420, 40 * i))]
+    words = (("(n", 160), ("=", 194), ("211)", 216))
+    head = Line(
+        "(n = 211)", Box(160, 160, 256, 180), words=tuple(Word(t, Box(x, 160, x + 10 * len(t), 180)) for t, x in words)
+    )
+    cells = find_cells(Box(0, 0, 700, 320), [typeset("Answer", 0, 0), head, *body], Rules((), ()))
+    assert {cell.column for cell in cells} == {0, 1}
+
+
+def statement(y: float = 0, right: float = 300, pitch: float = 40) -> list[Line]:
+    """Return three rows of a label and two amounts below each other. right: x of the amounts."""
+    return [
+        part
+        for i, label in enumerate(("Cash", "Loans", "Land"))
+        for part in (
+            typeset(label, 0, y + pitch * i),
+            typeset(f"1,{i}00", right, y + pitch * i),
+            typeset(f"2,{i}00", right + 160, y + pitch * i),
+        )
+    ]
+
+
+def test_headings_of_sections_are_rows_of_their_own() -> None:
+    """Texts alone at the left between the headings and the numbers belong to no heading."""
+    heads = [typeset("Millions", 0, 0), typeset("2013", 300, 0), typeset("2012", 460, 0)]
+    sections = [typeset("ASSETS", 0, 28), typeset("Current", 0, 56)]
+    cells = texts(find_cells(Box(0, 0, 520, 240), [*heads, *sections, *statement(84, pitch=28)], Rules((), ())))
+    assert cells[:4] == [
+        ["Millions", "2013", "2012"],
+        ["ASSETS", "", ""],
+        ["Current", "", ""],
+        ["Cash", "1,000", "2,000"],
+    ]
+
+
+def test_a_heading_beside_its_column_is_over_the_nearest() -> None:
+    """A heading that reaches over a gutter, above no number, is the heading of the column that is nearer."""
+    heads = [typeset("Stock", 0, 0), typeset("1990", 145, 0), typeset("2000", 410, 0)]
+    cells = texts(find_cells(Box(0, 0, 520, 160), [*heads, *statement(40, 260)], Rules((), ())))
+    assert cells[0] == ["Stock", "1990", "2000"]
+
+
+def test_rows_above_a_rule_without_labels_are_headings() -> None:
+    """Numbers such as ages in a heading do not make its rows a part of the body."""
+    ages = [typeset(f"{age}-{age + 9}", 300 + 160 * i, 0) for i, age in enumerate((20, 30))]
+    counts = [typeset("Item", 0, 28), typeset("(n = 5)", 290, 28), typeset("(n = 7)", 450, 28)]
+    rules = Rules((Box(0, 55, 520, 57),), ())
+    cells = texts(find_cells(Box(0, 0, 520, 240), [*ages, *counts, *statement(64)], rules))
+    assert cells[0] == ["Item", "20-29 (n = 5)", "30-39 (n = 7)"]
+    assert cells[1] == ["Cash", "1,000", "2,000"]

@@ -48,7 +48,8 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
     underlines = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
-    headings = [_spread_headings(row, columns, underlines, height) for row in placed[:head]]
+    over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
+    headings = [_spread_headings(row, columns, underlines, height) for row in over]
     body = [[Piece(piece.line, piece.first, piece.first) for piece in row] for row in placed[head:]]
     head_rows = _join_headings(headings, bands[:head], height)
     return head_rows + merge_rows(body, bands[head:], len(gutters) + 1, height)
@@ -85,13 +86,37 @@ def _count_head_rows(rows: Sequence[Sequence[Line]], bands: Sequence[int]) -> in
         return 0
     ruled = sum(band == bands[0] for band in bands)
     unnumbered = next((i for i, row in enumerate(rows) if _has_numbers(row)), len(rows))
-    if ruled <= THRESHOLDS.max_head_rows and ruled < len(rows) and (ruled <= max(1, unnumbered)):
+    is_head = ruled <= max(1, unnumbered) or _has_few_labels(rows, ruled)
+    if ruled <= THRESHOLDS.max_head_rows and ruled < len(rows) and is_head:
         return ruled
     if unnumbered <= THRESHOLDS.max_head_rows and unnumbered < len(rows):
-        # The heading of a section, right above the numbers, is at the left, alone.
-        is_section = unnumbered > 1 and len(rows[unnumbered - 1]) == 1 < len(rows[unnumbered - 2])
-        return unnumbered - int(is_section and not rows[unnumbered - 1][0].text[:1].islower())
+        return unnumbered - _count_sections(rows, unnumbered)
     return 1 if len(rows) >= THRESHOLDS.min_rows_for_text_head and len(rows[0]) == max(map(len, rows)) else 0
+
+
+def _count_sections(rows: Sequence[Sequence[Line]], end: int) -> int:
+    """Count the headings of sections right above row `end`: each is at the left, alone, below a row of headings."""
+    left = min(row[0].box.x0 for row in rows)
+    start = end
+    while start > 0 and _is_section(rows[start - 1], left):
+        start -= 1
+    return end - start if start > 0 and len(rows[start - 1]) > 1 else 0
+
+
+def _is_section(row: Sequence[Line], left: float) -> bool:
+    (first, *others) = row
+    return not others and first.box.x0 < left + first.box.height and not first.text[:1].islower()
+
+
+def _has_few_labels(rows: Sequence[Sequence[Line]], head: int) -> bool:
+    """Return whether at most one of the first `head` rows has a label at the left, as nearly all rows below have.
+
+    Such rows are headings, even with numbers such as ages or years in them.
+    """
+    edge = min(row[0].box.x1 for row in rows[head:]) if head < len(rows) else 0.0
+    labels = [row[0].box.x0 < edge for row in rows]
+    below = labels[head:]
+    return sum(labels[:head]) <= 1 and sum(below) >= THRESHOLDS.labeled_rows_below * len(below) > 0
 
 
 def _has_numbers(row: Sequence[Line]) -> bool:
@@ -116,6 +141,18 @@ def _column_boxes(boxes: Sequence[Box], gutters: Sequence[float]) -> list[Box]:
         members = [box for box in boxes if left <= box.center[0] <= right]
         columns.append(bounds(members) if members else Box(left, table.y0, max(left, right), table.y1))
     return columns
+
+
+def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Piece:
+    """Return the heading over the nearer of two columns if it only reaches over their gutter and is above neither."""
+    claimed = range(piece.first, piece.last + 1)
+    box = piece.line.box
+    distances = {j: max(0.0, -overlap(box.x0, box.x1, columns[j].x0, columns[j].x1)) for j in claimed}
+    nearest, *others = sorted(claimed, key=lambda j: distances[j])
+    lead = distances[others[0]] - distances[nearest] if others else 0.0
+    if distances[nearest] > 0 and lead > THRESHOLDS.nearer_column * height:
+        return Piece(piece.line, nearest, nearest)
+    return piece
 
 
 def _spread_headings(row: Row, columns: Sequence[Box], rules: Sequence[Box], height: float) -> Row:

@@ -14,7 +14,7 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
-from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, place
+from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, is_number, place_headings
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Rows = list[list[Line]]
@@ -38,8 +38,8 @@ def fit_box(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
 
 
 def is_prose(line: Line) -> bool:
-    """Return whether the line has as many words as lines of sentences have, and cells seldom have."""
-    return len(line.text.split()) >= THRESHOLDS.sentence_words
+    """Return whether the line has as many words, beside numbers, as lines of sentences have, and cells seldom have."""
+    return sum(not is_number(word) for word in line.text.split()) >= THRESHOLDS.sentence_words
 
 
 def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
@@ -62,14 +62,34 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
         for row in outer_rows:
             row_box = bounds(line.box for line in row)
             gap = edge.y0 - row_box.y1 if direction < 0 else row_box.y0 - edge.y1
-            placed = place(row, gutters, height)
-            is_foreign = any(is_prose(piece.line) or _CAPTION.match(piece.line.text) for piece in placed)
-            if gap > THRESHOLDS.row_gap * height or is_foreign:
+            placed = place_headings(row, gutters, height)
+            # One word over each column is no sentence, however many there are.
+            is_full = len({piece.first for piece in placed if piece.first == piece.last}) == len(gutters) + 1
+            parts = [*(piece.line for piece in placed), *(() if is_full else row)]
+            is_foreign = any(is_prose(part) or _CAPTION.match(part.text) for part in parts)
+            is_sum = direction > 0 and _are_numbers(placed)
+            if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign:
                 break
             edge = bounds((edge, row_box))
-            if len({piece.first for piece in placed}) > 1:
+            if len({piece.first for piece in placed}) > 1 or (direction < 0 and _heads(row, inside, gutters, height)):
                 box = edge  # a single text between such rows is the table's as well
     return box
+
+
+def _are_numbers(pieces: Sequence[Piece]) -> bool:
+    """Return whether a row has a number in two columns or more, beside its label nothing else, and each in one."""
+    values = [piece for piece in pieces if piece.first > 0]
+    return len(values) > 1 and all(is_number(value.line.text) and value.first == value.last for value in values)
+
+
+def _heads(row: Sequence[Line], inside: Rows, gutters: Sequence[float], height: float) -> bool:
+    """Return whether the row is a single text over the columns beside the labels: centered there, not over the table."""
+    values = [line.box for other in inside for line in other if line.box.x0 > gutters[0]]
+    if len(row) > 1 or len(gutters) < 2 or not values or row[0].box.x0 < gutters[0]:
+        return False
+    middles = [area.center[0] for area in (bounds(values), bounds(line.box for other in inside for line in other))]
+    to_values, to_table = (abs(row[0].box.center[0] - middle) for middle in middles)
+    return to_values < THRESHOLDS.heading_center * height < to_table
 
 
 def _widen_to_rules(box: Box, rules: Rules, height: float) -> Box:
@@ -102,11 +122,19 @@ def _widen_to_labels(box: Box, lines: Sequence[Line], height: float) -> Box:
             nearest += [max(beyond, key=lambda line: -direction * line.box.center[0])] if beyond else []
         gaps = [box.x0 - line.box.x1 if direction < 0 else line.box.x0 - box.x1 for line in nearest]
         max_gap = max(THRESHOLDS.column_gap * height, THRESHOLDS.column_gap_width * box.width)
-        is_close = bool(gaps) and min(gaps) < max_gap
+        is_close = bool(gaps) and (min(gaps) < max_gap or (direction < 0 and _are_level(nearest, rows, box, height)))
         is_column = len(nearest) > THRESHOLDS.labeled_rows * len(rows) and len(rows) > 1
         if is_close and is_column and not any(map(is_prose, nearest)):
             box = bounds((box, *(line.box for line in nearest)))
     return box
+
+
+def _are_level(labels: Sequence[Line], rows: Rows, box: Box, height: float) -> bool:
+    """Return whether the labels begin alike, each level with a row of the box, and most of its rows have one."""
+    filled = [row for row in rows if any(box.contains(line.box.center) for line in row)]
+    starts = [label.box.x0 for label in labels]
+    is_aligned = max(starts) - min(starts) < height
+    return is_aligned and len(filled) == len(rows) and len(labels) >= THRESHOLDS.level_labels * len(filled)
 
 
 def _trim(box: Box, inside: Sequence[Line], rules: Rules, height: float) -> Box:

@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 
-from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows, split_at
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
@@ -23,6 +23,10 @@ Span = tuple[float, float]  # start and end, in pixels
 _NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
+_DASHES = re.compile(r"[-–—−.]{1,3}")
+# `1 234 567` is one number, `12 (3.4%)` a number with its share, `5.6 ± 0.7` one with its error.
+_GROUP, _GROUPS_BEFORE = re.compile(r"\d{3}(\D.*)?"), re.compile(r"[^\d]*\d{1,3}")
+_ADDED, _ADDING = "([±%", "±+/×<>≤≥~≈$€£¥("
 _DOTS = re.compile(r"[.·∙…\s]+")
 # At least four dots, or two at the end of the line, where a leader is often misread.
 _LEADER = re.compile(r"\s*(?:[.·∙…]\s?){4,}|\s*(?:[.·∙…]\s?){2,}$")
@@ -83,18 +87,95 @@ def find_gutters(line_rows: Sequence[Sequence[Line]], height: float) -> list[flo
     left, right = min(row[0][0] for row in spans), max(row[-1][1] for row in spans)
     # A row with a single text, long or in the middle, shows no columns: the heading of a section, a note.
     column_rows = [row for row in spans if len(row) > 1 or not _is_heading(row[0], left, right, height)]
-    crossings = np.zeros(int(right - left) + 2, int)
-    for start, end in (span for row in column_rows for span in row):
-        crossings[int(start - left) : int(end - left) + 1] += 1
-    white = np.flatnonzero(crossings <= int(THRESHOLDS.max_crossing_rows * len(column_rows)))
-    runs = np.split(white, np.flatnonzero(np.diff(white) > 1) + 1)
-    stretches = []
-    for run in runs:
-        if len(run) >= THRESHOLDS.min_gutter * height and run[0] > 0 and run[-1] < len(crossings) - 2:
-            stretch = left + float(run[0]), left + float(run[-1]) + 1
-            stretches += _without_sparse_column(stretch, column_rows, height)
-    gutters = [(start + end) / 2 for start, end in stretches if _separates((start, end), column_rows, height)]
+    most = int(THRESHOLDS.max_crossing_rows * len(column_rows))
+    stretches: list[Span] = []
+    for start, end in _white_stretches(column_rows, left, right, most):
+        if end - start > THRESHOLDS.min_gutter * height:
+            stretches += _without_sparse_column((start, end), column_rows, height)
+    wide = [(start, end) for start, end in stretches if _separates((start, end), column_rows, height)]
+    headings = [row for row, stretch in zip(line_rows, spans, strict=True) if stretch not in column_rows]
+    narrow = _find_narrow_gutters([row for row in line_rows if row not in headings or _lists(row)], wide, height)
+    gutters = sorted((start + end) / 2 for start, end in [*wide, *narrow])
     return _without_symbols(gutters, line_rows)
+
+
+def _find_narrow_gutters(line_rows: Sequence[Sequence[Line]], wide: Sequence[Span], height: float) -> list[Span]:
+    """Return the white stretches between columns of numbers that are no wider than the space between two words.
+
+    wide: the stretches of the other gutters. Such columns are visible because number is below number in row after row.
+    """
+    word_rows = [words for row in line_rows if len(words := _words(row)) > 1]
+    if len(word_rows) < THRESHOLDS.min_rows_for_pairs:
+        return []
+    left, right = min(row[0].box.x0 for row in word_rows), max(row[-1].box.x1 for row in word_rows)
+    most = int(THRESHOLDS.max_crossing_rows * len(word_rows))
+    white = _white_stretches([[(word.box.x0, word.box.x1) for word in row] for row in word_rows], left, right, most)
+    candidates = [
+        (start, end)
+        for start, end in white
+        if end - start >= THRESHOLDS.narrow_gutter * height
+        and all(overlap(start, end, *other) <= 0 for other in wide)
+        and _parts_numbers((start + end) / 2, word_rows, height)
+    ]
+    edges = sorted([left, right, *(sum(gutter) / 2 for gutter in (*wide, *candidates))])
+    return [gutter for gutter in candidates if _is_between_columns(sum(gutter) / 2, edges, word_rows)]
+
+
+def _lists(row: Sequence[Line]) -> bool:
+    """Return whether the row is several numbers, perhaps so close together that they look like a single text."""
+    return sum(is_number(word.text) for word in _words(row)) > 1
+
+
+def _white_stretches(spans: Sequence[Sequence[Span]], left: float, right: float, most: int) -> list[Span]:
+    """Return the stretches from `left` to `right` that no more than `most` of the rows of spans cross."""
+    crossings = np.zeros(int(right - left) + 2, int)
+    for start, end in (span for row in spans for span in row):
+        crossings[int(start - left) : int(end - left) + 1] += 1
+    white = np.flatnonzero(crossings <= most)
+    runs = np.split(white, np.flatnonzero(np.diff(white) > 1) + 1)
+    inner = [run for run in runs if len(run) and run[0] > 0 and run[-1] < len(crossings) - 2]
+    return [(left + float(run[0]), left + float(run[-1]) + 1) for run in inner]
+
+
+def _is_between_columns(x: float, edges: Sequence[float], word_rows: Sequence[Sequence[Word]]) -> bool:
+    """Return whether most rows have words right beside the gutter at `x`, up to the next edge on either side."""
+    i = edges.index(x)
+    sides = ((edges[i - 1], x), (x, edges[i + 1]))
+    filled = (sum(any(a < word.box.center[0] < b for word in row) for row in word_rows) for a, b in sides)
+    return min(filled) >= THRESHOLDS.filled_beside * len(word_rows)
+
+
+def _words(row: Sequence[Line]) -> list[Word]:
+    """Return the words of the row from left to right; a line without words counts as one."""
+    words = [word for line in row for word in line.words or (Word(line.text, line.box),)]
+    return sorted(words, key=lambda word: word.box.x0)
+
+
+def _parts_numbers(x: float, word_rows: Sequence[Sequence[Word]], height: float) -> bool:
+    """Return whether nearly all rows have two cells around `x`: two numbers, or texts that are apart."""
+    pairs = [pair for row in word_rows if (pair := _words_around(row, x)) and not _has_dash(pair)]
+    numbers = [pair for pair in pairs if is_number(pair[0].text) and is_number(pair[1].text)]
+    groups = sum(_are_one_number(*pair) for pair in numbers)
+    is_one = groups > THRESHOLDS.max_groups * len(numbers)
+    apart = sum((pair in numbers and not is_one) or _are_cells(*pair, height) for pair in pairs)
+    return apart >= max(THRESHOLDS.min_rows_for_pairs, THRESHOLDS.number_pairs * len(pairs))
+
+
+def _has_dash(pair: tuple[Word, Word]) -> bool:
+    """Return whether a word is a dash: a missing number, or the middle of a range."""
+    return any(_DASHES.fullmatch(word.text) for word in pair)
+
+
+def _are_one_number(left: Word, right: Word) -> bool:
+    """Return whether two numbers may be one, or one with its share or its error."""
+    is_group = _GROUP.fullmatch(right.text) is not None and _GROUPS_BEFORE.fullmatch(left.text) is not None
+    return is_group or right.text[0] in _ADDED or left.text[-1] in _ADDING
+
+
+def _are_cells(left: Word, right: Word, height: float) -> bool:
+    """Return whether the white between the words is that between two cells; less is enough before a number."""
+    gap = right.box.x0 - left.box.x1
+    return gap > (THRESHOLDS.word_gap if is_number(right.text) else THRESHOLDS.cell_gap) * height
 
 
 def _is_heading(span: Span, left: float, right: float, height: float) -> bool:
@@ -205,18 +286,27 @@ def _word_boxes(line: Line) -> list[Box]:
 
 
 def _without_sparse_column(stretch: Span, column_rows: Sequence[Sequence[Span]], height: float) -> list[Span]:
-    """Return the white stretch, split in two if it contains a column that only few rows fill."""
+    """Return the white stretch, split in two if it contains a column that only few rows fill.
+
+    A word in the middle of a phrase is no column, wherever the words around it happen to be.
+    """
     margin = THRESHOLDS.min_gutter * height
     inside = [
-        Box(start, 0, end, 1)
+        Box(row[i][0], 0, row[i][1], 1)
         for row in column_rows
-        for start, end in row
-        if stretch[0] + margin <= start and end <= stretch[1] - margin
+        for i in range(len(row))
+        if stretch[0] + margin <= row[i][0] and row[i][1] <= stretch[1] - margin and _is_apart(row, i, height)
     ]
     if not inside:
         return [stretch]
     column = bounds(inside)
     return [(stretch[0], column.x0), (column.x1, stretch[1])]
+
+
+def _is_apart(row: Sequence[Span], i: int, height: float) -> bool:
+    """Return whether a stretch of the row is as far from its neighbors as cells are."""
+    gaps = [b[0] - a[1] for a, b in pairwise(row[max(0, i - 1) : i + 2])]
+    return all(gap > THRESHOLDS.cell_gap * height for gap in gaps)
 
 
 def _separates(gutter: Span, column_rows: Sequence[Sequence[Span]], height: float) -> bool:

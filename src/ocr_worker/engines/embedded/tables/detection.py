@@ -215,7 +215,11 @@ def _find_blocks(rows: Rows, height: float) -> list[Rows]:
 
 
 def _may_be_row(row: Sequence[Line]) -> bool:
-    return len(row) >= THRESHOLDS.min_columns or (len(row) == 2 and is_number(row[1].text))
+    """Return whether the fragments may be cells of one row; those of a row of numbers may be close together."""
+    words = [word for line in row for word in line.text.split()]
+    numbers = sum(any(map(str.isdigit, word)) and is_number(word) for word in words)
+    is_numeric = numbers >= THRESHOLDS.min_columns and numbers >= THRESHOLDS.numeric_row * len(words)
+    return is_numeric or len(row) >= THRESHOLDS.min_columns or (len(row) == 2 and is_number(row[1].text))
 
 
 def _gap(above: Sequence[Line], below: Sequence[Line]) -> float:
@@ -223,7 +227,7 @@ def _gap(above: Sequence[Line], below: Sequence[Line]) -> float:
 
 
 def _without_single_ends(block: Rows) -> Rows:
-    several = [i for i, row in enumerate(block) if len(row) > 1]
+    several = [i for i, row in enumerate(block) if len(row) > 1 or _may_be_row(row)]
     return block[several[0] : several[-1] + 1] if several else []
 
 

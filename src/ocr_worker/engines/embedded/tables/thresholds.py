@@ -43,11 +43,20 @@ class TableThresholds:
     min_rows_for_pairs: int = 3  # rows; in a smaller table one row with text on both sides is enough
     min_narrow_gutter_rows: int = 4  # rows with text on both sides; with fewer a gutter must be `cell_gap` wide
 
+    narrow_gutter: float = 0.2  # line heights: narrowest gutter, between columns of numbers
+    number_pairs: float = 0.8  # share of the rows with two cells around such a gutter
+    max_groups: float = 0.9  # share of the pairs of numbers that may be one: with more, each is one, such as `1 234`
+    filled_beside: float = 0.5  # share of the rows with words in the columns on both sides of such a gutter
+
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
     min_body_rows: int = 3  # lines of text below the headings, from which the gutters are taken without the headings
     min_rows_for_text_head: int = 4  # lines of a table without numbers, from which its first line may be the headings
     numeric_row: float = 0.5  # share of the texts after the first that are numbers: the row is no heading
+    labeled_rows_below: float = (
+        0.8  # share of the rows below with a label: rows above a rule without labels are headings
+    )
+    nearer_column: float = 0.5  # line heights by which a heading must be nearer to one of two columns to be its alone
     gutter_at_rule: float = 1.5  # line heights: a gutter no farther from a rule down the table is that rule
     underline_above: float = 0.3  # line heights an underline may be above the foot of its heading
     underline_below: float = 1.2  # line heights an underline may be below the foot of its heading
@@ -91,6 +100,9 @@ class TableThresholds:
     row_gap: float = 1.2  # line heights of white to the next row of the table, at most
     column_gap: float = 4.0  # line heights of white to the next column of the table, at most
     column_gap_width: float = 0.5  # the same as a share of the table's width; the larger limit holds
+    sum_gap: float = 2.5  # line heights of white to a next row whose numbers are below the others': a total
+    heading_center: float = 1.5  # line heights a heading may be off the center of the columns below it
+    level_labels: float = 0.6  # share of the rows with a label level with them, above which it may be far away
     labeled_rows: float = 0.5  # share of the rows with a text beside the table, above which it is a column
     beside_overlap: float = 0.5  # share of a line's width over the table, above which it may be of the next row
     next_row_overlap: float = 0.5  # line heights the next row may overlap the table's outermost row
