@@ -38,9 +38,12 @@ from ocr_worker.engines.embedded.reading.text_layer import (
     honest_lines,
     layer_boxes,
     layer_lines,
+    line_quads,
     quads_of,
 )
-from ocr_worker.engines.embedded.reading.upright import set_upright
+from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
+from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
+from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
@@ -96,14 +99,32 @@ def _read_page(
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
     pending_regions = models.begin_regions(pixels)
+    layer_quads = quads_of(layer_boxes(text_lines))
+    lines = _read_layer(models, pixels, layer_lines(text_lines, layer_quads, pixels))
+    if lines:
+        return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if text_lines else None
-    straight, quads, layer_quads = set_upright(models, pixels, side, quads_of(layer_boxes(text_lines)))
+    straight, quads, layer_quads = set_upright(models, pixels, side, layer_quads)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
     layer = honest_lines(models, straight, layer_lines(text_lines, layer_quads, straight))
     if layer:
         return straight, layer + models.read_lines(straight, drop_covered(quads, layer)), pending_regions
     return straight, models.read_lines(straight, quads), pending_regions
+
+
+def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+    """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
+    if is_strip(pixels) or not is_upright(models, pixels, line_quads(layer)):
+        return []
+    areas = uncovered_areas(pixels, layer, THRESHOLDS.layer_side)
+    if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:
+        return []
+    layer = honest_lines(models, pixels, layer)
+    if not layer:
+        return []
+    quads = models.find_lines_in(pixels, areas, READING.detection_side)
+    return layer + models.read_lines(pixels, drop_covered(quads, layer))
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:

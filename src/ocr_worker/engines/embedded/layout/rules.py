@@ -53,7 +53,7 @@ def find_rules(pixels: Pixels) -> Rules:
         fine = _find_solid(turn(ink), max(gray.shape))
         coarse = [*_find_faint(turn(small), turn(dark)), *_find_fill_edges(turn(ground))]
         sx, sy = (full / part for full, part in zip(turn(gray).shape[::-1], turn(small).shape[::-1], strict=True))
-        by_axis.append([*fine, *(Box(box.x0 * sx, box.y0 * sy, box.x1 * sx, box.y1 * sy) for box in coarse)])
+        by_axis.append([*fine, *(box.scaled(sx, sy) for box in coarse)])
     across, down = by_axis
     return Rules(tuple(across), tuple(Box(box.y0, box.x0, box.y1, box.x1) for box in down))
 

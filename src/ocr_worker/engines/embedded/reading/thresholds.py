@@ -56,7 +56,9 @@ class ReadingThresholds:
 
     # Check of the text layer (`text_layer`).
     layer_sample: int = 3  # stretches of words that are read from the page image to check a font
-    stretch_words: int = 6  # words of a stretch at most; a complete line takes longer to read and proves no more
+    # Words of a stretch at most. A complete line takes longer to read and proves no more; with 4, Korean is taken for
+    # Chinese.
+    stretch_words: int = 6
     figure_sample: int = 6  # words with digits that are read to check a font
     min_checked_text: int = 6  # letters of a stretch that is preferred for the check
     min_checked_word: int = 3  # letters of the shortest stretch that is checked
@@ -65,6 +67,9 @@ class ReadingThresholds:
     # Confidence above which a reading can contradict the layer. Scripts that the recognizer reads have 0.94 and more,
     # and others stay below 0.88 (`scripts`).
     certain_reading: float = 0.9
+    full_word: float = (
+        0.8  # share of the highest word's height, below which a word is a bullet, a power or a small sign
+    )
     min_ink: float = 12.0  # standard deviation of gray values, below which nothing is drawn on a line's place
     sample_margin: float = 0.1  # line heights around a layer's line that are read with it
     foreign_line: float = 0.5  # share of unreadable letters: a line with as many is compared by its script alone
@@ -72,6 +77,16 @@ class ReadingThresholds:
     max_symbol: int = 2  # characters of a word that may be symbols without meaning, such as bullets
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
+
+    # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
+    covered_margin: float = 0.15  # heights of a layer's line around its box that belong to the line
+    max_uncovered: float = 0.2  # share of the page's area: with more, lines are looked for on the complete page
+    min_edge: int = 10  # gray values, in any color, by which neighboring pixels differ at an edge
+    min_straight_edge: int = 48  # a straight edge as long belongs to a rule or a frame
+    letter_distance: tuple[int, int] = (3, 9)  # up and across, at which letters are joined to words
+    min_mark: int = 5  # height of letters, with an edge of a pixel on both sides; detection finds none that are lower
+    max_mark_proportion: float = 6.0  # height by width: parts of rules are narrower, the figure 1 is wider
+    area_margin: int = 32  # around marks; the detector sees them with it
 
     # Specks and warnings (`confidence`).
     # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in

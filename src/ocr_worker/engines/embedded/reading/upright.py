@@ -35,6 +35,13 @@ def set_upright(models: Models, pixels: Pixels, side: int | None, others: Quads)
     return pixels, quads, others
 
 
+def is_upright(models: Models, pixels: Pixels, quads: Quads) -> bool:
+    """Return whether the page needs no turn, by lines that are already at hand. quads: their corners."""
+    if not len(quads) or _is_vertical(quads) or abs(skew(quads)) >= THRESHOLDS.min_skew:
+        return False
+    return models.orientation(pixels) == 0
+
+
 def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:
     """Return the counter-clockwise quarter turns that set the page upright.
 
