@@ -59,3 +59,18 @@ def test_the_smallest_pictures_have_no_rules(size: tuple[int, int]) -> None:
     """A picture of a few pixels is looked at like any other."""
     assert find_rules(np.full((*size, 3), 255, np.uint8)) == Rules((), ())
     assert find_rules(np.zeros((*size, 3), np.uint8)) is not None
+
+
+def test_a_very_large_page_has_the_rules_of_the_page_at_half_its_size() -> None:
+    """Rules are looked for on a reduced image, and are reported in pixels of the page."""
+    large = np.full((6000, 4000, 3), 255, np.uint8)
+    for y in (1000, 1500, 2000):
+        large[y : y + 4, 500:3500] = 0
+    for x in (500, 2000, 3496):
+        large[1000:2004, x : x + 4] = 0
+    half = find_rules(np.ascontiguousarray(large[::2, ::2]))
+    rules = find_rules(large)
+    assert [box.scaled(0.5, 0.5) for box in rules.across] == list(half.across)
+    assert [box.scaled(0.5, 0.5) for box in rules.down] == list(half.down)
+    assert rules.across
+    assert rules.down

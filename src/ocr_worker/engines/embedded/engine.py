@@ -39,8 +39,8 @@ class EmbeddedEngine:
         import cv2
         import numpy as np
 
-        pixels = np.full((400, 800, 3), 255, np.uint8)
-        cv2.putText(pixels, _WARM_UP_TEXT, (200, 230), cv2.FONT_HERSHEY_SIMPLEX, 2.5, (0, 0, 0), 5)
+        pixels = np.full((160, 320, 3), 255, np.uint8)
+        cv2.putText(pixels, _WARM_UP_TEXT, (80, 92), cv2.FONT_HERSHEY_SIMPLEX, 1.25, (0, 0, 0), 3)
         (page,) = self.parse([PageImage(number=1, pixels=pixels)], EmbeddedOptions())
         if _WARM_UP_TEXT not in page.markdown:
             raise EngineUnavailable("the embedded engine cannot read its warm-up page; reinstall its packages")

@@ -46,6 +46,10 @@ class Box(NamedTuple):
         """Return the box with `margin` more pixels on each side."""
         return Box(self.x0 - margin, self.y0 - margin, self.x1 + margin, self.y1 + margin)
 
+    def scaled(self, x: float, y: float) -> Box:
+        """Return the box on a page whose sides are multiplied by x and y."""
+        return Box(self.x0 * x, self.y0 * y, self.x1 * x, self.y1 * y)
+
     def clipped(self, width: int, height: int) -> Box:
         """Return the box clipped to a page of this size in pixels."""
         return Box(max(0.0, self.x0), max(0.0, self.y0), min(float(width), self.x1), min(float(height), self.y1))

@@ -32,16 +32,19 @@ from ocr_worker.engines.embedded.markdown import (
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
-from ocr_worker.engines.embedded.reading.models import Models, box_of
+from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
     honest_lines,
     layer_lines,
     layer_quads,
+    line_quads,
 )
+from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
 from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
-from ocr_worker.engines.embedded.reading.upright import set_upright
+from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
+from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
@@ -100,16 +103,42 @@ def _read_page(
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
     pending_regions = models.begin_regions(pixels)
+    quads_of_layer = layer_quads(text_lines)
+    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels))
+    if lines:
+        return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
-    straight, quads, text_quads = set_upright(models, pixels, side, layer_quads(text_lines))
+    straight, quads, quads_of_layer = set_upright(models, pixels, side, quads_of_layer)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = honest_lines(models, straight, layer_lines(text_lines, text_quads, straight))
+    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight))
+    return straight, _read_beside(models, straight, layer, quads), pending_regions
+
+
+def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+    """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
+    along_page = [line for line in layer if not line.outline]
+    if is_strip(pixels) or not is_upright(models, pixels, line_quads(along_page)):
+        return []
+    areas = uncovered_areas(pixels, along_page, THRESHOLDS.layer_side)
+    if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:
+        return []
+    honest_layer = honest_lines(models, pixels, layer)
+    if not honest_layer:
+        return []
+    return _read_beside(models, pixels, honest_layer, models.find_lines_in(pixels, areas, READING.detection_side))
+
+
+def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads) -> list[Line]:
+    """Return the lines of the layer and those that are read from the page image beside it.
+
+    quads: of the lines in the page image. Squares to tick are text of the lines that they belong to.
+    """
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
-    layer, boxes = apply_tick_boxes(layer, find_tick_boxes(straight, texts))
+    layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    return straight, layer + read_beside_boxes(models, straight, quads, boxes), pending_regions
+    return layer + read_beside_boxes(models, pixels, quads, boxes)
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:

@@ -1,7 +1,7 @@
 """Ruled lines on the page image, and the grids that they form.
 
 `find_rules` opens the page's ink with long thin masks, separately for horizontal and vertical lines. Solid rules are
-found on the complete image; faint and dotted rules and the edges of filled areas on a reduced one. The other functions
+found on the page image; faint and dotted rules and the edges of filled areas on a small one. The other functions
 group rules and measure them. What a grid of rules means is decided in `tables/`.
 """
 
@@ -39,12 +39,23 @@ class Rules:
 def find_rules(pixels: Pixels) -> Rules:
     """Return the page's straight horizontal and vertical lines, found by opening its ink with long thin masks.
 
-    Solid rules are found on the complete page image; faint, dotted and filled ones are visible on a reduced image too.
+    Solid rules are found on the page image, which is reduced if it is very large; faint, dotted and filled ones are
+    visible on a small image too.
     """
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    if min(gray.shape) < THRESHOLDS.min_side:
+    if min(pixels.shape[:2]) < THRESHOLDS.min_side:
         return Rules((), ())
-    small = _reduce(gray)
+    reduced = _reduce(pixels, THRESHOLDS.fine_side)
+    rules = _find_on_gray(cv2.cvtColor(reduced, cv2.COLOR_BGR2GRAY))
+    if reduced is pixels:
+        return rules
+    y, x = (full / part for full, part in zip(pixels.shape[:2], reduced.shape[:2], strict=True))
+    across, down = (tuple(box.scaled(x, y) for box in boxes) for boxes in (rules.across, rules.down))
+    return Rules(across, down)
+
+
+def _find_on_gray(gray: Gray) -> Rules:
+    """Return the rules on the gray page."""
+    small = _reduce(gray, THRESHOLDS.small_side)
     dark = _find_dark_fills(small)
     ink, ground = _find_ink(gray, THRESHOLDS.ink_step), _remove_letters(small, dark)
     ink[cv2.resize(dark, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST) > 0] = 0
@@ -53,7 +64,7 @@ def find_rules(pixels: Pixels) -> Rules:
         fine = _find_solid(turn(ink), max(gray.shape))
         coarse = [*_find_faint(turn(small), turn(dark)), *_find_fill_edges(turn(ground))]
         sx, sy = (full / part for full, part in zip(turn(gray).shape[::-1], turn(small).shape[::-1], strict=True))
-        by_axis.append([*fine, *(Box(box.x0 * sx, box.y0 * sy, box.x1 * sx, box.y1 * sy) for box in coarse)])
+        by_axis.append([*fine, *(box.scaled(sx, sy) for box in coarse)])
     across, down = by_axis
     return Rules(tuple(across), tuple(Box(box.y0, box.x0, box.y1, box.x1) for box in down))
 
@@ -113,11 +124,13 @@ def _meet(a: Box, b: Box) -> bool:
     return overlap(a.x0, a.x1, b.x0, b.x1) >= 0 and overlap(a.y0, a.y1, b.y0, b.y1) >= 0
 
 
-def _reduce(gray: Gray) -> Gray:
-    """Return the image with a longer side of about `small_side`, each pixel the mean of those it replaces."""
-    factor = max(1, round(max(gray.shape) / THRESHOLDS.small_side))
-    size = tuple(max(THRESHOLDS.min_side, side // factor) for side in gray.shape[::-1])
-    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+def _reduce(image: Gray, longer_side: int) -> Gray:
+    """Return the image with a longer side of about so many pixels, each the mean of those it replaces."""
+    factor = round(max(image.shape[:2]) / longer_side)
+    if factor < 2:
+        return image
+    size = tuple(max(THRESHOLDS.min_side, side // factor) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _stroke(gray: Gray) -> int:

@@ -89,6 +89,7 @@ class LayoutThresholds:
     value_overlap: float = 0.5  # share of a label's height that its value has in common with it
 
     # Rules on the page image (`rules`).
+    fine_side: int = 3600  # pixels of the side to about which larger pages are reduced; A4 at up to 400 dpi is kept
     small_side: int = 1100  # pixels of the side of the reduced image for faint rules and fills
     min_side: int = 12  # pixels of the page's shorter side: a smaller page has no room for a rule
     ink_surroundings: float = 0.007  # share of the side around a pixel with whose mean it is compared

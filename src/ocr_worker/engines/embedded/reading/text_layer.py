@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -57,6 +57,21 @@ def layer_quads(lines: Sequence[TextLine]) -> Quads:
     return quads
 
 
+def line_quads(layer: Sequence[Line]) -> Quads:
+    """Return the corners of the layer's lines, from those of their first and last words, so that a skew shows."""
+    ends = [_ends(line) for line in layer]
+    corners = [((a.x0, a.y0), (b.x1, b.y0), (b.x1, b.y1), (a.x0, a.y1)) for a, b in ends]
+    return np.asarray(corners, np.float32).reshape(-1, 4, 2)
+
+
+def _ends(line: Line) -> tuple[Box, Box]:
+    """Return the boxes of the first and the last word; a bullet or a power is no evidence for a line's direction."""
+    boxes = [word.box for word in _words(line)]
+    highest = max(box.height for box in boxes)
+    full = sorted(box for box in boxes if box.height >= THRESHOLDS.full_word * highest)
+    return full[0], full[-1]
+
+
 def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list[Line]:
     """Return the layer's lines that are drawn on the page, without leaders and hidden, white or outside lines.
 
@@ -96,14 +111,42 @@ def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[
             by_setting[setting].append(_joined(words))
     lies = {setting for setting, words in by_setting.items() if _is_broken(words)}
     samples = {setting: _sample(setting, words) for setting, words in by_setting.items() if setting not in lies}
-    readings = iter(_read(models, pixels, [word for sample in samples.values() for word in sample]))
-    for setting, sample in samples.items():
-        pairs = [(word.text, next(readings)) for word in sample]
-        if _is_refuted(setting, pairs):
-            lies.add(setting)
+    lies |= _refuted(models, pixels, samples)
     if not lies:
         return [*layer, *slanted]
     return [] if lies == set(by_setting) else [*_corrected(models, pixels, layer, lies), *slanted]
+
+
+def _refuted(models: Models, pixels: Pixels, samples: Mapping[Setting, Sequence[Word]]) -> set[Setting]:
+    """Return the settings that are refuted by what is read in the place of their samples."""
+    pairs = _read_samples(
+        models, pixels, {setting: words[: _first_count(setting)] for setting, words in samples.items()}
+    )
+    rest = {
+        setting: words[_first_count(setting) :] for setting, words in samples.items() if not _is_proven(pairs[setting])
+    }
+    for setting, more in _read_samples(models, pixels, rest).items():
+        pairs[setting] += more
+    return {setting for setting in samples if _is_refuted(setting, pairs[setting])}
+
+
+def _read_samples(
+    models: Models, pixels: Pixels, samples: Mapping[Setting, Sequence[Word]]
+) -> dict[Setting, list[tuple[str, Line]]]:
+    """Return each sample's texts with the readings in their places."""
+    readings = iter(_read(models, pixels, [word for words in samples.values() for word in words]))
+    return {setting: [(word.text, next(readings)) for word in words] for setting, words in samples.items()}
+
+
+def _first_count(setting: Setting) -> int:
+    """Return how many words of a sample are read first: others change no median that most agree on."""
+    return THRESHOLDS.figure_sample if setting.has_digits else THRESHOLDS.layer_sample // 2 + 1
+
+
+def _is_proven(pairs: Sequence[tuple[str, Line]]) -> bool:
+    """Return whether all texts agree with confident readings."""
+    similarities = [_similarity(*pair) if _is_confident(pair[1]) else None for pair in pairs]
+    return all(similarity is not None and similarity >= THRESHOLDS.min_similarity for similarity in similarities)
 
 
 def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:

@@ -48,7 +48,7 @@ class ReadingThresholds:
     # Mean confidence below which no side is legible. The script is then unknown to the models, which says nothing
     # about the side, and the page is not turned.
     legible_side: float = 0.75
-    certain_side: float = 0.9  # mean confidence of lines on an upright page; below, the page as it is competes, too
+    certain_side: float = 0.9  # mean confidence of lines on an upright page; below, other sides compete, too
     vertical_line: float = 1.5  # ratio of height to width above which an outline counts as vertical text
     min_skew: float = 0.4  # degrees; a smaller skew does no harm
     max_skew: float = 15.0  # degrees; a larger angle is no skew
@@ -58,7 +58,9 @@ class ReadingThresholds:
 
     # Check of the text layer (`text_layer`).
     layer_sample: int = 3  # stretches of words that are read from the page image to check a font
-    stretch_words: int = 6  # words of a stretch at most; a complete line takes longer to read and proves no more
+    # Words of a stretch at most. A complete line takes longer to read and proves no more; with 4, Korean is taken for
+    # Chinese.
+    stretch_words: int = 6
     figure_sample: int = 6  # words with digits that are read to check a font
     min_checked_text: int = 6  # letters of a stretch that is preferred for the check
     min_checked_word: int = 3  # letters of the shortest stretch that is checked
@@ -67,6 +69,9 @@ class ReadingThresholds:
     # Confidence above which a reading can contradict the layer. Scripts that the recognizer reads have 0.94 and more,
     # and others stay below 0.88 (`scripts`).
     certain_reading: float = 0.9
+    full_word: float = (
+        0.8  # share of the highest word's height, below which a word is a bullet, a power or a small sign
+    )
     min_ink: float = 12.0  # standard deviation of gray values, below which nothing is drawn on a line's place
     sample_margin: float = 0.1  # line heights around a layer's line that are read with it
     foreign_line: float = 0.5  # share of unreadable letters: a line with as many is compared by its script alone
@@ -97,6 +102,16 @@ class ReadingThresholds:
     narrow_part: float = 0.4  # line heights: what is left of a line beside a square is read if it is wider
     ground_step: int = 8  # pixels between those that show the ground
     tick_signs: str = "xX×✓✔✗✘√vV/"  # characters that tick a square which they are in
+
+    # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
+    covered_margin: float = 0.15  # heights of a layer's line around its box that belong to the line
+    max_uncovered: float = 0.2  # share of the page's area: with more, lines are looked for on the complete page
+    min_edge: int = 10  # gray values, in any color, by which neighboring pixels differ at an edge
+    min_straight_edge: int = 48  # a straight edge as long belongs to a rule or a frame
+    letter_distance: tuple[int, int] = (3, 9)  # up and across, at which letters are joined to words
+    min_mark: int = 5  # height of letters, with an edge of a pixel on both sides; detection finds none that are lower
+    max_mark_proportion: float = 6.0  # height by width: parts of rules are narrower, the figure 1 is wider
+    area_margin: int = 32  # around marks; the detector sees them with it
 
     # Specks and warnings (`confidence`).
     # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in
