@@ -16,7 +16,7 @@ def lines_of(content: str) -> list[str]:
     document = pdf.PdfDocument(data, request(dpi=200, text_layer=True, max_pixels=40_000_000))
     page = document.render(1)
     document.close()
-    return [line for line, _, _ in page.text_lines or ()]
+    return [line for line, *_ in page.text_lines or ()]
 
 
 @pytest.mark.parametrize(("turn", "x", "y"), [("0 1 -1 0", 30, 100), ("0 -1 1 0", 560, 760)], ids=["up", "down"])
