@@ -188,6 +188,12 @@ def test_blocks_are_markdown_on_request(label: str, content: str, expected: str)
     assert formatted(label, content, "text\n\n### 1.2 Gauges\n\ntext") == expected.replace("PATH", path)
 
 
+def test_lines_that_the_markdown_keeps_are_kept() -> None:
+    """Lines of code, which the page's Markdown has as they are, are no paragraphs in the block either."""
+    code = "for row in rows:\n    read(row)"
+    assert formatted("text", code, f"```\n{code}\n```") == code
+
+
 def test_tables_and_charts_are_html_on_request() -> None:
     """A table gets PaddleX's styles, and a chart that was read is a table; the page's own Markdown stays."""
     assert formatted("table", "<table><td>1</td></table>").startswith("\n<table border=1 style=")

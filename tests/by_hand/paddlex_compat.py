@@ -110,9 +110,7 @@ ALLOWED = [
     ),
     Allowed("*", "the file's type is told by its bytes: PaddleX wants `fileType` with base64, and refuses", "untyped*"),
     Allowed("*", "a PDF sent as an image is read all the same: the bytes tell; PaddleX cannot", "mistyped*"),
-    Allowed(
-        "*", "no export of files: 422, with the reason (PaddleX answers 500 where python-docx is missing)", "refused*"
-    ),
+    Allowed("*", "no export of files: 422 with the reason; PaddleX answers 500 without python-docx", "refused*"),
     Allowed(
         "body.errorMsg",
         "PaddleX's words, then the reason, since clients show nothing else",

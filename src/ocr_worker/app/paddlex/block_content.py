@@ -41,6 +41,8 @@ def formatted_content(
         return _figure(block["block_bbox"], path, page_width, content if is_read else None)
     if label in _TITLE_LABELS:
         return _title(content, page_markdown)
+    if label in _TEXT_LABELS and content in page_markdown:
+        return content  # of an engine that writes lines as they are, such as those of code
     writer = _WRITERS.get(label)
     return writer(content) if writer else _with_heading(label, content)
 
