@@ -83,7 +83,7 @@ def _are_numbers(pieces: Sequence[Piece]) -> bool:
 
 
 def _heads(row: Sequence[Line], inside: Rows, gutters: Sequence[float], height: float) -> bool:
-    """Return whether the row is a single text over the columns beside the labels: centered over those."""
+    """Return whether the row is a single text, centered over the columns beside the labels and not over the table."""
     values = [line.box for other in inside for line in other if line.box.x0 > gutters[0]]
     if len(row) > 1 or len(gutters) < 2 or not values or row[0].box.x0 < gutters[0]:
         return False
