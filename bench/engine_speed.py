@@ -1,24 +1,26 @@
 """Benchmark of engine speed: the embedded engine and plain RapidOCR on the same images, in one process.
 
-Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [ROUNDS]`. It prints, for each page, the median ratio
-of our seconds to RapidOCR's. RapidOCR has its defaults without the text direction, on as many threads as cores. The
-same ratio of processor time hardly depends on other load on the machine. Our seconds by stage follow; stages that run
-side by side add up to more than the total. RapidOCR does not use a text layer and reads the image. Pages are drawn
-here; Chinese needs a Noto font.
+Run by hand: `PYTHONPATH=src:tests python bench/engine_speed.py [--rounds N] [--pages FOLDER] [--per-file N]`. With a
+folder, the pages are those of its PDFs and images at 200 dpi, at most N of each file; without one they are drawn here,
+and Chinese needs a Noto font. It prints, for each page, the median ratio of our seconds to RapidOCR's, and the same for
+all pages with a text layer and for all others. RapidOCR has its defaults without the text direction, on as many threads
+as cores. The ratio of processor time hardly depends on other load on the machine. Our seconds by stage follow; stages
+that run side by side add up to more than the total. RapidOCR does not use a text layer and reads the image.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import cv2
 import numpy as np
+from bench_engines import render_pages
 from PIL import Image, ImageDraw, ImageFont
 from rapidocr import RapidOCR
 
@@ -26,9 +28,9 @@ from ocr_worker.engines.embedded import page
 from ocr_worker.engines.embedded.engine import create
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.errors import OcrWorkerError
 from ocr_worker.pages import PageImage, TextLine
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from ocr_worker.settings import load_settings
 
 A4, MARGIN = (1654, 2339), 160  # pixels at 200 dpi
 _TEXT = (
@@ -38,8 +40,8 @@ _TEXT = (
 ENGLISH = _TEXT.split()
 CHINESE = "春江潮水连海平海上明月共潮生滟滟随波千万里何处春江无月明江流宛转绕芳甸月照花林皆似霰"
 STAGES = (
-    (Models, ("find_lines", "orientation", "read_lines", "_find_regions")),
-    (page, ("is_honest", "find_rules", "fill_regions", "write_regions")),
+    (Models, ("find_lines", "find_lines_in", "orientation", "read_lines", "_find_regions")),
+    (page, ("uncovered_areas", "honest_lines", "find_rules", "fill_regions", "write_regions")),
 )
 
 
@@ -103,9 +105,33 @@ def measure(call: Callable[[], Any]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def main() -> None:
-    """Measure all pages and print the ratios."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+def drawn_pages() -> dict[str, PageImage]:
+    """Return pages that are drawn here, by name."""
+    return {
+        "scan": scan(draw_page(2, 28)),
+        "dense scan": scan(draw_page(3, 18)),
+        "born digital": draw_page(2, 28),
+        "table scan": scan(draw_table()),
+        "chinese scan": scan(draw_page(1, 36, CHINESE, "NotoSansCJK-Regular.ttc")),
+        "rotated scan": scan(draw_page(2, 28), 1),
+    }
+
+
+def real_pages(folder: Path, per_file: int) -> dict[str, PageImage]:
+    """Return the first pages of each document in the folder, by name; files that cannot be opened are named."""
+    pages = {}
+    for path in sorted(folder.iterdir()):
+        try:
+            rendered = render_pages(path.read_bytes(), EmbeddedOptions(dpi=200), load_settings(), True)
+        except OcrWorkerError as error:
+            print(f"{path.name}: {error}")
+            continue
+        pages |= {f"{path.name} {image.number}": image for image in rendered[:per_file]}
+    return pages
+
+
+def compare(pages: Mapping[str, PageImage], rounds: int) -> None:
+    """Print the ratios of all pages, and of those with and without a text layer together."""
     threads = len(os.sched_getaffinity(0))
     options = {"Global.use_cls": False, "Global.log_level": "warning"}
     plain = RapidOCR(params={**options, "EngineConfig.onnxruntime.intra_op_num_threads": threads})
@@ -114,14 +140,7 @@ def main() -> None:
         for name in names:
             setattr(owner, name, time_stage(getattr(owner, name), name.strip("_"), seconds))
     engine = create()
-    pages = {
-        "scan": scan(draw_page(2, 28)),
-        "dense scan": scan(draw_page(3, 18)),
-        "born digital": draw_page(2, 28),
-        "table scan": scan(draw_table()),
-        "chinese scan": scan(draw_page(1, 36, CHINESE, "NotoSansCJK-Regular.ttc")),
-        "rotated scan": scan(draw_page(2, 28), 1),
-    }
+    totals: dict[str, list[tuple[float, ...]]] = {}
     for name, image in pages.items():
         ours, theirs, stages = [], [], []
         for _ in range(rounds + 1):  # the first of each warms up
@@ -130,9 +149,26 @@ def main() -> None:
             stages.append(dict(seconds))
             theirs.append(measure(lambda image=image: plain(image.pixels)))
         wall, processor = (median(o[i] / t[i] for o, t in zip(ours[1:], theirs[1:], strict=True)) for i in (0, 1))
-        shares = " ".join(f"{stage} {median(s.get(stage, 0.0) for s in stages[1:]):.2f}" for stage in stages[0])
-        print(f"{name:13} wall x{wall:.2f} processor x{processor:.2f}  ours {median(o[0] for o in ours[1:]):.2f} s, "
-              f"RapidOCR {median(t[0] for t in theirs[1:]):.2f} s  {shares}", flush=True)  # fmt: skip
+        shares = " ".join(f"{stage} {median(s.get(stage, 0.0) for s in stages[1:]):.2f}" for stage in stages[-1])
+        medians = tuple(median(times[i] for times in side[1:]) for side in (ours, theirs) for i in (0, 1))
+        totals.setdefault("with a text layer" if image.text_lines else "without one", []).append(medians)
+        print(f"{name:30} wall x{wall:.2f} processor x{processor:.2f}  ours {medians[0]:.2f} s, "
+              f"RapidOCR {medians[2]:.2f} s  {shares}", flush=True)  # fmt: skip
+    for kind, times in totals.items():
+        our_wall, our_processor, wall, processor = (sum(column) / len(times) for column in zip(*times, strict=True))
+        ratios = f"wall x{our_wall / wall:.2f} processor x{our_processor / processor:.2f}"
+        print(f"{len(times)} pages {kind}: {ratios}, mean {our_wall:.2f} and {wall:.2f} s, "
+              f"of processor {our_processor:.2f} and {processor:.2f} s")  # fmt: skip
+
+
+def main() -> None:
+    """Measure all pages and print the ratios."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each page")
+    parser.add_argument("--pages", type=Path, help="folder of PDFs and images; default: pages drawn here")
+    parser.add_argument("--per-file", type=int, default=3, help="pages of each file")
+    options = parser.parse_args()
+    compare(real_pages(options.pages, options.per_file) if options.pages else drawn_pages(), options.rounds)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,10 @@ class Guessing:
 
     def __init__(self, confidence: tuple[float, float]) -> None:
         self.confidence = confidence
-        self.searches = 0
+        self.tried: list[int] = []
 
     def orientation(self, pixels: Any) -> int:
         return 180
-
-    def find_lines(self, pixels: Any, side: int | None) -> Any:
-        self.searches += 1
-        return LINES
 
     def read_lines(self, pixels: Any, corners: Any) -> list[Any]:
         turned = pixels[0, 0, 0] == 0  # the mark in the corner has gone to the other one
@@ -41,19 +37,3 @@ def test_a_page_is_turned_only_when_it_then_reads(confidence: tuple[float, float
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[0, 0] = 255
     assert upright._quarters(Guessing(confidence), pixels, LINES) == quarters  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("confidence", "is_turned", "searches"),
-    [((0.4, 0.95), True, 1), ((0.97, 0.5), False, 2), ((0.4, 0.85), True, 3)],
-    ids=["reads well as guessed", "reads as it is", "reads better as guessed"],
-)
-def test_lines_are_found_once_on_a_page_that_reads_well_as_guessed(
-    confidence: tuple[float, float], is_turned: bool, searches: int
-) -> None:
-    """A right guess saves a search for lines; a wrong or doubtful one is compared with the other side."""
-    pixels = np.zeros((100, 100, 3), np.uint8)
-    pixels[0, 0] = 255
-    models = Guessing(confidence)
-    straight, _, _ = upright.set_upright(models, pixels, None, LINES)  # type: ignore[arg-type]
-    assert (straight is not pixels, models.searches) == (is_turned, searches)

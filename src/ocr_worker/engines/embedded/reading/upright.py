@@ -19,19 +19,15 @@ def set_upright(models: Models, pixels: Pixels, side: int | None, others: Quads)
 
     side: pixels of the longer side of the image on which lines are found; None: as many as its print needs.
     """
-    quarters, quads = _find_lines_by_guess(models, pixels, side)
-    is_turned = bool(quarters)
-    if not is_turned:
-        quads = models.find_lines(pixels, side)
-        if not len(quads):
-            return pixels, quads, others
-        quarters = _quarters(models, pixels, quads)
+    quads = models.find_lines(pixels, side)
+    if not len(quads):
+        return pixels, quads, others
+    quarters = _quarters(models, pixels, quads)
     if quarters:
         others = turn_quads(others, quarters, pixels.shape[1], pixels.shape[0])
         pixels = turn(pixels, quarters)
-        if not is_turned:
-            # Lines are outlined less tightly on pages that are not upright.
-            quads = models.find_lines(pixels, side)
+        # Lines are outlined less tightly on pages that are not upright.
+        quads = models.find_lines(pixels, side)
     angle = skew(quads)
     if THRESHOLDS.min_skew <= abs(angle) <= THRESHOLDS.max_skew:
         pixels, both = level(pixels, np.concatenate((quads, others)), angle)
@@ -44,21 +40,6 @@ def is_upright(models: Models, pixels: Pixels, quads: Quads) -> bool:
     if not len(quads) or _is_vertical(quads) or abs(skew(quads)) >= THRESHOLDS.min_skew:
         return False
     return models.orientation(pixels) == 0
-
-
-def _find_lines_by_guess(models: Models, pixels: Pixels, side: int | None) -> tuple[int, Quads]:
-    """Return the quarter turns that the model guesses and the lines of the page turned so, if they read well; else 0.
-
-    The lines of a page on its side are then found once, not twice.
-    """
-    quarters = models.orientation(pixels) // 90
-    if quarters:
-        turned = turn(pixels, quarters)
-        quads = models.find_lines(turned, side)
-        is_level = len(quads) and not _is_vertical(quads)
-        if is_level and _score(models, turned, quads, 0) >= THRESHOLDS.certain_side:
-            return quarters, quads
-    return 0, np.zeros((0, 4, 2), np.float32)
 
 
 def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:
