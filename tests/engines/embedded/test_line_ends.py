@@ -9,7 +9,7 @@ from ocr_worker.engines.embedded import tables
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, LineEnd
 from ocr_worker.engines.embedded.reading.text_layer import layer_lines, layer_quads
-from ocr_worker.engines.embedded.text import joined, paragraphs
+from ocr_worker.engines.embedded.text import joined, paragraphs, row_ends
 from ocr_worker.pages import TextLine
 
 
@@ -29,6 +29,15 @@ def test_a_space_at_the_line_end_decides() -> None:
     text = "강물이 불어나서 마을 사람들이 모두 언덕으로 올라가 아침까지 기다렸다"
     assert paragraphs(stacked(*KOREAN, ends=("no space", "space"))) == [text]
     assert paragraphs(stacked("법원의 판단(제3", "조)에 따라", ends=("no space",))) == ["법원의 판단(제3조)에 따라"]
+
+
+def test_a_line_that_is_not_filled_ends_no_word() -> None:
+    """Rows of a list have no space at their ends, either, and are joined with one."""
+    date = Line("발행일 4월 2일", Box(0, 0, 150, 20), end="no space")
+    assert (
+        joined(date.text, "발행처", end=row_ends([[date], stacked("발행처 국회입법조사처")])[0])
+        == "발행일 4월 2일 발행처"
+    )
 
 
 def test_a_particle_at_the_next_line_belongs_to_the_word_above() -> None:

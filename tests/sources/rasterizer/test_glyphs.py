@@ -125,6 +125,12 @@ def test_smaller_characters_off_the_baseline_are_raised_or_lowered(
     assert to_markup(" ".join(lines)) == (text or plain)
 
 
+def test_a_letter_over_its_neighbor_is_not_raised() -> None:
+    """The A in the name of LaTeX, which is set over the L, is a letter of the word."""
+    logo = "BT /F 12 Tf 40 200 Td (L) Tj /F 8 Tf 3 Ts [450 (A)] TJ /F 12 Tf 0 Ts [150 (TEX)] TJ ET"
+    assert [line[0] for line in lines_of(logo)] == ["LATEX"]
+
+
 def test_raised_words_have_the_text_of_their_line() -> None:
     """The words of a line are written as the line is, so that tables are, too."""
     ((text, _, words, *_),) = lines_of(pieces(("area in m", 11, 0), ("2", 7, 4), (" now", 11, 0)))

@@ -18,8 +18,9 @@ from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.line_ends import breaks_words as find_broken_words
 from ocr_worker.engines.embedded.line_ends import ends_in_word, has_no_spaces, is_hangul
-from ocr_worker.engines.embedded.lines import Line, LineEnd, rows
+from ocr_worker.engines.embedded.lines import Line, LineEnd, line_height, rows
 from ocr_worker.engines.embedded.marks import BULLET
+from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _FRACTION = re.compile(r"(?<=\d)\s*\u2044\s*(?=\d)")
 _HYPHENS = "-\u2010\u00ad"
@@ -55,9 +56,9 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
     stacked = rows(lines)
     row_texts = [_close_fractions(" ".join(line.text for line in row)) for row in stacked]
     is_usual = find_broken_words(row_texts, words)
-    ends: list[LineEnd] = ["unknown", *(row[-1].end for row in stacked)]  # of the row above
+    ends: list[LineEnd] = ["unknown", *row_ends(stacked)[:-1]]  # of the row above
     texts: list[str] = []
-    for text, end, begins in zip(row_texts, ends, find_beginnings(stacked), strict=False):
+    for text, end, begins in zip(row_texts, ends, find_beginnings(stacked), strict=True):
         if begins and not (texts and _is_broken_word(texts[-1], text)):
             texts.append(text)
         else:
@@ -76,6 +77,14 @@ def row_text(row: Sequence[Line]) -> str:
     if is_right_to_left("".join(texts)):
         texts.reverse()
     return _close_fractions(" ".join(texts))
+
+
+def row_ends(stacked: Sequence[Sequence[Line]]) -> list[LineEnd]:
+    """Return the end of each row of a text. A row that is not filled ends where its writer began a new line."""
+    lines = [line for row in stacked for line in row]
+    right = max(line.box.x1 for line in lines)
+    room = THRESHOLDS.filled_room * line_height(lines)
+    return ["unknown" if right - row[-1].box.x1 > room else row[-1].end for row in stacked]
 
 
 def _close_fractions(text: str) -> str:

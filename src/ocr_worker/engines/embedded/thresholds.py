@@ -35,6 +35,8 @@ class EngineThresholds:
     room_after_sentence: float = 0.2  # share of the text's width free at the right of a row that ends a sentence
     room_in_sentence: float = 0.4  # the same for a row that does not end a sentence
 
+    filled_room: float = 1.5  # line heights free at the right of a row that may end within a word (`text`)
+
     # Text left out of the Markdown (`markdown`).
     max_left_out: float = 0.1  # share of the page's characters: with more left out, the page has a warning
     # A paragraph fills its rows. Where most rows leave room for the next word, each is a line of its own: an address.

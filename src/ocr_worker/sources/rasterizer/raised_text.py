@@ -22,6 +22,7 @@ _LOWERED = 0.05, 0.6  # the same for lowered text, below
 _SAME_SIZE, _SAME_HEIGHT = 0.06, 0.04  # in ems; characters that differ less are of one stretch
 _MAX_LENGTH = 12  # characters of raised text; more are a text in small print
 _MAX_LETTERS = 5
+_MAX_OVERLAP = 0.2  # ems that an exponent may begin before the end of its base
 _MAX_APART = 3  # digits of a marker that is set apart from the text
 _FRACTION_SLASH = "\u2044"
 _RAISED_SIGNS = frozenset("*∗†‡§¶°º'\"′″‘’“”™®©")
@@ -98,6 +99,8 @@ def _kind(letters: Sequence[Letter], stretches: Sequence[_Stretch], index: int) 
     before = next((other for other in reversed(stretches[:index]) if not other.kind), None)
     after = stretches[index + 1] if index + 1 < len(stretches) else None
     if index and stretches[index - 1].end == stretch.start and before:
+        if _is_over(letters[stretch.start], letters[before.end - 1]):
+            return None
         return _compare(stretch.baseline, before.baseline)
     if after and after.start == stretch.end:
         return _compare(stretch.baseline, after.baseline)
@@ -107,6 +110,15 @@ def _kind(letters: Sequence[Letter], stretches: Sequence[_Stretch], index: int) 
         kind = _compare(stretch.baseline, beside.baseline) if beside and is_short else None
         return kind if kind == "raised" else None
     return None
+
+
+def _is_over(letter: Letter, before: Letter) -> bool:
+    """Return whether the letter is set over the one before it, as the A of LaTeX's name is."""
+    if not letter.baseline or not before.baseline or not before.box:
+        return False
+    x0, y0, x1, y1 = before.box
+    end = max(before.baseline.position(x, y)[0] for x in (x0, x1) for y in (y0, y1))
+    return end - before.baseline.position(letter.baseline.x, letter.baseline.y)[0] > _MAX_OVERLAP
 
 
 def _joined(stretches: Sequence[_Stretch]) -> list[tuple[int, int, _Kind]]:

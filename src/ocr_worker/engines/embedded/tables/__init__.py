@@ -15,12 +15,12 @@ from html import escape
 from ocr_worker.engines.embedded.escaping import Write, escape_text
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.lines import Line, LineEnd, line_height, rows
+from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.tables.alignment import align_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.text import joined, row_text
+from ocr_worker.engines.embedded.text import joined, row_ends, row_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,10 @@ def _enclose(edges: Sequence[float], start: float, end: float, centers: Sequence
 
 
 def _cell_text(lines: Sequence[Line]) -> str:
-    text = ""
-    end: LineEnd = "unknown"
-    for row in rows(lines):
-        text = joined(text, row_text(row), end=end) if text else row_text(row)
-        end = row[-1].end
+    if not lines:
+        return ""
+    stacked = rows(lines)
+    text = row_text(stacked[0])
+    for row, end_above in zip(stacked[1:], row_ends(stacked), strict=False):
+        text = joined(text, row_text(row), end=end_above)
     return text
