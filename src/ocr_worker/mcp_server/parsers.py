@@ -57,8 +57,9 @@ class LocalParser:
         self._start = threads.start(self._pipeline.start, "load")
 
     def close(self) -> None:
-        """Close the pipeline; running jobs end."""
-        self._pipeline.close()
+        """Close the pipeline, unless it is still loading: its threads and processes end with this process."""
+        if self._start.done():
+            self._pipeline.close()
 
     async def parse(
         self, source: Source, *, pages: str | None, password: str | None, options: Mapping[str, Any], progress: Progress
