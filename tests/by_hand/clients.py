@@ -189,8 +189,9 @@ CLIENTS = [
         import runpod from "runpod-sdk";
         const endpoint = runpod(process.env.KEY || "none", { baseUrl: process.env.ENDPOINT }).endpoint("local");
         const input = { base64: readFileSync(process.env.FILE).toString("base64") };
-        const first = await endpoint.runSync({ input }, 1000);  // its wait is shorter than a job
-        console.log(JSON.stringify(first));
+        let job = await endpoint.runSync({ input }, 1000);  // shorter than a job: then it asks /status-sync
+        while (!job.completed) job = await endpoint.statusSync(job.id, 90000);
+        console.log(JSON.stringify(job));
         """,
         language="node",
         service="endpoint",
