@@ -148,7 +148,14 @@ CLIENTS = [
             *("azure-identity==1.27.0", "fastapi==0.165.0", "aiohttp==3.14.5", "typer==0.29.2", "uvicorn==0.54.0"),
             *("Markdown==3.11.3", "beautifulsoup4==4.15.0", "python-engineio==4.15.1", "python-socketio==5.18.1"),
             *("mimeparse==0.1.3", "Authlib==1.9.10", "mcp==2.3.0", "redis==8.1.0", "alembic==1.20.1", "bcrypt==5.0.0"),
-            *("chromadb==1.5.9", "validators==0.36.0", "pytz", "pillow==13.0.0", "aiosqlite==0.22.1"),
+            *(
+                "chromadb==1.5.9",
+                "validators==0.36.0",
+                "pytz",
+                "pillow==13.0.0",
+                "aiosqlite==0.22.1",
+                "greenlet==3.5.6",
+            ),
         ),
         """
         import os
