@@ -4,6 +4,7 @@
 # `make words`: how we write, counted. `make lock`: new pins.
 # `make image-check`: the Dockerfile, built and run without a daemon (needs buildah, debootstrap and root).
 # `make compat`: PaddleX's own server and ours get the same requests, on the test weights.
+# `make clients`: clients of other people, as their packages bring them, against `ocr-worker serve` (needs the package indexes).
 # `make phone-home`: what runs connect to and write, recorded with strace (needs strace and the package index).
 # `make test-vllm`: the managed model server once more, with a real vLLM on the CPU (TORCH names its PyTorch).
 
@@ -23,7 +24,7 @@ INSTALL_OURS := $(INSTALL) --editable .
 PIN := $(BIN)/uv pip compile --quiet --no-annotate --no-header --universal --generate-hashes --python-version 3.11
 COMPILE := $(PIN) pyproject.toml
 
-.PHONY: run check test test-slow test-vllm compat image-check phone-home lint words schema docs lock clean
+.PHONY: run check test test-slow test-vllm compat clients image-check phone-home lint words schema docs lock clean
 
 run: .venv/light
 	@OCR_ENGINE=embedded $(BIN)/python handler.py
@@ -48,6 +49,10 @@ image-check: export BUILDAH_ISOLATION = chroot
 image-check: .venv/full
 	@tests/support/image_base.sh
 	$(BIN)/python -m pytest -v -rP tests/by_hand/image_check.py
+
+# ONLY=NAME runs one client. Each has an environment of its own below .cache/clients, kept for the next run.
+clients: .venv/full
+	$(BIN)/python -m pytest -v -rP tests/by_hand/clients.py $(if $(ONLY),-k $(ONLY))
 
 phone-home: .venv/full
 	$(BIN)/python -m pytest -v -rP tests/by_hand/phone_home.py

@@ -113,7 +113,7 @@ def test_runsync_answers_with_the_output(client: Client) -> None:
 
 
 def test_runsync_that_waits_too_long_answers_with_the_state(client: Client) -> None:
-    """After `wait` milliseconds the job continues; `/status-sync` waits for its end, or as long as it is told."""
+    """After `wait` milliseconds the job continues; `/status-sync` waits for its end, or as long as `wait` says."""
     early = client.post("runsync?wait=1000", {"input": slow(8)}).json()
     assert early["status"] in ("IN_QUEUE", "IN_PROGRESS")
     assert client.post(f"status-sync/{early['id']}?wait=1000").json()["status"] in ("IN_PROGRESS", "COMPLETED")

@@ -1,4 +1,4 @@
-"""What an agent asks about the documents that it parsed."""
+"""Questions of an agent about the documents that it parsed."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ async def tour(client: Client, **source: str) -> None:
     assert [page["page"] for page in outline.structured_content["pages"]] == [1, 2, 3]
     pages = await client.call_tool("read_page", arguments | {"page": 2, "last_page": 3})
     assert pages.structured_content["markdown"].endswith("<!-- page 3: PAGE_FAILED -->")
-    found = await client.call_tool("search", {"query": "#FFFFFF"})
-    assert [match["page"] for match in found.structured_content["matches"]] == [1]
+    matches = await client.call_tool("search", {"query": "#FFFFFF"})
+    assert [match["page"] for match in matches.structured_content["matches"]] == [1]
 
     base = f"ocr://documents/{document['document_id']}"
     uris = [content.uri for content in result.content[1:]]

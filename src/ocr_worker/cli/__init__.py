@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "mcp": Command(
         "serve tools for agents (MCP): parse documents, read their pages, search them",
-        ("OCR_ENGINE=embedded ocr-worker mcp", "ocr-worker mcp --http --server http://127.0.0.1:8000"),
+        ("OCR_ENGINE=embedded ocr-worker mcp", "ocr-worker mcp --http --endpoint ENDPOINT_ID"),
     ),
     "endpoint": Command(
         "serve RunPod's job API on this machine, with real worker processes",

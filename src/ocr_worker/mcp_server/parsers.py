@@ -1,4 +1,4 @@
-"""Where the MCP server's jobs run: in this process, at an HTTP app (`ocr-worker serve`), or at an endpoint.
+"""Places where the MCP server's jobs run: in this process, at an HTTP app (`ocr-worker serve`), or at an endpoint.
 
 Each parser has `parse`, which returns the response of a job with one document and reports its pages meanwhile. All
 errors are those of `ocr_worker.errors`.
@@ -34,7 +34,7 @@ _SILENCE_S = 600.0  # longest time between two pages; a page may wait for those 
 
 
 class Parser(Protocol):
-    """What runs jobs."""
+    """A place where jobs run."""
 
     async def parse(
         self, source: Source, *, pages: str | None, password: str | None, options: Mapping[str, Any], progress: Progress
@@ -57,8 +57,9 @@ class LocalParser:
         self._start = threads.start(self._pipeline.start, "load")
 
     def close(self) -> None:
-        """Close the pipeline; running jobs end."""
-        self._pipeline.close()
+        """Close the pipeline, unless it is still loading: its threads and processes end with this process."""
+        if self._start.done():
+            self._pipeline.close()
 
     async def parse(
         self, source: Source, *, pages: str | None, password: str | None, options: Mapping[str, Any], progress: Progress

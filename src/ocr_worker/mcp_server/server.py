@@ -1,7 +1,7 @@
 """The tools and resources of the MCP server, on the official `mcp` package.
 
 A tool returns data that an agent reads as JSON. `parse_document` returns the text of a short document, and of a long
-one its beginning: the agent goes on with `outline`, `search` and `read_page`. Pictures are resources, which a client
+one its beginning: the agent continues with `outline`, `search` and `read_page`. Pictures are resources, which a client
 reads when it wants them. An error is the result of a tool: code, message, and whether the same call can succeed later.
 """
 
@@ -70,7 +70,7 @@ class ParsedDocument(BaseModel):
     problems: list[PageProblem] = Field(description="Pages that failed or have warnings.")
     warnings: list[PageWarning]
     markdown: str
-    is_complete: bool = Field(description="False: `markdown` is only the beginning; go on with read_page.")
+    is_complete: bool = Field(description="False: `markdown` is only the beginning; continue with read_page.")
     figures: list[FigureLink]
 
 

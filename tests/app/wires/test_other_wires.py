@@ -105,6 +105,7 @@ def test_docling_tells_of_failed_pages() -> None:
         ("file", {"files": [("files", ("a", b"a")), ("files", ("b", b"b"))]}, "one file"),
         ("file", {"files": FILES, "data": {"target_type": "zip"}}, "target_type"),
         ("file", {"files": FILES, "data": {"image_export_mode": "none"}}, "image_export_mode"),
+        ("source", {"json": {"sources": [SOURCE], "options": {"do_chunking": True}}}, "do_chunking"),
         ("source", {"json": {"sources": [SOURCE, SOURCE]}}, "sources"),
         ("source", {"json": {"sources": [{"kind": "http"}]}}, "`url`"),
         ("source", {"json": {"sources": [{"kind": "file", "url": "https://a.b/c"}]}}, "`base64_string`"),

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import nh3
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
@@ -62,7 +62,15 @@ class ConvertOptions(BaseModel):
     )
     md_page_break_placeholder: str = Field("", max_length=200, description="Paragraph between two pages.")
     document_timeout: float | None = Field(None, gt=0, le=604_800, description="Time limit in seconds.")
+    do_chunking: bool = Field(False, description="Not supported: no chunks are made of the text.")
     force_ocr: bool = Field(False, description="Read the page images, not the PDF's own text.")
+
+    @field_validator("do_chunking")
+    @classmethod
+    def _check_chunking(cls, value: bool) -> bool:
+        if value:  # RAGFlow asks for chunks first, then, after an error, for the document
+            raise ValueError("this server makes no chunks; ask for the document")
+        return value
 
     def pages(self) -> str | None:
         """Return page ranges as in a request; None for all pages."""
