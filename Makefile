@@ -35,6 +35,7 @@ check: .venv/check lint
 # Four at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
 test: .venv/full lint
 	@tests/support/system_libraries.sh
+	@$(BIN)/python -m compileall -q src tests  # hundreds of processes are started, also where PYTHONDONTWRITEBYTECODE is set
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/full
