@@ -57,7 +57,7 @@ def test_a_form_of_another_page_is_rejected(foreign_tab: Any, app: App, path: st
         with foreign_tab.expect_response(app.url + path) as response:
             foreign_tab.evaluate("document.querySelector('#form').submit()")
         assert response.value.status == 403
-        assert response.value.json()["code"] == "ORIGIN_REJECTED"
+        assert "ORIGIN_REJECTED" in response.value.text()  # each route has its own form of errors
     assert health(app)["jobs"] == 0
 
 

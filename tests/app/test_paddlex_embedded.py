@@ -25,17 +25,18 @@ PATHS = re.compile(r"page-\d+-figure-\d+\.jpg|imgs/[a-z0-9_]+\.jpg")  # of figur
 TOKEN = {"Authorization": "token secret"}
 
 
-def scan() -> bytes:
-    """Return a PDF of one page that is a picture."""
+def picture(form: str) -> bytes:
+    """Return the upper half of a page, as an image or as the only picture of a PDF."""
+    page = Image.open(io.BytesIO(page_png())).convert("RGB")
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(page_png())).convert("RGB").save(buffer, "PDF", resolution=120)
+    page.crop((0, 0, page.width, page.height // 2)).save(buffer, form, resolution=150)
     return buffer.getvalue()
 
 
 DOCUMENTS = {
     "a text layer": (EXAMPLES / "sample.pdf").read_bytes(),
-    "a scan": scan(),
-    "an image": page_png(),
+    "a scan": picture("PDF"),
+    "an image": picture("PNG"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -17,21 +18,27 @@ from support.worker_process import ROOT
 pytestmark = pytest.mark.process
 
 
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    pipeline = Pipeline(Settings(engine="embedded"))
+    pipeline.start()
+    yield pipeline
+    pipeline.close()
+
+
 @pytest.mark.parametrize("page_images", ["inline", "none"])
-def test_the_page_as_it_was_processed_comes_along(page_images: str) -> None:
+def test_the_page_as_it_was_processed_comes_along(pipeline: Pipeline, page_images: str) -> None:
     """A page scanned on its side is turned, and the picture has the size that boxes mean; unasked none comes."""
     job_input = json.loads((ROOT / "test_input.json").read_text())["input"]
     data = job_input.get("image_base64") or job_input["documents"][0]["base64"]
     upright = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
+    upright = upright.crop((0, 0, upright.width, upright.height // 2))
     buffer = io.BytesIO()
     upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "PNG")
-    pipeline = Pipeline(Settings(engine="embedded"))
-    pipeline.start()
     document = {"base64": base64.b64encode(buffer.getvalue()).decode()}
     answer = pipeline.job(
         read_request({"documents": [document], "options": {"page_images": page_images}}, pipeline.spec), "a"
     ).run()
-    pipeline.close()
     (page,) = answer.documents[0].pages
     if page_images == "none":
         assert page.image is None
