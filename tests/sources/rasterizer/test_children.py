@@ -271,33 +271,33 @@ def test_no_child_outlives_the_worker() -> None:
     assert subprocess.run([sys.executable, "-c", program, "0.5"], timeout=PATIENCE_S, check=False).returncode == 0
 
 
-def stillborn(folder: Path, times: int) -> list[str]:
+def stillborn(folder: Path, times: int, end: str = "exit 1") -> list[str]:
     """A command that ends at once so many times, and then is the child."""
     script = folder / "child.sh"
     script.write_text(
         f'echo x >> "{folder}/starts"\n'
-        f'[ "$(wc -l < "{folder}/starts")" -le {times} ] && exit 1\n'
+        f'[ "$(wc -l < "{folder}/starts")" -le {times} ] && {end}\n'
         f'exec "{sys.executable}" -m ocr_worker.sources.rasterizer.child "$@"\n'
     )
     return ["sh", str(script)]
 
 
-def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path) -> None:
-    """Another one is started; the document that waits for it never knows."""
-    pool = RasterPool(
-        workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=stillborn(tmp_path, times=2)
-    )
+@pytest.mark.parametrize(("times", "end"), [(2, "exit 1"), (9, "kill -9 $$")])
+def test_a_child_that_dies_while_it_starts_costs_nothing(tmp_path: Path, times: int, end: str) -> None:
+    """Another one is started; the document that waits for it never knows. Kills from outside happen more often."""
+    command = stillborn(tmp_path, times, end)
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=command)
     try:
         assert read(pool) == 3
     finally:
         pool.close()
 
 
-def test_children_that_never_start_are_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["exit 1", "kill -9 $$"])
+def test_children_that_never_start_are_reported(tmp_path: Path, end: str) -> None:
     """If no process starts, documents do not wait forever: they get their own, retryable code."""
-    pool = RasterPool(
-        workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=stillborn(tmp_path, times=1000)
-    )
+    command = stillborn(tmp_path, 1000, end)
+    pool = RasterPool(workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S, _command=command)
     try:
         with pytest.raises(RasterizerUnavailable) as caught:
             read(pool)

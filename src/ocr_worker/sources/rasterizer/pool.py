@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 START_S = 60.0  # enough for a cold disk and a busy machine
 FAILED_STARTS = 3  # in a row; so many are no accident, and documents fail with an error
+KILLED_STARTS = 10  # in a row, by a SIGKILL from outside, as when memory is short for a moment
 
 
 class RasterPool:
@@ -50,6 +51,7 @@ class RasterPool:
         self._processes: set[RasterizerProcess] = set()
         self._closed = False
         self._failed_starts = 0
+        self._killed_starts = 0
         self._lock = Lock()
         for _ in range(workers):
             self._start_process()
@@ -150,19 +152,20 @@ class RasterPool:
             process.receive(time.monotonic() + START_S, START_S, 0, self._is_closed)
         except (DocumentError, Cancelled) as error:
             self._discard(process)
-            self._note_failed_start(error.code)
+            self._note_failed_start(error.code, was_killed=process.was_killed)
             return
         with self._lock:
-            self._failed_starts = 0
+            self._failed_starts = self._killed_starts = 0
         if not self._offer(process):
             self._discard(process)
 
-    def _note_failed_start(self, reason: str) -> None:
+    def _note_failed_start(self, reason: str, *, was_killed: bool = False) -> None:
         """Count a failed start. The next caller of `open` gets an error in place of the process."""
         with self._lock:
             if self._closed:
                 return
-            self._failed_starts += 1
+            self._killed_starts += was_killed
+            self._failed_starts += not was_killed
             self._idle_processes.put(
                 RasterizerUnavailable("no rasterizer process could be started; send the document again")
             )
@@ -171,7 +174,7 @@ class RasterPool:
     def _is_hopeless(self) -> bool:
         """Return whether so many starts failed in a row that documents must not wait for the next one."""
         with self._lock:
-            return self._failed_starts >= FAILED_STARTS
+            return self._failed_starts >= FAILED_STARTS or self._killed_starts >= KILLED_STARTS
 
     def _offer(self, process: RasterizerProcess) -> bool:
         """Offer the process to the next document. Return False when the pool is closed and accepts no process."""
