@@ -32,11 +32,11 @@ run: .venv/light
 check: .venv/check lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not paddle and not browser"
 
-# Four at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
+# Five at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
 test: .venv/full lint
 	@tests/support/system_libraries.sh
 	@$(BIN)/python -m compileall -q src tests  # hundreds of processes are started, also where PYTHONDONTWRITEBYTECODE is set
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/full
 	$(BIN)/python -m pytest -m slow

@@ -1,9 +1,10 @@
 """Clients of other people, as their packages bring them, against `ocr-worker serve` and `ocr-worker endpoint`.
 
 `make clients` installs each client in an environment of its own, runs its snippet from the table `CLIENTS` with and
-without API keys, on the embedded engine, and prints a table of client, packages, keys and outcome. A snippet calls the
-client as its documentation does, with its default settings, and changes nothing but address and key. To add a client,
-add a row. Not collected by `make test`: it needs the package indexes, and minutes.
+without API keys, on the embedded engine and on PaddleOCR-VL with its test weights, and prints a table of client,
+packages, engine, keys and outcome. A snippet calls the client as its documentation does, with its default settings, and
+changes nothing but address and key. To add a client, add a row. Not collected by `make test`: it needs the package
+indexes, and minutes.
 
 A snippet reads the addresses BASE (`serve`) and ENDPOINT, the KEY (empty: none) and the path FILE from its environment,
 and prints the text that the client returned. It must contain WORDS. A client that is listed as failing must fail: when
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,11 +26,12 @@ from textwrap import dedent
 import pytest
 
 from ocr_worker.endpoint import LocalEndpoint
+from support import tinyvl
 from support.app_process import App, serving
 from support.worker_process import HANDLER, ROOT, environment
 
 SAMPLE = ROOT / "examples" / "sample.pdf"
-WORDS = "Low Water at Four Gauges"  # on the sample's first page
+WORDS = {"embedded": "Low Water at Four Gauges", "paddleocr-vl": tinyvl.LINES[0]}  # on the first page of each FILE
 KEY = "open-sesame"
 ENVIRONMENTS = ROOT / ".cache" / "clients"
 INSTALL_S, CALL_S = 1800, 600
@@ -39,6 +42,7 @@ class Client:
     """A client. packages: pinned, all that are needed. service: whether it calls `serve` or the endpoint.
 
     without_dependencies: a package to install alone. fails: why it cannot work, for a client that does not.
+    sends_key: False for a client that cannot send one, which works without keys only.
     """
 
     name: str
@@ -48,11 +52,12 @@ class Client:
     service: str = "serve"
     without_dependencies: str = ""
     fails: str = ""
+    sends_key: bool = True
 
     @property
     def folder(self) -> Path:
-        """Folder of the client's environment."""
-        return ENVIRONMENTS / self.name
+        """Folder of the client's environment, which clients of the same packages share."""
+        return ENVIRONMENTS / re.sub(r"[^\w.=-]", "-", self.without_dependencies or self.packages[0])
 
     def install(self) -> None:
         """Install the packages, unless they are there already."""
@@ -84,6 +89,17 @@ class Client:
             text=True,
             timeout=CALL_S,
         )
+
+
+def job_wire(name: str, *packages: str) -> Client:
+    """Return a client of the job wire. name: of its function in `job_wire_clients.py`."""
+    script = Path(__file__).with_name("job_wire_clients.py")
+    snippet = f"""
+        import os, runpy
+        main = runpy.run_path({str(script)!r})["main"]
+        main({name!r}, os.environ["BASE"], os.environ["KEY"] or "none", os.environ["FILE"])
+        """
+    return Client(f"{name}-jobs", packages, snippet)
 
 
 def _run(command: list[str]) -> None:
@@ -164,18 +180,87 @@ CLIENTS = [
         from open_webui.retrieval.loaders.external_document import ExternalDocumentLoader
         from open_webui.retrieval.loaders.main import DoclingLoader
         from open_webui.retrieval.loaders.mistral import MistralLoader
+        from open_webui.retrieval.loaders.paddleocr_vl import PaddleOCRVLLoader
         base, file, key = os.environ["BASE"], os.environ["FILE"], os.environ["KEY"] or "none"
         loaders = [
             MistralLoader(base_url=base + "/v1", api_key=key, file_path=file),
             MistralLoader(base_url=base + "/v1", api_key=key, file_path=file, use_base64=True),
             ExternalDocumentLoader(file, base, key, mime_type="application/pdf"),
             DoclingLoader(base, api_key=key, file_path=file, mime_type="application/pdf"),
+            PaddleOCRVLLoader(base, key, file),
         ]
         texts = ["\\n".join(document.page_content for document in loader.load()) for loader in loaders]
-        assert all("Low Water at Four Gauges" in text for text in texts), texts
+        assert all(os.environ["WORDS"] in text for text in texts), texts
         print(texts[0])
         """,
         without_dependencies="open-webui==0.12.4",  # its own are gigabytes, of which the loaders need little
+    ),
+    job_wire("paddleocr", "paddleocr==3.7.0"),
+    job_wire("paddleocr-async", "paddleocr==3.7.0"),
+    job_wire("paddleocr-api", "paddleocr==3.7.0"),
+    job_wire("langchain-paddleocr", "langchain-paddleocr==0.2.2"),
+    job_wire("paddleocr-haystack", "paddleocr-haystack==3.0.0"),
+    job_wire("lfx-paddle", "lfx-paddle==0.2.1"),
+    job_wire("markitdown-paddleocr", "markitdown-paddleocr==0.2.3"),
+    job_wire("paddleocr-mcp", "paddleocr-mcp==0.8.5"),
+    *(
+        Client(
+            f"paddleocr-mcp-{model}",
+            ("paddleocr-mcp==0.8.5",),
+            f"""
+            import asyncio, os, sys
+            from pathlib import Path
+            from fastmcp import Client
+            from fastmcp.client.transports import StdioTransport
+            settings = {{
+                "PADDLEOCR_MCP_MODEL": {model!r},
+                "PADDLEOCR_MCP_PPOCR_SOURCE": "self_hosted",
+                "PADDLEOCR_MCP_SELF_HOSTED_BASE_URL": os.environ["BASE"],
+            }}
+            command = str(Path(sys.executable).with_name("paddleocr_mcp"))
+
+            async def run():
+                async with Client(StdioTransport(command, [], env={{**os.environ, **settings}})) as client:
+                    (tool,) = await client.list_tools()
+                    result = await client.call_tool(tool.name, {{"input_data": os.environ["FILE"]}})
+                    print("\\n".join(getattr(part, "text", "") for part in result.content))
+
+            asyncio.run(run())
+            """,
+            sends_key=False,
+        )
+        for model in ("PaddleOCR-VL-1.6", "PP-StructureV3")
+    ),
+    Client(
+        "paddleocr-cli",
+        ("paddleocr-cli==0.2.1",),
+        """
+        import os, subprocess, sys
+        from pathlib import Path
+        os.environ["HOME"] = os.getcwd()
+        command = str(Path(sys.executable).with_name("paddleocr_cli"))
+        token = os.environ["KEY"] or "none"
+        subprocess.run([command, "configure", "--server-url", os.environ["BASE"], "--token", token], check=True)
+        subprocess.run([command, os.environ["FILE"]], check=True)
+        """,
+    ),
+    Client(
+        "pyconverters-paddleocr",
+        (
+            *("pymultirole-plugins==0.7.8", "requests", "filetype==1.0.13", "beautifulsoup4", "markdownify"),
+            *("pylatexenc", "pymupdf==1.24.11", "starlette", "pydantic<2"),
+        ),
+        """
+        import os
+        from starlette.datastructures import UploadFile
+        from pyconverters_paddleocr.paddleocr import PaddleOCRConverter, PaddleOCRParameters
+        with open(os.environ["FILE"], "rb") as file:
+            source = UploadFile(filename="document.pdf", file=file)
+            parameters = PaddleOCRParameters(base_url=os.environ["BASE"])
+            print(PaddleOCRConverter().convert(source, parameters)[0].text)
+        """,
+        without_dependencies="pyconverters-paddleocr==0.7.2",  # its own need a pymupdf that is no longer on the index
+        sends_key=False,
     ),
     Client(
         "docling-client",
@@ -209,6 +294,28 @@ CLIENTS = [
 # --------------------------------------------------------------------------- the services
 
 
+@pytest.fixture(scope="module", params=["embedded", "paddleocr-vl"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Engine of the services."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def settings(engine: str) -> dict[str, str]:
+    return tinyvl.environment() if engine == "paddleocr-vl" else {"OCR_ENGINE": engine}
+
+
+@pytest.fixture(scope="module")
+def file(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the document: the sample, or a page that the test weights can read."""
+    if engine == "embedded":
+        return SAMPLE
+    path = tmp_path_factory.mktemp("files") / "document.pdf"
+    tinyvl.draw(tinyvl.LINES[:3], bar=True).save(path, resolution=144, quality=95)
+    return path
+
+
 @pytest.fixture(scope="module", params=["", KEY], ids=["without-keys", "with-keys"])
 def key(request: pytest.FixtureRequest) -> str:
     """API key of the services; empty: none."""
@@ -217,31 +324,36 @@ def key(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def app(key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    settings = {"OCR_ENGINE": "embedded"} | ({"OCR_API_KEYS": key} if key else {})
-    with serving(tmp_path_factory.mktemp("clients") / "log", **settings) as started:
+def app(settings: dict[str, str], key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("clients")
+    variables = {"OCR_STATE_DIR": str(folder / "state")} | ({"OCR_API_KEYS": key} if key else {})
+    with serving(folder / "log", **settings, **variables) as started:
         yield started.wait(200, CALL_S)
 
 
 @pytest.fixture(scope="module")
-def endpoint(key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
-    settings = environment({"OCR_ENGINE": "embedded"})
+def endpoint(settings: dict[str, str], key: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEndpoint]:
     logs = tmp_path_factory.mktemp("workers")
-    with LocalEndpoint(handler=HANDLER, settings=settings, log_dir=logs, api_key=key or None) as started:
+    with LocalEndpoint(handler=HANDLER, settings=environment(settings), log_dir=logs, api_key=key or None) as started:
         yield started.wait_ready(CALL_S)
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_a_client_gets_the_text(client: Client, key: str, request: pytest.FixtureRequest) -> None:
-    """The unmodified client returns the sample's text."""
+def test_a_client_gets_the_text(
+    client: Client, engine: str, key: str, file: Path, request: pytest.FixtureRequest
+) -> None:
+    """The unmodified client returns the document's text."""
     client.install()
-    variables = {"KEY": key, "FILE": str(SAMPLE)}
+    variables = {"KEY": key, "FILE": str(file), "WORDS": WORDS[engine]}
     if client.service == "endpoint":
         variables["ENDPOINT"] = request.getfixturevalue("endpoint").base_url
     else:
         variables["BASE"] = request.getfixturevalue("app").url
     done = client.call(variables)
-    works = done.returncode == 0 and WORDS in done.stdout
-    outcome = "works" if works else f"fails: {client.fails or done.stderr.strip()[-2000:]}"
-    print(f"| {client.name} | {', '.join(client.packages)} | {'with' if key else 'without'} keys | {outcome} |")
-    assert works == (not client.fails), done.stdout[-2000:] + done.stderr[-4000:]
+    works = done.returncode == 0 and WORDS[engine] in done.stdout
+    reason = client.fails or ("sends no key" if key and not client.sends_key else "")
+    outcome = "works" if works else f"fails: {reason or done.stderr.strip()[-2000:]}"
+    print(
+        f"| {client.name} | {', '.join(client.packages)} | {engine} | {'with' if key else 'without'} keys | {outcome} |"
+    )
+    assert works == (not reason), done.stdout[-2000:] + done.stderr[-4000:]

@@ -118,7 +118,7 @@ def mcp(url: str, key: str, file: str) -> str:
     from fastmcp.client.transports import StdioTransport
 
     settings = {
-        "PADDLEOCR_MCP_PIPELINE": "PaddleOCR-VL",
+        "PADDLEOCR_MCP_MODEL": "PaddleOCR-VL-1.6",
         "PADDLEOCR_MCP_PPOCR_SOURCE": "aistudio",
         "PADDLEOCR_MCP_AISTUDIO_BASE_URL": url,
         "PADDLEOCR_MCP_AISTUDIO_ACCESS_TOKEN": key,

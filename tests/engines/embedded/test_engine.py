@@ -85,7 +85,13 @@ def test_much_text_that_is_left_out_is_reported(engine: EmbeddedEngine, own_page
 
 
 @pytest.mark.parametrize(
-    ("size", "is_bold", "is_centered"), [(28, True, False), (36, False, False), (24, False, True), (32, True, True)]
+    ("size", "is_bold", "is_centered"),
+    [
+        (28, True, False),
+        pytest.param(36, False, False, marks=pytest.mark.slow),
+        (24, False, True),
+        pytest.param(32, True, True, marks=pytest.mark.slow),
+    ],
 )
 def test_a_title_at_the_head_is_read(engine: EmbeddedEngine, size: int, is_bold: bool, is_centered: bool) -> None:
     """A title alone above the text, in its size or a little larger, is the page's heading."""
@@ -121,7 +127,7 @@ def test_the_dry_runs_document_is_the_page_drawn_here() -> None:
     assert (stored.size, stored.tobytes()) == (drawn.size, drawn.tobytes())
 
 
-@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("quarters", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_turned_pages_read_like_upright_ones(engine: EmbeddedEngine, own_page: Pixels, quarters: int) -> None:
     """A page on its side or on its head gives the same Markdown, and its size as it was turned."""
     page = parse(engine, np.ascontiguousarray(np.rot90(own_page, quarters)))

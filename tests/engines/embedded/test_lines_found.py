@@ -35,8 +35,11 @@ def dictionary(columns: int, rows: int, size: int, gutter: float) -> tuple[Pixel
 
 @pytest.mark.parametrize(
     ("columns", "rows", "size", "gutter"),
-    [(3, 70, 24, 1.5), (2, 50, 32, 1.2), (2, 150, 20, 2.0)],
-    ids=["three columns", "narrow gutter", "tiny print"],
+    [
+        pytest.param(3, 70, 24, 1.5, id="three columns", marks=pytest.mark.slow),
+        pytest.param(2, 50, 32, 1.2, id="narrow gutter", marks=pytest.mark.slow),
+        pytest.param(2, 150, 20, 2.0, id="tiny print"),
+    ],
 )
 def test_a_dense_page_reads_column_by_column(
     engine: EmbeddedEngine, columns: int, rows: int, size: int, gutter: float

@@ -26,7 +26,7 @@ def pipeline() -> Iterator[Pipeline]:
     pipeline.close()
 
 
-@pytest.mark.parametrize("page_images", ["inline", "none"])
+@pytest.mark.parametrize("page_images", ["inline", pytest.param("none", marks=pytest.mark.slow)])
 def test_the_page_as_it_was_processed_comes_along(pipeline: Pipeline, page_images: str) -> None:
     """A page scanned on its side is turned, and the picture has the size that boxes mean; unasked none comes."""
     job_input = json.loads((ROOT / "test_input.json").read_text())["input"]

@@ -49,6 +49,7 @@ def test_a_receipt_reads_to_its_end(engine: EmbeddedEngine) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_conversation_reads_to_its_end(engine: EmbeddedEngine) -> None:
     """A screenshot of a conversation, its words on alternating sides, is read from top to bottom."""
     font = ImageFont.truetype("DejaVuSans.ttf", 24)
