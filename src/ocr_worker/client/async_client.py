@@ -18,12 +18,11 @@ from typing import Any, Self, TypedDict, Unpack
 from ocr_worker import threads
 from ocr_worker.client.chunks import ChunkReader
 from ocr_worker.client.remote import RemoteEndpoint
-from ocr_worker.client.service import ENDED_STATES, JobStatus, ServiceHealth, State, error_of_job
-from ocr_worker.errors import Cancelled, JobTimedOut, OcrWorkerError, SettingsInvalid
+from ocr_worker.client.service import ENDED_STATES, JobStatus, ServiceHealth, response_of
+from ocr_worker.errors import JobTimedOut, OcrWorkerError, SettingsInvalid
 from ocr_worker.settings import load_client_settings
 from ocr_worker.sources.documents import Source, make_documents
 from ocr_worker.wire.response import without_pages
-from ocr_worker.wire.results import error_of
 from ocr_worker.wire.schema import PageChunk, ParseResponse, SummaryChunk
 
 Chunk = PageChunk | SummaryChunk
@@ -128,7 +127,7 @@ class AsyncClient:
             async with _time_limit(job_id, deadline):
                 status = await self._remote.status(job_id)
                 if status.state in ENDED_STATES:
-                    return _response_of(status)
+                    return response_of(status)
                 await asyncio.sleep(_jittered(pause_s))
             pause_s = min(1.5 * pause_s, _MAX_PAUSE_S)
 
@@ -214,15 +213,6 @@ def _make_remote(endpoint: str, api_key: str | None, patience_s: float) -> Remot
     # The platform's key must not reach a server that only the caller named.
     key = settings.api_key if api_key is None and base_url == default_base_url else api_key
     return RemoteEndpoint(base_url, name, key, patience_s=patience_s)
-
-
-def _response_of(status: JobStatus) -> ParseResponse:
-    """Return the response of an ended job. Raises the job's error."""
-    if status.state is State.COLLECTED and status.response:
-        return status.response
-    if status.state is State.CANCELLED:
-        raise Cancelled("the job was cancelled at the endpoint")
-    raise error_of(error_of_job(status))
 
 
 def _chunks_of(response: ParseResponse, known_pages: set[tuple[str, int]], last_number: int) -> Iterator[Chunk]:

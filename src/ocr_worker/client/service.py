@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from ocr_worker.errors import JobFailed, JobTimedOut
-from ocr_worker.wire.results import error_info
+from ocr_worker.errors import Cancelled, JobFailed, JobTimedOut
+from ocr_worker.wire.results import error_info, error_of
 from ocr_worker.wire.schema import ErrorInfo, ParseResponse
 
 Json = dict[str, Any]
@@ -146,6 +146,15 @@ class Service(Protocol):
     async def close(self) -> None:
         """Release connections, threads and engines."""
         ...
+
+
+def response_of(status: JobStatus) -> ParseResponse:
+    """Return the response of an ended job. Raises the job's error."""
+    if status.state is State.COLLECTED and status.response:
+        return status.response
+    if status.state is State.CANCELLED:
+        raise Cancelled("the job was cancelled at the endpoint")
+    raise error_of(error_of_job(status))
 
 
 def error_of_job(status: JobStatus) -> ErrorInfo:

@@ -166,7 +166,7 @@ class EndpointParser:
         self, source: Source, *, pages: str | None, password: str | None, options: Mapping[str, Any], progress: Progress
     ) -> ParseResponse:
         """See `Parser`. A job that is cancelled here is cancelled at the endpoint."""
-        from ocr_worker.client.service import ENDED_STATES
+        from ocr_worker.client.service import ENDED_STATES, response_of
 
         fields = {name: value for name, value in (("pages", pages), ("password", password)) if value is not None}
         job_id = await self._client.submit(source, options=options, **fields)  # type: ignore[arg-type]
@@ -176,7 +176,7 @@ class EndpointParser:
                 if status.pages_expected:
                     await progress(status.pages_done, status.pages_expected)
                 if status.state in ENDED_STATES:
-                    return await self._client.wait(job_id)
+                    return response_of(status)
                 await asyncio.sleep(_PAUSE_S)
         except asyncio.CancelledError:
             await asyncio.shield(self._client.cancel(job_id))
