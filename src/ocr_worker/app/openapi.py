@@ -7,6 +7,7 @@ as one component to which the responses of all routes refer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -62,7 +63,8 @@ _FORM = {
 }
 
 
-_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+BINARY = {"type": "string", "format": "binary"}
+_FILE: dict[str, Any] = {"schema": BINARY}
 _QUERY = [
     {
         "name": "pages",
@@ -143,6 +145,12 @@ def parse_route(options: type[ParseOptions]) -> dict[str, Any]:
             **problem_responses(),
         },
     }
+
+
+def form_body(required: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI members of a route that takes a form. required: name of its file, one of `properties`."""
+    schema = {"type": "object", "required": [required], "properties": dict(properties)}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 def _inline_references(schema: Any, definitions: dict[str, Any]) -> Any:

@@ -1,18 +1,20 @@
 """Error responses of the HTTP app: `application/problem+json` (RFC 9457) with our stable codes.
 
 `install` makes every error of a route such a response. `status_of` maps a code to its HTTP status. Routes of
-`/v1/parse` also write problems themselves, for jobs that failed. PaddleX's routes write errors in their own form.
+`/v1/parse` also write problems themselves, for jobs that failed. `route_class` is for the APIs of other servers, whose
+routes write errors in their own form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -114,6 +116,13 @@ def problem(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) 
     }
 
 
+def status_headers(status: int, *, may_retry: bool = True) -> dict[str, str]:
+    """Return the headers that an error's status needs. may_retry: whether the same request can succeed later."""
+    if may_retry and status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        return {"Retry-After": RETRY_AFTER_S}
+    return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+
+
 ErrorWriter = Callable[[ErrorInfo, HTTPStatus | None], JSONResponse]
 
 
@@ -133,12 +142,31 @@ def rejection(
 def problem_response(error: ErrorInfo, status: HTTPStatus | None = None, **members: Any) -> JSONResponse:
     """Return a problem as a response, with the headers that its status needs. See `problem` for the arguments."""
     body = problem(error, status, **members)
-    headers = {}
-    if error.retryable and body["status"] in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers["Retry-After"] = RETRY_AFTER_S
-    if body["status"] == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+    headers = status_headers(body["status"], may_retry=error.retryable)
     return CodedResponse(error.code, body, body["status"], headers, MEDIA_TYPE)
+
+
+def route_class(write_error: Callable[[Request, Exception], Awaitable[Response]]) -> type[APIRoute]:
+    """Return the class of routes that turn every exception, validation errors included, into a response.
+
+    write_error: returns the response. The routes raise ClientDisconnect only: nobody reads a response then.
+    """
+
+    class ErrorRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            route_handler = super().get_route_handler()
+
+            async def handler(request: Request) -> Response:
+                try:
+                    return await route_handler(request)
+                except ClientDisconnect:
+                    raise
+                except Exception as error:
+                    return await write_error(request, error)
+
+            return handler
+
+    return ErrorRoute
 
 
 def install(app: FastAPI) -> None:

@@ -8,17 +8,15 @@ the secret, since clients fetch them without one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from ocr_worker.app import problems
 from ocr_worker.app.jobs.addresses import public_base
@@ -253,39 +251,19 @@ def _time(seconds: float | None) -> str | None:
 # --------------------------------------------------------------------------- errors
 
 
-class JobRoute(APIRoute):
-    """A route that turns every exception into a response of the wire's form."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the route's handler."""
-        route_handler = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await route_handler(request)
-            except ClientDisconnect:
-                raise  # nobody reads a response
-            except Exception as error:
-                return _error_response(error)
-
-        return handler
-
-
-def _error_response(error: Exception) -> Response:
+async def _write_error(request: Request, error: Exception) -> Response:
     status, info = _status_and_info(error)
     return rejection(info, status)
+
+
+JobRoute = problems.route_class(_write_error)
 
 
 def rejection(info: ErrorInfo, status: HTTPStatus | None = None) -> JSONResponse:
     """Return the response to an error, also of a request that a middleware rejects. See `problems.rejection`."""
     status = status or problems.status_of(info.code)
     content = {"code": int(status), "msg": info.message, "errorMsg": info.message, "error": info.model_dump()}
-    headers = {}
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers["Retry-After"] = problems.RETRY_AFTER_S
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return CodedResponse(info.code, content, status, headers)
+    return CodedResponse(info.code, content, status, problems.status_headers(status))
 
 
 def _status_and_info(error: Exception) -> tuple[HTTPStatus, ErrorInfo]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -17,9 +17,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from ocr_worker.app import problems
 from ocr_worker.app.problems import CodedResponse
@@ -71,22 +69,11 @@ class InvalidFile(RequestRejected):
         super().__init__(f"{INVALID_FILE}: {reason}")
 
 
-class PaddleXRoute(APIRoute):
-    """A route that turns every exception, validation errors included, into a response of PaddleX's form."""
+async def _write_error(request: Request, error: Exception) -> Response:
+    return _exception_response(await _log_id(request), error)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the route's handler, which never raises."""
-        route_handler = super().get_route_handler()
 
-        async def handler(request: Request) -> Response:
-            try:
-                return await route_handler(request)
-            except ClientDisconnect:
-                raise  # nobody reads a response
-            except Exception as error:
-                return _exception_response(await _log_id(request), error)
-
-        return handler
+PaddleXRoute = problems.route_class(_write_error)
 
 
 def new_log_id() -> str:
@@ -106,10 +93,7 @@ def error_response(log_id: str, error: ErrorInfo, message: str | None = None, **
     response = error_envelope(
         log_id, status, message or default_message, error.code, error=error.model_dump(), **members
     )
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        response.headers["Retry-After"] = problems.RETRY_AFTER_S
-    if status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
+    response.headers.update(problems.status_headers(status))
     return response
 
 
@@ -131,11 +115,9 @@ def error_envelope(
 
 def rejection(error: ErrorInfo, status: HTTPStatus | None = None) -> JSONResponse:
     """Return the response to a request that a middleware rejects. See `problems.rejection`."""
-    response = problems.problem_response(error, status)
-    envelope = error_envelope(new_log_id(), response.status_code, error.message, error.code, error=error.model_dump())
-    for name in ("Retry-After", "WWW-Authenticate"):
-        if name in response.headers:
-            envelope.headers[name] = response.headers[name]
+    status = status or problems.status_of(error.code)
+    envelope = error_envelope(new_log_id(), int(status), error.message, error.code, error=error.model_dump())
+    envelope.headers.update(problems.status_headers(status, may_retry=error.retryable))
     return envelope
 
 

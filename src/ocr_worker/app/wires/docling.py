@@ -149,23 +149,7 @@ class ConvertResponse(BaseModel):
 
 # --------------------------------------------------------------------------- routes
 
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["files"],
-                    "properties": {
-                        "files": {"type": "string", "format": "binary"},
-                        **ConvertOptions.model_json_schema()["properties"],
-                    },
-                }
-            }
-        },
-    }
-}
+_FORM = openapi.form_body("files", {"files": openapi.BINARY, **ConvertOptions.model_json_schema()["properties"]})
 
 
 def router(worker: AppWorker) -> APIRouter:

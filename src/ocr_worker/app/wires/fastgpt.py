@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from ocr_worker.app import openapi
 from ocr_worker.app.body import FILE_FIELDS, Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
@@ -47,20 +48,7 @@ class FastGptError(BaseModel):
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": FastGptError} for code in (400, 401, 413, 415, 422, 429, 500, 503)
 }
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
+_FORM = openapi.form_body("file", {"file": openapi.BINARY})
 
 
 def router(worker: AppWorker) -> APIRouter:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from ocr_worker.app import openapi
 from ocr_worker.app.body import Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
@@ -314,23 +315,7 @@ def _add_file_routes(router: APIRouter, uploads: Uploads) -> None:
         return FileDeleted(id=file_id)
 
 
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "purpose": {"type": "string", "enum": ["ocr"]},
-                    },
-                }
-            }
-        },
-    }
-}
+_UPLOAD = openapi.form_body("file", {"file": openapi.BINARY, "purpose": {"type": "string", "enum": ["ocr"]}})
 
 
 def _source(document: OcrDocument, uploads: Uploads) -> tuple[Source, int | None]:

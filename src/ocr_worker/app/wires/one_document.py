@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,11 +15,11 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
+from ocr_worker.app import problems
 from ocr_worker.app.body import Upload
 from ocr_worker.app.parse import run_while_connected
-from ocr_worker.app.problems import CodedResponse, ErrorWriter, HttpError, problem_response, status_of
+from ocr_worker.app.problems import CodedResponse, ErrorWriter, HttpError, status_of
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest, OcrWorkerError, as_worker_error
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 
 Source = Upload | Mapping[str, str]
 ErrorBody = Callable[[ErrorInfo, HTTPStatus], dict[str, Any]]
-
-_ERROR_HEADERS = ("Retry-After", "WWW-Authenticate")
 
 
 async def parse_document(
@@ -80,29 +78,14 @@ def error_writer(error_body: ErrorBody) -> ErrorWriter:
 def route_class(error_body: ErrorBody) -> type[APIRoute]:
     """Return the class of routes whose errors have the body that `error_body` makes of error and status."""
 
-    class WireRoute(APIRoute):
-        """A route that turns every exception into a response of its API's form."""
+    async def write_error(request: Request, error: Exception) -> Response:
+        return _error_response(*_error_and_status(error), error_body)
 
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            """Return the route's handler. It raises ClientDisconnect only."""
-            route_handler = super().get_route_handler()
-
-            async def handler(request: Request) -> Response:
-                try:
-                    return await route_handler(request)
-                except ClientDisconnect:
-                    raise  # nobody reads a response
-                except Exception as error:
-                    return _error_response(*_error_and_status(error), error_body)
-
-            return handler
-
-    return WireRoute
+    return problems.route_class(write_error)
 
 
 def _error_response(error: ErrorInfo, status: HTTPStatus, error_body: ErrorBody) -> CodedResponse:
-    problem_headers = problem_response(error, status).headers
-    headers = {name: problem_headers[name] for name in _ERROR_HEADERS if name in problem_headers}
+    headers = problems.status_headers(status, may_retry=error.retryable)
     return CodedResponse(error.code, error_body(error, status), status, headers)
 
 
@@ -112,8 +95,8 @@ def _error_and_status(error: Exception) -> tuple[ErrorInfo, HTTPStatus]:
     if isinstance(error, HTTPException):
         return _invalid_request(str(error.detail)), HTTPStatus(error.status_code)
     if isinstance(error, RequestValidationError):
-        problems = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
-        return _invalid_request("; ".join(problems)), HTTPStatus.UNPROCESSABLE_ENTITY
+        messages = [f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors()]
+        return _invalid_request("; ".join(messages)), HTTPStatus.UNPROCESSABLE_ENTITY
     if not isinstance(error, OcrWorkerError):
         log.exception("unexpected error of a route", exc_info=error)
     info = error_info(as_worker_error(error))
