@@ -8,6 +8,7 @@ are in the rooms below; this module decides only what follows what.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.embedded.combs import join_combs
@@ -15,6 +16,7 @@ from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
+from ocr_worker.engines.embedded.layout.cards import find_cards
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
@@ -70,7 +72,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     regions = fill_regions(lines, detections) if lines else []
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
     labeled_regions += [Region("aside_text", line.box, (line,), is_separate=True) for line in watermarks]
-    ordered_regions = order_regions(label_listings(labeled_regions), lines)
+    ordered_regions = order_regions(label_listings(labeled_regions), lines, find_cards(rules, line_height(lines)))
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -141,23 +143,40 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     return layer + read_beside_boxes(models, pixels, quads, boxes)
 
 
-def order_regions(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:
-    """Return the regions in reading order: page furniture of the upper half first, of the lower half last."""
+def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:
+    """Return the regions in reading order: page furniture of the upper half first, of the lower half last.
+
+    cards: frames of texts that are read one by one.
+    """
     is_rtl = is_right_to_left("".join(line.text for line in lines))
     groups: list[list[Region]] = [[], [], []]
     middle = (min((r.box.y0 for r in regions), default=0) + max((r.box.y1 for r in regions), default=0)) / 2
     for region in regions:
         is_furniture = region.label in FURNITURE
         groups[1 if not is_furniture else 0 if region.box.y1 < middle else 2].append(region)
-    return [region for group in groups for region in _order_group(group, is_rtl, line_height(lines))]
+    layout = Layout((), is_right_to_left=is_rtl, line_height=line_height(lines))
+    return [region for group in groups for region in _order_cards(group, cards, layout)]
 
 
-def _order_group(regions: Sequence[Region], is_rtl: bool, height: float) -> list[Region]:
-    """Return the regions in reading order, captions beside their figures. height: of a line, in pixels."""
-    units = group_captions(regions)
-    heads = {i for i, unit in enumerate(units) if unit[-1].label in TITLES}
+def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout) -> list[Region]:
+    """Return the regions in reading order, those of a card together."""
+    rest, filled = list(regions), []
+    for card in sorted(cards, key=lambda card: card.area):
+        if parts := [region for region in rest if card.contains(region.box.center)]:
+            filled.append((card, parts))
+            rest = [region for region in rest if not card.contains(region.box.center)]
+    units = group_captions(rest)
     boxes = [bounds(region.box for region in unit) for unit in units]
-    return [region for i in reading_order(Layout(boxes, heads, is_rtl, height)) for region in units[i]]
+    order = reading_order(
+        replace(
+            layout,
+            boxes=[*boxes, *(card for card, _ in filled)],
+            heads={i for i, unit in enumerate(units) if unit[-1].label in TITLES},
+            cards=set(range(len(units), len(units) + len(filled))),
+        )
+    )
+    contents = [*units, *(_order_cards(parts, (), layout) for _, parts in filled)]
+    return [region for i in order for region in contents[i]]
 
 
 def _bbox(box: Box, width: int, height: int) -> BBox:
