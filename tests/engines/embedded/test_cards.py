@@ -22,9 +22,9 @@ def together(*parts: Rules) -> Rules:
 
 def test_frames_side_by_side_are_cards_also_with_round_corners() -> None:
     """Two rows of two frames are four cards; the white between the rows is none."""
-    cards = [frame(x, y, 300, 200, corner=12) for y in (0, 240) for x in (0, 340)]
-    found = find_cards(together(*cards), HEIGHT)
-    assert [(round(card.x0, -1), round(card.y0, -1)) for card in found] == [(10, 0), (350, 0), (10, 240), (350, 240)]
+    frames = [frame(x, y, 300, 200, corner=12) for y in (0, 240) for x in (0, 340)]
+    cards = find_cards(together(*frames), HEIGHT)
+    assert [(round(card.x0, -1), round(card.y0, -1)) for card in cards] == [(10, 0), (350, 0), (10, 240), (350, 240)]
 
 
 def test_a_frame_alone_cells_that_touch_and_boxes_to_tick_are_no_cards() -> None:

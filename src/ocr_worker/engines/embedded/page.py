@@ -20,7 +20,7 @@ from ocr_worker.engines.embedded.layout.cards import find_cards
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
-from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, group_captions
+from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.listings import label_listings
@@ -32,7 +32,7 @@ from ocr_worker.engines.embedded.markdown import (
     write_regions,
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
-from ocr_worker.engines.embedded.questions import join_options
+from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.strips import is_strip
@@ -69,10 +69,13 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
-    regions = fill_regions(lines, detections) if lines else []
+    others, choices = separate_options(lines, [each.box for each in detections if each.label in CAPTIONED])
+    regions = fill_regions(others, detections) if lines else []
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
-    labeled_regions += [Region("aside_text", line.box, (line,), is_separate=True) for line in watermarks]
-    ordered_regions = order_regions(label_listings(labeled_regions), lines, find_cards(rules, line_height(lines)))
+    options_apart = [_apart("text", choice) for choice in choices]
+    labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
+    cards = [*find_cards(rules, line_height(lines)), *(region.box for region in options_apart)]
+    ordered_regions = order_regions(label_listings(labeled_regions), lines, cards)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -90,6 +93,11 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source([*page_lines, *watermarks]),
     )
+
+
+def _apart(label: str, lines: Sequence[Line]) -> Region:
+    """Return a region of these lines that is joined with no other."""
+    return Region(label, bounds(line.box for line in lines), tuple(lines), is_separate=True)
 
 
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
@@ -161,9 +169,10 @@ def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Seque
 def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout) -> list[Region]:
     """Return the regions in reading order, those of a card together."""
     rest, filled = list(regions), []
-    for card in sorted(cards, key=lambda card: card.area):
+    outermost_first = sorted(cards, key=lambda card: -card.area)
+    for i, card in enumerate(outermost_first):
         if parts := [region for region in rest if card.contains(region.box.center)]:
-            filled.append((card, parts))
+            filled.append((card, _order_cards(parts, outermost_first[i + 1 :], layout)))
             rest = [region for region in rest if not card.contains(region.box.center)]
     units = group_captions(rest)
     boxes = [bounds(region.box for region in unit) for unit in units]
@@ -175,7 +184,7 @@ def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout
             cards=set(range(len(units), len(units) + len(filled))),
         )
     )
-    contents = [*units, *(_order_cards(parts, (), layout) for _, parts in filled)]
+    contents = [*units, *(parts for _, parts in filled)]
     return [region for i in order for region in contents[i]]
 
 
