@@ -201,6 +201,27 @@ def test_numbers_below_numbers_are_columns_however_close(labels: list[str]) -> N
     assert texts(find_cells(Box(0, 0, 340, 160), lines, Rules((), ()))) == expected
 
 
+@pytest.mark.parametrize("heading", ["Goods", ""])
+@pytest.mark.parametrize("years", [["1991", "1992", "1993"], ["Q1", "Q2", "Q3"], ["FY2024", "FY2025", "FY2026"]])
+def test_years_over_columns_of_small_numbers_are_headings(heading: str, years: list[str]) -> None:
+    """Years that are wider than the numbers below them, and a space apart, are a heading for each column."""
+    numbers = [["6", "88", "4"], ["57", "2", "28"], ["33", "59", "71"], ["1", "43", "26"]]
+    ends = [200 + 10.0 * len(years[0]) * i + 10 * i for i in range(3)]
+    lines = [typeset_right(row, ends, 40 * i + 40) for i, row in enumerate(numbers)]
+    lines += [typeset(label, 0, 40 * i + 40) for i, label in enumerate(("alpha", "beta", "gamma", "delta"))]
+    head = [typeset_right(years, ends, 0), *([typeset(heading, 0, 0)] if heading else [])]
+    first, *_ = texts(find_cells(Box(0, 0, ends[-1], 200), [*lines, *head], Rules((), ())))
+    assert first == [heading, *years]
+
+
+def test_a_phrase_over_columns_is_not_cut_at_their_edges() -> None:
+    """A heading of words over columns of numbers stays one cell."""
+    lines = [typeset_right(["6", "88", "4"], [240, 290, 340], 40 * i + 40) for i in range(4)]
+    lines += [typeset("label", 0, 40 * i + 40) for i in range(4)]
+    first, *_ = texts(find_cells(Box(0, 0, 340, 200), [*lines, typeset("Sums by area", 210, 0)], Rules((), ())))
+    assert "Sums by area" in first
+
+
 @pytest.mark.parametrize(
     ("values", "ends"),
     [
