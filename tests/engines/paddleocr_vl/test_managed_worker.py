@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.paddle, pytest.mark.process]
 REAL = os.environ.get("VLLM_UNDER_TEST")
 WAIT_S = 2 * PATIENCE_S
 PAGES = 24 if REAL else 80  # the double reads eight at once, in half a second
+FEED = {"OCR_REPLICAS": "2", "OCR_PAGES_PER_CALL": "4"}
 IN_HAND = 8  # pages at most: two replicas' calls of four
 LINES = len(tinyvl.LINES) if REAL else 1  # of a page: it takes about a second with either
 
@@ -36,8 +37,8 @@ def environment(tmp_path: Path) -> Environment:
     """Settings of a worker with a managed server."""
     if not REAL:
         double = {"DOUBLE_VLLM": "slow", "DOUBLE_VLLM_SECONDS": "4", "DOUBLE_JOURNAL": str(tmp_path / "journal")}
-        return vllm_command.environment(tmp_path, OCR_ENGINE_TIMEOUT_S="8", **double)
-    return vllm_command.real_environment(Path(REAL), OCR_ENGINE_TIMEOUT_S="20")
+        return vllm_command.environment(tmp_path, OCR_ENGINE_TIMEOUT_S="8", **double | FEED)
+    return vllm_command.real_environment(Path(REAL), OCR_ENGINE_TIMEOUT_S="20", **FEED)
 
 
 def weights(environment: Environment) -> str:
