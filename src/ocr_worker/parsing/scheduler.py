@@ -3,9 +3,9 @@
 Jobs hand pages over (`ScheduledJob.submit`), and each engine replica takes the pages that wait as soon as it is free
 (`Scheduler.take`). A batch is thus a share of what waits at that moment; there are no timers. Jobs take turns, page by
 page: the job that was served longest ago is next. The bytes of rendered pages are bounded, and `submit` blocks until
-there is room. Room goes to the job that holds the fewest bytes, and the room for the last page to a job that holds none. A
-page leaves in exactly one way: parsed, failed with its error, or given up with the error that stopped its job. This
-module does not know the threads that parse (`replicas`), the platform, or HTTP.
+there is room. Room goes to the job that holds the fewest bytes, and the room for the last page to a job that holds
+none. A page leaves in exactly one way: parsed, failed with its error, or given up with the error that stopped its job.
+This module does not know the threads that parse (`replicas`), the platform, or HTTP.
 """
 
 from __future__ import annotations
