@@ -83,7 +83,7 @@ class Pipeline:
             allowed_hosts=settings.allowed_hosts,
             private_hosts=settings.private_hosts,
         )
-        self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
+        self.scheduler = Scheduler(int(settings.page_room_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
             [self.spec.builder(settings)] * self.spec.replicas(settings),
@@ -96,6 +96,7 @@ class Pipeline:
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
             workers=self.documents_rendered_per_job * settings.jobs_at_once,
+            idle_workers=settings.raster_workers,
             memory_bytes=int(settings.raster_memory_mb * MEGABYTE),
             page_timeout_s=settings.raster_page_timeout_s,
         )

@@ -123,7 +123,7 @@ class Replicas:
 
     def _serve(self, replica: _Replica) -> None:
         engine = replica.engine
-        while not replica.is_lost and (batch := self._scheduler.take(engine.batch_size)):
+        while not replica.is_lost and (batch := self._scheduler.take(engine.batch_size, self.alive_count)):
             replica.hold(batch)
             try:
                 if isinstance(engine, Revives):
