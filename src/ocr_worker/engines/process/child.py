@@ -8,6 +8,7 @@ notices the hang-up of its socket, even while a page is parsed, and the kernel k
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import logging
 import os
@@ -84,6 +85,7 @@ class Child:
         division = self._spec.process_parts
         builder = division.builder(settings, self._call_worker) if division else self._spec.builder(settings)
         self.engine = engine = builder()
+        end_at_crashes()
         return {
             "info": engine.info.model_dump(),
             "preferred_dpi": engine.preferred_dpi,
@@ -131,6 +133,16 @@ class Child:
         if "error" in header:
             raise protocol.decode_error(header["error"])
         return header["value"]
+
+
+def end_at_crashes() -> None:
+    """Let a fatal signal end this process at once, after the Python stack was printed, which has no document text.
+
+    Libraries install handlers of their own; that of Paddle can hang while it prints a C++ stack.
+    """
+    for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV):
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.enable()
 
 
 def serve_merges(channel: Channel, child: Child) -> None:
