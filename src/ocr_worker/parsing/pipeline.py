@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
+from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
@@ -86,7 +87,7 @@ class Pipeline:
         self.scheduler = Scheduler(int(settings.page_room_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
-            [self.spec.builder(settings)] * self.spec.replicas(settings),
+            engine_builders(self.spec, settings),
             call_timeout_s=settings.engine_timeout_s,
             page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
