@@ -7,7 +7,6 @@ page, and `revise_page` applies the result of PaddleX's `restructure_pages` to i
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -91,26 +90,6 @@ def drop_merged_regions(regions: Sequence[Any]) -> list[Any]:
             readers.setdefault(region.group_id, region)
         kept_regions.append(region)
     return kept_regions
-
-
-def has_figure_conflict(results: Sequence[Any]) -> bool:
-    """Return True if two pages of a call have a figure with the same label and box, and a table overlaps it.
-
-    The pipeline names figures by label and box, and drops those inside a table from all pages of a call.
-    """
-    pages = [result["layout_det_res"]["boxes"] for result in results]
-    tables = [box["coordinate"] for boxes in pages for box in boxes if box["label"] == "table"]
-    figure_boxes = Counter(
-        (box["label"], *map(int, box["coordinate"])) for boxes in pages for box in boxes if box["label"] != "table"
-    )
-    return any(
-        count > 1 and any(_overlap(figure_box, table) for table in tables)
-        for (_, *figure_box), count in figure_boxes.items()
-    )
-
-
-def _overlap(box: Sequence[float], other_box: Sequence[float]) -> bool:
-    return box[0] < other_box[2] and other_box[0] < box[2] and box[1] < other_box[3] and other_box[1] < box[3]
 
 
 def _shown_crops(result: Any, markdown: str) -> dict[str, tuple[Image, Sequence[float]]]:
