@@ -181,7 +181,7 @@ def test_a_page_without_crops_is_not_sent() -> None:
 
 
 def test_a_figure_in_a_table_of_another_page() -> None:
-    """A figure that is inside a table on one page stays on the page that has it in the same place without a table."""
+    """A figure that is inside a table on one page stays on a page with the same figure and no table."""
 
     def parse(layout: Layout) -> list[ParsedPage]:
         reader = Reader(lambda crop: "<fcel>[F2]<nl>" if crop["query"] == "Table Recognition:" else "read")
