@@ -7,7 +7,7 @@ none of them imports another for a type. They are not sent to callers: the model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,8 @@ class PageImage:
 
     number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
     that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
-    engine did not ask for it.
+    engine did not ask for it. font_proofs: whether a font's own tables prove that it sets what the text layer says, by
+    the number of the font; without the fonts whose tables prove nothing.
     """
 
     number: int
@@ -67,6 +68,7 @@ class PageImage:
     dpi: float | None = None
     warnings: tuple[PageWarning, ...] = ()
     text_lines: tuple[TextLine, ...] | None = None
+    font_proofs: Mapping[int, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
