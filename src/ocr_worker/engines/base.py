@@ -159,6 +159,10 @@ def _accept_options(options: ParseOptions, settings: Settings) -> None:
     return None
 
 
+def _same_options(options: Options, settings: Settings) -> Options:
+    return options
+
+
 def _one_replica(settings: Settings) -> int:
     return 1
 
@@ -198,6 +202,12 @@ class EngineSpec(Generic[Options]):
 
     Called for each job, on any thread, before a document is fetched. Raises InvalidRequest, with every problem in its
     message.
+    """
+
+    fill_options: Callable[[Options, Settings], Options] = _same_options
+    """Return the options with this worker's defaults in place of None.
+
+    Called for each job, on any thread, after `check_options`. The engine and all functions below get its result.
     """
 
     wants_text_layer: Callable[[Options], bool] = _always_false

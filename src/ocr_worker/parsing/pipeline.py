@@ -120,6 +120,7 @@ class Pipeline:
         nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
+        request = request.model_copy(update={"options": self.spec.fill_options(request.options, self.settings)})
         receive_page = on_page or (lambda *page: None)
         return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
 

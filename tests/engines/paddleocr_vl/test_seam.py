@@ -49,7 +49,7 @@ class Texts:
         self.by_label = by_label
         self.blocks: list[Mapping[str, Any]] = []
 
-    def texts(self, blocks: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    def texts(self, blocks: Sequence[Mapping[str, Any]], quarters: int) -> dict[int, str]:
         self.blocks = list(blocks)
         return {i: self.by_label[block["label"]] for i, block in enumerate(blocks) if block["label"] in self.by_label}
 

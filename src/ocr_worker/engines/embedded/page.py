@@ -7,7 +7,7 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.embedded.combs import join_combs
@@ -105,18 +105,18 @@ def _read_page(
     pixels = page.pixels
     pending_regions = models.begin_regions(pixels)
     quads_of_layer = layer_quads(text_lines)
-    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels), page.font_proofs)
+    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels), page.proven_fonts)
     if lines:
         return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
     straight, quads, quads_of_layer = set_upright(models, pixels, side, quads_of_layer)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight), page.font_proofs)
+    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight), page.proven_fonts)
     return straight, _read_beside(models, straight, layer, quads), pending_regions
 
 
-def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proofs: Mapping[int, bool]) -> list[Line]:
+def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
     """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
     along_page = [line for line in layer if not line.outline]
     if is_strip(pixels) or not is_upright(models, pixels, line_quads(along_page)):
@@ -124,7 +124,7 @@ def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proofs: M
     areas = uncovered_areas(pixels, along_page, THRESHOLDS.layer_side)
     if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:
         return []
-    honest_layer = honest_lines(models, pixels, layer, proofs)
+    honest_layer = honest_lines(models, pixels, layer, proven_fonts)
     if not honest_layer:
         return []
     return _read_beside(models, pixels, honest_layer, models.find_lines_in(pixels, areas, READING.detection_side))

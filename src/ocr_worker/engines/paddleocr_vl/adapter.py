@@ -29,10 +29,12 @@ from ocr_worker.engines.paddleocr_vl.convert import (  # noqa: E402
     revise_page,
 )
 from ocr_worker.engines.paddleocr_vl.failures import Failure, classify  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.layer_text import LayerText  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.seam import Seam  # noqa: E402
+from ocr_worker.engines.text_layer.small_reader import SmallReader  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
 from ocr_worker.settings import Settings  # noqa: E402
@@ -79,6 +81,7 @@ class PaddleOcrVl:
         self._served_model: ServedModel | None = None
         self._server_start = 0
         self._seam = _install_seam(pipeline, settings.retry_repetition, model_server is not None)
+        self._small_reader = SmallReader()
         if model_server:
             model_server.join()
             self.revive()
@@ -149,7 +152,7 @@ class PaddleOcrVl:
 
     def _parse_together(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage] | None:
         """Parse the pages in one call. Return None if memory ran out, and they must be parsed one by one."""
-        call = self._seam.begin([None] * len(pages))
+        call = self._seam.begin([self._text_of(page, options) for page in pages])
         results = self._predict(pages, arguments.call_arguments(options, self._settings, self._served_model))
         if results is None:
             return None
@@ -164,7 +167,7 @@ class PaddleOcrVl:
             return parsed_pages[0]
         _free_cache()
         pipeline_arguments = arguments.call_arguments(options, self._settings, self._served_model)
-        call = self._seam.begin([None])
+        call = self._seam.begin([self._text_of(page, options)])
         results = self._predict([page], pipeline_arguments | arguments.halve_pixels(pipeline_arguments))
         if results is None:
             raise EngineOutOfMemory(
@@ -172,6 +175,10 @@ class PaddleOcrVl:
                 " lower `max_pixels` or `dpi`, or use a larger device"
             )
         return _convert(results[0], page, options, [FEWER_PIXELS, *([REPETITION] if call.pages[0].repetitions else [])])
+
+    def _text_of(self, page: PageImage, options: PaddleOcrVlOptions) -> LayerText | None:
+        """Return the page's own text, if it has one and the options use it."""
+        return LayerText(page, self._small_reader.read) if options.text_layer == "auto" and page.text_lines else None
 
     def _predict(self, pages: Sequence[PageImage], pipeline_arguments: Mapping[str, Any]) -> list[Any] | None:
         """Return the pipeline's results, or None if memory ran out.
@@ -229,6 +236,7 @@ def _convert(
         has_inline_figures=options.figures == "inline",
         merge_wishes=_merge_wishes(options),
         is_neutralized=options.markdown_escape,
+        has_text_sources=options.text_layer == "auto",
         warnings=page_warnings,
         page_image=page.pixels if options.page_images == "inline" else None,
     )

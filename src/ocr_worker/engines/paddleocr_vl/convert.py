@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from PIL.Image import Image
@@ -15,7 +16,7 @@ from PIL.Image import Image
 from ocr_worker.engines.paddleocr_vl.foreign_markup import neutralize
 from ocr_worker.pages import ParsedPage, Pixels, figure_name
 from ocr_worker.pictures import jpeg, jpeg_of_pixels
-from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
+from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning, TextSource
 
 # Members of `ParsedPage.raw` that the pipeline ignores. The two wishes are those of a document's first parsed page.
 _NEUTRALIZED = "is_neutralized"
@@ -29,15 +30,16 @@ def parsed_page(
     has_inline_figures: bool,
     merge_wishes: Mapping[str, bool] | None,
     is_neutralized: bool = True,
+    has_text_sources: bool = False,
     warnings: Sequence[PageWarning] = (),
     page_image: Pixels | None = None,
 ) -> ParsedPage:
     """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
     has_inline_figures: include the figures' crops. merge_wishes: what `merge_pages` shall do, as members of the page's
-    `raw`; None if it is not called. is_neutralized: the Markdown has no foreign HTML, links and images. page_image: the
-    page's pixels if the response includes page images. If the pipeline rotated or unwarped the page, that image is
-    included.
+    `raw`; None if it is not called. is_neutralized: the Markdown has no foreign HTML, links and images.
+    has_text_sources: the seam has set the regions' `text_source`, and the blocks get it. page_image: the page's pixels
+    if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
     """
     width, height = int(result["width"]), int(result["height"])
     result["parsing_res_list"] = regions = drop_merged_regions(result["parsing_res_list"])
@@ -45,7 +47,12 @@ def parsed_page(
     crops = _shown_crops(result, markdown)
     names = {path: figure_name(number, index) for index, path in enumerate(crops, start=1)}
     blocks = [
-        Block(label=region.label, content=_rename(region.content, names), bbox=_clip(region.bbox, width, height))
+        Block(
+            label=region.label,
+            content=_rename(region.content, names),
+            bbox=_clip(region.bbox, width, height),
+            text_source=region.text_source if has_text_sources and region.content else None,
+        )
         for region in regions
     ]
     return ParsedPage(
@@ -61,8 +68,15 @@ def parsed_page(
         raw=None
         if merge_wishes is None
         else {**_raw(result, blocks, regions, names), _NEUTRALIZED: is_neutralized, **merge_wishes},
+        text_source=_text_source(blocks),
         image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )
+
+
+def _text_source(blocks: Sequence[Block]) -> TextSource:
+    """Return the origin of the page's text from that of its blocks."""
+    origins = {block.text_source or "picture" for block in blocks if block.content}
+    return "both" if len(origins) > 1 else origins.pop() if origins else "picture"
 
 
 def _processed_image(result: Any, page_image: Pixels) -> Pixels:
@@ -157,16 +171,14 @@ def revise_page(page: ParsedPage, result: Any) -> ParsedPage:
                 )
             block = block.model_copy(update={"content": region.content})
         blocks.append(block)
-    return ParsedPage(
-        width=page.width,
-        height=page.height,
+    return replace(
+        page,
         markdown=_neutralize_if(
             (page.raw or {}).get(_NEUTRALIZED, False),
             result.markdown["markdown_texts"],
             {figure.name for figure in page.figures},
         ),
         blocks=blocks,
-        figures=page.figures,
         warnings=warnings,
-        image=page.image,
+        raw=None,
     )

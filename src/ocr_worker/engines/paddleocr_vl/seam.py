@@ -16,7 +16,7 @@ The seam also counts repetition by page. It imports no Paddle, and belongs to th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,11 +32,12 @@ _LISTS = ("images", "queries", "figure_token_maps", "vlm_block_ids")  # of a bat
 class PageText(Protocol):
     """The text of a page in its file, as far as it can take the place of what the model reads."""
 
-    def texts(self, blocks: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    def texts(self, blocks: Sequence[Mapping[str, Any]], quarters: int) -> dict[int, str]:
         """Return the text of each block that need not be read, by its index.
 
-        blocks: the pipeline's blocks of the page, in its order, with `label`, `box`, `polygon_points` and `group_id`.
-        The text of a merged group is that of its first block.
+        blocks: the pipeline's blocks of the page, in its order, with `label`, `box`, `polygon_points`, `group_id` and
+        `img`. The text of a merged group is that of its first block. quarters: of 90 degrees by which the page was
+        turned counter-clockwise.
         """
 
 
@@ -66,6 +67,7 @@ class Seam:
         self._first_page = self._page_count = 0  # of the batch in the call, and of all its batches so far
         self._blocks: list[list[Mapping[str, Any]]] = []
         self._dropped_figures: list[set[str]] = []
+        self._turns: list[int | None] = []  # of each page of the call so far, in quarters; None: it was flattened
         self._composed: dict[BlockId, str] = {}
         self._originals = (
             inner._paddleocr_vl_aggregate_vlm_batches,
@@ -75,12 +77,23 @@ class Seam:
         inner._paddleocr_vl_aggregate_vlm_batches = self._aggregate
         inner._paddleocr_vl_run_vl_recognition_batches = self._run
         inner._paddleocr_vl_assemble_parsing_results = self._assemble
+        if preprocess := getattr(inner, "doc_preprocessor_pipeline", None):
+            inner.doc_preprocessor_pipeline = lambda *pages, **options: self._note_turns(preprocess(*pages, **options))
 
     def begin(self, texts: Sequence[PageText | None]) -> Call:
         """Begin a call for as many pages as `texts`. Return its counts, which are complete when the call ends."""
         self._call = Call(texts)
         self._page_count = 0
+        self._turns = []
         return self._call
+
+    def _note_turns(self, results: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Remember how the pages were turned."""
+        results = list(results)
+        for result in results:
+            is_flattened = result["model_settings"]["use_doc_unwarping"]
+            self._turns.append(None if is_flattened else max(0, result["angle"]) // 90)
+        return results
 
     def _aggregate(self, page_results: Sequence[tuple[Any, ...]]) -> Any:
         """Remember the pages' blocks, and the figures that are part of a table."""
@@ -112,13 +125,14 @@ class Seam:
             ]
 
     def _compose(self) -> dict[BlockId, str]:
-        texts = self._call.texts[self._first_page : self._page_count]
-        pairs = enumerate(zip(texts, self._blocks, strict=True))
+        batch = slice(self._first_page, self._page_count)
+        turns = self._turns[batch] or [0] * len(self._blocks)
+        pairs = enumerate(zip(self._call.texts[batch], self._blocks, turns, strict=True))
         return {
             (page, block): text
-            for page, (page_text, blocks) in pairs
-            if page_text
-            for block, text in page_text.texts(blocks).items()
+            for page, (page_text, blocks, quarters) in pairs
+            if page_text and quarters is not None
+            for block, text in page_text.texts(blocks, quarters).items()
         }
 
     def _without_composed(self, batch: Mapping[str, Any]) -> dict[str, Any] | None:

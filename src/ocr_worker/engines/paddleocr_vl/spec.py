@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ocr_worker.engines.base import Diagnosis, Engine, EngineSpec, Weights
 from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options, fill_options, wants_text_layer
 from ocr_worker.settings import Settings
 
 
@@ -40,6 +40,8 @@ SPEC = EngineSpec(
     builder=_builder,
     replicas=_replicas,
     check_options=check_options,
+    fill_options=fill_options,
+    wants_text_layer=wants_text_layer,
     merges_pages=_merges_pages,
     weights=Weights(
         locate=weights.locate,

@@ -1,17 +1,22 @@
 """The judge of a page's text layer: which of its fonts set what they say.
 
 A font may lie about its digits alone, so that words with and without digits are judged apart; each such unit is a
-`Setting`. The font's own tables decide first (`PageImage.font_proofs`). Where they say nothing, a few stretches of
-words are read from the page image and compared. A setting is lying if confident readings contradict it, and proven if
-all of them agree. Between the two it is open: its letters cannot be read, or there are too few of them. All functions
-are pure but for the reader that is passed to them.
+`Setting`. Fonts whose own tables prove them honest (`PageImage.proven_fonts`) are not read. Of the others, a few
+stretches of words are read from the page image and compared:
+
+- lying: confident readings contradict the words, or the font has no mapping to Unicode.
+- proven: at least half of the readings are confident, and all of these agree.
+- unreadable: most letters are of a script that the reader does not read, and no reading contradicts them.
+- open: all others. There are too few letters, or there is no reader.
+
+All functions are pure but for the reader that is passed to them.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -22,7 +27,7 @@ from ocr_worker.engines.text_layer.scripts import is_readable, plain_form, scrip
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS
 
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1, in pixels of the page image
-Verdict = Literal["proven", "open", "lying"]
+Verdict = Literal["proven", "unreadable", "open", "lying"]
 
 _ALIKE = str.maketrans("oil", "011")  # letters that the reader confuses with digits
 _LEADERS = frozenset(".-_=*·…")
@@ -50,7 +55,8 @@ class Reading(NamedTuple):
     score: float
 
 
-Read = Callable[[Sequence[Rectangle]], Sequence[Reading]]  # one reading for each box, in order
+# Returns one reading for each box, in order; none at all if there is no reader.
+Read = Callable[[Sequence[Rectangle]], Sequence[Reading]]
 
 
 def setting_of(text: str, font: int) -> Setting:
@@ -58,21 +64,26 @@ def setting_of(text: str, font: int) -> Setting:
     return Setting(font, any(map(str.isdigit, text)))
 
 
-def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proofs: Mapping[int, bool]) -> dict[Setting, Verdict]:
+def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Collection[int]) -> dict[Setting, Verdict]:
     """Return the verdict on each setting of these lines.
 
-    read: reads boxes of the page image. proofs: by font, whether its own tables prove it honest or lying.
+    read: reads boxes of the page image. proven_fonts: see `PageImage`.
     """
     by_setting: dict[Setting, list[LayerWord]] = defaultdict(list)
     for line in lines:
         for setting, words in stretches(line):
             by_setting[setting].append(_joined(words))
-    verdicts = {setting: _verdict_of_font(setting, words, proofs) for setting, words in by_setting.items()}
-    samples = {
-        setting: _sample(setting, by_setting[setting]) for setting, verdict in verdicts.items() if verdict is None
-    }
+    verdicts: dict[Setting, Verdict] = {}
+    samples: dict[Setting, list[LayerWord]] = {}
+    for setting, words in by_setting.items():
+        if setting.font in proven_fonts:
+            verdicts[setting] = "proven"
+        elif _is_broken(words):
+            verdicts[setting] = "lying"
+        else:
+            samples[setting] = _sample(setting, words)
     pairs = _read_pairs(read, samples)
-    return {setting: verdict or _verdict_of_readings(setting, pairs[setting]) for setting, verdict in verdicts.items()}
+    return verdicts | {setting: _verdict(setting, pairs[setting]) for setting in samples}
 
 
 def stretches(line: Sequence[LayerWord]) -> Iterator[tuple[Setting, list[LayerWord]]]:
@@ -95,15 +106,6 @@ def is_legible(text: str, width: float, height: float) -> bool:
     return bool(height) and len(text) >= THRESHOLDS.min_density * (length / height - 1)
 
 
-def _verdict_of_font(
-    setting: Setting, words: Sequence[LayerWord], proofs: Mapping[int, bool]
-) -> Literal["proven", "lying"] | None:
-    """Return the verdict that needs no reading, or None."""
-    if setting.font in proofs:
-        return "proven" if proofs[setting.font] else "lying"
-    return "lying" if _is_broken(words) else None
-
-
 def _joined(words: Sequence[LayerWord]) -> LayerWord:
     """Return neighboring words as one."""
     x0, y0, x1, y1 = zip(*(word.box for word in words), strict=True)
@@ -113,11 +115,9 @@ def _joined(words: Sequence[LayerWord]) -> LayerWord:
 def _read_pairs(
     read: Read, samples: Mapping[Setting, Sequence[LayerWord]]
 ) -> dict[Setting, list[tuple[LayerWord, Reading]]]:
-    """Return words of each sample with the readings in their places; all of them unless the first ones agree."""
+    """Return words of each sample with the readings in their places; only the first ones if these agree."""
     pairs = _read_samples(read, {setting: words[: _first_count(setting)] for setting, words in samples.items()})
-    rest = {
-        setting: words[_first_count(setting) :] for setting, words in samples.items() if not _is_proven(pairs[setting])
-    }
+    rest = {setting: words[_first_count(setting) :] for setting, words in samples.items() if not _agree(pairs[setting])}
     for setting, more in _read_samples(read, rest).items():
         pairs[setting] += more
     return pairs
@@ -128,7 +128,7 @@ def _read_samples(
 ) -> dict[Setting, list[tuple[LayerWord, Reading]]]:
     boxes = [_grown(word.box) for words in samples.values() for word in words]
     readings = iter(read(boxes) if boxes else ())
-    return {setting: [(word, next(readings)) for word in words] for setting, words in samples.items()}
+    return {setting: list(zip(words, readings, strict=False)) for setting, words in samples.items()}
 
 
 def _grown(box: Rectangle) -> Rectangle:
@@ -174,18 +174,24 @@ def _figure_sample(words: Sequence[LayerWord]) -> list[LayerWord]:
     return sample
 
 
-def _verdict_of_readings(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> Verdict:
+def _verdict(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> Verdict:
+    """Return the verdict on a setting from its sample and the readings in its places."""
     if _is_refuted(setting, pairs):
         return "lying"
-    return "proven" if pairs and _is_proven(pairs) else "open"
+    confident = [pair for pair in pairs if _is_confident(*pair)]
+    if confident and 2 * len(confident) >= len(pairs) and _agree(confident):
+        return "proven"
+    letters = plain_form("".join(word.text for word, _ in pairs))
+    unreadable = sum(not is_readable(letter) for letter in letters)
+    return "unreadable" if letters and unreadable >= THRESHOLDS.foreign_line * len(letters) else "open"
 
 
-def _is_proven(pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
-    """Return whether all texts agree with confident readings."""
-    similarities = [
-        _similarity(word.text, reading.text) if _is_confident(word, reading) else None for word, reading in pairs
-    ]
-    return all(similarity is not None and similarity >= THRESHOLDS.min_similarity for similarity in similarities)
+def _agree(pairs: Iterable[tuple[LayerWord, Reading]]) -> bool:
+    """Return whether all readings are confident and agree with the texts."""
+    return all(
+        _is_confident(word, reading) and (_similarity(word.text, reading.text) or 0.0) >= THRESHOLDS.min_similarity
+        for word, reading in pairs
+    )
 
 
 def _is_refuted(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:

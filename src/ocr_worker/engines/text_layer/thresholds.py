@@ -1,4 +1,4 @@
-"""Thresholds of the judge, each with its meaning and its unit.
+"""Thresholds of the checks of a text layer, each with its meaning and its unit.
 
 A "share" is between 0 and 1, and a confidence is the reader's, 0 to 1. Where a comment names no measurement, the value
 was chosen on the pages of `bench/quality.py`.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeThresholds:
-    """Numbers that decide which fonts of a text layer are believed."""
+class LayerThresholds:
+    """Numbers that decide which words of a text layer are believed."""
 
     layer_sample: int = 3  # stretches of words that are read from the page image to check a font
     # Words of a stretch at most. A complete line takes longer to read and proves no more; with 4, Korean is taken for
@@ -35,5 +35,13 @@ class JudgeThresholds:
     max_short_text: int = 8  # characters; a longer text of too few different characters is illegible
     min_characters: int = 3  # different characters of a longer text, unless it is a leader or a rule
 
+    # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
+    covered_margin: float = 0.15  # heights of a layer's line around its box that belong to the line
+    min_edge: int = 10  # gray values, in any color, by which neighboring pixels differ at an edge
+    min_straight_edge: int = 48  # a straight edge as long belongs to a rule or a frame
+    letter_distance: tuple[int, int] = (3, 9)  # up and across, at which letters are joined to words
+    min_mark: int = 5  # height of letters, with an edge of a pixel on both sides; detection finds none that are lower
+    max_mark_proportion: float = 6.0  # height by width: parts of rules are narrower, the figure 1 is wider
 
-THRESHOLDS = JudgeThresholds()
+
+THRESHOLDS = LayerThresholds()

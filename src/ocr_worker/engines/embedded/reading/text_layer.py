@@ -9,7 +9,7 @@ that the layer does not have, such as text in pictures and filled form fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -87,11 +87,11 @@ def _keeps_spaces(lines: Sequence[TextLine]) -> bool:
     return sum(ends) >= THRESHOLDS.min_end_spaces
 
 
-def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proofs: Mapping[int, bool]) -> list[Line]:
+def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
     """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie.
 
-    The words of slanted lines are not read for the check, and so belong to the page only if another line does. proofs:
-    see `PageImage`.
+    The words of slanted lines are not read for the check, and so belong to the page only if another line does.
+    proven_fonts: see `PageImage`.
     """
     slanted = [line for line in layer if line.outline]
     layer = [line for line in layer if not line.outline]
@@ -100,7 +100,7 @@ def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proofs: 
         return [Reading(line.text, line.score) for line in models.read_lines(pixels, quads_of(boxes))]
 
     words = [[LayerWord(word.text, word.box, word.font) for word in _words(line)] for line in layer]
-    verdicts = judge(words, read, proofs)
+    verdicts = judge(words, read, proven_fonts)
     lies = {setting for setting, verdict in verdicts.items() if verdict == "lying"}
     if not lies:
         return [*layer, *slanted]

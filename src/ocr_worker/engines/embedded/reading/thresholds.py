@@ -87,13 +87,7 @@ class ReadingThresholds:
     tick_signs: str = "xX×✓✔✗✘√vV/"  # characters that tick a square which they are in
 
     # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
-    covered_margin: float = 0.15  # heights of a layer's line around its box that belong to the line
     max_uncovered: float = 0.2  # share of the page's area: with more, lines are looked for on the complete page
-    min_edge: int = 10  # gray values, in any color, by which neighboring pixels differ at an edge
-    min_straight_edge: int = 48  # a straight edge as long belongs to a rule or a frame
-    letter_distance: tuple[int, int] = (3, 9)  # up and across, at which letters are joined to words
-    min_mark: int = 5  # height of letters, with an edge of a pixel on both sides; detection finds none that are lower
-    max_mark_proportion: float = 6.0  # height by width: parts of rules are narrower, the figure 1 is wider
     area_margin: int = 32  # around marks; the detector sees them with it
 
     # Specks and warnings (`confidence`).
