@@ -53,6 +53,9 @@ class Texts:
         self.blocks = list(blocks)
         return {i: self.by_label[block["label"]] for i, block in enumerate(blocks) if block["label"] in self.by_label}
 
+    def fix_table(self, block: int, html: str) -> str:
+        return html.replace("7", "1")
+
 
 # --------------------------------------------------------------------------- the contract
 

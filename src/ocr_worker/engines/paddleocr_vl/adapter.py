@@ -33,7 +33,7 @@ from ocr_worker.engines.paddleocr_vl.layer_text import LayerText  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.seam import Seam  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.seam import PageCount, Seam  # noqa: E402
 from ocr_worker.engines.text_layer.small_reader import SmallReader  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
@@ -53,6 +53,9 @@ _PAGES_PER_CALL = 4
 REPETITION = PageWarning(
     code="REPETITION",
     message="a block repeated itself or reached `max_new_tokens`; its text may be truncated or wrong",
+)
+TABLE_FIXED = PageWarning(
+    code="TABLE_FIXED_FROM_LAYER", message="digits in a table that were read wrongly are those of the text layer"
 )
 FEWER_PIXELS = PageWarning(
     code="FEWER_PIXELS", message="device memory was short; blocks were read with half the pixels"
@@ -157,7 +160,7 @@ class PaddleOcrVl:
         if results is None:
             return None
         return [
-            _convert(result, page, options, [REPETITION] if count.repetitions else [])
+            _convert(result, page, options, _warnings_of(count))
             for result, page, count in zip(results, pages, call.pages, strict=True)
         ]
 
@@ -174,7 +177,7 @@ class PaddleOcrVl:
                 f"page {page.number} needs more memory than the device has, even with half the pixels;"
                 " lower `max_pixels` or `dpi`, or use a larger device"
             )
-        return _convert(results[0], page, options, [FEWER_PIXELS, *([REPETITION] if call.pages[0].repetitions else [])])
+        return _convert(results[0], page, options, [FEWER_PIXELS, *_warnings_of(call.pages[0])])
 
     def _text_of(self, page: PageImage, options: PaddleOcrVlOptions) -> LayerText | None:
         """Return the page's own text, if it has one and the options use it."""
@@ -240,6 +243,10 @@ def _convert(
         warnings=page_warnings,
         page_image=page.pixels if options.page_images == "inline" else None,
     )
+
+
+def _warnings_of(count: PageCount) -> list[PageWarning]:
+    return ([REPETITION] if count.repetitions else []) + ([TABLE_FIXED] if count.tables_fixed else [])
 
 
 def _merge_wishes(options: PaddleOcrVlOptions) -> dict[str, bool] | None:

@@ -23,7 +23,8 @@ _ARROWS_TO_TECHNICAL = range(0x2190, 0x2400)  # arrows, mathematical operators, 
 _SHAPES_TO_DINGBATS = range(0x25A0, 0x27C0)  # shapes, ballot boxes, ticks
 _MATH_LETTERS = range(0x1D400, 0x1D800)
 _LETTER_SIGNS = frozenset("ℂℍℕℙℚℝℤℓℏ℘ℑℜℵ")
-_NOTE_SIGNS = frozenset("*∗†‡§¶")
+# A word that ends in a sign for a footnote; one that also begins with it is a word in bold of plain text.
+_MARKED_WORD = re.compile(r"(?<![^\s(])[^\s*∗†‡§¶]*[^\W\d_][*∗†‡§¶]")
 
 
 def write_markers(text: str, *, is_note: bool) -> str:
@@ -46,7 +47,7 @@ def has_special_signs(text: str) -> bool:
     greek = sum("\u0370" <= character <= "\u03ff" for character in letters)
     if greek and 2 * greek < len(letters):  # Greek letters in another script are mathematical
         return True
-    return any(map(_is_special, text)) or any(map(_is_marked, text, text[1:]))
+    return any(map(_is_special, text)) or bool(_MARKED_WORD.search(text))
 
 
 def _is_special(character: str) -> bool:
@@ -60,8 +61,3 @@ def _is_special(character: str) -> bool:
     if code in _ARROWS_TO_TECHNICAL or code in _SHAPES_TO_DINGBATS:
         return True
     return unicodedata.name(character, "").startswith(_RAISED_NAMES)
-
-
-def _is_marked(character: str, following: str) -> bool:
-    """Return whether a word ends in a sign that marks a footnote."""
-    return character.isalpha() and following in _NOTE_SIGNS

@@ -9,7 +9,7 @@ group that must be read sends the group. All other blocks are read from the pict
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from ocr_worker.engines.paddleocr_vl.composing import compose
 from ocr_worker.engines.paddleocr_vl.layer_signs import has_special_signs, write_markers
+from ocr_worker.engines.paddleocr_vl.layer_tables import cells_of, fix_digits
 from ocr_worker.engines.paddleocr_vl.layer_words import LayerWord, Outline, assign, outline_of, read_words
 from ocr_worker.engines.text_layer import judge as judging
 from ocr_worker.engines.text_layer.joins import words_of
@@ -56,6 +57,8 @@ class LayerText:
     def __init__(self, page: PageImage, read: Read) -> None:
         self._page = page
         self._read = read
+        self._upright = page.pixels
+        self._table_words: dict[int, list[LayerWord]] = {}
 
     def texts(self, blocks: Sequence[Mapping[str, Any]], quarters: int) -> dict[int, str]:
         """Return the text of each block that need not be read, by its index; see `seam.PageText`."""
@@ -64,6 +67,9 @@ class LayerText:
         words = read_words(lines, quarters, width, height)
         outlines = [outline_of(block) for block in blocks]
         assignment = assign(words, outlines)
+        upright = np.ascontiguousarray(np.rot90(self._page.pixels, quarters))
+        self._table_words = {i: assignment.words[i] for i, block in enumerate(blocks) if block["label"] == "table"}
+        self._upright = upright
         candidates = {
             first: members
             for first, members in _groups(blocks)
@@ -74,7 +80,6 @@ class LayerText:
         }
         if not candidates:
             return {}
-        upright = np.ascontiguousarray(np.rot90(self._page.pixels, quarters))
         marks = _marks_beside(upright, words)
         clean = {
             first: [assignment.words[i] for i in members]
@@ -92,6 +97,14 @@ class LayerText:
         trusted = self._trusted(upright, {first: clean[first] for first in plain})
         return {first: text for first, text in plain.items() if first in trusted}
 
+    def fix_table(self, block: int, html: str) -> str:
+        """Return the model's table with the digits of the layer; see `seam.PageText`."""
+        words = [word for word in self._table_words.get(block, ()) if self._is_plain(word)]
+        if not words or not any(character.isdigit() for character in html):
+            return html
+        verdicts = self._judge(self._upright, words)
+        return fix_digits(html, cells_of([word for word in words if _is_trusted(word, verdicts)]))
+
     def _is_plain(self, word: LayerWord) -> bool:
         """Return whether the word runs along the page, and no letter is in a font of symbols."""
         return word.is_level and not self._page.symbol_fonts.intersection(word.fonts)
@@ -99,13 +112,16 @@ class LayerText:
     def _trusted(self, pixels: Pixels, clean: Mapping[int, Sequence[Sequence[LayerWord]]]) -> set[int]:
         """Return the blocks all of whose words are in fonts that are believed."""
         words = {first: [word for part in parts for word in part] for first, parts in clean.items()}
-        everything = sorted((word for each in words.values() for word in each), key=lambda word: word.line)
+        verdicts = self._judge(pixels, [word for each in words.values() for word in each])
+        return {first for first, each in words.items() if all(_is_trusted(word, verdicts) for word in each)}
+
+    def _judge(self, pixels: Pixels, words: Iterable[LayerWord]) -> dict[judging.Setting, judging.Verdict]:
+        """Return the verdicts on the settings of these words. pixels: the upright page."""
         lines = [
             [judging.LayerWord(word.text, word.box, word.fonts[0]) for word in line]
-            for _, line in groupby(everything, lambda word: word.line)
+            for _, line in groupby(sorted(words, key=lambda word: word.line), lambda word: word.line)
         ]
-        verdicts = judging.judge(lines, lambda boxes: self._read(pixels, boxes), self._page.proven_fonts)
-        return {first for first, each in words.items() if all(_is_trusted(word, verdicts) for word in each)}
+        return judging.judge(lines, lambda boxes: self._read(pixels, boxes), self._page.proven_fonts)
 
 
 def _is_trusted(word: LayerWord, verdicts: Mapping[judging.Setting, judging.Verdict]) -> bool:

@@ -118,8 +118,9 @@ def assign(words: Sequence[LayerWord], outlines: Sequence[Outline]) -> Assignmen
 def _assign_word(assignment: Assignment, word: LayerWord, depths: Mapping[int, tuple[float, float, float]]) -> None:
     """Add the word to the block that it is deepest in. depths: of its points, by block, see `_depths`."""
     tolerance = _TOLERANCE * word.height
-    owner = max(depths, key=lambda i: depths[i][1], default=None)
-    if owner is not None and depths[owner][1] >= -tolerance:
+    deepest = max(depths, key=lambda i: depths[i][1], default=None)
+    owner = deepest if deepest is not None and depths[deepest][1] >= -tolerance else None
+    if owner is not None:
         assignment.words[owner].append(word)
         if min(depths[owner]) < -tolerance:
             assignment.cut.add(owner)

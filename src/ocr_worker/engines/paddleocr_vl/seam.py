@@ -40,14 +40,18 @@ class PageText(Protocol):
         turned counter-clockwise.
         """
 
+    def fix_table(self, block: int, html: str) -> str:
+        """Return a table that the model read, with the digits of the file. block: its index in the last `texts`."""
+
 
 @dataclass(slots=True)
 class PageCount:
-    """Counts of one page: crops, those that the model read, and those with repetition."""
+    """Counts of one page: crops, those that the model read, those with repetition, and tables with fixed digits."""
 
     crops: int = 0
     crops_read: int = 0
     repetitions: int = 0
+    tables_fixed: int = 0
 
 
 class Call:
@@ -68,6 +72,7 @@ class Seam:
         self._blocks: list[list[Mapping[str, Any]]] = []
         self._dropped_figures: list[set[str]] = []
         self._turns: list[int | None] = []  # of each page of the call so far, in quarters; None: it was flattened
+        self._with_text: dict[int, PageText] = {}  # pages of the batch, by index
         self._composed: dict[BlockId, str] = {}
         self._originals = (
             inner._paddleocr_vl_aggregate_vlm_batches,
@@ -127,12 +132,12 @@ class Seam:
     def _compose(self) -> dict[BlockId, str]:
         batch = slice(self._first_page, self._page_count)
         turns = self._turns[batch] or [0] * len(self._blocks)
-        pairs = enumerate(zip(self._call.texts[batch], self._blocks, turns, strict=True))
+        pairs = enumerate(zip(self._call.texts[batch], turns, strict=True))
+        self._with_text = {page: text for page, (text, quarters) in pairs if text and quarters is not None}
         return {
             (page, block): text
-            for page, (page_text, blocks, quarters) in pairs
-            if page_text and quarters is not None
-            for block, text in page_text.texts(blocks, quarters).items()
+            for page, page_text in self._with_text.items()
+            for block, text in page_text.texts(self._blocks[page], turns[page] or 0).items()
         }
 
     def _without_composed(self, batch: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -161,4 +166,18 @@ class Seam:
         for region in (region for page_regions in parts[0] for region in page_regions):
             region.text_source = "text_layer" if region.content in texts else "picture"
             region.content = texts.get(region.content, region.content)
+        for page, page_blocks in enumerate(blocks):
+            self._fix_tables(page, page_blocks, parts[0][page])
         return parts
+
+    def _fix_tables(self, page: int, blocks: Sequence[Mapping[str, Any]], regions: Sequence[Any]) -> None:
+        """Give the page's tables the digits of the file."""
+        if page not in self._with_text:
+            return
+        page_text, count = self._with_text[page], self._counts()[page]
+        indices = [i for i, block in enumerate(blocks) if block["label"] == "table"]
+        for index, region in zip(indices, (region for region in regions if region.label == "table"), strict=True):
+            html = page_text.fix_table(index, region.content)
+            if html != region.content:
+                region.content, region.text_source = html, "both"
+                count.tables_fixed += 1
