@@ -62,9 +62,13 @@ class Reader:
 
 
 class ArrangedPipeline:
-    """A pipeline with PaddleX's own code around the two doubles."""
+    """A pipeline with PaddleX's own code around the two doubles.
 
-    def __init__(self, layout: Layout, reader: Reader) -> None:
+    quarters: of 90 degrees by which every page is turned counter-clockwise if the call asks for orientation.
+    is_flattened: such a page counts as flattened.
+    """
+
+    def __init__(self, layout: Layout, reader: Reader, *, quarters: int = 0, is_flattened: bool = False) -> None:
         from paddlex.inference.common.batch_sampler import ImageBatchSampler
         from paddlex.inference.common.reader import ReadImage
         from paddlex.inference.pipelines.components import CropByBoxes
@@ -72,7 +76,15 @@ class ArrangedPipeline:
         inner = inner_pipeline(
             reader,
             layout_det_model=layout,
-            use_doc_preprocessor=False,
+            use_doc_preprocessor=True,
+            doc_preprocessor_pipeline=lambda images, **options: [
+                {
+                    "output_img": np.ascontiguousarray(np.rot90(image, quarters)),
+                    "angle": 90 * quarters,
+                    "model_settings": {"use_doc_unwarping": is_flattened},
+                }
+                for image in images
+            ],
             use_layout_detection=True,
             use_chart_recognition=False,
             use_seal_recognition=False,
