@@ -1,4 +1,4 @@
-"""Double of a model server for benchmarks: `python crop_server.py PORT`; 400 ms per crop, room for 64 at once.
+"""Double of a model server for benchmarks: `python crop_server.py PORT [ROOM]`; 400 ms per crop, room for 64 at once.
 
 It is a separate process that reads no crop and always answers the same text. `GET /read` returns the number of crops
 that it has answered.
@@ -16,9 +16,9 @@ ROOM = 64
 MODEL = "PaddleOCR-VL-1.6-0.9B"
 
 
-def create_app() -> web.Application:
-    """Return the application with its three routes."""
-    room = asyncio.Semaphore(ROOM)
+def create_app(size: int = ROOM) -> web.Application:
+    """Return the application with its three routes. size: room for crops."""
+    room = asyncio.Semaphore(size)
     crops = 0
 
     async def completion(request: web.Request) -> web.Response:
@@ -51,4 +51,5 @@ def create_app() -> web.Application:
 
 
 if __name__ == "__main__":
-    web.run_app(create_app(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+    app = create_app(int(sys.argv[2]) if len(sys.argv) > 2 else ROOM)
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)

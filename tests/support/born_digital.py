@@ -11,12 +11,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from support import tinyvl
 from support.files import pdf, stream
 from support.true_type import face, font_objects
 
 DPI = 144
 _SCALE = DPI / 72
-_HEIGHT = 842.0
 _LEFT, _WIDTH = 60.0, 475.0
 _ASCENT, _DESCENT = 0.76, 0.24  # ems of DejaVu above and below the baseline, without accents of capitals
 SANS, SERIF, BOLD, MATH = "DejaVuSans.ttf", "DejaVuSerif.ttf", "DejaVuSans-Bold.ttf", "DejaVuMathTeXGyre.ttf"
@@ -36,11 +36,16 @@ class Truth:
 
 @dataclass
 class Sheet:
-    """A page in progress. has_tables: its fonts have tables of characters. claims: of the font SERIF."""
+    """A page in progress.
+
+    has_tables: its fonts have tables of characters. claims: of the font SERIF, see `font_objects`. size: width and
+    height in points.
+    """
 
     has_tables: bool = True
     claims: Mapping[str, str] = field(default_factory=dict)
     truths: list[Truth] = field(default_factory=list)
+    size: tuple[float, float] = (595.0, 842.0)
     y: float = 60.0  # of the next block's upper edge, in points from the top
 
     def __post_init__(self) -> None:
@@ -52,7 +57,7 @@ class Sheet:
         self._used.setdefault(font, set()).update(text)
         name = list(self._used).index(font)
         self._content.append(
-            f"BT /F{name} {size} Tf {x:.2f} {_HEIGHT - baseline:.2f} Td {face(font).codes(text)} Tj ET"
+            f"BT /F{name} {size} Tf {x:.2f} {self.size[1] - baseline:.2f} Td {face(font).codes(text)} Tj ET"
         )
         return (x, baseline - _ASCENT * size, x + size * face(font).length(text), baseline + _DESCENT * size)
 
@@ -96,10 +101,10 @@ class Sheet:
         for row, cells in enumerate(rows):
             baseline = self.y + (row + 0.7) * 18
             boxes += [self.line(cell, _LEFT + 6 + step * i, baseline, size) for i, cell in enumerate(cells)]
-            top = _HEIGHT - self.y - 18 * row
+            top = self.size[1] - self.y - 18 * row
             self.draw(f"0.5 w {_LEFT} {top:.2f} m {_LEFT + _WIDTH} {top:.2f} l S")
         bottom = self.y + 18 * len(rows)
-        self.draw(f"0.5 w {_LEFT} {_HEIGHT - bottom:.2f} m {_LEFT + _WIDTH} {_HEIGHT - bottom:.2f} l S")
+        self.draw(f"0.5 w {_LEFT} {self.size[1] - bottom:.2f} m {_LEFT + _WIDTH} {self.size[1] - bottom:.2f} l S")
         cells = "".join("".join(f"<fcel>{cell}" for cell in row) + "<nl>" for row in rows)
         self.add("table", [*boxes, (_LEFT, self.y, _LEFT + _WIDTH, bottom)], cells, must_read=True)
 
@@ -125,12 +130,20 @@ def sheets_pdf(sheets: Sequence[Sheet]) -> bytes:
         fonts = " ".join(f"/{name} {number} 0 R" for name, number in names.items())
         kids.append(len(objects) + 1)
         objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 {_HEIGHT:g}] /Contents {len(objects) + 2} 0 R "
-            f"/Resources << /Font << {fonts} >> >> >>"
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {sheet.size[0]:g} {sheet.size[1]:g}] "
+            f"/Contents {len(objects) + 2} 0 R /Resources << /Font << {fonts} >> >> >>"
         )
         objects.append(stream("\n".join(sheet._content)))
     objects[1] = f"<< /Type /Pages /Kids [{' '.join(f'{kid} 0 R' for kid in kids)}] /Count {len(kids)} >>"
     return pdf(objects)
+
+
+def tinyvl_sheet(lines: Sequence[str], *, has_tables: bool = True) -> Sheet:
+    """Return a page that looks like those that the test weights can read (see `tinyvl`), at DPI."""
+    sheet = Sheet(has_tables, size=(tinyvl.WIDTH / _SCALE, tinyvl.LINE * (len(lines) + 1) / _SCALE))
+    for row, line in enumerate(lines):
+        sheet.line(line, 30, tinyvl.LINE * (row + 0.5) / _SCALE + 12, 12, "DejaVuSansMono.ttf")
+    return sheet
 
 
 def _break(text: str, font: str, width: float, hyphenate: bool) -> list[str]:
@@ -161,7 +174,7 @@ LANGUAGES = {
     " the wind and the temperature of the water. The lighthouse was extinguished at sunrise by two experienced keepers."
     " In 1986 the company bought 3 more boats, for 412,750 crowns in all; “too many”, said the newspaper.",
     "Russian": "Паром отошёл от северного причала в семь часов утра и перевёз четырнадцать пассажиров. Никто на борту"
-    " не понял объявления начальника порта. Они записывали каждое проходящее судно, направление ветра и температуру воды."
+    " не понял объявления начальника порта. Они записывали каждое проходящее судно, направление ветра и тепло воды."
     " Маяк погасили на рассвете два опытных смотрителя. В 1986 году компания купила ещё 3 лодки за 412 750 крон.",
     "Greek": "Το πλοίο έφυγε από τη βόρεια προβλήτα στις επτά το πρωί και μετέφερε δεκατέσσερις επιβάτες. Κανείς δεν"
     " κατάλαβε την ανακοίνωση του λιμενάρχη. Έγραφαν κάθε πλοίο που περνούσε, την κατεύθυνση του ανέμου και τη"

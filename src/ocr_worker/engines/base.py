@@ -216,6 +216,9 @@ class EngineSpec(Generic[Options]):
     Called for each document, on one of its job's threads, before the document is opened.
     """
 
+    reads_repeated_lines: bool = True
+    """Whether the engine reads `TextLine.is_repeated`, for which the pages around each page are looked at."""
+
     merges_pages: Callable[[Options], bool] = _always_false
     """Return whether the document's pages go through `MergesPages.merge_pages` once all are parsed.
 

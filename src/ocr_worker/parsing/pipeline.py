@@ -282,6 +282,7 @@ class ParseJob:
             max_pixels=int(settings.max_page_mpx * 1_000_000),
             max_pages=settings.max_pages,
             text_layer=self._pipeline.spec.wants_text_layer(options),
+            repeated_lines=self._pipeline.spec.reads_repeated_lines,
         )
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files, tinyvl
 from support.arranged import ArrangedPipeline, Layout, Reader, Region
-from support.born_digital import CLASSES, DPI, LANGUAGES, Sheet, Truth
+from support.born_digital import CLASSES, DPI, LANGUAGES, Sheet, Truth, tinyvl_sheet
 from support.text_pdf import Run, text_pdf
 
 pytestmark = pytest.mark.paddle
@@ -122,6 +123,17 @@ def test_shares_of_crops() -> None:
     every = [truth for each in truths.values() for truth in each]
     assert sum(truth.must_read for truth in every) / len(every) <= 0.4
     assert len(LANGUAGES) == 6
+
+
+def test_the_real_models_read_the_rest(engine: Engine) -> None:
+    """With the real class on test weights, a page is exact by its layer, and read where the layer is left out."""
+    page = page_image(tinyvl_sheet(tinyvl.LINES[:3]).pdf())
+    options = PaddleOcrVlOptions(text_layer="auto", max_new_tokens=tinyvl.LIMIT)
+    exact, read = engine.parse([page], options)[0], engine.parse([replace(page, text_lines=None)], options)[0]
+    assert [block.content for block in exact.blocks] == list(tinyvl.LINES[:3])
+    assert (exact.text_source, read.text_source) == ("text_layer", "picture")
+    assert [block.bbox for block in exact.blocks] == [block.bbox for block in read.blocks]
+    assert tinyvl.character_error_rate(read.markdown, exact.markdown) < 0.15
 
 
 # --------------------------------------------------------------------------- pages of other kinds

@@ -42,6 +42,7 @@ SPEC = EngineSpec(
     check_options=check_options,
     fill_options=fill_options,
     wants_text_layer=wants_text_layer,
+    reads_repeated_lines=False,
     merges_pages=_merges_pages,
     weights=Weights(
         locate=weights.locate,

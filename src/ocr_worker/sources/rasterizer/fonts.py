@@ -40,6 +40,8 @@ _SYMBOLS = re.compile(
     re.IGNORECASE,
 )
 
+_NO_CHARACTER = "\U0010ffff"
+
 Mask = NDArray[np.bool_]
 
 
@@ -48,6 +50,14 @@ class PageFonts(NamedTuple):
 
     proven: list[int]
     symbols: list[int]
+
+
+class _Table(NamedTuple):
+    """A font's own table. font: as FreeType reads it. missing: what it draws for a character that it does not have."""
+
+    font: Any
+    digest: str
+    missing: Mask
 
 
 class FontProver:
@@ -78,20 +88,20 @@ class FontProver:
             return False
         try:
             font = ImageFont.truetype(io.BytesIO(data), _SIZE, layout_engine=ImageFont.Layout.BASIC)
-            digest = hashlib.sha256(data).hexdigest()
-            return all(self._is_honest(handle, font, digest, text, each) for text, each in occurrences.items())
+            table = _Table(font, hashlib.sha256(data).hexdigest(), _draw(font, _NO_CHARACTER))
+            return all(self._is_honest(handle, table, text, each) for text, each in occurrences.items())
         except (OSError, ValueError, OverflowError, MemoryError):  # FreeType does not read every font
             return False
 
-    def _is_honest(self, handle: Any, font: Any, digest: str, text: str, occurrences: Iterable[Character]) -> bool:
+    def _is_honest(self, handle: Any, table: _Table, text: str, occurrences: Iterable[Character]) -> bool:
         contours = _contours(handle, text)
         if not contours:
             return False
-        key = (digest, text, b"".join(contour.tobytes() for contour in contours))
+        key = (table.digest, text, b"".join(contour.tobytes() for contour in contours))
         if key not in self._is_same:
             if len(self._is_same) >= _MAX_SHAPES:
                 self._is_same.clear()
-            self._is_same[key] = _is_own_shape(font, text, contours)
+            self._is_same[key] = _has_shape(table, text, contours)
         return self._is_same[key] and _have_size(contours, occurrences)
 
 
@@ -160,11 +170,10 @@ def _curve_points(*controls: tuple[float, float]) -> list[tuple[float, float]]:
     return points
 
 
-def _is_own_shape(font: Any, text: str, contours: Sequence[NDArray[np.float32]]) -> bool:
+def _has_shape(table: _Table, text: str, contours: Sequence[NDArray[np.float32]]) -> bool:
     """Return whether the font's own table has this shape for the character."""
-    drawn, from_table = _fill(contours), _draw(font, text)
-    missing = _draw(font, "\U0010ffff")
-    return bool(from_table.any()) and not np.array_equal(from_table, missing) and not _differ(drawn, from_table)
+    shape = _draw(table.font, text)
+    return bool(shape.any()) and not np.array_equal(shape, table.missing) and not _differ(_fill(contours), shape)
 
 
 def _fill(contours: Iterable[NDArray[np.float32]]) -> Mask:

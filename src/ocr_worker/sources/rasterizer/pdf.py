@@ -56,9 +56,10 @@ class PdfDocument:
                     page.close()
                     page = self._load_page(number)
                 self._read_text_layer(page, rendered_page, check_fields)
-                scale = rendered_page.pixels.shape[0] / page.get_height()
-                lines = place_lines(rendered_page.text_lines or (), page.get_height(), scale)
-                rendered_page.repeated_lines = self._running_lines.find(number, lines)
+                if self._request.repeated_lines:
+                    scale = rendered_page.pixels.shape[0] / page.get_height()
+                    lines = place_lines(rendered_page.text_lines or (), page.get_height(), scale)
+                    rendered_page.repeated_lines = self._running_lines.find(number, lines)
         finally:
             page.close()
         return rendered_page
