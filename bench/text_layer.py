@@ -1,10 +1,10 @@
 """Benchmark of `options.text_layer`: crops and pages per second, `never` beside `auto`, through a double of a server.
 
-`python bench/text_layer.py [--pages 48] [--room 14]`. The complete worker under the SDK's loop parses three PDFs: born digital,
-scanned, and half of each. Every page has ten lines, and the layout model of the test weights finds a block for each.
-The double of a model server (crop_server.py) takes 400 ms per crop and has room for 14 at once: 35 crops per second,
-which is what vLLM read on an H100. CALLERS send jobs of PAGES_PER_JOB pages in a closed loop; the two options take turns.
-The machine needs idle cores, or they are the limit. Writes results/text_layer.json.
+`python bench/text_layer.py [--pages 48] [--room 14]`. The complete worker under the SDK's loop parses three PDFs: born
+digital, scanned, and half of each. Every page has ten lines, and the layout model of the test weights finds a block for
+each. The double of a model server (crop_server.py) takes 400 ms per crop and has room for 14 at once: 35 crops per
+second, which is what vLLM read on an H100. CALLERS send jobs of PAGES_PER_JOB pages in a closed loop; the two options
+take turns. The machine needs idle cores, or they are the limit. Writes results/text_layer.json.
 """
 
 from __future__ import annotations
