@@ -165,11 +165,16 @@ class Bench:
         loop.join()  # the next row finds idle servers
         return row
 
-    def worker_on_servers(self, count: int, replicas: int, pages_per_call: int) -> Json:
-        """Measure the whole worker on model servers."""
+    def worker_on_servers(self, count: int, replicas: int, pages_per_call: int, has_processes: bool = False) -> Json:
+        """Measure the whole worker on model servers. has_processes: each replica is a process of its own."""
         servers = self._first_servers(count)
         settings = self._settings() | server_settings([s.url for s in servers], replicas, pages_per_call)
         name = f"{replicas} x {pages_per_call} on {count}"
+        if has_processes:
+            if "engine_processes" not in Settings.model_fields:
+                raise NotAvailable("this worker has no OCR_ENGINE_PROCESSES")
+            settings["OCR_ENGINE_PROCESSES"] = "true"
+            name += " in processes"
         return self._worker(name, settings, 2 * replicas * pages_per_call, self._pages_per_job, _pids(servers))
 
     def worker_natively(self, processes: int) -> Json:
@@ -305,6 +310,7 @@ def plan(bench: Bench) -> Iterator[tuple[str, Callable[[], Json]]]:
         yield f"worker natively, processes: {processes}", partial(bench.worker_natively, processes)
         if processes == 1:
             yield "a page too large for memory", bench.full_memory
+            yield f"{worker_row(*TELLING[1])}, processes", partial(bench.worker_on_servers, *TELLING[1], True)
     for servers in sorted({servers for servers, *_ in GRID}):
         sizes = [(replicas, pages) for count, replicas, pages in GRID if count == servers]
         yield from _on_servers(bench, servers, sizes, started)

@@ -14,26 +14,36 @@ from typing import Any
 import numpy as np
 from gpu_pages import BLOCKS, boxes
 
-from ocr_worker.engines.base import Engine
+from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.spec import SPEC as PADDLEOCR_VL
-from ocr_worker.settings import Settings
 
 _PROCESSORS = "paddlex.inference.models.layout_analysis.processors"
 _TEXT = 22  # class of text blocks in PP-DocLayoutV3
 _SCORE = 0.95
 
 
-def _builder(settings: Settings) -> Callable[[], Engine[PaddleOcrVlOptions]]:
-    build = PADDLEOCR_VL.builder(settings)
+def _with_blocks(make_builder: Callable[..., Callable[[], Any]]) -> Callable[..., Callable[[], Any]]:
+    """Return a function like the spec's `builder`, whose engines get our blocks from the layout model."""
 
-    def build_with_blocks() -> Engine[PaddleOcrVlOptions]:
-        engine = build()
-        if module := sys.modules.get(_PROCESSORS):  # else the pipeline is in another process, which builds it as here
-            _replace_answer(module.LayoutAnalysisProcess)
-        return engine
+    def make(*arguments: Any) -> Callable[[], Any]:
+        build = make_builder(*arguments)
 
-    return build_with_blocks
+        def build_with_blocks() -> Any:
+            engine = build()
+            _replace_answer(sys.modules[_PROCESSORS].LayoutAnalysisProcess)
+            return engine
+
+        return build_with_blocks
+
+    return make
+
+
+def _spec() -> EngineSpec[PaddleOcrVlOptions]:
+    changes: dict[str, Any] = {"builder": _with_blocks(PADDLEOCR_VL.builder)}
+    if parts := getattr(PADDLEOCR_VL, "process_parts", None):  # how engines with processes of their own are built
+        changes["process_parts"] = replace(parts, builder=_with_blocks(parts.builder))
+    return replace(PADDLEOCR_VL, name="paddleocr-vl-blocks", **changes)
 
 
 def _replace_answer(process: Any) -> None:
@@ -42,9 +52,9 @@ def _replace_answer(process: Any) -> None:
         return
     process.bench_original = process.__call__
 
-    def call(self: Any, outputs: Sequence[Any], datas: Sequence[Any], **arguments: Any) -> Any:
-        answers = [{"boxes": _detections(*data["ori_img_size"])} for data in datas]
-        return process.bench_original(self, answers, datas, **arguments)
+    def call(self: Any, outputs: Sequence[Any], inputs: Sequence[Any], **arguments: Any) -> Any:
+        answers = [{"boxes": _detections(*page["ori_img_size"])} for page in inputs]
+        return process.bench_original(self, answers, inputs, **arguments)
 
     process.__call__ = call
 
@@ -58,4 +68,4 @@ def _detections(width: float, height: float) -> np.ndarray[Any, np.dtype[np.floa
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
-SPEC = replace(PADDLEOCR_VL, name="paddleocr-vl-blocks", builder=_builder)
+SPEC = _spec()
