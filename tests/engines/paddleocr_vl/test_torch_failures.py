@@ -52,7 +52,8 @@ def test_a_lack_of_memory_is_one(error: Exception) -> None:
 def test_a_poisoned_process_is_one(error: Exception) -> None:
     """After these errors every later call of the process fails, so that its engine must be replaced."""
     kind, text = classify(error)
-    assert kind is Failure.POISONED and text in str(error)
+    assert kind is Failure.POISONED
+    assert text in str(error)
 
 
 @pytest.mark.parametrize(
