@@ -27,6 +27,8 @@ from ocr_worker.wire.schema import EngineInfo
 
 log = logging.getLogger(__name__)
 
+_STOPPED_S = 1.0  # by which the watchdog comes late only if the process was stopped, or had no processor
+
 
 class Replicas:
     """The engines of a worker, each built by one of `factories` and fed by `scheduler`.
@@ -167,8 +169,15 @@ class Replicas:
 
     def _watch(self) -> None:
         message = f"the engine did not finish within {self._call_timeout_s:g} s; send the page again"
-        while not self._close_event.wait(min(0.25, self._call_timeout_s / 4)):
+        interval, watched_at = min(0.25, self._call_timeout_s / 4), time.monotonic()
+        while not self._close_event.wait(interval):
+            now = time.monotonic()
+            stopped_s, watched_at = now - watched_at - interval, now
+            if stopped_s > _STOPPED_S:  # the platform froze the worker: its engines stood still, too
+                log.warning("the process stood still for %.0f s", stopped_s)
             for replica in self._replicas:
+                if stopped_s > _STOPPED_S:
+                    replica.postpone(stopped_s)
                 if late_tasks := replica.release_if_late():
                     self._give_up(replica, EngineTimedOut(message), late_tasks)
                 elif error := replica.loss_error():
@@ -259,6 +268,11 @@ class _Replica:
     def suspend_deadline(self) -> None:
         """Let the call take any time, until its deadline is extended."""
         self.extend_deadline(float("inf"))
+
+    def postpone(self, seconds: float) -> None:
+        """Move the deadline of the call that runs, if any."""
+        with self._lock:
+            self._deadline += seconds
 
     def finish(self, task: PageTask, seconds: float) -> None:
         """Release a page that is done. The deadline of the rest of the batch is `seconds` from now."""
