@@ -299,6 +299,11 @@ def test_the_model_server_follows_from_the_backend(
             {"OCR_BACKEND": "vllm-server", "OCR_SERVERS": "4", "OCR_REPLICAS": "2"},
             "OCR_SERVERS=4 is more than OCR_REPLICAS=2",
         ),
+        (
+            {"OCR_BACKEND": "vllm-server", "OCR_SERVERS": "2", "OCR_SERVER_ARGS": "--gpu-memory-utilization=0.5"},
+            "OCR_SERVER_ARGS gives 0.5 of the GPU's memory to each of OCR_SERVERS=2; set"
+            " --gpu-memory-utilization to at most 0.45",
+        ),
         ({"OCR_BACKEND": "mlx-vlm-server"}, "OCR_BACKEND=mlx-vlm-server needs a model server; set OCR_SERVER_URL"),
     ],
 )

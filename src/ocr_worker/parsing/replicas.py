@@ -134,7 +134,7 @@ class Replicas:
                 if has_failed:
                     replica.revive()  # before it takes pages, which another replica may parse meanwhile
                     has_failed = False
-                if not (batch := self._scheduler.take(replica.engine.batch_size)):
+                if not (batch := self._scheduler.take(replica.engine.batch_size, self.alive_count)):
                     break
                 replica.hold(batch)
                 replica.revive()  # the process may have ended while there were no pages

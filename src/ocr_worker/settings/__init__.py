@@ -14,7 +14,7 @@ from ocr_worker.settings.catalog import (
     list_fields,
     variable_name,
 )
-from ocr_worker.settings.fields import GROUPS, MEGABYTE, ClientSettings, Settings
+from ocr_worker.settings.fields import GROUPS, MEGABYTE, USABLE_GPU_SHARE, ClientSettings, Settings
 from ocr_worker.settings.loading import (
     load_client_settings,
     load_settings,
@@ -40,6 +40,7 @@ from ocr_worker.settings.values import shown_value, written_value
 __all__ = [
     "GROUPS",
     "MEGABYTE",
+    "USABLE_GPU_SHARE",
     "ClientSettings",
     "SettingField",
     "Settings",

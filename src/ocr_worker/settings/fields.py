@@ -8,6 +8,7 @@ of `Settings`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -27,6 +28,7 @@ from ocr_worker.settings.values import (
 )
 
 MEGABYTE = 1_000_000
+USABLE_GPU_SHARE = 0.9  # of a GPU's memory, for model servers and layout models together
 
 _NATIVE_JOBS = 2  # one downloads while the other is parsed
 _NATIVE_PAGE_MEMORY_MB = 100
@@ -561,6 +563,19 @@ class Settings(
                 f"OCR_SERVERS={self.servers} is more than OCR_REPLICAS={self.replica_count}, so that servers would be"
                 " idle; raise OCR_REPLICAS, or lower OCR_SERVERS"
             )
+        if self._gpu_share_in_arguments * self.servers > USABLE_GPU_SHARE:
+            yield (
+                f"OCR_SERVER_ARGS gives {self._gpu_share_in_arguments:g} of the GPU's memory to each of"
+                f" OCR_SERVERS={self.servers}; set --gpu-memory-utilization to at most"
+                f" {int(100 * USABLE_GPU_SHARE / self.servers) / 100:g}, or leave it out"
+            )
+
+    @property
+    def _gpu_share_in_arguments(self) -> float:
+        """Share of the GPU's memory in `server_args`, or 0 if they do not name one."""
+        words = " ".join(self.server_args).replace("=", " ").split()
+        shares = [after for name, after in pairwise(words) if name == "--gpu-memory-utilization"]
+        return float(shares[-1]) if shares and shares[-1].replace(".", "", 1).isdigit() else 0.0
 
 
 def _enumerate(names: list[str]) -> str:

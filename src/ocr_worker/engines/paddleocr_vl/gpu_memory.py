@@ -11,12 +11,11 @@ import shutil
 import subprocess
 from functools import cache
 
-from ocr_worker.settings import Settings
+from ocr_worker.settings import USABLE_GPU_SHARE, Settings
 
-USABLE_SHARE = 0.9  # of a GPU's memory, for everything together
 MAX_SERVER_SHARE = 0.5  # of a GPU's memory, for one server, as in PaddleX
 _LAYOUT_PAGES = 8  # in the layout batches of all pipelines together
-_LAYOUT_SHARE = USABLE_SHARE - MAX_SERVER_SHARE  # of a GPU's memory, for the layout models, if its size is unknown
+_LAYOUT_SHARE = USABLE_GPU_SHARE - MAX_SERVER_SHARE  # of a GPU's memory, for the layout models, if its size is unknown
 _BASE_MB = 1_600  # of a process with a layout model: CUDA, libraries, weights
 _PAGE_MB = 850  # of a page in a layout batch
 
@@ -35,13 +34,13 @@ def layout_batch(settings: Settings, card_mb: float | None) -> int:
 def server_share(settings: Settings, card_mb: float | None) -> float:
     """Return the share of the GPU's memory for each managed server, rounded down to hundredths.
 
-    Servers and layout models together get at most `USABLE_SHARE`.
+    Servers and layout models together get at most `USABLE_GPU_SHARE`.
     """
     layout_share = _LAYOUT_SHARE
     if card_mb is not None:
         layout_mb = _base_mb(settings) + settings.replica_count * layout_batch(settings, card_mb) * _PAGE_MB
         layout_share = layout_mb / card_mb
-    share = min(MAX_SERVER_SHARE, (USABLE_SHARE - layout_share) / settings.servers)
+    share = min(MAX_SERVER_SHARE, (USABLE_GPU_SHARE - layout_share) / settings.servers)
     return int(max(0.0, share) * 100 + 1e-9) / 100
 
 
