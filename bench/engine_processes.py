@@ -89,6 +89,7 @@ def main() -> None:
     for number in range(options.rounds):
         for side in sides[number % 3 :] + sides[: number % 3]:
             side.measure(pages)
+            print(f"round {number + 1}, {side.name}: {side.rates[-1]:.3f} pages/s", flush=True)
     metrics: dict[str, Any] = {"load": [round(load_before, 1), round(os.getloadavg()[0], 1)], "cores": os.cpu_count()}
     for side in sides:
         ratio = median(rate / base for rate, base in zip(side.rates, sides[0].rates, strict=True))
