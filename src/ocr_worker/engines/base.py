@@ -208,6 +208,10 @@ def _accept_options(options: ParseOptions, settings: Settings) -> None:
     return None
 
 
+def _same_options(options: Options, settings: Settings) -> Options:
+    return options
+
+
 def _one_replica(settings: Settings) -> int:
     return 1
 
@@ -262,11 +266,20 @@ class EngineSpec(Generic[Options]):
     message.
     """
 
+    fill_options: Callable[[Options, Settings], Options] = _same_options
+    """Return the options with this worker's defaults in place of None.
+
+    Called for each job, on any thread, after `check_options`. The engine and all functions below get its result.
+    """
+
     wants_text_layer: Callable[[Options], bool] = _always_false
     """Return whether the engine reads `PageImage.text_lines`.
 
     Called for each document, on one of its job's threads, before the document is opened.
     """
+
+    reads_repeated_lines: bool = True
+    """Whether the engine reads `TextLine.is_repeated`, for which the pages around each page are looked at."""
 
     merges_pages: Callable[[Options], bool] = _always_false
     """Return whether the document's pages go through `MergesPages.merge_pages` once all are parsed.

@@ -122,6 +122,7 @@ class Pipeline:
         nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
+        request = request.model_copy(update={"options": self.spec.fill_options(request.options, self.settings)})
         receive_page = on_page or (lambda *page: None)
         return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
 
@@ -283,6 +284,7 @@ class ParseJob:
             max_pixels=int(settings.max_page_mpx * 1_000_000),
             max_pages=settings.max_pages,
             text_layer=self._pipeline.spec.wants_text_layer(options),
+            repeated_lines=self._pipeline.spec.reads_repeated_lines,
         )
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)

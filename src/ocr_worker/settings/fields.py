@@ -240,6 +240,11 @@ class EngineSettings(SettingsGroup):
         description="Stop the worker if the warm-up page is not read correctly. Default: true; set false only for test"
         " weights.",
     )
+    text_layer: Literal["never", "auto"] = Field(
+        "never",
+        description="Default of `options.text_layer` of PaddleOCR-VL. `auto`: take running text from a PDF page's own"
+        " text where it is proven to be what the page shows. `never`: read all from the picture. Default: never.",
+    )
     retry_repetition: bool = Field(
         True, description="Read a block once more if its text ended in endless repetition. Default: true."
     )

@@ -106,8 +106,10 @@ def test_engine_processes_die_with_their_worker(worker: Worker) -> None:
 
 @pytest.mark.slow
 def test_the_end_of_an_engine_process_leaves_its_server_up(tmp_path: Path) -> None:
-    """The end of the engine process leaves the model server up. After a hang, the server is replaced if it reads no
-    crop. It ends with the engine."""
+    """The end of the engine process leaves the model server up.
+
+    After a hang, the server is replaced only if it does not read a crop. It ends with the engine.
+    """
     settings = tinyvl.settings(**vllm_command.fields(tmp_path, engine_processes=True, replicas=1))
     engine: Any = engine_builders(SPEC, settings)[0]()
     server, process = vllm_command.server(tmp_path), engine._process.pid

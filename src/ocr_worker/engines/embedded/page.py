@@ -7,7 +7,7 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
@@ -48,9 +48,9 @@ from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, fin
 from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
 from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
-from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.watermarks import separate_watermarks
+from ocr_worker.engines.text_layer.joins import is_right_to_left
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.pictures import jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure
@@ -60,7 +60,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     """Return the parsed page; a blank page has no blocks and no text."""
     use_layer = bool(page.text_lines) and options.text_layer == "auto"
     text_lines = page.text_lines if use_layer and page.text_lines else ()
-    pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
+    pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
     page_lines, warnings = review(page_lines, pixels)
     page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
@@ -106,26 +106,27 @@ def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool
 
 
 def _read_page(
-    models: Models, pixels: Pixels, text_lines: Sequence[TextLine]
+    models: Models, page: PageImage, text_lines: Sequence[TextLine]
 ) -> tuple[Pixels, list[Line], AsyncResult[list[Detection]]]:
     """Return the upright page image, its lines, and its regions, which are still being detected.
 
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
+    pixels = page.pixels
     pending_regions = models.begin_regions(pixels)
     quads_of_layer = layer_quads(text_lines)
-    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels))
+    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels), page.proven_fonts)
     if lines:
         return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
     straight, quads, quads_of_layer = set_upright(models, pixels, side, quads_of_layer)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight))
+    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight), page.proven_fonts)
     return straight, _read_beside(models, straight, layer, quads), pending_regions
 
 
-def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
     """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
     along_page = [line for line in layer if not line.outline]
     if is_strip(pixels) or not is_upright(models, pixels, line_quads(along_page)):
@@ -133,7 +134,7 @@ def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[L
     areas = uncovered_areas(pixels, along_page, THRESHOLDS.layer_side)
     if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:
         return []
-    honest_layer = honest_lines(models, pixels, layer)
+    honest_layer = honest_lines(models, pixels, layer, proven_fonts)
     if not honest_layer:
         return []
     return _read_beside(models, pixels, honest_layer, models.find_lines_in(pixels, areas, READING.detection_side))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ocr_worker.engines.base import CallWorker, Diagnosis, Engine, EngineSpec, ProcessParts, Weights, WorkerPart
 from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options, fill_options, wants_text_layer
 from ocr_worker.settings import Settings
 
 
@@ -61,6 +61,9 @@ SPEC = EngineSpec(
     has_processes=_has_processes,
     process_parts=ProcessParts(worker_part=_worker_part, builder=_process_builder),
     check_options=check_options,
+    fill_options=fill_options,
+    wants_text_layer=wants_text_layer,
+    reads_repeated_lines=False,
     merges_pages=_merges_pages,
     weights=Weights(
         locate=weights.locate,

@@ -20,7 +20,8 @@ from ocr_worker.engines.embedded.tables.alignment import align_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.text import joined, row_ends, row_text
+from ocr_worker.engines.embedded.text import row_ends, row_text
+from ocr_worker.engines.text_layer.joins import joined
 
 
 @dataclass(frozen=True, slots=True)
