@@ -1,11 +1,11 @@
 """Benchmark of engine processes: pages per second of the embedded engine in one or several processes, in turns.
 
-Run by hand: `PYTHONPATH=src:tests python bench/engine_processes.py [--processes N] [--pages N] [--rounds N]`. The pages
-are drawn pictures of a full page of text, without a text layer, and each side reads the same ones through the worker's
-scheduler: one engine in this process, one in a process of its own, and N in processes. Sides take turns, and their
-order changes from round to round, so that other load on the machine hits all of them alike. It prints the median pages
-per second of each side, its ratio to the engine in this process, the processor time per page, the memory of each
-process (PSS), and the machine's load before and after. Writes results/engine_processes.json.
+Run by hand: `PYTHONPATH=src:tests python bench/engine_processes.py [--text-layer] [--processes N] [--pages N] [--rounds
+N]`. The pages are drawn pictures of a full page of text, without a text layer by default, and each side reads the same
+ones through the worker's scheduler: one engine in this process, one in a process of its own, and N in processes. Sides
+take turns, and their order changes from round to round, so that other load on the machine hits all of them alike. It
+prints the median pages per second of each side, its ratio to the engine in this process, the processor time per page,
+the memory of each process (PSS), and the machine's load before and after. Writes results/engine_processes.json.
 """
 
 from __future__ import annotations
@@ -74,9 +74,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--pages", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--text-layer", action="store_true", help="give the pages a text layer, which is faster")
     options = parser.parse_args()
     load_before = os.getloadavg()[0]
-    pages = [scan(draw_page(1, 30))] * options.pages
+    page = draw_page(1, 30)
+    pages = [page if options.text_layer else scan(page)] * options.pages
     sides = [
         Side("in this process", 1, has_processes=False),
         Side("1 process", 1, has_processes=True),
@@ -90,7 +92,11 @@ def main() -> None:
         for side in sides[number % 3 :] + sides[: number % 3]:
             side.measure(pages)
             print(f"round {number + 1}, {side.name}: {side.rates[-1]:.3f} pages/s", flush=True)
-    metrics: dict[str, Any] = {"load": [round(load_before, 1), round(os.getloadavg()[0], 1)], "cores": os.cpu_count()}
+    metrics: dict[str, Any] = {
+        "text_layer": options.text_layer,
+        "load": [round(load_before, 1), round(os.getloadavg()[0], 1)],
+        "cores": os.cpu_count(),
+    }
     for side in sides:
         ratio = median(rate / base for rate, base in zip(side.rates, sides[0].rates, strict=True))
         metrics[side.name] = {

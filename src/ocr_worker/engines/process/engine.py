@@ -179,6 +179,7 @@ class ProcessEngine:
         """End the process, and count its end unless it was planned."""
         if is_due:
             event(log, "engine_recycled", pid=process.pid, pages=process.page_count)
+            process.is_counted = True  # also for a job's thread that merges pages in it
             process.close()
         else:
             process.kill()

@@ -44,9 +44,9 @@ class ProcessEnded(Exception):
 class EngineProcess:
     """A process that builds and calls one engine. `kill` may be called on any thread.
 
-    page_count: number of pages that it has parsed. is_counted: whether its end has been counted. is_spared: whether its
-    last call failed for a reason outside of it, so that `abandon` must not kill it. is_abandoned: whether its call was
-    given up. is_killed: whether the worker ended it.
+    page_count: number of pages that it has parsed. is_counted: whether its end has been counted, or was planned.
+    is_spared: whether its last call failed for a reason outside of it, so that `abandon` must not kill it.
+    is_abandoned: whether its call was given up. is_killed: whether the worker ended it.
     """
 
     def __init__(self, worker_part: WorkerPart | None) -> None:
