@@ -207,6 +207,7 @@ def test_a_process_is_recycled_after_its_pages(start: Start) -> None:
     assert running.lost == []
 
 
+@pytest.mark.slow
 def test_a_process_is_recycled_by_memory(start: Start) -> None:
     """With OCR_ENGINE_RECYCLE_MEMORY_MB a process that needs more is replaced after its call."""
     running = start(engine_recycle_memory_mb=1)
