@@ -26,13 +26,6 @@ from ocr_worker.wire.schema import Block, EngineInfo, ParseOptions
 log = logging.getLogger("ocr_worker.fragile")
 
 
-class FragileError(PageFailed):
-    """An error that only this engine's package has."""
-
-    code = "FRAGILE"
-    retryable = True
-
-
 class FragileOptions(ParseOptions):
     """Options of the engine. merge_pages: join the pages' arrays once all are read."""
 
@@ -44,6 +37,12 @@ def _fail() -> None:
 
 
 def _fail_typed() -> None:
+    class FragileError(PageFailed):  # in the engine process alone: documents list all errors of a process
+        """An error that only this engine's package has."""
+
+        code = "FRAGILE"
+        retryable = True
+
     raise FragileError("an error of this engine's own")
 
 

@@ -151,7 +151,8 @@ class Replicas:
         remaining_count = len(batch)
 
         def revive() -> None:
-            replica.suspend_deadline()
+            if not replica.suspend_deadline() and remaining_count:
+                raise EngineUnavailable("the call was given up")  # by the watchdog, at the same moment
             replica.revive()
             replica.extend_deadline(self._call_limit_s(remaining_count))
 
@@ -265,9 +266,11 @@ class _Replica:
         with self._lock:
             self._deadline = time.monotonic() + seconds
 
-    def suspend_deadline(self) -> None:
-        """Let the call take any time, until its deadline is extended."""
-        self.extend_deadline(float("inf"))
+    def suspend_deadline(self) -> bool:
+        """Let the call take any time, until its deadline is extended. Return whether it still holds pages."""
+        with self._lock:
+            self._deadline = float("inf")
+            return bool(self._held_tasks)
 
     def postpone(self, seconds: float) -> None:
         """Move the deadline of the call that runs, if any."""

@@ -30,7 +30,6 @@ from ocr_worker.settings.values import (
 MEGABYTE = 1_000_000
 USABLE_GPU_SHARE = 0.9  # of a GPU's memory, for model servers and layout models together
 
-_NATIVE_JOBS = 2  # one downloads while the other is parsed
 _NATIVE_PAGE_MEMORY_MB = 100
 _SERVER_REPLICAS = 4
 _PAGE_MB = 6.25  # an A4 page at 144 dpi, in three bytes per pixel, with room for slightly larger paper
@@ -69,8 +68,9 @@ class WorkerSettings(SettingsGroup):
         None,
         ge=1,
         le=256,
-        description="Number of jobs processed at the same time. Default: 2, so that one downloads while another is"
-        " parsed; with a model server, twice `OCR_REPLICAS` times `OCR_PAGES_PER_CALL`, which is 64.",
+        description="Number of jobs processed at the same time. Default: one more than `OCR_REPLICAS`, so that one"
+        " downloads while the others are parsed, which is 2; with a model server, twice `OCR_REPLICAS` times"
+        " `OCR_PAGES_PER_CALL`, which is 64.",
     )
     job_timeout_s: float | None = Field(
         None,
@@ -475,9 +475,9 @@ class Settings(
     def jobs_at_once(self) -> int:
         """Number of jobs that run at the same time.
 
-        The default keeps the engine busy even if each job has one page: one job is parsed while the next one downloads.
+        The default keeps the engines busy even if each job has one page: one more job downloads meanwhile.
         """
-        return self.concurrency or (_NATIVE_JOBS if self.backend == "native" else self._pages_on_the_way)
+        return self.concurrency or (self.replica_count + 1 if self.backend == "native" else self._pages_on_the_way)
 
     @property
     def replica_count(self) -> int:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.paddle, pytest.mark.process]
 
 WAIT_S = 2 * PATIENCE_S
 DEADLINE_S = 20  # of a page, which takes a second
-DOCUMENT = [tinyvl.LINES[number : number + 2] for number in range(8)]
+DOCUMENT = [tinyvl.LINES[number : number + 2] for number in range(5)]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,7 @@ def test_an_engine_process_that_ends_at_work_costs_no_job(worker: Worker, number
     assert eventually(lambda: len(engine_processes(worker)) == 2 and not is_alive(process))
 
 
+@pytest.mark.slow
 def test_pages_are_merged_although_a_process_was_killed(worker: Worker) -> None:
     """A document is merged right after the first engine's process was killed."""
     engine_processes(worker)[0].kill()

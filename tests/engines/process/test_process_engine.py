@@ -207,6 +207,7 @@ def test_a_process_is_recycled_after_its_pages(start: Start) -> None:
     assert running.lost == []
 
 
+@pytest.mark.slow
 def test_a_process_is_recycled_by_memory(start: Start) -> None:
     """With OCR_ENGINE_RECYCLE_MEMORY_MB a process that needs more is replaced after its call."""
     running = start(engine_recycle_memory_mb=1)
@@ -258,7 +259,7 @@ def test_pages_are_merged_beside_a_page_and_beside_ends(start: Start, folder: Pa
 def test_the_worker_keeps_its_part(start: Start) -> None:
     """An engine process calls the part in the worker, which outlives it and looks after its server after a hang."""
     part = fragile.part = fragile.ServedPart()
-    running = start(fragile.SERVED, "SERVED", timeout=HANG_S)
+    running = start(fragile.SERVED, "SERVED", timeout=HANG_S, engine_timeout_s=HANG_S)
     pid = running.engine()._process.pid
     poisoned, after = running.results("poison", "read")
     assert isinstance(poisoned, EngineUnavailable)
@@ -269,6 +270,8 @@ def test_the_worker_keeps_its_part(start: Start) -> None:
     assert isinstance(hanging, EngineTimedOut)
     assert last[2] != pid
     assert part.examined == 1
+    os.kill(last[2], signal.SIGSTOP)  # between two calls: no page is lost
+    assert running.results("read")[0][0] == 1
     running.replicas.close()
     assert eventually(lambda: part.closed == 1)
 

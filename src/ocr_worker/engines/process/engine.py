@@ -80,7 +80,9 @@ class ProcessEngine:
         self.info = EngineInfo.model_validate(traits["info"])
         self.preferred_dpi = int(traits["preferred_dpi"])
         self.batch_size = int(traits["batch_size"])
-        self._revives = bool(traits["revives"])
+        # The part in the worker does what takes minutes; its time does not count.
+        has_other_process = traits["revives"] and worker_part is None
+        self._revival_s = settings.start_timeout_s if has_other_process else settings.engine_timeout_s
         self._settings = settings
         self._worker_part = worker_part
         self._process = process
@@ -117,14 +119,14 @@ class ProcessEngine:
         return decode_pages(parts)  # type: ignore[return-value]  # `isolation` validates each page
 
     def revive(self) -> None:
-        """Replace the process if it has ended or is due. Wait for what else the engine in it needs."""
+        """Replace the process if it has ended, does not respond, or is due. Wait for what else its engine needs."""
         while True:
             process = self._usable_process(may_recycle=True)
             try:
-                if self._revives:
-                    process.call("revive", {})
+                process.call("revive", {}, seconds=self._revival_s)
                 return
             except ProcessEnded as error:
+                process.kill()
                 self._count_end(process, str(error))
 
     def abandon(self) -> OcrWorkerError | None:
@@ -177,6 +179,7 @@ class ProcessEngine:
         """End the process, and count its end unless it was planned."""
         if is_due:
             event(log, "engine_recycled", pid=process.pid, pages=process.page_count)
+            process.is_counted = True  # also for a job's thread that merges pages in it
             process.close()
         else:
             process.kill()

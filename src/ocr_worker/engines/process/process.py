@@ -25,13 +25,13 @@ import psutil
 from ocr_worker import threads
 from ocr_worker.engines.base import WorkerPart
 from ocr_worker.engines.process.protocol import Channel, Header, Part, decode_error, encode_error
-from ocr_worker.errors import OcrWorkerError
 from ocr_worker.settings import MEGABYTE, engine_process_environment
 
 log = logging.getLogger(__name__)
 
 RECORD = "\x1e"  # begins a line that is a log record of the process, as JSON
 _MODULE = "ocr_worker.engines.process.child"
+_MAX_LINE_LENGTH = 500  # of what a library prints
 _CODE_S = 5.0  # between the end of a socket and that of its process; one that only closed its sockets is killed then
 _END_S = 20.0  # between SIGKILL and the end of a process that is not stuck in the kernel
 _CLOSE_S = 10.0  # for an engine to release its resources
@@ -44,9 +44,9 @@ class ProcessEnded(Exception):
 class EngineProcess:
     """A process that builds and calls one engine. `kill` may be called on any thread.
 
-    page_count: number of pages that it has parsed. is_counted: whether its end has been counted. is_spared: whether its
-    last call failed for a reason outside of it, so that `abandon` must not kill it. is_abandoned: whether its call was
-    given up. is_killed: whether the worker ended it.
+    page_count: number of pages that it has parsed. is_counted: whether its end has been counted, or was planned.
+    is_spared: whether its last call failed for a reason outside of it, so that `abandon` must not kill it.
+    is_abandoned: whether its call was given up. is_killed: whether the worker ended it.
     """
 
     def __init__(self, worker_part: WorkerPart | None) -> None:
@@ -129,7 +129,7 @@ class EngineProcess:
     def close(self) -> None:
         """Let the engine release its resources, then end the process. Only one thread at a time."""
         if self.is_running():
-            with suppress(ProcessEnded, OcrWorkerError, Exception):
+            with suppress(Exception):  # the process ends all the same
                 self.call("close", {}, seconds=_CLOSE_S)
         self.kill()
 
@@ -187,7 +187,7 @@ def relay(line: str) -> None:
             record = json.loads(line[len(RECORD) :])
             logging.getLogger(record["name"]).log(record["level"], "%s", record["message"])
             return
-    log.debug("engine process: %s", line)
+    log.debug("engine process: %s", line[:_MAX_LINE_LENGTH])
 
 
 def _value(header: Header) -> Any:

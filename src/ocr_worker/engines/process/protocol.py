@@ -82,10 +82,6 @@ class Channel:
         except OSError:
             return  # the other side is gone
 
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
     def _read(self, size: int) -> memoryview:
         if not 0 <= size <= _MAX_BYTES:
             raise EOFError
