@@ -32,6 +32,7 @@ USABLE_GPU_SHARE = 0.9  # of a GPU's memory, for model servers and layout models
 
 _NATIVE_JOBS = 2  # one downloads while the other is parsed
 _NATIVE_PAGE_MEMORY_MB = 100
+_SERVER_REPLICAS = 4
 _PAGE_MB = 6.25  # an A4 page at 144 dpi, in three bytes per pixel, with room for slightly larger paper
 
 
@@ -169,6 +170,30 @@ class EngineSettings(SettingsGroup):
     engine_page_timeout_s: float = Field(
         30, ge=0, description="Extra seconds per additional page in the same engine call. Default: 30."
     )
+    replicas: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="Number of engines that parse pages side by side: with a model server, pipelines that send pages to"
+        " it; otherwise engines that each load the models. Default: 4 with a model server, else 1.",
+    )
+    engine_processes: bool | None = Field(
+        None,
+        description="Run each engine in a process of its own, so that a crash or a hanging page costs a restart of that"
+        " process and not the worker. Default: true for several engines without a model server, and for PaddleOCR-VL on"
+        " a GPU without one; else false.",
+    )
+    engine_recycle_pages: int | None = Field(
+        None,
+        ge=1,
+        description="Number of pages after which an engine process is replaced, between two calls. Default: no limit.",
+    )
+    engine_recycle_memory_mb: float | None = Field(
+        None,
+        gt=0,
+        description="Memory in MB beyond which an engine process is replaced, between two calls; pages that it shares"
+        " with other processes count in part (PSS). Default: no limit.",
+    )
     start_timeout_s: float = Field(
         400,
         gt=0,
@@ -214,6 +239,11 @@ class EngineSettings(SettingsGroup):
         True,
         description="Stop the worker if the warm-up page is not read correctly. Default: true; set false only for test"
         " weights.",
+    )
+    text_layer: Literal["never", "auto"] = Field(
+        "never",
+        description="Default of `options.text_layer` of PaddleOCR-VL. `auto`: take running text from a PDF page's own"
+        " text where it is proven to be what the page shows. `never`: read all from the picture. Default: never.",
     )
     retry_repetition: bool = Field(
         True, description="Read a block once more if its text ended in endless repetition. Default: true."
@@ -263,12 +293,6 @@ class ModelServerSettings(SettingsGroup):
     )
     vllm: str = Field(
         "vllm", description="Command that starts a managed model server, in its own environment. Default: `vllm`."
-    )
-    replicas: int = Field(
-        4,
-        ge=1,
-        le=16,
-        description="Number of pipelines that send pages to the model server; the native backend has one. Default: 4.",
     )
     pages_per_call: int = Field(
         8,
@@ -456,6 +480,11 @@ class Settings(
         return self.concurrency or (_NATIVE_JOBS if self.backend == "native" else self._pages_on_the_way)
 
     @property
+    def replica_count(self) -> int:
+        """Number of engines of ours that parse pages side by side."""
+        return self.replicas or (1 if self.backend == "native" else _SERVER_REPLICAS)
+
+    @property
     def page_room_mb(self) -> float:
         """Memory for the rendered pages of all jobs together, in MB. The default has room for `_pages_on_the_way`."""
         if self.page_memory_mb is not None:
@@ -465,7 +494,7 @@ class Settings(
     @property
     def _pages_on_the_way(self) -> int:
         """Number of pages with a model server: as many wait as are in the calls of all replicas."""
-        return 2 * self.replicas * self.pages_per_call
+        return 2 * self.replica_count * self.pages_per_call
 
     @property
     def has_managed_server(self) -> bool:
@@ -478,6 +507,8 @@ class Settings(
         """Return the value of a setting, or the one that follows from other settings if it is not set."""
         if field == "concurrency":
             return self.jobs_at_once
+        if field == "replicas":
+            return self.replica_count
         if field == "page_memory_mb":
             return self.page_room_mb
         if field == "server" and self.backend != "native":
@@ -532,10 +563,10 @@ class Settings(
                 f"OCR_SERVERS={self.servers} needs servers that the worker starts; set OCR_BACKEND=vllm-server and"
                 " unset OCR_SERVER_URL, or unset OCR_SERVERS"
             )
-        elif self.replicas < self.servers:
+        elif self.replica_count < self.servers:
             yield (
-                f"OCR_SERVERS={self.servers} is more than OCR_REPLICAS={self.replicas}, so that servers would be idle;"
-                " raise OCR_REPLICAS, or lower OCR_SERVERS"
+                f"OCR_SERVERS={self.servers} is more than OCR_REPLICAS={self.replica_count}, so that servers would be"
+                " idle; raise OCR_REPLICAS, or lower OCR_SERVERS"
             )
         if self._gpu_share_in_arguments * self.servers > USABLE_GPU_SHARE:
             yield (

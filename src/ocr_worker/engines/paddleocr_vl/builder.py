@@ -13,6 +13,7 @@ import time
 from ocr_worker import extras
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl import weights
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.servers import ServerPool, start_pool
 from ocr_worker.errors import EngineUnavailable
@@ -23,10 +24,14 @@ log = logging.getLogger(__name__)
 
 
 class Builder:
-    """Builder of a worker's engines. One thread at a time uses Paddle, and all engines share the model servers."""
+    """Builder of a worker's engines. One thread at a time uses Paddle, and all engines share the model servers.
 
-    def __init__(self, settings: Settings) -> None:
+    model_server: that of an engine process, which has one engine; None: servers are started or connected here.
+    """
+
+    def __init__(self, settings: Settings, model_server: ModelServer | None = None) -> None:
         self._settings = settings
+        self._model_server = model_server
         self._lock = threading.Lock()  # all replicas are built at the same time
         self._servers: ServerPool | None = None
         self._build_error: Exception | None = None
@@ -54,7 +59,7 @@ class Builder:
         started_at = time.monotonic()
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
         weights.read_ahead(directories.values())
-        if settings.backend != "native" and not self._servers:
+        if settings.backend != "native" and not self._servers and not self._model_server:
             self._servers = start_pool(settings, directories)  # they start while Paddle is imported
         located_at = time.monotonic()
         configure_paddle(settings)
@@ -67,7 +72,7 @@ class Builder:
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported_at = time.monotonic()
-        engine = adapter.load(settings, directories, self._servers.share() if self._servers else None)
+        engine = adapter.load(settings, directories, self._servers.share() if self._servers else self._model_server)
         built_at = time.monotonic()
         event(
             log,

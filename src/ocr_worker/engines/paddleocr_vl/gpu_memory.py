@@ -27,8 +27,8 @@ def layout_batch(settings: Settings, card_mb: float | None) -> int:
     """
     pages = _LAYOUT_PAGES
     if card_mb is not None:
-        pages = min(pages, int((_LAYOUT_SHARE * card_mb - _BASE_MB) / _PAGE_MB))
-    return max(1, min(settings.pages_per_call, pages // settings.replicas))
+        pages = min(pages, int((_LAYOUT_SHARE * card_mb - _base_mb(settings)) / _PAGE_MB))
+    return max(1, min(settings.pages_per_call, pages // settings.replica_count))
 
 
 def server_share(settings: Settings, card_mb: float | None) -> float:
@@ -38,10 +38,14 @@ def server_share(settings: Settings, card_mb: float | None) -> float:
     """
     layout_share = _LAYOUT_SHARE
     if card_mb is not None:
-        layout_mb = _BASE_MB + settings.replicas * layout_batch(settings, card_mb) * _PAGE_MB
+        layout_mb = _base_mb(settings) + settings.replica_count * layout_batch(settings, card_mb) * _PAGE_MB
         layout_share = layout_mb / card_mb
     share = min(MAX_SERVER_SHARE, (USABLE_GPU_SHARE - layout_share) / settings.servers)
     return int(max(0.0, share) * 100 + 1e-9) / 100
+
+
+def _base_mb(settings: Settings) -> int:
+    return _BASE_MB * (settings.replica_count if settings.engine_processes else 1)
 
 
 @cache
