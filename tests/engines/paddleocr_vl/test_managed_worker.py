@@ -131,8 +131,8 @@ def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
 @pytest.mark.skipif(bool(REAL), reason="two real servers do not fit beside each other on a small machine")
 def test_one_of_two_servers_dies(worker_of: StartWorker, environment: Environment, tmp_path: Path) -> None:
     """The worker takes jobs before the second server is up. Killed in the midst of a job, one of the two costs the
-    pages it read. The other one reads the rest while the dead server cannot start. That one joins again later, and nobody
-    asks for another worker."""
+    pages it read. The other one reads the rest while the dead server cannot start. That one joins again later, and
+    nobody asks for another worker."""
     starts, later = tmp_path / "starts", tmp_path / "later"
     variables = {"OCR_SERVERS": "2", "DOUBLE_STARTS": str(starts), "DOUBLE_LATER": str(later)}
     worker = worker_of(**environment | variables).wait_ready(WAIT_S)
