@@ -284,7 +284,7 @@ class ModelServerSettings(SettingsGroup):
         None, description="Name under which the model server serves the model. Default: PaddleOCR-VL's own name."
     )
     server_wait_s: float = Field(
-        300, gt=0, description="Seconds to wait for the model server at the worker's start. Default: 300."
+        300, gt=0, description="Seconds to wait for each model server at its start. Default: 300."
     )
     server_args: Arguments = Field(
         [],

@@ -130,12 +130,15 @@ def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
 @pytest.mark.slow
 @pytest.mark.skipif(bool(REAL), reason="two real servers do not fit beside each other on a small machine")
 def test_one_of_two_servers_dies(worker_of: StartWorker, environment: Environment, tmp_path: Path) -> None:
-    """Killed in the midst of a job, one of two servers costs the pages it read. The other one reads the rest while the
-    dead server cannot start; later that one joins again, and nobody asks for another worker."""
+    """The worker takes jobs before the second server is up. Killed in the midst of a job, one of the two costs the
+    pages it read. The other one reads the rest while the dead server cannot start. That one joins again later, and
+    nobody asks for another worker."""
     starts, later = tmp_path / "starts", tmp_path / "later"
-    later.touch()
     variables = {"OCR_SERVERS": "2", "DOUBLE_STARTS": str(starts), "DOUBLE_LATER": str(later)}
     worker = worker_of(**environment | variables).wait_ready(WAIT_S)
+    assert codes(worker.plane.wait(worker.plane.submit(pages(2)), WAIT_S).output) == {"ok": 2}
+    assert starts.read_text().count("ready") == 1
+    later.touch()
     assert eventually(lambda: starts.read_text().count("ready") == 2, WAIT_S)
     job = worker.plane.submit(pages(PAGES))
     assert worker.started(job)

@@ -68,8 +68,9 @@ class ExternalServer:
     def _supervise(self) -> None:
         while not self._is_closed:
             try:
+                served_model = connect(self._settings, self.url)
                 check_version(self._settings, self.url)
-                self._use_until_abandoned(connect(self._settings, self.url))
+                self._use_until_abandoned(served_model)
             except Exception as error:
                 if not isinstance(error, OcrWorkerError):
                     log.exception("the check of the model server failed")

@@ -113,7 +113,8 @@ def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | No
 def check_version(settings: Settings, url: str) -> None:
     """Check that an external vLLM is not too old; log a warning if it does not report its version.
 
-    Waits for no server: `connect` does. Raises EngineUnavailable: the version has a published vulnerability.
+    Call after `connect`, which waits for the server. Raises EngineUnavailable: the version has a
+    published vulnerability.
     """
     if settings.backend != "vllm-server":
         return
