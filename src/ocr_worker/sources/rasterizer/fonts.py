@@ -28,9 +28,9 @@ from PIL import Image, ImageDraw, ImageFont
 from ocr_worker.sources.rasterizer.characters import Character
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
-_SIZE = 160  # pixels of an em in which shapes are compared
-_MARGIN = 40  # pixels around it
-_SPECK = 5  # pixels: differences that are thinner come from hinting
+_SIZE = 96  # pixels of an em in which shapes are compared
+_MARGIN = 24  # pixels around it
+_SPECK = 3  # pixels: differences that are thinner come from hinting
 _STEPS = 6  # straight lines for a curve
 _SAME_BOX = 0.06  # ems by which the sides of a letter's ink differ from those of its shape, at most
 _MAX_SHAPES = 50_000  # results that are kept
