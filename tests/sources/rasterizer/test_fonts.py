@@ -78,14 +78,6 @@ def test_fonts_of_symbols(name: str) -> None:
     assert _SYMBOLS.search(name)
 
 
-def test_shapes_of_different_letters_differ() -> None:
-    """No two letters and figures of a font are taken for one shape, but for those that are drawn alike."""
-    font = ImageFont.truetype("DejaVuSans.ttf", _SIZE, layout_engine=ImageFont.Layout.BASIC)
-    shapes = {letter: _draw(font, letter) for letter in string.ascii_letters + string.digits + "aаOОйишщьъ"}
-    alike = {a + b for a, b in itertools.combinations(shapes, 2) if not _differ(shapes[a], shapes[b])}
-    assert alike == {"aа", "OО"}
-
-
 @pytest.mark.parametrize(
     "name", ["CMR10", "ABCDEF+CMBX12", "Times-Roman", "CMTI10", "Calibri", "LMRoman10-Regular", "EuropeSans", "MTSans"]
 )
