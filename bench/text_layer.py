@@ -105,7 +105,7 @@ def main() -> None:
     server = f"http://127.0.0.1:{port}/v1"
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
     with (
-        process([sys.executable, str(HERE / "crop_server.py"), str(port), str(parsed.room)], f"{server}/models"),
+        process([sys.executable, str(HERE / "crop_server.py"), str(port), "0.4", str(parsed.room)], f"{server}/models"),
         ControlPlane() as plane,
         tempfile.TemporaryDirectory() as folder,
     ):

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
+from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
@@ -83,10 +84,10 @@ class Pipeline:
             allowed_hosts=settings.allowed_hosts,
             private_hosts=settings.private_hosts,
         )
-        self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
+        self.scheduler = Scheduler(int(settings.page_room_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
-            [self.spec.builder(settings)] * self.spec.replicas(settings),
+            engine_builders(self.spec, settings),
             call_timeout_s=settings.engine_timeout_s,
             page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
@@ -96,6 +97,7 @@ class Pipeline:
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
             workers=self.documents_rendered_per_job * settings.jobs_at_once,
+            idle_workers=settings.raster_workers,
             memory_bytes=int(settings.raster_memory_mb * MEGABYTE),
             page_timeout_s=settings.raster_page_timeout_s,
         )

@@ -29,11 +29,13 @@ from ocr_worker.engines.paddleocr_vl.convert import (  # noqa: E402
     revise_page,
 )
 from ocr_worker.engines.paddleocr_vl.failures import Failure, classify  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.gpu_memory import layout_batch, smallest_card_mb  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.layer_text import LayerText  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments  # noqa: E402
 from ocr_worker.engines.paddleocr_vl.seam import PageCount, Seam  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.server_client import ServerClient  # noqa: E402
 from ocr_worker.engines.text_layer.small_reader import SmallReader  # noqa: E402
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
 from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
@@ -45,10 +47,6 @@ logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can contain
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # the openai client logs a line for each crop
 
 _restructure_lock = threading.Lock()
-
-# Two replicas with four pages per call use a model server best (bench/server_backend.py). More pages only delay other
-# jobs.
-_PAGES_PER_CALL = 4
 
 REPETITION = PageWarning(
     code="REPETITION",
@@ -80,9 +78,10 @@ class PaddleOcrVl:
         self._pipeline = pipeline
         self._settings = settings
         self._model_server = model_server
-        self.batch_size = _PAGES_PER_CALL if model_server else 1
+        self.batch_size = settings.pages_per_call if model_server else 1
         self._served_model: ServedModel | None = None
         self._server_start = 0
+        self._client = _server_client(pipeline) if model_server else None
         self._seam = _install_seam(pipeline, settings.retry_repetition, model_server is not None)
         self._small_reader = SmallReader()
         if model_server:
@@ -129,16 +128,18 @@ class PaddleOcrVl:
         return [page and revise_page(page, result) for page, result in zip(pages, results, strict=True)]
 
     def revive(self) -> None:
-        """Wait while a managed model server is started again. See `Revives`."""
-        if self._model_server:
+        """Choose the model server of the next call; wait until one can be used. See `Revives`."""
+        if self._model_server and self._client:
             self._served_model, self._server_start = self._model_server.wait()
+            self._client.use(self._served_model.url)
 
     def abandon(self) -> OcrWorkerError | None:
-        """Abandon the model server after a failed call. See `Revives`.
+        """Abandon the model server after a failed call, and end a call that hangs. See `Revives`.
 
         Without a model server, Paddle runs in this process, which cannot be revived.
         """
-        if self._model_server:
+        if self._model_server and self._client:
+            self._client.cancel()
             return self._model_server.abandon(self._server_start)
         return EngineUnavailable("the engine is lost and the worker asks to be replaced; send the page again")
 
@@ -289,6 +290,8 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
             f"check the weights: ocr-worker weights verify --version {settings.vl_version}"
             " (OCR_LOG_LEVEL=DEBUG shows the error)"
         ) from error
+    if model_server:
+        _limit_layout_batch(pipeline, layout_batch(settings, _card_mb(settings)))
     return PaddleOcrVl(pipeline, settings, model_server)
 
 
@@ -306,6 +309,23 @@ def _check_device(device: str) -> None:
         raise SettingsInvalid(
             f"OCR_DEVICE={device} does not exist: Paddle finds {count} GPUs\nset OCR_DEVICE to one of them, or to cpu"
         )
+
+
+def _card_mb(settings: Settings) -> float | None:
+    return None if settings.device == "cpu" else smallest_card_mb()
+
+
+def _limit_layout_batch(pipeline: Any, pages: int) -> None:
+    """Set how many pages the layout model reads at once (attributes of paddlex 3.7.2, checked by a test).
+
+    The library's configuration says 8 for each pipeline, which needs gigabytes of the GPU's memory.
+    """
+    pipeline.paddlex_pipeline._pipeline.layout_det_model.batch_sampler.batch_size = pages
+
+
+def _server_client(pipeline: Any) -> ServerClient:
+    """Return the pipeline's client of model servers. Call before `_install_seam`."""
+    return ServerClient(pipeline.paddlex_pipeline._pipeline.vl_rec_model.genai_client)
 
 
 def _install_seam(pipeline: Any, can_retry: bool, has_model_server: bool) -> Seam:

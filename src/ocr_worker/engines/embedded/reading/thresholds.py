@@ -83,7 +83,7 @@ class ReadingThresholds:
     square_script: float = 0.3  # share of wide letters: with more, a line is Chinese or Japanese
     narrow_part: float = 0.4  # line heights: what is left of a line beside a square is read if it is wider
     ground_step: int = 8  # pixels between those that show the ground
-    tick_signs: str = "xX×✓✔✗✘√vV/"  # characters that tick a square which they are in
+    tick_letters: str = "xXvV/•*"  # that tick a square which they are in, as every symbol such as ✕ does
 
     # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
     max_uncovered: float = 0.2  # share of the page's area: with more, lines are looked for on the complete page

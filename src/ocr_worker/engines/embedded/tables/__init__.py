@@ -101,11 +101,13 @@ def to_html(cells: Sequence[Cell]) -> str:
 def to_markdown(cells: Sequence[Cell], write: Write = escape_text) -> str:
     """Return the table with pipes, its first row as the head. write: of the cells' text.
 
-    Markdown has no spans. A text over several columns or rows is written once, in the first of them. Rows and columns
-    without any text are left out.
+    Pipes have no spans, so a table in which a text spans rows, or some of the columns, is written as HTML. A text over
+    all columns is written once, in the first. Rows and columns without any text are left out.
     """
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
+    if any(cell.text and (cell.row_span > 1 or 1 < cell.column_span < width) for cell in cells):
+        return to_html(cells)
     grid = [[""] * width for _ in range(height)]
     for cell in cells:
         grid[cell.row][cell.column] = write(cell.text, "cell")
