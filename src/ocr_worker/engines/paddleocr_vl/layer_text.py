@@ -127,7 +127,7 @@ class LayerText:
 def _is_trusted(word: LayerWord, verdicts: Mapping[judging.Setting, judging.Verdict]) -> bool:
     """Return whether all fonts of the word are believed. Signs without letters and digits cannot be compared."""
     if not plain_form(word.text):
-        return verdicts[judging.setting_of(word.text, word.fonts[0])] != "lying"
+        return verdicts.get(judging.setting_of(word.text, word.fonts[0])) != "lying"
     settings = {judging.setting_of(word.text, font) for font in word.fonts}
     return all(verdicts.get(setting) in ("proven", "unreadable") for setting in settings)
 
