@@ -144,8 +144,11 @@ def _groups(blocks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, list[int
 
 
 def _marks_beside(pixels: Pixels, words: Sequence[LayerWord]) -> list[tuple[float, float]]:
-    """Return the middles of the marks outside the words, in pixels of the page."""
-    marks, scale = find_marks(pixels, (word.box for word in words), _SIDE)
+    """Return the middles of the marks outside the words along the page, in its pixels.
+
+    A word at an angle, such as a watermark, is a mark of all blocks that it crosses.
+    """
+    marks, scale = find_marks(pixels, (word.box for word in words if word.is_level), _SIDE)
     return [((x0 + x1) / 2 / scale, (y0 + y1) / 2 / scale) for x0, y0, x1, y1 in marks]
 
 
