@@ -221,8 +221,8 @@ def test_ink_that_is_no_text_of_the_layer() -> None:
 
 
 def test_a_watermark_across_a_block() -> None:
-    """A block that a slanted word crosses is sent, also where the middle of that word is elsewhere."""
-    watermark = "q 0.85 g BT /H 60 Tf 0.8 0.6 -0.6 0.8 120 620 Tm (DRAFT COPY) Tj ET Q"
+    """A block that a slanted word crosses is sent, although the middle of that word is elsewhere."""
+    watermark = "q 0.85 g BT /H 60 Tf 0.8 0.6 -0.6 0.8 60 490 Tm (DRAFT COPY) Tj ET Q"
     page, regions = lines_page(drawing=watermark)
     assert any(line.corners for line in page.text_lines or ())
     assert is_sent(page, regions)
