@@ -1,4 +1,4 @@
-"""A worker that stands still and goes on another day: stopped, its connections cut, its clock moved.
+"""A worker that is frozen and continues on another day: stopped, its connections cut, its clock moved.
 
 The platform may freeze a worker with all its processes. FROZEN_S says for how long it is stopped here; by hand, a
 minute (`FROZEN_S=60`). The clock is moved as Python sees it, by a `sitecustomize` on the worker's path.
@@ -46,7 +46,7 @@ def signal_all(process: psutil.Process, number: signal.Signals) -> None:
         member.send_signal(number)
 
 
-def test_a_frozen_worker_goes_on(tmp_path: Path) -> None:
+def test_a_frozen_worker_continues(tmp_path: Path) -> None:
     """A worker that was stopped twice as long as a page may take parses the page in hand and the next job."""
     (tmp_path / "sitecustomize.py").write_text(CLOCK)
     offset = tmp_path / "offset"

@@ -1,4 +1,4 @@
-"""A TCP proxy whose connections a test cuts, as a network does that forgets a machine which stood still."""
+"""A TCP proxy whose connections a test cuts, as a network does that forgets a frozen machine."""
 
 from __future__ import annotations
 

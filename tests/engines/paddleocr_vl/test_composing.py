@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from ocr_worker.engines.paddleocr_vl.composing import compose
 from ocr_worker.engines.paddleocr_vl.layer_words import LayerWord
-from ocr_worker.engines.text_layer.joins import words_of
+from ocr_worker.engines.text_layer.joins import LineEnd, words_of
 
 
 def words(*lines: str, x: float = 100, right: float | None = None, is_rtl: bool = False) -> list[LayerWord]:
@@ -75,6 +76,14 @@ def test_rows_of_titles_and_entries() -> None:
         "On Reeds and the growth of the lower bank"
     )
     assert composed("1 Reeds ....... 3", "2 Banks ....... 7", label="content") == "1 Reeds ....... 3\n2 Banks ....... 7"
+
+
+@pytest.mark.parametrize(("end", "between"), [("space", " "), ("no space", "")])
+def test_lines_of_korean(end: LineEnd, between: str) -> None:
+    """A row of Korean without a space at its end ends within a word, if the layer keeps such spaces."""
+    rows = words("세계적 유행 단계에 돌", "입하였다고 발표했다")
+    rows[3] = replace(rows[3], end=end)
+    assert compose([rows], "text", ()) == f"세계적 유행 단계에 돌{between}입하였다고 발표했다"
 
 
 def test_right_to_left() -> None:

@@ -183,6 +183,24 @@ def test_a_page_without_crops_is_not_sent() -> None:
     assert reader.calls == []
 
 
+class Damaged(Texts):
+    """A text layer that cannot be used."""
+
+    def texts(self, blocks: Sequence[Mapping[str, Any]], quarters: int) -> dict[int, str]:
+        raise ValueError("damaged")
+
+    def fix_table(self, block: int, html: str) -> str:
+        raise ValueError("damaged")
+
+
+def test_a_damaged_text_layer_costs_nothing() -> None:
+    """A page whose text layer raises an error is read by the model."""
+    pipeline = ArrangedPipeline(Layout([LEFT, TABLE], [LEFT]), Reader(lambda crop: "<fcel>7<nl>"))
+    first, second = results(pipeline, engine_of(pipeline)._seam, Damaged(), Texts(text="text of the file"))
+    assert [source for _, _, source in first] == ["picture", "picture"]
+    assert second == [("text", "text of the file", "text_layer")]
+
+
 def test_a_figure_in_a_table_of_another_page() -> None:
     """A figure that is inside a table on one page stays on a page with the same figure and no table."""
 

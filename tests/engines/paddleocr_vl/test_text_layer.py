@@ -220,6 +220,14 @@ def test_ink_that_is_no_text_of_the_layer() -> None:
     assert is_sent(*lines_page(drawing=shapes))
 
 
+def test_a_watermark_across_a_block() -> None:
+    """A block that a slanted word crosses is sent, although the middle of that word is elsewhere."""
+    watermark = "q 0.85 g BT /H 60 Tf 0.8 0.6 -0.6 0.8 60 490 Tm (DRAFT COPY) Tj ET Q"
+    page, regions = lines_page(drawing=watermark)
+    assert any(line.corners for line in page.text_lines or ())
+    assert is_sent(page, regions)
+
+
 def test_an_outline_that_cuts_words() -> None:
     """A block whose outline cuts through words is sent."""
     page, _ = lines_page()

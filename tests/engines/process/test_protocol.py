@@ -39,7 +39,7 @@ def channels() -> Iterator[tuple[Channel, Channel]]:
 
 def test_a_page_image_arrives_as_it_was() -> None:
     """Pixels of any memory order, the text layer, warnings and resolution are the same on the other side."""
-    word = TextWord("word", (0.1, 0.2, 1e-9, 4), font=3)
+    word = TextWord("word", (0.1, 0.2, 1e-9, 4), font=3, other_fonts=(5, 1))
     lines = (TextLine("word", (0, 0, 1.5, 2), (word,), ((0, 0), (1, 0), (1, 1), (0, 1)), True),)
     pixels = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)[:, :, ::-1]
     fonts = {"proven_fonts": frozenset({1, 3}), "symbol_fonts": frozenset({2})}

@@ -78,6 +78,13 @@ def test_private_characters() -> None:
     assert verdict(["\ue001\ue002\ue003\ue004"]) == "lying"
 
 
+def test_dotted_lines() -> None:
+    """The dots of a table of contents are no words, and do not spoil the readings beside them."""
+    leaders = line(["Index", "of", "names", 60 * ".", "58"])
+    drawn = [word._replace(text="……") if "..." in word.text else word for word in leaders]
+    assert judge([leaders], Reader(drawn), ()) == {Setting(1, False): "proven", Setting(1, True): "proven"}
+
+
 def test_proven_fonts_are_not_read() -> None:
     """A font that its own tables prove is not read, whatever it sets."""
     reader = Reader(())

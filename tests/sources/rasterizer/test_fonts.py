@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 from pathlib import Path
 
 import pytest
+from PIL import ImageFont
 
 from ocr_worker.sources.rasterizer import pdf
-from ocr_worker.sources.rasterizer.fonts import _SYMBOLS
+from ocr_worker.sources.rasterizer.fonts import _SIZE, _SYMBOLS, _differ, _draw
 from ocr_worker.sources.rasterizer.rendered import RenderedPage
 from support import files
 from support.text_pdf import Run, text_pdf
@@ -56,6 +59,14 @@ def test_a_second_shape_for_a_digit_is_no_proof() -> None:
         files.two_fonts_pdf([("Balance", "4817"), ("Wages", "1111")], {"1": "1", "4": "4", "8": "8", "7": "1"})
     )
     assert page.proven_fonts == [fonts_of(page)["Balance"]]
+
+
+def test_shapes_of_different_letters_differ() -> None:
+    """No two letters and figures of a font are taken for one shape, but for those that are drawn alike."""
+    font = ImageFont.truetype("DejaVuSans.ttf", _SIZE, layout_engine=ImageFont.Layout.BASIC)
+    shapes = {letter: _draw(font, letter) for letter in string.ascii_letters + string.digits + "aаOОйишщьъ"}
+    alike = {a + b for a, b in itertools.combinations(shapes, 2) if not _differ(shapes[a], shapes[b])}
+    assert alike == {"aа", "OО"}
 
 
 @pytest.mark.parametrize(

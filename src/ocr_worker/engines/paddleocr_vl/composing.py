@@ -12,7 +12,8 @@ from itertools import groupby, pairwise
 
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.paddleocr_vl.layer_words import LayerWord
-from ocr_worker.engines.text_layer.joins import is_broken_word, is_right_to_left, joined
+from ocr_worker.engines.text_layer.joins import LineEnd, is_broken_word, is_right_to_left, joined
+from ocr_worker.engines.text_layer.line_ends import breaks_words as find_broken_words
 
 _LEVEL = 0.5  # share of the lower height that two parts of a row share
 _ROOM = 0.5  # heights of a row that are left at its end beside the next word, before the row counts as ended
@@ -73,13 +74,22 @@ def compose(parts: Sequence[Sequence[LayerWord]], label: str, page_words: Collec
 def _compose_block(rows: Sequence[Row], label: str, page_words: Collection[str], *, is_rtl: bool) -> str:
     left, right = min(row.x0 for row in rows), max(row.x1 for row in rows)
     text = rows[0].text
+    breaks_words = find_broken_words([row.text for row in rows], page_words)
     for row, following in pairwise(rows):
         is_entry = label in LISTS or (label not in TITLES and _is_ended(row, following, left, right, is_rtl=is_rtl))
         if is_entry and not is_broken_word(text, following.text):
             text += f"\n{following.text}"
         else:
-            text = joined(text, following.text, page_words)
+            end = _end(row, left, right, is_rtl=is_rtl)
+            text = joined(text, following.text, page_words, end, breaks_words=breaks_words)
     return text
+
+
+def _end(row: Row, left: float, right: float, *, is_rtl: bool) -> LineEnd:
+    """Return the end of a row. One that is not filled ends where its writer began a new line."""
+    word = row.words[-1]
+    room = row.x0 - left if is_rtl else right - row.x1
+    return "unknown" if room > word.height else word.end
 
 
 def _is_ended(row: Row, following: Row, left: float, right: float, *, is_rtl: bool) -> bool:

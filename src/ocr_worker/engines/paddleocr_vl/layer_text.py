@@ -127,7 +127,7 @@ class LayerText:
 def _is_trusted(word: LayerWord, verdicts: Mapping[judging.Setting, judging.Verdict]) -> bool:
     """Return whether all fonts of the word are believed. Signs without letters and digits cannot be compared."""
     if not plain_form(word.text):
-        return verdicts[judging.setting_of(word.text, word.fonts[0])] != "lying"
+        return verdicts.get(judging.setting_of(word.text, word.fonts[0])) != "lying"
     settings = {judging.setting_of(word.text, font) for font in word.fonts}
     return all(verdicts.get(setting) in ("proven", "unreadable") for setting in settings)
 
@@ -144,8 +144,11 @@ def _groups(blocks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, list[int
 
 
 def _marks_beside(pixels: Pixels, words: Sequence[LayerWord]) -> list[tuple[float, float]]:
-    """Return the middles of the marks outside the words, in pixels of the page."""
-    marks, scale = find_marks(pixels, (word.box for word in words), _SIDE)
+    """Return the middles of the marks outside the words along the page, in its pixels.
+
+    A word at an angle, such as a watermark, is a mark of all blocks that it crosses.
+    """
+    marks, scale = find_marks(pixels, (word.box for word in words if word.is_level), _SIDE)
     return [((x0 + x1) / 2 / scale, (y0 + y1) / 2 / scale) for x0, y0, x1, y1 in marks]
 
 

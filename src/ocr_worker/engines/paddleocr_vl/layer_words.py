@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_worker.engines.text_layer.joins import LineEnd, keeps_end_spaces, line_end
 from ocr_worker.pages import TextLine, TextWord
 
 Rectangle = tuple[float, float, float, float]
@@ -31,7 +32,8 @@ class LayerWord:
     """A word of the text layer.
 
     line: index of its line on the page. has_space_before: in its line. fonts: numbers of the fonts that set its
-    letters, the most frequent first. is_level: whether its line runs along the page.
+    letters, the most frequent first. is_level: whether its line runs along the page. end: of the line, for
+    its last word.
     """
 
     text: str
@@ -40,6 +42,7 @@ class LayerWord:
     has_space_before: bool
     fonts: tuple[int, ...]
     is_level: bool
+    end: LineEnd = "unknown"
 
     @property
     def height(self) -> float:
@@ -60,13 +63,15 @@ def read_words(lines: Sequence[TextLine], quarters: int, width: int, height: int
 
     quarters: of 90 degrees counter-clockwise. width, height: of the page before, in pixels.
     """
-    return [
-        LayerWord(word.text, box, index, has_space, (word.font, *word.other_fonts), is_level)
-        for index, line in enumerate(lines)
-        for is_level in [not line.corners and not _is_turned(turn(line.bbox, quarters, width, height), line.text)]
-        for word, has_space in _spaced_words(line)
-        for box in [turn(word.bbox, quarters, width, height)]
-    ]
+    words: list[LayerWord] = []
+    keeps_spaces = keeps_end_spaces(lines)
+    for index, line in enumerate(lines):
+        is_level = not line.corners and not _is_turned(turn(line.bbox, quarters, width, height), line.text)
+        for word, has_space in _spaced_words(line):
+            box = turn(word.bbox, quarters, width, height)
+            words.append(LayerWord(word.text, box, index, has_space, (word.font, *word.other_fonts), is_level))
+        words[-1] = replace(words[-1], end=line_end(line, keeps_spaces=keeps_spaces))
+    return words
 
 
 def _spaced_words(line: TextLine) -> Iterator[tuple[TextWord, bool]]:

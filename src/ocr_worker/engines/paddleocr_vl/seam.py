@@ -16,11 +16,14 @@ The seam also counts repetition by page. It imports no Paddle, and belongs to th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer
+
+log = logging.getLogger(__name__)
 
 BlockId = tuple[int, int]  # page in the call, block on the page
 Batches = dict[Any, dict[str, Any]]  # crops and their answers, by pixel limits
@@ -136,9 +139,17 @@ class Seam:
         self._with_text = {page: text for page, (text, quarters) in pairs if text and quarters is not None}
         return {
             (page, block): text
-            for page, page_text in self._with_text.items()
-            for block, text in page_text.texts(self._blocks[page], turns[page] or 0).items()
+            for page in self._with_text
+            for block, text in self._texts_of(page, turns[page] or 0).items()
         }
+
+    def _texts_of(self, page: int, quarters: int) -> Mapping[int, str]:
+        """Return the texts of a page; none if its text cannot be used: the model reads the page then."""
+        try:
+            return self._with_text[page].texts(self._blocks[page], quarters)
+        except Exception as error:  # a damaged text layer must not cost the page
+            log.warning("the text layer of a page cannot be used (%s)", type(error).__name__)
+            return {}
 
     def _without_composed(self, batch: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the batch with the crops that must be read; None if there are none."""
@@ -177,7 +188,16 @@ class Seam:
         page_text, count = self._with_text[page], self._counts()[page]
         indices = [i for i, block in enumerate(blocks) if block["label"] == "table"]
         for index, region in zip(indices, (region for region in regions if region.label == "table"), strict=True):
-            html = page_text.fix_table(index, region.content)
+            html = _fixed(page_text, index, region.content)
             if html != region.content:
                 region.content, region.text_source = html, "both"
                 count.tables_fixed += 1
+
+
+def _fixed(page_text: PageText, block: int, html: str) -> str:
+    """Return the table with the digits of the file; unchanged if these cannot be used."""
+    try:
+        return page_text.fix_table(block, html)
+    except Exception as error:  # as above
+        log.warning("the text layer of a table cannot be used (%s)", type(error).__name__)
+        return html

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.text_layer.line_ends import ends_in_word, has_no_spaces, is_hangul
+from ocr_worker.engines.text_layer.thresholds import THRESHOLDS
+from ocr_worker.pages import TextLine
 
 LineEnd = Literal["space", "no space", "unknown"]
 
@@ -23,6 +25,19 @@ _COMPOUND_STARTS = frozenset(
 )
 # Parts that have a hyphen only before the vowel that they end in, as in "re-entry".
 _PREFIXES = frozenset(["co", "re", "pre", "anti", "semi", "multi"])
+
+
+def keeps_end_spaces(lines: Sequence[TextLine]) -> bool:
+    """Return whether the layer has the spaces at which Korean lines were broken. Other scripts do not need them."""
+    ends = [line.has_space_after for line in lines if is_hangul(line.text[-1:])]
+    return sum(ends) >= THRESHOLDS.min_end_spaces
+
+
+def line_end(line: TextLine, *, keeps_spaces: bool) -> LineEnd:
+    """Return how a line of a layer ends that keeps such spaces or not."""
+    if not keeps_spaces:
+        return "unknown"
+    return "space" if line.has_space_after else "no space"
 
 
 def words_of(texts: Iterable[str]) -> frozenset[str]:

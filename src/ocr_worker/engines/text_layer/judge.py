@@ -65,13 +65,13 @@ def setting_of(text: str, font: int) -> Setting:
 
 
 def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Collection[int]) -> dict[Setting, Verdict]:
-    """Return the verdict on each setting of these lines.
+    """Return the verdict on each setting of these lines. Dotted lines have none.
 
     read: reads boxes of the page image. proven_fonts: see `PageImage`.
     """
     by_setting: dict[Setting, list[LayerWord]] = defaultdict(list)
     for line in lines:
-        for setting, words in stretches(line):
+        for setting, words in stretches([word for word in line if not _is_leader(word)]):
             by_setting[setting].append(_joined(words))
     verdicts: dict[Setting, Verdict] = {}
     samples: dict[Setting, list[LayerWord]] = {}
@@ -104,6 +104,11 @@ def is_legible(text: str, width: float, height: float) -> bool:
         return set(text) <= _LEADERS
     height, length = sorted((width, height))
     return bool(height) and len(text) >= THRESHOLDS.min_density * (length / height - 1)
+
+
+def _is_leader(word: LayerWord) -> bool:
+    """Return whether the word is a dotted line, which readings show in other numbers of dots."""
+    return len(word.text) > THRESHOLDS.max_symbol and _LEADERS.issuperset(word.text)
 
 
 def _joined(words: Sequence[LayerWord]) -> LayerWord:

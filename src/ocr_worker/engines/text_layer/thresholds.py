@@ -35,6 +35,8 @@ class LayerThresholds:
     max_short_text: int = 8  # characters; a longer text of too few different characters is illegible
     min_characters: int = 3  # different characters of a longer text, unless it is a leader or a rule
 
+    min_end_spaces: int = 2  # Korean lines with a space at their end, from which on a line without one ends in a word
+
     # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
     covered_margin: float = 0.15  # heights of a layer's line around its box that belong to the line
     min_edge: int = 10  # gray values, in any color, by which neighboring pixels differ at an edge

@@ -28,11 +28,12 @@ from PIL import Image, ImageDraw, ImageFont
 from ocr_worker.sources.rasterizer.characters import Character
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
-_SIZE = 160  # pixels of an em in which shapes are compared
-_MARGIN = 40  # pixels around it
-_SPECK = 5  # pixels: differences that are thinner come from hinting
+_SIZE = 96  # pixels of an em in which shapes are compared
+_MARGIN = 24  # pixels around it
+_SPECK = 3  # pixels: differences that are thinner come from hinting
 _STEPS = 6  # straight lines for a curve
 _SAME_BOX = 0.06  # ems by which the sides of a letter's ink differ from those of its shape, at most
+_SLANT = 0.02  # ems that the baseline of level text rises in one em, at most
 _MAX_SHAPES = 50_000  # results that are kept
 _SYMBOLS = re.compile(
     r"(?:^|\+)(?:CM(?:MI|SY|EX|BSY|MIB)|MS[AB]M|EU[FSRX][MB]|RSFS|WASY|MT(?:MI|SY|EX)|(?:TX|PX|NTX|NPX|LM|R?TX)(?:SY|MI|EX))"
@@ -216,6 +217,8 @@ def _have_size(contours: Sequence[NDArray[np.float32]], occurrences: Iterable[Ch
             return False
         x0, y0, x1, y1 = character.stretch
         em = math.hypot(x1 - x0, y1 - y0)
+        if min(abs(x1 - x0), abs(y1 - y0)) > _SLANT * em:  # the box of its ink is not that of its shape
+            continue
         left, bottom, right, top = character.ink
         sides = ((right - left) / em, (top - bottom) / em)
         if abs(x1 - x0) < abs(y1 - y0):  # the text runs up or down

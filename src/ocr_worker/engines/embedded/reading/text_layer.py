@@ -22,9 +22,8 @@ from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, is_slanted, outline_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
-from ocr_worker.engines.text_layer.joins import LineEnd
+from ocr_worker.engines.text_layer.joins import keeps_end_spaces, line_end
 from ocr_worker.engines.text_layer.judge import LayerWord, Reading, Rectangle, Setting, judge, setting_of
-from ocr_worker.engines.text_layer.line_ends import is_hangul
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS as JUDGE
 from ocr_worker.pages import Pixels, TextLine
 
@@ -67,7 +66,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     quads: those of `layer_quads` in pixels of this page image.
     """
     layer = []
-    keeps_spaces = _keeps_spaces(lines)
+    keeps_spaces = keeps_end_spaces(lines)
     word_quads = iter(quads[len(lines) :])
     for line, quad in zip(lines, quads, strict=False):
         words = tuple(Word(word.text, box_of(next(word_quads)), word.font) for word in line.words)
@@ -76,15 +75,9 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         text = " ".join(line.text.split())
         if text.strip(LEADERS) and ink.size and float(ink.std()) > THRESHOLDS.min_ink:
             outline = outline_of(quad) if line.corners else ()
-            end: LineEnd = "unknown" if not keeps_spaces else "space" if line.has_space_after else "no space"
+            end = line_end(line, keeps_spaces=keeps_spaces)
             layer.append(Line(text, box, 1.0, words, True, line.is_repeated, outline, end))
     return layer
-
-
-def _keeps_spaces(lines: Sequence[TextLine]) -> bool:
-    """Return whether the layer has the spaces at which Korean lines were broken. Other scripts do not need them."""
-    ends = [line.has_space_after for line in lines if is_hangul(line.text[-1:])]
-    return sum(ends) >= THRESHOLDS.min_end_spaces
 
 
 def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:

@@ -61,7 +61,6 @@ class ReadingThresholds:
     )
     min_ink: float = 12.0  # standard deviation of gray values, below which nothing is drawn on a line's place
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
-    min_end_spaces: int = 2  # Korean lines with a space at their end, from which on a line without one ends in a word
     slanted_part: float = 0.5  # heights of a slanted line: what is detected on it is its letters, not other text
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
 
