@@ -202,7 +202,11 @@ class Bench:
         if not lines:
             raise RuntimeError(f"the process ended with {process.returncode}: {process.stderr[-1500:]}")
         report: Json = json.loads(lines[-1])
-        return {"summary": {"classify": report["library"].get("classify", "the page was read")}, **report}
+        classes = [error["classify"] for error in report["library"]]
+        return {
+            "summary": {"classify": classes, "large page": report["large page"][:60], "next page": report["next page"]},
+            **report,
+        }
 
     # ----------------------------------------------------------------- parts
 
