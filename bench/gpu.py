@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -234,11 +235,11 @@ class Bench:
     def _server_command(self, server: Server) -> list[str]:
         if self._cpu:
             return server.double_command()
+        if not (program := shutil.which(self._arguments.vllm)):
+            raise NotAvailable(f"{self._arguments.vllm} is not a command; install vLLM by itself and name it by --vllm")
         weights = gpu_weights.write(self._weights, gpu_weights.FULL, self._words, has_paddle=False)
         arguments = self._arguments
-        return server.vllm_command(
-            arguments.vllm, weights, gpu_weights.MODEL, arguments.server_share, arguments.server_args
-        )
+        return server.vllm_command(program, weights, gpu_weights.MODEL, arguments.server_share, arguments.server_args)
 
     def _settings(self) -> dict[str, str]:
         """Return the settings that all rows share."""
