@@ -17,7 +17,11 @@ from typing import Any
 warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # about ccache and tensor copies
 
 import paddle  # noqa: E402
-from paddleocr import PaddleOCRVL  # noqa: E402
+
+from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series  # noqa: E402
+
+with without_time_series():
+    from paddleocr import PaddleOCRVL
 from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline  # noqa: E402
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
 
