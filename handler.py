@@ -55,6 +55,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     deliveries.start()
     start_up.end_phase("bucket")
     pipeline = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
+    start_up.end_phase("pipeline")
     for phase, seconds in pipeline.start().items():
         start_up.end_phase(phase, seconds)
     start_up.log_ready(settings.init_timeout_s)

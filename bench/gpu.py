@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,7 @@ class Bench:
         self._card = card
         self._stack = stack
         self._servers: list[Server] = []
+        self._has_failed_start = False
         self._words = CPU_WORDS if self._cpu else arguments.words
         self._seconds = 3.0 if self._cpu else arguments.seconds
         self._pages_per_job = 1 if self._cpu else arguments.pages_per_job
@@ -142,12 +144,16 @@ class Bench:
     # ----------------------------------------------------------------- rows
 
     def start_servers(self, count: int) -> Json:
-        """Start model servers until there are so many; return their times."""
+        """Start model servers until there are so many; return their times. After a failed start, none is started."""
         starts = {}
         while len(self._servers) < count:
+            if self._has_failed_start:
+                raise NotAvailable(f"only {len(self._servers)} of {count} model servers started")
             number = len(self._servers) + 1
             server = Server(number, self._folder)
+            self._has_failed_start = True
             starts[f"server {number}"] = server.start(self._server_command(server))
+            self._has_failed_start = False
             self._servers.append(server)
             self._stack.callback(server.close)
         self.start |= starts
@@ -202,7 +208,11 @@ class Bench:
         if not lines:
             raise RuntimeError(f"the process ended with {process.returncode}: {process.stderr[-1500:]}")
         report: Json = json.loads(lines[-1])
-        return {"summary": {"classify": report["library"].get("classify", "the page was read")}, **report}
+        classes = [error["classify"] for error in report["library"]]
+        return {
+            "summary": {"classify": classes, "large page": report["large page"][:60], "next page": report["next page"]},
+            **report,
+        }
 
     # ----------------------------------------------------------------- parts
 
@@ -219,18 +229,17 @@ class Bench:
             return gpu_load.ClosedLoop(callers).measure(self._seconds, watch, self._card) | {"start": phases}
 
     def _first_servers(self, count: int) -> list[Server]:
-        if len(self._servers) < count:
-            raise NotAvailable(f"{len(self._servers)} of {count} model servers are up")
+        self.start_servers(count)
         return self._servers[:count]
 
     def _server_command(self, server: Server) -> list[str]:
         if self._cpu:
             return server.double_command()
+        if not (program := shutil.which(self._arguments.vllm)):
+            raise NotAvailable(f"{self._arguments.vllm} is not a command; install vLLM by itself and name it by --vllm")
         weights = gpu_weights.write(self._weights, gpu_weights.FULL, self._words, has_paddle=False)
         arguments = self._arguments
-        return server.vllm_command(
-            arguments.vllm, weights, gpu_weights.MODEL, arguments.server_share, arguments.server_args
-        )
+        return server.vllm_command(program, weights, gpu_weights.MODEL, arguments.server_share, arguments.server_args)
 
     def _settings(self) -> dict[str, str]:
         """Return the settings that all rows share."""
@@ -380,6 +389,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu", action="store_true", help="run it small, without a GPU")
     parser.add_argument("--minutes", type=float, help="begin no row after these. Default: 15; with --cpu 2")
+    parser.add_argument("--only", default="", help="measure rows with this text in their name, such as `natively`")
     parser.add_argument("--vllm", default="vllm", help="command of vLLM, in its own environment")
     parser.add_argument("--server-args", nargs=argparse.REMAINDER, default=[], help="last: further arguments of vLLM")
     parser.add_argument("--server-share", type=float, help="of the GPU's memory, for each server. Default: room for 4")
@@ -414,7 +424,8 @@ def main() -> int:
         bench = Bench(arguments, folder, card, stack)
         table = Table(path, head, arguments.minutes, least_s=20 if arguments.cpu else 60)
         for name, run in plan(bench):
-            table.measure(name, run)
+            if arguments.only in name:
+                table.measure(name, run)
         verdict = compare(table.rows)
         table.write(start_s=bench.start, wanted=verdict)
     for name, phases in bench.start.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ import gpu_pages
 import numpy as np
 from gpu_watch import free_gpu_bytes
 
-from ocr_worker.engines.paddleocr_vl.failures import classify
+from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
 from ocr_worker.engines.registry import engine_spec
-from ocr_worker.pages import PageImage
+from ocr_worker.errors import OcrWorkerError
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import load_settings
 
 _ROOM = 100_000_000  # bytes that are left
@@ -40,31 +41,40 @@ def main() -> None:
     page = gpu_pages.page_images(1)[0]
     large_page = PageImage(1, np.full((_SIDE, _SIDE, 3), 255, np.uint8))
     engine.parse([page], options)
-    free = _fill_cpu() if settings.device == "cpu" else _fill_gpu()
-    report = {
-        "library": _attempt(lambda: list(_pipeline(engine).predict([large_page.pixels], use_queues=False, **_OPTIONS)))
-    }
-    report["engine"] = _attempt(lambda: engine.parse([large_page], spec.options.model_validate(_OPTIONS)))
-    free()
-    report["next page"] = _attempt(lambda: engine.parse([page], options))
-    print(json.dumps(report), flush=True)
+    errors = _record_errors()
+    free_memory = _fill_cpu() if settings.device == "cpu" else _fill_gpu()
+    outcome = _attempt(lambda: engine.parse([large_page], spec.options.model_validate(_OPTIONS)))
+    free_memory()
+    next_page = _attempt(lambda: engine.parse([page], options))
+    print(json.dumps({"library": errors, "large page": outcome, "next page": next_page}), flush=True)
 
 
-def _pipeline(engine: Any) -> Any:
-    return engine._pipeline  # PaddleOCRVL, whose errors the engine translates
+def _record_errors() -> list[dict[str, str]]:
+    """Return a list that gets each error that the engine classifies from now on, with its class."""
+    from ocr_worker.engines.paddleocr_vl import adapter  # imports Paddle
 
+    errors: list[dict[str, str]] = []
 
-def _attempt(call: Callable[[], Any]) -> dict[str, Any]:
-    """Return the error of the call, and its class by `classify`; or what it returned."""
-    try:
-        results = call()
-    except Exception as error:
+    def classify_and_record(error: BaseException) -> tuple[Failure, str]:
         failure, text = classify(error)
-        classes = [base.__name__ for base in type(error).__mro__[:-2]]
+        classes = ", ".join(base.__name__ for base in type(error).__mro__[:-2])
         message = str(error)[:_TEXT_LENGTH]
-        return {"error": classes, "text": message, "classify": failure.name, "matched": text}
-    warnings = [warning.code for result in results for warning in getattr(result, "warnings", ())]
-    return {"read": len(results), "warnings": warnings}
+        errors.append({"error": classes, "text": message, "classify": failure.name, "matched": text})
+        return failure, text
+
+    adapter.classify = classify_and_record
+    return errors
+
+
+def _attempt(parse: Callable[[], Sequence[ParsedPage]]) -> str:
+    """Return the outcome of the only page: read, its warnings, or its error."""
+    try:
+        (page,) = parse()
+    except OcrWorkerError as error:
+        return f"{error.code}: {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:_TEXT_LENGTH]
+    return ", ".join(["read", *(warning.code for warning in page.warnings)])
 
 
 def _fill_cpu() -> Callable[[], None]:

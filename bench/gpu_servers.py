@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -69,13 +68,10 @@ class Server:
         return [sys.executable, str(_DOUBLE), str(self._port)]
 
     def vllm_command(self, program: str, weights: Path, model: str, share: float, more: Sequence[str]) -> list[str]:
-        """Return the command of vLLM. share: of the GPU's memory. more: further arguments. Raises RuntimeError."""
-        path = shutil.which(program)
-        if path is None:
-            raise RuntimeError(f"--vllm {program} is not a command; install vLLM into its own environment and name it")
+        """Return the command of vLLM. share: of the GPU's memory. more: further arguments."""
         address = ["--host", "127.0.0.1", "--port", str(self._port), "--served-model-name", model]
         memory = ["--gpu-memory-utilization", f"{share:.2f}"]
-        return [path, "serve", str(weights), *address, *managed_server._ARGUMENTS, *memory, *more]
+        return [program, "serve", str(weights), *address, *managed_server._ARGUMENTS, *memory, *more]
 
     def close(self) -> None:
         """End the server and what it started."""

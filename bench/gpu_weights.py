@@ -5,7 +5,7 @@ and no text repeats. For that, the decoder counts: the output row of each word i
 the layers change little of what the embedding says. Everything else is normal noise.
 
 `python bench/gpu_weights.py FOLDER [--small] [--words 128]` writes `vl-paddle` (for Paddle) and `vl` (for vLLM and
-Transformers), and, with --layout, `layout`, which needs PyTorch and Transformers. Only NumPy is needed for the rest.
+Transformers), and, with --layout, `layout`, which needs PyTorch and Transformers; the others do not.
 """
 
 from __future__ import annotations
@@ -242,9 +242,8 @@ def _write_configuration(folder: Path, size: Size, has_paddle: bool) -> None:
     template = _chat_template(size, pieces)
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(size, pieces, template, has_paddle))
-    if has_paddle:
-        _write_sentencepiece(folder / "tokenizer.model", pieces)
-    else:
+    _write_sentencepiece(folder / "tokenizer.model", pieces)
+    if not has_paddle:
         _write_fast_tokenizer(folder / "tokenizer.json", pieces)
 
 

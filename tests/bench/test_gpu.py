@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -108,16 +109,28 @@ def test_the_wanted_ratios_follow_from_the_rows() -> None:
     assert list(gpu.compare(rows).values()) == ["unmeasured", "61.50", "3.50"]
 
 
-def test_the_first_round_does_not_count() -> None:
-    """A rate counts what is answered after each caller's first answer, per second since then."""
-    calls: list[float] = []
+def test_a_rate_is_right_although_answers_come_in_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight pages every four seconds are two pages per second, whichever part of a burst ends the first round."""
+    loop = ClosedLoop([lambda: Answer(1)] * 16)
+    bursts = [(4.0 * burst + 0.001 * page, Answer(1, 10)) for burst in range(8) for page in range(8)]
+    monkeypatch.setattr(loop, "_answers", bursts)
+    rates = loop._rates(start=4.003, end=28.5)
+    assert rates["pages_per_s"] == pytest.approx(2, rel=0.05)
+    assert rates["tokens_per_s"] == pytest.approx(20, rel=0.05)
+
+
+def test_a_measurement_lasts_a_second_round() -> None:
+    """Each caller answers before the count begins, and as often again at least."""
+    calls: list[int] = []
+    pause = threading.Event()
 
     def send() -> Answer:
         calls.append(1)
+        pause.wait(0.005)
         return Answer(pages=2, tokens=10)
 
-    row = ClosedLoop([send]).measure(0, dict, None)
-    assert row["pages"] <= 2 * (len(calls) - 1)
+    row = ClosedLoop([send] * 4).measure(0.1, dict, None)
+    assert len(calls) >= 8
     assert row["tokens_per_s"] / row["pages_per_s"] == pytest.approx(5, rel=0.01)
 
 
