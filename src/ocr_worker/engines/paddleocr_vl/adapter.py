@@ -1,42 +1,39 @@
-"""The engine that runs Paddle: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
+"""The engine that runs the library's pipeline, on Paddle or torch (see `frameworks`).
 
-This is the only module that runs Paddle. Modules that import no Paddle do the rest: `arguments` builds the arguments of
-calls, `convert` converts results, `failures` classifies errors, and `repetition` detects repetition.
+`load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors. This is the only module that runs the
+pipeline. Modules that import no Paddle do the rest: `arguments` builds the arguments of calls, `convert` converts
+results, `failures` classifies errors, and `repetition` detects repetition.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # about ccache and tensor copies
+from paddleocr import PaddleOCRVL
+from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
+from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
-import paddle  # noqa: E402
-from paddleocr import PaddleOCRVL  # noqa: E402
-from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline  # noqa: E402
-from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
-
-from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.convert import (  # noqa: E402
+from ocr_worker.engines.paddleocr_vl import arguments, frameworks, warmup
+from ocr_worker.engines.paddleocr_vl.convert import (
     MERGE_TABLES,
     RELEVEL_TITLES,
     has_figure_conflict,
     parsed_page,
     revise_page,
 )
-from ocr_worker.engines.paddleocr_vl.failures import Failure, classify  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments  # noqa: E402
-from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
-from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
-from ocr_worker.settings import Settings  # noqa: E402
-from ocr_worker.wire.schema import EngineInfo, PageWarning  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments
+from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError
+from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import EngineInfo, PageWarning
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can contain document data
@@ -78,13 +75,16 @@ class PaddleOcrVl:
         self.batch_size = _PAGES_PER_CALL if model_server else 1
         self._served_model: ServedModel | None = None
         self._server_start = 0
-        self._recognizer = _install_recognizer(pipeline, settings.retry_repetition, model_server is not None)
+        self._framework = frameworks.load(settings)
+        self._recognizer = _install_recognizer(
+            pipeline, self._framework, settings.retry_repetition, model_server is not None
+        )
         if model_server:
             model_server.join()
             self.revive()
         self.info = EngineInfo(
             name="paddleocr-vl",
-            version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, paddle {paddle.version.full_version})",
+            version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, {self._framework.version})",
             backend=settings.backend,
         )
 
@@ -145,7 +145,7 @@ class PaddleOcrVl:
         if self._model_server:
             self._model_server.leave()
         self._pipeline.close()
-        _free_cache()
+        self._framework.free_cache()
 
     def _parse_together(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage] | None:
         """Parse the pages in one call. Return None if they must be parsed one by one.
@@ -165,7 +165,7 @@ class PaddleOcrVl:
         page_warnings = []
         results = self._predict([page], pipeline_arguments)
         if results is None:
-            _free_cache()
+            self._framework.free_cache()
             page_warnings.append(FEWER_PIXELS)
             results = self._predict([page], pipeline_arguments | arguments.halve_pixels(pipeline_arguments))
         if results is None:
@@ -252,7 +252,8 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
     native backend. Raises SettingsInvalid: the device does not exist. Raises EngineUnavailable: the pipeline cannot be
     built, or the model server cannot be used.
     """
-    _check_device(settings.device)
+    framework = frameworks.load(settings)
+    frameworks.check_device(framework, settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
     model_arguments = (
         arguments.server_pipeline_arguments(settings, model_server)
@@ -269,6 +270,7 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
             use_doc_orientation_classify=settings.use_doc_orientation_classify,
             use_doc_unwarping=settings.use_doc_unwarping,
             device=settings.device,
+            **framework.pipeline_arguments,
         )
     except Exception as error:
         log.debug("PaddleOCR-VL could not be loaded", exc_info=error)
@@ -281,29 +283,16 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
     return PaddleOcrVl(pipeline, settings, model_server)
 
 
-def _check_device(device: str) -> None:
-    kind, _, index = device.partition(":")
-    if kind == "cpu":
-        return
-    if not paddle.device.is_compiled_with_cuda():
-        raise SettingsInvalid(
-            f"OCR_DEVICE={device} needs a GPU build of Paddle, and the CPU build is installed\n"
-            "install paddlepaddle-gpu, or set OCR_DEVICE=cpu"
-        )
-    count = paddle.device.cuda.device_count()
-    if int(index or 0) >= count:
-        raise SettingsInvalid(
-            f"OCR_DEVICE={device} does not exist: Paddle finds {count} GPUs\nset OCR_DEVICE to one of them, or to cpu"
-        )
-
-
-def _install_recognizer(pipeline: Any, can_retry: bool, has_model_server: bool) -> Recognizer:
+def _install_recognizer(
+    pipeline: Any, framework: frameworks.Framework, can_retry: bool, has_model_server: bool
+) -> Recognizer:
     """Replace the pipeline's model by a `Recognizer` (attributes of paddlex 3.7.2, checked by a test). Return it."""
     paddlex_pipeline = pipeline.paddlex_pipeline._pipeline
     # With a model server there is no tokenizer, and the client drops the finish reason: only repetition is detected.
     tokenizer = None if has_model_server else paddlex_pipeline.vl_rec_model.processor.tokenizer
+    model = paddlex_pipeline.vl_rec_model if has_model_server else framework.model(paddlex_pipeline.vl_rec_model)
     paddlex_pipeline.vl_rec_model = Recognizer(
-        paddlex_pipeline.vl_rec_model,
+        model,
         cut=truncate_repetitive_content,
         count_tokens=lambda text: len(tokenizer(text)["input_ids"]) if tokenizer else 0,
         can_retry=can_retry,
@@ -311,8 +300,3 @@ def _install_recognizer(pipeline: Any, can_retry: bool, has_model_server: bool) 
     )
     recognizer: Recognizer = paddlex_pipeline.vl_rec_model
     return recognizer
-
-
-def _free_cache() -> None:
-    if paddle.device.is_compiled_with_cuda():
-        paddle.device.cuda.empty_cache()

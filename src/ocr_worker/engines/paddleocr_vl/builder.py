@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ocr_worker import extras
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import weights
+from ocr_worker.engines.paddleocr_vl import frameworks, hub_clients, weights
 from ocr_worker.engines.paddleocr_vl.managed_server import ManagedServer
 from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer, ModelServer
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
@@ -60,8 +60,15 @@ class Builder:
         located_at = time.monotonic()
         configure_paddle(settings)
         try:
+            if settings.native == "transformers":
+                with extras.needed_by("OCR_NATIVE=transformers", "torch"):
+                    frameworks.load(settings)
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
-                from ocr_worker.engines.paddleocr_vl import adapter  # takes 3 s: only after the weights were located
+                frameworks.load(settings)  # before the library, which imports parts of it
+                with hub_clients.deferred():
+                    from ocr_worker.engines.paddleocr_vl import (
+                        adapter,
+                    )  # takes 3 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
                 f"Paddle cannot be loaded: {error}\ninstall it again: {extras.install_command('paddle')},"
