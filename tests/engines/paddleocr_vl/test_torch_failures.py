@@ -1,4 +1,4 @@
-"""PyTorch's failures, by its texts and the names of its classes: none was seen on a GPU."""
+"""Errors of torch, by the wordings that its releases use; `tests/by_hand/torch_engine.py` raises real ones."""
 
 from __future__ import annotations
 
@@ -6,65 +6,65 @@ import pytest
 
 from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
 
-HINT = "\nCUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be"
+_ADVICE = "\nCUDA kernel errors might be asynchronously reported at some other API call"
 
 
 class OutOfMemoryError(RuntimeError):
-    """Stand in for `torch.OutOfMemoryError`, which is recognized by its name."""
+    """Stands for `torch.OutOfMemoryError`, a RuntimeError as here."""
 
 
-class AcceleratorError(RuntimeError):
-    """Stand in for `torch.AcceleratorError`."""
+OUT_OF_MEMORY = [
+    OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.18 GiB"),
+    OutOfMemoryError("Allocation on device "),
+    RuntimeError("HIP out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 23.98 GiB"),
+    RuntimeError("CUDA error: out of memory" + _ADVICE),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+]
+POISON = [
+    RuntimeError("CUDA error: an illegal memory access was encountered" + _ADVICE),
+    RuntimeError("HIP error: an illegal memory access was encountered"),
+    RuntimeError("CUDA error: device-side assert triggered" + _ADVICE),
+    RuntimeError("CUDA error: unspecified launch failure" + _ADVICE),
+    RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+    RuntimeError("CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx( handle, opa, opb, m, n, k)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED_CUDART"),
+]
+PAGE = [
+    RuntimeError("CUDA error: invalid configuration argument" + _ADVICE),
+    RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasSgemm( handle, opa, opb, m, n, k)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"),
+    RuntimeError("The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 0"),
+]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.18 GiB."),
-        OutOfMemoryError("HIP out of memory. Tried to allocate 20.00 MiB."),
-        AcceleratorError("CUDA error: out of memory" + HINT),
-        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
-    ],
-    ids=lambda error: str(error)[:40],
-)
-def test_a_lack_of_memory_is_one(error: Exception) -> None:
-    """PyTorch's allocator, the driver, cuBLAS and cuDNN say in their own words that memory is short."""
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=str)
+def test_out_of_memory(error: Exception) -> None:
+    """Device memory that torch, cuBLAS, cuDNN or the processor's allocator lacks is read again with fewer pixels."""
     assert classify(error)[0] is Failure.OUT_OF_MEMORY
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        AcceleratorError("CUDA error: an illegal memory access was encountered" + HINT),
-        AcceleratorError("CUDA error: device-side assert triggered" + HINT),
-        RuntimeError("CUDA error: unspecified launch failure" + HINT),
-        RuntimeError("HIP error: an illegal memory access was encountered" + HINT),
-        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx( handle, ...`"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
-    ],
-    ids=lambda error: str(error)[:40],
-)
-def test_a_poisoned_process_is_one(error: Exception) -> None:
-    """After these errors every later call of the process fails, so that its engine must be replaced."""
-    kind, text = classify(error)
-    assert kind is Failure.POISONED
+@pytest.mark.parametrize("error", POISON, ids=str)
+def test_poison(error: Exception) -> None:
+    """Errors after which every later call on the device fails, too, cost the engine and not only the page."""
+    failure, text = classify(error)
+    assert failure is Failure.POISONED
     assert text in str(error)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "CUDA error: invalid configuration argument",
-        "CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasSgemm( handle, ...`",
-        "cuDNN error: CUDNN_STATUS_BAD_PARAM",
-        "The size of tensor a (3) must match the size of tensor b (4)",
-    ],
-)
-def test_an_error_of_a_page_is_only_that(text: str) -> None:
-    """A call with arguments that do not fit fails alone."""
-    assert classify(RuntimeError(text)) == (Failure.PAGE, "")
+@pytest.mark.parametrize("error", PAGE, ids=str)
+def test_errors_of_a_page(error: Exception) -> None:
+    """Errors that leave the context whole cost the page only."""
+    assert classify(error)[0] is Failure.PAGE
+
+
+def test_poison_outweighs_memory() -> None:
+    """An error that a broken context caused counts as that, whatever was raised after it."""
+    error = OUT_OF_MEMORY[0]
+    error.__cause__ = POISON[0]
+    assert classify(error)[0] is Failure.POISONED

@@ -1,50 +1,46 @@
-"""The engine that runs Paddle: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
+"""The engine that runs PaddleX: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
 
-This is the only module that runs Paddle. Modules that import no Paddle do the rest: `arguments` builds the arguments of
-calls, `convert` converts results, `failures` classifies errors, and `repetition` detects repetition.
+`frameworks` has what runs its models, Paddle or torch. Modules that import neither do the rest: `arguments` builds the
+arguments of calls, `convert` converts results, `failures` classifies errors, and `repetition` detects repetition.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-warnings.filterwarnings("ignore", category=UserWarning, module=r"paddle")  # about ccache and tensor copies
+from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
+from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series
 
-import paddle  # noqa: E402
-
-from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series  # noqa: E402
-
-with without_time_series():
+with deferred(), without_time_series():
     from paddleocr import PaddleOCRVL
-from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline  # noqa: E402
-from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content  # noqa: E402
+from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
+from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
-from ocr_worker.engines.paddleocr_vl import arguments, warmup  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.convert import (  # noqa: E402
+from ocr_worker.engines.paddleocr_vl import arguments, frameworks, warmup
+from ocr_worker.engines.paddleocr_vl.convert import (
     MERGE_TABLES,
     RELEVEL_TITLES,
     parsed_page,
     revise_page,
 )
-from ocr_worker.engines.paddleocr_vl.failures import Failure, classify  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.gpu_memory import layout_batch, smallest_card_mb  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.layer_text import LayerText  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.seam import PageCount, Seam  # noqa: E402
-from ocr_worker.engines.paddleocr_vl.server_client import ServerClient  # noqa: E402
-from ocr_worker.engines.text_layer.small_reader import SmallReader  # noqa: E402
-from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError, SettingsInvalid  # noqa: E402
-from ocr_worker.pages import PageImage, ParsedPage  # noqa: E402
-from ocr_worker.settings import Settings  # noqa: E402
-from ocr_worker.wire.schema import EngineInfo, PageWarning  # noqa: E402
+from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
+from ocr_worker.engines.paddleocr_vl.gpu_memory import layout_batch, smallest_card_mb
+from ocr_worker.engines.paddleocr_vl.layer_text import LayerText
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments
+from ocr_worker.engines.paddleocr_vl.seam import PageCount, Seam
+from ocr_worker.engines.paddleocr_vl.server_client import ServerClient
+from ocr_worker.engines.text_layer.small_reader import SmallReader
+from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError
+from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import EngineInfo, PageWarning
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can contain document data
@@ -86,14 +82,17 @@ class PaddleOcrVl:
         self._served_model: ServedModel | None = None
         self._server_start = 0
         self._client = _server_client(pipeline) if model_server else None
-        self._seam = _install_seam(pipeline, settings.retry_repetition, model_server is not None)
+        self._framework = frameworks.load(settings)
+        self._seam = _install_seam(
+            pipeline, self._framework, settings.retry_repetition, has_model_server=model_server is not None
+        )
         self._small_reader = SmallReader()
         if model_server:
             model_server.join()
             self.revive()
         self.info = EngineInfo(
             name="paddleocr-vl",
-            version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, paddle {paddle.version.full_version})",
+            version=f"{settings.vl_version} (paddleocr {version('paddleocr')}, {self._framework.version})",
             backend=settings.backend,
         )
 
@@ -156,7 +155,7 @@ class PaddleOcrVl:
         if self._model_server:
             self._model_server.leave()
         self._pipeline.close()
-        _free_cache()
+        self._framework.free_cache()
 
     def _parse_together(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage] | None:
         """Parse the pages in one call. Return None if memory ran out, and they must be parsed one by one."""
@@ -173,7 +172,7 @@ class PaddleOcrVl:
         """Parse a page, with half the pixels if memory runs out. Raises EngineOutOfMemory if that is not enough."""
         if parsed_pages := self._parse_together([page], options):
             return parsed_pages[0]
-        _free_cache()
+        self._framework.free_cache()
         pipeline_arguments = arguments.call_arguments(options, self._settings, self._served_model)
         call = self._seam.begin([self._text_of(page, options)])
         results = self._predict([page], pipeline_arguments | arguments.halve_pixels(pipeline_arguments))
@@ -268,7 +267,8 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
     native backend. Raises SettingsInvalid: the device does not exist. Raises EngineUnavailable: the pipeline cannot be
     built, or the model server cannot be used.
     """
-    _check_device(settings.device)
+    framework = frameworks.load(settings)
+    frameworks.check_device(framework, settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
     model_arguments = (
         arguments.server_pipeline_arguments(settings, model_server)
@@ -285,6 +285,7 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
             use_doc_orientation_classify=settings.use_doc_orientation_classify,
             use_doc_unwarping=settings.use_doc_unwarping,
             device=settings.device,
+            **framework.pipeline_arguments,
         )
     except Exception as error:
         log.debug("PaddleOCR-VL could not be loaded", exc_info=error)
@@ -297,22 +298,6 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
     if model_server:
         _limit_layout_batch(pipeline, layout_batch(settings, _card_mb(settings)))
     return PaddleOcrVl(pipeline, settings, model_server)
-
-
-def _check_device(device: str) -> None:
-    kind, _, index = device.partition(":")
-    if kind == "cpu":
-        return
-    if not paddle.device.is_compiled_with_cuda():
-        raise SettingsInvalid(
-            f"OCR_DEVICE={device} needs a GPU build of Paddle, and the CPU build is installed\n"
-            "install paddlepaddle-gpu, or set OCR_DEVICE=cpu"
-        )
-    count = paddle.device.cuda.device_count()
-    if int(index or 0) >= count:
-        raise SettingsInvalid(
-            f"OCR_DEVICE={device} does not exist: Paddle finds {count} GPUs\nset OCR_DEVICE to one of them, or to cpu"
-        )
 
 
 def _card_mb(settings: Settings) -> float | None:
@@ -332,21 +317,16 @@ def _server_client(pipeline: Any) -> ServerClient:
     return ServerClient(pipeline.paddlex_pipeline._pipeline.vl_rec_model.genai_client)
 
 
-def _install_seam(pipeline: Any, can_retry: bool, has_model_server: bool) -> Seam:
+def _install_seam(pipeline: Any, framework: frameworks.Framework, can_retry: bool, *, has_model_server: bool) -> Seam:
     """Replace the pipeline's model by a `Recognizer`, and install a `Seam` (paddlex 3.7.2). Return the seam."""
     inner = pipeline.paddlex_pipeline._pipeline
     # With a model server there is no tokenizer, and the client drops the finish reason: only repetition is detected.
     tokenizer = None if has_model_server else inner.vl_rec_model.processor.tokenizer
     inner.vl_rec_model = recognizer = Recognizer(
-        inner.vl_rec_model,
+        inner.vl_rec_model if has_model_server else framework.model(inner.vl_rec_model),
         cut=truncate_repetitive_content,
         count_tokens=lambda text: len(tokenizer(text)["input_ids"]) if tokenizer else 0,
         can_retry=can_retry,
         retry_arguments=sampling_arguments if has_model_server else retry_pixel_limits,
     )
     return Seam(inner, recognizer)
-
-
-def _free_cache() -> None:
-    if paddle.device.is_compiled_with_cuda():
-        paddle.device.cuda.empty_cache()

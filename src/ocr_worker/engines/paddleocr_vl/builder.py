@@ -12,7 +12,7 @@ import time
 
 from ocr_worker import extras
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import weights
+from ocr_worker.engines.paddleocr_vl import frameworks, weights
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.servers import ServerPool, start_pool
@@ -64,8 +64,12 @@ class Builder:
         located_at = time.monotonic()
         configure_paddle(settings)
         try:
+            if settings.native == "transformers":
+                with extras.needed_by("OCR_NATIVE=transformers", "torch"):
+                    frameworks.load(settings)
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
-                from ocr_worker.engines.paddleocr_vl import adapter  # takes 3 s: only after the weights were located
+                frameworks.load(settings)  # before PaddleX, which imports parts of it
+                from ocr_worker.engines.paddleocr_vl import adapter  # takes 2 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
                 f"Paddle cannot be loaded: {error}\ninstall it again: {extras.install_command('paddle')},"

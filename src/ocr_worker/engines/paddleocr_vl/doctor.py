@@ -21,18 +21,23 @@ from ocr_worker.settings import Settings
 def examine(settings: Settings) -> Diagnosis:
     """Return the findings about the start of PaddleOCR-VL. See `EngineSpec.diagnose`."""
     remedies: list[str] = []
-    lines = [f"PaddleOCR-VL {settings.vl_version}, backend {settings.backend}", _packages(remedies)]
+    lines = [f"PaddleOCR-VL {settings.vl_version}, backend {settings.backend}", _packages(settings, remedies)]
     if settings.backend != "native":
         lines.append(_model_server(settings, remedies))
     lines += _weights(settings, remedies)
-    lines.append(_device(settings.device, remedies))
+    lines.append(_device(settings, remedies))
     return Diagnosis(lines, remedies)
 
 
-def _packages(remedies: list[str]) -> str:
-    versions = {name: installed_version(name) for name in ("paddleocr", "paddlex", "paddlepaddle-gpu", "paddlepaddle")}
+def _packages(settings: Settings, remedies: list[str]) -> str:
+    uses_torch = settings.native == "transformers"
+    framework = ("torch", "transformers") if uses_torch else ("paddlepaddle-gpu", "paddlepaddle")
+    versions = {name: installed_version(name) for name in ("paddleocr", "paddlex", *framework)}
     if not (versions["paddleocr"] and versions["paddlex"]):
         remedies.append(f"{not_installed_message('PaddleOCR', 'paddle')}; or set OCR_ENGINE=embedded")
+    elif uses_torch:
+        missing = [name for name in framework if not versions[name]]
+        remedies += [f"{not_installed_message(name, 'torch')}; or set OCR_NATIVE=paddle" for name in missing]
     elif not (versions["paddlepaddle-gpu"] or versions["paddlepaddle"]):
         remedies.append(f"{not_installed_message('Paddle', 'paddle')}; or set OCR_ENGINE=embedded")
     return ", ".join(f"{name} {number}" for name, number in versions.items() if number) or "no Paddle packages"
@@ -60,10 +65,11 @@ def _weights(settings: Settings, remedies: list[str]) -> list[str]:
     return [f"weights: {part} {directory}" for part, directory in directories.items()]
 
 
-def _device(device: str, remedies: list[str]) -> str:
+def _device(settings: Settings, remedies: list[str]) -> str:
+    device = settings.device
     if device == "cpu":
         return "device: cpu"
-    if not installed_version("paddlepaddle-gpu"):
+    if settings.native == "paddle" and not installed_version("paddlepaddle-gpu"):
         remedies.append(f"OCR_DEVICE={device} needs paddlepaddle-gpu; install it, or set OCR_DEVICE=cpu")
     gpus = query_gpus("name,memory.total")
     if int(device.partition(":")[2] or 0) >= len(gpus):

@@ -1,12 +1,13 @@
-"""The classification of the libraries' exceptions: a problem of the page, too little memory, or an unusable process.
+"""The classification of the errors of Paddle and torch: a problem of the page, too little memory, or a broken process.
 
 Paddle's C++ errors arrive as Python's built-in exceptions with the text of its sources, so only the text shows
 the kind. `build_nvidia_error_msg` in paddle/phi/core/enforce.h writes "CUDA error(<number>), <text>", "CUDNN
 error(<number>), <status>" and "CUBLAS error(<number>). <text>". The allocators raise ResourceExhausted, in Python a
-MemoryError, as "Out of memory error on GPU <n>. Cannot allocate ...". PyTorch writes "CUDA error: <text>", or "HIP
-error: <text>" with ROCm, where the text is cudaGetErrorString's; c10/cuda/CUDAException.cpp, and ATen's CUDABlas and
-Exceptions.h for "CUDA error: CUBLAS_STATUS_..." and "cuDNN error: CUDNN_STATUS_...". Its allocator raises
-`OutOfMemoryError`. The texts were copied from these sources; none was observed on a GPU.
+MemoryError, as "Out of memory error on GPU <n>. Cannot allocate ...". The texts were copied from these sources; none
+was observed on a GPU.
+
+torch writes "CUDA error: <text of cudaGetErrorString>" ("HIP error: ..." for AMD), "CUDA error: <cuBLAS status> when
+calling ..." and "cuDNN error: <status>". It raises AcceleratorError, OutOfMemoryError or RuntimeError, by version.
 """
 
 from __future__ import annotations
@@ -35,13 +36,12 @@ _STICKY_CUDA = (
     719,  # cudaErrorLaunchFailure
     999,  # cudaErrorUnknown
 )
-# The same errors in the words of cudaGetErrorString and hipGetErrorString, which PyTorch writes without a number.
-_STICKY_CUDA_TEXTS = (
+# The same errors as cudaGetErrorString and hipGetErrorString word them, for torch.
+_STICKY_TEXTS = (
     "initialization error",
     "driver shutting down",
-    "all CUDA-capable devices are busy or unavailable",
-    "no CUDA-capable device is detected",
-    "no ROCm-capable device is detected",
+    r"CUDA-capable device\(s\) is/are busy or unavailable",
+    "no (?:CUDA|ROCm)-capable device is detected",
     "invalid device context",
     "uncorrectable ECC error encountered",
     "an illegal memory access was encountered",
@@ -56,14 +56,13 @@ _STICKY_CUDA_TEXTS = (
     "unspecified launch failure",
     "unknown error",
 )
-_UNUSABLE_STATUS = r"(?:NOT_INITIALIZED|EXECUTION_FAILED|INTERNAL_ERROR)"
-_ALLOCATION_FAILED = r"(?!_(?:HOST|DEVICE)_ALLOCATION_FAILED)"  # cuDNN 9 calls a lack of memory an internal error, too
+_CUDNN_POISON = r"CUDNN_STATUS_(?:NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION_FAILED)(?!\w*ALLOCATION_FAILED)\w*"
 _POISON_TEXT = re.compile(
     rf"CUDA error\((?:{'|'.join(map(str, _STICKY_CUDA))})\)"
-    rf"|(?:CUDA|HIP) error: (?:{'|'.join(map(re.escape, _STICKY_CUDA_TEXTS))})"
-    rf"|(?:CUDNN error\(\d+\),|cuDNN error:) CUDNN_STATUS_{_UNUSABLE_STATUS}{_ALLOCATION_FAILED}\w*"
+    rf"|CUDNN error\(\d+\), {_CUDNN_POISON}|cuDNN error: {_CUDNN_POISON}"
     r"|CUBLAS error\((?:1|13|14)\)"  # NOT_INITIALIZED, EXECUTION_FAILED, INTERNAL_ERROR
-    rf"|(?:CUDA|HIP) error: (?:CUBLAS|HIPBLAS)_STATUS_{_UNUSABLE_STATUS}"
+    r"|(?:CUDA|HIP) error: (?:CU|HIP)BLAS_STATUS_(?:NOT_INITIALIZED|EXECUTION_FAILED|INTERNAL_ERROR)"
+    rf"|(?:CUDA|HIP) error: (?:{'|'.join(_STICKY_TEXTS)})"
 )
 # The client's exceptions for a server that cannot be reached. Its timeouts are left to the worker's own deadline.
 # CancelledError: the call was abandoned (`ServerClient.cancel`).
@@ -72,11 +71,10 @@ _UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError", "CancelledError")
 _SERVER_ERROR_CLASSES = ("InternalServerError", "NotFoundError", "AuthenticationError", "PermissionDeniedError")
 _OUT_OF_MEMORY_TEXT = re.compile(
     r"Out of memory error on GPU|\(ResourceExhausted\)|ResourceExhaustedError|CUDA error\(2\)"
-    r"|CUDNN_STATUS_ALLOC_FAILED|CUBLAS error\(3\)"
-    r"|(?:CUDA|HIP) out of memory|(?:CUDA|HIP) error: out of memory|BLAS_STATUS_ALLOC_FAILED"
-    r"|CUDNN_STATUS_\w*_ALLOCATION_FAILED"
+    r"|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_\w*ALLOCATION_FAILED|CUBLAS error\(3\)"
+    r"|(?:CUDA|HIP) (?:error: )?out of memory|(?:CU|HIP)BLAS_STATUS_ALLOC_FAILED"
+    r"|DefaultCPUAllocator: can't allocate memory"
 )
-_OUT_OF_MEMORY_CLASSES = ("OutOfMemoryError",)  # PyTorch's
 
 
 class Failure(Enum):
@@ -102,7 +100,7 @@ def classify(error: BaseException) -> tuple[Failure, str]:
     for cause, text in causes:
         if match := _OUT_OF_MEMORY_TEXT.search(text):
             return Failure.OUT_OF_MEMORY, match[0]
-        if isinstance(cause, MemoryError) or type(cause).__name__ in _OUT_OF_MEMORY_CLASSES:
+        if isinstance(cause, MemoryError) or type(cause).__name__ == "OutOfMemoryError":  # torch's is a RuntimeError
             return Failure.OUT_OF_MEMORY, type(cause).__name__
     return Failure.PAGE, ""
 

@@ -39,6 +39,9 @@ VLLM_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
 )
+# The layout that transformers reads, and the library's engine for it. Its repositories have a name of their own.
+TRANSFORMERS_FILES = ("inference.yml", "config.json", "model.safetensors", "preprocessor_config.json")
+_TRANSFORMERS_SUFFIX = "_safetensors"
 _VL_NAMES = {"v1": "PaddleOCR-VL", "v1.5": "PaddleOCR-VL-1.5", "v1.6": "PaddleOCR-VL-1.6"}
 _LAYOUT_NAMES = {"v1": "PP-DocLayoutV2", "v1.5": "PP-DocLayoutV3", "v1.6": "PP-DocLayoutV3"}
 _CACHED_MODELS = "huggingface-cache/hub/models--PaddlePaddle--{name}"
@@ -65,17 +68,27 @@ def models(settings: Settings) -> dict[str, ModelWeights]:
     The parts are layout, vl, doc_orientation_classify and doc_unwarping.
     """
     version = settings.vl_version
-    models_by_part = {
-        "layout": ModelWeights(_LAYOUT_NAMES[version], STATIC_FILES, settings.layout_weights_dir),
-    }
+    models_by_part = {"layout": _small_model(settings, _LAYOUT_NAMES[version], settings.layout_weights_dir)}
     if settings.backend == "native" or settings.has_managed_server:  # else the model server has them
-        files = VL_FILES if settings.backend == "native" else VLLM_FILES
-        models_by_part["vl"] = ModelWeights(_VL_NAMES[version], files, settings.vl_weights_dir)
+        models_by_part["vl"] = ModelWeights(_VL_NAMES[version], _vl_files(settings), settings.vl_weights_dir)
     if settings.use_doc_orientation_classify:
-        models_by_part["doc_orientation_classify"] = ModelWeights("PP-LCNet_x1_0_doc_ori", STATIC_FILES)
+        models_by_part["doc_orientation_classify"] = _small_model(settings, "PP-LCNet_x1_0_doc_ori")
     if settings.use_doc_unwarping:
-        models_by_part["doc_unwarping"] = ModelWeights("UVDoc", STATIC_FILES)
+        models_by_part["doc_unwarping"] = _small_model(settings, "UVDoc")
     return models_by_part
+
+
+def _small_model(settings: Settings, name: str, directory: Path | None = None) -> ModelWeights:
+    """Return the weights of a model beside the vision-language model, in the layout of the native framework."""
+    if settings.native == "transformers":
+        return ModelWeights(name + _TRANSFORMERS_SUFFIX, TRANSFORMERS_FILES, directory)
+    return ModelWeights(name, STATIC_FILES, directory)
+
+
+def _vl_files(settings: Settings) -> tuple[str, ...]:
+    if settings.backend != "native":
+        return VLLM_FILES
+    return ("inference.yml", *VLLM_FILES) if settings.native == "transformers" else VL_FILES
 
 
 def locate(settings: Settings) -> dict[str, Path]:
