@@ -341,6 +341,13 @@ def test_every_setting_has_the_name_it_is_read_by(monkeypatch: pytest.MonkeyPatc
     assert load_settings().grace_s == 7
 
 
+def test_a_single_job_needs_few_rasterizer_processes() -> None:
+    """A process for one job starts no more rasterizer processes than the job has documents, or than are set."""
+    settings = Settings(raster_workers=3)
+    assert [settings.for_one_job(documents).raster_workers for documents in (1, 3, 9)] == [1, 3, 3]
+    assert settings.for_one_job(9).jobs_at_once == 1
+
+
 def test_every_setting_is_in_one_group() -> None:
     """The groups hold every field of the settings once, in the order of the fields."""
     assert [field.field for fields in grouped_fields().values() for field in fields] == list(Settings.model_fields)

@@ -502,6 +502,10 @@ class Settings(
         """Number of pages with a model server: as many wait as are in the calls of all replicas."""
         return 2 * self.replica_count * self.pages_per_call
 
+    def for_one_job(self, documents: int) -> Settings:
+        """Return the settings of a process that runs a single job: it renders no more documents than the job has."""
+        return self.model_copy(update={"concurrency": 1, "raster_workers": min(self.raster_workers, documents)})
+
     @property
     def has_managed_server(self) -> bool:
         """True if the worker starts the model server itself. The default follows from the backend and the URL."""
