@@ -35,5 +35,6 @@ SPEC = EngineSpec(
     options=EmbeddedOptions,
     builder=_builder,
     wants_text_layer=_wants_text_layer,
+    reads_as_witness=True,
     diagnose=_diagnose,
 )

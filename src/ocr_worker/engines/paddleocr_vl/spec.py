@@ -28,6 +28,10 @@ def _merges_pages(options: PaddleOcrVlOptions) -> bool:
     return options.merge_pages
 
 
+def _keeps_pixels(options: PaddleOcrVlOptions) -> bool:
+    return not (options.use_doc_orientation_classify or options.use_doc_unwarping)
+
+
 def _diagnose(settings: Settings) -> Diagnosis:
     from ocr_worker.engines.paddleocr_vl import doctor
 
@@ -41,6 +45,7 @@ SPEC = EngineSpec(
     replicas=_replicas,
     check_options=check_options,
     merges_pages=_merges_pages,
+    keeps_pixels=_keeps_pixels,
     weights=Weights(
         locate=weights.locate,
         fetch=weights.fetch,
