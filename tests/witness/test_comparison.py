@@ -85,6 +85,17 @@ def test_text_in_no_block_is_a_finding_with_its_box() -> None:
     assert verdict.ink_coverage == pytest.approx(1 / 3, abs=0.01)
 
 
+def test_a_line_that_cannot_be_read_is_missed_if_it_has_letters_of_ink() -> None:
+    """A line in an unknown script in no block is a finding without text; a line of dots is none."""
+    line = EvidenceLine((100, 300, 400, 320), line_of("2.", 100, 300).words, 0.95)
+    letters = tuple((100.0 + 20 * number, 302.0, 112.0 + 20 * number, 318.0) for number in range(12))
+    (finding,) = judge([], Evidence(1000, 1000, (line,), letters)).findings
+    assert (finding.code, finding.box) == ("TEXT_MISSED", (100, 300, 400, 320))
+    assert "cannot be read" in finding.message
+    dots = tuple((x0, 316.0, x1, 318.0) for x0, _, x1, _ in letters)
+    assert judge([], Evidence(1000, 1000, (line,), dots)).findings == ()
+
+
 def test_swapped_cells_are_findings_and_the_right_table_is_none() -> None:
     """Two cells in each other's place differ from the page, although all their text is on it."""
     assert codes([table_block(ROWS)], table_evidence()) == []

@@ -110,17 +110,14 @@ def _area(bbox: BBox) -> int:
 def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
     """Return the text in no block: neighboring lines are one finding.
 
-    A line that cannot be read counts if it has as many letters of ink: it may be in a script that the reader lacks.
+    A line that cannot be read counts, too: it may be in a script that the reader does not know.
     """
     runs: list[list[EvidenceWord]] = []
     for line in evidence.lines:
         words = [word for word in line.words if _block_at(blocks, word.bbox) is None]
-        if line.score < MIN_SCORE:
-            is_text = _block_at(blocks, line.bbox) is None and _count_marks(line.bbox, evidence) >= _MIN_MISSED
-            words = [EvidenceWord("", line.bbox, line.score)] if is_text else []
-        elif sum(len(plain(word.text)) for word in words) < _MIN_MISSED:
-            continue
-        if not words:
+        if _block_at(blocks, line.bbox) is None and _is_unreadable(line, evidence):
+            words = [EvidenceWord("", line.bbox, line.score)]
+        elif line.score < MIN_SCORE or _length(words) < _MIN_MISSED:
             continue
         if runs and _continues(runs[-1], words):
             runs[-1] += words
@@ -128,9 +125,22 @@ def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
             runs.append(words)
     return [
         Finding("TEXT_MISSED", " ".join(word.text for word in words), bounds(words), None,
-                sum(len(plain(word.text)) for word in words))
+                _length(words))
         for words in runs
     ]  # fmt: skip
+
+
+def _length(words: Sequence[EvidenceWord]) -> int:
+    return sum(len(plain(word.text)) for word in words)
+
+
+def _is_unreadable(line: EvidenceLine, evidence: Evidence) -> bool:
+    """Return whether the line has ink of several letters, but is read as less than half as many, or not with certainty.
+
+    For a script that it does not know, the reader returns a few characters, and is often sure of them.
+    """
+    marks = _count_marks(line.bbox, evidence)
+    return marks >= _MIN_MISSED and (line.score < MIN_SCORE or marks >= 2 * _length(line.words))
 
 
 def _count_marks(bbox: Rectangle, evidence: Evidence) -> int:
