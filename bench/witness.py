@@ -225,9 +225,9 @@ def answers(samples: Sequence[Sample], rate: float, seed: str) -> Iterator[tuple
         blocks = list(sample.page.blocks)
         for index, block in enumerate(blocks):
             if random.random() < rate:
-                kind = random.choice(KINDS[1:])
-                content = _PLANTS[kind](block, random) if _PLANTS[kind](block, Random(0)) is not None else None
-                content = content or _misread(block.content, random)
+                kind = random.choice([*KINDS[1:], "misread"])
+                has_place = kind != "misread" and _PLANTS[kind](block, Random(0)) is not None
+                content = _PLANTS[kind](block, random) if has_place else _misread(block.content, random)
                 blocks[index] = block.model_copy(update={"content": content})
         verdict: Verdict = judge(blocks, sample.evidence)
         for block, truth, agreement in zip(blocks, sample.page.blocks, verdict.agreements, strict=True):
@@ -236,8 +236,12 @@ def answers(samples: Sequence[Sample], rate: float, seed: str) -> Iterator[tuple
 
 
 def _misread(text: str, random: Random) -> str:
-    """Return the text with about every twentieth letter replaced."""
-    return "".join(random.choice("aeiortn") if c.isalpha() and random.random() < 0.05 else c for c in text) + " x"
+    """Return the text with up to 6 % of its letters replaced, at least one."""
+    letters = [index for index, character in enumerate(text) if character.isalpha()]
+    characters = list(text)
+    for index in random.sample(letters, min(len(letters), random.randint(1, max(1, int(0.06 * len(letters)))))):
+        characters[index] = random.choice("aeiortn" if text.isascii() else "的一是不了人我在")
+    return "".join(characters)
 
 
 def is_right(block: Block, truth: Block) -> bool:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ocr_worker.pages import TextLine, TextWord
+from ocr_worker.pages import Pixels, TextLine, TextWord
 from ocr_worker.sources.rasterizer import protocol
+
+if TYPE_CHECKING:
+    from ocr_worker.engines.embedded.reading.models import Models
 
 _NICENESS = 19
 
@@ -24,8 +27,6 @@ def main() -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not mix with the messages
     from ocr_worker.engines.embedded.reading.models import Models
-    from ocr_worker.witness.reader import read_evidence
-
     import cv2  # isort: skip
 
     models = Models(threads=1)
@@ -38,10 +39,17 @@ def main() -> None:
             os._exit(0)  # onnxruntime's threads would delay the interpreter's own exit
         pixels = np.frombuffer(payload, np.uint8).reshape(header["shape"])
         try:
-            reply: dict[str, Any] = read_evidence(models, pixels, text_lines_of(header["text_lines"])).to_json()
+            reply: dict[str, Any] = _read(models, pixels, header)
         except Exception as error:
             reply = {"error": type(error).__name__}
         _write(out, reply)
+
+
+def _read(models: Models, pixels: Pixels, header: protocol.Header) -> dict[str, Any]:
+    from ocr_worker.witness.reader import read_evidence
+
+    text_lines = text_lines_of(header["text_lines"])
+    return read_evidence(models, pixels, text_lines, header["proven_fonts"]).to_json()
 
 
 def _write(out: Any, header: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
-from ocr_worker.engines.embedded.reading.scripts import is_readable
+from ocr_worker.engines.text_layer.scripts import is_readable
 from ocr_worker.witness.evidence import EvidenceWord, Rectangle
 from ocr_worker.witness.findings import Finding, FindingCode
 from ocr_worker.witness.words import NUMBER, Flat, digits, plain

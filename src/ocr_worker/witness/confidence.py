@@ -17,6 +17,8 @@ from typing import Any
 
 from ocr_worker.witness.comparison import Agreement
 
+_RIGHT = 0.01  # share of wrong characters that a right block may have
+_MANY = 5.0  # times as many are many, however many they are
 _HIGHEST = 0.99  # of a block that no honest text layer confirms
 
 
@@ -27,10 +29,10 @@ def features(agreement: Agreement) -> list[float]:
     has_other = any(finding.code != "NUMBERS_DIFFER" for finding in agreement.findings)
     return [
         agreement.similarity,
-        math.log(1 - agreement.similarity + 0.005),
+        min((1 - agreement.similarity) / _RIGHT, _MANY),
         math.log1p(different),
         agreement.score,
-        agreement.numbers,
+        float(agreement.numbers == 1),
         math.log1p(agreement.length),
         float(has_number),
         float(has_other),

@@ -41,7 +41,11 @@ class WitnessProcess:
         if not self._is_ready:
             self._receive(START_S)
             self._is_ready = True
-        header = {"shape": page.pixels.shape, "text_lines": text_lines_json(page.text_lines or ())}
+        header = {
+            "shape": page.pixels.shape,
+            "text_lines": text_lines_json(page.text_lines or ()),
+            "proven_fonts": sorted(page.proven_fonts),
+        }
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(protocol.encode(header, page.pixels.nbytes))

@@ -6,7 +6,7 @@ boxes of the evidence are compared with those of an engine that processed the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -21,17 +21,24 @@ from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Re
 from ocr_worker.witness.marks import find_marks
 
 
-def read_evidence(models: Models, pixels: Pixels, text_lines: Sequence[TextLine]) -> Evidence:
-    """Return the evidence of a page."""
-    lines = _read_layer(models, pixels, text_lines) or models.read_lines(pixels, models.find_lines(pixels))
+def read_evidence(
+    models: Models, pixels: Pixels, text_lines: Sequence[TextLine] = (), proven_fonts: Collection[int] = ()
+) -> Evidence:
+    """Return the evidence of a page. text_lines, proven_fonts: see `PageImage`."""
+    lines = _read_layer(models, pixels, text_lines, proven_fonts) or models.read_lines(
+        pixels, models.find_lines(pixels)
+    )
     height, width = pixels.shape[:2]
     ordered = sorted(lines, key=lambda line: (line.box.y0, line.box.x0))
     return Evidence(width, height, tuple(map(_evidence_line, ordered)), find_marks(pixels))
 
 
-def _read_layer(models: Models, pixels: Pixels, text_lines: Sequence[TextLine]) -> list[Line]:
+def _read_layer(
+    models: Models, pixels: Pixels, text_lines: Sequence[TextLine], proven_fonts: Collection[int]
+) -> list[Line]:
     """Return the lines of an honest text layer and those read beside it; none if the layer is missing or wrong."""
-    layer = honest_lines(models, pixels, layer_lines(text_lines, layer_quads(text_lines), pixels)) if text_lines else []
+    drawn = layer_lines(text_lines, layer_quads(text_lines), pixels) if text_lines else []
+    layer = honest_lines(models, pixels, drawn, proven_fonts) if drawn else []
     if not layer:
         return []
     areas = uncovered_areas(pixels, [line for line in layer if not line.outline], PAGE.layer_side)
