@@ -28,6 +28,7 @@ from witness_pages import LOOKS, TEST, TUNING, MadePage
 
 from ocr_worker.wire.schema import Block
 from ocr_worker.witness import confidence as confidences
+from ocr_worker.witness.comparison import Agreement
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.findings import Finding
 from ocr_worker.witness.verdict import Verdict, is_legible, judge
@@ -216,8 +217,8 @@ def _share(values: Sequence[bool]) -> dict[str, float]:
 # --------------------------------------------------------------------------- calibration
 
 
-def answers(samples: Sequence[Sample], rate: float, seed: str) -> Iterator[tuple[list[float], bool]]:
-    """Yield the features of each compared block and whether it is right; a share `rate` of the blocks has errors."""
+def answers(samples: Sequence[Sample], rate: float, seed: str) -> Iterator[tuple[Agreement, bool]]:
+    """Yield the agreement of each compared block and whether it is right; a share `rate` of the blocks has errors."""
     for sample in samples:
         if not is_legible(sample.evidence):
             continue
@@ -232,7 +233,7 @@ def answers(samples: Sequence[Sample], rate: float, seed: str) -> Iterator[tuple
         verdict: Verdict = judge(blocks, sample.evidence)
         for block, truth, agreement in zip(blocks, sample.page.blocks, verdict.agreements, strict=True):
             if agreement is not None:
-                yield confidences.features(agreement), is_right(block, truth)
+                yield agreement, is_right(block, truth)
 
 
 def _misread(text: str, random: Random) -> str:
@@ -257,7 +258,10 @@ def fit(samples: Sequence[Sample]) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
 
     data = [entry for rate in RATES for turn in range(3) for entry in answers(samples, rate, f"fit{turn}")]
-    x, y = np.asarray([values for values, _ in data]), np.asarray([right for _, right in data], float)
+    x, y = (
+        np.asarray([confidences.features(agreement) for agreement, _ in data]),
+        np.asarray([right for _, right in data], float),
+    )
     model = LogisticRegression(C=10, max_iter=5000).fit(x, y)
     raw = model.predict_proba(x)[:, 1]
     curve = IsotonicRegression(y_min=0.001, y_max=0.995, out_of_bounds="clip").fit(raw, y)
@@ -279,7 +283,7 @@ def calibration_figures(samples: Sequence[Sample]) -> dict[str, Any]:
     figures = {}
     for rate in RATES:
         data = [entry for turn in range(5) for entry in answers(samples, rate, f"test{turn}")]
-        p = np.asarray([confidences.calibrated(values, confidences.calibration()) for values, _ in data])
+        p = np.asarray([confidences.confidence(agreement) for agreement, _ in data])
         y = np.asarray([right for _, right in data], float)
         bins = np.array_split(np.argsort(p, kind="stable"), BINS)
         brier, constant = float(np.mean((p - y) ** 2)), float(y.mean() * (1 - y.mean()))

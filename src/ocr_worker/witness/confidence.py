@@ -19,14 +19,13 @@ from ocr_worker.witness.comparison import Agreement
 
 _RIGHT = 0.01  # share of wrong characters that a right block may have
 _MANY = 5.0  # times as many are many, however many they are
+_HIGHEST_WITH_FINDING = 0.2  # so that a warning and a high confidence never contradict each other
 _HIGHEST = 0.99  # of a block that no honest text layer confirms
 
 
 def features(agreement: Agreement) -> list[float]:
     """Return what the confidence follows from; the order is that of the weights in `calibration.json`."""
     different = (1 - agreement.similarity) * max(agreement.length, 1)
-    has_number = any(finding.code == "NUMBERS_DIFFER" for finding in agreement.findings)
-    has_other = any(finding.code != "NUMBERS_DIFFER" for finding in agreement.findings)
     return [
         agreement.similarity,
         min((1 - agreement.similarity) / _RIGHT, _MANY),
@@ -34,8 +33,6 @@ def features(agreement: Agreement) -> list[float]:
         agreement.score,
         float(agreement.numbers == 1),
         math.log1p(agreement.length),
-        float(has_number),
-        float(has_other),
     ]
 
 
@@ -43,7 +40,8 @@ def confidence(agreement: Agreement) -> float:
     """Return the confidence of a block, 0 to 1, rounded to thousandths."""
     if agreement.is_exact:
         return 1.0
-    return round(min(_HIGHEST, calibrated(features(agreement), calibration())), 3)
+    highest = _HIGHEST_WITH_FINDING if agreement.findings else _HIGHEST
+    return round(min(highest, calibrated(features(agreement), calibration())), 3)
 
 
 def calibrated(values: Sequence[float], parameters: Mapping[str, Any]) -> float:
