@@ -25,6 +25,9 @@ class Reader(WitnessProcess):
     def __init__(self) -> None:
         self._is_alive = True
 
+    def wait_ready(self) -> None:
+        """Nothing has to be loaded."""
+
     def read(self, page: PageImage) -> Evidence:
         assert self.gate.wait(PATIENCE_S)
         if page.number == 13:
@@ -91,6 +94,18 @@ def test_a_dead_process_costs_its_page_and_is_replaced(witnesses: Witnesses) -> 
     Reader.gate.set()
     assert dying.result(timeout=PATIENCE_S) is None
     assert next_one.result(timeout=PATIENCE_S)
+
+
+def test_a_page_that_would_wait_too_long_is_left_out_and_a_later_one_is_not() -> None:
+    """At the pace of the pages before it, a page is late: it is left out at once, but not all later ones."""
+    Reader.gate = threading.Event()
+    Reader.gate.set()
+    pool = Witnesses(1, 100 * SIZE, wait_s=10, process=Reader)
+    pool._seconds_per_page = 11.0
+    assert pool.offer(page(1), "document").result(timeout=0) is None
+    assert pool.offer(page(2), "document").result(timeout=0) is None
+    assert pool.offer(page(3), "document").result(timeout=PATIENCE_S)
+    pool.close()
 
 
 def test_pages_of_an_ended_document_and_of_a_closed_pool_are_released(witnesses: Witnesses) -> None:

@@ -108,7 +108,9 @@ class Pipeline:
         # Half of the page memory stays free of pages that only wait for a second reading. No process starts before it
         # is needed.
         self.witnesses = Witnesses(
-            settings.verify_processes or default_workers(), int(settings.page_room_mb * MEGABYTE / 2)
+            settings.verify_processes or default_workers(),
+            int(settings.page_room_mb * MEGABYTE / 2),
+            wait_s=settings.verify_wait_s,
         )
 
     def start(self) -> dict[str, float]:

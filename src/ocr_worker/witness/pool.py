@@ -9,8 +9,10 @@ spread evenly over the documents.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,6 +26,8 @@ from ocr_worker.witness.process import WitnessFailed, WitnessProcess
 log = logging.getLogger(__name__)
 
 _WAITING_PER_PROCESS = 2  # pages; so that a process never waits for the next one
+_NEWEST = 0.3  # weight of the newest page in the moving average of seconds per page
+_FORGOTTEN = 0.95  # factor of that average for each page that it keeps out
 _FAILED_STARTS = 3  # in a row, after which a process is not started again
 
 
@@ -38,14 +42,22 @@ class _Task:
 class Witnesses:
     """A pool of `workers` witness processes; thread-safe.
 
-    memory_bytes: limit for the pixels that wait for a process or are being read. The processes end with this one.
+    memory_bytes: limit for the pixels that wait for a process or are being read. wait_s: seconds for which a page waits
+    for its evidence; one that would wait longer, at the pace of the pages before it, is not accepted. The processes end
+    with this one.
     """
 
     def __init__(
-        self, workers: int, memory_bytes: int, *, process: Callable[[], WitnessProcess] = WitnessProcess
+        self,
+        workers: int,
+        memory_bytes: int,
+        *,
+        wait_s: float = math.inf,
+        process: Callable[[], WitnessProcess] = WitnessProcess,
     ) -> None:
         self._workers = workers
         self._memory_bytes = memory_bytes
+        self._wait_s = wait_s
         self._process = process
         self._condition = threading.Condition()
         self._waiting: list[_Task] = []
@@ -55,6 +67,7 @@ class Witnesses:
         self._started = 0  # threads
         self._alive = workers
         self._is_closed = False
+        self._seconds_per_page = 0.0  # of one process, a moving average; 0 before the first page
         self.pages_read = 0
 
     def offer(
@@ -109,6 +122,9 @@ class Witnesses:
         size = task.page.pixels.nbytes
         if self._is_closed or not self._alive:
             return task
+        if self._expected_wait_s() > self._wait_s:
+            self._seconds_per_page *= _FORGOTTEN  # else a slow moment would keep all later pages out
+            return task
         has_room = self._held_bytes + size <= self._memory_bytes or not self._held_bytes
         if len(self._waiting) < _WAITING_PER_PROCESS * self._workers and has_room:
             return None
@@ -120,6 +136,10 @@ class Witnesses:
         self._remove(last)
         self._accepted[last.document] -= 1
         return last
+
+    def _expected_wait_s(self) -> float:
+        """Return the seconds until a page that is accepted now has its evidence."""
+        return (len(self._waiting) / self._alive + 1) * self._seconds_per_page
 
     def _remove(self, task: _Task) -> None:
         self._waiting.remove(task)
@@ -138,8 +158,10 @@ class Witnesses:
         while failures < _FAILED_STARTS and (task := self._next_task()):
             try:
                 process = process or self._start()
+                process.wait_ready()
+                started_at = time.monotonic()
                 evidence: Evidence | None = process.read(task.page)
-                self.pages_read += 1
+                self._note_pace(time.monotonic() - started_at)
                 failures = 0
             except (WitnessFailed, OSError) as error:
                 log.warning("a page was not witnessed: %s", error)
@@ -158,6 +180,12 @@ class Witnesses:
         for task in dropped:
             task.release()
             task.future.set_result(None)
+
+    def _note_pace(self, seconds: float) -> None:
+        with self._condition:
+            self.pages_read += 1
+            average = self._seconds_per_page
+            self._seconds_per_page = average + (seconds - average) * _NEWEST if average else seconds
 
     def _next_task(self) -> _Task | None:
         with self._condition:

@@ -32,15 +32,19 @@ class WitnessProcess:
         )
         self._is_ready = False
 
+    def wait_ready(self) -> None:
+        """Wait until the models are loaded. Raises WitnessFailed when the process died or hangs."""
+        if not self._is_ready:
+            self._receive(START_S)
+            self._is_ready = True
+
     def read(self, page: PageImage) -> Evidence:
         """Return the evidence of a page.
 
         Raises WitnessFailed when the process died, hangs, or could not read the page. Only in the last case,
         `is_usable` is still true.
         """
-        if not self._is_ready:
-            self._receive(START_S)
-            self._is_ready = True
+        self.wait_ready()
         header = {
             "shape": page.pixels.shape,
             "text_lines": text_lines_json(page.text_lines or ()),
