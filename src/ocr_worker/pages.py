@@ -95,11 +95,24 @@ class ParsedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """The comparison of a page with a second reading. The confidence of its blocks is on the blocks.
+
+    is_verified: whether the second reading was ready in time; else there is nothing else. ink_coverage: see
+    `PageResult`. warnings: the findings.
+    """
+
+    is_verified: bool
+    ink_coverage: float | None = None
+    warnings: Sequence[PageWarning] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PageOutcome:
     """The outcome of one page: its content, or its error.
 
     number: page number, 1-based. dpi: resolution of the page image. warnings: of the rendering. seconds: engine time.
-    from_checkpoint: whether an earlier run of the job parsed the page.
+    from_checkpoint: whether an earlier run of the job parsed the page. verification: None without `verify`.
     """
 
     number: int
@@ -108,6 +121,7 @@ class PageOutcome:
     warnings: Sequence[PageWarning] = ()
     seconds: float = 0.0
     from_checkpoint: bool = False
+    verification: Verification | None = None
 
 
 def figure_name(page: int, index: int) -> str:

@@ -61,6 +61,16 @@ def test_a_page_larger_than_the_memory_budget_is_still_parsed() -> None:
         assert [text_of(job.submit(page(n), OPTIONS).result(timeout=PATIENCE_S)) for n in (1, 2, 3)] == ["1", "2", "3"]
 
 
+def test_shared_pixels_count_until_both_readers_are_done() -> None:
+    """A page that a second reader holds counts as memory after its parsing, and after its job is stopped."""
+    with running(Scripted()) as scheduler, scheduler.admit() as job:
+        future, release = job.submit_shared(page(1), OPTIONS)
+        future.result(timeout=PATIENCE_S)
+        assert scheduler._held_bytes == PAGE_BYTES
+        release()
+        assert scheduler._held_bytes == job.held_bytes == 0
+
+
 def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
     """A stopped job's pages end at once with its error, the one in the engine too; another job's pages are parsed."""
     gate = threading.Semaphore(0)

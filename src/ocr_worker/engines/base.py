@@ -204,6 +204,10 @@ def _always_false(options: ParseOptions) -> bool:
     return False
 
 
+def _always_true(options: ParseOptions) -> bool:
+    return True
+
+
 def _accept_options(options: ParseOptions, settings: Settings) -> None:
     return None
 
@@ -295,6 +299,15 @@ class EngineSpec(Generic[Options]):
 
     Loads no engine library and uses no network, so that it works where the engine does not. Must not raise.
     """
+
+    keeps_pixels: Callable[[Options], bool] = _always_true
+    """Return whether boxes refer to the page image as it was rendered, neither turned nor flattened.
+
+    Called for each document, on one of its job's threads. The option `verify` compares such pages only.
+    """
+
+    reads_as_witness: bool = False
+    """Whether the engine reads pages with the models of the witness, so that `verify` would compare it with itself."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the engine reads itself: name to description. `ocr-worker doctor` lists them.

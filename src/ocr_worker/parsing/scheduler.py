@@ -15,6 +15,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -42,6 +43,7 @@ class PageTask:
     options: ParseOptions
     future: Future[ParseOutcome] = field(default_factory=Future)
     queued_at: float = field(default_factory=time.monotonic)
+    holders: int = 1  # of the pixels: the page's way to the engine, and a second reader
 
     @property
     def size(self) -> int:
@@ -79,6 +81,14 @@ class ScheduledJob:
         Raises the error that stopped the job, or the error that closed the scheduler.
         """
         return self._scheduler._submit(PageTask(self, page, options))
+
+    def submit_shared(self, page: PageImage, options: ParseOptions) -> tuple[Future[ParseOutcome], Callable[[], None]]:
+        """Submit a page whose pixels somebody else reads as well; as `submit`.
+
+        The pixels count as held until the page has left the engine and the returned function was called, once.
+        """
+        task = PageTask(self, page, options, holders=2)
+        return self._scheduler._submit(task), lambda: self._scheduler._release_shared(task)
 
     def stop(self, error: OcrWorkerError) -> None:
         """Give up every page that has no result yet: each gets `error` at once. Only the first call has an effect."""
@@ -164,6 +174,16 @@ class Scheduler:
         self._held_bytes += size
         task.job.held_bytes += size
 
+    def _release(self, task: PageTask) -> None:
+        task.holders -= 1
+        if not task.holders:
+            self._hold(task, -task.size)
+
+    def _release_shared(self, task: PageTask) -> None:
+        with self._condition:
+            self._release(task)
+            self._condition.notify_all()
+
     def _stop(self, job: ScheduledJob, error: OcrWorkerError) -> None:
         with self._condition:
             if job.stop_error:
@@ -179,7 +199,7 @@ class Scheduler:
         self._waiting_jobs.remove(job)
         for task in job.waiting_tasks:
             task.resolve(error)
-            self._hold(task, -task.size)
+            self._release(task)
         job.waiting_tasks.clear()
 
     # ----------------------------------------------------------------- for engine replicas
@@ -228,6 +248,6 @@ class Scheduler:
             if task in task.job.engine_tasks:
                 task.job.engine_tasks.remove(task)
                 self._engine_count -= 1
-                self._hold(task, -task.size)
+                self._release(task)
                 task.resolve(result, engine_s)
                 self._condition.notify_all()

@@ -148,6 +148,19 @@ class LimitSettings(SettingsGroup):
         description="Memory, in MB, for the rendered pages of all jobs together. Default: 100; with a model server,"
         " room for twice `OCR_REPLICAS` times `OCR_PAGES_PER_CALL` pages, which is 400.",
     )
+    verify_processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Number of processes of low priority that read pages a second time, for the option `verify`."
+        " Default: half of the processors, 1 to 4.",
+    )
+    verify_wait_s: float = Field(
+        10,
+        ge=0,
+        description="Seconds for which a parsed page waits for its second reading, for the option `verify`; then it is"
+        " returned unverified. Default: 10.",
+    )
     inline_limit_mb: float = Field(
         10,
         gt=0,

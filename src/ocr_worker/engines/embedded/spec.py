@@ -46,5 +46,6 @@ SPEC = EngineSpec(
     replicas=_replicas,
     has_processes=_has_processes,
     wants_text_layer=_wants_text_layer,
+    reads_as_witness=True,
     diagnose=_diagnose,
 )

@@ -47,6 +47,10 @@ def _merges_pages(options: PaddleOcrVlOptions) -> bool:
     return options.merge_pages
 
 
+def _keeps_pixels(options: PaddleOcrVlOptions) -> bool:
+    return not (options.use_doc_orientation_classify or options.use_doc_unwarping)
+
+
 def _diagnose(settings: Settings) -> Diagnosis:
     from ocr_worker.engines.paddleocr_vl import doctor
 
@@ -65,6 +69,7 @@ SPEC = EngineSpec(
     wants_text_layer=wants_text_layer,
     reads_repeated_lines=False,
     merges_pages=_merges_pages,
+    keeps_pixels=_keeps_pixels,
     weights=Weights(
         locate=weights.locate,
         fetch=weights.fetch,

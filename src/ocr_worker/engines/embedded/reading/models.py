@@ -49,10 +49,11 @@ _NOISY_MODULES = (
 class Models:
     """The loaded models, with the threads that they run on.
 
-    Raises ImportError or OSError: when a wheel is missing or damaged.
+    threads: number of these threads; None: one for each processor. Raises ImportError or OSError: when a wheel is
+    missing or damaged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         _silence_packages()
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
         with _yaml_read_once():
@@ -62,7 +63,7 @@ class Models:
             from rapidocr import RapidOCR
 
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(len(os.sched_getaffinity(0)))
+        self._pool = ThreadPool(threads or len(os.sched_getaffinity(0)))
         self._ocr: Any = RapidOCR(
             params={
                 "Global.use_cls": False,
