@@ -13,7 +13,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +27,9 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.manifests import decode, split_lines
 from ocr_worker.batch.model import BatchSummary
-from ocr_worker.batch.report import report_html, report_json, summary_json
+from ocr_worker.batch.report import summary_json
 from ocr_worker.batch.runner import RunOptions
+from ocr_worker.batch.spool import Spool
 from ocr_worker.batch.status import (
     KNOWN_CODES,
     cost_warning,
@@ -58,6 +59,7 @@ from ocr_worker.settings import ClientSettings, load_client_settings, load_setti
 _DISPLAY_EVERY_S = 0.5
 _CANCEL_TIMEOUT_S = 60.0
 _MAX_SKIPPED_LINES = 20
+_MAX_COMPARED_FILES = 50_000  # with the last run, without --refresh: a second or two
 _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 
@@ -155,38 +157,48 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    entries = list(gather(options.inputs, _stdin_lines(), options.out))
-    skipped = [entry for entry in entries if isinstance(entry, SkippedEntry)]
+    entries = Spool(gather(options.inputs, _stdin_lines(), options.out))
     last_target = ""
     if (options.out / LEDGER).exists():
         last_target = _last_target(options)
     else:
         _check_new_batch(options, entries)
-    items = _add_options(entries, options.options, _target(options, last_target))
+    _check_all_options(entries.items(), options.options, _target(options, last_target))
 
     async def run_command(batch: Batch) -> int:
         summary = batch.summary()
         _recall_passwords(batch)
-        new_documents = batch.add([*items, *skipped])
-        for line in skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES):
+        new_documents = batch.add(_with_options(entry, options.options) for entry in entries)
+        for line in _first_skipped_lines(entries.skipped(), entries.skipped_count):
             print(line, file=sys.stderr)
-        changed_files = batch.changed_documents()
-        if changed_files and options.refresh:
-            batch.refresh(changed_files)
-        elif changed_files:
-            changed = format_count(len(changed_files), "file")
-            print(f"{changed} changed since the last run; add --refresh to parse them again", file=sys.stderr)
-        if items and new_documents < len(items):
-            known_documents = len(items) - new_documents
+        _refresh(batch, options)
+        if entries.item_count and new_documents < entries.item_count:
+            known_documents = entries.item_count - new_documents
             print(
                 f"{format_count(new_documents, 'new document')}, {known_documents} already in the batch",
                 file=sys.stderr,
             )
         if not batch.summary().documents:
-            raise InvalidRequest(_no_documents_message(options.inputs, skipped))
+            raise InvalidRequest(_no_documents_message(options.inputs, entries))
         return await _run_with_display(batch, summary, _make_display(batch, options))
 
     return _run_in_batch(options, run_command, read_password(options))
+
+
+def _refresh(batch: Batch, options: argparse.Namespace) -> None:
+    """Plan changed files again, with `--refresh`, or else say that there are some, among the first ones."""
+    limit = None if options.refresh else _MAX_COMPARED_FILES
+    changed_files = batch.changed_documents(limit)
+    if options.refresh:
+        batch.refresh(changed_files)
+        return
+    if changed_files:
+        changed = format_count(len(changed_files), "file")
+        print(f"{changed} changed since the last run; add --refresh to parse them again", file=sys.stderr)
+    counts = batch.summary().documents
+    if sum(counts.values()) - counts.get("waiting", 0) > _MAX_COMPARED_FILES:
+        note = f"only the first {_MAX_COMPARED_FILES:,} files were compared with the last run; --refresh compares all"
+        print(note, file=sys.stderr)
 
 
 def _stdin_lines() -> Iterator[str]:
@@ -197,8 +209,17 @@ def _stdin_lines() -> Iterator[str]:
         raise InvalidRequest(f"standard input cannot be read: {error}") from None
 
 
-def _hidden_last(skipped: Sequence[SkippedEntry]) -> list[SkippedEntry]:
-    return sorted(skipped, key=lambda entry: entry.reason == HIDDEN)
+def _first_skipped_lines(skipped: Iterable[SkippedEntry], count: int) -> list[str]:
+    """Return lines on the first skipped entries, hidden ones last, and one on the rest. count: number of all."""
+    visible: list[SkippedEntry] = []
+    hidden: list[SkippedEntry] = []
+    for entry in skipped:
+        entries = hidden if entry.reason == HIDDEN else visible
+        if len(entries) < _MAX_SKIPPED_LINES:
+            entries.append(entry)
+        elif entries is visible:
+            break
+    return skipped_lines([*visible, *hidden][:_MAX_SKIPPED_LINES], count)
 
 
 def _recall_passwords(batch: Batch) -> None:
@@ -241,42 +262,43 @@ def _repair(batch: Batch) -> None:
         print(f"{name} cannot be repaired: its file is gone", file=sys.stderr)
 
 
-def _check_new_batch(options: argparse.Namespace, entries: Sequence[Entry]) -> None:
+def _check_new_batch(options: argparse.Namespace, entries: Spool) -> None:
     """Check a command line that starts a batch, before its folder is created.
 
     Raises InvalidRequest, or BatchUnusable when the folder is a file.
     """
     if options.out.exists() and not options.out.is_dir():
         raise BatchUnusable(f"--out {options.out} is a file: name a folder")
-    skipped = [entry for entry in entries if isinstance(entry, SkippedEntry)]
-    if len(skipped) == len(entries):
-        raise InvalidRequest(_no_documents_message(options.inputs, skipped))
+    if not entries.item_count:
+        raise InvalidRequest(_no_documents_message(options.inputs, entries))
     _load_client_settings(_target(options))
     _check_price(options)
 
 
-def _no_documents_message(inputs: Sequence[str], skipped: Sequence[SkippedEntry]) -> str:
+def _no_documents_message(inputs: Sequence[str], entries: Spool) -> str:
     if inputs:
-        lines = skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES)
+        lines = _first_skipped_lines(entries.skipped(), entries.skipped_count)
         message = f"there are no PDFs or images in {', '.join(inputs)}: name files, folders, URLs or a manifest"
         return "\n- ".join([message, *lines])
     return "there is nothing to parse: name files, folders, URLs or a manifest"
 
 
-def _add_options(entries: Sequence[Entry], options: dict[str, Any], target: str) -> list[Item]:
-    """Return the documents with all their options, which are checked.
+def _with_options(entry: Entry, options: dict[str, Any]) -> Entry:
+    """Return a document with all its options. Figures are inline by default: only the batch's folders remain later."""
+    if isinstance(entry, SkippedEntry):
+        return entry
+    return replace(entry, options={"figures": "inline", **options, **entry.options})
 
-    Figures are inline by default: only the batch's folders remain later. Raises InvalidRequest.
-    """
+
+def _check_all_options(items: Iterable[Item], options: dict[str, Any], target: str) -> None:
+    """Check the options of the command line and of all documents, each set once. Raises InvalidRequest."""
     _check_options(options, target, "--options")
-    default_options = {"figures": "inline", **options}
-    items = [
-        replace(entry, options={**default_options, **entry.options}) for entry in entries if isinstance(entry, Item)
-    ]
-    option_sets = {json.dumps(item.options, sort_keys=True): item for item in items if item.options != default_options}
-    for item in option_sets.values():
-        _check_options(dict(item.options), target, f"the options of {item.name}")
-    return items
+    checked_options = set()
+    for item in items:
+        key = json.dumps(item.options, sort_keys=True)
+        if item.options and key not in checked_options:
+            checked_options.add(key)
+            _check_options({**options, **item.options}, target, f"the options of {item.name}")
 
 
 def _check_options(options: dict[str, Any], target: str, name: str) -> None:
@@ -402,7 +424,7 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary, display: 
 def _finish_run(batch: Batch, first_summary: BatchSummary) -> None:
     """Write the report if anything has changed, and print where it is and why the run stopped early."""
     if replace(batch.summary(), wall_s=0.0) != replace(first_summary, wall_s=0.0) or not batch.folder.report.exists():
-        _write_report(batch)
+        batch.write_report()
     if batch.runner and batch.runner.pause_reason:
         print(f"stopped: {batch.runner.pause_reason}", file=sys.stderr)
     if warning := cost_warning(batch.summary(), batch.options.max_cost):
@@ -462,28 +484,28 @@ def _status(options: argparse.Namespace) -> int:
         return OK
     print("\n".join(status_lines(batch.summary())))
     print(f"{'run':<12}{'in progress' if batch.folder.is_locked() else 'not running'}")
-    for line in skipped_lines(_hidden_last(batch.skipped()), _MAX_SKIPPED_LINES):
+    skipped_count = sum(batch.summary().skipped.values())
+    for line in _first_skipped_lines(batch.skipped(), skipped_count):
         print(line)
     return OK
 
 
 def _report(options: argparse.Namespace) -> int:
-    for path in _write_report(_open_read_only(options)):
+    for path in _open_read_only(options).write_report():
         print(replace_unencodable(str(path)))
     return OK
 
 
-def _write_report(batch: Batch) -> tuple[Path, Path]:
-    summary, documents, skipped = batch.summary(), batch.documents(), batch.skipped()
-    return batch.folder.put_report(report_json(summary, documents, skipped), report_html(summary, documents, skipped))
-
-
 def _verify(options: argparse.Namespace) -> int:
-    differences = _open_read_only(options).differences()
-    print("\n".join(differences) or "all files are as the batch recorded them")
-    if differences:
+    has_differences = False
+    for difference in _open_read_only(options).differences():
+        has_differences = True
+        print(difference)
+    if not has_differences:
+        print("all files are as the batch recorded them")
+    else:
         print(f"to repair them: ocr-worker batch retry {shlex.quote(str(options.out))} --damaged", file=sys.stderr)
-    return FAILED if differences else OK
+    return FAILED if has_differences else OK
 
 
 def _cancel(options: argparse.Namespace) -> int:
