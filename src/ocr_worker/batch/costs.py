@@ -40,13 +40,14 @@ class Usage:
 
     execution_s: sum over all executions. busy_s: seconds in which a worker ran jobs, each counted once. idle_s: seconds
     in which workers waited for the next job or for their end; None: the idle timeout is unknown. cold_start_s: starts
-    of workers, at most.
+    of workers, at most. worker_count: workers whose name is known.
     """
 
     execution_s: float = 0.0
     busy_s: float = 0.0
     idle_s: float | None = None
     cold_start_s: float = 0.0
+    worker_count: int = 0
 
     @property
     def estimated_s(self) -> float:
@@ -114,6 +115,7 @@ def measure_usage(
         busy_s=min(execution_s, round(execution_s - placed_s + covered_s, 3)),
         idle_s=None if idle_timeout_s is None else round(kept_s - covered_s, 3),
         cold_start_s=cold_start_s,
+        worker_count=len(by_worker),
     )
 
 

@@ -2,7 +2,7 @@
 
 `run` and `retry` parse documents by a service: an endpoint, or the pipeline in this process. `status`, `report` and
 `verify` only read the batch's folder. `cancel` also reaches a run in another process. The batch itself is in
-`ocr_worker.batch`; this module has its arguments, its printed texts and its signals.
+`ocr_worker.batch`, and `plan` in `batch_plan`; this module has its arguments, its printed texts and its signals.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ from ocr_worker.cli.arguments import (
     read_options,
     read_password,
 )
+from ocr_worker.cli.batch_plan import add_plan_arguments, deadline, run_plan
 from ocr_worker.client.remote import RemoteEndpoint
 from ocr_worker.client.service import Service
 from ocr_worker.engines.registry import BUILT_IN, engine_spec
@@ -64,7 +65,7 @@ _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the batch commands and their arguments: run, status, retry, cancel, report, verify."""
+    """Add the batch commands and their arguments: run, plan, status, retry, cancel, report, verify."""
     parser.set_defaults(batch_command=help_printer(parser))
     subparsers = parser.add_subparsers(metavar="COMMAND")
 
@@ -88,6 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_service_arguments(run_parser)
     run_parser.set_defaults(batch_command=_run)
+
+    plan_parser = add_command(subparsers, "plan", *_PLAN)
+    plan_parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as for `run`")
+    plan_parser.set_defaults(batch_command=_plan, out=None, options={})
+    add_plan_arguments(plan_parser)
+    _add_service_arguments(plan_parser)
 
     for name, (command, summary, examples) in _OTHER_COMMANDS.items():
         subparser = add_command(subparsers, name, summary, examples)
@@ -151,6 +158,12 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         help="submit no more jobs when the estimated cost, cold starts included, would exceed this; not the upper bound"
         " of the cost, which counts a second of a worker for each job that shares it",
     )
+    parser.add_argument(
+        "--deadline",
+        type=deadline,
+        metavar="TIME",
+        help="submit no more jobs that would end after this time: 18:00, or a date and time such as 2026-03-01T18:00",
+    )
 
 
 # --------------------------------------------------------------------------- commands that parse documents
@@ -183,6 +196,17 @@ def _run(options: argparse.Namespace) -> int:
         return await _run_with_display(batch, summary, _make_display(batch, options))
 
     return _run_in_batch(options, run_command, read_password(options))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    entries = Spool(gather(options.inputs, _stdin_lines()))
+    if not entries.item_count:
+        raise InvalidRequest(_no_documents_message(options.inputs, entries))
+    _check_price(options)
+    if options.like:
+        return run_plan(options, entries, None)
+    target = _target(options)
+    return run_plan(options, entries, _service_of(target, _load_client_settings(target)))
 
 
 def _refresh(batch: Batch, options: argparse.Namespace) -> None:
@@ -318,7 +342,11 @@ def _run_in_batch(
     log.configure("ERROR")
 
     async def open_and_run() -> int:
-        run_options = RunOptions(job_pages=options.pages_per_job, max_cost=options.max_cost)
+        run_options = RunOptions(
+            job_pages=options.pages_per_job,
+            max_cost=options.max_cost,
+            deadline=options.deadline.timestamp() if options.deadline else None,
+        )
         batch = Batch(options.out, options=run_options, password=password)
         async with batch:
             batch.set_service(_make_service(batch, options))
@@ -376,6 +404,10 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     target = _target(options, batch.ledger.get("target"))
     client = _load_client_settings(target)
     batch.ledger.put("target", target)
+    return _service_of(target, client)
+
+
+def _service_of(target: str, client: ClientSettings) -> Service:
     if target == _LOCAL:
         return LocalPipeline(load_settings())
     return RemoteEndpoint(client.base_url, target, client.api_key)
@@ -530,7 +562,7 @@ def _cancel(options: argparse.Namespace) -> int:
         return OK
 
     defaults = argparse.Namespace(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
-    defaults.idle_timeout_s = None
+    defaults.idle_timeout_s = defaults.deadline = None
     defaults.out = options.out
     return _run_in_batch(defaults, cancel_command)
 
@@ -542,6 +574,13 @@ _RUN = (
     (
         "ocr-worker batch run scans/ --out results --local",
         "ocr-worker batch run 'scans/*.pdf' --out results --local --options '{\"formats\": [\"markdown\"]}'",
+    ),
+)
+_PLAN = (
+    "count the pages, measure the rate on a sample, and print time and cost on 1, 4 and 16 workers",
+    (
+        "ocr-worker batch plan scans/ --local --deadline 18:00",
+        "ocr-worker batch plan scans/ --endpoint ID --price-per-second 0.00019 --max-cost 40",
     ),
 )
 _OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, str]]] = {
