@@ -108,7 +108,7 @@ def test_executions_without_a_certain_place_cost_in_full(tmp_path: Path, times: 
 
 @pytest.mark.parametrize(("minutes", "is_sent"), [(2, False), (60, True)])
 def test_no_job_is_sent_that_would_end_after_the_deadline(tmp_path: Path, minutes: int, is_sent: bool) -> None:
-    """Where a job takes ten minutes, the run sends none two minutes before the deadline, and says why."""
+    """The run sends no ten-minute job two minutes before the deadline, and says why."""
     options = RunOptions(deadline=time.time() + 60 * minutes)
 
     async def scenario(server: Server, service: RemoteEndpoint) -> None:
