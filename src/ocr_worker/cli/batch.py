@@ -15,12 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ocr_worker import log
 from ocr_worker.batch.batch import Batch
+from ocr_worker.batch.comparing import compare_batches
 from ocr_worker.batch.display import Display, JsonLines
 from ocr_worker.batch.folders import LEDGER, Folder
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
@@ -65,7 +66,7 @@ _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the batch commands and their arguments: run, plan, status, retry, cancel, report, verify."""
+    """Add the batch commands and their arguments: run, plan, diff, status, retry, cancel, report, verify."""
     parser.set_defaults(batch_command=help_printer(parser))
     subparsers = parser.add_subparsers(metavar="COMMAND")
 
@@ -95,6 +96,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan_parser.set_defaults(batch_command=_plan, out=None, options={})
     add_plan_arguments(plan_parser)
     _add_service_arguments(plan_parser)
+
+    diff_parser = add_command(subparsers, "diff", *_DIFF)
+    diff_parser.add_argument("old", type=Path, metavar="OLD", help="folder of the earlier batch")
+    diff_parser.add_argument("new", type=Path, metavar="NEW", help="folder of the later batch")
+    diff_parser.add_argument("--json", action="store_true", help="print a line of JSON per document that changed")
+    diff_parser.set_defaults(batch_command=_diff)
 
     for name, (command, summary, examples) in _OTHER_COMMANDS.items():
         subparser = add_command(subparsers, name, summary, examples)
@@ -540,6 +547,17 @@ def _verify(options: argparse.Namespace) -> int:
     return FAILED if has_differences else OK
 
 
+def _diff(options: argparse.Namespace) -> int:
+    old, new = (_open_read_only(argparse.Namespace(out=folder)) for folder in (options.old, options.new))
+    has_changes = False
+    for change in compare_batches(old, new):
+        has_changes = True
+        print(json.dumps(asdict(change)) if options.json else replace_unencodable(str(change)))
+    if not has_changes and not options.json:
+        print("no page changed")
+    return FAILED if has_changes else OK
+
+
 def _cancel(options: argparse.Namespace) -> int:
     batch = _open_read_only(options)
     if batch.folder.is_locked():
@@ -582,6 +600,10 @@ _PLAN = (
         "ocr-worker batch plan scans/ --local --deadline 18:00",
         "ocr-worker batch plan scans/ --endpoint ID --price-per-second 0.00019 --max-cost 40",
     ),
+)
+_DIFF = (
+    "print which pages of a new batch differ from those of an old one; exit code 1 if any do",
+    ("ocr-worker batch diff results-march results-april", "ocr-worker batch diff old new --json"),
 )
 _OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, str]]] = {
     "status": (

@@ -27,6 +27,10 @@ class Documents(Jobs):
         """Return one document."""
         return next(self._documents("id = ?", document))
 
+    def document_named(self, name: str) -> BatchDocument | None:
+        """Return the document with this name, or None."""
+        return next(self._documents("name = ?", name), None)
+
     def unplanned_documents(self) -> Iterator[BatchDocument]:
         """Yield the documents that are in no job yet."""
         return self._documents("planned = 0 AND status = 'waiting'")
