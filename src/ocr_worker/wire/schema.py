@@ -255,8 +255,8 @@ class PageResult(WireModel):
     )
     from_checkpoint: bool = Field(
         False,
-        description="True if the page was stored: by an earlier run under the same `idempotency_key`, or by any job with"
-        " the content cache.",
+        description="True if the page was stored: by an earlier run under the same `idempotency_key`, or by any job"
+        " with the content cache.",
     )
     warnings: list[PageWarning] = Field([], description="Warnings about the page.")
     error: ErrorInfo | None = Field(None, description="Error of a failed page.")
