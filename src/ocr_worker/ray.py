@@ -87,7 +87,7 @@ class PageParser:
         entries = documents.select(columns).to_pylist()
         chunks = (entries[start : start + MAX_DOCUMENTS] for start in range(0, len(entries), MAX_DOCUMENTS))
         rows = [row for chunk in chunks for row in self._rows(chunk)]
-        schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in COLUMNS])
+        schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in COLUMNS])
         return pyarrow.Table.from_pylist(rows, schema=schema)
 
     def _rows(self, entries: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

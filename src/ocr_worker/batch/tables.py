@@ -32,7 +32,7 @@ def write_parquet(path: Path, columns: Columns, rows: Iterable[tuple[Any, ...]])
     import pyarrow
     import pyarrow.parquet
 
-    schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in columns.items()])
+    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()])
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         remaining_rows = iter(rows)
         while group := list(islice(remaining_rows, _GROUP_ROWS)):
