@@ -62,6 +62,7 @@ _DISPLAY_EVERY_S = 0.5
 _CANCEL_TIMEOUT_S = 60.0
 _MAX_SKIPPED_LINES = 20
 _MAX_COMPARED_FILES = 50_000  # with the last run, without --refresh: a second or two
+_RAY = "--ray"
 _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 
@@ -134,6 +135,14 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         help="parse on this RunPod endpoint, with the key in RUNPOD_API_KEY; default: as in the last run",
     )
     service.add_argument("--local", action="store_true", help="parse in this process, with the engine of OCR_ENGINE")
+    service.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="parse in actors of this Ray cluster, with the engine of OCR_ENGINE; default: the cluster of this machine",
+    )
+    _add_ray_arguments(parser)
     parser.add_argument(
         "--pages-per-job",
         type=positive_int,
@@ -170,6 +179,28 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         type=deadline,
         metavar="TIME",
         help="submit no more jobs that would end after this time: 18:00, or a date and time such as 2026-03-01T18:00",
+    )
+
+
+def _add_ray_arguments(parser: argparse.ArgumentParser) -> None:
+    actors = parser.add_argument_group("actors of --ray")
+    actors.add_argument("--ray-actors", type=positive_int, default=1, metavar="N", help="number of actors; default: 1")
+    actors.add_argument(
+        "--ray-cpus", type=positive_number, default=1.0, metavar="X", help="processors for each actor; default: 1"
+    )
+    actors.add_argument(
+        "--ray-gpus",
+        type=positive_number,
+        default=0.0,
+        metavar="X",
+        help="GPUs for each actor; 0.5 lets two share a card; default: none",
+    )
+    actors.add_argument(
+        "--ray-idle",
+        type=positive_number,
+        default=600.0,
+        metavar="S",
+        help="seconds without a run after which an actor ends itself; default: 600",
     )
 
 
@@ -213,6 +244,8 @@ def _plan(options: argparse.Namespace) -> int:
     if options.like:
         return run_plan(options, entries, None)
     target = _target(options)
+    if target.startswith(_RAY):
+        raise InvalidRequest("a plan for --ray: measure one actor with --local on such a machine")
     return run_plan(options, entries, _service_of(target, _load_client_settings(target)))
 
 
@@ -335,7 +368,7 @@ def _check_all_options(items: Iterable[Item], options: dict[str, Any], target: s
 def _check_options(options: dict[str, Any], target: str, name: str) -> None:
     """Check request options before a batch has them. An endpoint may run any engine, so its own options pass, too."""
     settings = load_settings()
-    if target == _LOCAL:
+    if _runs_our_engine(target):
         spec = engine_spec(settings.engine)
         spec.check_options(read_options(options, spec, name), settings)
     else:
@@ -389,16 +422,22 @@ def _last_target(options: argparse.Namespace) -> str:
 
 def _target(options: argparse.Namespace, last_target: str = "") -> str:
     """Return the endpoint's id or `_LOCAL`. Raises InvalidRequest when neither the options nor the last run say it."""
-    if target := _LOCAL if options.local else options.endpoint or last_target:
+    chosen_target = _LOCAL if options.local else f"{_RAY} {options.ray}" if options.ray else options.endpoint
+    if target := chosen_target or last_target:
         return str(target)
-    raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID")
+    raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID, or --ray ADDRESS")
+
+
+def _runs_our_engine(target: str) -> bool:
+    """Return whether the jobs run with this process's settings, and not at an endpoint."""
+    return target == _LOCAL or target.startswith(f"{_RAY} ")
 
 
 def _load_client_settings(target: str) -> ClientSettings:
     """Return the settings for an endpoint. Raises InvalidRequest when it is the platform's and has no key."""
     client = load_client_settings()
     is_platform = client.base_url == ClientSettings.model_fields["base_url"].default
-    if target != _LOCAL and is_platform and client.api_key is None:
+    if not _runs_our_engine(target) and is_platform and client.api_key is None:
         raise InvalidRequest(
             f"--endpoint {target} needs a key: set RUNPOD_API_KEY"
             " (for `ocr-worker endpoint`, set RUNPOD_ENDPOINT_BASE_URL to its URL instead)"
@@ -411,7 +450,18 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     target = _target(options, batch.ledger.get("target"))
     client = _load_client_settings(target)
     batch.ledger.put("target", target)
+    if target.startswith(f"{_RAY} "):
+        return _ray_cluster(target, batch, options)
     return _service_of(target, client)
+
+
+def _ray_cluster(target: str, batch: Batch, options: argparse.Namespace) -> Service:
+    """Return the Ray cluster as a service. The number of actors is that of the last run where no option says it."""
+    from ocr_worker.batch.ray_cluster import RayCluster, RayOptions
+
+    ray_options = RayOptions(options.ray_actors, options.ray_cpus, options.ray_gpus, options.ray_idle)
+    batch.ledger.put("ray_actors", str(max(options.ray_actors, int(batch.ledger.get("ray_actors", "1")))))
+    return RayCluster(target.partition(" ")[2], batch.ledger.idempotency_key, load_settings(), ray_options)
 
 
 def _service_of(target: str, client: ClientSettings) -> Service:
@@ -577,9 +627,14 @@ def _cancel(options: argparse.Namespace) -> int:
 
     async def cancel_command(batch: Batch) -> int:
         print(f"cancelled; {format_count(await batch.cancel(), 'job')} had not finished")
+        if batch.ledger.get("target").startswith(f"{_RAY} "):
+            from ocr_worker.batch.ray_cluster import end_actors
+
+            end_actors(batch.ledger.idempotency_key, int(batch.ledger.get("ray_actors", "1")))
         return OK
 
-    defaults = argparse.Namespace(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
+    defaults = argparse.Namespace(ray=None, ray_actors=1, ray_cpus=1.0, ray_gpus=0.0, ray_idle=600.0)
+    vars(defaults).update(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
     defaults.idle_timeout_s = defaults.deadline = None
     defaults.out = options.out
     return _run_in_batch(defaults, cancel_command)
@@ -597,7 +652,7 @@ _RUN = (
 _PLAN = (
     "count the pages, measure the rate on a sample, and print time and cost on 1, 4 and 16 workers",
     (
-        "ocr-worker batch plan scans/ --local --deadline 18:00",
+        "ocr-worker batch plan scans/ --local --sample 50",
         "ocr-worker batch plan scans/ --endpoint ID --price-per-second 0.00019 --max-cost 40",
     ),
 )
