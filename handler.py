@@ -47,6 +47,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     settings = load_settings()
     if is_dry_run():
         dry_run.check_job(sys.argv[1:])
+        settings = dry_run.keep_engine_here(settings)
     log.configure(settings.log_level)
     # In a dry run the SDK would print the complete response beside our summary of it.
     runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if is_on_platform() else "WARN")

@@ -31,7 +31,8 @@ from support.app_process import App, serving
 from support.worker_process import HANDLER, ROOT, environment
 
 SAMPLE = ROOT / "examples" / "sample.pdf"
-WORDS = {"embedded": "Low Water at Four Gauges", "paddleocr-vl": tinyvl.LINES[0]}  # on the first page of each FILE
+# On the first page of each FILE; the test weights read the figures of its other lines wrong.
+WORDS = {"embedded": "Low Water at Four Gauges", "paddleocr-vl": tinyvl.LINES[2]}
 KEY = "open-sesame"
 ENVIRONMENTS = ROOT / ".cache" / "clients"
 INSTALL_S, CALL_S = 1800, 600

@@ -91,7 +91,7 @@ def jpeg(pixels: Any) -> Any:
 def test_the_server_reads_as_the_native_backend_does(worker: Worker, native: PaddleOcrVl) -> None:
     """The same text on the same crops: the JPEG that a server is sent is the whole difference."""
     served = read(worker)
-    watched = native._recognizer
+    watched = native._pipeline.paddlex_pipeline._pipeline.vl_rec_model
     plain = lines_of(native)
     watched._model = ThroughJpeg(watched._model)
     through_jpeg = lines_of(native)

@@ -100,6 +100,27 @@ def test_pages_with_other_options_go_into_another_batch() -> None:
     assert sorted(batches[1:], key=lambda batch: batch[0]) == [([1, 2], OPTIONS), ([11, 12], other)]
 
 
+@pytest.mark.parametrize(("waiting", "sizes"), [(2, [1, 1]), (9, [3, 3, 3]), (10, [4, 4, 2]), (40, [8, 8, 8])])
+def test_a_replica_takes_its_share_of_few_pages(waiting: int, sizes: list[int]) -> None:
+    """Three replicas divide the pages that wait; none takes more than its batch size, however many there are."""
+    scheduler = Scheduler(10**9)
+    with scheduler.admit() as job:
+        for number in range(waiting):
+            job.submit(page(number), OPTIONS)
+        assert [len(scheduler.take(8, replicas=3)) for _ in sizes] == sizes
+
+
+def test_pages_that_are_done_count_for_no_share() -> None:
+    """Two of four pages are with an engine: a replica's share of four is two; of two, once they are done, one."""
+    scheduler = Scheduler(10**9)
+    with scheduler.admit() as job:
+        for number in range(4):
+            job.submit(page(number), OPTIONS)
+        for task in scheduler.take(2):
+            scheduler.settle(task, EngineUnavailable("done"))
+        assert len(scheduler.take(8, replicas=2)) == 1
+
+
 job_plans = st.lists(
     st.tuples(
         st.integers(1, 8),  # pages

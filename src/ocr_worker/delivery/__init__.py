@@ -116,7 +116,7 @@ class Deliveries:
         )
 
 
-def page_cache(settings: Settings, weights: Weights | None) -> PageCache | None:
+def open_cache(settings: Settings, weights: Weights | None) -> PageCache | None:
     """Return the content cache of a worker; None: it is off. Reads the weights, for their digest.
 
     Raises WeightsMissing.

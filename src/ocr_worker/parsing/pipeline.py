@@ -20,9 +20,10 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from ocr_worker import threads
-from ocr_worker.delivery import page_cache
+from ocr_worker.delivery import open_cache
 from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
 from ocr_worker.delivery.page_cache import JobCache, NoCache, PageCache
+from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
@@ -85,10 +86,10 @@ class Pipeline:
             allowed_hosts=settings.allowed_hosts,
             private_hosts=settings.private_hosts,
         )
-        self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
+        self.scheduler = Scheduler(int(settings.page_room_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
-            [self.spec.builder(settings)] * self.spec.replicas(settings),
+            engine_builders(self.spec, settings),
             call_timeout_s=settings.engine_timeout_s,
             page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
@@ -99,6 +100,7 @@ class Pipeline:
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
             workers=self.documents_rendered_per_job * settings.jobs_at_once,
+            idle_workers=settings.raster_workers,
             memory_bytes=int(settings.raster_memory_mb * MEGABYTE),
             page_timeout_s=settings.raster_page_timeout_s,
         )
@@ -110,7 +112,7 @@ class Pipeline:
         """
         for name in unknown_variables(self.spec.variables):
             log.warning("%s is not a setting of this worker, and has no effect", name)
-        self.cache = page_cache(self.settings, self.spec.weights)
+        self.cache = open_cache(self.settings, self.spec.weights)
         return self.engine.start()
 
     def job(
@@ -127,6 +129,7 @@ class Pipeline:
         nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
+        request = request.model_copy(update={"options": self.spec.fill_options(request.options, self.settings)})
         receive_page = on_page or (lambda *page: None)
         return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
 
@@ -289,6 +292,7 @@ class ParseJob:
             max_pixels=int(settings.max_page_mpx * 1_000_000),
             max_pages=settings.max_pages,
             text_layer=self._pipeline.spec.wants_text_layer(options),
+            repeated_lines=self._pipeline.spec.reads_repeated_lines,
         )
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)

@@ -223,6 +223,9 @@ class Block(WireModel):
     label: str = Field(description="Kind of the region, such as `text`, `doc_title`, `table` or `formula`.")
     content: str = Field(description="Text; HTML of a table, LaTeX of a formula.")
     bbox: BBox = Field(description="Box `[x0, y0, x1, y1]` in pixels of the page.")
+    text_source: TextSource | None = Field(
+        None, description="Origin of `content`, as for a page. Missing without `options.text_layer` of PaddleOCR-VL."
+    )
 
 
 class Figure(WireModel):

@@ -1,10 +1,12 @@
-"""The classification of Paddle's exceptions: a problem of the page, too little memory, or an unusable process.
+"""The classification of the libraries' exceptions: a problem of the page, too little memory, or an unusable process.
 
 Paddle's C++ errors arrive as Python's built-in exceptions with the text of its sources, so only the text shows
 the kind. `build_nvidia_error_msg` in paddle/phi/core/enforce.h writes "CUDA error(<number>), <text>", "CUDNN
 error(<number>), <status>" and "CUBLAS error(<number>). <text>". The allocators raise ResourceExhausted, in Python a
-MemoryError, as "Out of memory error on GPU <n>. Cannot allocate ...". The texts were copied from these sources; none
-was observed on a GPU.
+MemoryError, as "Out of memory error on GPU <n>. Cannot allocate ...". PyTorch writes "CUDA error: <text>", or "HIP
+error: <text>" with ROCm, where the text is cudaGetErrorString's; c10/cuda/CUDAException.cpp, and ATen's CUDABlas and
+Exceptions.h for "CUDA error: CUBLAS_STATUS_..." and "cuDNN error: CUDNN_STATUS_...". Its allocator raises
+`OutOfMemoryError`. The texts were copied from these sources; none was observed on a GPU.
 """
 
 from __future__ import annotations
@@ -33,19 +35,48 @@ _STICKY_CUDA = (
     719,  # cudaErrorLaunchFailure
     999,  # cudaErrorUnknown
 )
+# The same errors in the words of cudaGetErrorString and hipGetErrorString, which PyTorch writes without a number.
+_STICKY_CUDA_TEXTS = (
+    "initialization error",
+    "driver shutting down",
+    "all CUDA-capable devices are busy or unavailable",
+    "no CUDA-capable device is detected",
+    "no ROCm-capable device is detected",
+    "invalid device context",
+    "uncorrectable ECC error encountered",
+    "an illegal memory access was encountered",
+    "the launch timed out and was terminated",
+    "context is destroyed",
+    "device-side assert triggered",
+    "hardware stack error",
+    "an illegal instruction was encountered",
+    "misaligned address",
+    "operation not supported on global/shared address space",
+    "invalid program counter",
+    "unspecified launch failure",
+    "unknown error",
+)
+_UNUSABLE_STATUS = r"(?:NOT_INITIALIZED|EXECUTION_FAILED|INTERNAL_ERROR)"
+_ALLOCATION_FAILED = r"(?!_(?:HOST|DEVICE)_ALLOCATION_FAILED)"  # cuDNN 9 calls a lack of memory an internal error, too
 _POISON_TEXT = re.compile(
     rf"CUDA error\((?:{'|'.join(map(str, _STICKY_CUDA))})\)"
-    r"|CUDNN error\(\d+\), CUDNN_STATUS_(?:NOT_INITIALIZED|INTERNAL_ERROR|EXECUTION_FAILED)\w*"
+    rf"|(?:CUDA|HIP) error: (?:{'|'.join(map(re.escape, _STICKY_CUDA_TEXTS))})"
+    rf"|(?:CUDNN error\(\d+\),|cuDNN error:) CUDNN_STATUS_{_UNUSABLE_STATUS}{_ALLOCATION_FAILED}\w*"
     r"|CUBLAS error\((?:1|13|14)\)"  # NOT_INITIALIZED, EXECUTION_FAILED, INTERNAL_ERROR
+    rf"|(?:CUDA|HIP) error: (?:CUBLAS|HIPBLAS)_STATUS_{_UNUSABLE_STATUS}"
 )
 # The client's exceptions for a server that cannot be reached. Its timeouts are left to the worker's own deadline.
-_UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError")
+# CancelledError: the call was abandoned (`ServerClient.cancel`).
+_UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError", "CancelledError")
 # The client's exceptions for an error response, which may concern this crop or every crop.
 _SERVER_ERROR_CLASSES = ("InternalServerError", "NotFoundError", "AuthenticationError", "PermissionDeniedError")
 _OUT_OF_MEMORY_TEXT = re.compile(
     r"Out of memory error on GPU|\(ResourceExhausted\)|ResourceExhaustedError|CUDA error\(2\)"
     r"|CUDNN_STATUS_ALLOC_FAILED|CUBLAS error\(3\)"
+    r"|(?:CUDA|HIP) out of memory|(?:CUDA|HIP) error: out of memory|BLAS_STATUS_ALLOC_FAILED"
+    r"|CUDNN_STATUS_\w*_ALLOCATION_FAILED"
 )
+_OUT_OF_MEMORY_CLASSES = ("OutOfMemoryError",)  # PyTorch's
 
 
 class Failure(Enum):
@@ -71,8 +102,8 @@ def classify(error: BaseException) -> tuple[Failure, str]:
     for cause, text in causes:
         if match := _OUT_OF_MEMORY_TEXT.search(text):
             return Failure.OUT_OF_MEMORY, match[0]
-        if isinstance(cause, MemoryError):
-            return Failure.OUT_OF_MEMORY, "MemoryError"
+        if isinstance(cause, MemoryError) or type(cause).__name__ in _OUT_OF_MEMORY_CLASSES:
+            return Failure.OUT_OF_MEMORY, type(cause).__name__
     return Failure.PAGE, ""
 
 
