@@ -3,9 +3,10 @@
     python3.11 -m venv /tmp/ray && /tmp/ray/bin/pip install '.[ray,embedded]'
     PYTHONPATH=src:tests /tmp/ray/bin/python tests/by_hand/ray_data.py [--documents 1000]
 
-It starts a cluster of its own on this machine, with one logical processor per node. Documents are small images of one
-color, and the engine is a double that writes each page that it parses into a journal, so that pages that are parsed
-twice are counted. One document is damaged, and one row has no valid pages.
+It starts a cluster of its own on this machine: two nodes of two logical processors, since Ray needs one for its other
+tasks beside each actor. Documents are small images of one color. The engine is a double that writes each page that it
+parses into a journal, so that pages that are parsed twice are counted. One document is damaged, and one row has no
+valid pages.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def main() -> None:
     for part in range(0, len(entries), 50):
         table = pyarrow.Table.from_pylist(entries[part : part + 50], schema=schema)
         pyarrow.parquet.write_table(table, folder / "in" / f"{part:06d}.parquet")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 200_000_000})
-    cluster.add_node(num_cpus=1, object_store_memory=200_000_000)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200_000_000})
+    cluster.add_node(num_cpus=2, object_store_memory=200_000_000)
     environment = {
         "DOUBLE_JOURNAL": str(journal),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
@@ -76,7 +77,7 @@ def main() -> None:
         fn_constructor_kwargs={"marker": str(marker), "engine": "support.doubles:reading"},
         batch_format="pyarrow",
         batch_size=20,
-        num_cpus=0.5,
+        num_cpus=1,
         compute=ray.data.ActorPoolStrategy(size=2),
         udf_modifying_row_count=True,
     )
