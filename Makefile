@@ -117,9 +117,11 @@ docs: .venv-docs/made
 	@$(INSTALL_OURS)
 	@touch $@
 
+# All extras but [ray] and [torch], which are large and whose tests run by hand.
+EXTRAS = $(addprefix --extra ,paddle embedded http batch endpoint mcp s3)
 lock: .venv/made
 	@$(INSTALL) uv==0.13.9
-	$(COMPILE) --override requirements/opencv-contrib.txt --all-extras --group dev --output-file requirements/full.txt
+	$(COMPILE) --override requirements/opencv-contrib.txt $(EXTRAS) --group dev --output-file requirements/full.txt
 	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --extra http --extra batch --extra endpoint --extra mcp --extra s3 --group check --output-file requirements/check.txt
 	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --output-file requirements/light.txt
 	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --extra embedded --extra http --extra s3 --output-file .venv/gpu.txt

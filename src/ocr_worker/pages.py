@@ -112,7 +112,8 @@ class PageOutcome:
     """The outcome of one page: its content, or its error.
 
     number: page number, 1-based. dpi: resolution of the page image. warnings: of the rendering. seconds: engine time.
-    from_checkpoint: whether an earlier run of the job parsed the page. verification: None without `verify`.
+    from_checkpoint: whether the page was stored, by an earlier run of the job or in the content cache. verification:
+    None without `verify`.
     """
 
     number: int

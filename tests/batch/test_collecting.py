@@ -18,7 +18,7 @@ from ocr_worker.client.service import JobStatus, JobTimes, State
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
 from support.responses import response
 
-KNOWN = BatchDocument(7, "report.pdf", "/in/report.pdf", None, "{}", "abc", 4, "waiting")
+KNOWN = BatchDocument(7, "report.pdf", "/in/report.pdf", None, "{}", "abc", 4, "waiting", "report.pdf")
 
 
 def page(number: int, code: str | None = None, retryable: bool = False, **more: Any) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def test_the_length_of_a_url_comes_with_its_first_pages() -> None:
     first = row(1, range(1, 4))
     results = results_of(answer(page(1), page(2), page(3), page_count=8), [first])
     assert outcome_of(results, [first], {7: None}, tries=3).lengths == {7: 8}
-    url = BatchDocument(7, "a.pdf", "https://example.com/a.pdf", None, "{}", None, None, "waiting")
+    url = BatchDocument(7, "a.pdf", "https://example.com/a.pdf", None, "{}", None, None, "waiting", "a.pdf")
     rest = jobs_of_later_pages(url, 3, 8)
     assert [job.slices for job in rest] == [[Slice(7, (4, 5))], [Slice(7, (6, 7, 8))]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ocr_worker.batch.inputs import Item, SkippedEntry
-from ocr_worker.batch.ledger import Ledger
+from ocr_worker.batch.ledger import Ledger, additions
 from ocr_worker.batch.model import PlannedJob, Slice, Stamp
 from ocr_worker.client.service import JobTimes, State
 from ocr_worker.errors import BatchUnusable, Corrupt
@@ -143,7 +144,7 @@ def test_a_damaged_ledger_is_reported(ledger: Ledger, tmp_path: Path) -> None:
     data[4096:12288] = b"\xff" * 8192
     path.write_bytes(data)
     with pytest.raises(BatchUnusable, match="recover"):
-        Ledger(path).documents()
+        list(Ledger(path).documents())
 
 
 def test_a_ledger_of_the_future_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_an_older_ledger_is_continued(tmp_path: Path) -> None:
     new = Ledger(tmp_path / "new.sqlite3")
     tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
     assert ledger._query(tables) == new._query(tables)
-    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(2,)]
+    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(3,)]
 
 
 def test_an_upgrade_is_all_or_nothing(tmp_path: Path) -> None:
@@ -219,14 +220,14 @@ def test_a_corrected_document_replaces_what_was_never_parsed(ledger: Ledger) -> 
     ledger.plan([shared])
     corrected = [Item(f"/in/{name}.pdf", name, "1-2", {"dpi": 100}) for name in ("failed", "unsent", "planned")]
     assert ledger.add(corrected) == 3
-    documents = ledger.documents()
+    documents = list(ledger.documents())
     assert [(document.name, document.status) for document in documents] == [
         ("failed", "waiting"),
         ("unsent", "waiting"),
         ("planned", "waiting"),
     ]
     assert {(document.ranges, document.options) for document in documents} == {(((1, 2),), '{"dpi": 100}')}
-    assert len(ledger.unplanned_documents()) == 3
+    assert len(list(ledger.unplanned_documents())) == 3
     assert ledger.planned_job_count() == 0
     assert ledger.summary().errors == {}
 
@@ -244,7 +245,7 @@ def test_a_document_of_its_own_is_not_replaced(ledger: Ledger) -> None:
     ledger.record_result(3, "failed", error=None, codes={}, files={}, seconds=1)
     again = [Item(f"/in/{name}.pdf", name, "2") for name in names]
     assert ledger.add([*again, Item("/in/named.pdf", "named", "1")]) == 3
-    assert len(ledger.documents()) == 6
+    assert len(list(ledger.documents())) == 6
 
 
 def test_a_job_that_was_not_sent_shrinks_with_its_document(ledger: Ledger) -> None:
@@ -268,7 +269,7 @@ def test_paths_are_bytes(ledger: Ledger, tmp_path: Path) -> None:
     ledger.record_length(1, Stamp(1, 1, "abc"), 1, 1)
     ledger.record_result(1, "succeeded", error=None, codes={}, files={}, seconds=1)
     again = Ledger(tmp_path / "ledger.sqlite3")
-    assert again.document(1).source == again.stamps()[0][1] == again.document_summaries()[0].source == odd
+    assert again.document(1).source == next(again.stamps())[1] == next(again.document_summaries()).source == odd
 
 
 def test_an_entry_is_skipped_or_a_document(ledger: Ledger) -> None:
@@ -280,10 +281,98 @@ def test_an_entry_is_skipped_or_a_document(ledger: Ledger) -> None:
         assert ledger.summary().skipped == {"not a PDF": 2, "not text": 1}
     ledger.add([Item("/in/b", "b")])
     ledger.add([SkippedEntry("/in/b", "not a PDF")])
-    assert ledger.skipped_entries() == [SkippedEntry("/in/c", "not a PDF"), SkippedEntry(odd, "not text")]
+    assert list(ledger.skipped_entries()) == [SkippedEntry("/in/c", "not a PDF"), SkippedEntry(odd, "not text")]
 
 
 def test_a_name_in_the_folder_is_not_taken(ledger: Ledger) -> None:
     """A document's folder never replaces what somebody else put there."""
     ledger.add([Item("/in/a.png", "a.png")], ["a.png"])
     assert ledger.document(1).name == "a.png-2"
+
+
+def test_many_documents_of_one_name(ledger: Ledger) -> None:
+    """Each gets the next number, also in a second delivery, and a number that another document has as its name."""
+    ledger.add([Item("/in/x", "a-3"), *(Item(f"/in/{number}", "a") for number in range(40))])
+    ledger.add(Item(f"/more/{number}", "a") for number in range(10))
+    names = [document.name for document in ledger.documents()]
+    assert sorted(names) == sorted(["a", *(f"a-{number}" for number in range(2, 52))])
+
+
+# --------------------------------------------------------------------------- millions of documents
+
+
+def test_documents_are_read_while_they_change(ledger: Ledger) -> None:
+    """Each document that was unplanned comes once, though planning takes each out of the rows that are read."""
+    ledger.add(Item(f"/in/{number}", "a") for number in range(1_200))
+    numbers = []
+    for document in ledger.unplanned_documents():
+        numbers.append(document.id)
+        ledger.plan([PlannedJob("{}", [Slice(document.id, (1,))])])
+    assert numbers == list(range(1, 1_201))
+
+
+def test_the_kept_sums_are_those_of_the_rows(ledger: Ledger) -> None:
+    """After every kind of change, also deletions and a failed transaction, the summary is what the rows add up to."""
+    two_documents(ledger)
+    ledger.add([Item("/in/c.pdf", "c.pdf", "1")])
+    ledger.mark_submitting(1)
+    ledger.mark_submitting(1)
+    error = ErrorInfo(code="PAGE_FAILED", message="m", retryable=False)
+    ledger.record_end(1, State.COLLECTED, {1: (5, 1, 2)}, JobTimes(4.0, 1.0, "w", 1_000.0))
+    ledger.replan(2, error, JobTimes(2.0, 0.5), [PlannedJob("{}", [Slice(1, (7,)), Slice(2, (1,))])])
+    codes = {("error", "PAGE_FAILED"): 1, ("warning", "REPETITION"): 2}
+    ledger.record_result(1, "partial", error=error, codes=codes, files={}, seconds=3.0)
+    ledger.record_unreadable(2, error_info(Corrupt("it is damaged")))
+    ledger.add([Item("/in/c.pdf", "c.pdf", "2")])
+    with pytest.raises(ZeroDivisionError):
+        ledger.add(Item(f"/in/{1 // (3 - number)}", "d") for number in range(4))
+    for change in (lambda: None, lambda: ledger.reset(1), ledger.cancel_all):
+        change()
+        summary, totals = ledger.summary(), ledger.document_totals()
+        assert summary.documents == totals.statuses
+        assert (summary.pages_expected, summary.pages_parsed, summary.pages_failed) == (
+            totals.pages_expected,
+            totals.pages_parsed,
+            totals.pages_failed,
+        )
+        assert summary.errors == {code: max(total.pages, 1) for code, total in totals.errors.items()}
+        assert summary.warnings == {code: total.pages for code, total in totals.warnings.items()}
+        assert summary.jobs == dict(ledger._query("SELECT state, COUNT(*) FROM jobs GROUP BY state"))
+        assert summary.resubmitted == 1
+
+
+def test_the_folders_of_a_large_batch_are_fanned_out(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond some thousands, a document's folder is in one of 256 folders; so is one whose name looks like those."""
+    monkeypatch.setattr(additions, "MAX_FLAT_FOLDERS", 3)
+    ledger.add(Item(f"/in/{number}", name) for number, name in enumerate(["a.pdf", "ab", "b.pdf", "c.pdf"]))
+    folders = [document.folder for document in ledger.documents()]
+    assert (folders[0], folders[2]) == ("a.pdf", "b.pdf")
+    for folder, name in ((folders[1], "ab"), (folders[3], "c.pdf")):
+        assert folder == f"{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}"
+    assert [folder for _, folder, _ in ledger.files()] == folders
+    assert [summary.folder for summary in ledger.document_summaries()] == folders
+
+
+def test_the_folders_of_an_older_ledger_never_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stay where they are; a new document goes into no folder that an old document has."""
+    monkeypatch.setattr(additions, "MAX_FLAT_FOLDERS", 1)
+    path, digest = tmp_path / "ledger.sqlite3", hashlib.sha256(b"new.pdf").hexdigest()
+    with sqlite3.connect(path) as db:
+        db.executescript(VERSION_1.read_text() + f"UPDATE documents SET name = '{digest[:2]}' WHERE id = 2;")
+    ledger = Ledger(path)
+    ledger.add([Item("/in/new.pdf", "new.pdf")])
+    folders = [document.folder for document in ledger.documents()]
+    assert folders == ["a.pdf", digest[:2], "c.pdf", f"{digest[:3]}/new.pdf"]
+
+
+def test_the_worst_documents_come_first(ledger: Ledger) -> None:
+    """Failed, partial, waiting, warned, succeeded: as many as fit."""
+    statuses = ["succeeded", "warned", "waiting", "partial", "failed"]
+    ledger.add(Item(f"/in/{status}", status) for status in statuses)
+    for number, status in enumerate(statuses, start=1):
+        if status != "waiting":
+            codes = {("warning", "NO_TEXT"): 1} if status == "warned" else {}
+            result = "succeeded" if status == "warned" else status
+            ledger.record_result(number, result, error=None, codes=codes, files={}, seconds=1)
+    names = [summary.name for summary in ledger.worst_documents(4)]
+    assert names == ["failed", "partial", "waiting", "warned"]

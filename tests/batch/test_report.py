@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.inputs import Item, SkippedEntry
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import DocumentSummary, PlannedJob, Slice
@@ -102,7 +104,7 @@ def test_the_costs_add_up_from_the_seconds(tmp_path: Path) -> None:
     ]
     for job, job_times in enumerate(times, 1):
         ledger.record_end(job, State.COLLECTED, {job: (1, 0, 0)}, job_times)
-    documents = ledger.document_summaries()
+    documents = list(ledger.document_summaries())
     numbers = report_json(ledger.summary(), documents)["summary"]
     assert (numbers["execution_s"], numbers["delay_s"]) == (280.0, 110.0)
     assert (numbers["busy_s"], numbers["idle_s"], numbers["cold_start_s"]) == (120.0 + 30.0 + 50.0 + 40.0, 15.0, 10.0)
@@ -197,6 +199,11 @@ def test_links_lead_into_the_folder_of_the_document(name: str) -> None:
     assert ":" not in link
 
 
+def test_a_link_leads_into_a_folder_that_is_fanned_out() -> None:
+    """The link goes through the folder of folders."""
+    assert page_of([document("a b.pdf", folder="3f/a b.pdf")]).links == ["3f/a%20b.pdf/document.md"]
+
+
 def test_only_what_has_a_folder_is_linked() -> None:
     """Documents that failed, wait or were cancelled have no document.md, so no link."""
     others = [failed(errors={}), document("w.pdf", "waiting"), document("c.pdf", "cancelled")]
@@ -230,10 +237,7 @@ def test_twenty_thousand_documents_stay_readable() -> None:
     assert len(html.encode()) < 15_000_000
     assert sum("/in/" in row for row in page.rows) == MAX_ROWS
     assert sum("bad-" in row for row in page.rows) == 1_000
-    assert (
-        f"The first 2,000 of 20,000 are listed; the rest ({20_000 - MAX_ROWS:,} succeeded) are in report.json"
-        in page.text
-    )
+    assert "The first 1,000 of 20,000 are listed; the rest (19,000 succeeded) are in report.json" in page.text
     assert len(json.loads(json.dumps(report_json(summary, documents)))["documents"]) == 20_000
 
 
@@ -280,5 +284,33 @@ def test_skipped_entries_are_in_the_report() -> None:
     page = Page(report_html(summary, documents, skipped, created_at=MADE))
     assert "Skipped These entries of the input are not parsed. Entry Reason /in/<b>\\udce9.txt hidden" in page.text
     assert "Skipped" not in page_of([document()]).text
+    summary = summary_of(documents, skipped={"hidden": MAX_ROWS + 1})
     many = Page(report_html(summary, documents, skipped * (MAX_ROWS + 1), created_at=MADE))
     assert f"The first {MAX_ROWS:,} of {MAX_ROWS + 1:,} are listed" in many.text
+
+
+def test_a_large_batch_has_a_table_of_all_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both reports list the worst documents and name the table, which has a row for each; the coverage counts all."""
+    monkeypatch.setattr("ocr_worker.batch.batch.MAX_LISTED", 3)
+    monkeypatch.setattr("ocr_worker.batch.batch.MAX_ROWS", 2)
+    monkeypatch.setattr("ocr_worker.batch.folders.has_parquet", lambda: False)
+    batch = Batch(tmp_path)
+    batch.open_read_only()
+    batch.add(
+        [*(Item(f"/in/{n}.pdf", f"{n}.pdf") for n in range(5)), *(SkippedEntry(f"/{n}", "hidden") for n in "abcd")]
+    )
+    for number in range(1, 6):
+        codes = {("error", "PAGE_FAILED"): 1} if number == 5 else {}
+        status = "failed" if number == 5 else "succeeded"
+        batch.ledger.record_result(number, status, error=None, codes=codes, files={}, seconds=1)
+    json_path, html_path = batch.write_report()
+    report = json.loads(json_path.read_text())
+    assert [entry["name"] for entry in report["documents"]] == ["4.pdf", "0.pdf"]
+    assert report["tables"] == {"documents": "report-documents.csv", "skipped": "report-skipped.csv"}
+    rows = list(csv.DictReader((tmp_path / "report-documents.csv").open()))
+    assert [row["status"] for row in rows] == ["succeeded"] * 4 + ["failed"]
+    assert (rows[4]["errors"], rows[0]["folder"]) == ("PAGE_FAILED:1", "0.pdf")
+    assert len((tmp_path / "report-skipped.csv").read_text().splitlines()) == 5
+    text = Page(html_path.read_text()).text
+    assert "The first 2 of 5 are listed; the rest (3 succeeded) are in report-documents.csv" in text
+    assert "PAGE_FAILED" in text.replace("_ ", "_")

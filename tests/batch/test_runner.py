@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,24 @@ def test_executions_without_a_certain_place_cost_in_full(tmp_path: Path, times: 
             assert batch.ledger._query("SELECT * FROM executions") == []
 
     play(scenario, completed(JOBS, **times))
+
+
+@pytest.mark.parametrize(("minutes", "is_sent"), [(2, False), (60, True)])
+def test_no_job_is_sent_that_would_end_after_the_deadline(tmp_path: Path, minutes: int, is_sent: bool) -> None:
+    """The run sends no ten-minute job two minutes before the deadline, and says why."""
+    options = RunOptions(deadline=time.time() + 60 * minutes)
+
+    async def scenario(server: Server, service: RemoteEndpoint) -> None:
+        async with Batch(tmp_path / "out", service, options) as batch:
+            planned_batch(batch, 2)
+            batch.ledger.mark_submitting(1)
+            batch.ledger.record_end(1, State.COLLECTED, {1: (1, 0, 0)}, JobTimes(600.0, 0.0, "a", 1_000.0))
+            batch.ledger.record_result(1, "succeeded", error=None, codes={}, files={}, seconds=0.0)
+            await batch.run()
+            assert batch.runner is not None
+            assert ("after the deadline" in (batch.runner.pause_reason or "")) is not is_sent
+
+    assert play(scenario, completed(2, executionTime=50, workerId="a")).count_requests("run") == is_sent
 
 
 @pytest.mark.parametrize(

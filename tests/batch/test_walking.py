@@ -12,6 +12,7 @@ from ocr_worker.batch.walking import (
     IRREGULAR,
     NO_DOCUMENT,
     REPEATED_FOLDER,
+    result_folder,
     walk,
 )
 
@@ -78,3 +79,15 @@ def test_a_link_in_a_circle_is_skipped(tmp_path: Path) -> None:
     entries = reasons(tmp_path)
     assert entries.pop("a.png", "") is None
     assert str(entries["circle"]).startswith("cannot be read (")
+
+
+def test_results_of_a_large_batch_are_results(tmp_path: Path) -> None:
+    """A file in a document's folder is a result, also where the folders are fanned out; other files there are not."""
+    (tmp_path / ".batch").mkdir()
+    (tmp_path / "ledger.sqlite3").touch()
+    folder = tmp_path / "ab" / "a.pdf"
+    folder.mkdir(parents=True)
+    for path in (folder / "document.json", folder / "page-1-figure-1.jpg", tmp_path / "ab" / "b.png"):
+        path.touch()
+    assert result_folder(str(folder / "page-1-figure-1.jpg")) == str(tmp_path)
+    assert result_folder(str(tmp_path / "ab" / "b.png")) is None

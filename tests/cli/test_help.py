@@ -21,7 +21,11 @@ from support.waiting import PATIENCE_S
 from support.worker_process import environment
 
 BATCH_COMMANDS = ("run", "status", "report", "verify", "cancel", "retry")
-COMMAND_LINES = [[], *([name] for name in cli.COMMANDS), *(["batch", name] for name in BATCH_COMMANDS)]
+COMMAND_LINES = [
+    [],
+    *([name] for name in cli.COMMANDS),
+    *(["batch", name] for name in (*BATCH_COMMANDS, "plan", "diff")),
+]
 
 
 def help_text(arguments: list[str]) -> str:

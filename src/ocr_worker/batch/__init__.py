@@ -8,7 +8,7 @@
 `ledger`, an SQLite file, holds their complete state, except `passwords`. `planning` counts their pages and cuts them
 into slices, which share jobs. The `runner` sends jobs (`sending` builds their input, `cutting` makes a part of a large
 PDF), as many as `rates` allows, and polls each until it ends. Every service returns the `ParseResponse` of `wire`: an
-endpoint (`client.remote`), or the pipeline in this process (`local`).
+endpoint (`client.remote`), the pipeline in this process (`local`), or such pipelines in actors (`ray_cluster`).
 `collecting` applies the responses, plans retries, and assembles complete documents, which `folders` writes. `costs`
 estimates the seconds of workers that are billed. `report`, `status` and `display` show the ledger's summaries. `batch`
 is the interface to all of this, and `model` holds the data that the modules share.

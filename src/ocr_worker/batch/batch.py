@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -23,6 +24,16 @@ from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
 from ocr_worker.batch.passwords import Passwords
+from ocr_worker.batch.report import (
+    DOCUMENT_COLUMNS,
+    MAX_LISTED,
+    MAX_ROWS,
+    SKIPPED_COLUMNS,
+    document_row,
+    report_html,
+    report_json,
+    skipped_row,
+)
 from ocr_worker.batch.runner import Runner, RunOptions
 from ocr_worker.client.service import Service
 from ocr_worker.errors import Encrypted, EndpointUnavailable
@@ -92,18 +103,23 @@ class Batch:
         A document that failed because it is encrypted is planned again once its password is known. Return the number of
         new documents, and of those that replace a document that was never parsed.
         """
-        entries = list(entries)
-        items = [entry for entry in entries if isinstance(entry, Item)]
-        self._passwords.add(items)
-        if manifests := {item.manifest for item in items if item.manifest and item.password is not None}:
-            manifests |= set(self._manifests())
+        with self.ledger.transaction():
+            self.ledger.forget_skipped([entry for entry in self.skipped() if not os.path.lexists(entry.source)])
+            manifests = set(self._manifests())
+            new_count = self.ledger.add(self._note_passwords(entries, manifests), self.folder.foreign_names())
             self.ledger.put(_MANIFESTS, json.dumps(sorted(manifests)))
-        self.ledger.forget_skipped(entry for entry in self.skipped() if not os.path.lexists(entry.source))
-        new_count = self.ledger.add(entries, self.folder.foreign_names())
         for document in self.ledger.unsuccessful_documents(Encrypted.code):
             if document.status == "failed" and self._passwords.of(document.source) is not None:
                 self.ledger.reset(document.id)
         return new_count
+
+    def _note_passwords(self, entries: Iterable[Entry], manifests: set[str]) -> Iterator[Entry]:
+        """Yield the entries, and collect their passwords and the manifests that have some."""
+        for entry in entries:
+            if isinstance(entry, Item) and entry.password is not None:
+                self._passwords.add([entry])
+                manifests |= {entry.manifest} if entry.manifest else set()
+            yield entry
 
     def recall_passwords(self) -> None:
         """Read passwords again from the manifests that were added. Raises InvalidRequest: a manifest is not valid."""
@@ -113,14 +129,18 @@ class Batch:
         manifests: list[str] = json.loads(self.ledger.get(_MANIFESTS, "[]"))
         return manifests
 
-    def changed_documents(self) -> list[int]:
-        """Return the ids of the documents whose file has changed since it was parsed."""
-        return [document for document, source, stamp in self.ledger.stamps() if _has_changed(source, stamp)]
+    def changed_documents(self, limit: int | None = None) -> list[int]:
+        """Return the ids of the documents whose file has changed since it was parsed.
+
+        limit: number of files to look at, in the order in which they were added; None: all.
+        """
+        stamps = islice(self.ledger.stamps(), limit)
+        return [document for document, source, stamp in stamps if _has_changed(source, stamp)]
 
     def refresh(self, documents: Sequence[int]) -> None:
         """Delete the results of these documents, so that the next run parses them from the start."""
         for document in documents:
-            self.folder.delete_document(self.ledger.document(document).name)  # its result belongs to the older file
+            self.folder.delete_document(self.ledger.document(document).folder)  # its result belongs to the older file
             self.ledger.reset(document)
 
     def repair(self) -> Repairs:
@@ -144,11 +164,11 @@ class Batch:
 
         Of documents that were parsed in part, only the failed pages are sent. code: only documents with this error.
         """
-        documents = self.ledger.unsuccessful_documents(code)
-        collector = self._collector()
-        for document in documents:
+        collector, count = self._collector(), 0
+        for document in self.ledger.unsuccessful_documents(code):
             collector.retry(document)
-        return len(documents)
+            count += 1
+        return count
 
     def _collector(self) -> Collector:
         return Collector(self.folder, self.ledger, self.options.job_pages, self.options.tries)
@@ -186,22 +206,41 @@ class Batch:
         """Return the batch in numbers."""
         return self.ledger.summary()
 
-    def documents(self) -> list[DocumentSummary]:
-        """Return a summary of every document."""
+    def documents(self) -> Iterator[DocumentSummary]:
+        """Yield a summary of every document."""
         return self.ledger.document_summaries()
 
-    def skipped(self) -> list[SkippedEntry]:
-        """Return the entries of the inputs that are not parsed."""
+    def skipped(self) -> Iterator[SkippedEntry]:
+        """Yield the entries of the inputs that are not parsed."""
         return self.ledger.skipped_entries()
 
     def damaged_documents(self) -> list[BatchDocument]:
         """Return the documents whose folder is not as the ledger recorded it."""
-        names = {name for name, files in self.ledger.files() if self.folder.differences(name, files)}
-        return [document for document in self.ledger.documents() if document.name in names]
+        damaged = [id_ for id_, folder, files in self.ledger.files() if self.folder.differences(folder, files)]
+        return [self.ledger.document(document) for document in damaged]
 
-    def differences(self) -> list[str]:
-        """Return the differences between the documents' folders and the ledger, a sentence each."""
-        return [text for name, files in self.ledger.files() for text in self.folder.differences(name, files)]
+    def differences(self) -> Iterator[str]:
+        """Yield the differences between the documents' folders and the ledger, a sentence each."""
+        for _, folder, files in self.ledger.files():
+            yield from self.folder.differences(folder, files)
+
+    def write_report(self) -> tuple[Path, Path]:
+        """Write the report as JSON and as HTML, and for a large batch its tables. Return the paths of the first two."""
+        summary, totals = self.summary(), self.ledger.document_totals()
+        skipped_count, is_large = sum(summary.skipped.values()), totals.count > MAX_LISTED
+        documents = self.ledger.worst_documents(MAX_ROWS) if is_large else list(self.documents())
+        tables = {}
+        if is_large:
+            tables["documents"] = self.folder.put_table(
+                "documents", DOCUMENT_COLUMNS, map(document_row, self.documents())
+            )
+        if skipped_count > MAX_LISTED:
+            tables["skipped"] = self.folder.put_table("skipped", SKIPPED_COLUMNS, map(skipped_row, self.skipped()))
+        skipped = list(islice(self.skipped(), MAX_ROWS if "skipped" in tables else None))
+        return self.folder.put_report(
+            report_json(summary, documents, skipped, totals=totals, tables=tables),
+            report_html(summary, documents, skipped, totals=totals, tables=tables),
+        )
 
 
 def _has_changed(path: str, stamp: Stamp) -> bool:

@@ -304,7 +304,7 @@ class Collector:
         """Assemble the documents whose last job was collected by an earlier run. Raises BatchUnusable."""
         self._settle(self._ledger.planned_documents())
 
-    def _settle(self, documents: Sequence[BatchDocument]) -> None:
+    def _settle(self, documents: Iterable[BatchDocument]) -> None:
         for snapshot in documents:
             document = self._ledger.document(snapshot.id)
             if document.status == "waiting" and not self._ledger.has_unfinished_jobs(document.id):
@@ -333,7 +333,7 @@ class Collector:
         rows, results_by_slice, errors_by_slice = self._slice_outcomes(document)
         outcome = assemble(document, rows, results_by_slice, errors_by_slice)
         separator = json.loads(document.options).get("page_separator")
-        files = self._folder.put_document(document.name, outcome.result, separator) if outcome.result else {}
+        files = self._folder.put_document(document.folder, outcome.result, separator) if outcome.result else {}
         self._ledger.record_result(
             document.id, outcome.status, error=outcome.error, codes=outcome.codes, files=files, seconds=outcome.seconds
         )

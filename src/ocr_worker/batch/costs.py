@@ -40,13 +40,14 @@ class Usage:
 
     execution_s: sum over all executions. busy_s: seconds in which a worker ran jobs, each counted once. idle_s: seconds
     in which workers waited for the next job or for their end; None: the idle timeout is unknown. cold_start_s: starts
-    of workers, at most.
+    of workers, at most. worker_count: workers whose name is known.
     """
 
     execution_s: float = 0.0
     busy_s: float = 0.0
     idle_s: float | None = None
     cold_start_s: float = 0.0
+    worker_count: int = 0
 
     @property
     def estimated_s(self) -> float:
@@ -85,24 +86,36 @@ def place(times: JobTimes, *, submitted_at: float | None, open_at: float | None,
     return times._replace(worker_id=None) if is_late or is_early else times
 
 
-def measure_usage(execution_s: float, executions: Iterable[Execution], idle_timeout_s: float | None) -> Usage:
-    """Return the usage of all workers. execution_s: sum over all executions, also those without a known worker."""
+def measure_usage(
+    execution_s: float,
+    executions: Iterable[Execution],
+    idle_timeout_s: float | None,
+    placed_s: float | None = None,
+) -> Usage:
+    """Return the usage of all workers.
+
+    execution_s: sum over all executions, also those without a known worker. executions: those with one, which may be
+    merged where they overlap; placed_s is then their sum before that.
+    """
     by_worker: defaultdict[str, list[Execution]] = defaultdict(list)
     for execution in executions:
         by_worker[execution.worker_id].append(execution)
-    placed_s = covered_s = kept_s = cold_start_s = 0.0
+    interval_s = covered_s = kept_s = cold_start_s = 0.0
     for line in by_worker.values():
         line.sort(key=lambda execution: execution.start)
-        placed_s += sum(execution.end - execution.start for execution in line)
+        interval_s += sum(execution.end - execution.start for execution in line)
         covered_s += _union_s(line)
         kept_s += _union_s(line, idle_timeout_s or 0.0)
         cold_start_s += line[0].delay_s
+    if placed_s is None:
+        placed_s = interval_s
     return Usage(
         execution_s=execution_s,
         # Intervals are differences of large numbers: more than milliseconds of them would be noise.
         busy_s=min(execution_s, round(execution_s - placed_s + covered_s, 3)),
         idle_s=None if idle_timeout_s is None else round(kept_s - covered_s, 3),
         cold_start_s=cold_start_s,
+        worker_count=len(by_worker),
     )
 
 

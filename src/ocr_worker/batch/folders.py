@@ -2,6 +2,7 @@
 
 DIR/ledger.sqlite3      see `ledger`
 DIR/<name>/             document.md, document.json, figures; complete or absent
+DIR/<ab>/<name>/        the same in a large batch; `ab` are the first digits of a digest of the name
 DIR/.batch/             lock, results of jobs whose documents are incomplete, folders being written
 
 `Folder` is the only writer of these files, besides the ledger. It writes each file or folder under a temporary name and
@@ -16,18 +17,27 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from ocr_worker.batch.tables import Columns, has_parquet, write_csv, write_parquet
 from ocr_worker.client.service import Json
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.wire.document_files import DOCUMENT, document_files
 from ocr_worker.wire.schema import DocumentResult
 
 LEDGER, HIDDEN_FOLDER = "ledger.sqlite3", ".batch"
-RESERVED_NAMES = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "report.html", "report.json"}
+TABLES = ("documents", "skipped")  # of a large batch's report
+RESERVED_NAMES = {
+    LEDGER,
+    f"{LEDGER}-wal",
+    f"{LEDGER}-shm",
+    "report.html",
+    "report.json",
+    *(f"report-{table}.{suffix}" for table in TABLES for suffix in ("csv", "parquet")),
+}
 
 
 class Folder:
@@ -128,20 +138,22 @@ class Folder:
 
     # ----------------------------------------------------------------- documents
 
-    def put_document(self, name: str, result: DocumentResult, separator: str | None = None) -> dict[str, str]:
+    def put_document(self, folder: str, result: DocumentResult, separator: str | None = None) -> dict[str, str]:
         """Write a document's folder and replace an older one. Return file name -> sha256.
 
-        separator: paragraph between two pages of the Markdown; see `joined_markdown`.
+        folder: its path in the batch's folder. separator: paragraph between two pages of the Markdown; see
+        `joined_markdown`.
         """
-        temporary = self._temporary_path(name)
+        temporary = self._temporary_path(folder)
         with _disk_errors(self.path):
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
+            (self.path / folder).parent.mkdir(exist_ok=True)
             files = dict(document_files(result, separator))
             for file, content in files.items():
                 (temporary / file).write_bytes(content)
-            self.delete_document(name)
-            temporary.rename(self.path / name)
+            self.delete_document(folder)
+            temporary.rename(self.path / folder)
         return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
 
     def foreign_names(self) -> list[str]:
@@ -149,17 +161,17 @@ class Folder:
         with _disk_errors(self.path):
             return [path.name for path in self.path.iterdir() if not (path / DOCUMENT).is_file()]
 
-    def delete_document(self, name: str) -> None:
+    def delete_document(self, folder: str) -> None:
         """Delete a document's folder, if there is one."""
         with _disk_errors(self.path):
-            if (self.path / name).exists():
-                old = self._temporary_path(name).with_suffix(".old")
+            if (self.path / folder).exists():
+                old = self._temporary_path(folder).with_suffix(".old")
                 shutil.rmtree(old, ignore_errors=True)
-                (self.path / name).rename(old)
+                (self.path / folder).rename(old)
                 shutil.rmtree(old, ignore_errors=True)
 
-    def _temporary_path(self, name: str) -> Path:
-        return self._hidden / "writing" / hashlib.sha256(name.encode()).hexdigest()[:16]
+    def _temporary_path(self, folder: str) -> Path:
+        return self._hidden / "writing" / hashlib.sha256(folder.encode()).hexdigest()[:16]
 
     def put_report(self, report: Json, html: str) -> tuple[Path, Path]:
         """Write the report as JSON and as HTML. Return both paths."""
@@ -167,19 +179,31 @@ class Folder:
         self._write(self.path / "report.html", html)
         return self.path / "report.json", self.path / "report.html"
 
-    def differences(self, name: str, files: Mapping[str, str]) -> list[str]:
+    def put_table(self, table: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> str:
+        """Write a table of a report, as Parquet where pyarrow is installed, else as CSV. Return the file's name.
+
+        table: one of `TABLES`.
+        """
+        writer = write_parquet if has_parquet() else write_csv
+        name = f"report-{table}.{'parquet' if has_parquet() else 'csv'}"
+        with _disk_errors(self.path):
+            temporary = self._hidden / "writing" / name
+            writer(temporary, columns, rows)
+            temporary.replace(self.path / name)
+        return name
+
+    def differences(self, folder: str, files: Mapping[str, str]) -> list[str]:
         """Return the differences between a document's folder and the ledger, a sentence each.
 
-        files: file name -> sha256, as in the ledger.
+        folder: its path in the batch's folder. files: file name -> sha256, as in the ledger.
         """
-        folder = self.path / name
         differences = []
         for file, sha256 in files.items():
-            path = folder / file
+            path = self.path / folder / file
             if not path.is_file():
-                differences.append(f"{name}/{file} is missing")
+                differences.append(f"{folder}/{file} is missing")
             elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-                differences.append(f"{name}/{file} was changed")
+                differences.append(f"{folder}/{file} was changed")
         return differences
 
 

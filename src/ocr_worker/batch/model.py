@@ -27,9 +27,9 @@ class Stamp(NamedTuple):
 class BatchDocument:
     """A document of the ledger.
 
-    name: name of its folder in the batch's folder. source: absolute path or http(s) URL. ranges: requested pages; None:
-    all. options: as JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is
-    counted, and for a URL.
+    name: unique in the batch. source: absolute path or http(s) URL. ranges: requested pages; None: all. options: as
+    JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is counted, and for a
+    URL. folder: path of its folder in the batch's folder: its name, or in a large batch `ab/NAME`.
     """
 
     id: int
@@ -40,6 +40,7 @@ class BatchDocument:
     sha256: str | None
     page_count: int | None
     status: str
+    folder: str
 
     def pages_of(self, page_count: int) -> list[int]:
         """Return the requested pages that exist in a file of `page_count` pages."""
@@ -107,7 +108,7 @@ class SliceRow:
 class DocumentSummary:
     """Summary of a document for the report. status: succeeded, partial, failed, cancelled, or waiting."""
 
-    name: str  # of its folder in the batch's folder
+    name: str  # unique in the batch
     source: str  # path or URL, without the query
     status: str
     pages_expected: int | None
@@ -117,6 +118,34 @@ class DocumentSummary:
     warnings: Mapping[str, int] = field(default_factory=dict)  # code -> pages
     message: str | None = None  # of the first error
     seconds: float = 0.0  # of execution, as the service measured it; shared out by pages where jobs hold several
+    folder: str = ""  # path of its folder in the batch's folder
+
+
+class CodeTotal(NamedTuple):
+    """Documents and pages with a code. message: of a document that has no other code; None: there is none."""
+
+    documents: int
+    pages: int
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTotals:
+    """Sums over the documents of a batch, which may be too many for a list.
+
+    unknown_length_count: documents whose pages were not counted. warned_count: documents with warnings. statuses:
+    number of documents by status. errors, warnings: by code.
+    """
+
+    count: int
+    pages_expected: int
+    pages_parsed: int
+    pages_failed: int
+    unknown_length_count: int
+    warned_count: int
+    statuses: Mapping[str, int]
+    errors: Mapping[str, CodeTotal]
+    warnings: Mapping[str, CodeTotal]
 
 
 @dataclass(frozen=True, slots=True)

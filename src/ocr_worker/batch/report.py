@@ -2,23 +2,25 @@
 
 `report_json` returns the numbers as a dictionary, and `report_html` returns the page. The page shows the coverage of
 all pages, a bar for pages and one for documents, facts about the run, tables of errors and warnings by code, and the
-documents. All untrusted text is escaped. The module is pure: `Folder.put_report` writes the files.
+documents. Of a large batch, both list the worst documents only, and all are rows of a table in a file of its own. All
+untrusted text is escaped. The module is pure: `Folder.put_report` writes the files.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from html import escape
 from importlib.resources import files
 from string import Template
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from ocr_worker.batch.inputs import SkippedEntry
-from ocr_worker.batch.model import BatchSummary, DocumentSummary
+from ocr_worker.batch.model import BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
 from ocr_worker.batch.status import (
     STATUSES,
     BatchCoverage,
@@ -34,7 +36,16 @@ from ocr_worker.batch.status import (
 )
 from ocr_worker.client.service import Json
 
-MAX_ROWS = 2_000  # documents that the page lists; with more a browser gets slow
+MAX_ROWS = 1_000  # documents that the page lists; with more a browser gets slow
+MAX_LISTED = 50_000  # documents or skipped entries that the JSON lists; more of them are in a table of their own
+DOCUMENT_COLUMNS = {
+    **dict.fromkeys(("name", "source", "status", "folder"), "string"),
+    **dict.fromkeys(("pages_expected", "pages_parsed", "pages_failed"), "int64"),
+    **dict.fromkeys(("errors", "warnings", "message"), "string"),
+    "seconds": "double",
+}
+SKIPPED_COLUMNS = {"source": "string", "reason": "string"}
+_NO_TABLES: Mapping[str, str] = MappingProxyType({})
 
 _COLORS = {"succeeded": "good", "partial": "part", "failed": "bad", "cancelled": "open", "waiting": "open"}
 _SIGNS = {"succeeded": "✓", "partial": "◐", "failed": "✗", "cancelled": "■", "waiting": "…"}
@@ -45,16 +56,26 @@ _STATUS_ORDER = ("failed", "partial", "cancelled", "waiting", "succeeded")
 
 
 def report_json(
-    summary: BatchSummary, documents: Sequence[DocumentSummary], skipped: Sequence[SkippedEntry] = ()
+    summary: BatchSummary,
+    documents: Sequence[DocumentSummary],
+    skipped: Sequence[SkippedEntry] = (),
+    *,
+    totals: DocumentTotals | None = None,
+    tables: Mapping[str, str] = _NO_TABLES,
 ) -> Json:
-    """Return the report as JSON: `books`, `summary`, documents, skipped entries, with the fields of their classes."""
-    coverage = verify_coverage(summary, documents)
-    return {
+    """Return the report as JSON: `books`, `summary`, documents, skipped entries, with the fields of their classes.
+
+    documents: all, or the worst of a large batch, whose `totals` are then needed. tables: files with all rows, by
+    `documents` and `skipped`, where this report has only some.
+    """
+    coverage = verify_coverage(summary, totals or totals_of(documents))
+    report = {
         "books": {"state": coverage.state, "pages_left": coverage.pages_left, "told": coverage.sentence},
         "summary": summary_json(summary),
         "documents": [_fields(document) for document in documents],
         "skipped": [_fields(entry) for entry in skipped],
     }
+    return {**report, "tables": dict(tables)} if tables else report
 
 
 def summary_json(summary: BatchSummary) -> Json:
@@ -72,21 +93,71 @@ def _plain(value: Any) -> Any:
     return replace_unencodable(value) if isinstance(value, str) else value
 
 
-def verify_coverage(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> BatchCoverage:
+def totals_of(documents: Sequence[DocumentSummary]) -> DocumentTotals:
+    """Return the sums over all documents of a batch."""
+    return DocumentTotals(
+        count=len(documents),
+        pages_expected=sum(document.pages_expected or 0 for document in documents),
+        pages_parsed=sum(document.pages_parsed for document in documents),
+        pages_failed=sum(document.pages_failed for document in documents),
+        unknown_length_count=sum(document.pages_expected is None for document in documents),
+        warned_count=sum(bool(document.warnings) for document in documents),
+        statuses=Counter(document.status for document in documents),
+        errors=_code_totals((document.errors, document.message) for document in documents),
+        warnings=_code_totals((document.warnings, None) for document in documents),
+    )
+
+
+def _code_totals(documents: Iterable[tuple[Mapping[str, int], str | None]]) -> dict[str, CodeTotal]:
+    """Return the sums by code. documents: codes and message; a message belongs to the only code of its document."""
+    totals: dict[str, CodeTotal] = {}
+    for codes, message in documents:
+        for code, pages in codes.items():
+            total = totals.get(code, CodeTotal(0, 0))
+            example = message if len(codes) == 1 else total.message
+            totals[code] = CodeTotal(total.documents + 1, total.pages + pages, example)
+    return totals
+
+
+def verify_coverage(summary: BatchSummary, totals: DocumentTotals) -> BatchCoverage:
     """Return the coverage, compared with the sums over all documents once none of them waits."""
     coverage = coverage_of(summary)
-    totals = sum(summary.documents.values()), summary.pages_expected, summary.pages_parsed, summary.pages_failed
-    sums = (
-        len(documents),
-        sum(document.pages_expected or 0 for document in documents),
-        sum(document.pages_parsed for document in documents),
-        sum(document.pages_failed for document in documents),
-    )
-    if coverage.state == "open" or sums == totals:
+    expected = sum(summary.documents.values()), summary.pages_expected, summary.pages_parsed, summary.pages_failed
+    sums = totals.count, totals.pages_expected, totals.pages_parsed, totals.pages_failed
+    if coverage.state == "open" or sums == expected:
         return coverage
     difference = "{:,} documents with {:,} pages expected, {:,} parsed and {:,} failed".format(*sums)
     sentence = f"The totals are wrong: the documents add up to {difference}."
     return BatchCoverage("wrong", coverage.pages_left, sentence)
+
+
+# --------------------------------------------------------------------------- tables
+
+
+def document_row(document: DocumentSummary) -> tuple[Any, ...]:
+    """Return the row of a document in a table with `DOCUMENT_COLUMNS`. Its codes are text: `CODE:PAGES`, by spaces."""
+    return (
+        document.name,
+        _plain(document.source),
+        document.status,
+        document.folder,
+        document.pages_expected,
+        document.pages_parsed,
+        document.pages_failed,
+        _codes_as_text(document.errors),
+        _codes_as_text(document.warnings),
+        _plain(document.message),
+        document.seconds,
+    )
+
+
+def _codes_as_text(codes: Mapping[str, int]) -> str:
+    return " ".join(f"{code}:{pages}" for code, pages in codes.items()) if codes else ""
+
+
+def skipped_row(entry: SkippedEntry) -> tuple[Any, ...]:
+    """Return the row of a skipped entry in a table with `SKIPPED_COLUMNS`."""
+    return _plain(entry.source), entry.reason
 
 
 # --------------------------------------------------------------------------- the page
@@ -97,25 +168,28 @@ def report_html(
     documents: Sequence[DocumentSummary],
     skipped: Sequence[SkippedEntry] = (),
     *,
+    totals: DocumentTotals | None = None,
+    tables: Mapping[str, str] = _NO_TABLES,
     created_at: datetime | None = None,
 ) -> str:
     """Return the page for the batch's folder, with links to each document's `document.md` in it.
 
-    created_at: time of the report; default: now.
+    documents, totals, tables: as for `report_json`. created_at: time of the report; default: now.
     """
+    totals = totals or totals_of(documents)
     created_at = created_at or datetime.now().astimezone()
     origin = [escape_html(word) for word in (summary.engine, summary.service) if word]
     template = Template(files("ocr_worker.batch").joinpath("report.html").read_text(encoding="utf-8"))
     return template.substitute(
         headline=_headline(summary),
         origin=" · ".join(["Batch report", *origin, f"{created_at:%Y-%m-%d %H:%M %Z}".strip()]),
-        account=_account(summary, documents),
-        bars=_bars(summary, documents),
+        account=_account(summary, totals),
+        bars=_bars(summary, totals),
         facts=_facts(summary),
-        errors=errors_table(summary, documents),
-        warnings=warnings_table(summary, documents),
-        documents=documents_table(documents),
-        skipped=skipped_table(skipped),
+        errors=errors_table(summary, totals),
+        warnings=warnings_table(summary, totals),
+        documents=documents_table(documents, totals, tables.get("documents", "report.json")),
+        skipped=skipped_table(skipped, sum(summary.skipped.values()), tables.get("skipped", "report.json")),
     )
 
 
@@ -133,9 +207,9 @@ def _headline(summary: BatchSummary) -> str:
     return f"All {format_count(pages, 'page')} parsed" if pages > 1 else f"{format_count(pages, 'page')} parsed"
 
 
-def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
+def _account(summary: BatchSummary, totals: DocumentTotals) -> str:
     """Return the equation of all pages, its verdict, and the number of documents that it does not include."""
-    coverage = verify_coverage(summary, documents)
+    coverage = verify_coverage(summary, totals)
     terms = [_term(summary.pages_parsed, "parsed", "good"), _term(summary.pages_failed, "failed", "bad")]
     if coverage.pages_left > 0:
         terms.append(_term(coverage.pages_left, "not parsed" if coverage.state == "stopped" else "waiting", "open"))
@@ -146,7 +220,7 @@ def _account(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str
         f'<span class="sign"> {equals_sign} </span>{"<span class=sign> + </span>".join(terms)}</p>',
         f'<p class="verdict {css}"><span aria-hidden="true">{sign}</span> {coverage.sentence}</p>',
     ]
-    if unknown_count := sum(document.pages_expected is None for document in documents):
+    if unknown_count := totals.unknown_length_count:
         suffix = " yet" if coverage.state == "open" else ""
         count = format_count(unknown_count, "document")
         note = f"The number of pages of {count} is not known{suffix}; these pages are not included."
@@ -158,7 +232,7 @@ def _term(number: int, word: str, css: str) -> str:
     return f'<span class="{css if number else ""}"><b>{number:,}</b> {word}</span>'
 
 
-def _bars(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
+def _bars(summary: BatchSummary, totals: DocumentTotals) -> str:
     pages_left = max(0, coverage_of(summary).pages_left)
     pages = [
         ("parsed", summary.pages_parsed, "good"),
@@ -166,7 +240,7 @@ def _bars(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
         ("not parsed", pages_left, "open"),
     ]
     by_status = [(status, summary.documents.get(status, 0), _COLORS[status]) for status in STATUSES]
-    warning_count = sum(bool(document.warnings) for document in documents)
+    warning_count = totals.warned_count
     return _bar("page", pages, "") + _bar(
         "document", by_status, f"{warning_count:,} with warnings" if warning_count else ""
     )
@@ -268,21 +342,20 @@ def _table(css: str, columns: Sequence[tuple[str, str]], rows: Sequence[str]) ->
 # --------------------------------------------------------------------------- errors and warnings
 
 
-def errors_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
+def errors_table(summary: BatchSummary, totals: DocumentTotals) -> str:
     """Return the table of errors: code, meaning, remedy, and a message where it certainly belongs to the code."""
-    messages = {next(iter(document.errors)): document.message for document in documents if len(document.errors) == 1}
 
     def cells(code: str) -> str:
         explanation, remedy = explain_code(code)
-        message = messages.get(code)
+        message = totals.errors[code].message if code in totals.errors else None
         example = f"<small>For example: {_foreign(message)}</small>" if message else ""
         return _cell((escape(explanation) or "This client does not know the code.") + example) + _cell(remedy)
 
     columns = [("Code", ""), ("Meaning", ""), ("What to do", "")]
-    return _codes("Errors", columns, summary.errors, [document.errors for document in documents], cells)
+    return _codes("Errors", columns, summary.errors, totals.errors, cells)
 
 
-def warnings_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) -> str:
+def warnings_table(summary: BatchSummary, totals: DocumentTotals) -> str:
     """Return the table of warnings: code and meaning."""
 
     def cells(code: str) -> str:
@@ -291,29 +364,25 @@ def warnings_table(summary: BatchSummary, documents: Sequence[DocumentSummary]) 
         )
 
     columns = [("Code", ""), ("Meaning", "")]
-    return _codes("Warnings", columns, summary.warnings, [document.warnings for document in documents], cells)
+    return _codes("Warnings", columns, summary.warnings, totals.warnings, cells)
 
 
 def _codes(
     title: str,
     columns: Sequence[tuple[str, str]],
     batch_codes: Mapping[str, int],
-    codes_of_documents: Sequence[Mapping[str, int]],
+    totals: Mapping[str, CodeTotal],
     cells: Callable[[str], str],
 ) -> str:
     """Return a table of codes, or nothing.
 
     batch_codes: codes of the batch as a whole. cells: returns the cells between the code and the numbers.
     """
-    pages: Counter[str] = Counter()
-    documents: Counter[str] = Counter()
-    for codes in codes_of_documents:
-        pages.update(codes)
-        documents.update(codes.keys())
-    ordered_codes = sorted({*batch_codes, *documents}, key=lambda code: (-documents[code], -pages[code], code))
+    by_code = {code: totals.get(code, CodeTotal(0, 0)) for code in {*batch_codes, *totals}}
+    ordered_codes = sorted(by_code.items(), key=lambda item: (-item[1].documents, -item[1].pages, item[0]))
     rows = [
-        _code_cell(code) + cells(code) + _count(documents[code], "document") + _count(pages[code], "page")
-        for code in ordered_codes
+        _code_cell(code) + cells(code) + _count(total.documents, "document") + _count(total.pages, "page")
+        for code, total in ordered_codes
     ]
     table = _table("codes", [*columns, ("Documents", "number"), ("Pages", "number")], rows)
     return f"<h2>{title}</h2>\n{table}" if rows else ""
@@ -339,29 +408,34 @@ def _count(number: int, noun: str) -> str:
 # --------------------------------------------------------------------------- documents
 
 
-def documents_table(documents: Sequence[DocumentSummary]) -> str:
-    """Return the table of documents, those with errors first: at most `MAX_ROWS`, and a note on the rest."""
+def documents_table(documents: Sequence[DocumentSummary], totals: DocumentTotals, file: str) -> str:
+    """Return the table of documents, those with errors first: at most `MAX_ROWS`, and a note on the rest.
+
+    file: name of the file that lists all documents.
+    """
     ordered_documents = sorted(documents, key=lambda document: (_rank(document.status), not document.warnings))
-    if not ordered_documents:
+    listed_documents = ordered_documents[:MAX_ROWS]
+    if not listed_documents:
         return '<p class="quiet">There are none in this batch.</p>'
     columns = [("Status", ""), ("Document", ""), ("Pages", "number"), ("Errors, warnings", ""), ("Message", "")]
-    return f"""<p class="quiet">{_note(ordered_documents)}</p>
+    return f"""<p class="quiet">{_note(listed_documents, totals, file)}</p>
 <p class="filter" hidden><label for="filter">Show only</label>
 <input id="filter" type="search" placeholder="a name, a status, a code" autocomplete="off" spellcheck="false">
 <span id="shown" class="quiet" role="status"></span></p>
-{_table("documents", columns, [_row(document) for document in ordered_documents[:MAX_ROWS]])}"""
+{_table("documents", columns, [_row(document) for document in listed_documents])}"""
 
 
 def _rank(status: str) -> int:
     return _STATUS_ORDER.index(status) if status in _STATUS_ORDER else 0
 
 
-def _note(ordered_documents: Sequence[DocumentSummary]) -> str:
+def _note(listed_documents: Sequence[DocumentSummary], totals: DocumentTotals, file: str) -> str:
     note = "Failed documents come first, then documents with warnings."
-    if omitted_counts := Counter(document.status for document in ordered_documents[MAX_ROWS:]):
-        counts = ", ".join(f"{number:,} {escape_html(status)}" for status, number in omitted_counts.items())
-        note += f" The first {MAX_ROWS:,} of {len(ordered_documents):,} are listed;"
-        note += f" the rest ({counts}) are in <code>report.json</code>."
+    if omitted_counts := Counter(totals.statuses) - Counter(document.status for document in listed_documents):
+        ordered_counts = sorted(omitted_counts.items(), key=lambda item: _rank(item[0]))
+        counts = ", ".join(f"{number:,} {escape_html(status)}" for status, number in ordered_counts)
+        note += f" The first {len(listed_documents):,} of {totals.count:,} are listed;"
+        note += f" the rest ({counts}) are in <code>{file}</code>."
     return note
 
 
@@ -382,8 +456,14 @@ def _name(document: DocumentSummary) -> str:
     if document.status not in ("succeeded", "partial"):  # the others have no folder
         return f'<span class="name">{_foreign(document.name)}</span>'
     # Quoted as a whole, so that no name can be taken for a scheme or another folder.
-    href = quote(document.name, safe="", errors="surrogateescape")
+    href = "/".join(quote(part, safe="", errors="surrogateescape") for part in _folder_parts(document))
     return f'<a class="name" href="{href}/document.md">{_foreign(document.name)}</a>'
+
+
+def _folder_parts(document: DocumentSummary) -> list[str]:
+    """Return the names of the folders on the way to the document's: its own last. A name may have slashes."""
+    fan = document.folder.removesuffix(f"/{document.name}")
+    return [document.name] if fan == document.folder else [fan, document.name]
 
 
 def _pages(document: DocumentSummary) -> str:
@@ -408,13 +488,16 @@ def _code_item(css: str, kind: str, code: str, pages: int) -> str:
 # --------------------------------------------------------------------------- skipped entries
 
 
-def skipped_table(skipped: Sequence[SkippedEntry]) -> str:
-    """Return the table of skipped entries, with a heading, or nothing. It lists at most `MAX_ROWS`."""
+def skipped_table(skipped: Sequence[SkippedEntry], count: int, file: str) -> str:
+    """Return the table of skipped entries, with a heading, or nothing. It lists at most `MAX_ROWS`.
+
+    count: number of all. file: name of the file that lists all.
+    """
     if not skipped:
         return ""
     rows = [_cell(_foreign(entry.source)) + _cell(escape_html(entry.reason)) for entry in skipped[:MAX_ROWS]]
     note = "These entries of the input are not parsed."
-    if len(skipped) > MAX_ROWS:
-        note += f" The first {MAX_ROWS:,} of {len(skipped):,} are listed; the rest are in <code>report.json</code>."
+    if len(rows) < count:
+        note += f" The first {len(rows):,} of {count:,} are listed; the rest are in <code>{file}</code>."
     table = _table("skipped", [("Entry", ""), ("Reason", "")], rows)
     return f'<h2 id="skipped">Skipped</h2>\n<p class="quiet">{note}</p>\n{table}'

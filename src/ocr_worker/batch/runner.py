@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from ocr_worker import threads
@@ -57,13 +58,15 @@ class RunOptions:
 
     job_pages: most pages of a job. tries: most attempts of a job or page that may succeed in another attempt. max_cost:
     in the currency of the price, for the estimate with cold starts, jobs in progress included. outage_s: seconds
-    without a response of the service, after which the run ends.
+    without a response of the service, after which the run ends. deadline: time, in seconds since the epoch, after which
+    no job should end.
     """
 
     job_pages: int = 10
     tries: int = 4
     max_cost: float | None = None
     outage_s: float = _OUTAGE_S
+    deadline: float | None = None
 
 
 class Runner:
@@ -217,13 +220,25 @@ class Runner:
         for job in self._ledger.jobs_to_send(max(room, 0) + len(self._tasks)):
             if job.id in self._tasks:
                 continue
-            if room <= 0 or not self._is_affordable(job):
+            if room <= 0 or not self._is_in_time(job) or not self._is_affordable(job):
                 return
             self._start(job)
             room -= 1
 
     def _start(self, job: BatchJob) -> None:
         self._tasks[job.id] = asyncio.ensure_future(self._run_job(job))
+
+    def _is_in_time(self, job: BatchJob) -> bool:
+        """Return whether the job would end before the deadline, by the mean execution time of a page."""
+        if self.options.deadline is None:
+            return True
+        pages = self._ledger.executed_pages()
+        job_s = self._ledger.usage().execution_s / pages * job.pages if pages else 0.0
+        if time.time() + job_s <= self.options.deadline:
+            return True
+        deadline = datetime.fromtimestamp(self.options.deadline).astimezone()
+        self.pause_reason = f"the next job would end after the deadline {deadline:%Y-%m-%d %H:%M} (--deadline)"
+        return False
 
     def _is_affordable(self, job: BatchJob) -> bool:
         """Return whether the job and all jobs in progress cost less than the limit, by the mean cost of a page.

@@ -119,10 +119,10 @@ def _skipped(summary: BatchSummary) -> list[str]:
     return [*lines, "each of them is listed in the report"] if lines else []
 
 
-def skipped_lines(entries: Sequence[SkippedEntry], max_lines: int) -> list[str]:
-    """Return a line for each skipped entry, at most `max_lines`, and one on the rest."""
-    lines = [f"skipped: {clean_line(entry.source)}: {clean_line(entry.reason)}" for entry in entries[:max_lines]]
-    rest = len(entries) - max_lines
+def skipped_lines(entries: Sequence[SkippedEntry], count: int) -> list[str]:
+    """Return a line for each of these skipped entries, and one on the rest. count: number of all skipped entries."""
+    lines = [f"skipped: {clean_line(entry.source)}: {clean_line(entry.reason)}" for entry in entries]
+    rest = count - len(entries)
     return [*lines, f"skipped: and {rest:,} more, which the report lists"] if rest > 0 else lines
 
 

@@ -153,7 +153,9 @@ def result_folder(path: str, out: str | None = None) -> str | None:
     real_path = Path(os.path.realpath(path))
     for parent in real_path.parents:
         if is_batch_folder(str(parent), out):
-            entry = real_path.relative_to(parent).parts[0]
-            if entry == HIDDEN_FOLDER or entry in RESERVED_NAMES or (parent / entry / DOCUMENT).is_file():
+            parts = real_path.relative_to(parent).parts
+            folders = parent / parts[0], parent.joinpath(*parts[:2])  # of a small batch, and of a large one
+            is_result = any((folder / DOCUMENT).is_file() for folder in folders)
+            if is_result or parts[0] == HIDDEN_FOLDER or parts[0] in RESERVED_NAMES:
                 return str(parent)
     return None

@@ -2,7 +2,7 @@
 
 `run` and `retry` parse documents by a service: an endpoint, or the pipeline in this process. `status`, `report` and
 `verify` only read the batch's folder. `cancel` also reaches a run in another process. The batch itself is in
-`ocr_worker.batch`; this module has its arguments, its printed texts and its signals.
+`ocr_worker.batch`, and `plan` in `batch_plan`; this module has its arguments, its printed texts and its signals.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ocr_worker import log
 from ocr_worker.batch.batch import Batch
+from ocr_worker.batch.comparing import compare_batches
 from ocr_worker.batch.display import Display, JsonLines
 from ocr_worker.batch.folders import LEDGER, Folder
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.manifests import decode, split_lines
 from ocr_worker.batch.model import BatchSummary
-from ocr_worker.batch.report import report_html, report_json, summary_json
+from ocr_worker.batch.report import summary_json
 from ocr_worker.batch.runner import RunOptions
+from ocr_worker.batch.spool import Spool
 from ocr_worker.batch.status import (
     KNOWN_CODES,
     cost_warning,
@@ -48,6 +50,7 @@ from ocr_worker.cli.arguments import (
     read_options,
     read_password,
 )
+from ocr_worker.cli.batch_plan import add_plan_arguments, deadline, run_plan
 from ocr_worker.client.remote import RemoteEndpoint
 from ocr_worker.client.service import Service
 from ocr_worker.engines.registry import BUILT_IN, engine_spec
@@ -58,11 +61,13 @@ from ocr_worker.settings import ClientSettings, load_client_settings, load_setti
 _DISPLAY_EVERY_S = 0.5
 _CANCEL_TIMEOUT_S = 60.0
 _MAX_SKIPPED_LINES = 20
+_MAX_COMPARED_FILES = 50_000  # with the last run, without --refresh: a second or two
+_RAY = "--ray"
 _LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the batch commands and their arguments: run, status, retry, cancel, report, verify."""
+    """Add the batch commands and their arguments: run, plan, diff, status, retry, cancel, report, verify."""
     parser.set_defaults(batch_command=help_printer(parser))
     subparsers = parser.add_subparsers(metavar="COMMAND")
 
@@ -86,6 +91,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_service_arguments(run_parser)
     run_parser.set_defaults(batch_command=_run)
+
+    plan_parser = add_command(subparsers, "plan", *_PLAN)
+    plan_parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as for `run`")
+    plan_parser.set_defaults(batch_command=_plan, out=None, options={})
+    add_plan_arguments(plan_parser)
+    _add_service_arguments(plan_parser)
+
+    diff_parser = add_command(subparsers, "diff", *_DIFF)
+    diff_parser.add_argument("old", type=Path, metavar="OLD", help="folder of the earlier batch")
+    diff_parser.add_argument("new", type=Path, metavar="NEW", help="folder of the later batch")
+    diff_parser.add_argument("--json", action="store_true", help="print a line of JSON per document that changed")
+    diff_parser.set_defaults(batch_command=_diff)
 
     for name, (command, summary, examples) in _OTHER_COMMANDS.items():
         subparser = add_command(subparsers, name, summary, examples)
@@ -118,6 +135,14 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         help="parse on this RunPod endpoint, with the key in RUNPOD_API_KEY; default: as in the last run",
     )
     service.add_argument("--local", action="store_true", help="parse in this process, with the engine of OCR_ENGINE")
+    service.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="parse in actors of this Ray cluster, with the engine of OCR_ENGINE; default: the cluster of this machine",
+    )
+    _add_ray_arguments(parser)
     parser.add_argument(
         "--pages-per-job",
         type=positive_int,
@@ -149,44 +174,95 @@ def _add_service_arguments(parser: argparse.ArgumentParser) -> None:
         help="submit no more jobs when the estimated cost, cold starts included, would exceed this; not the upper bound"
         " of the cost, which counts a second of a worker for each job that shares it",
     )
+    parser.add_argument(
+        "--deadline",
+        type=deadline,
+        metavar="TIME",
+        help="submit no more jobs that would end after this time: 18:00, or a date and time such as 2026-03-01T18:00",
+    )
+
+
+def _add_ray_arguments(parser: argparse.ArgumentParser) -> None:
+    actors = parser.add_argument_group("actors of --ray")
+    actors.add_argument("--ray-actors", type=positive_int, default=1, metavar="N", help="number of actors; default: 1")
+    actors.add_argument(
+        "--ray-cpus", type=positive_number, default=1.0, metavar="X", help="processors for each actor; default: 1"
+    )
+    actors.add_argument(
+        "--ray-gpus",
+        type=positive_number,
+        default=0.0,
+        metavar="X",
+        help="GPUs for each actor; 0.5 lets two share a card; default: none",
+    )
+    actors.add_argument(
+        "--ray-idle",
+        type=positive_number,
+        default=600.0,
+        metavar="S",
+        help="seconds without a run after which an actor ends itself; default: 600",
+    )
 
 
 # --------------------------------------------------------------------------- commands that parse documents
 
 
 def _run(options: argparse.Namespace) -> int:
-    entries = list(gather(options.inputs, _stdin_lines(), options.out))
-    skipped = [entry for entry in entries if isinstance(entry, SkippedEntry)]
+    entries = Spool(gather(options.inputs, _stdin_lines(), options.out))
     last_target = ""
     if (options.out / LEDGER).exists():
         last_target = _last_target(options)
     else:
         _check_new_batch(options, entries)
-    items = _add_options(entries, options.options, _target(options, last_target))
+    _check_all_options(entries.items(), options.options, _target(options, last_target))
 
     async def run_command(batch: Batch) -> int:
         summary = batch.summary()
         _recall_passwords(batch)
-        new_documents = batch.add([*items, *skipped])
-        for line in skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES):
+        new_documents = batch.add(_with_options(entry, options.options) for entry in entries)
+        for line in _first_skipped_lines(entries.skipped(), entries.skipped_count):
             print(line, file=sys.stderr)
-        changed_files = batch.changed_documents()
-        if changed_files and options.refresh:
-            batch.refresh(changed_files)
-        elif changed_files:
-            changed = format_count(len(changed_files), "file")
-            print(f"{changed} changed since the last run; add --refresh to parse them again", file=sys.stderr)
-        if items and new_documents < len(items):
-            known_documents = len(items) - new_documents
+        _refresh(batch, options)
+        if entries.item_count and new_documents < entries.item_count:
+            known_documents = entries.item_count - new_documents
             print(
                 f"{format_count(new_documents, 'new document')}, {known_documents} already in the batch",
                 file=sys.stderr,
             )
         if not batch.summary().documents:
-            raise InvalidRequest(_no_documents_message(options.inputs, skipped))
+            raise InvalidRequest(_no_documents_message(options.inputs, entries))
         return await _run_with_display(batch, summary, _make_display(batch, options))
 
     return _run_in_batch(options, run_command, read_password(options))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    entries = Spool(gather(options.inputs, _stdin_lines()))
+    if not entries.item_count:
+        raise InvalidRequest(_no_documents_message(options.inputs, entries))
+    _check_price(options)
+    if options.like:
+        return run_plan(options, entries, None)
+    target = _target(options)
+    if target.startswith(_RAY):
+        raise InvalidRequest("a plan for --ray: measure one actor with --local on such a machine")
+    return run_plan(options, entries, _service_of(target, _load_client_settings(target)))
+
+
+def _refresh(batch: Batch, options: argparse.Namespace) -> None:
+    """Plan changed files again, with `--refresh`, or else say that there are some, among the first ones."""
+    limit = None if options.refresh else _MAX_COMPARED_FILES
+    changed_files = batch.changed_documents(limit)
+    if options.refresh:
+        batch.refresh(changed_files)
+        return
+    if changed_files:
+        changed = format_count(len(changed_files), "file")
+        print(f"{changed} changed since the last run; add --refresh to parse them again", file=sys.stderr)
+    counts = batch.summary().documents
+    if sum(counts.values()) - counts.get("waiting", 0) > _MAX_COMPARED_FILES:
+        note = f"only the first {_MAX_COMPARED_FILES:,} files were compared with the last run; --refresh compares all"
+        print(note, file=sys.stderr)
 
 
 def _stdin_lines() -> Iterator[str]:
@@ -197,8 +273,17 @@ def _stdin_lines() -> Iterator[str]:
         raise InvalidRequest(f"standard input cannot be read: {error}") from None
 
 
-def _hidden_last(skipped: Sequence[SkippedEntry]) -> list[SkippedEntry]:
-    return sorted(skipped, key=lambda entry: entry.reason == HIDDEN)
+def _first_skipped_lines(skipped: Iterable[SkippedEntry], count: int) -> list[str]:
+    """Return lines on the first skipped entries, hidden ones last, and one on the rest. count: number of all."""
+    visible: list[SkippedEntry] = []
+    hidden: list[SkippedEntry] = []
+    for entry in skipped:
+        entries = hidden if entry.reason == HIDDEN else visible
+        if len(entries) < _MAX_SKIPPED_LINES:
+            entries.append(entry)
+        elif entries is visible:
+            break
+    return skipped_lines([*visible, *hidden][:_MAX_SKIPPED_LINES], count)
 
 
 def _recall_passwords(batch: Batch) -> None:
@@ -241,48 +326,49 @@ def _repair(batch: Batch) -> None:
         print(f"{name} cannot be repaired: its file is gone", file=sys.stderr)
 
 
-def _check_new_batch(options: argparse.Namespace, entries: Sequence[Entry]) -> None:
+def _check_new_batch(options: argparse.Namespace, entries: Spool) -> None:
     """Check a command line that starts a batch, before its folder is created.
 
     Raises InvalidRequest, or BatchUnusable when the folder is a file.
     """
     if options.out.exists() and not options.out.is_dir():
         raise BatchUnusable(f"--out {options.out} is a file: name a folder")
-    skipped = [entry for entry in entries if isinstance(entry, SkippedEntry)]
-    if len(skipped) == len(entries):
-        raise InvalidRequest(_no_documents_message(options.inputs, skipped))
+    if not entries.item_count:
+        raise InvalidRequest(_no_documents_message(options.inputs, entries))
     _load_client_settings(_target(options))
     _check_price(options)
 
 
-def _no_documents_message(inputs: Sequence[str], skipped: Sequence[SkippedEntry]) -> str:
+def _no_documents_message(inputs: Sequence[str], entries: Spool) -> str:
     if inputs:
-        lines = skipped_lines(_hidden_last(skipped), _MAX_SKIPPED_LINES)
+        lines = _first_skipped_lines(entries.skipped(), entries.skipped_count)
         message = f"there are no PDFs or images in {', '.join(inputs)}: name files, folders, URLs or a manifest"
         return "\n- ".join([message, *lines])
     return "there is nothing to parse: name files, folders, URLs or a manifest"
 
 
-def _add_options(entries: Sequence[Entry], options: dict[str, Any], target: str) -> list[Item]:
-    """Return the documents with all their options, which are checked.
+def _with_options(entry: Entry, options: dict[str, Any]) -> Entry:
+    """Return a document with all its options. Figures are inline by default: only the batch's folders remain later."""
+    if isinstance(entry, SkippedEntry):
+        return entry
+    return replace(entry, options={"figures": "inline", **options, **entry.options})
 
-    Figures are inline by default: only the batch's folders remain later. Raises InvalidRequest.
-    """
+
+def _check_all_options(items: Iterable[Item], options: dict[str, Any], target: str) -> None:
+    """Check the options of the command line and of all documents, each set once. Raises InvalidRequest."""
     _check_options(options, target, "--options")
-    default_options = {"figures": "inline", **options}
-    items = [
-        replace(entry, options={**default_options, **entry.options}) for entry in entries if isinstance(entry, Item)
-    ]
-    option_sets = {json.dumps(item.options, sort_keys=True): item for item in items if item.options != default_options}
-    for item in option_sets.values():
-        _check_options(dict(item.options), target, f"the options of {item.name}")
-    return items
+    checked_options = set()
+    for item in items:
+        key = json.dumps(item.options, sort_keys=True)
+        if item.options and key not in checked_options:
+            checked_options.add(key)
+            _check_options({**options, **item.options}, target, f"the options of {item.name}")
 
 
 def _check_options(options: dict[str, Any], target: str, name: str) -> None:
     """Check request options before a batch has them. An endpoint may run any engine, so its own options pass, too."""
     settings = load_settings()
-    if target == _LOCAL:
+    if _runs_our_engine(target):
         spec = engine_spec(settings.engine)
         spec.check_options(read_options(options, spec, name), settings)
     else:
@@ -296,7 +382,11 @@ def _run_in_batch(
     log.configure("ERROR")
 
     async def open_and_run() -> int:
-        run_options = RunOptions(job_pages=options.pages_per_job, max_cost=options.max_cost)
+        run_options = RunOptions(
+            job_pages=options.pages_per_job,
+            max_cost=options.max_cost,
+            deadline=options.deadline.timestamp() if options.deadline else None,
+        )
         batch = Batch(options.out, options=run_options, password=password)
         async with batch:
             batch.set_service(_make_service(batch, options))
@@ -332,16 +422,22 @@ def _last_target(options: argparse.Namespace) -> str:
 
 def _target(options: argparse.Namespace, last_target: str = "") -> str:
     """Return the endpoint's id or `_LOCAL`. Raises InvalidRequest when neither the options nor the last run say it."""
-    if target := _LOCAL if options.local else options.endpoint or last_target:
+    chosen_target = _LOCAL if options.local else f"{_RAY} {options.ray}" if options.ray else options.endpoint
+    if target := chosen_target or last_target:
         return str(target)
-    raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID")
+    raise InvalidRequest("choose where to parse: add --local for this machine, or --endpoint ID, or --ray ADDRESS")
+
+
+def _runs_our_engine(target: str) -> bool:
+    """Return whether the jobs run with this process's settings, and not at an endpoint."""
+    return target == _LOCAL or target.startswith(f"{_RAY} ")
 
 
 def _load_client_settings(target: str) -> ClientSettings:
     """Return the settings for an endpoint. Raises InvalidRequest when it is the platform's and has no key."""
     client = load_client_settings()
     is_platform = client.base_url == ClientSettings.model_fields["base_url"].default
-    if target != _LOCAL and is_platform and client.api_key is None:
+    if not _runs_our_engine(target) and is_platform and client.api_key is None:
         raise InvalidRequest(
             f"--endpoint {target} needs a key: set RUNPOD_API_KEY"
             " (for `ocr-worker endpoint`, set RUNPOD_ENDPOINT_BASE_URL to its URL instead)"
@@ -354,6 +450,21 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     target = _target(options, batch.ledger.get("target"))
     client = _load_client_settings(target)
     batch.ledger.put("target", target)
+    if target.startswith(f"{_RAY} "):
+        return _ray_cluster(target, batch, options)
+    return _service_of(target, client)
+
+
+def _ray_cluster(target: str, batch: Batch, options: argparse.Namespace) -> Service:
+    """Return the Ray cluster as a service. The number of actors is that of the last run where no option says it."""
+    from ocr_worker.batch.ray_cluster import RayCluster, RayOptions
+
+    ray_options = RayOptions(options.ray_actors, options.ray_cpus, options.ray_gpus, options.ray_idle)
+    batch.ledger.put("ray_actors", str(max(options.ray_actors, int(batch.ledger.get("ray_actors", "1")))))
+    return RayCluster(target.partition(" ")[2], batch.ledger.idempotency_key, load_settings(), ray_options)
+
+
+def _service_of(target: str, client: ClientSettings) -> Service:
     if target == _LOCAL:
         return LocalPipeline(load_settings())
     return RemoteEndpoint(client.base_url, target, client.api_key)
@@ -402,7 +513,7 @@ async def _run_with_display(batch: Batch, first_summary: BatchSummary, display: 
 def _finish_run(batch: Batch, first_summary: BatchSummary) -> None:
     """Write the report if anything has changed, and print where it is and why the run stopped early."""
     if replace(batch.summary(), wall_s=0.0) != replace(first_summary, wall_s=0.0) or not batch.folder.report.exists():
-        _write_report(batch)
+        batch.write_report()
     if batch.runner and batch.runner.pause_reason:
         print(f"stopped: {batch.runner.pause_reason}", file=sys.stderr)
     if warning := cost_warning(batch.summary(), batch.options.max_cost):
@@ -462,28 +573,39 @@ def _status(options: argparse.Namespace) -> int:
         return OK
     print("\n".join(status_lines(batch.summary())))
     print(f"{'run':<12}{'in progress' if batch.folder.is_locked() else 'not running'}")
-    for line in skipped_lines(_hidden_last(batch.skipped()), _MAX_SKIPPED_LINES):
+    skipped_count = sum(batch.summary().skipped.values())
+    for line in _first_skipped_lines(batch.skipped(), skipped_count):
         print(line)
     return OK
 
 
 def _report(options: argparse.Namespace) -> int:
-    for path in _write_report(_open_read_only(options)):
+    for path in _open_read_only(options).write_report():
         print(replace_unencodable(str(path)))
     return OK
 
 
-def _write_report(batch: Batch) -> tuple[Path, Path]:
-    summary, documents, skipped = batch.summary(), batch.documents(), batch.skipped()
-    return batch.folder.put_report(report_json(summary, documents, skipped), report_html(summary, documents, skipped))
-
-
 def _verify(options: argparse.Namespace) -> int:
-    differences = _open_read_only(options).differences()
-    print("\n".join(differences) or "all files are as the batch recorded them")
-    if differences:
+    has_differences = False
+    for difference in _open_read_only(options).differences():
+        has_differences = True
+        print(difference)
+    if not has_differences:
+        print("all files are as the batch recorded them")
+    else:
         print(f"to repair them: ocr-worker batch retry {shlex.quote(str(options.out))} --damaged", file=sys.stderr)
-    return FAILED if differences else OK
+    return FAILED if has_differences else OK
+
+
+def _diff(options: argparse.Namespace) -> int:
+    old, new = (_open_read_only(argparse.Namespace(out=folder)) for folder in (options.old, options.new))
+    has_changes = False
+    for change in compare_batches(old, new):
+        has_changes = True
+        print(json.dumps(asdict(change)) if options.json else replace_unencodable(str(change)))
+    if not has_changes and not options.json:
+        print("no page changed")
+    return FAILED if has_changes else OK
 
 
 def _cancel(options: argparse.Namespace) -> int:
@@ -505,10 +627,15 @@ def _cancel(options: argparse.Namespace) -> int:
 
     async def cancel_command(batch: Batch) -> int:
         print(f"cancelled; {format_count(await batch.cancel(), 'job')} had not finished")
+        if batch.ledger.get("target").startswith(f"{_RAY} "):
+            from ocr_worker.batch.ray_cluster import end_actors
+
+            end_actors(batch.ledger.idempotency_key, int(batch.ledger.get("ray_actors", "1")))
         return OK
 
-    defaults = argparse.Namespace(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
-    defaults.idle_timeout_s = None
+    defaults = argparse.Namespace(ray=None, ray_actors=1, ray_cpus=1.0, ray_gpus=0.0, ray_idle=600.0)
+    vars(defaults).update(endpoint=None, local=False, pages_per_job=10, price_per_second=None, max_cost=None)
+    defaults.idle_timeout_s = defaults.deadline = None
     defaults.out = options.out
     return _run_in_batch(defaults, cancel_command)
 
@@ -521,6 +648,17 @@ _RUN = (
         "ocr-worker batch run scans/ --out results --local",
         "ocr-worker batch run 'scans/*.pdf' --out results --local --options '{\"formats\": [\"markdown\"]}'",
     ),
+)
+_PLAN = (
+    "count the pages, measure the rate on a sample, and print time and cost on 1, 4 and 16 workers",
+    (
+        "ocr-worker batch plan scans/ --local --sample 50",
+        "ocr-worker batch plan scans/ --endpoint ID --price-per-second 0.00019 --max-cost 40",
+    ),
+)
+_DIFF = (
+    "print which pages of a new batch differ from those of an old one; exit code 1 if any do",
+    ("ocr-worker batch diff results-march results-april", "ocr-worker batch diff old new --json"),
 )
 _OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, str]]] = {
     "status": (

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ocr_worker import extras
 from ocr_worker.delivery.checkpoints import BucketCheckpoints, Checkpoints, NoCheckpoints
 from ocr_worker.delivery.destination import BucketDestination, Destination, InlineDestination, StreamDestination
+from ocr_worker.delivery.page_cache import PageCache, digest_of_weights
+from ocr_worker.engines.base import Weights
 from ocr_worker.errors import BucketRejected, DeliveryFailed, InvalidRequest
 from ocr_worker.log import event
 from ocr_worker.settings import MEGABYTE, Settings
@@ -53,7 +55,7 @@ class Deliveries:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.bucket = _settings_bucket(settings)
+        self.bucket = settings_bucket(settings)
 
     def start(self) -> None:
         """Check the bucket of the settings. Log an error if it does not respond, since it may recover.
@@ -114,7 +116,20 @@ class Deliveries:
         )
 
 
-def _settings_bucket(settings: Settings) -> Bucket | None:
+def open_cache(settings: Settings, weights: Weights | None) -> PageCache | None:
+    """Return the content cache of a worker; None: it is off. Reads the weights, for their digest.
+
+    Raises WeightsMissing.
+    """
+    bucket = settings_bucket(settings) if settings.cache else None
+    if bucket is None:
+        return None
+    digest = digest_of_weights(weights.locate(settings)) if weights else ""
+    return PageCache(bucket, settings.cache_prefix, digest)
+
+
+def settings_bucket(settings: Settings) -> Bucket | None:
+    """Return the bucket that the settings name, or None."""
     url, key, secret = settings.bucket_endpoint_url, settings.bucket_access_key_id, settings.bucket_secret_access_key
     if not (url and key and secret):  # the settings have all of them or none
         return None

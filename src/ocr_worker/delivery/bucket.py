@@ -141,6 +141,19 @@ class Bucket:
         body: bytes = self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return body
 
+    def find(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None if there is no such object.
+
+        Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
+        """
+        return self._retry("read", key, lambda: self._read_if_present(key))
+
+    def _read_if_present(self, key: str) -> bytes | None:
+        try:
+            return self._read(key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+
     def keys(self, prefix: str) -> list[str]:
         """Return all keys that begin with `prefix`.
 

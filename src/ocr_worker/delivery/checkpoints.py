@@ -131,41 +131,26 @@ class Folder:
             raise DeliveryFailed(f"the page {key} cannot be written: {error.strerror}") from None
 
 
-class BucketCheckpoints:
-    """A store in `bucket`, under the idempotency key `key`. Thread-safe."""
+class PageBucket(Protocol):
+    """A thread-safe place for pages. Its method raises DeliveryFailed."""
 
-    def __init__(self, bucket: Objects, key: str) -> None:
-        self._bucket = bucket
-        self._key = key
+    def put(self, key: str, body: bytes) -> None:
+        """Store an object."""
+        ...
+
+
+class PageWriters:
+    """Up to four threads that write the parsed pages of a job into `bucket`. Thread-safe."""
+
+    def __init__(self, bucket: PageBucket) -> None:
+        self._target = bucket
         self._queue: SimpleQueue[tuple[str, PageOutcome] | None] = SimpleQueue()
         self._lock = threading.Lock()  # guards the list of writers and `_is_closed`
         self._writers: list[Future[None]] = []
         self._is_closed = False
         self._is_given_up = False  # set once, by any writer; another writer may be in its last attempt
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
-        """Return the document's pages in the bucket, and the function that stores further ones."""
-        folder = checkpoint_folder(self._key, name, _digest(data, inputs))
-        return DocumentCheckpoint(self._read(folder, set(numbers)), partial(self._enqueue, folder))
-
-    def _read(self, folder: str, numbers: set[int]) -> dict[int, PageOutcome]:
-        try:
-            keys = [key for key in self._bucket.keys(folder) if page_number(key) in numbers]
-        except DeliveryFailed as error:
-            log.warning("checkpoints cannot be listed code=%s: %s", error.code, error)
-            return {}
-        outcomes = threads.map_bounded(self._read_page, keys, _READERS, "checkpoint-reader")
-        return {outcome.number: outcome for outcome in outcomes if outcome}
-
-    def _read_page(self, key: str) -> PageOutcome | None:
-        try:
-            page = StoredPage.model_validate_json(self._bucket.get(key))
-        except (DeliveryFailed, ValidationError) as error:
-            log.warning("checkpoint cannot be read key=%s error=%s", key, type(error).__name__)
-            return None
-        return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, True, page.verification)
-
-    def _enqueue(self, folder: str, outcome: PageOutcome) -> None:
+    def store(self, key: str, outcome: PageOutcome) -> None:
         """Queue a parsed page for a writer. Called on each document's thread; no-op after `close`."""
         if not isinstance(outcome.result, ParsedPage):
             return
@@ -174,7 +159,7 @@ class BucketCheckpoints:
                 return
             if len(self._writers) < _WRITERS:
                 self._writers.append(threads.start(self._write, "checkpoint-writer"))
-            self._queue.put((page_key(folder, outcome.number), outcome))
+            self._queue.put((key, outcome))
 
     def close(self) -> None:
         """Wait until every page is written, or until the first one that cannot be written."""
@@ -192,7 +177,7 @@ class BucketCheckpoints:
                 self._write_page(*item)
 
     def _write_page(self, key: str, outcome: PageOutcome) -> None:
-        assert isinstance(outcome.result, ParsedPage)  # `_enqueue` accepts no other
+        assert isinstance(outcome.result, ParsedPage)  # `store` accepts no other
         page = StoredPage(
             number=outcome.number,
             parsed=outcome.result,
@@ -202,10 +187,44 @@ class BucketCheckpoints:
             verification=outcome.verification,
         )
         try:
-            self._bucket.put(key, page.model_dump_json().encode())
+            self._target.put(key, page.model_dump_json().encode())
         except DeliveryFailed as error:
             self._is_given_up = True  # the bucket has retried it for `bucket_patience_s`, a minute by default
             event(log, "checkpoints_given_up", code=error.code, page=outcome.number)
+
+
+class BucketCheckpoints(PageWriters):
+    """A store in `bucket`, under the idempotency key `key`. Thread-safe."""
+
+    def __init__(self, bucket: Objects, key: str) -> None:
+        super().__init__(bucket)
+        self._bucket = bucket
+        self._key = key
+
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+        """Return the document's pages in the bucket, and the function that stores further ones."""
+        folder = checkpoint_folder(self._key, name, _digest(data, inputs))
+        return DocumentCheckpoint(self._read(folder, set(numbers)), partial(self._enqueue, folder))
+
+    def _enqueue(self, folder: str, outcome: PageOutcome) -> None:
+        self.store(page_key(folder, outcome.number), outcome)
+
+    def _read(self, folder: str, numbers: set[int]) -> dict[int, PageOutcome]:
+        try:
+            keys = [key for key in self._bucket.keys(folder) if page_number(key) in numbers]
+        except DeliveryFailed as error:
+            log.warning("checkpoints cannot be listed code=%s: %s", error.code, error)
+            return {}
+        outcomes = threads.map_bounded(self._read_page, keys, _READERS, "checkpoint-reader")
+        return {outcome.number: outcome for outcome in outcomes if outcome}
+
+    def _read_page(self, key: str) -> PageOutcome | None:
+        try:
+            page = StoredPage.model_validate_json(self._bucket.get(key))
+        except (DeliveryFailed, ValidationError) as error:
+            log.warning("checkpoint cannot be read key=%s error=%s", key, type(error).__name__)
+            return None
+        return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, True, page.verification)
 
 
 def _digest(data: bytes, inputs: Mapping[str, Any]) -> str:

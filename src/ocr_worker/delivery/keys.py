@@ -1,9 +1,9 @@
 """Build the keys of objects in a bucket from ids that callers chose.
 
 A caller's id may hold any character, so `safe_name` turns it into one step of a key; different ids never share a key.
-The layout is `ocr-worker/answers/JOB/answer.json` for responses, and `ocr-worker/checkpoints/KEY/DOCUMENT/DIGEST/` for
-the pages of a document. The HTTP app in front of an endpoint adds `ocr-worker/batches/BATCH/` for the jobs of a batch,
-and `ocr-worker/uploads/ID` for large files.
+The layout is `ocr-worker/answers/JOB/answer.json` for responses, `ocr-worker/checkpoints/KEY/DOCUMENT/DIGEST/` for the
+pages of a document, and `ocr-worker/cache/` for the content cache. The HTTP app in front of an endpoint adds
+`ocr-worker/batches/BATCH/` for the jobs of a batch, and `ocr-worker/uploads/ID` for large files.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ def checkpoint_folder(idempotency_key: str, document: str, digest: str) -> str:
     digest: of the document's bytes and of everything else that changes the result of a page.
     """
     return f"{_ROOT}/checkpoints/{safe_name(idempotency_key)}/{safe_name(document)}/{digest}/"
+
+
+def cache_key(prefix: str, digest: str) -> str:
+    """Return the key of a page in the content cache. prefix: separates tenants, or empty. digest: of the page."""
+    folder = f"{safe_name(prefix)}/" if prefix else ""
+    return f"{_ROOT}/cache/{folder}{digest[:2]}/{digest}.json"
 
 
 def batch_folder(batch_id: str) -> str:

@@ -21,7 +21,9 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from ocr_worker import threads
+from ocr_worker.delivery import open_cache
 from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
+from ocr_worker.delivery.page_cache import Claim, JobCache, NoCache, PageCache
 from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
@@ -97,6 +99,7 @@ class Pipeline:
             start_timeout_s=settings.start_timeout_s,
             on_lost=on_engine_lost,
         )
+        self.cache: PageCache | None = None  # set by `start`
         # Rasterizer processes are divided among the jobs, so that a short job need not wait for a long document.
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
@@ -114,9 +117,13 @@ class Pipeline:
         )
 
     def start(self) -> dict[str, float]:
-        """Load and warm the engine. Return the seconds by phase. Raises any error of the engine."""
+        """Load and warm the engine, and open the content cache. Return the seconds by phase.
+
+        Raises any error of the engine, and of the bucket's settings.
+        """
         for name in unknown_variables(self.spec.variables):
             log.warning("%s is not a setting of this worker, and has no effect", name)
+        self.cache = open_cache(self.settings, self.spec.weights)
         return self.engine.start()
 
     def job(
@@ -163,6 +170,7 @@ class ParseJob:
         self._on_page = on_page
         self._on_open = on_open
         self._checkpoints = checkpoints
+        self._cache: JobCache = pipeline.cache.job() if pipeline.cache else NoCache()
         self._stopwatch = Stopwatch()
         self._scheduled_job = pipeline.scheduler.admit()
         self._rendering_slots = threading.Semaphore(pipeline.documents_rendered_per_job)
@@ -183,7 +191,7 @@ class ParseJob:
         Raises Cancelled when the job was cancelled, but not when it was interrupted.
         """
         started_at = time.monotonic()
-        with closing(self._checkpoints), self._scheduled_job, self._deadline():
+        with closing(self._checkpoints), closing(self._cache), self._scheduled_job, self._deadline():
             sources = list(enumerate(self._request.documents, start=1))
             limit = self._pipeline.settings.fetch_concurrency
             documents = threads.map_bounded(self._document, sources, limit, f"document-{self.id}")
@@ -341,16 +349,31 @@ class ParseJob:
         if isinstance(page, FailedPage):
             failure = PageOutcome(page.number, page.error)
             return lambda: failure
-        future, evidence = self._hand_over(name, page)
+        claim = self._claim(page)
+        if claim.outcome:
+            stored_outcome = claim.outcome
+            checkpoint.store(stored_outcome)
+            return lambda: stored_outcome
+        try:
+            future, evidence = self._hand_over(name, page)
+        except BaseException:
+            claim.done(None)
+            raise
         parsed_at: list[float] = []  # the page may wait for earlier ones of its document, and for its second reading
         future.add_done_callback(lambda _: parsed_at.append(time.monotonic()))
         number, dpi, warnings = page.number, page.dpi, page.warnings  # `wait` must not keep the pixels in memory
+
+        def outcome_of(parse_outcome: ParseOutcome) -> PageOutcome:
+            return PageOutcome(number, parse_outcome.result, dpi, warnings, parse_outcome.engine_s)
+
+        # On the engine's thread: another document may wait for this page, and this one may never ask for it.
+        future.add_done_callback(lambda future: claim.done(outcome_of(future.result())))
 
         def wait() -> PageOutcome:
             parse_outcome = future.result()
             self._stopwatch.add("wait", parse_outcome.wait_s)
             self._stopwatch.add("engine", parse_outcome.engine_s)
-            outcome = PageOutcome(number, parse_outcome.result, dpi, warnings, parse_outcome.engine_s)
+            outcome = outcome_of(parse_outcome)
             if evidence:
                 # The callback runs right after the result is set, perhaps a moment after this thread has it.
                 waited_s = time.monotonic() - parsed_at[0] if parsed_at else 0.0
@@ -372,6 +395,20 @@ class ParseJob:
             return self._scheduled_job.submit(page_of_engine, options), unread
         future, release = self._scheduled_job.submit_shared(page_of_engine, options)
         return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+
+    def _claim(self, page: PageImage) -> Claim:
+        """Claim the page in the content cache, which has no second readings and so is not used with `verify`."""
+        if self._request.options.verify != "off":
+            return Claim()
+        return self._cache.claim(page, self._cache_inputs(page), self._is_stopped)
+
+    def _cache_inputs(self, page: PageImage) -> dict[str, Any]:
+        """Return everything besides a page that changes its result. Part of the key in the content cache.
+
+        Pages that will be merged carry data with their number in it.
+        """
+        number = page.number if self._pipeline.spec.merges_pages(self._request.options) else None
+        return {**self._result_inputs(), "number": number}
 
     def _is_stopped(self) -> bool:
         return self._scheduled_job.stop_error is not None

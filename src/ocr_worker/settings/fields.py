@@ -358,6 +358,17 @@ class BucketSettings(SettingsGroup):
     bucket_patience_s: float = Field(
         60, gt=0, description="Seconds during which a failing request to the bucket is retried. Default: 60."
     )
+    cache: bool = Field(
+        False,
+        description="Store each parsed page in the worker's own bucket under a digest of its content, and parse no page"
+        " again that is stored there, in any job. Needs a bucket. Default: false.",
+    )
+    cache_prefix: str = Field(
+        "",
+        max_length=60,
+        description="Name that separates the stored pages of tenants who share a bucket: workers with different"
+        " prefixes share no page. Default: none.",
+    )
     job_buckets: bool = Field(
         False,
         description="Accept jobs that name their own bucket, in the platform's `s3Config`. Default: false.",
@@ -552,6 +563,8 @@ class Settings(
             "BUCKET_SECRET_ACCESS_KEY": self.bucket_secret_access_key,
         }
         present = [name for name, value in values.items() if value]
+        if self.cache and not any(values.values()):
+            yield "OCR_CACHE needs a bucket: set BUCKET_ENDPOINT_URL and its keys, or unset OCR_CACHE"
         present += ["BUCKET_NAME"] if self.bucket_name else []
         present += ["BUCKET_REGION"] if self.bucket_region else []
         missing = [name for name, value in values.items() if not value]

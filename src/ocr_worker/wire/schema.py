@@ -283,7 +283,9 @@ class PageResult(WireModel):
         0.0, description="Engine time of the page. The time of a call with several pages is shared equally."
     )
     from_checkpoint: bool = Field(
-        False, description="True if an earlier run under the same `idempotency_key` parsed the page."
+        False,
+        description="True if the page was stored: by an earlier run under the same `idempotency_key`, or by any job"
+        " with the content cache.",
     )
     warnings: list[PageWarning] = Field([], description="Warnings about the page.")
     error: ErrorInfo | None = Field(None, description="Error of a failed page.")

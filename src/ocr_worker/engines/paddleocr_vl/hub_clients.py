@@ -18,7 +18,7 @@ MODULE = "paddlex.inference.utils.official_models"
 
 
 class DeferredModels:
-    """A stand-in for PaddleX's `official_models` that imports the real object when it is used."""
+    """The substitute of PaddleX's `official_models` that imports the real object when it is used."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_real_models(), name)
