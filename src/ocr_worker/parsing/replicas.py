@@ -22,6 +22,7 @@ from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.pages import ParsedPage
 from ocr_worker.parsing.isolation import parse_isolated
 from ocr_worker.parsing.scheduler import PageTask, Scheduler
+from ocr_worker.parsing.suspension import Suspension
 from ocr_worker.wire.schema import EngineInfo
 
 log = logging.getLogger(__name__)
@@ -149,8 +150,12 @@ class Replicas:
 
     def _watch(self) -> None:
         message = f"the engine did not finish within {self._call_timeout_s:g} s; send the page again"
-        while not self._close_event.wait(min(0.25, self._call_timeout_s / 4)):
+        pause_s = min(0.25, self._call_timeout_s / 4)
+        suspension = Suspension(pause_s)
+        while not self._close_event.wait(pause_s):
+            lost_s = suspension.lost_seconds()
             for replica in self._replicas:
+                replica.postpone_deadline(lost_s)
                 if late_tasks := replica.release_if_late():
                     self._give_up(replica, EngineTimedOut(message), late_tasks)
                 elif error := replica.loss_error():
@@ -224,6 +229,11 @@ class _Replica:
         """Set the deadline of the call that begins or continues to `seconds` from now."""
         with self._lock:
             self._deadline = time.monotonic() + seconds
+
+    def postpone_deadline(self, seconds: float) -> None:
+        """Move the deadline, if there is one, by the time in which the process was suspended."""
+        with self._lock:
+            self._deadline += seconds
 
     def finish(self, task: PageTask, seconds: float) -> None:
         """Release a page that is done. The deadline of the rest of the batch is `seconds` from now."""
