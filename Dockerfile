@@ -62,7 +62,7 @@ RUN if [ "$WEIGHTS" != none ]; then \
 # vLLM in an environment of its own: its libraries and Paddle's do not agree. Triton compiles with a C compiler at run time.
 # PyPI's wheels are built for CUDA 13: the endpoint's machines must have it.
 FROM libraries AS vllm
-ARG VLLM=vllm==0.32.0
+ARG VLLM=vllm==0.33.0
 USER root
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \

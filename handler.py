@@ -47,6 +47,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     settings = load_settings()
     if is_dry_run():
         dry_run.check_job(sys.argv[1:])
+        settings = dry_run.keep_engine_here(settings)
     log.configure(settings.log_level)
     # In a dry run the SDK would print the complete response beside our summary of it.
     runpod_sdk.set_log_level((settings.sdk_log_level or "INFO") if is_on_platform() else "WARN")
@@ -54,6 +55,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     deliveries.start()
     start_up.end_phase("bucket")
     pipeline = Pipeline(settings, on_engine_lost=lambda error: drain.request(error.code))
+    start_up.end_phase("pipeline")
     for phase, seconds in pipeline.start().items():
         start_up.end_phase(phase, seconds)
     start_up.log_ready(settings.init_timeout_s)

@@ -1,7 +1,7 @@
-"""Double of a model server for benchmarks: `python crop_server.py PORT`; 400 ms per crop, room for 64 at once.
+"""Double of a model server for benchmarks: `python crop_server.py PORT [SECONDS ROOM]`.
 
-It is a separate process that reads no crop and always answers the same text. `GET /read` returns the number of crops
-that it has answered.
+It takes SECONDS (0.4) per crop and has room for ROOM (64) crops at once. It is a separate process that reads no crop
+and always answers the same text. `GET /read` returns the number of crops that it has answered.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ ROOM = 64
 MODEL = "PaddleOCR-VL-1.6-0.9B"
 
 
-def create_app() -> web.Application:
+def create_app(seconds: float, places: int) -> web.Application:
     """Return the application with its three routes."""
-    room = asyncio.Semaphore(ROOM)
+    room = asyncio.Semaphore(places)
     crops = 0
 
     async def completion(request: web.Request) -> web.Response:
         nonlocal crops
         await request.read()
         async with room:
-            await asyncio.sleep(SECONDS)
+            await asyncio.sleep(seconds)
         crops += 1
         message = {"role": "assistant", "content": "read by the double"}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
@@ -51,4 +51,6 @@ def create_app() -> web.Application:
 
 
 if __name__ == "__main__":
-    web.run_app(create_app(), host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)
+    port = int(sys.argv[1])
+    seconds, places = (float(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 2 else (SECONDS, ROOM)
+    web.run_app(create_app(seconds, places), host="127.0.0.1", port=port, print=None, access_log=None)

@@ -170,8 +170,33 @@ def test_a_wrong_secret_is_not_shown(value: str, monkeypatch: pytest.MonkeyPatch
 def test_credentials_in_a_wrong_url_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A URL is shown without its user, password and query."""
     (line,) = problems(monkeypatch, OCR_SERVER_URL="ftp://me:hush@host/v1?key=hush")
-    assert line.startswith("OCR_SERVER_URL=ftp://***host/v1*** is not a URL")
+    assert line.startswith("OCR_SERVER_URL=ftp://***host/v1*** is not a list of URLs")
     assert "hush" not in line
+
+
+def test_several_model_servers_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OCR_SERVER_URL takes one address or several, and shows a wrong one without its credentials."""
+    monkeypatch.setenv("OCR_BACKEND", "vllm-server")
+    monkeypatch.setenv("OCR_SERVER_URL", "http://a:8000/v1, https://b/v1")
+    assert load_settings().server_url == ["http://a:8000/v1", "https://b/v1"]
+    (line,) = problems(monkeypatch, OCR_SERVER_URL="http://a:8000/v1,b:8000/v1")
+    assert "is not a list of URLs" in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "jobs", "memory_mb"),
+    [
+        ({}, 2, 100),
+        ({"backend": "vllm-server"}, 64, 400),
+        ({"backend": "vllm-server", "replicas": 2, "pages_per_call": 4}, 16, 100),
+        ({"backend": "vllm-server", "replicas": 8}, 128, 800),
+        ({"backend": "vllm-server", "concurrency": 3, "page_memory_mb": 50}, 3, 50),
+    ],
+)
+def test_jobs_and_memory_follow_from_the_replicas(fields: dict[str, object], jobs: int, memory_mb: float) -> None:
+    """Twice as many jobs and pages as all replicas have in their calls, unless they are set; natively two jobs."""
+    settings = Settings.model_validate(fields)
+    assert (settings.jobs_at_once, settings.page_room_mb) == (jobs, memory_mb)
 
 
 def test_a_long_value_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +290,20 @@ def test_the_model_server_follows_from_the_backend(
             {"OCR_BACKEND": "vllm-server", "OCR_SERVER": "external"},
             "OCR_BACKEND=vllm-server with OCR_SERVER=external needs a model server; set OCR_SERVER_URL",
         ),
+        ({"OCR_SERVERS": "2"}, "OCR_SERVERS=2 needs servers that the worker starts; set OCR_BACKEND=vllm-server"),
+        (
+            {"OCR_BACKEND": "vllm-server", "OCR_SERVERS": "2", "OCR_SERVER_URL": "http://127.0.0.1:1/v1"},
+            "OCR_SERVERS=2 needs servers that the worker starts",
+        ),
+        (
+            {"OCR_BACKEND": "vllm-server", "OCR_SERVERS": "4", "OCR_REPLICAS": "2"},
+            "OCR_SERVERS=4 is more than OCR_REPLICAS=2",
+        ),
+        (
+            {"OCR_BACKEND": "vllm-server", "OCR_SERVERS": "2", "OCR_SERVER_ARGS": "--gpu-memory-utilization=0.5"},
+            "OCR_SERVER_ARGS gives 0.5 of the GPU's memory to each of OCR_SERVERS=2; set"
+            " --gpu-memory-utilization to at most 0.45",
+        ),
         ({"OCR_BACKEND": "mlx-vlm-server"}, "OCR_BACKEND=mlx-vlm-server needs a model server; set OCR_SERVER_URL"),
     ],
 )
@@ -302,6 +341,13 @@ def test_every_setting_has_the_name_it_is_read_by(monkeypatch: pytest.MonkeyPatc
     assert load_settings().grace_s == 7
 
 
+def test_a_single_job_needs_few_rasterizer_processes() -> None:
+    """A process for one job starts no more rasterizer processes than the job has documents, or than are set."""
+    settings = Settings(raster_workers=3)
+    assert [settings.for_one_job(documents).raster_workers for documents in (1, 3, 9)] == [1, 3, 3]
+    assert settings.for_one_job(9).jobs_at_once == 1
+
+
 def test_every_setting_is_in_one_group() -> None:
     """The groups hold every field of the settings once, in the order of the fields."""
     assert [field.field for fields in grouped_fields().values() for field in fields] == list(Settings.model_fields)
@@ -328,7 +374,7 @@ def test_every_default_sets_the_default(model: type[BaseSettings], monkeypatch: 
 
 def test_numbers_are_described_with_their_bounds() -> None:
     """The valid values of a setting are a phrase that an error message can use."""
-    assert expected_values("concurrency") == "a whole number from 1 to 64"
+    assert expected_values("concurrency") == "a whole number from 1 to 256"
     assert expected_values("queue") == "a whole number of at least 1"
     assert expected_values("engine_page_timeout_s") == "a number of at least 0"
     assert expected_values("weights_home") == "a path"

@@ -27,6 +27,7 @@ to users, too: a batch report prints it beside the code. The errors form one tre
     │   │   └ WeightsMissing
     │   ├ EngineOutOfMemory            (retryable)
     │   ├ EngineTimedOut               (retryable)
+    │   ├ EngineCrashed
     │   └ PageFailed
     ├ ResponseTooLarge
     ├ DeliveryFailed                   (retryable)
@@ -232,6 +233,13 @@ class EngineTimedOut(EngineError):
     code = "ENGINE_TIMED_OUT"
     retryable = True
     remedy = "Send the pages again, or raise `OCR_ENGINE_TIMEOUT_S`."
+
+
+class EngineCrashed(EngineError):
+    """The engine's process ended twice while it parsed this page."""
+
+    code = "ENGINE_CRASHED"
+    remedy = "Send the document without this page, or at another `dpi`, and report the page with the worker's log."
 
 
 class PageFailed(EngineError):

@@ -25,12 +25,13 @@ class TextWord:
     """A word of a PDF page's text layer.
 
     bbox: x0, y0, x1, y1 in pixels of the page image, not rounded. font: number of the font that sets most of the word,
-    the same for all words of this page in that font; its value has no other meaning.
+    the same for all words of this page in that font; its value has no other meaning. other_fonts: of its other letters.
     """
 
     text: str
     bbox: tuple[float, float, float, float]
     font: int = 0
+    other_fonts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class PageImage:
 
     number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
     that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
-    engine did not ask for it.
+    engine did not ask for it. proven_fonts: numbers of the fonts whose own tables prove that they set what the text
+    layer says. symbol_fonts: numbers of the fonts of formulas and symbols.
     """
 
     number: int
@@ -67,6 +69,8 @@ class PageImage:
     dpi: float | None = None
     warnings: tuple[PageWarning, ...] = ()
     text_lines: tuple[TextLine, ...] | None = None
+    proven_fonts: frozenset[int] = frozenset()
+    symbol_fonts: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,24 @@ class ParsedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """The comparison of a page with a second reading. The confidence of its blocks is on the blocks.
+
+    is_verified: whether the second reading was ready in time; else there is nothing else. ink_coverage: see
+    `PageResult`. warnings: the findings.
+    """
+
+    is_verified: bool
+    ink_coverage: float | None = None
+    warnings: Sequence[PageWarning] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PageOutcome:
     """The outcome of one page: its content, or its error.
 
     number: page number, 1-based. dpi: resolution of the page image. warnings: of the rendering. seconds: engine time.
-    from_checkpoint: whether an earlier run of the job parsed the page.
+    from_checkpoint: whether an earlier run of the job parsed the page. verification: None without `verify`.
     """
 
     number: int
@@ -104,6 +121,7 @@ class PageOutcome:
     warnings: Sequence[PageWarning] = ()
     seconds: float = 0.0
     from_checkpoint: bool = False
+    verification: Verification | None = None
 
 
 def figure_name(page: int, index: int) -> str:

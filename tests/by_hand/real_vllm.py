@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_managed_worker import START_S, request
 
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support import tinyvl, vllm_command
+from support.drawing import request
+from support.waiting import PATIENCE_S
 from support.worker_process import StartWorker, Worker
 
 HOME = Path(os.environ["VLLM_UNDER_TEST"])
@@ -32,7 +33,7 @@ CROPS = sum(map(len, PAGES))
 
 @pytest.fixture(scope="module")
 def worker(worker_of: StartWorker) -> Worker:
-    return worker_of(**vllm_command.real_environment(HOME, OCR_ENGINE_TIMEOUT_S="30")).wait_ready(START_S)
+    return worker_of(**vllm_command.real_environment(HOME, OCR_ENGINE_TIMEOUT_S="30")).wait_ready(2 * PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def jpeg(pixels: Any) -> Any:
 def test_the_server_reads_as_the_native_backend_does(worker: Worker, native: PaddleOcrVl) -> None:
     """The same text on the same crops: the JPEG that a server is sent is the whole difference."""
     served = read(worker)
-    watched = native._recognizer
+    watched = native._pipeline.paddlex_pipeline._pipeline.vl_rec_model
     plain = lines_of(native)
     watched._model = ThroughJpeg(watched._model)
     through_jpeg = lines_of(native)

@@ -59,7 +59,7 @@ def test_weights_that_would_be_fetched(tmp_path: Path) -> None:
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU that Paddle or the driver lacks is an obstacle, with the remedy."""
-    monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.doctor._list_gpus", list)
+    monkeypatch.setattr("ocr_worker.engines.paddleocr_vl.doctor.query_gpus", lambda fields: [])
     report = doctor.examine(tinyvl.settings(device="gpu"))
     assert not report.can_start
     assert any(line.startswith("not ready:") and "OCR_DEVICE=cpu" in line for line in report.lines())
@@ -94,7 +94,8 @@ def test_settings_are_shown_with_their_origin(variables: dict[str, str], capsys:
     lines = capsys.readouterr().out.splitlines()
     for line in (
         "  OCR_GRACE_S=7  (environment; default: 30)",
-        "  OCR_CONCURRENCY=16  (derived; default: 2)",
+        "  OCR_CONCURRENCY=64  (derived; default: 2)",
+        "  OCR_PAGE_MEMORY_MB=400  (derived; default: 100)",
         "  OCR_SERVER=managed  (derived)",
         "  OCR_ALLOWED_HOSTS=a.example,b.example  (environment)",
         "  OCR_WEIGHTS_HOME=/cache  (environment variable PADDLE_PDX_CACHE_HOME; default: ~/.paddlex)",

@@ -61,6 +61,16 @@ def test_a_page_larger_than_the_memory_budget_is_still_parsed() -> None:
         assert [text_of(job.submit(page(n), OPTIONS).result(timeout=PATIENCE_S)) for n in (1, 2, 3)] == ["1", "2", "3"]
 
 
+def test_shared_pixels_count_until_both_readers_are_done() -> None:
+    """A page that a second reader holds counts as memory after its parsing, and after its job is stopped."""
+    with running(Scripted()) as scheduler, scheduler.admit() as job:
+        future, release = job.submit_shared(page(1), OPTIONS)
+        future.result(timeout=PATIENCE_S)
+        assert scheduler._held_bytes == PAGE_BYTES
+        release()
+        assert scheduler._held_bytes == job.held_bytes == 0
+
+
 def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
     """A stopped job's pages end at once with its error, the one in the engine too; another job's pages are parsed."""
     gate = threading.Semaphore(0)
@@ -98,6 +108,27 @@ def test_pages_with_other_options_go_into_another_batch() -> None:
         for future in futures:
             future.result(timeout=PATIENCE_S)
     assert sorted(batches[1:], key=lambda batch: batch[0]) == [([1, 2], OPTIONS), ([11, 12], other)]
+
+
+@pytest.mark.parametrize(("waiting", "sizes"), [(2, [1, 1]), (9, [3, 3, 3]), (10, [4, 4, 2]), (40, [8, 8, 8])])
+def test_a_replica_takes_its_share_of_few_pages(waiting: int, sizes: list[int]) -> None:
+    """Three replicas divide the pages that wait; none takes more than its batch size, however many there are."""
+    scheduler = Scheduler(10**9)
+    with scheduler.admit() as job:
+        for number in range(waiting):
+            job.submit(page(number), OPTIONS)
+        assert [len(scheduler.take(8, replicas=3)) for _ in sizes] == sizes
+
+
+def test_pages_that_are_done_count_for_no_share() -> None:
+    """Two of four pages are with an engine: a replica's share of four is two; of two, once they are done, one."""
+    scheduler = Scheduler(10**9)
+    with scheduler.admit() as job:
+        for number in range(4):
+            job.submit(page(number), OPTIONS)
+        for task in scheduler.take(2):
+            scheduler.settle(task, EngineUnavailable("done"))
+        assert len(scheduler.take(8, replicas=2)) == 1
 
 
 job_plans = st.lists(

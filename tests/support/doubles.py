@@ -250,6 +250,21 @@ def reading() -> Double:
     return Double(lambda colour: read_when_let if colour == HELD and "DOUBLE_GATE" in os.environ else usual)
 
 
+RECITED = ""  # the text of every page, for `reciting`
+
+
+def recite(page: PageImage, options: ParseOptions) -> ParsedPage:
+    """Answer `RECITED` as one block in the upper third, whatever is on the page."""
+    height, width = page.pixels.shape[:2]
+    return ParsedPage(width, height, RECITED, [Block(label="text", content=RECITED, bbox=(0, 0, width, height // 3))])
+
+
+@spec
+def reciting() -> Double:
+    """Build an engine that answers `RECITED`."""
+    return Double(lambda colour: recite)
+
+
 @spec
 def raising() -> Double:
     """Build an engine that fails on every page."""

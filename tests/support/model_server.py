@@ -18,10 +18,18 @@ class ModelServer:
     """A server that responds to each crop with TEXT.
 
     mode: fine, refuses-limits, refuses-all, hangs, slow, garbage, dying (500 for every crop), bad-crop (500 for the
-    pipeline's crops only); may change. journal: a file that gets a line for each crop.
+    pipeline's crops only); may change. journal: a file that gets a line for each crop. version: of vLLM;
+    None: not reported.
     """
 
-    def __init__(self, mode: str = "fine", model: str = MODEL, port: int = 0, journal: str | None = None) -> None:
+    def __init__(
+        self,
+        mode: str = "fine",
+        model: str = MODEL,
+        port: int = 0,
+        journal: str | None = None,
+        version: str | None = "0.33.0",
+    ) -> None:
         self.mode = mode
         self.model = model
         self.questions: list[dict[str, Any]] = []
@@ -33,6 +41,9 @@ class ModelServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.keys.add(self.headers["Authorization"])
+                if self.path == "/version":
+                    self._send(200 if version else 404, {"version": version})
+                    return
                 self._send(200, {"data": [{"id": outer.model}]})
 
             def do_POST(self) -> None:

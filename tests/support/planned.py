@@ -53,6 +53,16 @@ def result(*blocks: PaddleOCRVLBlock, in_tables: Sequence[dict[str, Any]] = ()) 
     )
 
 
+def inner_pipeline(model: Any, **attributes: Any) -> Any:
+    """Return PaddleX's own pipeline object without models of its own, with this vision-language model."""
+    from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
+
+    inner = _PaddleOCRVLPipeline({}, initial_predictor=False)
+    for name, value in {"vl_rec_model": model, **attributes}.items():
+        setattr(inner, name, value)
+    return inner
+
+
 class PlannedPipeline:
     """A pipeline whose calls take the next item of `plan`: an exception to raise, or the page's result."""
 
@@ -60,7 +70,7 @@ class PlannedPipeline:
         self.plan = list(plan)
         self.calls: list[dict[str, Any]] = []
         model = SimpleNamespace(processor=SimpleNamespace(tokenizer=lambda text: {"input_ids": list(text)}))
-        self.paddlex_pipeline = SimpleNamespace(_pipeline=SimpleNamespace(vl_rec_model=model))
+        self.paddlex_pipeline = SimpleNamespace(_pipeline=inner_pipeline(model))
 
     def predict(self, pages: Sequence[Any], **arguments: Any) -> list[Any]:
         self.calls.append(arguments)

@@ -7,17 +7,14 @@ stop such pages, and `AccessControl` makes both before a route reads anything:
 - Origin: a page of another origin may send forms and simple requests anywhere. A browser says so in `Sec-Fetch-Site`
   and `Origin`, which scripts cannot change. Programs send neither, and pass.
 
-`ApiKeys` reads the key of a request, and `key_dependencies` are what the routes that need a key depend on.
+`key_dependencies` are what the routes that need a key depend on.
 """
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from fastapi import Depends
@@ -27,40 +24,14 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ocr_worker.api_keys import KEY_HEADER, MISSING_KEY, ApiKeys, is_loopback
 from ocr_worker.app import problems
 from ocr_worker.errors import HostRejected, OcrWorkerError, OriginRejected, Unauthorized
 from ocr_worker.settings import Settings
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:@/\[\]]+)(?::(\d*))?")  # RFC 9110: a name or an address, and a port
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-KEY_HEADER = "X-Api-Key"
-_KEY_SCHEMES = ("bearer", "token")  # `token`: clients of PaddleX's servers and of AI Studio
 _METHODS_WITHOUT_EFFECT = ("GET", "HEAD", "OPTIONS")
-
-
-class ApiKeys:
-    """The API keys, and the ways in which a request can send one.
-
-    Most clients of other servers have only one way, which cannot be configured. So every route accepts all of them:
-    `Authorization` with the scheme `Bearer` or `token` in any case, and `X-Api-Key`.
-    """
-
-    def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._keys = [key.get_secret_value().encode() for key in keys]
-
-    def permit(self, headers: Mapping[str, str]) -> bool:
-        """Return True if the headers contain one of the keys. Keys are compared in constant time.
-
-        headers: of a request; names are matched without case, as in Starlette's `Headers`.
-        """
-        scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
-        candidates = [headers.get(KEY_HEADER, "")]
-        if scheme.lower() in _KEY_SCHEMES:
-            candidates.append(credentials)
-        return any(self._has(candidate.strip()) for candidate in candidates)
-
-    def _has(self, candidate: str) -> bool:
-        return any(hmac.compare_digest(candidate.encode(), key) for key in self._keys)
 
 
 class KeyCheck(HTTPBearer):
@@ -73,9 +44,7 @@ class KeyCheck(HTTPBearer):
     async def __call__(self, request: HTTPConnection) -> None:
         """Check the request's key. Raises Unauthorized when it is missing or wrong."""
         if not self._keys.permit(request.headers):
-            raise Unauthorized(
-                f"the API key is missing or wrong; send it as `Authorization: Bearer KEY` or `{KEY_HEADER}: KEY`"
-            )
+            raise Unauthorized(MISSING_KEY)
 
 
 def key_dependencies(keys: Sequence[SecretStr]) -> list[Any]:
@@ -149,14 +118,6 @@ class AccessControl:
         if site == "same-origin" or (origin is not None and {origin, "*"} & set(self._origins)):
             return False
         return site == "cross-site" or (origin is not None and not _is_origin_of(headers.get("host", ""), origin))
-
-
-def is_loopback(host: str) -> bool:
-    """Return True if only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or Path(host).is_absolute()
 
 
 def _is_origin_of(host: str, origin: str) -> bool:

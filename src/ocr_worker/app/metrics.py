@@ -18,7 +18,8 @@ from prometheus_client import (
 )
 
 from ocr_worker.memory import resident_bytes
-from ocr_worker.wire.schema import ParseResponse
+from ocr_worker.wire.schema import PageResult, ParseResponse
+from ocr_worker.witness.findings import FINDING_CODES
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the creation time of each series is of no use here
 
@@ -40,6 +41,15 @@ class Metrics:
             "ocr_http_errors",
             "Error responses of the HTTP app by route, status and code",
             ["route", "status", "code"],
+            registry=self.registry,
+        )
+        self._findings = Counter(
+            "ocr_findings", "Findings of the option `verify` by code", ["code"], registry=self.registry
+        )
+        self._verified = Counter(
+            "ocr_verified_pages",
+            "Pages parsed with the option `verify`, by whether they were compared",
+            ["verified"],
             registry=self.registry,
         )
         self._stages = Histogram(
@@ -70,12 +80,20 @@ class Metrics:
             for page in document.pages:
                 if page.status == "succeeded" and not page.from_checkpoint:
                     self._count_page(page.seconds)
+                    self._count_findings(page)
         for stage, seconds in response.timing.model_dump().items():
             self._stages.labels(stage).observe(seconds)
 
     def _count_page(self, seconds: float) -> None:
         average = seconds if self._seconds_per_page is None else self._seconds_per_page
         self._seconds_per_page = average + (seconds - average) / _PAGES_IN_AVERAGE
+
+    def _count_findings(self, page: PageResult) -> None:
+        if page.verified is not None:
+            self._verified.labels(str(page.verified).lower()).inc()
+        for warning in page.warnings:
+            if warning.code in FINDING_CODES:
+                self._findings.labels(warning.code).inc()
 
     def count_error(self, code: str) -> None:
         """Count an error by its code."""

@@ -56,7 +56,7 @@ _STATUS: dict[type[OcrWorkerError], HTTPStatus] = {
     Internal: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _CODE_IN_SCOPE = "ocr_worker.error_code"
-_PAGE_CODES = {"PAGE_FAILED"}  # an engine's error that a retry would not fix
+_PAGE_CODES = {"PAGE_FAILED", "ENGINE_CRASHED"}  # errors of an engine that a retry would not fix
 _CLASSES = {error.code: error for error in error_types()}
 
 

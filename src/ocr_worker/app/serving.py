@@ -20,8 +20,9 @@ from typing import NoReturn
 from fastapi import FastAPI
 
 from ocr_worker import extras, threads
+from ocr_worker.api_keys import is_loopback
 from ocr_worker.app import create_app
-from ocr_worker.app.access import AccessControl, is_loopback
+from ocr_worker.app.access import AccessControl
 from ocr_worker.app.health import probe_router
 from ocr_worker.app.worker import AppWorker
 from ocr_worker.errors import SettingsInvalid

@@ -38,6 +38,7 @@ _WARNINGS = {
     "REPAIRED": "The PDF is damaged and was repaired; parts of it may be missing.",
     "REPETITION": "A block repeated itself or was too long; its text may be truncated or wrong.",
     "TABLE_CONTINUED": "A table continues across a page break; all its rows are on its first page.",
+    "TABLE_FIXED_FROM_LAYER": "Digits in a table that were read wrongly are those of the text layer.",
     "TEXT_LEFT_OUT": "More than a tenth of the page's text is not in the Markdown; it is in `blocks` with a label that"
     " `markdown_ignore_labels` lists.",
     "TRUNCATED": "The image file is truncated; the missing part is blank.",

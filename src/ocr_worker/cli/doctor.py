@@ -14,6 +14,7 @@ from typing import Literal
 
 from ocr_worker import __version__
 from ocr_worker.cli import FAILED, OK
+from ocr_worker.engines.process.engine import has_processes
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.extras import installed_version, not_installed_message
@@ -128,9 +129,14 @@ def examine(settings: Settings) -> Report:
     problems = list(diagnosis.remedies)
     if settings.bucket_endpoint_url and not installed_version("boto3"):
         problems.append(not_installed_message("boto3, the S3 client,", "s3"))
+    place = "each in a process of its own" if has_processes(spec, settings) else "in the worker's process"
     return Report(
         engine=settings.engine,
-        facts=[*diagnosis.lines, *(f"reads {name}: {description}" for name, description in spec.variables.items())],
+        facts=[
+            *diagnosis.lines,
+            f"engines: {spec.replicas(settings)}, {place}",
+            *(f"reads {name}: {description}" for name, description in spec.variables.items()),
+        ],
         settings=[_show(settings, setting) for fields in grouped_fields().values() for setting in fields],
         warnings=[
             f"{name} is not a setting of this worker, and has no effect" for name in unknown_variables(spec.variables)

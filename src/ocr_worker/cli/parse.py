@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     _check_output(options.output, options.sources)
     request = ParseRequest(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
-    pipeline = Pipeline(settings)
+    pipeline = Pipeline(settings.for_one_job(len(options.sources)))
     with _loading_display():
         pipeline.start()
     host, progress = JobHost(pipeline), _ProgressBars(options.sources)

@@ -27,7 +27,7 @@ from ocr_worker import __version__, threads
 from ocr_worker.delivery.keys import checkpoint_folder, page_key, page_number
 from ocr_worker.errors import DeliveryFailed
 from ocr_worker.log import event
-from ocr_worker.pages import PageOutcome, ParsedPage
+from ocr_worker.pages import PageOutcome, ParsedPage, Verification
 from ocr_worker.wire.schema import PageWarning
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class StoredPage(BaseModel):
     dpi: float | None
     warnings: Sequence[PageWarning]
     seconds: float
+    verification: Verification | None = None
 
 
 class Objects(Protocol):
@@ -162,7 +163,7 @@ class BucketCheckpoints:
         except (DeliveryFailed, ValidationError) as error:
             log.warning("checkpoint cannot be read key=%s error=%s", key, type(error).__name__)
             return None
-        return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, from_checkpoint=True)
+        return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, True, page.verification)
 
     def _enqueue(self, folder: str, outcome: PageOutcome) -> None:
         """Queue a parsed page for a writer. Called on each document's thread; no-op after `close`."""
@@ -198,6 +199,7 @@ class BucketCheckpoints:
             dpi=outcome.dpi,
             warnings=outcome.warnings,
             seconds=outcome.seconds,
+            verification=outcome.verification,
         )
         try:
             self._bucket.put(key, page.model_dump_json().encode())

@@ -7,10 +7,14 @@ a loaded model; the builder that the spec names returns one for each replica.
 `OCR_ENGINE` chooses an engine by name: one of `registry.BUILT_IN`, or `module:attribute`, where the attribute is an
 `EngineSpec` in any installed package. `examples/own_engine/` is a complete one.
 
-Everything is called in the worker's own process. The functions of a spec are called on any thread, some of them on
-several threads at the same time; they must neither block nor change anything. Each engine has a thread of its own: it
-is built there, and `warm_up`, `parse`, `revive` and `close` are called there and nowhere else. The other methods of the
-two optional protocols are called on other threads, as their descriptions say.
+The functions of a spec are called in the worker's process, on any thread, some of them on several threads at the same
+time; they must neither block nor change anything. Each engine has a thread of its own: it is built there, and
+`warm_up`, `parse`, `revive` and `close` are called there and nowhere else. The other methods of the two optional
+protocols are called on other threads, as their descriptions say.
+
+With `OCR_ENGINE_PROCESSES`, each engine is built and called in a process of its own (`process`), by the same rules: its
+thread is then that process's main thread. An engine needs nothing for it, unless its replicas share something that must
+be in the worker's process, such as a model server: `ProcessParts` divides it.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.pages import PageImage, ParsedPage
@@ -76,7 +80,7 @@ class Engine(Protocol[OptionsRead]):
 
 @runtime_checkable
 class Revives(Protocol):
-    """An engine whose work is partly done by another process, which may die or hang and can be started again.
+    """An engine whose work is done by another process, completely or in part, which may die and can be started again.
 
     Optional: the worker tests each engine for it. An engine without it is lost after its first hanging call.
     """
@@ -84,7 +88,8 @@ class Revives(Protocol):
     def revive(self) -> None:
         """Wait until the other process can be used.
 
-        Called on the engine's thread before each call of `parse`; may take minutes.
+        Called on the engine's thread before each batch, before its repetition when a call raised EngineCrashed, and
+        after a failed call; may take minutes.
         Raises EngineUnavailable when the process will not come back: the engine is then lost.
         """
         ...
@@ -115,7 +120,7 @@ class MergesPages(Protocol):
         pages: in order; None for a page that failed. What the engine knows of a page beyond `ParsedPage` is its `raw`.
         Called on a job's thread while the engine's own thread parses, for several jobs at once, and after the engine
         was lost or closed: it depends on `pages` alone and uses none of the engine's state. An exception fails the
-        document.
+        document; after EngineUnavailable and EngineCrashed, another replica is tried once.
         """
         ...
 
@@ -151,16 +156,72 @@ class Diagnosis:
     remedies: Sequence[str] = ()
 
 
+class WorkerPart(Protocol):
+    """The part of an engine that stays in the worker's process when the engine has a process of its own.
+
+    Each engine has its own. It outlives the engine's processes, of which there is one at a time.
+    """
+
+    def call(self, method: str, arguments: Sequence[Any]) -> Any:
+        """Do what the engine process asks for. Arguments and result are JSON. May block, and may raise anything.
+
+        Called on the engine's thread, or on a job's thread, while that thread waits for the engine process.
+        """
+        ...
+
+    def examine(self) -> None:
+        """Look after what this part holds. Called on the same threads after a call that was given up."""
+        ...
+
+    def lost(self) -> OcrWorkerError | None:
+        """Return why the engine cannot continue, or None. Called on the watchdog's thread; must not raise."""
+        ...
+
+    def close(self) -> None:
+        """Release the resources. Called once, on the engine's thread."""
+        ...
+
+
+CallWorker = Callable[..., Any]
+"""In an engine process: call `WorkerPart.call` with a method and arguments. Only on the process's main thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessParts(Generic[Options]):
+    """The division of an engine between the worker's process and its own.
+
+    worker_part: called once in the worker, when the pipeline is made; the function that it returns is called on the
+        thread of each replica, on all of them at the same time, and is the place for what all replicas share. It raises
+        what `EngineSpec.builder` may raise.
+    builder: called in the engine process, in place of `EngineSpec.builder`.
+    """
+
+    worker_part: Callable[[Settings], Callable[[], WorkerPart]]
+    builder: Callable[[Settings, CallWorker], Callable[[], Engine[Options]]]
+
+
 def _always_false(options: ParseOptions) -> bool:
     return False
+
+
+def _always_true(options: ParseOptions) -> bool:
+    return True
 
 
 def _accept_options(options: ParseOptions, settings: Settings) -> None:
     return None
 
 
+def _same_options(options: Options, settings: Settings) -> Options:
+    return options
+
+
 def _one_replica(settings: Settings) -> int:
     return 1
+
+
+def _no_processes(settings: Settings) -> bool:
+    return False
 
 
 def _no_findings(settings: Settings) -> Diagnosis:
@@ -193,6 +254,15 @@ class EngineSpec(Generic[Options]):
     replicas: Callable[[Settings], int] = _one_replica
     """Return how many engines run side by side, at least 1. Called once, when the pipeline is made."""
 
+    has_processes: Callable[[Settings], bool] = _no_processes
+    """Return whether each engine has a process of its own when `OCR_ENGINE_PROCESSES` is not set.
+
+    Called when the pipeline is made, and by `ocr-worker doctor`.
+    """
+
+    process_parts: ProcessParts[Options] | None = None
+    """Division of an engine that has a process of its own; None: the engine is built there completely."""
+
     check_options: Callable[[Options, Settings], None] = _accept_options
     """Reject options that are valid in themselves, but that this worker would have to ignore.
 
@@ -200,11 +270,20 @@ class EngineSpec(Generic[Options]):
     message.
     """
 
+    fill_options: Callable[[Options, Settings], Options] = _same_options
+    """Return the options with this worker's defaults in place of None.
+
+    Called for each job, on any thread, after `check_options`. The engine and all functions below get its result.
+    """
+
     wants_text_layer: Callable[[Options], bool] = _always_false
     """Return whether the engine reads `PageImage.text_lines`.
 
     Called for each document, on one of its job's threads, before the document is opened.
     """
+
+    reads_repeated_lines: bool = True
+    """Whether the engine reads `TextLine.is_repeated`, for which the pages around each page are looked at."""
 
     merges_pages: Callable[[Options], bool] = _always_false
     """Return whether the document's pages go through `MergesPages.merge_pages` once all are parsed.
@@ -220,6 +299,15 @@ class EngineSpec(Generic[Options]):
 
     Loads no engine library and uses no network, so that it works where the engine does not. Must not raise.
     """
+
+    keeps_pixels: Callable[[Options], bool] = _always_true
+    """Return whether boxes refer to the page image as it was rendered, neither turned nor flattened.
+
+    Called for each document, on one of its job's threads. The option `verify` compares such pages only.
+    """
+
+    reads_as_witness: bool = False
+    """Whether the engine reads pages with the models of the witness, so that `verify` would compare it with itself."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the engine reads itself: name to description. `ocr-worker doctor` lists them.

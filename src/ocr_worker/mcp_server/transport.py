@@ -7,14 +7,13 @@ names only.
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import SecretStr
 
 from ocr_worker import extras
+from ocr_worker.api_keys import MISSING_KEY, ApiKeys, is_loopback
 from ocr_worker.errors import SettingsInvalid, Unauthorized
 from ocr_worker.settings import MEGABYTE, Settings
 
@@ -55,26 +54,12 @@ class KeyGate:
 
     def __init__(self, app: ASGIApp, keys: Sequence[SecretStr]) -> None:
         self._app = app
-        self._keys = [key.get_secret_value().encode() for key in keys]
+        self._keys = ApiKeys(keys) if keys else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, or send the error. See ASGI."""
-        if scope["type"] == "http" and self._keys and not self._has_key(Headers(scope=scope)):
-            message = "the API key is missing or wrong; send it as `Authorization: Bearer KEY`"
-            error = {"code": Unauthorized.code, "message": message, "retryable": False}
+        if scope["type"] == "http" and self._keys and not self._keys.permit(Headers(scope=scope)):
+            error = {"code": Unauthorized.code, "message": MISSING_KEY, "retryable": False}
             await JSONResponse({"error": error}, 401, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-    def _has_key(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        matches = [hmac.compare_digest(token.strip().encode(), key) for key in self._keys]
-        return scheme.lower() == "bearer" and any(matches)
-
-
-def is_loopback(host: str) -> bool:
-    """Return True if only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -45,7 +45,7 @@ def parse_file(
         settings = settings.model_copy(update={"engine": engine})
     documents = make_documents(source, pages=pages, password=password)
     request = read_request({"documents": documents, "options": dict(options)}, engine_spec(settings.engine))
-    pipeline = Pipeline(settings)
+    pipeline = Pipeline(settings.for_one_job(len(documents)))
     try:
         with typed_errors(_JOB_ID):
             pipeline.start()

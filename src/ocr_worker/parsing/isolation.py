@@ -1,8 +1,9 @@
 """Call the engine so that an error costs only the page that it belongs to.
 
-A batch that fails is parsed again, page by page, so that each page gets its own result or error. Results are validated,
-never trusted: an engine may be the operator's own code. A page with ink and without text gets a warning here, whatever
-its engine is. Deadlines and hanging calls are the subject of `replicas`.
+A batch that fails is parsed again, page by page, so that each page gets its own result or error. If the engine's
+process ended, it is started again first, and a page in whose calls it ended twice fails. Results are validated, never
+trusted: an engine may be the operator's own code. A page with ink and without text gets a warning here, whatever its
+engine is. Deadlines and hanging calls are the subject of `replicas`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.errors import EngineUnavailable, OcrWorkerError, PageFailed
+from ocr_worker.errors import EngineCrashed, EngineUnavailable, OcrWorkerError, PageFailed
 from ocr_worker.ink import has_ink
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.wire.schema import Block, Figure, PageWarning, ParseOptions
@@ -30,22 +31,38 @@ _MARKUP = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]*>")  # figures, comments and t
 
 
 def parse_isolated(
-    engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions
+    engine: Engine[Any],
+    pages: Sequence[PageImage],
+    options: ParseOptions,
+    revive: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[ParsedPage | OcrWorkerError, float]]:
     """Yield the result or error of each page, in order, with its seconds of engine time.
 
-    A batch that fails is parsed again page by page. Raises EngineUnavailable when the engine cannot continue; the pages
-    that were yielded before stay valid.
+    A batch that fails is parsed again page by page. revive: starts the engine's process again; called after each call
+    that raised EngineCrashed. Raises EngineUnavailable, also from `revive`, when the engine cannot
+    continue; the pages that were yielded before stay valid.
     """
     started_at = time.monotonic()
-    if len(pages) > 1 and (results := _parse_batch(engine, pages, options)):
-        seconds = (time.monotonic() - started_at) / len(pages)
-        yield from ((result, seconds) for result in results)
-        return
+    has_crashed = False
+    if len(pages) > 1:
+        try:
+            if results := _parse_batch(engine, pages, options):
+                seconds = (time.monotonic() - started_at) / len(pages)
+                yield from ((result, seconds) for result in results)
+                return
+        except EngineCrashed:
+            has_crashed = True
+            revive()
     for page in pages:
         started_at = time.monotonic()
         result = _parse_page(engine, page, options)
+        if isinstance(result, EngineCrashed) and not has_crashed:
+            revive()
+            started_at = time.monotonic()
+            result = _parse_page(engine, page, options)
         yield result, time.monotonic() - started_at
+        if isinstance(result, EngineCrashed):
+            revive()
 
 
 def _parse_batch(engine: Engine[Any], pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage] | None:
@@ -55,7 +72,7 @@ def _parse_batch(engine: Engine[Any], pages: Sequence[PageImage], options: Parse
         if len(results) != len(pages):
             return None
         return [_warn_of_no_text(_validate(result), page) for result, page in zip(results, pages, strict=True)]
-    except EngineUnavailable:
+    except (EngineUnavailable, EngineCrashed):
         raise
     except Exception:
         log.warning("a batch of %d pages failed; trying them one by one", len(pages), exc_info=True)

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 
 from ocr_worker import threads
 from ocr_worker.delivery.checkpoints import Checkpoints, DocumentCheckpoint, NoCheckpoints
+from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
@@ -28,13 +30,16 @@ from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
 from ocr_worker.parsing import results
 from ocr_worker.parsing.replicas import Replicas
 from ocr_worker.parsing.results import DocumentFacts
-from ocr_worker.parsing.scheduler import Scheduler
+from ocr_worker.parsing.scheduler import ParseOutcome, Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
+from ocr_worker.parsing.verification import check_verify, verified
 from ocr_worker.settings import MEGABYTE, Settings, unknown_variables
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
 from ocr_worker.wire.page_ranges import parse_page_ranges
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, document_id
+from ocr_worker.witness.evidence import Evidence
+from ocr_worker.witness.pool import Witnesses, default_workers
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +88,10 @@ class Pipeline:
             allowed_hosts=settings.allowed_hosts,
             private_hosts=settings.private_hosts,
         )
-        self.scheduler = Scheduler(int(settings.page_memory_mb * MEGABYTE))
+        self.scheduler = Scheduler(int(settings.page_room_mb * MEGABYTE))
         self.engine = Replicas(
             self.scheduler,
-            [self.spec.builder(settings)] * self.spec.replicas(settings),
+            engine_builders(self.spec, settings),
             call_timeout_s=settings.engine_timeout_s,
             page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
@@ -96,8 +101,16 @@ class Pipeline:
         self.documents_rendered_per_job = max(1, settings.raster_workers // settings.jobs_at_once)
         self.rasters = RasterPool(
             workers=self.documents_rendered_per_job * settings.jobs_at_once,
+            idle_workers=settings.raster_workers,
             memory_bytes=int(settings.raster_memory_mb * MEGABYTE),
             page_timeout_s=settings.raster_page_timeout_s,
+        )
+        # Half of the page memory stays free of pages that only wait for a second reading. No process starts before it
+        # is needed.
+        self.witnesses = Witnesses(
+            settings.verify_processes or default_workers(),
+            int(settings.page_room_mb * MEGABYTE / 2),
+            wait_s=settings.verify_wait_s,
         )
 
     def start(self) -> dict[str, float]:
@@ -120,6 +133,8 @@ class Pipeline:
         nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
+        check_verify(request.options, self.spec)
+        request = request.model_copy(update={"options": self.spec.fill_options(request.options, self.settings)})
         receive_page = on_page or (lambda *page: None)
         return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
 
@@ -127,6 +142,7 @@ class Pipeline:
         """End the rasterizer processes, and let the engine's threads end after their current calls."""
         self.engine.close()
         self.rasters.close()
+        self.witnesses.close()
 
 
 class ParseJob:
@@ -208,6 +224,8 @@ class ParseJob:
             error.__traceback__ = (
                 None  # it refers to the document's bytes in a cycle, which only a collection would free
             )
+        finally:
+            self._pipeline.witnesses.forget(f"{self.id}/{name}")
         codes = (error.code for error in (result.error, *(page.error for page in result.pages)) if error)
         event(
             log,
@@ -260,7 +278,7 @@ class ParseJob:
                 self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
                 try:
-                    for page in self._pages(document, checkpoint):
+                    for page in self._pages(name, document, checkpoint):
                         page_queue.put((facts, page))
                 except Exception as error:
                     return facts, self._document_error(error)
@@ -280,7 +298,8 @@ class ParseJob:
             dpi=options.dpi or self._pipeline.engine.preferred_dpi,
             max_pixels=int(settings.max_page_mpx * 1_000_000),
             max_pages=settings.max_pages,
-            text_layer=self._pipeline.spec.wants_text_layer(options),
+            text_layer=self._pipeline.spec.wants_text_layer(options) or options.verify != "off",
+            repeated_lines=self._pipeline.spec.reads_repeated_lines,
         )
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
@@ -298,7 +317,7 @@ class ParseJob:
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }
 
-    def _pages(self, document: RasterDocument, checkpoint: DocumentCheckpoint) -> Iterator[PendingPage]:
+    def _pages(self, name: str, document: RasterDocument, checkpoint: DocumentCheckpoint) -> Iterator[PendingPage]:
         """Yield each page in order: stored by an earlier run, or rendered and submitted to the engine."""
         document.skip(checkpoint.pages)
         page_images = self._page_images(document)
@@ -306,7 +325,7 @@ class ParseJob:
             if number in checkpoint.pages:
                 yield partial(checkpoint.pages.__getitem__, number)
             elif page := next(page_images, None):
-                yield self._submit(page, checkpoint)
+                yield self._submit(name, page, checkpoint)
         next(page_images, None)  # tells the rasterizer process that the document is done
 
     def _page_images(self, document: RasterDocument) -> Iterator[PageImage | FailedPage]:
@@ -318,11 +337,13 @@ class ParseJob:
                 return
             yield page
 
-    def _submit(self, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint) -> PendingPage:
+    def _submit(self, name: str, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint) -> PendingPage:
         if isinstance(page, FailedPage):
             failure = PageOutcome(page.number, page.error)
             return lambda: failure
-        future = self._scheduled_job.submit(page, self._request.options)
+        future, evidence = self._hand_over(name, page)
+        parsed_at: list[float] = []  # the page may wait for earlier ones of its document, and for its second reading
+        future.add_done_callback(lambda _: parsed_at.append(time.monotonic()))
         number, dpi, warnings = page.number, page.dpi, page.warnings  # `wait` must not keep the pixels in memory
 
         def wait() -> PageOutcome:
@@ -330,10 +351,27 @@ class ParseJob:
             self._stopwatch.add("wait", parse_outcome.wait_s)
             self._stopwatch.add("engine", parse_outcome.engine_s)
             outcome = PageOutcome(number, parse_outcome.result, dpi, warnings, parse_outcome.engine_s)
+            if evidence:
+                # The callback runs right after the result is set, perhaps a moment after this thread has it.
+                waited_s = time.monotonic() - parsed_at[0] if parsed_at else 0.0
+                outcome = verified(outcome, evidence, max(0.0, self._pipeline.settings.verify_wait_s - waited_s))
             checkpoint.store(outcome)
             return outcome
 
         return wait
+
+    def _hand_over(self, name: str, page: PageImage) -> tuple[Future[ParseOutcome], Future[Evidence | None] | None]:
+        """Hand the page to the engine and, with `verify`, to the witness. Waits for room for its pixels."""
+        options, spec = self._request.options, self._pipeline.spec
+        page_of_engine = page if spec.wants_text_layer(options) else replace(page, text_lines=None)
+        if options.verify == "off":
+            return self._scheduled_job.submit(page_of_engine, options), None
+        if not spec.keeps_pixels(options):
+            unread: Future[Evidence | None] = Future()
+            unread.set_result(None)
+            return self._scheduled_job.submit(page_of_engine, options), unread
+        future, release = self._scheduled_job.submit_shared(page_of_engine, options)
+        return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
 
     def _is_stopped(self) -> bool:
         return self._scheduled_job.stop_error is not None

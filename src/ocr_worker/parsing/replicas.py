@@ -2,8 +2,9 @@
 
 A replica takes pages from the scheduler, parses them (`isolation`), and settles each with its outcome. It ends in three
 ways: the scheduler closes, the engine raises an error that it cannot recover from, or a call passes its deadline. In
-the last two cases, an engine that can be revived (`Revives`) loses only the pages in its hands. A watchdog thread
-enforces the deadlines. It leaves a hanging thread behind: the thread is a daemon, and its late results do not count.
+the last two cases, an engine that can be revived (`Revives`) loses only the pages in its hands; if its process ends by
+itself, it loses only the page that ends it twice (`isolation`). A watchdog thread enforces the deadlines. It leaves a
+hanging thread behind: the thread is a daemon, and its late results do not count.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from typing import Any
 
 from ocr_worker import threads
 from ocr_worker.engines.base import Engine, MergesPages, Revives
-from ocr_worker.errors import EngineTimedOut, EngineUnavailable, OcrWorkerError
+from ocr_worker.errors import EngineCrashed, EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.pages import ParsedPage
 from ocr_worker.parsing.isolation import parse_isolated
 from ocr_worker.parsing.scheduler import PageTask, Scheduler
-from ocr_worker.parsing.suspension import Suspension
 from ocr_worker.wire.schema import EngineInfo
 
 log = logging.getLogger(__name__)
+
+_STOPPED_S = 1.0  # by which the watchdog comes late only if the process was stopped, or had no processor
 
 
 class Replicas:
@@ -97,10 +99,15 @@ class Replicas:
         """Return a document's pages, merged if the engine can merge pages, else unchanged.
 
         Runs on the caller's thread while the engine's own thread parses. `MergesPages` forbids the use of the engine's
-        state, so any replica will do, even a busy or a lost one.
+        state, so any replica will do, even a busy one; those that can merge at once come first. If an engine's process
+        ends meanwhile, the next one is tried, or the only one again.
         """
-        engine = self._replicas[0].engine
-        return engine.merge_pages(pages) if isinstance(engine, MergesPages) else pages
+        first, *others = sorted(self._replicas, key=lambda replica: (replica.is_lost, replica.is_reviving))
+        try:
+            return _merge(first.engine, pages)
+        except (EngineUnavailable, EngineCrashed) as error:
+            log.warning("pages could not be merged code=%s; trying once more", error.code)
+            return _merge((others or [first])[0].engine, pages)
 
     def close(self) -> None:
         """Let each thread end after its current call. Pages that wait get EngineUnavailable."""
@@ -123,22 +130,35 @@ class Replicas:
         return load_future
 
     def _serve(self, replica: _Replica) -> None:
-        engine = replica.engine
-        while not replica.is_lost and (batch := self._scheduler.take(engine.batch_size)):
-            replica.hold(batch)
+        has_failed = False
+        while not replica.is_lost:
             try:
-                if isinstance(engine, Revives):
-                    engine.revive()  # may take minutes, which do not count against the deadline of the call
+                if has_failed:
+                    replica.revive()  # before it takes pages, which another replica may parse meanwhile
+                    has_failed = False
+                if not (batch := self._scheduler.take(replica.engine.batch_size, self.alive_count)):
+                    break
+                replica.hold(batch)
+                replica.revive()  # the process may have ended while there were no pages
                 self._parse(replica, batch)
             except OcrWorkerError as error:  # from `revive`; a call raises EngineUnavailable only
                 self._give_up(replica, error, replica.release())
-        engine.close()
+                has_failed = True
+        replica.engine.close()
 
     def _parse(self, replica: _Replica, batch: list[PageTask]) -> None:
-        replica.extend_deadline(self._call_limit_s(len(batch)))
         pages, options = [task.page for task in batch], batch[0].options
         remaining_count = len(batch)
-        for task, (result, seconds) in zip(batch, parse_isolated(replica.engine, pages, options), strict=True):
+
+        def revive() -> None:
+            if not replica.suspend_deadline() and remaining_count:
+                raise EngineUnavailable("the call was given up")  # by the watchdog, at the same moment
+            replica.revive()
+            replica.extend_deadline(self._call_limit_s(remaining_count))
+
+        replica.extend_deadline(self._call_limit_s(remaining_count))
+        results = parse_isolated(replica.engine, pages, options, revive)
+        for task, (result, seconds) in zip(batch, results, strict=True):
             remaining_count -= 1
             replica.pages_read += 1
             replica.finish(task, self._call_limit_s(remaining_count))
@@ -150,12 +170,15 @@ class Replicas:
 
     def _watch(self) -> None:
         message = f"the engine did not finish within {self._call_timeout_s:g} s; send the page again"
-        pause_s = min(0.25, self._call_timeout_s / 4)
-        suspension = Suspension(pause_s)
-        while not self._close_event.wait(pause_s):
-            lost_s = suspension.lost_seconds()
+        interval, watched_at = min(0.25, self._call_timeout_s / 4), time.monotonic()
+        while not self._close_event.wait(interval):
+            now = time.monotonic()
+            stopped_s, watched_at = now - watched_at - interval, now
+            if stopped_s > _STOPPED_S:  # the platform froze the worker: its engines stood still, too
+                log.warning("the process stood still for %.0f s", stopped_s)
             for replica in self._replicas:
-                replica.postpone_deadline(lost_s)
+                if stopped_s > _STOPPED_S:
+                    replica.postpone(stopped_s)
                 if late_tasks := replica.release_if_late():
                     self._give_up(replica, EngineTimedOut(message), late_tasks)
                 elif error := replica.loss_error():
@@ -189,11 +212,16 @@ class Replicas:
             )
 
 
+def _merge(engine: Engine[Any], pages: Sequence[ParsedPage | None]) -> Sequence[ParsedPage | None]:
+    return engine.merge_pages(pages) if isinstance(engine, MergesPages) else pages
+
+
 class _Replica:
     """One engine with the pages that it holds.
 
-    Two threads use it: the engine's own and the watchdog. They change shared state under the lock. Two attributes are
-    read without it: `is_lost`, which never becomes false again, and `pages_read`, which one thread writes.
+    Two threads use it: the engine's own and the watchdog. They change shared state under the lock. Three attributes are
+    read without it: `is_lost`, which never becomes false again, and `is_reviving` and `pages_read`, which one thread
+    writes.
     """
 
     def __init__(self, factory: Callable[[], Engine[Any]]) -> None:
@@ -203,6 +231,7 @@ class _Replica:
         self._held_tasks: list[PageTask] = []
         self._deadline = float("inf")
         self.is_lost = False
+        self.is_reviving = False  # written by the engine's thread alone
         self.pages_read = 0  # written by the engine's thread alone
 
     def load(self) -> dict[str, float]:
@@ -220,6 +249,13 @@ class _Replica:
             raise EngineUnavailable("the engine failed to load")
         return self._engine
 
+    def revive(self) -> None:
+        """Wait until the engine can be used. It may take minutes, which must not count against a deadline."""
+        if isinstance(self._engine, Revives):
+            self.is_reviving = True
+            self._engine.revive()
+            self.is_reviving = False
+
     def hold(self, batch: list[PageTask]) -> None:
         """Hold the pages of a batch; their call has not begun."""
         with self._lock:
@@ -230,8 +266,14 @@ class _Replica:
         with self._lock:
             self._deadline = time.monotonic() + seconds
 
-    def postpone_deadline(self, seconds: float) -> None:
-        """Move the deadline, if there is one, by the time in which the process was suspended."""
+    def suspend_deadline(self) -> bool:
+        """Let the call take any time, until its deadline is extended. Return whether it still holds pages."""
+        with self._lock:
+            self._deadline = float("inf")
+            return bool(self._held_tasks)
+
+    def postpone(self, seconds: float) -> None:
+        """Move the deadline of the call that runs, if any."""
         with self._lock:
             self._deadline += seconds
 

@@ -40,6 +40,7 @@ def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
     parsed = outcome.result
     if isinstance(parsed, OcrWorkerError):
         return PageResult(page=outcome.number, status="failed", error=error_info(parsed))
+    verification = outcome.verification
     return PageResult(
         page=outcome.number,
         status="succeeded",
@@ -50,10 +51,12 @@ def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
         markdown=parsed.markdown if "markdown" in options.formats else None,
         blocks=parsed.blocks if "blocks" in options.formats else None,
         figures=parsed.figures,
+        verified=verification.is_verified if verification else None,
+        ink_coverage=verification.ink_coverage if verification else None,
         image=parsed.image,
         seconds=round(outcome.seconds, 4),
         from_checkpoint=outcome.from_checkpoint,
-        warnings=[*outcome.warnings, *parsed.warnings],
+        warnings=[*outcome.warnings, *parsed.warnings, *(verification.warnings if verification else ())],
     )
 
 

@@ -1,19 +1,21 @@
 """Bring the pages of all jobs to the engine, fairly and in bounded memory. One page is one unit of work.
 
 Jobs hand pages over (`ScheduledJob.submit`), and each engine replica takes the pages that wait as soon as it is free
-(`Scheduler.take`). A batch is thus whatever waits at that moment; there are no timers. Jobs take turns, page by page:
-the job that was served longest ago is next. The bytes of rendered pages are bounded, and `submit` blocks until there
-is room. Room goes to the job that holds the fewest bytes, and the room for the last page to a job that holds none. A
-page leaves in exactly one way: parsed, failed with its error, or given up with the error that stopped its job. This
-module does not know the threads that parse (`replicas`), the platform, or HTTP.
+(`Scheduler.take`). A batch is thus a share of what waits at that moment; there are no timers. Jobs take turns, page by
+page: the job that was served longest ago is next. The bytes of rendered pages are bounded, and `submit` blocks until
+there is room. Room goes to the job that holds the fewest bytes, and the room for the last page to a job that holds
+none. A page leaves in exactly one way: parsed, failed with its error, or given up with the error that stopped its job.
+This module does not know the threads that parse (`replicas`), the platform, or HTTP.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -41,6 +43,7 @@ class PageTask:
     options: ParseOptions
     future: Future[ParseOutcome] = field(default_factory=Future)
     queued_at: float = field(default_factory=time.monotonic)
+    holders: int = 1  # of the pixels: the page's way to the engine, and a second reader
 
     @property
     def size(self) -> int:
@@ -79,6 +82,14 @@ class ScheduledJob:
         """
         return self._scheduler._submit(PageTask(self, page, options))
 
+    def submit_shared(self, page: PageImage, options: ParseOptions) -> tuple[Future[ParseOutcome], Callable[[], None]]:
+        """Submit a page whose pixels somebody else reads as well; as `submit`.
+
+        The pixels count as held until the page has left the engine and the returned function was called, once.
+        """
+        task = PageTask(self, page, options, holders=2)
+        return self._scheduler._submit(task), lambda: self._scheduler._release_shared(task)
+
     def stop(self, error: OcrWorkerError) -> None:
         """Give up every page that has no result yet: each gets `error` at once. Only the first call has an effect."""
         self._scheduler._stop(self, error)
@@ -103,6 +114,7 @@ class Scheduler:
         self._condition = threading.Condition()
         self._waiting_jobs: set[ScheduledJob] = set()  # jobs with pages that wait for an engine
         self._turns = 0  # pages taken by engines so far
+        self._engine_count = 0  # pages that engines have now
         self._admissions = itertools.count()
         self._entering_tasks: list[PageTask] = []  # pages whose `submit` waits for room
         self._held_bytes = 0
@@ -116,7 +128,10 @@ class Scheduler:
     def pages_waiting(self) -> int:
         """Number of pages that wait for an engine."""
         with self._condition:
-            return sum(len(job.waiting_tasks) for job in self._waiting_jobs)
+            return self._count_waiting()
+
+    def _count_waiting(self) -> int:
+        return sum(len(job.waiting_tasks) for job in self._waiting_jobs)
 
     def close(self, error: OcrWorkerError) -> None:
         """Accept no more pages. Pages that wait, and pages submitted later, get `error`; `take` returns none."""
@@ -159,6 +174,16 @@ class Scheduler:
         self._held_bytes += size
         task.job.held_bytes += size
 
+    def _release(self, task: PageTask) -> None:
+        task.holders -= 1
+        if not task.holders:
+            self._hold(task, -task.size)
+
+    def _release_shared(self, task: PageTask) -> None:
+        with self._condition:
+            self._release(task)
+            self._condition.notify_all()
+
     def _stop(self, job: ScheduledJob, error: OcrWorkerError) -> None:
         with self._condition:
             if job.stop_error:
@@ -174,17 +199,22 @@ class Scheduler:
         self._waiting_jobs.remove(job)
         for task in job.waiting_tasks:
             task.resolve(error)
-            self._hold(task, -task.size)
+            self._release(task)
         job.waiting_tasks.clear()
 
     # ----------------------------------------------------------------- for engine replicas
 
-    def take(self, size: int) -> list[PageTask]:
-        """Wait for pages, and return at most `size` of them, all with equal options; none once closed."""
+    def take(self, size: int, replicas: int = 1) -> list[PageTask]:
+        """Wait for pages, and return at most `size` of them, all with equal options; none once closed.
+
+        A replica takes at most its share of all pages, those of the other `replicas` included: when there are few, it
+        leaves some to the next replica, since a call ends only with its slowest page.
+        """
         with self._condition:
             self._condition.wait_for(lambda: self._close_error or self._waiting_jobs)
+            share = math.ceil((self._count_waiting() + self._engine_count) / max(1, replicas))
             batch: list[PageTask] = []
-            while len(batch) < size and (job := self._next_job(batch)):
+            while len(batch) < min(size, share) and (job := self._next_job(batch)):
                 batch.append(self._next_page(job))
             return batch
 
@@ -201,6 +231,7 @@ class Scheduler:
     def _next_page(self, job: ScheduledJob) -> PageTask:
         """Take the job's next page, which counts as its turn."""
         self._turns += 1
+        self._engine_count += 1
         job.turn = (self._turns, 0)
         task = job.waiting_tasks.popleft()
         job.engine_tasks.add(task)
@@ -216,6 +247,7 @@ class Scheduler:
         with self._condition:
             if task in task.job.engine_tasks:
                 task.job.engine_tasks.remove(task)
-                self._hold(task, -task.size)
+                self._engine_count -= 1
+                self._release(task)
                 task.resolve(result, engine_s)
                 self._condition.notify_all()

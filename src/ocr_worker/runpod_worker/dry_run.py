@@ -16,6 +16,7 @@ from typing import Any
 
 from ocr_worker.errors import Cancelled, InvalidRequest
 from ocr_worker.exits import INTERRUPTED, Interrupts, leave
+from ocr_worker.settings import Settings
 from ocr_worker.wire.response import JsonObject
 from ocr_worker.wire.results import stop_message
 from ocr_worker.wire.schema import Coverage
@@ -46,6 +47,13 @@ def check_job(arguments: Sequence[str]) -> None:
         raise InvalidRequest(f"{source} is not valid JSON ({error}); write it like {_EXAMPLE}") from None
     if not isinstance(job, dict) or job.get("input") is None:
         raise InvalidRequest(f'{source} has no "input"; write it like {_EXAMPLE}')
+
+
+def keep_engine_here(settings: Settings) -> Settings:
+    """Return the settings with a single engine in this process, unless they say otherwise: there is only this job."""
+    if settings.engine_processes is None and settings.replica_count == 1:
+        return settings.model_copy(update={"engine_processes": False})
+    return settings
 
 
 def _read_test_input_file() -> str:

@@ -14,7 +14,7 @@ from ocr_worker.settings.catalog import (
     list_fields,
     variable_name,
 )
-from ocr_worker.settings.fields import GROUPS, MEGABYTE, ClientSettings, Settings
+from ocr_worker.settings.fields import GROUPS, MEGABYTE, USABLE_GPU_SHARE, ClientSettings, Settings
 from ocr_worker.settings.loading import (
     load_client_settings,
     load_settings,
@@ -26,10 +26,13 @@ from ocr_worker.settings.processes import (
     ca_bundle,
     configure_paddle,
     disable_telemetry,
+    dump_settings,
+    engine_process_environment,
     is_dry_run,
     is_on_platform,
     keep_logs_from_callers,
     model_server_environment,
+    restore_settings,
     worker_environment,
 )
 from ocr_worker.settings.values import shown_value, written_value
@@ -37,6 +40,7 @@ from ocr_worker.settings.values import shown_value, written_value
 __all__ = [
     "GROUPS",
     "MEGABYTE",
+    "USABLE_GPU_SHARE",
     "ClientSettings",
     "SettingField",
     "Settings",
@@ -44,6 +48,8 @@ __all__ = [
     "ca_bundle",
     "configure_paddle",
     "disable_telemetry",
+    "dump_settings",
+    "engine_process_environment",
     "expected_values",
     "grouped_fields",
     "is_dry_run",
@@ -53,6 +59,7 @@ __all__ = [
     "load_client_settings",
     "load_settings",
     "model_server_environment",
+    "restore_settings",
     "shown_value",
     "source_variable",
     "unknown_variables",

@@ -8,17 +8,31 @@ of `Settings`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ocr_worker.settings.values import Arguments, Expected, Hosts, Keys, Origins, PrivateHosts, Wire, Wires
+from ocr_worker.settings.values import (
+    Arguments,
+    Expected,
+    Hosts,
+    Keys,
+    Origins,
+    PrivateHosts,
+    ServerUrls,
+    Wire,
+    Wires,
+)
 
 MEGABYTE = 1_000_000
+USABLE_GPU_SHARE = 0.9  # of a GPU's memory, for model servers and layout models together
 
-_SERVER_URL = Expected("a URL such as http://127.0.0.1:8000/v1")
+_NATIVE_PAGE_MEMORY_MB = 100
+_SERVER_REPLICAS = 4
+_PAGE_MB = 6.25  # an A4 page at 144 dpi, in three bytes per pixel, with room for slightly larger paper
 
 
 class EnvironmentModel(BaseSettings):
@@ -53,9 +67,10 @@ class WorkerSettings(SettingsGroup):
     concurrency: int | None = Field(
         None,
         ge=1,
-        le=64,
-        description="Number of jobs processed at the same time. Default: 2, so that one downloads while another is"
-        " parsed; 16 with a model server.",
+        le=256,
+        description="Number of jobs processed at the same time. Default: one more than `OCR_REPLICAS`, so that one"
+        " downloads while the others are parsed, which is 2; with a model server, twice `OCR_REPLICAS` times"
+        " `OCR_PAGES_PER_CALL`, which is 64.",
     )
     job_timeout_s: float | None = Field(
         None,
@@ -109,7 +124,12 @@ class LimitSettings(SettingsGroup):
         gt=0,
         description="Largest page image, in megapixels; a larger page is rendered at a lower resolution. Default: 50.",
     )
-    raster_workers: int = Field(2, ge=1, description="Number of processes that render documents. Default: 2.")
+    raster_workers: int = Field(
+        2,
+        ge=1,
+        description="Number of processes that render documents. Default: 2. More are started while more documents are"
+        " open, at most one for each job.",
+    )
     raster_page_timeout_s: float = Field(
         30,
         gt=0,
@@ -122,8 +142,24 @@ class LimitSettings(SettingsGroup):
         description="Address space, in MB, that each rendering process may use in addition to what it has at its start."
         " Default: 2000.",
     )
-    page_memory_mb: float = Field(
-        100, gt=0, description="Memory, in MB, for the rendered pages of all jobs together. Default: 100."
+    page_memory_mb: float | None = Field(
+        None,
+        gt=0,
+        description="Memory, in MB, for the rendered pages of all jobs together. Default: 100; with a model server,"
+        " room for twice `OCR_REPLICAS` times `OCR_PAGES_PER_CALL` pages, which is 400.",
+    )
+    verify_processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Number of processes of low priority that read pages a second time, for the option `verify`."
+        " Default: half of the processors, 1 to 4.",
+    )
+    verify_wait_s: float = Field(
+        10,
+        ge=0,
+        description="Seconds for which a parsed page waits for its second reading, for the option `verify`; then it is"
+        " returned unverified. Default: 10.",
     )
     inline_limit_mb: float = Field(
         10,
@@ -146,6 +182,30 @@ class EngineSettings(SettingsGroup):
     )
     engine_page_timeout_s: float = Field(
         30, ge=0, description="Extra seconds per additional page in the same engine call. Default: 30."
+    )
+    replicas: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="Number of engines that parse pages side by side: with a model server, pipelines that send pages to"
+        " it; otherwise engines that each load the models. Default: 4 with a model server, else 1.",
+    )
+    engine_processes: bool | None = Field(
+        None,
+        description="Run each engine in a process of its own, so that a crash or a hanging page costs a restart of that"
+        " process and not the worker. Default: true for several engines without a model server, and for PaddleOCR-VL on"
+        " a GPU without one; else false.",
+    )
+    engine_recycle_pages: int | None = Field(
+        None,
+        ge=1,
+        description="Number of pages after which an engine process is replaced, between two calls. Default: no limit.",
+    )
+    engine_recycle_memory_mb: float | None = Field(
+        None,
+        gt=0,
+        description="Memory in MB beyond which an engine process is replaced, between two calls; pages that it shares"
+        " with other processes count in part (PSS). Default: no limit.",
     )
     start_timeout_s: float = Field(
         400,
@@ -193,6 +253,11 @@ class EngineSettings(SettingsGroup):
         description="Stop the worker if the warm-up page is not read correctly. Default: true; set false only for test"
         " weights.",
     )
+    text_layer: Literal["never", "auto"] = Field(
+        "never",
+        description="Default of `options.text_layer` of PaddleOCR-VL. `auto`: take running text from a PDF page's own"
+        " text where it is proven to be what the page shows. `never`: read all from the picture. Default: never.",
+    )
     retry_repetition: bool = Field(
         True, description="Read a block once more if its text ended in endless repetition. Default: true."
     )
@@ -219,10 +284,17 @@ class ModelServerSettings(SettingsGroup):
         description="Who starts the model server: the worker (`managed`, with `vllm-server` only) or somebody else"
         " (`external`). Default: `managed` for `vllm-server` without `OCR_SERVER_URL`, else `external`.",
     )
-    server_url: Annotated[str | None, _SERVER_URL] = Field(
-        None,
-        pattern=r"^https?://[^/]+.*$",
-        description="URL of an external model server, up to and including `/v1`. Default: none.",
+    server_url: ServerUrls = Field(
+        [],
+        description="URLs of external model servers, such as `http://a:8000/v1,http://b:8000/v1`, up to and including"
+        " `/v1`. Each call goes to the server that is least busy. Default: none.",
+    )
+    servers: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="Number of managed model servers that share the GPU. They start one after another; the worker takes"
+        " jobs as soon as the first is ready. Default: 1.",
     )
     server_api_key: SecretStr | None = Field(
         None, description="API key that is sent to the model server. Default: no key."
@@ -231,7 +303,7 @@ class ModelServerSettings(SettingsGroup):
         None, description="Name under which the model server serves the model. Default: PaddleOCR-VL's own name."
     )
     server_wait_s: float = Field(
-        300, gt=0, description="Seconds to wait for the model server at the worker's start. Default: 300."
+        300, gt=0, description="Seconds to wait for each model server at its start. Default: 300."
     )
     server_args: Arguments = Field(
         [],
@@ -241,11 +313,12 @@ class ModelServerSettings(SettingsGroup):
     vllm: str = Field(
         "vllm", description="Command that starts a managed model server, in its own environment. Default: `vllm`."
     )
-    replicas: int = Field(
-        2,
+    pages_per_call: int = Field(
+        8,
         ge=1,
-        le=16,
-        description="Number of pipelines that send pages to the model server; the native backend has one. Default: 2.",
+        le=64,
+        description="Largest number of pages that a pipeline sends to the model server at once; the native backend"
+        " reads one page. Default: 8.",
     )
 
 
@@ -421,10 +494,30 @@ class Settings(
     def jobs_at_once(self) -> int:
         """Number of jobs that run at the same time.
 
-        The default is 2, so that one job downloads while another is parsed. With a model server it is 16: eight pages
-        are with the server while eight more wait.
+        The default keeps the engines busy even if each job has one page: one more job downloads meanwhile.
         """
-        return self.concurrency or (2 if self.backend == "native" else 16)
+        return self.concurrency or (self.replica_count + 1 if self.backend == "native" else self._pages_on_the_way)
+
+    @property
+    def replica_count(self) -> int:
+        """Number of engines of ours that parse pages side by side."""
+        return self.replicas or (1 if self.backend == "native" else _SERVER_REPLICAS)
+
+    @property
+    def page_room_mb(self) -> float:
+        """Memory for the rendered pages of all jobs together, in MB. The default has room for `_pages_on_the_way`."""
+        if self.page_memory_mb is not None:
+            return self.page_memory_mb
+        return _NATIVE_PAGE_MEMORY_MB if self.backend == "native" else self._pages_on_the_way * _PAGE_MB
+
+    @property
+    def _pages_on_the_way(self) -> int:
+        """Number of pages with a model server: as many wait as are in the calls of all replicas."""
+        return 2 * self.replica_count * self.pages_per_call
+
+    def for_one_job(self, documents: int) -> Settings:
+        """Return the settings of a process that runs a single job: it renders no more documents than the job has."""
+        return self.model_copy(update={"concurrency": 1, "raster_workers": min(self.raster_workers, documents)})
 
     @property
     def has_managed_server(self) -> bool:
@@ -437,6 +530,10 @@ class Settings(
         """Return the value of a setting, or the one that follows from other settings if it is not set."""
         if field == "concurrency":
             return self.jobs_at_once
+        if field == "replicas":
+            return self.replica_count
+        if field == "page_memory_mb":
+            return self.page_room_mb
         if field == "server" and self.backend != "native":
             return "managed" if self.has_managed_server else "external"
         return getattr(self, field)
@@ -480,6 +577,33 @@ class Settings(
             cause = f"OCR_BACKEND={self.backend}" + (" with OCR_SERVER=external" if self.server else "")
             managed = ", or unset OCR_SERVER" if self.backend == "vllm-server" else ""
             yield f"{cause} needs a model server; set OCR_SERVER_URL, such as http://127.0.0.1:8000/v1{managed}"
+        if self.servers > 1:
+            yield from self._problems_of_several_servers()
+
+    def _problems_of_several_servers(self) -> Iterator[str]:
+        if not self.has_managed_server:
+            yield (
+                f"OCR_SERVERS={self.servers} needs servers that the worker starts; set OCR_BACKEND=vllm-server and"
+                " unset OCR_SERVER_URL, or unset OCR_SERVERS"
+            )
+        elif self.replica_count < self.servers:
+            yield (
+                f"OCR_SERVERS={self.servers} is more than OCR_REPLICAS={self.replica_count}, so that servers would be"
+                " idle; raise OCR_REPLICAS, or lower OCR_SERVERS"
+            )
+        if self._gpu_share_in_arguments * self.servers > USABLE_GPU_SHARE:
+            yield (
+                f"OCR_SERVER_ARGS gives {self._gpu_share_in_arguments:g} of the GPU's memory to each of"
+                f" OCR_SERVERS={self.servers}; set --gpu-memory-utilization to at most"
+                f" {int(100 * USABLE_GPU_SHARE / self.servers) / 100:g}, or leave it out"
+            )
+
+    @property
+    def _gpu_share_in_arguments(self) -> float:
+        """Share of the GPU's memory in `server_args`, or 0 if they do not name one."""
+        words = " ".join(self.server_args).replace("=", " ").split()
+        shares = [after for name, after in pairwise(words) if name == "--gpu-memory-utilization"]
+        return float(shares[-1]) if shares and shares[-1].replace(".", "", 1).isdigit() else 0.0
 
 
 def _enumerate(names: list[str]) -> str:

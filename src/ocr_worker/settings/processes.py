@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
 
 from ocr_worker.settings.fields import Settings
 
@@ -81,6 +85,27 @@ def configure_paddle(settings: Settings) -> None:
     os.environ["PADDLE_PDX_MODEL_SOURCE"] = settings.weights_source
     # By default, PaddleX silently uses the CPU if the configured GPU does not exist.
     os.environ["PADDLE_PDX_DISABLE_DEVICE_FALLBACK"] = "True"
+
+
+def engine_process_environment() -> dict[str, str]:
+    """Return the environment of an engine process: this process's, with all places from which it imports modules."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)}
+
+
+def dump_settings(settings: Settings) -> str:
+    """Return the settings as JSON with their secrets, for an engine process. Never log it."""
+    return json.dumps(settings.model_dump(), default=_plain)
+
+
+def restore_settings(text: str) -> Settings:
+    """Return the settings that `dump_settings` wrote. The environment is not read."""
+    settings = Settings.__new__(Settings)
+    BaseModel.__init__(settings, **json.loads(text))
+    return settings
+
+
+def _plain(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def model_server_environment() -> dict[str, str]:

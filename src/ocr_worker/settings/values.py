@@ -27,6 +27,7 @@ _HOST = r"^([^\s/@:]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$"
 # The same without an address: its last label begins with a letter, as that of every name does.
 _NAME_WITH_LETTER = re.compile(r"([^\s/@:]+\.)?[A-Za-z][^\s/@:.*?\[]*")
 _ORIGIN = r"^(\*|null|[a-z][a-z0-9+.-]*://[^\s/]+)$"
+_HTTP_URL = r"^https?://[^/\s]+\S*$"
 _URL_SECRETS = re.compile(r"(?<=://)[^/@\s]+@|\?\S+")
 _SECRET_ARGUMENT = re.compile(r"(--?[\w-]*(?:key|token|secret|password)[\w-]*(?:=|\s+))\S+", re.IGNORECASE)
 
@@ -81,6 +82,12 @@ Hosts = Annotated[
     NoDecode,
     BeforeValidator(read_list),
     Expected("a list of host names such as files.example.com,*.example.org"),
+]
+ServerUrls = Annotated[
+    list[Annotated[str, StringConstraints(pattern=_HTTP_URL)]],
+    NoDecode,
+    BeforeValidator(read_list),
+    Expected("a list of URLs such as http://127.0.0.1:8000/v1,http://10.0.0.2:8000/v1"),
 ]
 PrivateHosts = Annotated[
     list[Annotated[str, AfterValidator(_check_private_host)]],

@@ -9,7 +9,8 @@ from ocr_worker.engines.embedded import tables
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, LineEnd
 from ocr_worker.engines.embedded.reading.text_layer import layer_lines, layer_quads
-from ocr_worker.engines.embedded.text import joined, paragraphs, row_ends
+from ocr_worker.engines.embedded.text import paragraphs, row_ends
+from ocr_worker.engines.text_layer.joins import joined
 from ocr_worker.pages import TextLine
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocr_worker.engines.embedded.questions import join_options
+from ocr_worker.engines.embedded.questions import join_options, separate_options
 from support.typeset import typeset
 
 
@@ -44,3 +44,23 @@ def test_prose_beside_options_is_no_question() -> None:
 def test_lines_without_boxes_stay() -> None:
     """A page without boxes is left as it is."""
     assert texts(("By post?", 0, 0), ("yes", 400, 0)) == ["By post?", "yes"]
+
+
+def options_of(*placed: tuple[str, float, float]) -> list[str]:
+    """Return the texts of the options that are taken apart."""
+    lines = join_options([typeset(*each) for each in placed])
+    return [" ".join(line.text for line in option) for option in separate_options(lines, ())[1]]
+
+
+def test_options_with_labels_of_several_lines_are_taken_apart() -> None:
+    """Lines below a box or its label belong to it, if one option of the row has such lines; other text does not."""
+    boxes = [("☐", 0, 0), ("One and", 20, 0), ("☑", 300, 0), ("Two and", 320, 0), ("☐", 600, 0), ("Three", 620, 0)]
+    below = [("the rest", 0, 22), ("its rest", 320, 22), ("2. A question that is long enough for the row", 0, 60)]
+    assert options_of(*boxes, *below) == ["☐ One and the rest", "☑ Two and its rest", "☐ Three"]
+
+
+def test_options_of_one_line_stay() -> None:
+    """A row of short options, a list of options below one another, and a text across them are left as they are."""
+    boxes = [("☐", 0, 0), ("One", 20, 0), ("☑", 300, 0), ("Two", 320, 0)]
+    assert options_of(*boxes, ("A line of text that runs on below both of these options", 0, 22)) == []
+    assert options_of(("☐", 0, 0), ("One and", 20, 0), ("the rest", 20, 22), ("☐", 0, 50), ("Two", 20, 50)) == []

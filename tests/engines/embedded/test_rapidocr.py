@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.embedded.reading.models import Models, _yaml_read_once
 from ocr_worker.pages import Pixels
 from support.contracts import contract
 
@@ -30,3 +32,17 @@ def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
         assert [word.text for word in heading.words]
         assert all(word.box.x1 > word.box.x0 for word in heading.words)
     models.close()
+
+
+def test_yaml_is_read_once_only_meanwhile(tmp_path: Path) -> None:
+    """While the packages are imported, a file that is read again is the same object; later it is read anew."""
+    from omegaconf import OmegaConf
+
+    file = tmp_path / "models.yaml"
+    file.write_text("a: 1")
+    with contract("rapidocr", "engines.embedded.reading.models._yaml_read_once", "how it reads `default_models.yaml`"):
+        with _yaml_read_once():
+            first = OmegaConf.load(file)
+            assert OmegaConf.load(file) is first
+        assert OmegaConf.load(file) == first
+        assert OmegaConf.load(file) is not first

@@ -65,6 +65,24 @@ def test_titles_side_by_side_stay_in_their_columns() -> None:
     assert reading_order(Layout(boxes, heads={2, 3})) == [0, 2, 4, 1, 3, 5]
 
 
+def test_cards_in_frames_are_read_row_by_row() -> None:
+    """Frames side by side with level upper edges are no columns, whatever their heights."""
+    cards = [box(LEFT, 0, 100), box(RIGHT, 0, 80), box(LEFT, 120, 200), box(RIGHT, 120, 210)]
+    layout = Layout([*cards, box(FULL, 220, 300)], cards={0, 1, 2, 3}, line_height=10)
+    assert reading_order(layout) == [0, 1, 2, 3, 4]
+
+
+def test_cards_without_frames_begin_with_level_titles_in_every_row() -> None:
+    """Level titles over every row and column make cards; one row without them leaves columns."""
+    tops = (0, 120, 240)
+    titles = [box(column, top, top + 10) for top in tops for column in (LEFT, RIGHT)]
+    texts = [box(column, top + 15, top + 90) for top in tops for column in (LEFT, RIGHT)]
+    layout = Layout([*titles, *texts], heads=set(range(6)), line_height=10)
+    assert reading_order(layout) == [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]
+    columns = Layout([*titles[2:], *texts], heads=set(range(4)), line_height=10)
+    assert reading_order(columns) == [4, 0, 6, 2, 8, 5, 1, 7, 3, 9]
+
+
 def test_columns_of_right_to_left_scripts_begin_on_the_right() -> None:
     """In Arabic the right column comes first."""
     assert reading_order(Layout([box(LEFT, 0, 300), box(RIGHT, 0, 300)], is_right_to_left=True)) == [1, 0]

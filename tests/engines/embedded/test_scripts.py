@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.reading.confidence import is_legible
 from ocr_worker.engines.embedded.reading.models import Models
-from ocr_worker.engines.embedded.reading.scripts import is_readable, plain_form
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
-from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
+from ocr_worker.engines.text_layer.judge import is_legible
+from ocr_worker.engines.text_layer.scripts import is_readable, plain_form
+from ocr_worker.engines.text_layer.thresholds import THRESHOLDS
 
 READABLE = {
     "English": "The gauges rose in February, not in April",
@@ -64,7 +64,11 @@ def test_unreadable_scripts_are_never_read_with_confidence(models: Models, langu
     """A line of any other script gives no confident reading that could contradict a text layer."""
     reading = read(models, UNREADABLE[language])
     assert not any(map(is_readable, plain_form(UNREADABLE[language])))
-    assert reading.score < THRESHOLDS.certain_reading or not is_legible(reading) or not plain_form(reading.text)
+    assert (
+        reading.score < THRESHOLDS.certain_reading
+        or not is_legible(reading.text, reading.box.width, reading.box.height)
+        or not plain_form(reading.text)
+    )
 
 
 def test_common_characters_of_chinese_and_japanese_are_readable() -> None:

@@ -70,7 +70,7 @@ def test_a_line_over_a_rule_is_cut() -> None:
 
 
 def test_markdown_keeps_every_cell_in_one_line() -> None:
-    """Pipes in a text are escaped, the first row is the head, spans leave empty cells."""
+    """Pipes in a text are escaped, the first row is the head, a text over all columns leaves empty cells."""
     cells = [Cell(0, 0, "a|b", 1, 2), Cell(1, 0, "c"), Cell(1, 1, "d")]
     assert to_markdown(cells) == "| a\\|b |  |\n| --- | --- |\n| c | d |"
 
@@ -112,19 +112,19 @@ def test_leaders_only_lead() -> None:
 
 
 def test_a_heading_over_two_columns_spans_them() -> None:
-    """A heading centered above two columns spans both, and is written once in Markdown."""
+    """A heading centered above two columns spans both, also in Markdown, where it is written once."""
     rows = [(f"row {i}", f"{i}1", f"{i}2") for i in range(5)]
     lines = [typeset("Year", 240, 0), *(line_below(line, 30) for line in aligned(("", "2023", "2022"), *rows))]
     cells = find_cells(Box(0, 0, 400, 220), lines, Rules((), ()))
     assert cells[1] == Cell(0, 1, "Year", 1, 2)
-    assert to_markdown(cells).startswith("|  | Year |  |\n")
+    assert to_markdown(cells).startswith('<table><tr><td></td><td colspan="2">Year</td></tr>')
 
 
 def test_a_spanning_text_is_written_once() -> None:
-    """A text over several rows, over both, or over the full width, is in one cell of the Markdown."""
+    """A text over several rows, over both, or over the full width, is in one cell of the HTML that Markdown has."""
     cells = [Cell(0, 0, "all", 1, 3), Cell(1, 0, "tall", 2, 1), Cell(1, 1, "b", 2, 2), Cell(3, 0, "c"), Cell(3, 2, "d")]
     markdown = to_markdown([*cells, Cell(3, 1, "e")])
-    assert [markdown.count(text) for text in ("all", "tall", "b", "e")] == [2, 1, 1, 1]  # "all" is also in "tall"
+    assert [markdown.count(f">{text}<") for text in ("all", "tall", "b", "e")] == [1, 1, 1, 1]
 
 
 def line_below(line: Line, by: float) -> Line:
@@ -199,6 +199,27 @@ def test_numbers_below_numbers_are_columns_however_close(labels: list[str]) -> N
     lines += [typeset(label, 0, 40 * i) for i, label in enumerate(labels) if label]
     expected = [[label, *row] if label else row for label, row in zip(labels, NARROW, strict=True)]
     assert texts(find_cells(Box(0, 0, 340, 160), lines, Rules((), ()))) == expected
+
+
+@pytest.mark.parametrize("heading", ["Goods", ""])
+@pytest.mark.parametrize("years", [["1991", "1992", "1993"], ["Q1", "Q2", "Q3"], ["FY2024", "FY2025", "FY2026"]])
+def test_years_over_columns_of_small_numbers_are_headings(heading: str, years: list[str]) -> None:
+    """Years that are wider than the numbers below them, and a space apart, are a heading for each column."""
+    numbers = [["6", "88", "4"], ["57", "2", "28"], ["33", "59", "71"], ["1", "43", "26"]]
+    ends = [200 + 10.0 * len(years[0]) * i + 10 * i for i in range(3)]
+    lines = [typeset_right(row, ends, 40 * i + 40) for i, row in enumerate(numbers)]
+    lines += [typeset(label, 0, 40 * i + 40) for i, label in enumerate(("alpha", "beta", "gamma", "delta"))]
+    head = [typeset_right(years, ends, 0), *([typeset(heading, 0, 0)] if heading else [])]
+    first, *_ = texts(find_cells(Box(0, 0, ends[-1], 200), [*lines, *head], Rules((), ())))
+    assert first == [heading, *years]
+
+
+def test_a_phrase_over_columns_is_not_cut_at_their_edges() -> None:
+    """A heading of words over columns of numbers stays one cell."""
+    lines = [typeset_right(["6", "88", "4"], [240, 290, 340], 40 * i + 40) for i in range(4)]
+    lines += [typeset("label", 0, 40 * i + 40) for i in range(4)]
+    first, *_ = texts(find_cells(Box(0, 0, 340, 200), [*lines, typeset("Sums by area", 210, 0)], Rules((), ())))
+    assert "Sums by area" in first
 
 
 @pytest.mark.parametrize(

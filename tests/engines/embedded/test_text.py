@@ -6,7 +6,8 @@ import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at
-from ocr_worker.engines.embedded.text import joined, paragraphs, row_text
+from ocr_worker.engines.embedded.text import paragraphs, row_text
+from ocr_worker.engines.text_layer.joins import joined
 
 
 def stacked(*texts: str, x0: float = 0, width: float = 400) -> list[Line]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ocr_worker.engines.paddleocr_vl.arguments import call_arguments, halve_pixels
 from ocr_worker.engines.paddleocr_vl.model_server import ServedModel
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, fill_options, wants_text_layer
 from ocr_worker.settings import Settings
 
 
@@ -69,3 +69,27 @@ def test_a_server_with_limits_of_its_own_gets_none(can_limit_pixels: bool) -> No
     server = ServedModel("http://127.0.0.1:1/v1", "model", can_limit_pixels)
     extra = arguments(server, vlm_extra_args={"ocr_max_pixels": 500_000})["vlm_extra_args"]
     assert extra == {"ocr_max_pixels": 500_000} if can_limit_pixels else set(extra.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("options", "default", "expected"),
+    [
+        ({}, "never", "never"),
+        ({}, "auto", "auto"),
+        ({"text_layer": "never"}, "auto", "never"),
+        ({"text_layer": "auto"}, "never", "auto"),
+        ({"use_layout_detection": False}, "auto", "never"),
+    ],
+)
+def test_default_of_the_text_layer(options: dict[str, Any], default: str, expected: str) -> None:
+    """A request has the worker's default of `text_layer`, unless it chooses or looks for no blocks."""
+    request = PaddleOcrVlOptions.model_validate(options)
+    filled = fill_options(request, Settings.model_validate({"text_layer": default}))
+    assert filled.text_layer == expected
+    assert wants_text_layer(filled) is (expected == "auto")
+
+
+def test_text_layer_needs_blocks() -> None:
+    """`text_layer: auto` without layout detection has no effect, and is rejected."""
+    with pytest.raises(ValidationError, match="`text_layer` has no effect"):
+        PaddleOcrVlOptions(text_layer="auto", use_layout_detection=False)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl.convert import has_figure_conflict, parsed_page
+from ocr_worker.engines.paddleocr_vl.convert import parsed_page
 from ocr_worker.pages import ParsedPage
 from ocr_worker.wire.schema import Block
 from support.interleaving import WatchedLock, meanwhile
@@ -267,18 +267,3 @@ def test_two_documents_are_merged_one_after_the_other(engine: Engine, monkeypatc
     (merged,) = others[0].result()
     assert merged.markdown == "## Basin\n\n### Mill"
     assert most == [1, 1]
-
-
-def layout(*boxes: tuple[str, int]) -> dict[str, Any]:
-    """A result whose layout has boxes of these labels, 100 pixels wide, from these places."""
-    detections = [
-        {"label": label, "coordinate": [place, place, place + 100.4, place + 100.4]} for label, place in boxes
-    ]
-    return {"layout_det_res": {"boxes": detections}}
-
-
-def test_figures_of_two_pages_share_a_place() -> None:
-    """Only where pages have a figure in the very same place, and a table there, are they in each other's way."""
-    assert has_figure_conflict([layout(("image", 0), ("table", 50)), layout(("image", 0))])
-    assert not has_figure_conflict([layout(("image", 0), ("table", 500)), layout(("image", 0))])
-    assert not has_figure_conflict([layout(("image", 0), ("table", 50)), layout(("image", 1))])

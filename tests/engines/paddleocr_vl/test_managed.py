@@ -44,7 +44,9 @@ def test_a_managed_server_reads_and_goes(tmp_path: Path, caplog: pytest.LogCaptu
     first, second = build(), build()
     assert (read(first), read(second)) == (TEXT, TEXT)
     assert first.info.backend == "vllm-server"
-    assert {"--trust-request-mm-kwargs", "--seed"} <= set(vllm_command.server(tmp_path).cmdline())
+    assert {"--trust-request-mm-kwargs", "--seed", '{"image": 1, "video": 0}'} <= set(
+        vllm_command.server(tmp_path).cmdline()
+    )
     assert "--trust-remote-code" not in vllm_command.server(tmp_path).cmdline()
     assert "vllm: arguments:" in caplog.text
     assert "c2VjcmV0" not in caplog.text

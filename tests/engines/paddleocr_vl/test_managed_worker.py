@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.paddle, pytest.mark.process]
 REAL = os.environ.get("VLLM_UNDER_TEST")
 WAIT_S = 2 * PATIENCE_S
 PAGES = 24 if REAL else 80  # the double reads eight at once, in half a second
+FEED = {"OCR_REPLICAS": "2", "OCR_PAGES_PER_CALL": "4"}
 IN_HAND = 8  # pages at most: two replicas' calls of four
 LINES = len(tinyvl.LINES) if REAL else 1  # of a page: it takes about a second with either
 
@@ -36,8 +37,8 @@ def environment(tmp_path: Path) -> Environment:
     """Settings of a worker with a managed server."""
     if not REAL:
         double = {"DOUBLE_VLLM": "slow", "DOUBLE_VLLM_SECONDS": "4", "DOUBLE_JOURNAL": str(tmp_path / "journal")}
-        return vllm_command.environment(tmp_path, OCR_ENGINE_TIMEOUT_S="8", **double)
-    return vllm_command.real_environment(Path(REAL), OCR_ENGINE_TIMEOUT_S="20")
+        return vllm_command.environment(tmp_path, OCR_ENGINE_TIMEOUT_S="8", **double | FEED)
+    return vllm_command.real_environment(Path(REAL), OCR_ENGINE_TIMEOUT_S="20", **FEED)
 
 
 def weights(environment: Environment) -> str:
@@ -124,6 +125,35 @@ def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
         worker.terminate()
     assert worker.exit_code(WAIT_S) == 0, worker.log()
     assert ended(vllm_command.processes(weights(environment)))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(REAL), reason="two real servers do not fit beside each other on a small machine")
+def test_one_of_two_servers_dies(worker_of: StartWorker, environment: Environment, tmp_path: Path) -> None:
+    """The worker takes jobs before the second server is up. Killed in the midst of a job, one of the two costs the
+    pages it read. The other one reads the rest while the dead server cannot start. That one joins again later, and
+    nobody asks for another worker."""
+    starts, later = tmp_path / "starts", tmp_path / "later"
+    variables = {"OCR_SERVERS": "2", "DOUBLE_STARTS": str(starts), "DOUBLE_LATER": str(later)}
+    worker = worker_of(**environment | variables).wait_ready(WAIT_S)
+    assert codes(worker.plane.wait(worker.plane.submit(pages(2)), WAIT_S).output) == {"ok": 2}
+    assert starts.read_text().count("ready") == 1
+    later.touch()
+    assert eventually(lambda: starts.read_text().count("ready") == 2, WAIT_S)
+    job = worker.plane.submit(pages(PAGES))
+    assert worker.started(job)
+    wait_until_pages_are_read(environment)
+    later.unlink()
+    vllm_command.servers(weights(environment))[0].kill()
+    answer = worker.plane.wait(job, WAIT_S)
+    page_codes = codes(answer.output)
+    assert page_codes["ENGINE_UNAVAILABLE"] <= IN_HAND, worker.log()
+    assert page_codes["ok"] == PAGES - page_codes["ENGINE_UNAVAILABLE"]
+    assert not answer.stop_pod
+    assert starts.read_text().count("ready") == 2
+    later.touch()
+    assert eventually(lambda: starts.read_text().count("ready") == 3, WAIT_S)
+    assert codes(worker.plane.wait(worker.plane.submit(pages(2)), WAIT_S).output) == {"ok": 2}
 
 
 @pytest.mark.skipif(bool(REAL), reason="the double is told to fail; a real server is not")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support import tinyvl
+from support.born_digital import sheets_pdf, tinyvl_sheet
 from support.model_server import TEXT, ModelServer
 from support.worker_process import StartWorker, Worker, dry_run
 
@@ -52,9 +53,18 @@ def test_a_frozen_server_is_a_deadline(worker_of: StartWorker, double: ModelServ
 
 
 def test_a_dead_server_is_an_engine_that_is_gone(worker_of: StartWorker, double: ModelServer) -> None:
-    """A server that dies after the start: the next job is ENGINE_UNAVAILABLE."""
-    worker = worker_of(**environment(double)).wait_ready()
+    """A server that dies after the start is not missed by pages whose text is in the file: no crop of them is sent.
+
+    The next job that needs it is ENGINE_UNAVAILABLE.
+    """
+    worker = worker_of(**environment(double, OCR_TEXT_LAYER="auto")).wait_ready()
     double.die()
+    data = sheets_pdf([tinyvl_sheet(lines) for lines in (tinyvl.LINES[:2], tinyvl.LINES[2:4])])
+    job = {"documents": [{"base64": base64.b64encode(data).decode()}]}
+    pages = worker.answer(job).output["documents"][0]["pages"]
+    assert [page["text_source"] for page in pages] == ["text_layer"] * 2
+    contents = [(block["content"], block["text_source"]) for page in pages for block in page["blocks"]]
+    assert contents == [(line, "text_layer") for line in tinyvl.LINES[:4]]
     assert error_code(worker) == "ENGINE_UNAVAILABLE"
 
 

@@ -53,7 +53,7 @@ def test_only_the_bad_crop_is_read_again() -> None:
     assert texts(recognizer.predict(crops("a", "b"), **LIMITS)) == ["fine", "The river rose."]
     assert model.calls[1][0] == ["b"]
     assert model.calls[1][1] == {"min_pixels": 225_792, "max_pixels": 752_640, "max_new_tokens": 400}
-    assert recognizer.repetitions == 0
+    assert not any(recognizer.runaways)
 
 
 @pytest.mark.parametrize("again", [LOOP, ""])
@@ -61,7 +61,7 @@ def test_a_second_answer_that_is_no_better(again: str) -> None:
     """When the second answer repeats itself, too, or is empty, the first stays and counts as repeated."""
     recognizer = watch(Model([LOOP], [again]))
     assert texts(recognizer.predict(crops("a"), **LIMITS)) == [LOOP]
-    assert recognizer.repetitions == 1
+    assert recognizer.runaways == [True]
 
 
 def test_no_second_reading_by_setting() -> None:
@@ -69,7 +69,7 @@ def test_no_second_reading_by_setting() -> None:
     model = Model([LOOP])
     recognizer = watch(model, retry=False)
     recognizer.predict(crops("a"), **LIMITS)
-    assert (recognizer.repetitions, len(model.calls)) == (1, 1)
+    assert (recognizer.runaways, len(model.calls)) == ([True], 1)
 
 
 def test_an_answer_as_long_as_the_limit() -> None:
@@ -77,7 +77,7 @@ def test_an_answer_as_long_as_the_limit() -> None:
     words = " ".join(str(number) for number in range(1000))
     recognizer = watch(Model([words[:400], words[:380]]), retry=False)
     recognizer.predict(crops("a", "b"), **LIMITS)
-    assert recognizer.repetitions == 1
+    assert recognizer.runaways == [True, False]
 
 
 def test_tables_may_repeat() -> None:
@@ -85,7 +85,7 @@ def test_tables_may_repeat() -> None:
     cells = "<fcel>0" * 60
     recognizer = watch(Model([cells]), retry=False)
     recognizer.predict(crops("a", query="Table Recognition:"), **LIMITS | {"max_new_tokens": 4096})
-    assert recognizer.repetitions == 0
+    assert not any(recognizer.runaways)
 
 
 def test_limits_never_exceed_the_largest() -> None:

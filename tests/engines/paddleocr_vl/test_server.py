@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ocr_worker import threads
+from ocr_worker.engines.base import Revives
 from ocr_worker.engines.paddleocr_vl.builder import Builder
-from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer as UsedServer
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl.servers import start_pool
 from ocr_worker.errors import (
     EngineTimedOut,
     EngineUnavailable,
@@ -24,7 +28,7 @@ from ocr_worker.errors import (
 from ocr_worker.settings import Settings, load_settings
 from support import tinyvl
 from support.model_server import TEXT, ModelServer
-from support.waiting import PATIENCE_S
+from support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.paddle
 
@@ -50,10 +54,15 @@ def settings(double: ModelServer, **fields: Any) -> Settings:
     return tinyvl.settings(**chosen | fields)
 
 
+def connected(settings: Settings) -> UsedServer:
+    """Return the server of one engine with these settings."""
+    return start_pool(settings, {}).share()
+
+
 @pytest.mark.parametrize(("mode", "limits"), [("fine", True), ("slow", True), ("refuses-limits", False)])
 def test_a_server_that_reads_is_connected(start: StartServer, mode: str, limits: bool) -> None:
     """A server that reads a crop is taken, and whether it takes pixel limits is found out."""
-    assert ExternalServer(settings(start(mode))).wait()[0].can_limit_pixels is limits
+    assert connected(settings(start(mode))).wait()[0].can_limit_pixels is limits
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,7 @@ def test_a_server_that_is_not_right_stops_the_worker(
     """Another model, silence, nonsense and refusal are each an error that says so."""
     double = start(mode, model=model) if model else start(mode)
     with pytest.raises(error) as caught:
-        ExternalServer(settings(double, engine_timeout_s=1 if mode == "hangs" else PATIENCE_S))
+        connected(settings(double, engine_timeout_s=1 if mode == "hangs" else PATIENCE_S)).wait()
     assert message in str(caught.value)
 
 
@@ -83,7 +92,7 @@ def test_no_server_is_reported_within_the_time(start: StartServer) -> None:
     with pytest.raises(
         EngineUnavailable, match=r"no model server responded at 127\.0\.0\.1:\d+ within 1\.5 s"
     ) as caught:
-        ExternalServer(settings(double, server_url=url, server_wait_s=1.5))
+        connected(settings(double, server_url=url, server_wait_s=1.5)).wait()
     assert "secret" not in str(caught.value)
 
 
@@ -91,7 +100,7 @@ def test_a_key_is_sent_and_not_shown(start: StartServer) -> None:
     """The key goes into the header, and nowhere into what the settings print."""
     double = start()
     chosen = settings(double, server_api_key="sesame")
-    ExternalServer(chosen)
+    connected(chosen).wait()
     assert double.keys == {"Bearer sesame"}
     assert "sesame" not in repr(chosen)
 
@@ -191,3 +200,70 @@ def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:
     double.die()
     with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ no longer works"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
+
+
+def test_each_call_goes_to_the_server_that_is_least_busy(start: StartServer) -> None:
+    """Two pipelines use a server each; when one of the servers dies, both use the other."""
+    doubles = [start(), start()]
+    build = Builder(settings(doubles[0], server_url=[double.url for double in doubles]))
+    engines = [build(), build()]
+
+    def read() -> list[int]:
+        """Let each engine read a page; return how many crops each server gets."""
+        before = [len(double.questions) for double in doubles]
+        for engine in engines:
+            assert isinstance(engine, Revives)
+            engine.revive()
+            assert engine.parse([tinyvl.page(tinyvl.LINES[:2])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
+        return [len(double.questions) - count for double, count in zip(doubles, before, strict=True)]
+
+    assert eventually(lambda: read() == [2, 2])
+    doubles[0].die()
+    for engine in engines:
+        with suppress(EngineUnavailable):
+            engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
+            continue
+        assert engine.abandon() is None
+    assert read() == [0, 4]
+    for engine in engines:
+        engine.close()
+
+
+def test_a_call_that_hangs_ends_when_it_is_abandoned(start: StartServer) -> None:
+    """The server says nothing for one page: the call ends at once, and the next one goes to the other server."""
+    doubles = [start(), start()]
+    engine = Builder(settings(doubles[0], server_url=[double.url for double in doubles], engine_timeout_s=1))()
+    assert isinstance(engine, Revives)
+    engine.revive()
+    for double in doubles:
+        double.mode = "hangs"
+    before = sum(len(double.questions) for double in doubles)
+    call = threads.start(lambda: engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions()), "engine")
+    assert eventually(lambda: sum(len(double.questions) for double in doubles) > before)
+    for double in doubles:
+        double.mode = "fine"
+    assert engine.abandon() is None
+    with pytest.raises(EngineUnavailable, match="CancelledError"):
+        call.result(PATIENCE_S)
+    engine.revive()
+    assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
+    engine.close()
+
+
+def test_the_layout_model_gets_few_pages_at_once(start: StartServer) -> None:
+    """The pipelines together give at most eight pages to their layout models at the same time."""
+    double = start()
+    engine = Builder(settings(double))()
+    layout_model = engine._pipeline.paddlex_pipeline._pipeline.layout_det_model  # type: ignore[attr-defined]
+    sizes: list[int] = []
+    process = layout_model.process
+
+    def counted(batch: Any, **arguments: Any) -> Any:
+        sizes.append(len(batch))
+        return process(batch, **arguments)
+
+    layout_model.process = counted
+    pages = [tinyvl.page(tinyvl.LINES[:1], number) for number in range(1, 6)]
+    assert len(engine.parse(pages, PaddleOcrVlOptions())) == 5
+    assert sizes == [2, 2, 1]
+    engine.close()

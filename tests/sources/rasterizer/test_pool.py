@@ -19,6 +19,7 @@ from ocr_worker.sources.rasterizer.process import RasterizerProcess
 from support import files
 from support.files import RED, request
 from support.interleaving import WatchedLock, meanwhile
+from support.waiting import PATIENCE_S, eventually
 
 PAGES = files.pages([files.filled(RED)] * 3)
 
@@ -50,6 +51,21 @@ def test_two_starts_that_fail_at_once_count_twice(monkeypatch: pytest.MonkeyPatc
     pool._note_failed_start("first")
     others[0].result()
     assert vars(pool)["count"] == 2
+
+
+def test_the_pool_grows_with_the_open_documents() -> None:
+    """It starts with one process; each document that finds none idle gets one more, up to the limit."""
+    pool = RasterPool(workers=2, idle_workers=1, memory_bytes=1_000_000_000, page_timeout_s=PATIENCE_S)
+    assert eventually(lambda: not pool._idle_processes.empty())
+    with pool.open(PAGES, request()) as first:
+        assert len(pool._processes) == 1
+        pool.open(PAGES, request())
+        assert len(pool._processes) == 2
+        third = threads.start(lambda: pool.open(PAGES, request()), "document")
+        assert len(list(first)) == 3
+    third.result(PATIENCE_S)
+    assert len(pool._processes) == 2
+    pool.close()
 
 
 def test_a_child_that_starts_while_the_pool_closes_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,8 @@ def parsing_response(
     if error and not successes:
         return error_response(log_id, error)
     result = layout_result(document.pages, body, kind, settings)
-    members = {"warnings": [warning.model_dump() for warning in warnings]} if warnings else {}
+    shown = [warning.model_dump(mode="json", exclude_none=True) for warning in warnings]
+    members = {"warnings": shown} if shown else {}
     if error is None:
         return success_response(log_id, result, **members)
     message = (

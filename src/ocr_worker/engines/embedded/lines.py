@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Literal
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+from ocr_worker.engines.text_layer.joins import LineEnd
 from ocr_worker.wire.schema import TextSource
-
-LineEnd = Literal["space", "no space", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)

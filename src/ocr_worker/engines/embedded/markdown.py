@@ -21,8 +21,9 @@ from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.listings import LISTING, write_listing
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
-from ocr_worker.engines.embedded.text import joined, paragraphs, split_paragraphs
+from ocr_worker.engines.embedded.text import paragraphs, split_paragraphs
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+from ocr_worker.engines.text_layer.joins import joined
 from ocr_worker.pages import figure_name
 from ocr_worker.wire.schema import PageWarning
 

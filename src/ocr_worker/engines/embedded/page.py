@@ -7,7 +7,8 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.embedded.combs import join_combs
@@ -15,10 +16,11 @@ from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
+from ocr_worker.engines.embedded.layout.cards import find_cards
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
-from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions, group_captions
+from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
 from ocr_worker.engines.embedded.listings import label_listings
@@ -30,7 +32,7 @@ from ocr_worker.engines.embedded.markdown import (
     write_regions,
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
-from ocr_worker.engines.embedded.questions import join_options
+from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.strips import is_strip
@@ -46,9 +48,9 @@ from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, fin
 from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
 from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
-from ocr_worker.engines.embedded.text import is_right_to_left
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.watermarks import separate_watermarks
+from ocr_worker.engines.text_layer.joins import is_right_to_left
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
 from ocr_worker.pictures import jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure
@@ -58,7 +60,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     """Return the parsed page; a blank page has no blocks and no text."""
     use_layer = bool(page.text_lines) and options.text_layer == "auto"
     text_lines = page.text_lines if use_layer and page.text_lines else ()
-    pixels, page_lines, pending_regions = _read_page(models, page.pixels, text_lines)
+    pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
     page_lines, warnings = review(page_lines, pixels)
     page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
@@ -67,10 +69,13 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
-    regions = fill_regions(lines, detections) if lines else []
+    others, choices = separate_options(lines, [each.box for each in detections if each.label in CAPTIONED])
+    regions = fill_regions(others, detections) if lines else []
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
-    labeled_regions += [Region("aside_text", line.box, (line,), is_separate=True) for line in watermarks]
-    ordered_regions = order_regions(label_listings(labeled_regions), lines)
+    options_apart = [_apart("text", choice) for choice in choices]
+    labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
+    cards = [*find_cards(rules, line_height(lines)), *(region.box for region in options_apart)]
+    ordered_regions = order_regions(label_listings(labeled_regions), lines, cards)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -90,32 +95,38 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     )
 
 
+def _apart(label: str, lines: Sequence[Line]) -> Region:
+    """Return a region of these lines that is joined with no other."""
+    return Region(label, bounds(line.box for line in lines), tuple(lines), is_separate=True)
+
+
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
     """Return whether the detection is called a table, but contains columns of prose."""
     return detection.label == "table" and holds_columns(detection.box, lines, rules)
 
 
 def _read_page(
-    models: Models, pixels: Pixels, text_lines: Sequence[TextLine]
+    models: Models, page: PageImage, text_lines: Sequence[TextLine]
 ) -> tuple[Pixels, list[Line], AsyncResult[list[Detection]]]:
     """Return the upright page image, its lines, and its regions, which are still being detected.
 
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
+    pixels = page.pixels
     pending_regions = models.begin_regions(pixels)
     quads_of_layer = layer_quads(text_lines)
-    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels))
+    lines = _read_layer(models, pixels, layer_lines(text_lines, quads_of_layer, pixels), page.proven_fonts)
     if lines:
         return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
     straight, quads, quads_of_layer = set_upright(models, pixels, side, quads_of_layer)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight))
+    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight), page.proven_fonts)
     return straight, _read_beside(models, straight, layer, quads), pending_regions
 
 
-def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
     """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
     along_page = [line for line in layer if not line.outline]
     if is_strip(pixels) or not is_upright(models, pixels, line_quads(along_page)):
@@ -123,7 +134,7 @@ def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[L
     areas = uncovered_areas(pixels, along_page, THRESHOLDS.layer_side)
     if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:
         return []
-    honest_layer = honest_lines(models, pixels, layer)
+    honest_layer = honest_lines(models, pixels, layer, proven_fonts)
     if not honest_layer:
         return []
     return _read_beside(models, pixels, honest_layer, models.find_lines_in(pixels, areas, READING.detection_side))
@@ -141,23 +152,41 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     return layer + read_beside_boxes(models, pixels, quads, boxes)
 
 
-def order_regions(regions: Sequence[Region], lines: Sequence[Line]) -> list[Region]:
-    """Return the regions in reading order: page furniture of the upper half first, of the lower half last."""
+def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:
+    """Return the regions in reading order: page furniture of the upper half first, of the lower half last.
+
+    cards: frames of texts that are read one by one.
+    """
     is_rtl = is_right_to_left("".join(line.text for line in lines))
     groups: list[list[Region]] = [[], [], []]
     middle = (min((r.box.y0 for r in regions), default=0) + max((r.box.y1 for r in regions), default=0)) / 2
     for region in regions:
         is_furniture = region.label in FURNITURE
         groups[1 if not is_furniture else 0 if region.box.y1 < middle else 2].append(region)
-    return [region for group in groups for region in _order_group(group, is_rtl, line_height(lines))]
+    layout = Layout((), is_right_to_left=is_rtl, line_height=line_height(lines))
+    return [region for group in groups for region in _order_cards(group, cards, layout)]
 
 
-def _order_group(regions: Sequence[Region], is_rtl: bool, height: float) -> list[Region]:
-    """Return the regions in reading order, captions beside their figures. height: of a line, in pixels."""
-    units = group_captions(regions)
-    heads = {i for i, unit in enumerate(units) if unit[-1].label in TITLES}
+def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout) -> list[Region]:
+    """Return the regions in reading order, those of a card together."""
+    rest, filled = list(regions), []
+    outermost_first = sorted(cards, key=lambda card: -card.area)
+    for i, card in enumerate(outermost_first):
+        if parts := [region for region in rest if card.contains(region.box.center)]:
+            filled.append((card, _order_cards(parts, outermost_first[i + 1 :], layout)))
+            rest = [region for region in rest if not card.contains(region.box.center)]
+    units = group_captions(rest)
     boxes = [bounds(region.box for region in unit) for unit in units]
-    return [region for i in reading_order(Layout(boxes, heads, is_rtl, height)) for region in units[i]]
+    order = reading_order(
+        replace(
+            layout,
+            boxes=[*boxes, *(card for card, _ in filled)],
+            heads={i for i, unit in enumerate(units) if unit[-1].label in TITLES},
+            cards=set(range(len(units), len(units) + len(filled))),
+        )
+    )
+    contents = [*units, *(parts for _, parts in filled)]
+    return [region for i in order for region in contents[i]]
 
 
 def _bbox(box: Box, width: int, height: int) -> BBox:

@@ -2,7 +2,8 @@
 
 Below one another, questions and options look like two columns of text. `join_options` makes a line of each box and the
 label at its right, and of a question and the options beside it, so that no later step takes them apart. A text is a
-question if it ends like one, or if all lines close above and below it have options beside them as well. It is pure;
+question if it ends like one, or if all lines close above and below it have options beside them as well.
+`separate_options` takes options apart that are beside one another and have labels of several lines. Both are pure;
 lengths are in pixels of the page.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
-from ocr_worker.engines.embedded.lines import Line, Word, line_height
+from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 BOXES = frozenset("☐☑☒◉○")  # signs of boxes to tick and of their states
@@ -24,14 +25,47 @@ def join_options(lines: Sequence[Line]) -> list[Line]:
     if not any(line.text in BOXES for line in lines):
         return list(lines)
     labeled = _join_labels(lines)
-    rows = {id(line): _options_beside(line, labeled) for line in labeled if line.text[0] not in BOXES}
+    beside = {id(line): _options_beside(line, labeled) for line in labeled if line.text[0] not in BOXES}
     joined, taken = [], set()
     for line in labeled:
-        options = rows.get(id(line))
-        if options and _is_question(line, labeled, rows):
+        options = beside.get(id(line))
+        if options and _is_question(line, labeled, beside):
             joined.append(_join([line, *options]))
             taken |= {id(line), *map(id, options)}
     return [*(line for line in labeled if id(line) not in taken), *joined]
+
+
+def separate_options(lines: Sequence[Line], taken: Sequence[Box]) -> tuple[list[Line], list[list[Line]]]:
+    """Return the other lines, and the lines of each option in a row of options of which one has several lines.
+
+    lines: as `join_options` returns them. taken: boxes of tables and figures, whose options stay where they are.
+    """
+    starts = [
+        line for line in lines if line.text[0] in BOXES and not any(box.contains(line.box.center) for box in taken)
+    ]
+    options: list[list[Line]] = []
+    for row in rows(starts):
+        ends = [*(line.box.x0 for line in row[1:]), float("inf")]
+        labels = [[line, *_lines_below(line, end, lines)] for line, end in zip(row, ends, strict=True)]
+        if len(row) > 1 and max(map(len, labels)) > 1:
+            options += labels
+    separate = {id(line) for option in options for line in option}
+    return [line for line in lines if id(line) not in separate], options
+
+
+def _lines_below(option: Line, end: float, lines: Sequence[Line]) -> list[Line]:
+    """Return the further lines of the option's label: close below, begun at its box or label, ended before `end`."""
+    begins = [word.box.x0 for word in option.words[:2]] or [option.box.x0]
+    below: list[Line] = []
+    for line in sorted(lines, key=lambda line: line.box.y0):
+        above = below[-1] if below else option
+        height = min(above.box.height, line.box.height)
+        gap = -y_overlap(above.box, line.box)
+        is_next = line.box.center[1] > above.box.y1 and gap < THRESHOLDS.label_line_gap * height
+        is_begun = any(abs(line.box.x0 - x) < THRESHOLDS.label_begin * height for x in begins)
+        if is_next and is_begun and line.box.x1 < end and line.text[0] not in BOXES:
+            below.append(line)
+    return below
 
 
 def _join_labels(lines: Sequence[Line]) -> list[Line]:
@@ -67,8 +101,8 @@ def _is_level(a: Line, b: Line) -> bool:
     return y_overlap(a.box, b.box) > THRESHOLDS.row_overlap * min(a.box.height, b.box.height)
 
 
-def _is_question(line: Line, lines: Sequence[Line], rows: dict[int, list[Line]]) -> bool:
-    """Return whether the line ends like a question, or has only such lines close to it. rows: options of each line."""
+def _is_question(line: Line, lines: Sequence[Line], beside: dict[int, list[Line]]) -> bool:
+    """Return whether the line ends like a question, or has only such lines close to it. beside: each line's options."""
     if line.text.endswith(_QUESTION_ENDS):
         return True
     reach = THRESHOLDS.paragraph_gap * line_height(lines)
@@ -77,7 +111,7 @@ def _is_question(line: Line, lines: Sequence[Line], rows: dict[int, list[Line]])
         for other in lines
         if other is not line and x_overlap(other.box, line.box) > 0 and -y_overlap(other.box, line.box) < reach
     ]
-    return all(rows.get(id(other)) for other in close)
+    return all(beside.get(id(other)) for other in close)
 
 
 def _join(parts: Sequence[Line]) -> Line:

@@ -20,6 +20,15 @@ def _builder(settings: Settings) -> Callable[[], Engine[EmbeddedOptions]]:
     return create
 
 
+def _replicas(settings: Settings) -> int:
+    return settings.replica_count
+
+
+def _has_processes(settings: Settings) -> bool:
+    """Return whether several engines shall fill the processor: on threads, they would wait for each other in Python."""
+    return settings.replica_count > 1
+
+
 def _wants_text_layer(options: EmbeddedOptions) -> bool:
     """Return whether the engine uses the text layers of PDF pages."""
     return options.text_layer == "auto"
@@ -34,6 +43,9 @@ SPEC = EngineSpec(
     name="embedded",
     options=EmbeddedOptions,
     builder=_builder,
+    replicas=_replicas,
+    has_processes=_has_processes,
     wants_text_layer=_wants_text_layer,
+    reads_as_witness=True,
     diagnose=_diagnose,
 )

@@ -71,6 +71,9 @@ class EngineThresholds:
 
     # Boxes to tick (`questions`).
     label_gap: float = 1.5  # sides of a box between it and its label, at most
+    # Line heights between a label's lines, at most, and by which they begin beside the box or the label's first line.
+    label_line_gap: float = 0.7
+    label_begin: float = 0.6
 
     # Watermarks and other text at an angle (`watermarks`).
     max_slanted: float = 0.5  # share of the page's characters at an angle: with more, the page itself is

@@ -1,8 +1,7 @@
-"""The engine that runs the library's pipeline, on Paddle or torch (see `frameworks`).
+"""The engine that runs PaddleX: `load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors.
 
-`load` builds the pipeline, and `PaddleOcrVl` calls it and translates its errors. This is the only module that runs the
-pipeline. Modules that import no Paddle do the rest: `arguments` builds the arguments of calls, `convert` converts
-results, `failures` classifies errors, and `repetition` detects repetition.
+`frameworks` has what runs its models, Paddle or torch. Modules that import neither do the rest: `arguments` builds the
+arguments of calls, `convert` converts results, `failures` classifies errors, and `repetition` detects repetition.
 """
 
 from __future__ import annotations
@@ -14,7 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from paddleocr import PaddleOCRVL
+from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
+from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series
+
+with deferred(), without_time_series():
+    from paddleocr import PaddleOCRVL
 from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
 
@@ -22,14 +25,18 @@ from ocr_worker.engines.paddleocr_vl import arguments, frameworks, warmup
 from ocr_worker.engines.paddleocr_vl.convert import (
     MERGE_TABLES,
     RELEVEL_TITLES,
-    has_figure_conflict,
     parsed_page,
     revise_page,
 )
 from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
+from ocr_worker.engines.paddleocr_vl.gpu_memory import layout_batch, smallest_card_mb
+from ocr_worker.engines.paddleocr_vl.layer_text import LayerText
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read, host_and_port
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
 from ocr_worker.engines.paddleocr_vl.repetition import Recognizer, retry_pixel_limits, sampling_arguments
+from ocr_worker.engines.paddleocr_vl.seam import PageCount, Seam
+from ocr_worker.engines.paddleocr_vl.server_client import ServerClient
+from ocr_worker.engines.text_layer.small_reader import SmallReader
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings
@@ -41,13 +48,12 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)  # the openai client logs 
 
 _restructure_lock = threading.Lock()
 
-# Two replicas with four pages per call use a model server best (bench/server_backend.py). More pages only delay other
-# jobs.
-_PAGES_PER_CALL = 4
-
 REPETITION = PageWarning(
     code="REPETITION",
     message="a block repeated itself or reached `max_new_tokens`; its text may be truncated or wrong",
+)
+TABLE_FIXED = PageWarning(
+    code="TABLE_FIXED_FROM_LAYER", message="digits in a table that were read wrongly are those of the text layer"
 )
 FEWER_PIXELS = PageWarning(
     code="FEWER_PIXELS", message="device memory was short; blocks were read with half the pixels"
@@ -72,13 +78,15 @@ class PaddleOcrVl:
         self._pipeline = pipeline
         self._settings = settings
         self._model_server = model_server
-        self.batch_size = _PAGES_PER_CALL if model_server else 1
+        self.batch_size = settings.pages_per_call if model_server else 1
         self._served_model: ServedModel | None = None
         self._server_start = 0
+        self._client = _server_client(pipeline) if model_server else None
         self._framework = frameworks.load(settings)
-        self._recognizer = _install_recognizer(
-            pipeline, self._framework, settings.retry_repetition, model_server is not None
+        self._seam = _install_seam(
+            pipeline, self._framework, settings.retry_repetition, has_model_server=model_server is not None
         )
+        self._small_reader = SmallReader()
         if model_server:
             model_server.join()
             self.revive()
@@ -123,16 +131,18 @@ class PaddleOcrVl:
         return [page and revise_page(page, result) for page, result in zip(pages, results, strict=True)]
 
     def revive(self) -> None:
-        """Wait while a managed model server is started again. See `Revives`."""
-        if self._model_server:
+        """Choose the model server of the next call; wait until one can be used. See `Revives`."""
+        if self._model_server and self._client:
             self._served_model, self._server_start = self._model_server.wait()
+            self._client.use(self._served_model.url)
 
     def abandon(self) -> OcrWorkerError | None:
-        """Abandon the model server after a failed call. See `Revives`.
+        """Abandon the model server after a failed call, and end a call that hangs. See `Revives`.
 
         Without a model server, Paddle runs in this process, which cannot be revived.
         """
-        if self._model_server:
+        if self._model_server and self._client:
+            self._client.cancel()
             return self._model_server.abandon(self._server_start)
         return EngineUnavailable("the engine is lost and the worker asks to be replaced; send the page again")
 
@@ -148,34 +158,34 @@ class PaddleOcrVl:
         self._framework.free_cache()
 
     def _parse_together(self, pages: Sequence[PageImage], options: PaddleOcrVlOptions) -> list[ParsedPage] | None:
-        """Parse the pages in one call. Return None if they must be parsed one by one.
-
-        That is the case if a page needs a warning, because a call does not show which page that is. It is also the case
-        if the figures of the pages conflict.
-        """
-        self._recognizer.repetitions = 0
+        """Parse the pages in one call. Return None if memory ran out, and they must be parsed one by one."""
+        call = self._seam.begin([self._text_of(page, options) for page in pages])
         results = self._predict(pages, arguments.call_arguments(options, self._settings, self._served_model))
-        if results is None or self._recognizer.repetitions or has_figure_conflict(results):
+        if results is None:
             return None
-        return [_convert(result, page, options) for result, page in zip(results, pages, strict=True)]
+        return [
+            _convert(result, page, options, _warnings_of(count))
+            for result, page, count in zip(results, pages, call.pages, strict=True)
+        ]
 
     def _parse(self, page: PageImage, options: PaddleOcrVlOptions) -> ParsedPage:
+        """Parse a page, with half the pixels if memory runs out. Raises EngineOutOfMemory if that is not enough."""
+        if parsed_pages := self._parse_together([page], options):
+            return parsed_pages[0]
+        self._framework.free_cache()
         pipeline_arguments = arguments.call_arguments(options, self._settings, self._served_model)
-        self._recognizer.repetitions = 0
-        page_warnings = []
-        results = self._predict([page], pipeline_arguments)
-        if results is None:
-            self._framework.free_cache()
-            page_warnings.append(FEWER_PIXELS)
-            results = self._predict([page], pipeline_arguments | arguments.halve_pixels(pipeline_arguments))
+        call = self._seam.begin([self._text_of(page, options)])
+        results = self._predict([page], pipeline_arguments | arguments.halve_pixels(pipeline_arguments))
         if results is None:
             raise EngineOutOfMemory(
                 f"page {page.number} needs more memory than the device has, even with half the pixels;"
                 " lower `max_pixels` or `dpi`, or use a larger device"
             )
-        if self._recognizer.repetitions:
-            page_warnings.append(REPETITION)
-        return _convert(results[0], page, options, page_warnings)
+        return _convert(results[0], page, options, [FEWER_PIXELS, *_warnings_of(call.pages[0])])
+
+    def _text_of(self, page: PageImage, options: PaddleOcrVlOptions) -> LayerText | None:
+        """Return the page's own text, if it has one and the options use it."""
+        return LayerText(page, self._small_reader.read) if options.text_layer == "auto" and page.text_lines else None
 
     def _predict(self, pages: Sequence[PageImage], pipeline_arguments: Mapping[str, Any]) -> list[Any] | None:
         """Return the pipeline's results, or None if memory ran out.
@@ -233,9 +243,14 @@ def _convert(
         has_inline_figures=options.figures == "inline",
         merge_wishes=_merge_wishes(options),
         is_neutralized=options.markdown_escape,
+        has_text_sources=options.text_layer == "auto",
         warnings=page_warnings,
         page_image=page.pixels if options.page_images == "inline" else None,
     )
+
+
+def _warnings_of(count: PageCount) -> list[PageWarning]:
+    return ([REPETITION] if count.repetitions else []) + ([TABLE_FIXED] if count.tables_fixed else [])
 
 
 def _merge_wishes(options: PaddleOcrVlOptions) -> dict[str, bool] | None:
@@ -280,23 +295,38 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
             f"check the weights: ocr-worker weights verify --version {settings.vl_version}"
             " (OCR_LOG_LEVEL=DEBUG shows the error)"
         ) from error
+    if model_server:
+        _limit_layout_batch(pipeline, layout_batch(settings, _card_mb(settings)))
     return PaddleOcrVl(pipeline, settings, model_server)
 
 
-def _install_recognizer(
-    pipeline: Any, framework: frameworks.Framework, can_retry: bool, has_model_server: bool
-) -> Recognizer:
-    """Replace the pipeline's model by a `Recognizer` (attributes of paddlex 3.7.2, checked by a test). Return it."""
-    paddlex_pipeline = pipeline.paddlex_pipeline._pipeline
+def _card_mb(settings: Settings) -> float | None:
+    return None if settings.device == "cpu" else smallest_card_mb()
+
+
+def _limit_layout_batch(pipeline: Any, pages: int) -> None:
+    """Set how many pages the layout model reads at once (attributes of paddlex 3.7.2, checked by a test).
+
+    The library's configuration says 8 for each pipeline, which needs gigabytes of the GPU's memory.
+    """
+    pipeline.paddlex_pipeline._pipeline.layout_det_model.batch_sampler.batch_size = pages
+
+
+def _server_client(pipeline: Any) -> ServerClient:
+    """Return the pipeline's client of model servers. Call before `_install_seam`."""
+    return ServerClient(pipeline.paddlex_pipeline._pipeline.vl_rec_model.genai_client)
+
+
+def _install_seam(pipeline: Any, framework: frameworks.Framework, can_retry: bool, *, has_model_server: bool) -> Seam:
+    """Replace the pipeline's model by a `Recognizer`, and install a `Seam` (paddlex 3.7.2). Return the seam."""
+    inner = pipeline.paddlex_pipeline._pipeline
     # With a model server there is no tokenizer, and the client drops the finish reason: only repetition is detected.
-    tokenizer = None if has_model_server else paddlex_pipeline.vl_rec_model.processor.tokenizer
-    model = paddlex_pipeline.vl_rec_model if has_model_server else framework.model(paddlex_pipeline.vl_rec_model)
-    paddlex_pipeline.vl_rec_model = Recognizer(
-        model,
+    tokenizer = None if has_model_server else inner.vl_rec_model.processor.tokenizer
+    inner.vl_rec_model = recognizer = Recognizer(
+        inner.vl_rec_model if has_model_server else framework.model(inner.vl_rec_model),
         cut=truncate_repetitive_content,
         count_tokens=lambda text: len(tokenizer(text)["input_ids"]) if tokenizer else 0,
         can_retry=can_retry,
         retry_arguments=sampling_arguments if has_model_server else retry_pixel_limits,
     )
-    recognizer: Recognizer = paddlex_pipeline.vl_rec_model
-    return recognizer
+    return Seam(inner, recognizer)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 
 from ocr_worker import extras
 from ocr_worker.engines.base import Engine
-from ocr_worker.engines.paddleocr_vl import frameworks, hub_clients, weights
-from ocr_worker.engines.paddleocr_vl.managed_server import ManagedServer
-from ocr_worker.engines.paddleocr_vl.model_server import ExternalServer, ModelServer
+from ocr_worker.engines.paddleocr_vl import frameworks, weights
+from ocr_worker.engines.paddleocr_vl.model_server import ModelServer
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
+from ocr_worker.engines.paddleocr_vl.servers import ServerPool, start_pool
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.log import event
 from ocr_worker.settings import Settings, configure_paddle
@@ -25,12 +24,16 @@ log = logging.getLogger(__name__)
 
 
 class Builder:
-    """Builder of a worker's engines. One thread at a time uses Paddle, and all engines share one model server."""
+    """Builder of a worker's engines. One thread at a time uses Paddle, and all engines share the model servers.
 
-    def __init__(self, settings: Settings) -> None:
+    model_server: that of an engine process, which has one engine; None: servers are started or connected here.
+    """
+
+    def __init__(self, settings: Settings, model_server: ModelServer | None = None) -> None:
         self._settings = settings
+        self._model_server = model_server
         self._lock = threading.Lock()  # all replicas are built at the same time
-        self._model_server: ModelServer | None = None
+        self._servers: ServerPool | None = None
         self._build_error: Exception | None = None
 
     def __call__(self) -> Engine[PaddleOcrVlOptions]:
@@ -47,8 +50,8 @@ class Builder:
                 return self._build()
             except Exception as error:
                 self._build_error = error
-                if self._model_server:
-                    self._model_server.close()  # before the worker exits, which may happen without notice
+                if self._servers:
+                    self._servers.close()  # before the worker exits, which may happen without notice
                 raise
 
     def _build(self) -> Engine[PaddleOcrVlOptions]:
@@ -56,7 +59,8 @@ class Builder:
         started_at = time.monotonic()
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
         weights.read_ahead(directories.values())
-        self._model_server = self._model_server or self._make_model_server(directories)
+        if settings.backend != "native" and not self._servers and not self._model_server:
+            self._servers = start_pool(settings, directories)  # they start while Paddle is imported
         located_at = time.monotonic()
         configure_paddle(settings)
         try:
@@ -64,18 +68,15 @@ class Builder:
                 with extras.needed_by("OCR_NATIVE=transformers", "torch"):
                     frameworks.load(settings)
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
-                frameworks.load(settings)  # before the library, which imports parts of it
-                with hub_clients.deferred():
-                    from ocr_worker.engines.paddleocr_vl import (
-                        adapter,
-                    )  # takes 3 s: only after the weights were located
+                frameworks.load(settings)  # before PaddleX, which imports parts of it
+                from ocr_worker.engines.paddleocr_vl import adapter  # takes 2 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
                 f"Paddle cannot be loaded: {error}\ninstall it again: {extras.install_command('paddle')},"
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported_at = time.monotonic()
-        engine = adapter.load(settings, directories, self._model_server)
+        engine = adapter.load(settings, directories, self._servers.share() if self._servers else self._model_server)
         built_at = time.monotonic()
         event(
             log,
@@ -85,11 +86,3 @@ class Builder:
             construct=built_at - imported_at,
         )
         return engine
-
-    def _make_model_server(self, directories: dict[str, Path]) -> ModelServer | None:
-        settings = self._settings
-        if settings.backend == "native":
-            return None
-        if settings.has_managed_server:
-            return ManagedServer(settings, directories["vl"])  # starts while Paddle is imported
-        return ExternalServer(settings)

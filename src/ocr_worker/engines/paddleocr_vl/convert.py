@@ -7,8 +7,8 @@ page, and `revise_page` applies the result of PaddleX's `restructure_pages` to i
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from PIL.Image import Image
@@ -16,7 +16,7 @@ from PIL.Image import Image
 from ocr_worker.engines.paddleocr_vl.foreign_markup import neutralize
 from ocr_worker.pages import ParsedPage, Pixels, figure_name
 from ocr_worker.pictures import jpeg, jpeg_of_pixels
-from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning
+from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning, TextSource
 
 # Members of `ParsedPage.raw` that the pipeline ignores. The two wishes are those of a document's first parsed page.
 _NEUTRALIZED = "is_neutralized"
@@ -30,15 +30,16 @@ def parsed_page(
     has_inline_figures: bool,
     merge_wishes: Mapping[str, bool] | None,
     is_neutralized: bool = True,
+    has_text_sources: bool = False,
     warnings: Sequence[PageWarning] = (),
     page_image: Pixels | None = None,
 ) -> ParsedPage:
     """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
     has_inline_figures: include the figures' crops. merge_wishes: what `merge_pages` shall do, as members of the page's
-    `raw`; None if it is not called. is_neutralized: the Markdown has no foreign HTML, links and images. page_image: the
-    page's pixels if the response includes page images. If the pipeline rotated or unwarped the page, that image is
-    included.
+    `raw`; None if it is not called. is_neutralized: the Markdown has no foreign HTML, links and images.
+    has_text_sources: the seam has set the regions' `text_source`, and the blocks get it. page_image: the page's pixels
+    if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
     """
     width, height = int(result["width"]), int(result["height"])
     result["parsing_res_list"] = regions = drop_merged_regions(result["parsing_res_list"])
@@ -46,7 +47,12 @@ def parsed_page(
     crops = _shown_crops(result, markdown)
     names = {path: figure_name(number, index) for index, path in enumerate(crops, start=1)}
     blocks = [
-        Block(label=region.label, content=_rename(region.content, names), bbox=_clip(region.bbox, width, height))
+        Block(
+            label=region.label,
+            content=_rename(region.content, names),
+            bbox=_clip(region.bbox, width, height),
+            text_source=region.text_source if has_text_sources and region.content else None,
+        )
         for region in regions
     ]
     return ParsedPage(
@@ -62,8 +68,15 @@ def parsed_page(
         raw=None
         if merge_wishes is None
         else {**_raw(result, blocks, regions, names), _NEUTRALIZED: is_neutralized, **merge_wishes},
+        text_source=_text_source(blocks),
         image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )
+
+
+def _text_source(blocks: Sequence[Block]) -> TextSource:
+    """Return the origin of the page's text from that of its blocks."""
+    origins = {block.text_source or "picture" for block in blocks if block.content}
+    return "both" if len(origins) > 1 else origins.pop() if origins else "picture"
 
 
 def _processed_image(result: Any, page_image: Pixels) -> Pixels:
@@ -91,26 +104,6 @@ def drop_merged_regions(regions: Sequence[Any]) -> list[Any]:
             readers.setdefault(region.group_id, region)
         kept_regions.append(region)
     return kept_regions
-
-
-def has_figure_conflict(results: Sequence[Any]) -> bool:
-    """Return True if two pages of a call have a figure with the same label and box, and a table overlaps it.
-
-    The pipeline names figures by label and box, and drops those inside a table from all pages of a call.
-    """
-    pages = [result["layout_det_res"]["boxes"] for result in results]
-    tables = [box["coordinate"] for boxes in pages for box in boxes if box["label"] == "table"]
-    figure_boxes = Counter(
-        (box["label"], *map(int, box["coordinate"])) for boxes in pages for box in boxes if box["label"] != "table"
-    )
-    return any(
-        count > 1 and any(_overlap(figure_box, table) for table in tables)
-        for (_, *figure_box), count in figure_boxes.items()
-    )
-
-
-def _overlap(box: Sequence[float], other_box: Sequence[float]) -> bool:
-    return box[0] < other_box[2] and other_box[0] < box[2] and box[1] < other_box[3] and other_box[1] < box[3]
 
 
 def _shown_crops(result: Any, markdown: str) -> dict[str, tuple[Image, Sequence[float]]]:
@@ -178,16 +171,14 @@ def revise_page(page: ParsedPage, result: Any) -> ParsedPage:
                 )
             block = block.model_copy(update={"content": region.content})
         blocks.append(block)
-    return ParsedPage(
-        width=page.width,
-        height=page.height,
+    return replace(
+        page,
         markdown=_neutralize_if(
             (page.raw or {}).get(_NEUTRALIZED, False),
             result.markdown["markdown_texts"],
             {figure.name for figure in page.figures},
         ),
         blocks=blocks,
-        figures=page.figures,
         warnings=warnings,
-        image=page.image,
+        raw=None,
     )

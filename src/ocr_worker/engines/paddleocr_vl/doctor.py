@@ -7,10 +7,10 @@ no network, so that it works where the engine does not.
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 from ocr_worker.engines.base import Diagnosis
 from ocr_worker.engines.paddleocr_vl import weights
+from ocr_worker.engines.paddleocr_vl.gpu_memory import query_gpus
 from ocr_worker.engines.paddleocr_vl.managed_server import missing_command_message
 from ocr_worker.engines.paddleocr_vl.model_server import host_and_port
 from ocr_worker.errors import WeightsMissing
@@ -45,11 +45,13 @@ def _packages(settings: Settings, remedies: list[str]) -> str:
 
 def _model_server(settings: Settings, remedies: list[str]) -> str:
     if not settings.has_managed_server:
-        return f"model server: {host_and_port(settings.server_url or '')}, asked at start only"
+        addresses = [host_and_port(url) for url in settings.server_url]
+        return f"model server{'s' * (len(addresses) > 1)}: {', '.join(addresses)}, asked at start only"
     command = shutil.which(settings.vllm)
     if command is None:
         remedies.append(missing_command_message(settings.vllm))
-    return f"model server: started by the worker, {command or 'missing'}"
+    count = f"{settings.servers} model servers" if settings.servers > 1 else "model server"
+    return f"{count}: started by the worker, {command or 'missing'}"
 
 
 def _weights(settings: Settings, remedies: list[str]) -> list[str]:
@@ -69,20 +71,7 @@ def _device(settings: Settings, remedies: list[str]) -> str:
         return "device: cpu"
     if settings.native == "paddle" and not installed_version("paddlepaddle-gpu"):
         remedies.append(f"OCR_DEVICE={device} needs paddlepaddle-gpu; install it, or set OCR_DEVICE=cpu")
-    gpus = _list_gpus()
+    gpus = query_gpus("name,memory.total")
     if int(device.partition(":")[2] or 0) >= len(gpus):
         remedies.append(f"OCR_DEVICE={device}, but nvidia-smi lists {len(gpus)} GPUs; give one, or set OCR_DEVICE=cpu")
     return f"device: {device} ({'; '.join(gpus) or 'no GPU'})"
-
-
-def _list_gpus() -> list[str]:
-    """Return name and memory of each GPU that `nvidia-smi` lists."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    query = [command, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    try:
-        process = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return process.stdout.strip().splitlines()

@@ -65,7 +65,8 @@ _POISON_TEXT = re.compile(
     rf"|(?:CUDA|HIP) error: (?:{'|'.join(_STICKY_TEXTS)})"
 )
 # The client's exceptions for a server that cannot be reached. Its timeouts are left to the worker's own deadline.
-_UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError")
+# CancelledError: the call was abandoned (`ServerClient.cancel`).
+_UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError", "CancelledError")
 # The client's exceptions for an error response, which may concern this crop or every crop.
 _SERVER_ERROR_CLASSES = ("InternalServerError", "NotFoundError", "AuthenticationError", "PermissionDeniedError")
 _OUT_OF_MEMORY_TEXT = re.compile(

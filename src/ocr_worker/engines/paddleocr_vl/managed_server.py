@@ -1,8 +1,9 @@
 """A model server that the worker runs itself: `vllm serve` as a child process.
 
-One thread supervises it from start to end (`_supervise`): it checks the server, waits for its exit, and starts it again
-once. Engines wait for the server (`wait`), and report when it fails (`abandon`). The server runs under `guard`, which
-stops it however the worker ends.
+One thread supervises it from start to end (`_supervise`): it starts and checks the server, waits for its exit, and
+starts it again once. Engines report when it fails (`abandon`). The server runs under `guard`, which stops it however
+the worker ends. A worker can have several servers on one GPU (`servers`): each measures the GPU's free memory when it
+starts, so they take turns in starting.
 """
 
 from __future__ import annotations
@@ -32,57 +33,43 @@ _KEPT_LINES = 30
 _MAX_LINE_LENGTH = 500
 _DATA_URL = re.compile(r"data:[\w./+-]*;base64,\S*")
 # From vLLM's recipe for this model: https://docs.vllm.ai/projects/recipes/en/latest/PaddlePaddle/PaddleOCR-VL.html,
-# without its --trust-remote-code. The layout model shares the GPU; PaddleX also gives its server half of it.
+# without its --trust-remote-code.
 _ARGUMENTS = (
     *("--max-num-batched-tokens", "16384", "--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"),
-    *("--limit-mm-per-prompt", '{"image": 1}', "--trust-request-mm-kwargs", "--disable-uvicorn-access-log"),
+    *("--limit-mm-per-prompt", '{"image": 1, "video": 0}', "--trust-request-mm-kwargs", "--disable-uvicorn-access-log"),
 )
-_GPU_ARGUMENTS = ("--gpu-memory-utilization", "0.5")
 
 
 class ManagedServer:
-    """A `vllm serve` on the weights in `directory`. Construction starts it and returns at once.
+    """A `vllm serve` on the weights in `directory`. Construction returns at once; a thread starts it.
 
-    Raises SettingsInvalid if the command does not exist.
+    gpu_share: share of the GPU's memory. condition: the pool's. start_turn: lock that is held from a start of the
+    server until it can be used or is lost. Raises SettingsInvalid if the command does not exist.
     """
 
-    def __init__(self, settings: Settings, directory: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Path,
+        gpu_share: float,
+        condition: threading.Condition,
+        start_turn: threading.Lock,
+    ) -> None:
         self._settings = settings
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}/v1"
-        self._command = _command(settings, directory, self._port)
-        self._condition = threading.Condition()
-        self._users = 0
+        self._command = _command(settings, directory, self._port, gpu_share)
+        self._condition = condition
+        self._start_turn = start_turn
         self._starts = 0
         self._served_model: ServedModel | None = None  # not None while the server can be used
         self._loss: OcrWorkerError | None = None
-        self._process = self._launch()
+        self._process: subprocess.Popen[str] | None = None
         threads.start(self._supervise, "model-server")
 
-    def join(self) -> None:
-        """Count one more engine that uses the server."""
-        with self._condition:
-            self._users += 1
-
-    def leave(self) -> None:
-        """Count one engine less; after the last engine, stop the server."""
-        with self._condition:
-            self._users -= 1
-            is_last = self._users <= 0
-        if is_last:
-            self.close()
-
-    def wait(self) -> tuple[ServedModel, int]:
-        """Wait until the server can be used; return its model and the number of its start.
-
-        Raises EngineUnavailable or EngineTimedOut if it will never be usable.
-        """
-        with self._condition:
-            self._condition.wait_for(lambda: self._served_model or self._loss)
-            if self._loss:
-                raise self._loss
-            assert self._served_model is not None
-            return self._served_model, self._starts
+    def served(self) -> tuple[ServedModel, int] | None:
+        """Return the model and the start if the server can be used now, else None."""
+        return (self._served_model, self._starts) if self._served_model else None
 
     def abandon(self, start: int) -> OcrWorkerError | None:
         """Stop this start of the server, which is dead or hangs. Return why it will not be started again, or None."""
@@ -101,49 +88,63 @@ class ManagedServer:
         with self._condition:
             self._loss = self._loss or EngineUnavailable("the worker is stopping; send the job again")
             self._served_model = None
-            self._process.terminate()
+            if self._process:
+                self._process.terminate()
             self._condition.notify_all()
 
     # ----------------------------------------------------------------- supervision
 
     def _supervise(self) -> None:
-        while True:
-            self._verify()
-            code = self._process.wait()
+        while process := self._start():
+            code = process.wait()
             with self._condition:
                 self._mark_down(f"exit code {code}")
-                if self._loss:
-                    return
+            if not self._loss:
                 log.warning("starting the model server again")
-                self._process = self._launch()
 
-    def _verify(self) -> None:
+    def _start(self) -> subprocess.Popen[str] | None:
+        """Start and check the server when it is its turn. Return its process, or None if the server is lost."""
+        with self._start_turn:
+            with self._condition:
+                if self._loss:
+                    return None
+                process = self._process = self._launch()
+            self._verify(process)
+        return process
+
+    def _verify(self, process: subprocess.Popen[str]) -> None:
         """Check the server. Mark it as usable, or as lost if the check fails."""
         try:
-            served_model = connect(self._settings, self.url, self._find_end_reason)
+            served_model = connect(self._settings, self.url, lambda: self._find_end_reason(process))
         except Exception as error:
             if not isinstance(error, OcrWorkerError):
                 log.exception("the check of the model server failed")
             with self._condition:
-                self._loss = self._loss or as_worker_error(error)
-                self._condition.notify_all()
-            self._process.terminate()
+                self._lose(as_worker_error(error))
+            process.terminate()
             return
         with self._condition:
             if not self._loss:
                 self._served_model = served_model
                 self._condition.notify_all()
 
+    def _lose(self, error: OcrWorkerError) -> None:
+        """Give the server up. The caller holds the condition."""
+        if not self._loss:
+            log.error("model server at port %d: %s", self._port, error)
+            self._loss = error
+            self._condition.notify_all()
+
     def _mark_down(self, reason: str) -> None:
         """Mark this start as over, once for each start. The caller holds the condition."""
-        if self._served_model is None:
+        if self._served_model is None or self._process is None:
             return
         self._served_model = None
         self._process.terminate()
         log.error("the model server stopped: %s", reason)
         if self._starts == MAX_STARTS:
-            self._loss = EngineUnavailable(
-                "the model server stopped twice and the worker asks to be replaced; send the page again"
+            self._lose(
+                EngineUnavailable("the model server stopped twice and is not started again; send the page again")
             )
         self._condition.notify_all()
 
@@ -163,8 +164,8 @@ class ManagedServer:
         self._output = threads.start(partial(_log_output, process, self._last_lines), "model-server-log")
         return process
 
-    def _find_end_reason(self) -> str | None:
-        code = self._process.poll()
+    def _find_end_reason(self, process: subprocess.Popen[str]) -> str | None:
+        code = process.poll()
         if code is None:
             return None
         self._output.result()  # wait for its last lines
@@ -190,12 +191,12 @@ def missing_command_message(command: str) -> str:
     )
 
 
-def _command(settings: Settings, directory: Path, port: int) -> list[str]:
+def _command(settings: Settings, directory: Path, port: int, gpu_share: float) -> list[str]:
     program = shutil.which(settings.vllm)
     if program is None:
         raise SettingsInvalid(missing_command_message(settings.vllm))
     address = ("--host", "127.0.0.1", "--port", str(port), "--served-model-name", model_name(settings))
-    gpu_arguments = () if settings.device == "cpu" else _GPU_ARGUMENTS
+    gpu_arguments = () if settings.device == "cpu" else ("--gpu-memory-utilization", f"{gpu_share:.2f}")
     return [program, "serve", str(directory), *address, *_ARGUMENTS, *gpu_arguments, *settings.server_args]
 
 

@@ -2,8 +2,7 @@
 
 Paddle's client sends nothing when it is built, so a wrong address or name would only show on the first page. So
 `connect` waits for the server, checks that it serves our model, and lets it read a crop. `ModelServer` is what an
-engine uses. `ExternalServer` implements it for a server that runs elsewhere, and `managed_server` for one that the
-worker runs.
+engine uses; `servers` implements it.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ _MODEL_NAMES = {"v1": "PaddleOCR-VL-0.9B", "v1.5": "PaddleOCR-VL-1.5-0.9B", "v1.
 _POLL_INTERVAL_S = 1.0
 _LOG_INTERVAL_S = 10.0
 _REQUEST_TIMEOUT_S = 5.0
+_MIN_VLLM = (0, 19)
 _REJECTION_STATUSES = (400, 422)
 
 
@@ -46,68 +46,36 @@ class ServedModel:
 
 
 class ModelServer(Protocol):
-    """A model server as engines use it: external (`ExternalServer`) or managed by this worker (`ManagedServer`).
+    """A model server as an engine uses it: its share of the worker's servers (`servers.ServerShare`).
 
-    Engines on several threads share it. A start is the number of times that the server was started, from 1.
+    A start is a number that names a server and one of its starts.
     """
 
     url: str
 
     def join(self) -> None:
-        """Count one more engine that uses the server."""
+        """Count one more engine that uses the servers."""
 
     def leave(self) -> None:
         """Count one engine less."""
 
     def wait(self) -> tuple[ServedModel, int]:
-        """Wait until the server can be used; return its model and its start.
+        """Wait until a server can be used; return its model and its start. Called before each call of the engine.
 
         Raises EngineUnavailable or EngineTimedOut if it will never be usable.
         """
         ...
 
     def abandon(self, start: int) -> OcrWorkerError | None:
-        """Report that this start of the server is dead or hangs. Return why it will not be started again, or None."""
+        """Report that the server of this start is dead or hangs. Return why none will be usable again, or None."""
         ...
 
     def lost(self) -> OcrWorkerError | None:
-        """Return why the server will never be usable again, or None."""
+        """Return why no server will ever be usable again, or None."""
         ...
 
     def close(self) -> None:
-        """Stop a managed server."""
-
-
-class ExternalServer:
-    """A model server that this worker neither starts nor stops. Construction connects; see `connect` for its errors."""
-
-    def __init__(self, settings: Settings) -> None:
-        assert settings.server_url is not None  # checked by the settings
-        self._served_model = connect(settings, settings.server_url.rstrip("/"))
-        self.url = self._served_model.url
-
-    def join(self) -> None:
-        """Do nothing: an external server has no users to count."""
-
-    def leave(self) -> None:
-        """Do nothing: an external server has no users to count."""
-
-    def wait(self) -> tuple[ServedModel, int]:
-        """Return the model at once, with start 1."""
-        return self._served_model, 1
-
-    def abandon(self, start: int) -> OcrWorkerError | None:
-        """Return an error: this worker cannot restart an external server."""
-        return EngineUnavailable(
-            f"the model server at {host_and_port(self.url)} is lost and the worker asks to be replaced"
-        )
-
-    def lost(self) -> OcrWorkerError | None:
-        """Return None: the loss of an external server shows only when a call fails."""
-        return None
-
-    def close(self) -> None:
-        """Do nothing: this worker does not stop an external server."""
+        """Stop managed servers."""
 
 
 def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | None] = lambda: None) -> ServedModel:
@@ -140,6 +108,31 @@ def connect(settings: Settings, url: str, find_end_reason: Callable[[], str | No
         "ours" if can_limit_pixels else "its own",
     )
     return ServedModel(url, model, can_limit_pixels)
+
+
+def check_version(settings: Settings, url: str) -> None:
+    """Check that an external vLLM is not too old; log a warning if it does not report its version.
+
+    Call after `connect`, which waits for the server. Raises EngineUnavailable: the version has a
+    published vulnerability.
+    """
+    if settings.backend != "vllm-server":
+        return
+    address = host_and_port(url)
+    try:
+        response = _session(settings).get(f"{url.removesuffix('/v1')}/version", timeout=_REQUEST_TIMEOUT_S)
+        response.raise_for_status()
+        version = str(response.json()["version"])
+        numbers = tuple(int(part) for part in version.split(".")[:2])
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        log.warning("the model server at %s does not report its version (%s)", address, _error_text(error))
+        return
+    if numbers < _MIN_VLLM:
+        raise EngineUnavailable(
+            f"the model server at {address} is vLLM {version}, which one request can stop (GHSA-3mwp-wvh9-7528)\n"
+            f"install vLLM {'.'.join(map(str, _MIN_VLLM))} or newer on the server"
+        )
+    log.info("model server at %s: vLLM %s", address, version)
 
 
 def can_still_read(settings: Settings, served_model: ServedModel) -> bool:

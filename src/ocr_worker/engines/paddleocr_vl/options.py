@@ -45,6 +45,11 @@ PROMPT_KINDS = ("ocr", "formula", "table", "chart", "seal")  # whose crops can h
 class PaddleOcrVlOptions(ParseOptions):
     """Options of PaddleOCR-VL, with the names of its pipeline. The pipeline's defaults apply to missing options."""
 
+    text_layer: Literal["never", "auto"] | None = Field(
+        None,
+        description="`auto`: take running text from a PDF page's own text where it is proven to be what the page shows."
+        " `never`: read all from the picture. Default: `OCR_TEXT_LAYER`, which is `never`.",
+    )
     use_chart_recognition: bool | None = Field(None, description="Read charts as tables. Default: charts are figures.")
     use_seal_recognition: bool | None = Field(None, description="Read the text of seals.")
     use_doc_orientation_classify: bool | None = Field(
@@ -115,6 +120,8 @@ class PaddleOcrVlOptions(ParseOptions):
     def _check_consistency(self) -> PaddleOcrVlOptions:
         if self.prompt_label is not None and self.use_layout_detection is not False:
             raise ValueError("`prompt_label` has no effect unless `use_layout_detection` is false")
+        if self.text_layer == "auto" and self.use_layout_detection is False:
+            raise ValueError("`text_layer` has no effect if `use_layout_detection` is false")
         if (self.min_pixels or DEFAULT_MIN_PIXELS) > (self.max_pixels or DEFAULT_MAX_PIXELS):
             raise ValueError("`min_pixels` is larger than `max_pixels`")
         for kind in PROMPT_KINDS:
@@ -154,6 +161,17 @@ def check_options(options: PaddleOcrVlOptions, settings: Settings) -> None:
         )
     if problems:
         raise InvalidRequest("; ".join(f"options: {problem}" for problem in problems))
+
+
+def fill_options(options: PaddleOcrVlOptions, settings: Settings) -> PaddleOcrVlOptions:
+    """Return the options with the worker's default of `text_layer`, which needs layout detection."""
+    default = "never" if options.use_layout_detection is False else settings.text_layer
+    return options.model_copy(update={"text_layer": options.text_layer or default})
+
+
+def wants_text_layer(options: PaddleOcrVlOptions) -> bool:
+    """Return whether blocks are written from the text layers of PDF pages."""
+    return options.text_layer == "auto"
 
 
 def sampling(options: PaddleOcrVlOptions) -> dict[str, float | None]:

@@ -29,11 +29,11 @@ class VisionLanguageModel(Protocol):
 
 
 class Recognizer:
-    """A wrapper of the model that reads crops with repetition once more, and counts those that still have it.
+    """A wrapper of the model that reads crops with repetition once more, and reports those that still have it.
 
     cut: PaddleX's `truncate_repetitive_content`. count_tokens: returns the number of tokens in a text, by the model's
     tokenizer. retry_arguments: returns the arguments to change for the second reading, from those of the call; default:
-    pixel limits. repetitions: number of crops with repetition; the caller resets it.
+    pixel limits. runaways: whether each crop has repetition, in the order of the calls; the caller clears it.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Recognizer:
         self._count_tokens = count_tokens
         self._can_retry = can_retry
         self._retry_arguments = retry_arguments or retry_pixel_limits
-        self.repetitions = 0
+        self.runaways: list[bool] = []
 
     def predict(self, crops: Sequence[dict[str, Any]], **arguments: Any) -> list[Any]:
         """Return the model's output for each crop, in order, after the second reading."""
@@ -63,7 +63,7 @@ class Recognizer:
                 if output.get("result") and not self._is_runaway(crops[index], output, arguments):
                     outputs[index] = output
                     runaways.remove(index)
-        self.repetitions += len(runaways)
+        self.runaways += [index in runaways for index in range(len(crops))]
         return outputs
 
     def close(self) -> None:

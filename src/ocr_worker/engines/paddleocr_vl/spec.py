@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ocr_worker.engines.base import Diagnosis, Engine, EngineSpec, Weights
+from ocr_worker.engines.base import CallWorker, Diagnosis, Engine, EngineSpec, ProcessParts, Weights, WorkerPart
 from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
+from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options, fill_options, wants_text_layer
 from ocr_worker.settings import Settings
 
 
@@ -19,13 +19,36 @@ def _builder(settings: Settings) -> Callable[[], Engine[PaddleOcrVlOptions]]:
     return Builder(settings)
 
 
+def _worker_part(settings: Settings) -> Callable[[], WorkerPart]:
+    from ocr_worker.engines.paddleocr_vl.parts import WorkerParts
+
+    return WorkerParts(settings)
+
+
+def _process_builder(settings: Settings, call_worker: CallWorker) -> Callable[[], Engine[PaddleOcrVlOptions]]:
+    from ocr_worker.engines.paddleocr_vl.parts import process_builder
+
+    return process_builder(settings, call_worker)
+
+
 def _replicas(settings: Settings) -> int:
-    """Return 1 for the native backend, which reads one crop at a time; a model server needs several pipelines."""
-    return 1 if settings.backend == "native" else settings.replicas
+    return settings.replica_count
+
+
+def _has_processes(settings: Settings) -> bool:
+    """Return whether Paddle reads the text and could take the worker along, or has to launch it from several threads.
+
+    Pipelines on a model server share one process: up to about six pages per second it is not their limit.
+    """
+    return settings.backend == "native" and (settings.device != "cpu" or settings.replica_count > 1)
 
 
 def _merges_pages(options: PaddleOcrVlOptions) -> bool:
     return options.merge_pages
+
+
+def _keeps_pixels(options: PaddleOcrVlOptions) -> bool:
+    return not (options.use_doc_orientation_classify or options.use_doc_unwarping)
 
 
 def _diagnose(settings: Settings) -> Diagnosis:
@@ -39,8 +62,14 @@ SPEC = EngineSpec(
     options=PaddleOcrVlOptions,
     builder=_builder,
     replicas=_replicas,
+    has_processes=_has_processes,
+    process_parts=ProcessParts(worker_part=_worker_part, builder=_process_builder),
     check_options=check_options,
+    fill_options=fill_options,
+    wants_text_layer=wants_text_layer,
+    reads_repeated_lines=False,
     merges_pages=_merges_pages,
+    keeps_pixels=_keeps_pixels,
     weights=Weights(
         locate=weights.locate,
         fetch=weights.fetch,

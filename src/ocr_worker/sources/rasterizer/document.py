@@ -131,6 +131,8 @@ class RasterDocument:
             text_lines=None
             if lines is None
             else tuple(make_text_line(*line, is_repeated=i in repeated) for i, line in enumerate(lines)),
+            proven_fonts=frozenset(header["proven_fonts"]),
+            symbol_fonts=frozenset(header["symbol_fonts"]),
         )
 
 
@@ -144,9 +146,14 @@ def make_text_line(
     is_repeated: bool = False,
 ) -> TextLine:
     """Return the line of a text layer that a rasterizer process describes by these values."""
-    text_words = tuple(TextWord(word, _as_tuple(*box), font) for word, box, font in words)
+    text_words = tuple(_make_text_word(*word) for word in words)
     outline = tuple((x, y) for x, y in corners) if corners else None
     return TextLine(text, _as_tuple(*bbox), text_words, outline, has_space_after, is_repeated)
+
+
+def _make_text_word(text: str, bbox: Rectangle, fonts: int | Sequence[int]) -> TextWord:
+    font, *other_fonts = [fonts] if isinstance(fonts, int) else fonts
+    return TextWord(text, _as_tuple(*bbox), font, tuple(other_fonts))
 
 
 def _as_tuple(x0: float, y0: float, x1: float, y1: float) -> Rectangle:

@@ -8,6 +8,7 @@ again on the pages around it (see `running_lines`). These pages are read in a co
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pypdfium2 as pdfium
@@ -16,9 +17,10 @@ import pypdfium2.raw as pdfium_c
 from ocr_worker.errors import Corrupt
 from ocr_worker.sources.rasterizer.apart import call_apart
 from ocr_worker.sources.rasterizer.check_fields import CheckField, read_check_fields
+from ocr_worker.sources.rasterizer.fonts import FontProver
 from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
 from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
-from ocr_worker.sources.rasterizer.rendered import LayerLine, RenderedPage, choose_dpi, make_warning
+from ocr_worker.sources.rasterizer.rendered import RenderedPage, choose_dpi, make_warning
 from ocr_worker.sources.rasterizer.running_lines import EDGE_DEPTH, PageView, PlacedLine, RunningLines, place_lines
 from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_lines
 from ocr_worker.sources.rasterizer.types import RasterRequest
@@ -36,6 +38,7 @@ class PdfDocument:
         self.warnings = self._file.warnings
         self.page_count = len(self._file.document)
         self._file.document.init_forms()  # without this call, the values of form fields are not drawn
+        self._prover = FontProver()
         self._running_lines = RunningLines(self.page_count, self._look_at)
 
     def render(self, number: int) -> RenderedPage:
@@ -52,13 +55,22 @@ class PdfDocument:
                 if _flatten_form_fields(page):
                     page.close()
                     page = self._load_page(number)
-                height, width = rendered_page.pixels.shape[:2]
-                rendered_page.text_lines = _read_text_layer(page, width, height, check_fields)
-                lines = place_lines(rendered_page.text_lines or (), page.get_height(), height / page.get_height())
-                rendered_page.repeated_lines = self._running_lines.find(number, lines)
+                self._read_text_layer(page, rendered_page, check_fields)
+                if self._request.repeated_lines:
+                    scale = rendered_page.pixels.shape[0] / page.get_height()
+                    lines = place_lines(rendered_page.text_lines or (), page.get_height(), scale)
+                    rendered_page.repeated_lines = self._running_lines.find(number, lines)
         finally:
             page.close()
         return rendered_page
+
+    def _read_text_layer(self, page: Any, rendered_page: RenderedPage, check_fields: list[CheckField]) -> None:
+        """Add the text layer; none when PDFium cannot read it. The page image shows the text anyway."""
+        height, width = rendered_page.pixels.shape[:2]
+        with suppress(pdfium.PdfiumError):
+            lines, fonts = read_text_lines(page, width, height, check_fields, self._prover)
+            rendered_page.text_lines = lines
+            rendered_page.proven_fonts, rendered_page.symbol_fonts = fonts
 
     def _look_at(self, number: int) -> PageView:
         """Return the view of a page, requested or not; an empty one if the page cannot be read."""
@@ -116,14 +128,6 @@ class PdfDocument:
             rendered_page.warnings.append(make_warning("DPI_LOWERED", message))
         bitmap.close()
         return rendered_page
-
-
-def _read_text_layer(page: Any, width: int, height: int, check_fields: list[CheckField]) -> list[LayerLine] | None:
-    """Return the page's text layer; None when PDFium cannot read it. The page image shows the text anyway."""
-    try:
-        return read_text_lines(page, width, height, check_fields)
-    except pdfium.PdfiumError:
-        return None
 
 
 _ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)

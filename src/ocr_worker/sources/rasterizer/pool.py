@@ -34,15 +34,22 @@ KILLED_STARTS = 10  # in a row, by a SIGKILL from outside, as when memory is sho
 
 
 class RasterPool:
-    """A pool of `workers` rasterizer processes; thread-safe.
+    """A pool of at most `workers` rasterizer processes; thread-safe.
 
     memory_bytes: address space that a process may use beyond what it needs to start. page_timeout_s: processor
-    time for opening a document, and for each page; `WALL_FACTOR` times as long by the clock. The processes start in the
-    background and end with this process.
+    time for opening a document, and for each page; `WALL_FACTOR` times as long by the clock. idle_workers: number of
+    processes to start with; by default all. One more is started for a document that finds no idle process. The
+    processes start in the background and end with this process.
     """
 
     def __init__(
-        self, *, workers: int, memory_bytes: int, page_timeout_s: float, _command: Sequence[str] | None = None
+        self,
+        *,
+        workers: int,
+        memory_bytes: int,
+        page_timeout_s: float,
+        idle_workers: int | None = None,
+        _command: Sequence[str] | None = None,
     ) -> None:
         command = [sys.executable, "-m", "ocr_worker.sources.rasterizer.child"] if _command is None else _command
         self._command = [*command, str(memory_bytes)]
@@ -53,8 +60,10 @@ class RasterPool:
         self._failed_starts = 0
         self._killed_starts = 0
         self._lock = Lock()
-        for _ in range(workers):
-            self._start_process()
+        self._workers = workers
+        self._started = 0  # processes, without those that replace another one
+        for _ in range(workers if idle_workers is None else min(workers, idle_workers)):
+            self._grow()
 
     def open(
         self, data: bytes, request: RasterRequest, is_cancelled: Callable[[], bool] = lambda: False
@@ -113,6 +122,8 @@ class RasterPool:
 
     def _take_idle_process(self, is_cancelled: Callable[[], bool]) -> RasterizerProcess:
         """Wait for an idle process and return it. Raises Cancelled, RasterizerUnavailable."""
+        if self._idle_processes.empty():
+            self._grow()
         while True:
             if is_cancelled():
                 raise Cancelled("the job was cancelled")
@@ -128,6 +139,14 @@ class RasterPool:
                         raise process
                     continue
                 self._discard(process)  # it was killed while idle, so no document is to blame
+
+    def _grow(self) -> None:
+        """Start one more process, unless there are `workers`."""
+        with self._lock:
+            is_full = self._started >= self._workers
+            self._started += not is_full
+        if not is_full:
+            self._start_process()
 
     def _start_process(self) -> None:
         """Start a process at once and wait for it in the background; do nothing once the pool is closed.

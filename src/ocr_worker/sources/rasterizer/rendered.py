@@ -18,7 +18,8 @@ MIN_DPI = 36
 MAX_SIDE = 32_766  # pixels; OpenCV, which engines turn pages with, counts them in 16 bits
 _POINTS_PER_INCH = 72
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1
-LayerWord = tuple[str, Rectangle, int]  # a word, its box, and the number of its font on this page
+# A word, its box, and the number of its font on this page; of several fonts, the most frequent first.
+LayerWord = tuple[str, Rectangle, int | list[int]]
 Corners = tuple[tuple[float, float], ...]  # four, clockwise from the beginning of the line and its upper side
 # A line, its box, its words, the corners of its outline if it is at an angle to the page, and whether a space follows.
 LayerLine = tuple[str, Rectangle, list[LayerWord], Corners | None, bool]
@@ -29,7 +30,7 @@ class RenderedPage:
     """A page with its pixels, uint8 [height, width, 3], BGR.
 
     dpi: the true one; None for images that state none. repeated_lines: indices of the text lines that come again on
-    neighboring pages (see `running_lines`).
+    neighboring pages (see `running_lines`). proven_fonts, symbol_fonts: see `fonts.PageFonts`.
     """
 
     pixels: NDArray[np.uint8]
@@ -37,6 +38,8 @@ class RenderedPage:
     warnings: list[dict[str, str]] = field(default_factory=list)
     text_lines: list[LayerLine] | None = None
     repeated_lines: list[int] = field(default_factory=list)
+    proven_fonts: list[int] = field(default_factory=list)
+    symbol_fonts: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)
@@ -51,6 +54,8 @@ class RenderedPage:
             "warnings": self.warnings,
             "text_lines": self.text_lines,
             "repeated_lines": self.repeated_lines,
+            "proven_fonts": self.proven_fonts,
+            "symbol_fonts": self.symbol_fonts,
         }
 
 

@@ -10,15 +10,16 @@ baseline continue a line, although PDFium often ends it there; `raised_text` wri
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from statistics import mode
 from typing import Any
 
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
+from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
@@ -155,17 +156,20 @@ class _TextLine:
             else:
                 words.append(([character], box, [font]))
                 is_in_word = not is_alone
-        return [(word, box, mode(fonts)) for letters, box, fonts in words if (word := _join(letters))]
+        return [(word, box, _by_frequency(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
-def read_text_lines(page: Any, width: int, height: int, check_fields: Sequence[CheckField] = ()) -> list[LayerLine]:
-    """Return the visible lines and their words in the order of the file.
+def read_text_lines(
+    page: Any, width: int, height: int, check_fields: Sequence[CheckField] = (), prover: FontProver | None = None
+) -> tuple[list[LayerLine], PageFonts]:
+    """Return the visible lines and their words in the order of the file, and the facts about their fonts.
 
     Boxes: pixels of a bitmap of `width` x `height`. check_fields: each is a line of its own, in place of the characters
-    that draw its state. Raises PdfiumError when PDFium cannot read the text.
+    that draw its state. prover: of the document's fonts. Raises PdfiumError when PDFium cannot read the text.
     """
     characters = read_visible_characters(page, width / page.get_width())
-    return _build_lines(characters, bitmap_mapping(page, width, height), check_fields)
+    lines = _build_lines(characters, bitmap_mapping(page, width, height), check_fields)
+    return lines, (prover or FontProver()).examine(characters)
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
@@ -332,6 +336,12 @@ def _continues_slanted(last: Baseline | None, following: Baseline | None) -> boo
 
 def _transpose(box: Rectangle) -> Rectangle:
     return box[1], box[0], box[3], box[2]
+
+
+def _by_frequency(fonts: Sequence[int]) -> int | list[int]:
+    """Return the font, or the fonts if there are several, with the most frequent first."""
+    counts = Counter(fonts)
+    return fonts[0] if len(counts) == 1 else [font for font, _ in counts.most_common()]
 
 
 def _union(a: Rectangle, b: Rectangle) -> Rectangle:

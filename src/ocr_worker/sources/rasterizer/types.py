@@ -16,7 +16,8 @@ class RasterRequest:
     """Options of rendering one document.
 
     dpi: of PDF pages; images keep their pixels. max_pixels: budget of a page. max_pages: most pages that a request may
-    select. text_layer: also return the text layer of PDF pages.
+    select. text_layer: also return the text layer of PDF pages. repeated_lines: look for those of its lines that come
+    again on neighboring pages.
     """
 
     pages: tuple[PageRange, ...] | None
@@ -25,6 +26,7 @@ class RasterRequest:
     max_pixels: int
     max_pages: int
     text_layer: bool = False
+    repeated_lines: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The order in which people read regions: bands from top to bottom, and columns inside them.
 
 This is an XY-cut (Nagy and Seth, 1984) that keeps columns complete. Horizontal bands are joined as long as one gutter
-runs through them. White lines that happen to be level in two columns therefore do not cut the columns. `reading_order`
-sees boxes only, not texts. All functions are pure.
+runs through them. White lines that happen to be level in two columns therefore do not cut the columns. Cards are the
+exception: they are read row by row. `reading_order` sees boxes only, not texts. All functions are pure.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ class Layout:
 
     heads: indices of boxes that belong to what follows them, as titles do. is_right_to_left: columns begin at the
     right, as in Arabic. line_height: median height of a line in pixels; boxes of one line each form no columns.
+    cards: indices of boxes that are frames with all that is in them; see `cards`.
     """
 
     boxes: Sequence[Box]
     heads: Set[int] = frozenset()
     is_right_to_left: bool = False
     line_height: float = 0.0
+    cards: Set[int] = frozenset()
 
 
 def reading_order(layout: Layout) -> list[int]:
@@ -90,15 +92,51 @@ def _join_bands(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
     for band in bands:
         above = [i for row in runs[-1] for i in row] if runs else []
         is_after_row = len(runs) > 0 and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
+        is_by_card = _is_card_row(band, layout) or (len(runs) > 0 and _is_card_row(runs[-1][-1], layout))
         # Below columns of text, low boxes side by side are the columns' last lines and no separate row.
-        is_separate = is_after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
+        is_separate = is_by_card or is_after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
         if runs and not is_separate and _share_gutter(above, band, layout):
             runs[-1].append(band)
         else:
             # A title at the foot of columns belongs to what follows below them.
             title = [runs[-1].pop()] if runs and len(runs[-1]) > 1 and heads >= set(runs[-1][-1]) else []
             runs.append([*title, band])
-    return [[i for band in run for i in band] for run in runs]
+    rows = [row for run in runs for row in _rows_of_cards(run, layout)]
+    return [[i for band in row for i in band] for row in rows]
+
+
+def _is_card_row(band: Sequence[int], layout: Layout) -> bool:
+    """Return whether the band is only cards in frames, side by side."""
+    return len(band) > 1 and layout.cards >= set(band) and _is_level(band, layout)
+
+
+def _is_level(band: Sequence[int], layout: Layout) -> bool:
+    tops = [layout.boxes[i].y0 for i in band]
+    return max(tops) - min(tops) <= THRESHOLDS.card_level * layout.line_height
+
+
+def _rows_of_cards(run: Sequence[list[int]], layout: Layout) -> list[list[list[int]]]:
+    """Return the run's bands in rows of cards without frames; all bands as one row if they are columns of prose.
+
+    Cards are level in each row, at least two rows, and begin with a title in each column and row.
+    """
+    rows: list[list[list[int]]] = []
+    for band in run:
+        if rows and layout.heads >= set(rows[-1][-1]):
+            rows[-1].append(band)
+        else:
+            rows.append([band])
+    columns = [[part[0] for part in _columns_of(row, layout)] for row in rows]
+    are_cards = len(rows) > 1 and all(
+        len(tops) == len(columns[0]) > 1 and layout.heads >= set(tops) and _is_level(tops, layout) for tops in columns
+    )
+    return rows if are_cards else [list(run)]
+
+
+def _columns_of(row: Sequence[Sequence[int]], layout: Layout) -> list[list[int]]:
+    """Return the boxes of a row in columns, each from top to bottom."""
+    parts = _split([i for band in row for i in band], layout.boxes, axis=0)
+    return [sorted(part, key=lambda i: layout.boxes[i].y0) for part in parts]
 
 
 def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:

@@ -52,6 +52,13 @@ class LayoutThresholds:
     # row by row.
     min_column_lines: float = 2.0
 
+    # Cards in frames (`cards`), and cards without frames that begin with titles (`reading_order`). Line heights.
+    frame_corner: float = 1.0  # by which the edges of a frame may miss each other: corners are often round
+    frame_side: float = 0.9  # share of a side that rules cover, without its corners
+    min_card_side: float = 3.0  # shortest side of a frame; boxes to tick and combs are smaller
+    min_card_gap: float = 0.3  # white between two cards; cells of a table touch
+    card_level: float = 0.5  # by which the upper edges of cards side by side differ
+
     # Regions and their lines (`regions`).
     max_vertical: float = 0.5  # share of the lines: from it on, vertical lines are the page's text
     line_in_region: float = 0.5  # share of a line's area inside a region to which it belongs

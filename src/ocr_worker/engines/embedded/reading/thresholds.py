@@ -56,29 +56,11 @@ class ReadingThresholds:
     min_skew_fall: float = 0.1  # line heights by which a line falls from its start to its end; less is no evidence
     min_skew_lines: int = 3  # lines; with fewer the page counts as straight
 
-    # Check of the text layer (`text_layer`).
-    layer_sample: int = 3  # stretches of words that are read from the page image to check a font
-    # Words of a stretch at most. A complete line takes longer to read and proves no more; with 4, Korean is taken for
-    # Chinese.
-    stretch_words: int = 6
-    figure_sample: int = 6  # words with digits that are read to check a font
-    min_checked_text: int = 6  # letters of a stretch that is preferred for the check
-    min_checked_word: int = 3  # letters of the shortest stretch that is checked
-    min_similarity: float = 0.8  # median similarity of the text read and the layer's text; honest layers reach 0.95
-    min_figure_similarity: float = 0.9  # the same for digits; those of printed figures are read without an error
-    # Confidence above which a reading can contradict the layer. Scripts that the recognizer reads have 0.94 and more,
-    # and others stay below 0.88 (`scripts`).
-    certain_reading: float = 0.9
     full_word: float = (
         0.8  # share of the highest word's height, below which a word is a bullet, a power or a small sign
     )
     min_ink: float = 12.0  # standard deviation of gray values, below which nothing is drawn on a line's place
-    sample_margin: float = 0.1  # line heights around a layer's line that are read with it
-    foreign_line: float = 0.5  # share of unreadable letters: a line with as many is compared by its script alone
-    max_broken: float = 0.05  # share of characters without meaning, above which a font has no mapping to Unicode
-    max_symbol: int = 2  # characters of a word that may be symbols without meaning, such as bullets
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
-    min_end_spaces: int = 2  # Korean lines with a space at their end, from which on a line without one ends in a word
     slanted_part: float = 0.5  # heights of a slanted line: what is detected on it is its letters, not other text
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
 
@@ -101,16 +83,10 @@ class ReadingThresholds:
     square_script: float = 0.3  # share of wide letters: with more, a line is Chinese or Japanese
     narrow_part: float = 0.4  # line heights: what is left of a line beside a square is read if it is wider
     ground_step: int = 8  # pixels between those that show the ground
-    tick_signs: str = "xX×✓✔✗✘√vV/"  # characters that tick a square which they are in
+    tick_letters: str = "xXvV/•*"  # that tick a square which they are in, as every symbol such as ✕ does
 
     # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
-    covered_margin: float = 0.15  # heights of a layer's line around its box that belong to the line
     max_uncovered: float = 0.2  # share of the page's area: with more, lines are looked for on the complete page
-    min_edge: int = 10  # gray values, in any color, by which neighboring pixels differ at an edge
-    min_straight_edge: int = 48  # a straight edge as long belongs to a rule or a frame
-    letter_distance: tuple[int, int] = (3, 9)  # up and across, at which letters are joined to words
-    min_mark: int = 5  # height of letters, with an edge of a pixel on both sides; detection finds none that are lower
-    max_mark_proportion: float = 6.0  # height by width: parts of rules are narrower, the figure 1 is wider
     area_margin: int = 32  # around marks; the detector sees them with it
 
     # Specks and warnings (`confidence`).
@@ -121,11 +97,6 @@ class ReadingThresholds:
     speck_confidence: float = 0.4  # below it, a text of so few characters is a speck
     max_foreign_signs: float = 0.02  # share of Chinese signs among a page's letters; with more they are no accident
     min_legible: float = 0.7  # share of the lines' length that is legible; below, the script counts as unsupported
-    # Characters on a stretch as long as the line is high, below which the line is illegible. Chinese has about 1, Latin
-    # scripts have 2.
-    min_density: float = 0.7
-    max_short_text: int = 8  # characters; a longer text of too few different characters is illegible
-    min_characters: int = 3  # different characters of a longer text, unless it is a leader or a rule
 
 
 THRESHOLDS = ReadingThresholds()

@@ -11,6 +11,7 @@ a square counts only if it begins the line and the recognizer takes it for a squ
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,17 +51,24 @@ def find_tick_boxes(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
 def apply_tick_boxes(layer: Sequence[Line], boxes: Sequence[Line]) -> tuple[list[Line], list[Line]]:
     """Return the lines of the layer, and the boxes to tick that the layer does not have as characters.
 
-    A letter X of the layer in a square ticks it, and is no text. A square with other letters is no box to tick.
+    A letter X of the layer in a square, or a symbol, ticks it, and is no text. A square with other letters is no box to
+    tick.
     """
     lines, kept = list(layer), []
     for box in boxes:
         words = [
             word for line in lines for word in line.words or (Word(line.text, line.box),) if _share_place(word, box)
         ]
-        if all(word.text in THRESHOLDS.tick_signs for word in words):
+        if all(_is_tick(word.text) for word in words):
             kept.append(replace(box, text=TICKED, words=(Word(TICKED, box.box),)) if words else box)
             lines = [rest for line in lines if (rest := _without(line, words))]
     return lines, kept
+
+
+def _is_tick(text: str) -> bool:
+    """Return whether the text is one character that ticks a square: no other letter or figure, and no empty square."""
+    is_symbol = len(text) == 1 and unicodedata.category(text) in ("So", "Sm") and text not in _SQUARE_CHARACTERS
+    return text in THRESHOLDS.tick_letters or is_symbol
 
 
 def _share_place(word: Word, box: Line) -> bool:

@@ -20,7 +20,8 @@ from ocr_worker.engines.embedded.tables.alignment import align_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.text import joined, row_ends, row_text
+from ocr_worker.engines.embedded.text import row_ends, row_text
+from ocr_worker.engines.text_layer.joins import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,13 @@ def to_html(cells: Sequence[Cell]) -> str:
 def to_markdown(cells: Sequence[Cell], write: Write = escape_text) -> str:
     """Return the table with pipes, its first row as the head. write: of the cells' text.
 
-    Markdown has no spans. A text over several columns or rows is written once, in the first of them. Rows and columns
-    without any text are left out.
+    Pipes have no spans, so a table in which a text spans rows, or some of the columns, is written as HTML. A text over
+    all columns is written once, in the first. Rows and columns without any text are left out.
     """
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
+    if any(cell.text and (cell.row_span > 1 or 1 < cell.column_span < width) for cell in cells):
+        return to_html(cells)
     grid = [[""] * width for _ in range(height)]
     for cell in cells:
         grid[cell.row][cell.column] = write(cell.text, "cell")

@@ -29,7 +29,7 @@ from ocr_worker.engines.embedded.tables.columns import (
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Row = list[Piece]
-_YEAR = re.compile(r"(19|20)\d\d[*†]?")
+_YEARS = re.compile(r"((19|20)\d\d[*†]?( |$))+")
 
 
 def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[float] = ()) -> list[Row]:
@@ -122,7 +122,7 @@ def _has_few_labels(rows: Sequence[Sequence[Line]], head: int) -> bool:
 def _has_numbers(row: Sequence[Line]) -> bool:
     """Return whether half of the texts beside the first are numbers; years are headings."""
     texts = [line.text for line in row if not is_sign(line.text)]
-    numbers = sum(is_number(text) and not _YEAR.fullmatch(text) for text in texts)
+    numbers = sum(is_number(text) and not _YEARS.fullmatch(text) for text in texts)
     return numbers > 0 and numbers >= THRESHOLDS.numeric_row * (len(texts) - 1)
 
 

@@ -216,12 +216,27 @@ def _unshare_column(left: Piece, right: Piece) -> tuple[Piece, Piece]:
 def place_headings(row: Sequence[Line], gutters: Sequence[float], height: float) -> list[Piece]:
     """Place the headings right above the columns, as `place` does.
 
-    Headings are closer to each other than cells, so every gap counts if this gives each column a heading.
+    Headings are closer to each other than cells, so every gap counts if this gives each column a heading. Years and the
+    like can be wider than their columns of small numbers: they are placed word by word.
     """
     pieces = place(row, gutters, height, 0.0)
     if len({piece.first for piece in pieces if piece.first == piece.last}) == len(gutters) + 1:
         return pieces
-    return place(row, gutters, height)
+    return _place_years(row, gutters) or place(row, gutters, height)
+
+
+def _place_years(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:
+    """Return the words of the row, each in the column of its middle, if each column but the first has one with figures.
+
+    Returns nothing for other rows, such as a phrase over several columns.
+    """
+    parts = [part for line in row for part in split_at(line, gutters)]
+    columns = [sum(gutter < part.box.center[0] for gutter in gutters) for part in parts]
+    years = [(part, column) for part, column in zip(parts, columns, strict=True) if column]
+    are_years = all(" " not in part.text and any(map(str.isdigit, part.text)) for part, _ in years)
+    if not are_years or [column for _, column in years] != list(range(1, len(gutters) + 1)):
+        return []
+    return [Piece(part, column, column) for part, column in zip(parts, columns, strict=True)]
 
 
 def split_at_leaders(line: Line) -> list[Line]:

@@ -1,0 +1,76 @@
+"""The witness process: reads page images from stdin and writes evidence to stdout, one page at a time.
+
+It runs with the lowest priority, so that it uses only the time that the engine leaves. It ends when its stdin does,
+that is, with its worker. Messages are framed as those of the rasterizer processes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ocr_worker.pages import Pixels, TextLine, TextWord
+from ocr_worker.sources.rasterizer import protocol
+
+if TYPE_CHECKING:
+    from ocr_worker.engines.embedded.reading.models import Models
+
+_NICENESS = 19
+
+
+def main() -> None:
+    """Announce that the models are loaded, then answer each page with its evidence or an error."""
+    os.nice(_NICENESS)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not mix with the messages
+    from ocr_worker.engines.embedded.reading.models import Models
+    import cv2  # isort: skip
+
+    models = Models(threads=1)
+    cv2.setNumThreads(1)
+    _write(out, {"ready": True})
+    while True:
+        try:
+            header, payload = protocol.read_message(sys.stdin.buffer.read)
+        except EOFError:
+            os._exit(0)  # onnxruntime's threads would delay the interpreter's own exit
+        pixels = np.frombuffer(payload, np.uint8).reshape(header["shape"])
+        try:
+            reply: dict[str, Any] = _read(models, pixels, header)
+        except Exception as error:
+            reply = {"error": type(error).__name__}
+        _write(out, reply)
+
+
+def _read(models: Models, pixels: Pixels, header: protocol.Header) -> dict[str, Any]:
+    from ocr_worker.witness.reader import read_evidence
+
+    text_lines = text_lines_of(header["text_lines"])
+    return read_evidence(models, pixels, text_lines, header["proven_fonts"]).to_json()
+
+
+def _write(out: Any, header: dict[str, Any]) -> None:
+    out.write(protocol.encode(header))
+    out.flush()
+
+
+def text_lines_of(data: list[dict[str, Any]]) -> list[TextLine]:
+    """Return the lines of a text layer from their JSON."""
+    return [
+        TextLine(
+            **{
+                **line,
+                "bbox": tuple(line["bbox"]),
+                "words": tuple(TextWord(**{**word, "bbox": tuple(word["bbox"])}) for word in line["words"]),
+                "corners": line["corners"] and tuple(map(tuple, line["corners"])),
+            }
+        )
+        for line in data
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""One witness process, as the worker sees it: its start, one page at a time, and its end."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ocr_worker.pages import PageImage, TextLine
+from ocr_worker.sources.rasterizer import protocol
+from ocr_worker.witness.evidence import Evidence
+
+START_S = 120.0  # enough for a cold disk and a busy machine, at the lowest priority
+PAGE_S = 120.0  # a page takes seconds; a process that takes longer hangs
+
+
+class WitnessFailed(Exception):
+    """A page without evidence: its process died, hangs, or could not read it."""
+
+
+class WitnessProcess:
+    """A process that reads pages, used by one thread. Only `kill` may be called on any thread."""
+
+    def __init__(self, command: Sequence[str] = (sys.executable, "-m", "ocr_worker.witness.child")) -> None:
+        # In a session of its own, the terminal's Ctrl-C does not reach it; it ends with its stdin.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        self._is_ready = False
+
+    def wait_ready(self) -> None:
+        """Wait until the models are loaded. Raises WitnessFailed when the process died or hangs."""
+        if not self._is_ready:
+            self._receive(START_S)
+            self._is_ready = True
+
+    def read(self, page: PageImage) -> Evidence:
+        """Return the evidence of a page.
+
+        Raises WitnessFailed when the process died, hangs, or could not read the page. Only in the last case,
+        `is_usable` is still true.
+        """
+        self.wait_ready()
+        header = {
+            "shape": page.pixels.shape,
+            "text_lines": text_lines_json(page.text_lines or ()),
+            "proven_fonts": sorted(page.proven_fonts),
+        }
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(protocol.encode(header, page.pixels.nbytes))
+            self._process.stdin.write(page.pixels.tobytes())
+            self._process.stdin.flush()
+        except (BrokenPipeError, OSError) as error:
+            self.kill()
+            raise WitnessFailed("the witness process died") from error
+        reply = self._receive(PAGE_S)
+        if "error" in reply:
+            raise WitnessFailed(f"the witness could not read the page: {reply['error']}")
+        return Evidence.from_json(reply)
+
+    @property
+    def is_usable(self) -> bool:
+        """True if the process still runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the process and close its pipes. Call on the thread that uses it."""
+        self.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:
+                    continue  # what was not sent is lost with the process
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
+            self.kill()
+            raise WitnessFailed("the witness process hangs")
+        try:
+            return protocol.read_message(self._process.stdout.read)[0]
+        except (EOFError, json.JSONDecodeError) as error:
+            self.kill()
+            raise WitnessFailed("the witness process died") from error
+
+
+def text_lines_json(lines: Sequence[TextLine]) -> list[dict[str, Any]]:
+    """Return the lines of a text layer as JSON, which `child.text_lines_of` reads."""
+    return [asdict(line) for line in lines]

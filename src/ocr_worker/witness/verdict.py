@@ -1,0 +1,169 @@
+"""Compare a parsed page with its evidence: agreement of each block, findings, and the share of ink in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocr_worker.wire.schema import BBox, Block
+from ocr_worker.witness.comparison import MIN_SCORE, Agreement, bounds, compare_text, is_comparable
+from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Rectangle
+from ocr_worker.witness.findings import Finding
+from ocr_worker.witness.tables import compare_table
+from ocr_worker.witness.words import plain, table_rows, text_of
+
+_MIN_MISSED = 4  # plain characters of lines in no block; shorter ones are marks
+_LEGIBLE = 0.6  # certainty of a line that is read rather than guessed
+_MIN_LEGIBLE = 0.5  # share of such lines, by length, on a page that can be compared
+_MARGIN = 4  # pixels that a block's box may be too small
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The comparison of a page. agreements: of the blocks, in order; None for those that are left alone.
+
+    ink_coverage: share of the ink that looks like text inside blocks, 0 to 1; None for a page without such ink.
+    """
+
+    agreements: tuple[Agreement | None, ...]
+    findings: tuple[Finding, ...]
+    ink_coverage: float | None
+
+
+def is_legible(evidence: Evidence) -> bool:
+    """Return whether the witness can read the page: it is not on its side, upside down or in an unknown script.
+
+    A page without lines is legible: nothing is written on it.
+    """
+    lengths = [line.bbox[2] - line.bbox[0] for line in evidence.lines]
+    certain = sum(length for length, line in zip(lengths, evidence.lines, strict=True) if line.score >= _LEGIBLE)
+    return certain >= _MIN_LEGIBLE * sum(lengths)
+
+
+def judge(blocks: Sequence[Block], evidence: Evidence) -> Verdict:
+    """Return the comparison of the blocks with the evidence of their page."""
+    assigned = _assign(blocks, evidence)
+    texts = [text_of(block.label, block.content) for block in blocks]
+    agreements: list[Agreement | None] = []
+    for index, (block, text, words) in enumerate(zip(blocks, texts, assigned, strict=True)):
+        others = "\n".join(plain(other) for number, other in enumerate(texts) if number != index)
+        agreements.append(_agreement(index, block, text, words, others))
+    findings = [finding for agreement in agreements if agreement for finding in agreement.findings]
+    findings += _missed_lines(blocks, evidence)
+    return Verdict(tuple(agreements), tuple(findings), _coverage(blocks, evidence))
+
+
+def _agreement(index: int, block: Block, text: str, words: Sequence[EvidenceWord], others: str) -> Agreement | None:
+    bbox: Rectangle = block.bbox
+    if not plain(text) or not is_comparable(text):
+        return None
+    if block.label == "table" and (rows := table_rows(block.content)):
+        return compare_table(index, rows, bbox, words)
+    agreement = compare_text(index, text, bbox, words, others)
+    if "formula" in block.label:  # the reader knows no fractions or roots
+        return Agreement(agreement.similarity, agreement.score, agreement.numbers, agreement.length)
+    return agreement
+
+
+def _assign(blocks: Sequence[Block], evidence: Evidence) -> list[list[EvidenceWord]]:
+    """Return the words in each block, in reading order. A word in several boxes belongs to the smallest."""
+    words_of: list[list[list[EvidenceWord]]] = [[] for _ in blocks]
+    for line in _in_rows(evidence.lines):
+        parts: dict[int, list[EvidenceWord]] = {}
+        for word in line.words:
+            index = _block_at(blocks, word.bbox)
+            if index is not None:
+                parts.setdefault(index, []).append(word)
+        for index, part in parts.items():
+            words_of[index].append(part)
+    return [[word for part in parts for word in part] for parts in words_of]
+
+
+def _in_rows(lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
+    """Return the lines row by row, from left to right."""
+    rows: list[list[EvidenceLine]] = []
+    for line in sorted(lines, key=lambda line: line.bbox[1] + line.bbox[3]):
+        middle = (line.bbox[1] + line.bbox[3]) / 2
+        if rows and rows[-1][0].bbox[1] <= middle <= rows[-1][0].bbox[3]:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: line.bbox[0])]
+
+
+def _block_at(blocks: Sequence[Block], bbox: Rectangle) -> int | None:
+    """Return the smallest block that contains the middle of the box, or None."""
+    x, y = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
+    inside = [index for index, block in enumerate(blocks) if _contains(block.bbox, x, y)]
+    return min(inside, key=lambda index: _area(blocks[index].bbox), default=None)
+
+
+def _contains(bbox: BBox, x: float, y: float) -> bool:
+    x0, y0, x1, y1 = bbox
+    return x0 - _MARGIN <= x <= x1 + _MARGIN and y0 - _MARGIN <= y <= y1 + _MARGIN
+
+
+def _area(bbox: BBox) -> int:
+    return (bbox[2] - bbox[0]) * (bbox[3] - bbox[1])
+
+
+def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
+    """Return the text in no block: neighboring lines are one finding.
+
+    A line that cannot be read counts, too: it may be in a script that the reader does not know.
+    """
+    runs: list[list[EvidenceWord]] = []
+    for line in evidence.lines:
+        words = [word for word in line.words if _block_at(blocks, word.bbox) is None]
+        if _block_at(blocks, line.bbox) is None and _is_unreadable(line, evidence):
+            words = [EvidenceWord("", line.bbox, line.score)]
+        elif line.score < MIN_SCORE or _length(words) < _MIN_MISSED:
+            continue
+        if runs and _continues(runs[-1], words):
+            runs[-1] += words
+        else:
+            runs.append(words)
+    return [
+        Finding("TEXT_MISSED", " ".join(word.text for word in words), bounds(words), None,
+                _length(words))
+        for words in runs
+    ]  # fmt: skip
+
+
+def _length(words: Sequence[EvidenceWord]) -> int:
+    return sum(len(plain(word.text)) for word in words)
+
+
+def _is_unreadable(line: EvidenceLine, evidence: Evidence) -> bool:
+    """Return whether the line has ink of several letters, but is read as less than half as many, or not with certainty.
+
+    For a script that it does not know, the reader returns a few characters, and is often sure of them.
+    """
+    marks = _count_marks(line.bbox, evidence)
+    return marks >= _MIN_MISSED and (line.score < MIN_SCORE or marks >= 2 * _length(line.words))
+
+
+def _count_marks(bbox: Rectangle, evidence: Evidence) -> int:
+    """Return the number of marks in the box that are at least a third as high as it."""
+    x0, y0, x1, y1 = bbox
+    height = (y1 - y0) / 3
+    return sum(
+        x0 <= (mark[0] + mark[2]) / 2 <= x1 and y0 <= (mark[1] + mark[3]) / 2 <= y1 and mark[3] - mark[1] >= height
+        for mark in evidence.marks
+    )
+
+
+def _continues(above: Sequence[EvidenceWord], words: Sequence[EvidenceWord]) -> bool:
+    """Return whether the words are right below those above, or beside them."""
+    x0, _, x1, y1 = bounds(above)
+    left, top, right, bottom = bounds(words)
+    return top - y1 < bottom - top and left < x1 and x0 < right
+
+
+def _coverage(blocks: Sequence[Block], evidence: Evidence) -> float | None:
+    total = inside = 0.0
+    for mark in evidence.marks:
+        area = (mark[2] - mark[0]) * (mark[3] - mark[1])
+        total += area
+        inside += area if _block_at(blocks, mark) is not None else 0.0
+    return round(inside / total, 4) if total else None

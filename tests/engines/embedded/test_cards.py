@@ -1,0 +1,41 @@
+"""Cards: frames side by side, found from rules."""
+
+from __future__ import annotations
+
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.layout.cards import find_cards
+from ocr_worker.engines.embedded.layout.rules import Rules
+
+HEIGHT = 20.0
+
+
+def frame(x: float, y: float, width: float, height: float, corner: float = 0.0) -> Rules:
+    """Return the rules of a frame, each edge two pixels thick; corners are left free."""
+    across = [Box(x + corner, top, x + width - corner, top + 2) for top in (y, y + height - 2)]
+    down = [Box(left, y + corner, left + 2, y + height - corner) for left in (x, x + width - 2)]
+    return Rules(tuple(across), tuple(down))
+
+
+def together(*parts: Rules) -> Rules:
+    return Rules(sum((part.across for part in parts), ()), sum((part.down for part in parts), ()))
+
+
+def test_frames_side_by_side_are_cards_also_with_round_corners() -> None:
+    """Two rows of two frames are four cards; the white between the rows is none."""
+    frames = [frame(x, y, 300, 200, corner=12) for y in (0, 240) for x in (0, 340)]
+    cards = find_cards(together(*frames), HEIGHT)
+    assert [(round(card.x0, -1), round(card.y0, -1)) for card in cards] == [(10, 0), (350, 0), (10, 240), (350, 240)]
+
+
+def test_a_frame_alone_cells_that_touch_and_boxes_to_tick_are_no_cards() -> None:
+    """Neither a single frame, nor frames below one another, cells of a table, or small boxes are cards."""
+    alone = frame(0, 0, 300, 200)
+    below = frame(0, 240, 300, 200)
+    cells = together(frame(0, 0, 300, 200), frame(300, 0, 300, 200))
+    small = together(frame(0, 0, 30, 30), frame(100, 0, 30, 30))
+    assert [find_cards(rules, HEIGHT) for rules in (alone, together(alone, below), cells, small)] == [[], [], [], []]
+
+
+def test_frames_whose_upper_edges_differ_are_no_cards() -> None:
+    """Frames of columns, each beginning where the one above ends, are read down."""
+    assert find_cards(together(frame(0, 0, 300, 200), frame(340, 60, 300, 200)), HEIGHT) == []

@@ -1,0 +1,106 @@
+"""The judge of a text layer, with readings that the tests choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ocr_worker.engines.text_layer.judge import LayerWord, Reading, Rectangle, Setting, Verdict, judge
+
+ENGLISH = ["The", "gauges", "rose", "in", "February", "and", "the", "meadow", "was", "dry"]
+RUSSIAN = ["Река", "поднялась", "в", "феврале,", "а", "не", "в", "апреле"]
+
+
+def line(words: Sequence[str], font: int = 1) -> list[LayerWord]:
+    """Return words 12 pixels a letter, 24 pixels high."""
+    result, x = [], 0.0
+    for word in words:
+        result.append(LayerWord(word, (x, 0, x + 12 * len(word), 24), font))
+        x += 12 * len(word) + 8
+    return result
+
+
+class Reader:
+    """A reader that returns what is drawn at a place, with one confidence. calls: boxes of each call."""
+
+    def __init__(self, drawn: Sequence[LayerWord], score: float = 0.97) -> None:
+        self.drawn = drawn
+        self.score = score
+        self.calls: list[Sequence[Rectangle]] = []
+
+    def __call__(self, boxes: Sequence[Rectangle]) -> list[Reading]:
+        self.calls.append(boxes)
+        return [
+            Reading(" ".join(w.text for w in self.drawn if box[0] <= w.box[0] < box[2]), self.score) for box in boxes
+        ]
+
+
+def verdict(written: Sequence[str], drawn: Sequence[str] | None = None, score: float = 0.97) -> Verdict:
+    """Return the verdict on the words, of which all have digits or none has."""
+    (result,) = judge([line(written)], Reader(line(drawn or written), score), ()).values()
+    return result
+
+
+def test_words_that_are_drawn() -> None:
+    """Words that are read as they are written prove their font."""
+    assert verdict(ENGLISH) == "proven"
+    assert verdict(["4817.20", "1350.00"]) == "proven"
+
+
+def test_words_that_are_not_drawn() -> None:
+    """Confident readings of other words, or of another digit each time, refute the font."""
+    assert verdict(ENGLISH, [word[::-1] for word in ENGLISH]) == "lying"
+    assert verdict(["7140", "4683", "7519"], ["1740", "4683", "1579"]) == "lying"
+
+
+def test_a_script_that_the_reader_does_not_read() -> None:
+    """Unsure readings of a script outside the reader's are no evidence; a confident one in Latin is against it."""
+    assert verdict(RUSSIAN, score=0.6) == "unreadable"
+    assert verdict(RUSSIAN, ["Reka", "podnjalas", "v", "fevrale,", "a", "ne", "v", "aprele"]) == "lying"
+
+
+def test_unsure_readings_of_latin_letters() -> None:
+    """Latin letters over a picture that cannot be read, as with a wrong mapping of Cyrillic, are not believed."""
+    assert verdict(ENGLISH, score=0.6) == "open"
+
+
+@pytest.mark.parametrize("words", [["a"], ["—"], ["I", "a"]])
+def test_too_few_letters(words: Sequence[str]) -> None:
+    """A few letters prove nothing, and are not read."""
+    reader = Reader(line(words))
+    assert set(judge([line(words)], reader, ()).values()) == {"open"}
+    assert reader.calls == []
+
+
+def test_private_characters() -> None:
+    """A font of private characters has no mapping to Unicode."""
+    assert verdict(["\ue001\ue002\ue003\ue004"]) == "lying"
+
+
+def test_dotted_lines() -> None:
+    """The dots of a table of contents are no words, and do not spoil the readings beside them."""
+    leaders = line(["Index", "of", "names", 60 * ".", "58"])
+    drawn = [word._replace(text="……") if "..." in word.text else word for word in leaders]
+    assert judge([leaders], Reader(drawn), ()) == {Setting(1, False): "proven", Setting(1, True): "proven"}
+
+
+def test_proven_fonts_are_not_read() -> None:
+    """A font that its own tables prove is not read, whatever it sets."""
+    reader = Reader(())
+    assert judge([line(ENGLISH), line(["12"])], reader, {1}) == {
+        Setting(1, False): "proven",
+        Setting(1, True): "proven",
+    }
+    assert reader.calls == []
+
+
+def test_without_a_reader() -> None:
+    """Without a reader, all fonts that are not proven stay open."""
+    assert set(judge([line(ENGLISH), line(RUSSIAN, font=2)], lambda boxes: [], ()).values()) == {"open"}
+
+
+def test_fonts_and_digits_are_judged_apart() -> None:
+    """A font with false digits alone is refuted for the words that have digits."""
+    written, drawn = [*ENGLISH, "7140", "4671"], [*ENGLISH, "1740", "4617"]
+    assert judge([line(written)], Reader(line(drawn)), ()) == {Setting(1, False): "proven", Setting(1, True): "lying"}

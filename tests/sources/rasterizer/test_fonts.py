@@ -1,0 +1,86 @@
+"""Fonts that are proven by their own tables, and fonts of symbols."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from pathlib import Path
+
+import pytest
+from PIL import ImageFont
+
+from ocr_worker.sources.rasterizer import pdf
+from ocr_worker.sources.rasterizer.fonts import _SIZE, _SYMBOLS, _differ, _draw
+from ocr_worker.sources.rasterizer.rendered import RenderedPage
+from support import files
+from support.text_pdf import Run, text_pdf
+
+RESOURCES = Path(__file__).parents[2] / "resources"
+
+
+def page_of(data: bytes, number: int = 1) -> RenderedPage:
+    document = pdf.PdfDocument(data, files.request(text_layer=True))
+    page = document.render(number)
+    document.close()
+    return page
+
+
+def fonts_of(page: RenderedPage) -> dict[str, int | list[int]]:
+    """Return the fonts of the page's words, by word."""
+    return {word: font for _, _, words, *_ in page.text_lines or () for word, _, font in words}
+
+
+def test_honest_fonts_are_proven() -> None:
+    """Fonts of PDFium's own, in place of those that are not embedded, have the shapes that the text says."""
+    page = page_of(text_pdf([Run("The gauges rose", 60, 700), Run("4817.20 Quay", 60, 600, font="H")]))
+    assert sorted(page.proven_fonts) == sorted({*fonts_of(page).values()})  # type: ignore[type-var]
+    assert len(page.proven_fonts) == 2
+
+
+def test_an_embedded_font_is_proven_in_its_script() -> None:
+    """A Cyrillic text is proven by the table of its embedded font, which needs no reader."""
+    assert page_of((RESOURCES / "scripts.pdf").read_bytes()).proven_fonts == [1]
+
+
+def test_a_font_that_lies_is_not_proven() -> None:
+    """A font whose text differs from its shapes is not proven, and an honest one beside it is."""
+    assert page_of(files.shifted_pdf(["The gauges rose", "in February"])).proven_fonts == []
+    page = page_of(
+        files.two_fonts_pdf(
+            [("Balance", "4817"), ("Wages", "1350")], dict(zip("0123456789", "1032547698", strict=True))
+        )
+    )
+    assert page.proven_fonts == [fonts_of(page)["Balance"]]
+
+
+def test_a_second_shape_for_a_digit_is_no_proof() -> None:
+    """If two codes say that they are one digit and draw two, the font is not proven."""
+    page = page_of(
+        files.two_fonts_pdf([("Balance", "4817"), ("Wages", "1111")], {"1": "1", "4": "4", "8": "8", "7": "1"})
+    )
+    assert page.proven_fonts == [fonts_of(page)["Balance"]]
+
+
+def test_shapes_of_different_letters_differ() -> None:
+    """No two letters and figures of a font are taken for one shape, but for those that are drawn alike."""
+    font = ImageFont.truetype("DejaVuSans.ttf", _SIZE, layout_engine=ImageFont.Layout.BASIC)
+    shapes = {letter: _draw(font, letter) for letter in string.ascii_letters + string.digits + "aаOОйишщьъ"}
+    alike = {a + b for a, b in itertools.combinations(shapes, 2) if not _differ(shapes[a], shapes[b])}
+    assert alike == {"aа", "OО"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CMMI10", "ABCDEF+CMSY7", "MSBM10", "Cambria Math", "LMMathItalic10", "Wingdings-Regular", "SymbolMT", "NTXMI"],
+)
+def test_fonts_of_symbols(name: str) -> None:
+    """Fonts of formulas and symbols are recognized by their names."""
+    assert _SYMBOLS.search(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["CMR10", "ABCDEF+CMBX12", "Times-Roman", "CMTI10", "Calibri", "LMRoman10-Regular", "EuropeSans", "MTSans"]
+)
+def test_fonts_of_text(name: str) -> None:
+    """Fonts of running text are not taken for fonts of symbols."""
+    assert not _SYMBOLS.search(name)

@@ -1,0 +1,143 @@
+"""The comparison of blocks with what the witness reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ocr_worker.wire.schema import Block
+from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord
+from ocr_worker.witness.verdict import judge
+
+TEXT = "The narrow harbour describes 1,482 ledgers beside the coastal archive."
+ROWS = [["", "2023", "2024"], ["harbour", "120.50", "9,318.00"], ["ledger", "77.20", "4,005.10"]]
+
+
+def line_of(text: str, x: float, y: float, score: float = 0.98, is_from_layer: bool = False) -> EvidenceLine:
+    """A line of evidence whose characters are 10 pixels wide and 20 high."""
+    words, start = [], 0
+    for word in text.split():
+        start = text.index(word, start)
+        box = (x + 10 * start, y, x + 10 * (start + len(word)), y + 20)
+        words.append(EvidenceWord(word, box, score, is_from_layer))
+        start += len(word)
+    return EvidenceLine((x, y, x + 10 * len(text), y + 20), tuple(words), score)
+
+
+def evidence_of(*lines: EvidenceLine) -> Evidence:
+    marks = tuple(word.bbox for line in lines for word in line.words)
+    return Evidence(1000, 1000, lines, marks)
+
+
+def text_block(content: str, y: int = 100) -> Block:
+    return Block(label="text", content=content, bbox=(90, y - 5, 900, y + 25))
+
+
+def table_block(rows: Sequence[Sequence[str]]) -> Block:
+    html = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return Block(label="table", content=f"<table>{html}</table>", bbox=(90, 90, 700, 250))
+
+
+def table_evidence() -> Evidence:
+    lines = [
+        line_of(cell, 100 + 200 * column, 100 + 40 * row)
+        for row, cells in enumerate(ROWS)
+        for column, cell in enumerate(cells)
+        if cell
+    ]
+    return evidence_of(*lines)
+
+
+def codes(blocks: Sequence[Block], evidence: Evidence) -> list[str]:
+    return [finding.code for finding in judge(blocks, evidence).findings]
+
+
+def test_a_right_block_has_no_finding() -> None:
+    """Text that the witness reads without spaces, accents and one letter is no finding."""
+    assert codes([text_block(TEXT)], evidence_of(line_of(TEXT, 100, 100))) == []
+    misread = TEXT.replace("The narrow", "Thenarrow").replace("coastal", "coostal")
+    assert codes([text_block(TEXT.replace("harbour", "hárbour"))], evidence_of(line_of(misread, 100, 100))) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (f"{TEXT} Every brittle pigment replaced a silent valley.", "TEXT_UNSUPPORTED"),
+        (TEXT.replace("1,482", "1,432"), "NUMBERS_DIFFER"),
+        (f"{TEXT} the coastal archive", "REPEATED"),
+        (TEXT.removesuffix(" the coastal archive."), "CUT"),
+        (TEXT.replace("harbour describes ", ""), "TEXT_MISSED"),
+    ],
+)
+def test_an_error_of_a_block_is_a_finding_on_it(content: str, code: str) -> None:
+    """An invented sentence, a changed digit, a repetition, a cut tail and missing words each have their code."""
+    verdict = judge([text_block(content)], evidence_of(line_of(TEXT, 100, 100)))
+    assert [(finding.code, finding.block) for finding in verdict.findings] == [(code, 0)]
+
+
+def test_text_in_no_block_is_a_finding_with_its_box() -> None:
+    """Neighboring lines in no block are one finding, in their place, and the ink in blocks is counted."""
+    evidence = evidence_of(line_of(TEXT, 100, 100), line_of(TEXT, 100, 300), line_of(TEXT, 100, 325))
+    verdict = judge([text_block(TEXT)], evidence)
+    (finding,) = verdict.findings
+    assert (finding.code, finding.block, finding.box) == ("TEXT_MISSED", None, (100, 300, 800, 345))
+    assert verdict.ink_coverage == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_a_line_that_cannot_be_read_is_missed_if_it_has_letters_of_ink() -> None:
+    """A line in an unknown script in no block is a finding without text; a line of dots is none."""
+    line = EvidenceLine((100, 300, 400, 320), line_of("2.", 100, 300).words, 0.95)
+    letters = tuple((100.0 + 20 * number, 302.0, 112.0 + 20 * number, 318.0) for number in range(12))
+    (finding,) = judge([], Evidence(1000, 1000, (line,), letters)).findings
+    assert (finding.code, finding.box) == ("TEXT_MISSED", (100, 300, 400, 320))
+    assert "cannot be read" in finding.message
+    dots = tuple((x0, 316.0, x1, 318.0) for x0, _, x1, _ in letters)
+    assert judge([], Evidence(1000, 1000, (line,), dots)).findings == ()
+
+
+def test_swapped_cells_are_findings_and_the_right_table_is_none() -> None:
+    """Two cells in each other's place differ from the page, although all their text is on it."""
+    assert codes([table_block(ROWS)], table_evidence()) == []
+    numbers = [ROWS[0], [*ROWS[1][:2], ROWS[2][2]], [*ROWS[2][:2], ROWS[1][2]]]
+    assert set(codes([table_block(numbers)], table_evidence())) == {"NUMBERS_DIFFER"}
+    words = [ROWS[0], [ROWS[2][0], *ROWS[1][1:]], [ROWS[1][0], *ROWS[2][1:]]]
+    assert set(codes([table_block(words)], table_evidence())) == {"TEXT_UNSUPPORTED"}
+
+
+def test_a_changed_digit_of_a_table_is_a_finding() -> None:
+    """A digit of a cell that the witness reads otherwise is a finding in the cell's place."""
+    changed = [ROWS[0], ["harbour", "120.80", "9,318.00"], ROWS[2]]
+    (finding,) = judge([table_block(changed)], table_evidence()).findings
+    assert (finding.code, finding.box) == ("NUMBERS_DIFFER", (300, 140, 360, 160))
+
+
+def test_an_uncertain_reader_contradicts_nothing() -> None:
+    """An uncertain reading is no evidence against the result."""
+    assert codes([text_block(TEXT)], evidence_of(line_of("lhc narrwv barboor 1,842 xx", 100, 100, 0.5))) == []
+    assert codes([text_block(TEXT)], evidence_of(line_of(TEXT.replace("1,482", "1,432"), 100, 100, 0.8))) == []
+
+
+def test_scripts_that_the_reader_does_not_know_are_left_alone() -> None:
+    """A block in Russian has no agreement and no finding, whatever the witness reads there."""
+    verdict = judge([text_block("В тихой гавани старая библиотека")], evidence_of(line_of("B THXON raBaHN", 100, 100)))
+    assert verdict.agreements == (None,)
+    assert verdict.findings == ()
+
+
+def test_only_an_honest_layer_is_exact() -> None:
+    """Agreement is exact if every word comes from an honest text layer, and no word is missing."""
+    layer = evidence_of(line_of(TEXT, 100, 100, 1.0, is_from_layer=True))
+    (agreement,) = judge([text_block(TEXT)], layer).agreements
+    assert agreement
+    assert agreement.is_exact
+    (read,) = judge([text_block(TEXT)], evidence_of(line_of(TEXT, 100, 100, 1.0))).agreements
+    assert read
+    assert not read.is_exact
+    assert read.similarity == 1
+
+
+def test_evidence_survives_its_json() -> None:
+    """The report of a witness is the same after it was sent between processes."""
+    evidence = table_evidence()
+    assert Evidence.from_json(evidence.to_json()) == evidence
