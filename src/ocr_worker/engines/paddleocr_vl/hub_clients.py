@@ -1,8 +1,8 @@
-"""Defer the import of the clients of model hubs, which PaddleX imports at its own start.
+"""Import the clients of model hubs only when one is used: PaddleX imports them all.
 
-PaddleX imports the clients of three hubs in `paddlex.inference.utils.official_models` (3.7.2), whose object
-`official_models` it uses only for a model without a local directory. This worker gives a directory for each model, so
-that object is replaced by one that imports the real module at its first use.
+`paddlex.inference.utils.official_models` (3.7.2) imports the clients of three hubs. PaddleX uses its object
+`official_models` for a model without a local directory only. This worker gives a directory for each model. So the
+object is replaced by `DeferredModels`, which imports the real module at its first use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MODULE = "paddlex.inference.utils.official_models"
 
 
 class DeferredModels:
-    """The substitute of PaddleX's `official_models` that imports the real object when it is used."""
+    """Substitute of PaddleX's `official_models` that imports the real object at its first use."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_real_models(), name)
