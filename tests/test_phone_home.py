@@ -91,12 +91,21 @@ def test_a_program_reports_to_nobody(tmp_path: Path, recorded: dict[str, str], m
     assert list((tmp_path / "home").rglob("*")) == []
 
 
-def test_the_operator_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Telemetry is switched off unless the operator set the library's variable, here and for a managed model server."""
     for name in SWITCHES:
         monkeypatch.delenv(name, raising=False)
-    assert {model_server_environment()[name] for name in SWITCHES} == {"1"}
+    assert {model_server_environment(tmp_path)[name] for name in SWITCHES} == {"1"}
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     disable_telemetry()
     assert [os.environ[name] for name in SWITCHES] == ["0", "1", "1", "1"]
+
+
+def test_what_vllm_compiles_is_kept_on_the_volume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A managed vLLM keeps its compiled code on the volume, unless there is none or the operator named a place."""
+    monkeypatch.delenv("VLLM_CACHE_ROOT", raising=False)
+    assert Path(model_server_environment(tmp_path)["VLLM_CACHE_ROOT"]).is_relative_to(tmp_path)
+    assert "VLLM_CACHE_ROOT" not in model_server_environment(tmp_path / "missing")
+    monkeypatch.setenv("VLLM_CACHE_ROOT", "/elsewhere")
+    assert model_server_environment(tmp_path)["VLLM_CACHE_ROOT"] == "/elsewhere"

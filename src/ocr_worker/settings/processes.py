@@ -25,6 +25,8 @@ _NO_TELEMETRY = {
     "DO_NOT_TRACK": "1",
 }
 
+_VLLM_CACHE = "ocr-worker/vllm"  # on the volume
+
 
 def is_on_platform() -> bool:
     """Return whether jobs come from an endpoint. Otherwise `handler.py` makes a dry run.
@@ -108,15 +110,18 @@ def _plain(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def model_server_environment() -> dict[str, str]:
+def model_server_environment(volume: Path) -> dict[str, str]:
     """Return the environment of a managed model server: this process's, without the variables of the worker.
 
-    Further variables keep the server from using the network.
+    Further variables keep the server from using the network, and what vLLM compiles on the volume, if there is one: the
+    next worker then compiles nothing. `VLLM_CACHE_ROOT` in this process's environment comes first.
     """
     prefixes = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")  # of the worker's own variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    cache = {"VLLM_CACHE_ROOT": str(volume / _VLLM_CACHE)} if os.access(volume, os.W_OK) else {}
     return (
         _NO_TELEMETRY
+        | cache
         | variables
         | {
             "HF_HUB_OFFLINE": "1",

@@ -153,7 +153,7 @@ class ManagedServer:
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)  # of this start; an earlier start may still be writing
         process = subprocess.Popen(
             [sys.executable, "-P", guard.__file__, str(os.getpid()), *self._command],
-            env=model_server_environment(),
+            env=model_server_environment(self._settings.volume_dir),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
