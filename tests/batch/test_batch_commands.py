@@ -86,7 +86,7 @@ class Giving(Answering):
 def test_ctrl_c_waits_for_what_runs(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     """The first Ctrl-C sends nothing more and waits for what is under way; run again, the rest is read, and nothing
     twice. No child of the client is left."""
-    books = plain(tmp_path / "in", 300, 1)  # so many files that they are still being counted when jobs come back
+    books = plain(tmp_path / "in", 600, 1)  # so many files that they are still being counted when jobs come back
     out, before = tmp_path / "out", set(endpoint.jobs)
     client = run(endpoint, tmp_path / "in", out)
     until(lambda: count_in_ledger(out, BACK) > 0 and count_in_ledger(out, UNDER_WAY) > 1, client)

@@ -54,9 +54,9 @@ def test_options_of_all_engines_are_known() -> None:
 def test_an_option_of_another_engine_names_that_engine() -> None:
     """Options of our engines are known everywhere; each engine honors its own."""
     with pytest.raises(InvalidRequest) as caught:
-        read_request({"url": "https://a.b/c", "options": {"text_layer": "never"}}, engine_spec("paddleocr-vl"))
-    assert "input.options.text_layer: is an option of the engine embedded; this worker runs paddleocr-vl" in str(
+        read_request({"url": "https://a.b/c", "options": {"merge_pages": True}}, engine_spec("embedded"))
+    assert "input.options.merge_pages: is an option of the engine paddleocr-vl; this worker runs embedded" in str(
         caught.value
     )
-    request = read_request({"url": "https://a.b/c", "options": {"text_layer": "never"}}, engine_spec("embedded"))
-    assert request.options.model_dump(exclude_unset=True) == {"text_layer": "never"}
+    request = read_request({"url": "https://a.b/c", "options": {"merge_pages": True}}, engine_spec("paddleocr-vl"))
+    assert request.options.model_dump(exclude_unset=True) == {"merge_pages": True}

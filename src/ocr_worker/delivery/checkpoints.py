@@ -144,22 +144,24 @@ class PageWriters:
 
     def __init__(self, bucket: PageBucket) -> None:
         self._target = bucket
-        self._queue: SimpleQueue[tuple[str, PageOutcome] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[str, PageOutcome, Callable[[], None]] | None] = SimpleQueue()
         self._lock = threading.Lock()  # guards the list of writers and `_is_closed`
         self._writers: list[Future[None]] = []
         self._is_closed = False
         self._is_given_up = False  # set once, by any writer; another writer may be in its last attempt
 
-    def store(self, key: str, outcome: PageOutcome) -> None:
-        """Queue a parsed page for a writer. Called on each document's thread; no-op after `close`."""
-        if not isinstance(outcome.result, ParsedPage):
-            return
+    def store(self, key: str, outcome: PageOutcome, done: Callable[[], None] = lambda: None) -> None:
+        """Queue a parsed page for a writer. Called on each document's thread; stores nothing after `close`.
+
+        done: called once, on any thread, when the page is stored or given up.
+        """
         with self._lock:
-            if self._is_closed:
+            if isinstance(outcome.result, ParsedPage) and not self._is_closed:
+                if len(self._writers) < _WRITERS:
+                    self._writers.append(threads.start(self._write, "checkpoint-writer"))
+                self._queue.put((key, outcome, done))
                 return
-            if len(self._writers) < _WRITERS:
-                self._writers.append(threads.start(self._write, "checkpoint-writer"))
-            self._queue.put((key, outcome))
+        done()
 
     def close(self) -> None:
         """Wait until every page is written, or until the first one that cannot be written."""
@@ -173,8 +175,12 @@ class PageWriters:
 
     def _write(self) -> None:
         while (item := self._queue.get()) is not None:
-            if not self._is_given_up:
-                self._write_page(*item)
+            key, outcome, done = item
+            try:
+                if not self._is_given_up:
+                    self._write_page(key, outcome)
+            finally:
+                done()
 
     def _write_page(self, key: str, outcome: PageOutcome) -> None:
         assert isinstance(outcome.result, ParsedPage)  # `store` accepts no other

@@ -102,7 +102,7 @@ class PageCache:
         self._prefix = prefix
         self._base = [__version__, weights, _package_versions()]
         self._lock = threading.Lock()  # guards `_flights`
-        self._flights: dict[str, Future[PageOutcome | None]] = {}  # pages that are being parsed
+        self._flights: dict[str, Future[PageOutcome | None]] = {}  # pages that are being parsed or stored
         self._failed_at = float("-inf")
 
     def job(self) -> JobCache:
@@ -134,10 +134,13 @@ class PageCache:
             return self._flights[key], True
 
     def land(self, key: str, outcome: PageOutcome | None) -> None:
-        """End the flight of a page. outcome: for those who wait; None: each of them parses the page."""
+        """Give a page to those who wait, now or until `forget`. outcome: None: each of them parses the page."""
+        self._flights[key].set_result(outcome)
+
+    def forget(self, key: str) -> None:
+        """End the flight of a page, which is stored now, or will not be."""
         with self._lock:
-            flight = self._flights.pop(key)
-        flight.set_result(outcome)
+            del self._flights[key]
 
     def find(self, key: str) -> PageOutcome | None:
         """Return a stored page, or None. Never raises: a page that cannot be read is parsed."""
@@ -173,6 +176,7 @@ class _JobCache(PageWriters):
             if stored is None:
                 return Claim(done=lambda outcome: self._done(key, outcome))
             self._cache.land(key, stored)
+            self._cache.forget(key)
             return Claim(renumber(stored, page.number))
         outcome = _wait(flight, is_stopped)
         return Claim() if outcome is None else Claim(renumber(outcome, page.number))
@@ -184,7 +188,9 @@ class _JobCache(PageWriters):
         if outcome and isinstance(outcome.result, ParsedPage):
             codes = {warning.code for warning in outcome.result.warnings}
             if not codes & _PASSING_WARNINGS:
-                self.store(key, outcome)
+                self.store(key, outcome, lambda: self._cache.forget(key))
+                return
+        self._cache.forget(key)
 
 
 def _wait(flight: Future[PageOutcome | None], is_stopped: Callable[[], bool]) -> PageOutcome | None:

@@ -9,7 +9,7 @@ import pytest
 
 from support.waiting import PATIENCE_S
 
-pytestmark = [pytest.mark.paddle, pytest.mark.process]
+pytestmark = [pytest.mark.paddle, pytest.mark.process, pytest.mark.slow]
 
 # Checks that nothing of PaddleX uses more of the module than its one object, and that the object is the real one later.
 PROGRAM = """

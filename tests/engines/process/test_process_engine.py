@@ -114,7 +114,9 @@ def test_an_engine_process_does_what_the_engine_does(start: Start, caplog: pytes
     assert (typed.code, str(typed)) == ("FRAGILE", "an error of this engine's own")
     assert isinstance(failed, PageFailed)
     assert "RuntimeError: an exception of a library" in caplog.text  # for the operator, not for callers
-    assert ("ocr_worker.fragile", logging.WARNING, "a warning of the engine") in caplog.record_tuples
+    # Records come by another way than results.
+    record = ("ocr_worker.fragile", logging.WARNING, "a warning of the engine")
+    assert eventually(lambda: record in caplog.record_tuples)
     assert "a line that a library prints" not in caplog.text
     running.replicas.close()
     assert eventually(lambda: not psutil.pid_exists(pid))
