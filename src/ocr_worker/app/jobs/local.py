@@ -169,8 +169,10 @@ class LocalJobs:
                     self._running[job.id] = asyncio.create_task(self._run(store, job))
             except Exception:  # such as a full disk: the next look may succeed
                 log.exception("the queue of jobs cannot be read")
+            # `wait_for` of Python 3.11 loses a cancellation that comes with the event: `stop` would wait forever.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wakeup.wait(), _TICK_S)
+                async with asyncio.timeout(_TICK_S):
+                    await self._wakeup.wait()
 
     async def _clean(self, store: JobStore) -> None:
         """Delete jobs whose time is over, and cancel those that nobody waits for."""
