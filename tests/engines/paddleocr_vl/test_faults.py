@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ocr_worker.engines.paddleocr_vl import frameworks
 from ocr_worker.engines.paddleocr_vl.failures import Failure, classify
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable
@@ -40,7 +41,8 @@ def good() -> Any:
 def parse(pipeline: PlannedPipeline, **options: object) -> ParsedPage:
     from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 
-    (parsed,) = PaddleOcrVl(pipeline, tinyvl.settings()).parse(
+    settings = tinyvl.settings()
+    (parsed,) = PaddleOcrVl(pipeline, settings, frameworks.load(settings)).parse(
         [tinyvl.page(["one"])], PaddleOcrVlOptions.model_validate(options)
     )
     return parsed

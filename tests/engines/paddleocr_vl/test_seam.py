@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocr_worker.engines.paddleocr_vl import frameworks
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.seam import Seam
 from ocr_worker.pages import PageImage, ParsedPage
@@ -34,7 +35,8 @@ def page(number: int = 1) -> PageImage:
 def engine_of(pipeline: ArrangedPipeline) -> Any:
     from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 
-    return PaddleOcrVl(pipeline, tinyvl.settings(retry_repetition=True))
+    settings = tinyvl.settings(retry_repetition=True)
+    return PaddleOcrVl(pipeline, settings, frameworks.load(settings))
 
 
 def number_of(crop: Mapping[str, Any]) -> int:

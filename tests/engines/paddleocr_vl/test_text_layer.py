@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ocr_worker.engines.base import Engine
+from ocr_worker.engines.paddleocr_vl import frameworks
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import pdf
@@ -61,7 +62,8 @@ class Truths:
 def engine_of(pipeline: ArrangedPipeline) -> Any:
     from ocr_worker.engines.paddleocr_vl.adapter import PaddleOcrVl
 
-    return PaddleOcrVl(pipeline, tinyvl.settings())
+    settings = tinyvl.settings()
+    return PaddleOcrVl(pipeline, settings, frameworks.load(settings))
 
 
 def moved(truths: Iterable[Truth], seed: int) -> list[Region]:

@@ -69,11 +69,18 @@ class PaddleOcrVl:
 
     preferred_dpi = 144  # PaddleX's resolution for PDFs: 2.0 times 72
 
-    def __init__(self, pipeline: Any, settings: Settings, model_server: ModelServer | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Any,
+        settings: Settings,
+        framework: frameworks.Framework,
+        model_server: ModelServer | None = None,
+    ) -> None:
         """Prepare the pipeline, and wait for the model server, if any.
 
-        pipeline: a PaddleOCRVL, or an object that behaves like one. model_server: reads the crops; None: native
-        backend. Raises EngineUnavailable or EngineTimedOut if the model server cannot be used.
+        pipeline: a PaddleOCRVL, or an object that behaves like one. framework: on which its models run. model_server:
+        reads the crops; None: native backend. Raises EngineUnavailable or EngineTimedOut if the model server cannot be
+        used.
         """
         self._pipeline = pipeline
         self._settings = settings
@@ -82,7 +89,7 @@ class PaddleOcrVl:
         self._served_model: ServedModel | None = None
         self._server_start = 0
         self._client = _server_client(pipeline) if model_server else None
-        self._framework = frameworks.load(settings)
+        self._framework = framework
         self._seam = _install_seam(
             pipeline, self._framework, settings.retry_repetition, has_model_server=model_server is not None
         )
@@ -260,14 +267,18 @@ def _merge_wishes(options: PaddleOcrVlOptions) -> dict[str, bool] | None:
     return {MERGE_TABLES: options.merge_tables is not False, RELEVEL_TITLES: options.relevel_titles is not False}
 
 
-def load(settings: Settings, directories: Mapping[str, Path], model_server: ModelServer | None = None) -> PaddleOcrVl:
+def load(
+    settings: Settings,
+    directories: Mapping[str, Path],
+    framework: frameworks.Framework,
+    model_server: ModelServer | None = None,
+) -> PaddleOcrVl:
     """Return an engine.
 
-    directories: of the weights, by part of the pipeline (see `weights.models`). model_server: reads the crops; None:
-    native backend. Raises SettingsInvalid: the device does not exist. Raises EngineUnavailable: the pipeline cannot be
-    built, or the model server cannot be used.
+    directories: of the weights, by part of the pipeline (see `weights.models`). framework: on which the models run.
+    model_server: reads the crops; None: native backend. Raises SettingsInvalid: the device does not exist. Raises
+    EngineUnavailable: the pipeline cannot be built, or the model server cannot be used.
     """
-    framework = frameworks.load(settings)
     frameworks.check_device(framework, settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
     model_arguments = (
@@ -297,7 +308,7 @@ def load(settings: Settings, directories: Mapping[str, Path], model_server: Mode
         ) from error
     if model_server:
         _limit_layout_batch(pipeline, layout_batch(settings, _card_mb(settings)))
-    return PaddleOcrVl(pipeline, settings, model_server)
+    return PaddleOcrVl(pipeline, settings, framework, model_server)
 
 
 def _card_mb(settings: Settings) -> float | None:

@@ -64,11 +64,12 @@ class Builder:
         located_at = time.monotonic()
         configure_paddle(settings)
         try:
+            user, extra = ("OCR_ENGINE=paddleocr-vl", "paddle")
             if settings.native == "transformers":
-                with extras.needed_by("OCR_NATIVE=transformers", "torch"):
-                    frameworks.load(settings)
+                user, extra = ("OCR_NATIVE=transformers", "torch")
+            with extras.needed_by(user, extra):
+                framework = frameworks.load(settings)  # before PaddleX, which imports parts of it
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
-                frameworks.load(settings)  # before PaddleX, which imports parts of it
                 from ocr_worker.engines.paddleocr_vl import adapter  # takes 2 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
@@ -76,7 +77,8 @@ class Builder:
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported_at = time.monotonic()
-        engine = adapter.load(settings, directories, self._servers.share() if self._servers else self._model_server)
+        model_server = self._servers.share() if self._servers else self._model_server
+        engine = adapter.load(settings, directories, framework, model_server)
         built_at = time.monotonic()
         event(
             log,

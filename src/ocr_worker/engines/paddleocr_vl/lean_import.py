@@ -1,8 +1,8 @@
 """The import of PaddleX without what this engine never calls.
 
 PaddleX imports all its pipelines at once, and with those for time series scikit-learn, which takes a third of the
-import's processor time (2.3 s without it, 3.3 s with it; two CPU cores, November 2026). The clients of model hubs,
-which it imports as well, take about 0.1 s.
+import's processor time (2.3 s without it, 3.3 s with it; two CPU cores, November 2026). The clients of model hubs are
+the subject of `hub_clients`.
 """
 
 from __future__ import annotations
