@@ -20,7 +20,8 @@ from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.inputs import Item, SkippedEntry
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import DocumentSummary, PlannedJob, Slice
-from ocr_worker.batch.report import MAX_ROWS, report_html, report_json
+from ocr_worker.batch.report import MAX_ROWS, report_json
+from ocr_worker.batch.report_page import report_html
 from ocr_worker.batch.status import coverage_of, status_lines
 from ocr_worker.client.service import JobTimes, State
 from ocr_worker.errors import error_types

@@ -30,10 +30,10 @@ from ocr_worker.batch.report import (
     MAX_ROWS,
     SKIPPED_COLUMNS,
     document_row,
-    report_html,
     report_json,
     skipped_row,
 )
+from ocr_worker.batch.report_page import report_html
 from ocr_worker.batch.runner import Runner, RunOptions
 from ocr_worker.client.service import Service
 from ocr_worker.errors import Encrypted, EndpointUnavailable
