@@ -15,6 +15,7 @@ from ocr_worker.wire.schema import PageWarning, ParseOptions
 from ocr_worker.witness.evidence import Evidence
 
 _MAX_WARNINGS = 20  # of a page; a page with more is to be read by a person anyway
+_MAX_TEXT = 1_000  # characters of a warning's text
 _UNVERIFIED = Verification(is_verified=False)
 
 
@@ -59,7 +60,7 @@ def _with_verdict(outcome: PageOutcome, parsed: ParsedPage, report: Evidence) ->
         for block, agreement in zip(parsed.blocks, verdict.agreements, strict=True)
     ]
     warnings = [
-        PageWarning(code=finding.code, message=finding.message, bbox=finding.box)
+        PageWarning(code=finding.code, message=finding.message, bbox=finding.box, text=finding.text[:_MAX_TEXT] or None)
         for finding in verdict.findings[:_MAX_WARNINGS]
     ]
     verification = Verification(is_verified=True, ink_coverage=verdict.ink_coverage, warnings=warnings)
