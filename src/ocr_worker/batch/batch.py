@@ -125,6 +125,10 @@ class Batch:
         """Read passwords again from the manifests that were added. Raises InvalidRequest: a manifest is not valid."""
         self._passwords.add(item for item in gather(self._manifests(), ()) if isinstance(item, Item))
 
+    def password_of(self, source: str) -> str | None:
+        """Return the password of a document's source; None: it has none, or it is not known in this process."""
+        return self._passwords.of(source)
+
     def _manifests(self) -> list[str]:
         manifests: list[str] = json.loads(self.ledger.get(_MANIFESTS, "[]"))
         return manifests

@@ -165,15 +165,18 @@ def _row(document: DocumentSummary) -> str:
 def _name(document: DocumentSummary) -> str:
     if document.status not in ("succeeded", "partial"):  # the others have no folder
         return f'<span class="name">{_foreign(document.name)}</span>'
-    # Quoted as a whole, so that no name can be taken for a scheme or another folder.
-    href = "/".join(quote(part, safe="", errors="surrogateescape") for part in _folder_parts(document))
+    href = folder_href(document.name, document.folder)
     return f'<a class="name" href="{href}/document.md">{_foreign(document.name)}</a>'
 
 
-def _folder_parts(document: DocumentSummary) -> list[str]:
-    """Return the names of the folders on the way to the document's: its own last. A name may have slashes."""
-    fan = document.folder.removesuffix(f"/{document.name}")
-    return [document.name] if fan == document.folder else [fan, document.name]
+def folder_href(name: str, folder: str) -> str:
+    """Return the relative link to the folder of the document `name`. A name may have slashes.
+
+    Each part is quoted as a whole, so that no name can be taken for a scheme or another folder.
+    """
+    fan = folder.removesuffix(f"/{name}")
+    parts = [name] if fan == folder else [fan, name]
+    return "/".join(quote(part, safe="", errors="surrogateescape") for part in parts)
 
 
 def _pages(document: DocumentSummary) -> str:

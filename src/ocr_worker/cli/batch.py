@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ocr_worker.cli import add_command, help_printer
-from ocr_worker.cli.arguments import json_object
-from ocr_worker.cli.batch_look import show_differences, show_status, verify_files, write_report
+from ocr_worker.cli.arguments import add_password_arguments, json_object
+from ocr_worker.cli.batch_look import review_size, show_differences, show_status, verify_files, write_report
 from ocr_worker.cli.batch_plan import add_plan_arguments
 from ocr_worker.cli.batch_run import cancel_batch, plan_batch, retry_batch, run_batch
 from ocr_worker.cli.batch_service import add_service_arguments
@@ -62,6 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser = add_command(subparsers, name, summary, examples)
         subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
         subparser.set_defaults(batch_command=command)
+        if command is write_report:
+            subparser.add_argument(
+                "--review",
+                type=review_size,
+                metavar="N",
+                help="also write review.html: the N pages most worth a look, picture and text side by side, or a share"
+                " such as 2%%; needs results with the option `verify`",
+            )
+            add_password_arguments(subparser)
         if command is show_status:
             subparser.add_argument("--json", action="store_true", help="print one JSON document")
         if command is retry_batch:
@@ -109,8 +118,8 @@ _OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple
     ),
     "report": (
         write_report,
-        "write report.json and report.html into the batch's folder",
-        ("ocr-worker batch report results", "ocr-worker batch report results && cat results/report.json"),
+        "write report.json and report.html into the batch's folder, and a review of the pages most worth a look",
+        ("ocr-worker batch report results", "ocr-worker batch report results --review 2%"),
     ),
     "verify": (
         verify_files,

@@ -10,10 +10,13 @@ from dataclasses import asdict
 
 from ocr_worker.batch.comparing import compare_batches
 from ocr_worker.batch.report import summary_json
+from ocr_worker.batch.review import ReviewSize, write_review
 from ocr_worker.batch.status import replace_unencodable, status_lines
 from ocr_worker.cli import FAILED, OK
-from ocr_worker.cli.batch_run import first_skipped_lines
+from ocr_worker.cli.arguments import read_password
+from ocr_worker.cli.batch_run import first_skipped_lines, recall_passwords
 from ocr_worker.cli.batch_service import open_read_only
+from ocr_worker.settings import load_settings
 
 
 def show_status(options: argparse.Namespace) -> int:
@@ -31,10 +34,30 @@ def show_status(options: argparse.Namespace) -> int:
 
 
 def write_report(options: argparse.Namespace) -> int:
-    """Write the report and print its paths. Return the exit code."""
-    for path in open_read_only(options).write_report():
+    """Write the report and, if it is asked for, a review, and print their paths. Return the exit code."""
+    batch = open_read_only(options, read_password(options))
+    paths = [*batch.write_report()]
+    if options.review:
+        recall_passwords(batch)
+        paths.append(write_review(batch, options.review, load_settings()))
+    for path in paths:
         print(replace_unencodable(str(path)))
     return OK
+
+
+def review_size(text: str) -> ReviewSize:
+    """Return the size of a review: a number of pages, such as `50`, or a share, such as `2%`."""
+    number = text.removesuffix("%").strip()
+    if text.endswith("%"):
+        try:
+            share = float(number) / 100
+        except ValueError:
+            share = 0.0
+        if 0 < share <= 1:
+            return ReviewSize(share=share)
+    elif number.isdecimal() and int(number):
+        return ReviewSize(count=int(number))
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a number of pages, such as 50, nor a share, such as 2%")
 
 
 def verify_files(options: argparse.Namespace) -> int:

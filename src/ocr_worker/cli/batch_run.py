@@ -56,7 +56,7 @@ def run_batch(options: argparse.Namespace) -> int:
 
     async def run_command(batch: Batch) -> int:
         summary = batch.summary()
-        _recall_passwords(batch)
+        recall_passwords(batch)
         new_documents = batch.add(_with_options(entry, options.options) for entry in entries)
         for line in first_skipped_lines(entries.skipped(), entries.skipped_count):
             print(line, file=sys.stderr)
@@ -94,7 +94,7 @@ def retry_batch(options: argparse.Namespace) -> int:
 
     async def retry_command(batch: Batch) -> int:
         summary = batch.summary()
-        _recall_passwords(batch)
+        recall_passwords(batch)
         if options.damaged:
             _repair(batch)
         else:
@@ -177,7 +177,7 @@ def first_skipped_lines(skipped: Iterable[SkippedEntry], count: int) -> list[str
     return skipped_lines([*visible, *hidden][:_MAX_SKIPPED_LINES], count)
 
 
-def _recall_passwords(batch: Batch) -> None:
+def recall_passwords(batch: Batch) -> None:
     """Read passwords again from the batch's manifests, which the command line may not name this time."""
     try:
         batch.recall_passwords()

@@ -134,11 +134,14 @@ def _check_options(options: dict[str, Any], target: str, name: str) -> None:
         check_options_of_any(options, [engine_spec(engine) for engine in (settings.engine, *BUILT_IN)], name)
 
 
-def open_read_only(options: argparse.Namespace) -> Batch:
-    """Return the batch in the folder, open for reading. Raises BatchUnusable when the folder has no ledger."""
+def open_read_only(options: argparse.Namespace, password: str | None = None) -> Batch:
+    """Return the batch in the folder, open for reading. Raises BatchUnusable when the folder has no ledger.
+
+    password: of encrypted documents, where a command opens them again.
+    """
     if not (options.out / LEDGER).exists():
         raise BatchUnusable(f"there is no batch in {options.out}: name the folder that was given to --out")
-    batch = Batch(options.out)
+    batch = Batch(options.out, password=password)
     batch.open_read_only()
     return batch
 
