@@ -33,6 +33,11 @@ def check_verify(options: ParseOptions, spec: EngineSpec[Any]) -> None:
         raise InvalidRequest(f"options: `verify` needs a second reader: {missing}")
 
 
+def can_verify(spec: EngineSpec[Any]) -> bool:
+    """Return whether this worker honors the option `verify`."""
+    return not spec.reads_as_witness and bool(installed_version("rapidocr"))
+
+
 def verified(outcome: PageOutcome, evidence: Future[Evidence | None], wait_s: float) -> PageOutcome:
     """Return the outcome with its verification, after waiting for the evidence at most `wait_s`."""
     parsed = outcome.result
