@@ -237,7 +237,7 @@ def test_each_finding_is_marked_on_both_sides() -> None:
     assert "The page goes on:</span> <bdi>seven rivers</bdi>" in text
     assert "On the page only:</span> text that could not be read" in text
     assert "In this block:</span> <bdi>words that nobody wrote</bdi>" in text
-    assert "6 findings; lowest confidence of a block 0.08; 7 % of the ink that looks like text in no block" in html
+    assert "6 findings; lowest confidence 0.08; 7 % of the text-like ink in no block" in html
     assert '<rect class="block low" data-b="0" x="60" y="60" width="840" height="60">' in html
     entry = entry_html(ReviewedPage(3, "a", "a", page(blocks, warnings), Picture(None)))
     assert re.findall(r'<i class="(\w+)"[^>]*></i>(\d)', entry) == [("differs", "1"), ("extra", "2"), ("missing", "3")]

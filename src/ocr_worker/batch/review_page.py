@@ -140,7 +140,7 @@ def entry_html(entry: ReviewedPage) -> str:
         counts[finding.css] = counts.get(finding.css, 0) + 1
     dots = "".join(f'<i class="{css}" aria-hidden="true"></i>{count}' for css, count in counts.items())
     title = f'<a href="#p{entry.rank}"><bdi>{escape_html(entry.document)}</bdi>, page {entry.page.page}</a>'
-    return f'<li>{title} <span class="dots quiet">{dots or _confidence_text(lowest_confidence(entry.page))}</span></li>'
+    return f'<li>{title} <span class="dots quiet">{dots or _reasons(entry.page)[0]}</span></li>'
 
 
 # --------------------------------------------------------------------------- a page
@@ -153,13 +153,15 @@ def article_html(entry: ReviewedPage) -> str:
     items = "\n".join(_finding_item(entry.rank, finding) for finding in findings)
     return f"""<article id="p{entry.rank}" tabindex="-1" style="--ratio:{_ratio(page):.4f}">
 <h2><bdi>{escape_html(entry.document)}</bdi>, page {page.page}</h2>
-<p class="why"><b>{entry.rank}.</b> {_reason(page)}
+<p class="why"><b>{entry.rank}.</b> {_capital("; ".join(_reasons(page)))}
 <span class="quiet">· {_facts(page)} · <a href="{folder}/{MARKDOWN}">Markdown</a></span></p>
-{f'<ol class="findings">{items}</ol>' if items else ""}
 <div class="pair">
 <figure class="sheet">{_picture(entry, findings)}</figure>
-<div class="text" aria-label="Text of the result">
+<div class="reading">
+{f'<ol class="findings" aria-label="Findings">{items}</ol>' if items else ""}
+<div class="text" role="group" aria-label="Text of the result">
 {_text(entry.rank, page, findings)}
+</div>
 </div>
 </div>
 </article>"""
@@ -169,17 +171,21 @@ def _ratio(page: PageResult) -> float:
     return (page.width or 1) / (page.height or 1)
 
 
-def _reason(page: PageResult) -> str:
-    """Return why the page was chosen, in words: the parts of its doubt."""
+def _reasons(page: PageResult) -> list[str]:
+    """Return why the page was chosen: the parts of its doubt, in words, the greatest first."""
+    confidence, coverage = lowest_confidence(page), page.ink_coverage
     reasons = []
-    if findings := findings_of(page):
-        reasons.append(format_count(len(findings), "finding"))
-    if (confidence := lowest_confidence(page)) is not None:
-        reasons.append(f"lowest confidence of a block {_confidence_text(confidence)}")
-    if page.ink_coverage is not None and page.ink_coverage < 1:
-        share = format_share(round(10_000 * (1 - page.ink_coverage)), 10_000)
-        reasons.append(f"{share} of the ink that looks like text in no block")
-    text = "; ".join(reasons)
+    if confidence is not None:
+        reasons.append((1 - confidence, f"lowest confidence {_confidence_text(confidence)}"))
+    if coverage is not None and coverage < 1:
+        share = format_share(round(10_000 * (1 - coverage)), 10_000)
+        reasons.append((1 - coverage, f"{share} of the text-like ink in no block"))
+    reasons.sort(reverse=True)
+    findings = [format_count(len(warnings), "finding")] if (warnings := findings_of(page)) else []
+    return [*findings, *(text for _, text in reasons)]
+
+
+def _capital(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
@@ -222,13 +228,24 @@ def _area(bbox: BBox) -> int:
 
 def _finding_item(rank: int, finding: _Finding) -> str:
     warning, name = finding.warning, _NAMES[finding.warning.code][1]
-    shown = escape_html(warning.text) if warning.text else ""
-    detail = f"<q><bdi>{shown}</bdi></q>" if shown else escape_html(warning.message)
+    detail = _quoted(warning) or escape_html(warning.message)
     badge = f'<a class="badge" href="#p{rank}-b{finding.number}">{finding.number}</a>'
     return (
         f'<li class="{finding.css}" data-f="{finding.number}">{badge}<span><b>{name}</b> {detail}'
         f" <code>{warning.code}</code></span></li>"
     )
+
+
+def _quoted(warning: PageWarning) -> str:
+    """Return the text of a finding in quotes; of a number, both readings of it."""
+    first, separator, second = (warning.text or "").partition(" / ")
+    if warning.code == "NUMBERS_DIFFER" and separator:
+        return f"result {_quote(first)}, page {_quote(second)}"
+    return _quote(warning.text) if warning.text else ""
+
+
+def _quote(text: str) -> str:
+    return f"<q><bdi>{escape_html(text)}</bdi></q>"
 
 
 # --------------------------------------------------------------------------- the picture
