@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from ocr_worker.batch.model import Stamp
 from ocr_worker.batch.review import ReviewSize, write_review
 from ocr_worker.batch.review_page import Picture, ReviewedPage, article_html, entry_html
 from ocr_worker.batch.review_text import Mark, marked_html
+from ocr_worker.cli.batch_look import review_size
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.pictures import jpeg
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import BBox, Block, DocumentResult, PageResult, PageWarning
+from support.colors import contrast
 from support.drawing import WHITE, png
 from support.page_actions import expect
 
@@ -249,3 +253,42 @@ def test_a_page_without_blocks_is_shown_as_markdown() -> None:
     html = article(result.model_copy(update={"blocks": None}))
     assert 'describes <mark class="differs"' in html
     assert "1 finding" in html
+
+
+# --------------------------------------------------------------------------- the file
+
+
+def test_the_review_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """It has no address of another host, and a policy that allows pictures of the disk only."""
+    html = review(batch_of(tmp_path, [page([block("a", 0.5)])]), ReviewSize(count=1))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy
+    assert "default-src 'none'" in policy[1]
+    assert "img-src 'self' file: data:" in policy[1]
+    assert not re.search(r"https?://|url\(|@import", html)
+
+
+def test_the_colors_of_the_review_can_be_read() -> None:
+    """Each color of text has a contrast of at least 4.5 to the paper: light, dark and printed."""
+    css = files("ocr_worker.batch").joinpath("review.html").read_text(encoding="utf-8")
+    schemes = [dict(re.findall(r"--([\w-]+): (#\w+)", part)) for part in re.findall(r":root \{(.*?)\}", css, re.DOTALL)]
+    assert len(schemes) == 3
+    for scheme in schemes:
+        for name in ("ink", "quiet", "link", "missing", "extra", "differs"):
+            assert contrast(scheme[name], scheme["paper"]) >= 4.5, (name, scheme)
+        for name in ("missing", "extra", "differs"):
+            assert contrast(scheme[name], scheme["on-badge"]) >= 4.5, (name, scheme)
+
+
+@pytest.mark.parametrize(("text", "pages"), [("50", 50), ("1", 1), ("2%", 20), ("0.05%", 1), ("100 %", 1000)])
+def test_a_size_is_a_number_or_a_share_of_pages(text: str, pages: int) -> None:
+    """A share is rounded up, and a number is not more than there are pages."""
+    assert review_size(text).pages_of(1000) == pages
+    assert review_size(text).pages_of(1) == 1
+
+
+@pytest.mark.parametrize("text", ["", "0", "0%", "101%", "-1", "2.5", "nan%", "two", "%"])
+def test_a_size_that_means_nothing_is_rejected(text: str) -> None:
+    """The error shows both forms."""
+    with pytest.raises(ArgumentTypeError, match="such as 50, nor a share, such as 2%"):
+        review_size(text)
