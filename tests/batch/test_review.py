@@ -96,6 +96,7 @@ def test_the_worst_pages_of_all_documents_are_chosen(tmp_path: Path) -> None:
     assert "4 pages to look at" in html
     assert "The other compared pages have no finding, and no block with a confidence below 1." in html
     assert "<b>1 page could not be compared</b>" in html
+    assert 'They are in <a href="2/document.md"><bdi>2</bdi></a> (1).' in html
     assert titles(review(batch, ReviewSize(share=0.3))) == ["1, page 1", "2, page 1"]
     assert titles(review(batch, ReviewSize(share=0.001))) == ["1, page 1"]
 

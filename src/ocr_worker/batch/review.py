@@ -30,6 +30,7 @@ from ocr_worker.batch.review_pictures import PagePictures
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.settings import Settings
 
+MAX_NAMED = 10  # documents with pages that were not compared
 MAX_INLINED = 40  # pages whose pictures are in the file itself: about ten megabytes
 
 
@@ -54,7 +55,11 @@ def write_review(batch: Batch, size: ReviewSize, settings: Settings) -> Path:
     _check_verified(verified_count, unverified_count)
     requested_count = size.pages_of(verified_count)
     ranks = _choose(batch, min(requested_count, MAX_PAGES))
-    selection = Selection(requested_count, sum(map(len, ranks.values())), verified_count, unverified_count)
+    unverified = [
+        (document.name, document.folder, count) for document, count in batch.ledger.unverified_documents(MAX_NAMED)
+    ]
+    chosen_count = sum(map(len, ranks.values()))
+    selection = Selection(requested_count, chosen_count, verified_count, unverified_count, unverified)
     articles, entries = [""] * selection.chosen, [""] * selection.chosen
     with batch.folder.review_pictures() as pictures_folder:
         for reviewed_page in _pages(batch, ranks, settings):

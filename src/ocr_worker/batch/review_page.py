@@ -58,12 +58,16 @@ class ReviewedPage:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Numbers about the choice of pages: wanted by the caller, chosen, compared in the batch, and not compared."""
+    """Numbers about the choice of pages: requested by the caller, chosen, compared in the batch, and not compared.
+
+    unverified_documents: some documents with pages that were not compared, as name, folder and number of these pages.
+    """
 
     requested: int
     chosen: int
     verified: int
     unverified: int
+    unverified_documents: Sequence[tuple[str, str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,19 @@ def _choice(selection: Selection) -> list[str]:
         count = format_count(selection.unverified, "page")
         sentences.append(
             f"<b>{count} could not be compared</b> (<code>verified: false</code>) and cannot be chosen here:"
-            " nothing is known about their text."
+            f" nothing is known about their text. {_unverified(selection)}"
         )
     return sentences
+
+
+def _unverified(selection: Selection) -> str:
+    """Return where the pages are that were not compared: the documents with most of them."""
+    links = [
+        f'<a href="{folder_href(name, folder)}/{MARKDOWN}"><bdi>{escape_html(name)}</bdi></a> ({count:,})'
+        for name, folder, count in selection.unverified_documents
+    ]
+    rest = selection.unverified - sum(count for _, _, count in selection.unverified_documents)
+    return f"They are in {', '.join(links)}{f', and {rest:,} in other documents' if rest else ''}."
 
 
 MAX_PAGES = 1_000  # with more, a browser gets slow, and no person looks at them

@@ -89,6 +89,11 @@ class Documents(Jobs):
         verified, unverified = self._query("SELECT TOTAL(verified), TOTAL(unverified) FROM doubts")[0]
         return int(verified), int(unverified)
 
+    def unverified_documents(self, limit: int) -> list[tuple[BatchDocument, int]]:
+        """Return the documents with most pages that could not be compared, and the number of these pages."""
+        sql = "SELECT document, unverified FROM doubts WHERE unverified > 0 ORDER BY unverified DESC, document LIMIT ?"
+        return [(self.document(document), count) for document, count in self._query(sql, limit)]
+
     # ----------------------------------------------------------------- change
 
     def record_length(self, document: int, stamp: Stamp, page_count: int, pages_expected: int) -> None:
