@@ -277,10 +277,8 @@ def _picture(entry: ReviewedPage, findings: Sequence[_Finding]) -> str:
         image = f'<img alt="Picture of page {page.page}" loading="lazy" decoding="async" src="{source}">'
     note = f"<figcaption>{escape_html(picture.note)}</figcaption>" if picture.note else ""
     css = "" if image else " blank"
-    return (
-        f'<div class="paper{css}">{image}<svg viewBox="0 0 {width} {height}" role="group"'
-        f' aria-label="Findings on page {page.page}">{"".join(boxes)}</svg></div>{note}'
-    )
+    boxes_html = f'<svg viewBox="0 0 {width} {height}" role="group" aria-label="Findings">{"".join(boxes)}</svg>'
+    return f'{note}<div class="paper{css}">{image}{boxes_html}</div>'
 
 
 def _rectangle(bbox: BBox) -> str:
