@@ -18,8 +18,8 @@ from ocr_worker.batch.doubts import document_doubt
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.model import Stamp
 from ocr_worker.batch.review import ReviewSize, write_review
-from ocr_worker.batch.review_page import Picture, ReviewedPage, article_html, entry_html
-from ocr_worker.batch.review_text import Mark, marked_html
+from ocr_worker.batch.review_article import Picture, ReviewedPage, article_html, entry_html
+from ocr_worker.batch.review_marks import Mark, marked_html
 from ocr_worker.cli.batch_look import review_size
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.pictures import jpeg

@@ -18,14 +18,8 @@ from pathlib import Path
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.doubts import doubt_of
 from ocr_worker.batch.folders import REVIEW_PAGES
-from ocr_worker.batch.review_page import (
-    MAX_PAGES,
-    ReviewedPage,
-    Selection,
-    article_html,
-    entry_html,
-    review_html,
-)
+from ocr_worker.batch.review_article import ReviewedPage, article_html, entry_html
+from ocr_worker.batch.review_page import MAX_PAGES, Selection, review_html
 from ocr_worker.batch.review_pictures import PagePictures
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.settings import Settings

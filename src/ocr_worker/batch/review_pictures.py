@@ -20,7 +20,7 @@ from PIL import Image
 
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument
-from ocr_worker.batch.review_page import Picture
+from ocr_worker.batch.review_article import Picture
 from ocr_worker.batch.sending import read_file
 from ocr_worker.errors import OcrWorkerError, PageOutOfRange
 from ocr_worker.pages import Pixels
