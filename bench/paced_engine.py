@@ -1,6 +1,7 @@
 """An imaginary engine for bench/witness_cost.py: it takes a fixed time for each page and no processor time.
 
-It takes the place of an engine on a GPU. Its results are the true blocks of the pages, which the benchmark sets in `PAGES`.
+It takes the place of an engine on a GPU. Its results are the true blocks of the pages, which the benchmark sets in
+`PAGES`.
 """
 
 from __future__ import annotations

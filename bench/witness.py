@@ -342,12 +342,12 @@ def main() -> None:
     parser.add_argument("--cached-only", action="store_true", help="leave out pages that the cache lacks")
     parser.add_argument("--fit", action="store_true", help="fit the calibration on the tuning pages and write it")
     arguments = parser.parse_args()
+    arguments.cache.mkdir(exist_ok=True)
     if arguments.real:
         import witness_real
 
-        witness_real.run()
+        witness_real.run(arguments.cache)
         return
-    arguments.cache.mkdir(exist_ok=True)
     files = [path for folder in arguments.fonts for path in sorted(folder.rglob("*.[to]tf"))]
 
     def fonts(part: str) -> str | None:
