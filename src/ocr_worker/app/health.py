@@ -21,7 +21,7 @@ from ocr_worker.app.worker import AppWorker
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import HostRejected
 from ocr_worker.memory import resident_bytes
-from ocr_worker.parsing.verification import can_verify
+from ocr_worker.parsing.verification import VerifyMode, verify_modes
 from ocr_worker.wire.schema import EngineInfo
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -48,7 +48,7 @@ class HealthReport(BaseModel):
     """State of the worker.
 
     jobs: accepted and not finished. pages_waiting: pages that wait for an engine. last_error: code of the last error.
-    verify: whether the worker honors the option `verify`.
+    verify: values of the option `verify` that the worker honors, besides `off`.
     """
 
     state: Literal["loading", "ready", "dead"]
@@ -60,7 +60,7 @@ class HealthReport(BaseModel):
     uptime_s: float
     last_error: str | None
     limits: DocumentLimits
-    verify: bool
+    verify: list[VerifyMode]
 
 
 def probe_router(worker: AppWorker) -> APIRouter:
@@ -109,7 +109,7 @@ def _get_and_head(
 def router(worker: AppWorker) -> APIRouter:
     """Return the router of `/health` and `/metrics`; adds the worker's gauges to its metrics."""
     router = APIRouter(tags=["health"])
-    gauge, verify = worker.metrics.gauge, can_verify(engine_spec(worker.settings.engine))
+    gauge, verify = worker.metrics.gauge, verify_modes(engine_spec(worker.settings.engine))
     gauge("ocr_jobs_waiting", "Jobs accepted and not finished", lambda: worker.jobs)
     gauge("ocr_jobs_limit", "Jobs that are accepted at most, OCR_QUEUE", lambda: worker.settings.queue)
     gauge("ocr_pages_waiting", "Rendered pages waiting for an engine", lambda: worker.pages_waiting)

@@ -27,21 +27,26 @@ def findings_of(page: PageResult) -> list[PageWarning]:
     return [warning for warning in page.warnings if warning.code in FINDING_CODES]
 
 
+def is_repaired(finding: PageWarning) -> bool:
+    """Return whether the engine read the place of the finding again, and the result has the new reading."""
+    return finding.repair is not None and finding.repair.outcome in ("replaced", "inserted")
+
+
 def lowest_confidence(page: PageResult) -> float | None:
     """Return the lowest confidence of the page's blocks; None if none was compared."""
     return min((block.confidence for block in page.blocks or () if block.confidence is not None), default=None)
 
 
 def doubt_of(page: PageResult) -> float:
-    """Return the doubt of a page: its number of findings, plus less than 1. 0: nothing speaks for a look.
+    """Return the doubt of a page: 2 for each finding, 1 if it was repaired, and less than 1 for the rest of the page.
 
-    A page without a second reading has none.
+    0: nothing speaks for a look. A page without a second reading has no doubt.
     """
     if not page.verified:
         return 0.0
     confidence, coverage = lowest_confidence(page), page.ink_coverage
     rest = max(1 - (1.0 if confidence is None else confidence), 1 - (1.0 if coverage is None else coverage))
-    return len(findings_of(page)) + min(rest, 0.999)
+    return sum(1 if is_repaired(finding) else 2 for finding in findings_of(page)) + min(rest, 0.999)
 
 
 def document_doubt(pages: Iterable[PageResult]) -> DocumentDoubt | None:
