@@ -24,7 +24,7 @@ from ocr_worker.cli.batch_look import review_size
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.pictures import jpeg
 from ocr_worker.settings import Settings
-from ocr_worker.wire.schema import BBox, Block, DocumentResult, PageResult, PageWarning
+from ocr_worker.wire.schema import BBox, Block, DocumentResult, PageResult, PageWarning, Repair
 from support.colors import contrast
 from support.drawing import WHITE, png
 from support.page_actions import expect
@@ -248,6 +248,19 @@ def test_each_finding_is_marked_on_both_sides() -> None:
     assert re.findall(r'<i class="(\w+)"[^>]*></i>(\d)', entry) == [("differs", "1"), ("extra", "2"), ("missing", "3")]
 
 
+def test_a_repair_is_shown_with_both_readings() -> None:
+    """A repaired finding marks the new reading; a place that was read again in vain keeps its mark."""
+    warnings = [
+        PageWarning(code="CUT", message="m", text="valleys", bbox=(60, 60, 900, 120), repair=repair)
+        for repair in (Repair(outcome="replaced", before="valets", after="valleys"), Repair(outcome="kept"))
+    ]
+    html = article(page([block("Silent copper valleys", 0.9)], warnings))
+    assert 'Silent copper <mark class="repaired" data-f="1" id="p3-m1">' in html
+    assert "<b>repaired</b>: <q><bdi>valleys</bdi></q> instead of <q><bdi>valets</bdi></q>" in html
+    assert '<li class="missing" data-f="2">' in html
+    assert ", read again without more evidence" in html
+
+
 def test_a_page_without_blocks_is_shown_as_markdown() -> None:
     """With `formats: ["markdown"]`, the findings are marked in the Markdown."""
     result = page(warnings=[finding("NUMBERS_DIFFER", "1482 / 1932")], markdown=f"# {LEDGERS}")
@@ -275,9 +288,9 @@ def test_the_colors_of_the_review_can_be_read() -> None:
     schemes = [dict(re.findall(r"--([\w-]+): (#\w+)", part)) for part in re.findall(r":root \{(.*?)\}", css, re.DOTALL)]
     assert len(schemes) == 3
     for scheme in schemes:
-        for name in ("ink", "quiet", "link", "missing", "extra", "differs"):
+        for name in ("ink", "quiet", "link", "missing", "extra", "differs", "repaired"):
             assert contrast(scheme[name], scheme["paper"]) >= 4.5, (name, scheme)
-        for name in ("missing", "extra", "differs"):
+        for name in ("missing", "extra", "differs", "repaired"):
             assert contrast(scheme[name], scheme["on-badge"]) >= 4.5, (name, scheme)
 
 

@@ -108,9 +108,20 @@ def _finding_item(rank: int, finding: PlacedFinding) -> str:
     detail = _quoted(warning) or escape_html(warning.message)
     badge = badge_html(rank, finding)
     return (
-        f'<li class="{finding.css}" data-f="{finding.number}">{badge}<span><b>{name}</b> {detail}'
+        f'<li class="{finding.css}" data-f="{finding.number}">{badge}<span><b>{name}</b> {detail}{_repair(warning)}'
         f" <code>{warning.code}</code></span></li>"
     )
+
+
+def _repair(warning: PageWarning) -> str:
+    """Return what a new reading of the finding's place changed."""
+    repair = warning.repair
+    if repair is None or repair.outcome == "unread":
+        return ""
+    if repair.outcome == "kept":
+        return ", read again without more evidence"
+    before = f" instead of {_quote(repair.before)}" if repair.before else ""
+    return f", <b>repaired</b>: {_quote(repair.after) if repair.after else 'words left out'}{before}"
 
 
 def _quoted(warning: PageWarning) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocr_worker.batch.doubts import findings_of
+from ocr_worker.batch.doubts import findings_of, is_repaired
 from ocr_worker.wire.schema import BBox, Block, PageResult, PageWarning
 
 NAMES = {
@@ -30,7 +30,15 @@ class PlacedFinding:
     @property
     def css(self) -> str:
         """CSS class of its kind, which decides the color."""
-        return NAMES[self.warning.code][0]
+        return "repaired" if is_repaired(self.warning) else NAMES[self.warning.code][0]
+
+    @property
+    def words(self) -> str:
+        """Words of the result that it is about: after a repair, those of the new reading."""
+        if self.warning.repair and is_repaired(self.warning):
+            return self.warning.repair.after
+        text = self.warning.text or ""
+        return text.partition(" / ")[0] if self.warning.code == "NUMBERS_DIFFER" else text
 
     @property
     def is_absent(self) -> bool:

@@ -48,6 +48,7 @@ def review_html(
         choice="\n".join(f"<p>{sentence}</p>" for sentence in _choice(selection)),
         state="" if selection.chosen else " hidden",
         openness=" open" if len(entries) <= 12 else "",
+        repairs="" if any('class="repaired"' in entry for entry in entries) else " hidden",
         entries="\n".join(entries),
         articles="\n".join(articles),
     )

@@ -54,13 +54,10 @@ def _content(rank: int, text: str, findings: Sequence[PlacedFinding]) -> tuple[s
 
 
 def _mark(rank: int, finding: PlacedFinding) -> Mark:
-    text = finding.warning.text or ""
-    if finding.warning.code == "NUMBERS_DIFFER":
-        text = text.partition(" / ")[0]
     badge = badge_html(rank, finding)
     start = f'<mark class="{finding.css}" data-f="{finding.number}"'
     opening = f'{start} id="p{rank}-m{finding.number}">{badge}'
-    return Mark(text, opening, f"{start}>", is_last=finding.warning.code == "REPEATED")
+    return Mark(finding.words, opening, f"{start}>", is_last=finding.warning.code == "REPEATED")
 
 
 def _note(rank: int, finding: PlacedFinding) -> str:

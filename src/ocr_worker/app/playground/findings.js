@@ -4,13 +4,16 @@ const KINDS = {
   TEXT_MISSED: ["missing", "On the page only:"], CUT: ["missing", "The page goes on:"],
   TEXT_UNSUPPORTED: ["extra", ""], REPEATED: ["extra", ""], NUMBERS_DIFFER: ["differs", ""],
 };
+const REPAIRED = new Set(["replaced", "inserted"]);
 const MARGIN = 4; // pixels that a block's box may be too small
 
-/** Returns `{number, code, message, text, bbox, kind, lead, block}` for each; `block` is the index of its block, or -1. */
+/** Returns each with its number, kind and lead, its words in the result, and the index of its block, or -1. */
 export function findingsOf({ warnings = [], blocks }) {
   return warnings.filter(({ code }) => code in KINDS).map((warning, index) => {
-    const [kind, lead] = KINDS[warning.code];
-    return { ...warning, number: index + 1, kind, lead, block: blockAt(warning.bbox, blocks ?? []) };
+    const isRepaired = REPAIRED.has(warning.repair?.outcome);
+    const [kind, lead] = isRepaired ? ["repaired", ""] : KINDS[warning.code];
+    const words = isRepaired ? warning.repair.after : warning.code === "NUMBERS_DIFFER" ? warning.text?.split(" / ")[0] : warning.text;
+    return { ...warning, number: index + 1, kind, lead, words, block: blockAt(warning.bbox, blocks ?? []) };
   });
 }
 
@@ -40,8 +43,8 @@ export function blockAbove([left, top, right], blocks) {
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
 /** Wraps the words of a finding, which tags may divide, in marks. Returns whether they are there. */
-export function markWords(root, { code, text, number, kind }) {
-  const words = plain(code === "NUMBERS_DIFFER" ? (text ?? "").split(" / ")[0] : text ?? "");
+export function markWords(root, { code, words: text, number, kind }) {
+  const words = plain(text ?? "");
   if (!words) return false;
   const owners = lettersOf(root);
   const letters = owners.map(({ letter }) => letter).join("");
