@@ -56,9 +56,7 @@ def test_every_help_ends_with_two_examples(arguments: list[str]) -> None:
 
 def ocr_worker_calls(line: str) -> Iterator[list[str]]:
     """The arguments of each call of `ocr-worker` in a shell's line."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-    lexer.wordchars += "%"  # which is no punctuation for a shell
-    words = list(lexer)
+    words = list(shlex.shlex(line, posix=True, punctuation_chars=True))
     while "ocr-worker" in words:
         words = words[words.index("ocr-worker") + 1 :]
         end = next((at for at, word in enumerate(words) if word in ("|", "&&", ">")), len(words))

@@ -119,7 +119,7 @@ _OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple
     "report": (
         write_report,
         "write report.json and report.html into the batch's folder, and a review of the pages most worth a look",
-        ("ocr-worker batch report results", "ocr-worker batch report results --review 2%"),
+        ("ocr-worker batch report results", "ocr-worker batch report results && cat results/report.json"),
     ),
     "verify": (
         verify_files,
