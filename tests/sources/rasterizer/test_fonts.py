@@ -15,11 +15,12 @@ from ocr_worker.sources.rasterizer.rendered import RenderedPage
 from support import files
 from support.text_pdf import Run, text_pdf
 
+SIZES = [(8, "F"), (10, "H"), (12, "F"), (21, "H"), (40, "F")]
 RESOURCES = Path(__file__).parents[2] / "resources"
 
 
 def page_of(data: bytes, number: int = 1) -> RenderedPage:
-    document = pdf.PdfDocument(data, files.request(text_layer=True))
+    document = pdf.PdfDocument(data, files.request(text_layer=True, dpi=200))
     page = document.render(number)
     document.close()
     return page
@@ -59,6 +60,30 @@ def test_a_second_shape_for_a_digit_is_no_proof() -> None:
         files.two_fonts_pdf([("Balance", "4817"), ("Wages", "1111")], {"1": "1", "4": "4", "8": "8", "7": "1"})
     )
     assert page.proven_fonts == [fonts_of(page)["Balance"]]
+
+
+def test_figures_are_proven_where_the_page_shows_them() -> None:
+    """Digits in fonts of two kinds and several sizes are compared with the page image and proven."""
+    runs = [Run("4817.20 of 3,956", 60, 700 - 40 * row, size=size, font=font) for row, (size, font) in enumerate(SIZES)]
+    page = page_of(text_pdf(runs))
+    assert page.proven_figures == [1, 2]
+
+
+@pytest.mark.parametrize("drawn", ["8", "3", "0", "9"])
+def test_a_second_shape_of_the_same_size_is_no_proof_for_figures(drawn: str) -> None:
+    """If two codes claim to be a 6, and one draws another digit of its size, the font's figures are not proven."""
+    codes = {
+        drawn: "6",
+        "6": "6",
+        "4": "4",
+        "1": "1",
+    }  # PDFium draws the last code of a character, and so the right one
+    page = page_of(files.two_fonts_pdf([("Balance", f"416{drawn}"), ("Wages", "4666")], codes))
+    figures = fonts_of(page)["4666"]
+    assert figures in page.proven_fonts
+    assert figures not in page.proven_figures
+    honest = page_of(files.two_fonts_pdf([("Balance", "4166"), ("Wages", "4666")], {each: each for each in "146"}))
+    assert fonts_of(honest)["4666"] in honest.proven_figures
 
 
 def test_shapes_of_different_letters_differ() -> None:

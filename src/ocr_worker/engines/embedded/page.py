@@ -7,7 +7,7 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
@@ -51,7 +51,7 @@ from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.watermarks import separate_watermarks
 from ocr_worker.engines.text_layer.joins import is_right_to_left
-from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
+from ocr_worker.pages import PageImage, ParsedPage, Pixels, ProvenFonts, TextLine
 from ocr_worker.pictures import jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure
 
@@ -126,7 +126,7 @@ def _read_page(
     return straight, _read_beside(models, straight, layer, quads), pending_regions
 
 
-def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
+def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: ProvenFonts) -> list[Line]:
     """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
     along_page = [line for line in layer if not line.outline]
     if is_strip(pixels) or not is_upright(models, pixels, line_quads(along_page)):

@@ -66,11 +66,10 @@ class PdfDocument:
 
     def _read_text_layer(self, page: Any, rendered_page: RenderedPage, check_fields: list[CheckField]) -> None:
         """Add the text layer; none when PDFium cannot read it. The page image shows the text anyway."""
-        height, width = rendered_page.pixels.shape[:2]
         with suppress(pdfium.PdfiumError):
-            lines, fonts = read_text_lines(page, width, height, check_fields, self._prover)
+            lines, fonts = read_text_lines(page, rendered_page.pixels, check_fields, self._prover)
             rendered_page.text_lines = lines
-            rendered_page.proven_fonts, rendered_page.symbol_fonts = fonts
+            rendered_page.proven_fonts, rendered_page.proven_figures, rendered_page.symbol_fonts = fonts
 
     def _look_at(self, number: int) -> PageView:
         """Return the view of a page, requested or not; an empty one if the page cannot be read."""

@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
+from ocr_worker.sources.rasterizer.figures import Picture
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
@@ -160,16 +164,19 @@ class _TextLine:
 
 
 def read_text_lines(
-    page: Any, width: int, height: int, check_fields: Sequence[CheckField] = (), prover: FontProver | None = None
+    page: Any, pixels: NDArray[np.uint8], check_fields: Sequence[CheckField] = (), prover: FontProver | None = None
 ) -> tuple[list[LayerLine], PageFonts]:
     """Return the visible lines and their words in the order of the file, and the facts about their fonts.
 
-    Boxes: pixels of a bitmap of `width` x `height`. check_fields: each is a line of its own, in place of the characters
-    that draw its state. prover: of the document's fonts. Raises PdfiumError when PDFium cannot read the text.
+    pixels: the page image, uint8 [height, width, 3], BGR; boxes are in its pixels. check_fields: each is a line of its
+    own, in place of the characters that draw its state. prover: of the document's fonts. Raises PdfiumError when PDFium
+    cannot read the text.
     """
+    height, width = pixels.shape[:2]
     characters = read_visible_characters(page, width / page.get_width())
-    lines = _build_lines(characters, bitmap_mapping(page, width, height), check_fields)
-    return lines, (prover or FontProver()).examine(characters)
+    to_bitmap = bitmap_mapping(page, width, height)
+    lines = _build_lines(characters, to_bitmap, check_fields)
+    return lines, (prover or FontProver()).examine(characters, Picture(pixels, to_bitmap))
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
