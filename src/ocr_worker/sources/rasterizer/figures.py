@@ -111,10 +111,8 @@ def _make_template(font: Any, digit: str, size: float) -> _Template | None:
         return None
     shapes = []
     for x, y in _OFFSETS:
-        box = tuple(
-            at + scale * (side - shift)
-            for side, at, shift in zip((x0, y0, x1, y1), start * 2, (x, y, x, y), strict=True)
-        )
+        left, top = start[0] + scale * (x0 - x), start[1] + scale * (y0 - y)
+        box = (left, top, left + scale * (x1 - x0), top + scale * (y1 - y0))
         shapes.append(np.asarray(shape.resize((x1 - x0, y1 - y0), Image.Resampling.BOX, box=box)))
     return _Template(x0, y0, x1, y1, _unit_vectors(np.stack(shapes).reshape(len(shapes), -1)))
 
