@@ -75,7 +75,7 @@ class PageImage:
     number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
     that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
     engine did not ask for it. proven_fonts: fonts that need no check. symbol_fonts: numbers of the fonts of formulas
-    and symbols.
+    and symbols. is_text_upright: whether nearly all letters of the text layer are drawn upright on the page image.
     """
 
     number: int
@@ -85,6 +85,7 @@ class PageImage:
     text_lines: tuple[TextLine, ...] | None = None
     proven_fonts: ProvenFonts = NO_PROVEN_FONTS
     symbol_fonts: frozenset[int] = frozenset()
+    is_text_upright: bool = False
 
 
 @dataclass(frozen=True, slots=True)
