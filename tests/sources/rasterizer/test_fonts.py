@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 import itertools
 import string
 from pathlib import Path
 
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
 import pytest
 from PIL import ImageFont
 
@@ -31,6 +35,25 @@ def fonts_of(page: RenderedPage) -> dict[str, int | list[int]]:
     return {word: font for _, _, words, *_ in page.text_lines or () for word, _, font in words}
 
 
+def embedded_pdf(text: str, font_name: str) -> bytes:
+    """Return a page with a line in this font, which is embedded completely."""
+    document = pdfium.PdfDocument.new()
+    page = document.new_page(400, 100)
+    font_file = Path(ImageFont.truetype(font_name).path).read_bytes()
+    buffer = (ctypes.c_uint8 * len(font_file)).from_buffer_copy(font_file)
+    font = pdfium_c.FPDFText_LoadFont(document, buffer, len(font_file), pdfium_c.FPDF_FONT_TRUETYPE, True)
+    line = pdfium_c.FPDFPageObj_CreateTextObj(document, font, 12)
+    characters = ctypes.create_string_buffer((text + "\0").encode("utf-16-le"))
+    pdfium_c.FPDFText_SetText(line, ctypes.cast(characters, pdfium_c.FPDF_WIDESTRING))
+    pdfium_c.FPDFPageObj_Transform(line, 1, 0, 0, 1, 30, 40)
+    pdfium_c.FPDFPage_InsertObject(page, line)
+    page.gen_content()
+    data = io.BytesIO()
+    document.save(data)
+    document.close()
+    return data.getvalue()
+
+
 def test_honest_fonts_are_proven() -> None:
     """Fonts of PDFium's own, in place of those that are not embedded, have the shapes that the text says."""
     page = page_of(text_pdf([Run("The gauges rose", 60, 700), Run("4817.20 Quay", 60, 600, font="H")]))
@@ -41,6 +64,13 @@ def test_honest_fonts_are_proven() -> None:
 def test_an_embedded_font_is_proven_in_its_script() -> None:
     """A Cyrillic text is proven by the table of its embedded font, which needs no reader."""
     assert page_of((RESOURCES / "scripts.pdf").read_bytes()).proven_fonts == [1]
+
+
+@pytest.mark.parametrize("text", ["arbor 1359", "Hamburger 42", "Quay, 7 of 86"])
+def test_a_font_that_fits_its_lines_to_pixels_is_proven(text: str) -> None:
+    """DejaVu Sans makes the arch of its letter r thinner on coarse pixels, and is the same font."""
+    page = page_of(embedded_pdf(text, "DejaVuSans.ttf"))
+    assert page.proven_fonts == page.proven_figures == [1]
 
 
 def test_a_font_that_lies_is_not_proven() -> None:

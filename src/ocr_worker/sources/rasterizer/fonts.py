@@ -31,6 +31,7 @@ from ocr_worker.sources.rasterizer.figures import FigureProver, Picture
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _SIZE = 96  # pixels of an em in which shapes are compared
+_LARGE = 3  # factor of the size in which shapes are drawn once more that differ in it
 _MARGIN = 24  # pixels around it
 _SPECK = 3  # pixels: differences that are thinner come from hinting
 _STEPS = 6  # straight lines for a curve
@@ -61,9 +62,13 @@ class PageFonts(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """A font's own table. font: as FreeType reads it. missing: what it draws for a character that it does not have."""
+    """A font's own table.
+
+    font, large_font: as FreeType reads it, in two sizes. missing: what it draws for a character that it does not have.
+    """
 
     font: Any
+    large_font: Any
     digest: str
     missing: Mask
 
@@ -102,8 +107,11 @@ class FontProver:
         data = _data(handle)
         if not occurrences or not data:
             return None
-        font = ImageFont.truetype(io.BytesIO(data), _SIZE, layout_engine=ImageFont.Layout.BASIC)
-        table = _Table(font, hashlib.sha256(data).hexdigest(), _draw(font, _NO_CHARACTER))
+        font, large_font = (
+            ImageFont.truetype(io.BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC)
+            for size in (_SIZE, _LARGE * _SIZE)
+        )
+        table = _Table(font, large_font, hashlib.sha256(data).hexdigest(), _draw(font, _NO_CHARACTER))
         is_proven = all(self._is_honest(handle, table, text, each) for text, each in occurrences.items())
         return table if is_proven else None
 
@@ -194,7 +202,11 @@ def _curve_points(*controls: tuple[float, float]) -> list[tuple[float, float]]:
 def _has_shape(table: _Table, text: str, contours: Sequence[NDArray[np.float32]]) -> bool:
     """Return whether the font's own table has this shape for the character."""
     shape = _draw(table.font, text)
-    return bool(shape.any()) and not np.array_equal(shape, table.missing) and not _differ(_fill(contours), shape)
+    if not shape.any() or np.array_equal(shape, table.missing):
+        return False
+    filled = _fill(contours)
+    # Some fonts move lines by several pixels to fit them to the pixels. In a larger drawing, these are fewer.
+    return not _differ(filled, shape) or not _differ(filled, _draw(table.large_font, text))
 
 
 def _fill(contours: Iterable[NDArray[np.float32]]) -> Mask:
@@ -210,11 +222,12 @@ def _fill(contours: Iterable[NDArray[np.float32]]) -> Mask:
 
 
 def _draw(font: Any, text: str) -> Mask:
-    """Return the mask of a character as FreeType draws it, at the same place as `_fill`."""
-    side = _SIZE + 2 * _MARGIN
+    """Return the mask of a character as FreeType draws it, where `_fill` does. A larger drawing is reduced."""
+    factor = int(font.size) // _SIZE
+    side = factor * (_SIZE + 2 * _MARGIN)
     image = Image.new("L", (side, side))
-    ImageDraw.Draw(image).text((_MARGIN, _SIZE), text, fill=255, font=font, anchor="ls")
-    return np.asarray(image) >= 128
+    ImageDraw.Draw(image).text((factor * _MARGIN, factor * _SIZE), text, fill=255, font=font, anchor="ls")
+    return np.asarray(image.reduce(factor)) >= 128
 
 
 def _differ(mask: Mask, other: Mask) -> bool:
