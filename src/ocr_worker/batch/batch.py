@@ -30,10 +30,10 @@ from ocr_worker.batch.report import (
     MAX_ROWS,
     SKIPPED_COLUMNS,
     document_row,
-    report_html,
     report_json,
     skipped_row,
 )
+from ocr_worker.batch.report_page import report_html
 from ocr_worker.batch.runner import Runner, RunOptions
 from ocr_worker.client.service import Service
 from ocr_worker.errors import Encrypted, EndpointUnavailable
@@ -124,6 +124,10 @@ class Batch:
     def recall_passwords(self) -> None:
         """Read passwords again from the manifests that were added. Raises InvalidRequest: a manifest is not valid."""
         self._passwords.add(item for item in gather(self._manifests(), ()) if isinstance(item, Item))
+
+    def password_of(self, source: str) -> str | None:
+        """Return the password of a document's source; None: it has none, or it is not known in this process."""
+        return self._passwords.of(source)
 
     def _manifests(self) -> list[str]:
         manifests: list[str] = json.loads(self.ledger.get(_MANIFESTS, "[]"))

@@ -137,4 +137,10 @@ DELETE FROM executions;
 INSERT INTO executions SELECT * FROM earlier_executions ORDER BY id;
 DROP TABLE earlier_executions;
 """
-UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3)
+# Of documents that were parsed with `verify`. An older ledger has none of them: the option is newer than that version.
+_VERSION_4 = """
+CREATE TABLE doubts (
+  document INTEGER PRIMARY KEY REFERENCES documents, doubt REAL NOT NULL,
+  verified INTEGER NOT NULL, unverified INTEGER NOT NULL);
+"""
+UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
