@@ -29,7 +29,6 @@ from ocr_worker.batch.report import (
     MAX_LISTED,
     MAX_ROWS,
     SKIPPED_COLUMNS,
-    document_row,
     report_html,
     report_json,
     skipped_row,
@@ -231,9 +230,7 @@ class Batch:
         documents = self.ledger.worst_documents(MAX_ROWS) if is_large else list(self.documents())
         tables = {}
         if is_large:
-            tables["documents"] = self.folder.put_table(
-                "documents", DOCUMENT_COLUMNS, map(document_row, self.documents())
-            )
+            tables["documents"] = self.folder.put_table("documents", DOCUMENT_COLUMNS, self.ledger.document_rows())
         if skipped_count > MAX_LISTED:
             tables["skipped"] = self.folder.put_table("skipped", SKIPPED_COLUMNS, map(skipped_row, self.skipped()))
         skipped = list(islice(self.skipped(), MAX_ROWS if "skipped" in tables else None))
