@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -25,30 +24,13 @@ from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import load_settings
+from ocr_worker.wire.page_rows import PAGE_COLUMNS, page_rows
 from ocr_worker.wire.results import error_info
-from ocr_worker.wire.schema import MAX_DOCUMENTS, DocumentRequest, DocumentResult, ErrorInfo, WireModel
+from ocr_worker.wire.schema import MAX_DOCUMENTS, DocumentRequest, DocumentResult, ErrorInfo
 
 with extras.needed_by("PageParser", "ray"):
     import pyarrow
 
-NO_PAGE = 0  # `page` of the row of a document that failed as a whole
-COLUMNS = (
-    ("document_sha256", "string"),
-    ("page", "int32"),
-    ("name", "string"),
-    ("page_count", "int32"),
-    ("status", "string"),
-    ("markdown", "string"),
-    ("blocks", "string"),
-    ("width", "int32"),
-    ("height", "int32"),
-    ("text_source", "string"),
-    ("warnings", "string"),
-    ("seconds", "double"),
-    ("error_code", "string"),
-    ("error_message", "string"),
-    ("engine", "string"),
-)
 _NO_BYTES = "AA=="  # a document that is never parsed: a request has at least one
 _INPUTS = {"bytes", "name", "pages", "password"}
 
@@ -78,8 +60,8 @@ class PageParser:
         """Return the pages of a table of documents, in their order.
 
         documents: a pyarrow.Table with `bytes` (the file), and perhaps `name`, `pages` (ranges such as `1-3,8`; null:
-        all) and `password`. Other columns are dropped. Return a table with `COLUMNS`. Raises InvalidRequest: there is
-        no column `bytes`.
+        all) and `password`. Other columns are dropped. Return a table with `PAGE_COLUMNS`. Raises InvalidRequest: there
+        is no column `bytes`.
         """
         if "bytes" not in documents.column_names:
             raise InvalidRequest(f"the table has no column `bytes`, only {', '.join(documents.column_names)}")
@@ -87,7 +69,7 @@ class PageParser:
         entries = documents.select(columns).to_pylist()
         chunks = (entries[start : start + MAX_DOCUMENTS] for start in range(0, len(entries), MAX_DOCUMENTS))
         rows = [row for chunk in chunks for row in self._rows(chunk)]
-        schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in COLUMNS])
+        schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in PAGE_COLUMNS.items()])
         return pyarrow.Table.from_pylist(rows, schema=schema)
 
     def _rows(self, entries: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -108,7 +90,7 @@ class PageParser:
                 result = results[request.id or ""]
             else:
                 result = DocumentResult(id="", status="failed", error=request)
-            yield from ({**shared_columns, **row} for row in _page_rows(result))
+            yield from page_rows(result, shared_columns)
 
     def _read(self, entry: Mapping[str, Any], name: str) -> DocumentRequest | ErrorInfo:
         """Return the request of a row, or why it is not valid."""
@@ -118,31 +100,3 @@ class PageParser:
             return read_request({"documents": [document]}, self._spec).documents[0]
         except OcrWorkerError as error:
             return error_info(error)
-
-
-def _page_rows(result: DocumentResult) -> Iterator[dict[str, Any]]:
-    """Yield a row for each page of a document, or one with `NO_PAGE` if it failed as a whole."""
-    if result.error and not result.pages:
-        yield {"page": NO_PAGE, "status": "failed", **_error_columns(result.error)}
-    for page in result.pages:
-        yield {
-            "page": page.page,
-            "page_count": result.page_count,
-            "status": page.status,
-            "markdown": page.markdown,
-            "blocks": _json(page.blocks) if page.blocks is not None else None,
-            "width": page.width,
-            "height": page.height,
-            "text_source": page.text_source,
-            "warnings": _json(page.warnings),
-            "seconds": page.seconds,
-            **_error_columns(page.error),
-        }
-
-
-def _json(models: Sequence[WireModel]) -> str:
-    return json.dumps([model.model_dump(mode="json", exclude_none=True) for model in models], ensure_ascii=False)
-
-
-def _error_columns(error: ErrorInfo | None) -> dict[str, str]:
-    return {"error_code": error.code, "error_message": error.message} if error else {}

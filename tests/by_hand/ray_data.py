@@ -1,4 +1,4 @@
-"""`PageParser` in a pipeline of Ray Data: every page is written once, with an actor killed in the parse.
+"""`PageParser` in a pipeline of Ray Data: every page is written once, with processes killed in the parse and the write.
 
     python3.11 -m venv /tmp/ray && /tmp/ray/bin/pip install '.[ray,embedded]'
     PYTHONPATH=src:tests /tmp/ray/bin/python tests/by_hand/ray_data.py [--documents 1000]
@@ -6,7 +6,8 @@
 It starts a cluster of its own on this machine: two nodes of two logical processors, since Ray needs one for its other
 tasks beside each actor. Documents are small images of one color. The engine is a double that writes each page that it
 parses into a journal, so that pages that are parsed twice are counted. One document is damaged, and one row has no
-valid pages.
+valid pages. An actor dies in the midst of the parse; the process of a write dies when it has written half a file, and
+that of another when its file is complete but Ray does not know it yet.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow
+import pyarrow.fs
 import pyarrow.parquet
 import ray
+from fsspec.implementations.local import LocalFileSystem
 from ray.cluster_utils import Cluster
 
 from ocr_worker.ray import PageParser
@@ -43,6 +47,61 @@ class DyingParser(PageParser):
         return pages
 
 
+class DyingFiles(LocalFileSystem):  # type: ignore[misc]
+    """The local file system. Its process is killed twice: with half a file written, and with a complete file."""
+
+    cachable = False
+
+    def __init__(self, markers: str) -> None:
+        super().__init__()
+        self._markers = Path(markers)
+
+    def open(self, path: str, mode: str = "rb", **arguments: object) -> object:
+        file = super().open(path, mode, **arguments)
+        if mode != "wb":
+            return file
+        marker = next((name for name in ("half", "complete") if not (self._markers / name).exists()), None)
+        return DyingFile(file, marker and self._markers / marker)
+
+
+class DyingFile:
+    """A file that ends its process when `marker` is not None: a file that says so."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO, marker: Path | None) -> None:
+        self._file = file
+        self._marker = marker
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def write(self, data: bytes) -> int:
+        if self._marker and self._marker.name == "half" and len(data) > 100:
+            self._file.write(bytes(data)[: len(data) // 2])
+            self._die()
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._file.close()
+            if self._marker:
+                self._die()
+
+    def _die(self) -> None:
+        assert self._marker
+        self._file.flush()
+        self._marker.write_text(self._file.name)
+        os._exit(1)
+
+
 def rows(count: int) -> list[dict[str, object]]:
     colors = [(number % 250, 255, number // 250) for number in range(count)]
     entries: list[dict[str, object]] = [{"name": f"{n}.png", "bytes": png(color)} for n, color in enumerate(colors)]
@@ -57,6 +116,7 @@ def main() -> None:
     count = parser.parse_args().documents
     folder = Path(tempfile.mkdtemp(prefix="ray-data-"))
     journal, marker = folder / "journal", folder / "killed"
+    markers = [marker, folder / "half", folder / "complete"]
     schema = pyarrow.schema([("name", pyarrow.string()), ("bytes", pyarrow.binary()), ("pages", pyarrow.string())])
     (folder / "in").mkdir()
     entries = rows(count)
@@ -81,14 +141,17 @@ def main() -> None:
         compute=ray.data.ActorPoolStrategy(size=2),
         udf_modifying_row_count=True,
     )
-    pages.write_parquet(str(folder / "out"))
+    files = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(DyingFiles(str(folder))))
+    pages.write_parquet(str(folder / "out"), filesystem=files)
     seconds = time.monotonic() - started_at
     written = pyarrow.parquet.read_table(folder / "out").select(["name", "page", "status", "error_code"]).to_pylist()
     keys = [(row["name"], row["page"]) for row in written]
     failed = sorted((row["name"], row["page"], row["error_code"]) for row in written if row["status"] == "failed")
     reads = len(journal.read_text().split())
-    print(f"{len(written)} rows in {seconds:.1f} s, {reads} pages parsed; an actor was killed: {marker.exists()}")
+    print(f"{len(written)} rows in {seconds:.1f} s, {reads} pages parsed")
+    print("killed in the parse, with half a file, with a complete file:", [path.exists() for path in markers])
     print("failed:", failed)
+    assert all(path.exists() for path in markers)
     assert len(keys) == len(set(keys)) == count + 3 + 2
     assert [name for name, _, _ in failed] == ["bad.pdf", "x"]
     print(f"every row once; pages parsed again: {reads - count - 3}")

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ocr_worker.batch.inputs import SkippedEntry
-from ocr_worker.batch.model import BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
+from ocr_worker.batch.model import SHARD_FOLDER, BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
 from ocr_worker.batch.status import (
     STATUSES,
     BatchCoverage,
@@ -436,11 +436,14 @@ def _name(document: DocumentSummary) -> str:
         return f'<span class="name">{_foreign(document.name)}</span>'
     # Quoted as a whole, so that no name can be taken for a scheme or another folder.
     href = "/".join(quote(part, safe="", errors="surrogateescape") for part in _folder_parts(document))
-    return f'<a class="name" href="{href}/document.md">{_foreign(document.name)}</a>'
+    file = "" if document.folder.startswith(SHARD_FOLDER) else "/document.md"
+    return f'<a class="name" href="{href}{file}">{_foreign(document.name)}</a>'
 
 
 def _folder_parts(document: DocumentSummary) -> list[str]:
-    """Return the names of the folders on the way to the document's: its own last. A name may have slashes."""
+    """Return the steps to the document's result. A name may have slashes."""
+    if document.folder.startswith(SHARD_FOLDER):
+        return document.folder.split("/")
     fan = document.folder.removesuffix(f"/{document.name}")
     return [document.name] if fan == document.folder else [fan, document.name]
 

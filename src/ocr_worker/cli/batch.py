@@ -89,6 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help='request options of every document, such as \'{"formats": ["markdown"]}\'',
     )
+    run_parser.add_argument(
+        "--format",
+        choices=("folders", "parquet"),
+        help="results as a folder for each document, or as Parquet files with a row per page; default: folders, or as"
+        " the batch has them",
+    )
     _add_service_arguments(run_parser)
     run_parser.set_defaults(batch_command=_run)
 
@@ -387,7 +393,8 @@ def _run_in_batch(
             max_cost=options.max_cost,
             deadline=options.deadline.timestamp() if options.deadline else None,
         )
-        batch = Batch(options.out, options=run_options, password=password)
+        result_format = vars(options).get("format")
+        batch = Batch(options.out, options=run_options, password=password, result_format=result_format)
         async with batch:
             batch.set_service(_make_service(batch, options))
             if options.idle_timeout_s is not None:

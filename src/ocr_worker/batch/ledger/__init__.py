@@ -3,16 +3,18 @@
     documents   documents of the batch, and their results     waiting ─▶ succeeded | partial | failed | cancelled
     jobs        jobs for the service                          see `model.State`
     executions  when which worker ran a job                   see `costs`
-    busy        the executions of each worker, merged
+    busy        the executions of each worker, merged; `workers` has the first one
     slices      the pages of one document in one job
     faults      codes of errors and warnings, by document
     skipped     entries of the inputs that are not parsed, with the reason
     totals      sums over the other tables, kept by triggers
+    shards      Parquet files with the results of documents
 
 `Ledger` is built in layers, a module each: `database` opens the file (`schema` has its tables) and turns its errors
-into BatchUnusable; `jobs`, `documents` and `additions` read and write the tables; this module reads the summaries. A
-batch may have ten million documents: rows are read as iterators, and sums are kept, not computed. Every change of
-state is a transaction before the action that it announces, so a run that is started again continues from the last one.
+into BatchUnusable; `jobs`, `documents`, `shards` and `additions` read and write the tables; this module reads the
+summaries. A batch may have ten million documents: rows are read as iterators, and sums are kept, not computed. Every
+change of state is a transaction before the action that it announces, so a run that is started again continues from the
+last one.
 Pages are text in the tables (`1-3,8`) and integers everywhere else. A path that is not UTF-8 is a blob in the tables
 and has surrogates everywhere else (`os.fsdecode`). The methods here convert both. The ledger is not thread-safe, and
 one process writes it at a time: see `Folder.lock`.
@@ -27,7 +29,7 @@ from operator import itemgetter
 from typing import Any
 
 from ocr_worker.batch.ledger.additions import Additions
-from ocr_worker.batch.ledger.columns import decode_path, placeholders
+from ocr_worker.batch.ledger.columns import RESULT_PATH, decode_path, placeholders
 from ocr_worker.batch.ledger.database import CHUNK
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
@@ -155,7 +157,7 @@ class Ledger(Additions):
             key=itemgetter(0),
         )
         faulty_document, group = next(faults, (0, iter(())))
-        columns = "name, source, status, COALESCE(folder, name), expected, COALESCE(SUM(parsed), 0)"
+        columns = f"name, source, status, {RESULT_PATH}, expected, COALESCE(SUM(parsed), 0)"
         sql = (
             f"SELECT documents.id, {columns}, COALESCE(SUM(failed), 0), message, seconds FROM documents"
             " LEFT JOIN slices ON document = documents.id GROUP BY documents.id ORDER BY documents.id"
@@ -171,7 +173,7 @@ class Ledger(Additions):
             yield name, source, *values, errors, warnings, message, seconds
 
     def _summaries(self, condition: str) -> Iterator[DocumentSummary]:
-        columns = "id, name, COALESCE(folder, name), source, status, expected, message, seconds"
+        columns = f"id, name, {RESULT_PATH}, source, status, expected, message, seconds"
         sql = f"SELECT {columns} FROM documents WHERE ({condition}) AND id > ? ORDER BY id LIMIT {CHUNK}"
         last_id = 0
         while rows := self._query(sql, last_id):

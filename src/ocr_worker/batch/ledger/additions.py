@@ -14,7 +14,7 @@ from ocr_worker.batch.folders import RESERVED_NAMES
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry
 from ocr_worker.batch.ledger.columns import decode_path, encode_json, encode_path
 from ocr_worker.batch.ledger.database import CHUNK
-from ocr_worker.batch.ledger.documents import Documents
+from ocr_worker.batch.ledger.shards import ShardRows
 
 MAX_FLAT_FOLDERS = 4_000  # documents of a batch whose folders are beside each other; file managers get slow with more
 _LIKE_A_FAN = re.compile(r"[0-9a-f]{2,64}")  # a name that the folder of other documents' folders could have
@@ -27,7 +27,7 @@ _NEVER_PARSED = """
 """
 
 
-class Additions(Documents):
+class Additions(ShardRows):
     """The additions to a batch. Every method can raise BatchUnusable, as `transaction` does."""
 
     def add(self, entries: Iterable[Entry], foreign_names: Collection[str] = ()) -> int:

@@ -53,7 +53,7 @@ class Documents(Jobs):
 
         They are read in chunks, each by a query of its own, so that the caller may change a document meanwhile.
         """
-        columns = "id, name, source, pages, options, sha256, page_count, status, COALESCE(folder, name)"
+        columns = "id, name, source, pages, options, sha256, page_count, status, COALESCE(folder, name), shard"
         sql = f"SELECT {columns} FROM documents WHERE ({condition}) AND id > ? ORDER BY id LIMIT {CHUNK}"
         last_id = 0
         while rows := self._query(sql, *values, last_id):

@@ -163,7 +163,11 @@ _ALL_GAPS = f"""
 SELECT 'gaps_s', '', TOTAL(MIN(gap_s, {_IDLE_TIMEOUT})) FROM (
   SELECT started_at - LAG(ended_at) OVER (PARTITION BY worker ORDER BY ended_at) AS gap_s FROM busy)"""
 # `workers` has the start of each worker's first execution, with its delay. `merging` has a row only within a trigger.
+# `documents.shard` is the Parquet file with a document's rows: it stays when the document is parsed again.
 _VERSION_4 = f"""
+CREATE TABLE shards (id INTEGER PRIMARY KEY, row_count INTEGER NOT NULL, sha256 TEXT NOT NULL);
+ALTER TABLE documents ADD COLUMN shard INTEGER REFERENCES shards;
+CREATE INDEX documents_by_shard ON documents (shard) WHERE shard IS NOT NULL;
 CREATE TABLE workers (
   worker TEXT PRIMARY KEY, started_at REAL NOT NULL, delay_s REAL NOT NULL) WITHOUT ROWID;
 INSERT INTO workers SELECT worker, MIN(started_at), delay_s FROM busy GROUP BY worker;
