@@ -20,10 +20,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from urllib.request import urlopen
 
-import boto3
 import ray
 from ray.cluster_utils import Cluster
 
@@ -32,10 +31,10 @@ from ocr_worker.batch.ledger import Ledger
 from support import tinyvl
 from support.counted import Journal
 from support.drawing import numbered_page
+from support.s3_server import S3Server
 
 _PATIENCE_S = 1800.0
 _ACTORS = 2
-_BUCKET = "pages"
 
 
 def wait_until(condition: Callable[[], bool], run: subprocess.Popen[bytes] | None = None) -> None:
@@ -83,31 +82,6 @@ class Scene:
         print(f"kill: {what} after {journal.pages} pages; {unwritten} not written, {open_calls} in calls", flush=True)
 
 
-def start_bucket() -> subprocess.Popen[bytes]:
-    """Start a local S3 server, and point the settings of the actors to a bucket in it."""
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", "5599"], stderr=subprocess.DEVNULL)
-    url = "http://127.0.0.1:5599"
-    wait_until(lambda: _answers(url))
-    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=url, **keys).create_bucket(Bucket=_BUCKET)
-    os.environ |= {
-        "BUCKET_ENDPOINT_URL": url,
-        "BUCKET_NAME": _BUCKET,
-        "BUCKET_ACCESS_KEY_ID": "key",
-        "BUCKET_SECRET_ACCESS_KEY": "secret",
-        "OCR_CACHE": "true",
-    }
-    return server
-
-
-def _answers(url: str) -> bool:
-    try:
-        urlopen(url).close()
-    except OSError:
-        return False
-    return True
-
-
 def kill_all(scene: Scene, cluster: Cluster, node: object, count: int) -> None:
     """Run the batch to its end, and kill an actor, the run and a node on the way."""
     run = scene.start()
@@ -147,16 +121,16 @@ def check(scene: Scene, count: int) -> None:
     print(f"pages whose number was not read: {len(wrong)}")
 
 
-def prepare(options: argparse.Namespace, folder: Path) -> subprocess.Popen[bytes] | None:
-    """Draw the documents and set the environment of the run and its actors. Return the S3 server, if there is one."""
+def prepare(options: argparse.Namespace, folder: Path) -> None:
+    """Draw the documents and set the environment of the run and its actors."""
     (folder / "in").mkdir()
     for number in range(options.documents):
         (folder / "in" / f"{number}.png").write_bytes(numbered_page(number))
     if options.engine == "paddleocr_vl":
         os.environ |= tinyvl.environment()
     os.environ |= {"OCR_ENGINE": f"support.counted:{options.engine}", "COUNTED_JOURNAL": str(folder / "journal")}
-    os.environ |= {"OCR_RASTER_WORKERS": "1", "OMP_NUM_THREADS": "1"}
-    return start_bucket() if options.bucket else None
+    # Ray runs actors at the lowest priority: on a busy machine they would hardly ever run.
+    os.environ |= {"OCR_RASTER_WORKERS": "1", "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
 
 
 def main() -> None:
@@ -167,7 +141,15 @@ def main() -> None:
     parser.add_argument("--bucket", action="store_true")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="ray-batch-"))
-    server = prepare(options, folder)
+    prepare(options, folder)
+    with S3Server() if options.bucket else nullcontext() as server:
+        if server:
+            os.environ |= {**server.settings(), "OCR_CACHE": "true"}
+        run_on_cluster(options, folder)
+
+
+def run_on_cluster(options: argparse.Namespace, folder: Path) -> None:
+    """Run the batch on a cluster, and check it."""
     node = {"num_cpus": 1, "object_store_memory": 200_000_000}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     nodes = [cluster.add_node(**node) for _ in range(2)]
@@ -181,8 +163,6 @@ def main() -> None:
     subprocess.run([sys.executable, "-m", "ocr_worker.cli", "batch", "cancel", str(scene.out)], check=True)
     ray.shutdown()
     cluster.shutdown()
-    if server:
-        server.terminate()
 
 
 if __name__ == "__main__":

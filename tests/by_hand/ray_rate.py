@@ -70,7 +70,7 @@ def main() -> None:
     for number in range(options.documents):
         (folder / "in" / f"{number}.png").write_bytes(numbered_page(number))
     os.environ |= {"OCR_ENGINE": "support.counted:embedded", "COUNTED_JOURNAL": str(folder / "journal")}
-    os.environ |= {"OCR_RASTER_WORKERS": "1", "OMP_NUM_THREADS": "2"}
+    os.environ |= {"OCR_RASTER_WORKERS": "1", "OMP_NUM_THREADS": "2", "RAY_worker_niceness": "0"}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200_000_000})
     ray.init(address=cluster.address, namespace="ocr-worker", log_to_driver=False)
     services = {"local": ["--local"], "ray": ["--ray", cluster.address, "--ray-cpus", "2"]}

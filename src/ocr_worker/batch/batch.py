@@ -24,7 +24,7 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
-from ocr_worker.batch.outputs import Format, Output, choose_format, open_output
+from ocr_worker.batch.outputs import Format, Output, check_format, choose_format, open_output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.report import (
     DOCUMENT_COLUMNS,
@@ -55,9 +55,9 @@ class Batch:
     """The batch in the folder `out`, new or continued; an async context manager that holds the folder's lock.
 
     service: where jobs are sent; None: the batch is only read. password: of the documents that have none of their own.
-    result_format: `folders`, a folder for each document, or `parquet`, rows of files in `pages/`; None: as the batch
-    has it, or folders. Entering raises BatchUnusable: another run holds the folder, or the ledger or the disk cannot
-    be used; InvalidRequest: the batch has another format; SettingsInvalid: pyarrow is not installed.
+    result_format: `folders`, a folder for each document, or `parquet`, rows of files in `pages/`; None: that of
+    earlier runs, or folders. Raises SettingsInvalid: pyarrow is not installed. Entering raises BatchUnusable: another
+    run holds the folder, or the ledger or the disk cannot be used; InvalidRequest: the batch has another format.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Batch:
         password: str | None = None,
         result_format: Format | None = None,
     ) -> None:
+        check_format(result_format)
         self.folder = Folder(out)
         self.options = options or RunOptions()
         self.on_unsuccessful: OnUnsuccessful = lambda name, status, code: None

@@ -85,8 +85,14 @@ class DocumentFolders:
             raise BatchUnusable(f"{path} is damaged; repair it with: ocr-worker batch retry DIR --damaged") from None
 
 
+def check_format(result_format: Format | None) -> None:
+    """Raise SettingsInvalid if results cannot be written in this format: the library for Parquet is not installed."""
+    if result_format == "parquet":
+        import ocr_worker.batch.shards  # noqa: F401
+
+
 def choose_format(ledger: Ledger, result_format: Format | None) -> None:
-    """Store the format of a new batch's results. None: as the batch has it, or folders.
+    """Store the format of a new batch's results. None: folders.
 
     Raises InvalidRequest: the batch has another one.
     """
