@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import signal
@@ -18,10 +19,14 @@ from ocr_worker.batch import shards
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.comparing import compare_batches
 from ocr_worker.batch.inputs import Item
-from ocr_worker.batch.outputs import Format, choose_format
+from ocr_worker.batch.outputs import Format, check_format, choose_output
+from ocr_worker.batch.places import result_place
 from ocr_worker.errors import BatchUnusable, InvalidRequest
 from ocr_worker.wire.page_rows import PAGE_COLUMNS
 from ocr_worker.wire.schema import DocumentResult, PageResult
+from support import batch_client
+from support.batch_client import WORKERS, plain, report
+from support.s3_server import BUCKET, S3Server
 from support.waiting import PATIENCE_S
 from support.worker_process import environment, python_path
 
@@ -53,10 +58,10 @@ def rows(out: Path) -> dict[tuple[str, int], str | None]:
     return {(row["name"], row["page"]): row["markdown"] for row in entries}
 
 
-def new_batch(out: Path, count: int, result_format: Format = "parquet") -> Batch:
+def new_batch(out: Path, count: int, result_format: Format = "parquet", url: str = "") -> Batch:
     batch = Batch(out)
     batch.open_read_only()
-    choose_format(batch.ledger, result_format)
+    choose_output(batch.ledger, result_format, url)
     batch.add(Item(str(out.parent / f"{number}.pdf"), f"{number}.pdf") for number in range(1, count + 1))
     return batch
 
@@ -157,7 +162,72 @@ def test_batches_of_either_format_are_compared(tmp_path: Path) -> None:
     old.output.flush()
     assert [str(change) for change in compare_batches(old, new)] == ["1.pdf: changed: page 2 changed"]
     with pytest.raises(InvalidRequest, match="the results of this batch are folders"):
-        choose_format(new.ledger, "parquet")
+        choose_output(new.ledger, "parquet", "")
+
+
+def test_a_bucket_receives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards are objects under the prefix, are replaced and verified there, and the folder has the ledger only."""
+    with S3Server() as server:
+        for name, value in server.settings().items():
+            monkeypatch.setenv(name, value)
+        url = f"s3://{BUCKET}/some/results/"
+        batch = new_batch(tmp_path / "out", 2, url=url)
+        batch.output.check()
+        put(batch, 1, "a")
+        put(batch, 2, "b")
+        batch.output.flush()
+        put(batch, 2, "c")
+        batch.output.flush()
+        keys = server.keys("some/")
+        assert keys == ["some/results/pages/part-000001.parquet"]
+        table = pyarrow.parquet.read_table(io.BytesIO(server.get(keys[0])))
+        assert table.column("markdown").to_pylist() == ["a", "c"]
+        assert batch.output.pages(batch.ledger.document(2)) == [(1, "c")]
+        assert list(batch.differences()) == []
+        assert not (tmp_path / "out" / "pages").exists()
+        assert list(batch.folder.rows.iterdir()) == []
+        monkeypatch.setenv("BUCKET_SECRET_ACCESS_KEY", "another")
+        again = Batch(tmp_path / "out")
+        again.open_read_only()
+        with pytest.raises(BatchUnusable, match=f"the results at {url} cannot be used: .*nothing is lost"):
+            again.output.check()
+    with pytest.raises(InvalidRequest, match="the results of this batch are parquet in s3://"):
+        choose_output(batch.ledger, "parquet", "")
+
+
+@pytest.mark.parametrize(
+    ("out", "ledger", "message"),
+    [
+        ("s3://bucket/x", None, "needs --ledger DIR"),
+        ("out", "ledger", "--ledger is for results in a bucket"),
+    ],
+)
+def test_a_bucket_needs_a_local_ledger(out: str, ledger: str | None, message: str) -> None:
+    """Results are in a bucket or beside the ledger, and a bucket takes Parquet only."""
+    with pytest.raises(InvalidRequest, match=message):
+        result_place(out, ledger)
+    assert result_place("s3://bucket/x", "dir") == ("s3://bucket/x", Path("dir"))
+    with pytest.raises(InvalidRequest, match="add --format parquet"):
+        check_format("folders", "s3://bucket/x")
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_the_command_writes_parquet_into_a_bucket(tmp_path: Path) -> None:
+    """`batch run` fills the bucket, the other commands take the ledger's folder, and the report links the files."""
+    plain(tmp_path / "in", 3, 2)
+    folder = tmp_path / "ledger"
+    with S3Server() as server:
+        settings = {**WORKERS, **server.settings()}
+        url = f"s3://{BUCKET}/x"
+        arguments = ["run", tmp_path / "in", "--out", url, "--ledger", folder, "--format", "parquet", "--local"]
+        code, output = batch_client.batch("http://127.0.0.1:9", *arguments, **settings)
+        assert code == 0, output
+        assert batch_client.batch("http://127.0.0.1:9", "verify", folder, **settings)[0] == 0
+        table = pyarrow.parquet.read_table(io.BytesIO(server.get("x/pages/part-000001.parquet")))
+        assert (table.num_rows, len(set(table.column("name").to_pylist()))) == (6, 3)
+    assert report(folder)["documents"][0]["folder"] == "pages/part-000001.parquet"
+    assert not (folder / "pages").exists()
 
 
 # Stores the results of all documents that have none, as fast as it can.

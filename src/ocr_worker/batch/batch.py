@@ -24,7 +24,7 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
-from ocr_worker.batch.outputs import Format, Output, check_format, choose_format, open_output
+from ocr_worker.batch.outputs import Format, Output, check_format, choose_output, open_output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.report import (
     DOCUMENT_COLUMNS,
@@ -56,8 +56,9 @@ class Batch:
 
     service: where jobs are sent; None: the batch is only read. password: of the documents that have none of their own.
     result_format: `folders`, a folder for each document, or `parquet`, rows of files in `pages/`; None: that of
-    earlier runs, or folders. Raises SettingsInvalid: pyarrow is not installed. Entering raises BatchUnusable: another
-    run holds the folder, or the ledger or the disk cannot be used; InvalidRequest: the batch has another format.
+    earlier runs, or folders. result_url: `s3://BUCKET/PREFIX`, which receives Parquet files instead of `out`. Raises
+    SettingsInvalid: pyarrow is not installed; InvalidRequest: folders in a bucket. Entering raises BatchUnusable:
+    another run holds the folder, or the ledger or the disk cannot be used; InvalidRequest: the batch has other results.
     """
 
     def __init__(
@@ -68,8 +69,9 @@ class Batch:
         settings: Settings | None = None,
         password: str | None = None,
         result_format: Format | None = None,
+        result_url: str = "",
     ) -> None:
-        check_format(result_format)
+        check_format(result_format, result_url)
         self.folder = Folder(out)
         self.options = options or RunOptions()
         self.on_unsuccessful: OnUnsuccessful = lambda name, status, code: None
@@ -77,12 +79,12 @@ class Batch:
         self._service = service
         self._settings = settings
         self._passwords = Passwords(password)
-        self._result_format = result_format
+        self._chosen_output = result_format, result_url
 
     async def __aenter__(self) -> Self:
         self.folder.lock()
         self.ledger = Ledger(self.folder.ledger)
-        choose_format(self.ledger, self._result_format)
+        choose_output(self.ledger, *self._chosen_output)
         self.folder.cancel_request.unlink(missing_ok=True)
         return self
 
@@ -104,7 +106,7 @@ class Batch:
     @cached_property
     def output(self) -> Output:
         """Results of the documents."""
-        return open_output(self.folder, self.ledger)
+        return open_output(self.folder, self.ledger, self._settings or load_settings())
 
     # ----------------------------------------------------------------- documents
 
@@ -197,6 +199,7 @@ class Batch:
     async def run(self) -> None:
         """Process documents until each has a result. Raises the exceptions of `Runner.run`."""
         assert self._service, "a batch that is to run has a service"
+        self.output.check()
         self.ledger.put("service", self._service.name)
         settings = self._settings or load_settings()
         self.runner = Runner(

@@ -1,7 +1,7 @@
-"""The results of documents on disk: a folder for each, or rows of Parquet files (`shards`).
+"""The results of documents: a folder for each, or rows of Parquet files (`shards`), here or in a bucket (`places`).
 
 The `Collector` hands each document's result to an `Output`, and `Batch` deletes, verifies and reads results through it.
-Which of the two a batch has is decided by its first run and stored in the ledger.
+Which of them a batch has is decided by its first run and stored in the ledger.
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ from typing import Literal, Protocol
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchDocument
+from ocr_worker.batch.places import open_place
 from ocr_worker.errors import BatchUnusable, InvalidRequest
+from ocr_worker.settings import Settings
 from ocr_worker.wire.document_files import DOCUMENT
 from ocr_worker.wire.schema import DocumentResult
 
 Format = Literal["folders", "parquet"]
-_FORMAT = "format"  # value of the ledger
+_FORMAT, _URL = "format", "results"  # values of the ledger
 
 
 class Output(Protocol):
     """The results of a batch's documents. Every method raises BatchUnusable: the disk or the ledger cannot be used."""
+
+    def check(self) -> None:
+        """Check that results can be stored."""
+        ...
 
     def put(self, document: BatchDocument, result: DocumentResult, separator: str | None) -> dict[str, str]:
         """Store a document's result durably, in place of an older one. Return file name -> sha256 of its own files.
@@ -55,6 +61,9 @@ class DocumentFolders:
         self._folder = folder
         self._ledger = ledger
 
+    def check(self) -> None:
+        """See `Output`. The ledger is in the same folder."""
+
     def put(self, document: BatchDocument, result: DocumentResult, separator: str | None) -> dict[str, str]:
         """See `Output`."""
         return self._folder.put_document(document.folder, result, separator)
@@ -85,35 +94,40 @@ class DocumentFolders:
             raise BatchUnusable(f"{path} is damaged; repair it with: ocr-worker batch retry DIR --damaged") from None
 
 
-def check_format(result_format: Format | None) -> None:
-    """Raise SettingsInvalid if results cannot be written in this format: the library for Parquet is not installed."""
+def check_format(result_format: Format | None, url: str) -> None:
+    """Check what results were asked for, before anything is written.
+
+    url: of the bucket that receives them; empty: none does. Raises InvalidRequest: folders in a bucket;
+    SettingsInvalid: the library for Parquet is not installed.
+    """
+    if url and result_format != "parquet":
+        raise InvalidRequest(f"--out {url}: a bucket receives Parquet files only; add --format parquet")
     if result_format == "parquet":
         import ocr_worker.batch.shards  # noqa: F401
 
 
-def choose_format(ledger: Ledger, result_format: Format | None) -> None:
-    """Store the format of a new batch's results. None: folders.
+def choose_output(ledger: Ledger, result_format: Format | None, url: str) -> None:
+    """Store the format and place of a new batch's results. Without a format: those of the batch, or folders.
 
-    Raises InvalidRequest: the batch has another one.
+    Raises InvalidRequest: the batch has other ones.
     """
-    is_new = not ledger.get(_FORMAT) and not ledger.summary().documents
-    stored_format = _stored_format(ledger)
-    if is_new:
-        ledger.put(_FORMAT, result_format or stored_format)
-    elif result_format not in (None, stored_format):
-        raise InvalidRequest(
-            f"--format {result_format}: the results of this batch are {stored_format}; choose another folder"
-        )
+    stored = ledger.get(_FORMAT, "folders"), ledger.get(_URL)
+    chosen = (result_format, url) if result_format else stored
+    if not ledger.summary().documents:
+        ledger.put(_FORMAT, chosen[0])
+        ledger.put(_URL, chosen[1])
+    elif chosen != stored:
+        place = f"in {stored[1]}" if stored[1] else "in its folder"
+        raise InvalidRequest(f"the results of this batch are {stored[0]} {place}; choose another folder")
 
 
-def _stored_format(ledger: Ledger) -> str:
-    return ledger.get(_FORMAT, "folders")
+def open_output(folder: Folder, ledger: Ledger, settings: Settings) -> Output:
+    """Return the results of a batch.
 
-
-def open_output(folder: Folder, ledger: Ledger) -> Output:
-    """Return the results of a batch. Raises SettingsInvalid: the library for Parquet is not installed."""
-    if _stored_format(ledger) == "parquet":
+    Raises SettingsInvalid: the library for Parquet or for the bucket is not installed, or the bucket has no keys.
+    """
+    if ledger.get(_FORMAT) == "parquet":
         from ocr_worker.batch.shards import Shards
 
-        return Shards(folder, ledger)
+        return Shards(folder, ledger, open_place(folder.path, ledger.get(_URL), settings))
     return DocumentFolders(folder, ledger)

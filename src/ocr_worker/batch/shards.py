@@ -1,17 +1,17 @@
 """Results as Parquet files of bounded size, with a row per page: `pages/part-000001.parquet` and so on.
 
 A document's rows are first a file of their own in the hidden folder. When there are enough of them, or the run ends,
-`flush` writes a shard under a temporary name, renames it, records it in the ledger together with its documents, and
-deletes the files. A run that is killed in between repeats the same step: the shard that the ledger does not know is
-written again under its number, and rows that are already in a shard are replaced there. So no row is lost or twice.
-A document that is parsed again keeps its shard, which is written anew with other rows in one rename.
+`flush` writes a shard, moves it to its place (a folder or a bucket) in one step, records it in the ledger together with
+its documents, and deletes the files. A run that is killed in between repeats the same step: the shard that the ledger
+does not know is written again under its number, and rows that are already in a shard are replaced there. So no row is
+lost or twice. A document that is parsed again keeps its shard, which is written anew with other rows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +23,7 @@ from ocr_worker import extras
 from ocr_worker.batch.folders import Folder, disk_errors
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import SHARD_PATH, BatchDocument, Shard
+from ocr_worker.batch.places import Place
 from ocr_worker.errors import BatchUnusable
 from ocr_worker.wire.page_rows import PAGE_COLUMNS, page_rows
 from ocr_worker.wire.schema import DocumentResult
@@ -39,14 +40,19 @@ _GROUP_ROWS = 1_000  # that are in memory at once
 
 
 class Shards:
-    """An `Output` with Parquet files."""
+    """An `Output` with Parquet files, which are in `place`."""
 
-    def __init__(self, folder: Folder, ledger: Ledger) -> None:
+    def __init__(self, folder: Folder, ledger: Ledger, place: Place) -> None:
         self._folder = folder
         self._ledger = ledger
+        self._place = place
         with disk_errors(folder.path):
             # Document id -> bytes of its rows that are in no shard yet.
             self._sizes = {int(path.stem): path.stat().st_size for path in folder.rows.glob("*.jsonl")}
+
+    def check(self) -> None:
+        """See `Output`."""
+        self._place.check()
 
     def put(self, document: BatchDocument, result: DocumentResult, separator: str | None) -> dict[str, str]:
         """See `Output`."""
@@ -78,16 +84,18 @@ class Shards:
         """See `Output`."""
         for shard in self._ledger.shards():
             documents = self._ledger.documents_of_shard(shard.number)
-            path = self._folder.path / shard.path
-            if not path.is_file():
+            file = self._place.open(shard.path)
+            if file is None:
                 yield f"{shard.path} is missing", list(documents.values())
-            elif _digest(path) != shard.sha256:
-                yield f"{shard.path} was changed", list(documents.values())
-            else:
-                names = set(pyarrow.parquet.read_table(path, columns=["name"]).column("name").to_pylist())
-                for name in sorted(documents.keys() - names):
-                    if documents[name] not in self._sizes:
-                        yield f"{shard.path} lacks the pages of {name}", [documents[name]]
+                continue
+            with file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
+                    yield f"{shard.path} was changed", list(documents.values())
+                    continue
+                names = set(pyarrow.parquet.read_table(file, columns=["name"]).column("name").to_pylist())
+            for name in sorted(documents.keys() - names):
+                if documents[name] not in self._sizes:
+                    yield f"{shard.path} lacks the pages of {name}", [documents[name]]
 
     def pages(self, document: BatchDocument) -> list[tuple[int, str]]:
         """See `Output`."""
@@ -95,8 +103,8 @@ class Shards:
             rows = list(self._read_rows([document]))
         elif document.shard is not None:
             filters = [("name", "=", document.name)]
-            with _readable(path := self._path(document.shard)):
-                rows = pyarrow.parquet.read_table(path, columns=["page", "markdown"], filters=filters).to_pylist()
+            with self._open(document.shard) as file:
+                rows = pyarrow.parquet.read_table(file, columns=["page", "markdown"], filters=filters).to_pylist()
         else:
             return []
         return [(row["page"], row.get("markdown") or "") for row in rows]
@@ -105,18 +113,16 @@ class Shards:
 
     def _write(self, number: int, documents: Sequence[BatchDocument], kept: Iterable[Any]) -> None:
         """Write a shard of the rows `kept` and of those of the documents, which are in no shard yet; see the module."""
-        temporary, path = self._folder.temporary_file("shard.parquet"), self._path(number)
+        temporary = self._folder.temporary_file("shard.parquet")
         row_count = 0
         with disk_errors(self._folder.path):
-            path.parent.mkdir(exist_ok=True)
             with pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
                 for table in chain(kept, self._new_rows(documents)):
                     writer.write_table(table)
                     row_count += table.num_rows
-            _sync(temporary)
-            sha256 = _digest(temporary)
-            temporary.replace(path)
-            _sync(path.parent)
+            with temporary.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self._place.store(SHARD_PATH % number, temporary)
         self._ledger.record_shard(Shard(number, row_count, sha256), [document.id for document in documents])
         for document in documents:
             self._forget_rows(document.id)
@@ -127,10 +133,9 @@ class Shards:
         is_damaged: yield nothing if the shard cannot be read. Raises BatchUnusable else.
         """
         names = pyarrow.array([document.name for document in documents], pyarrow.string())
-        path = self._path(number)
         try:
-            with _readable(path), pyarrow.parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(_GROUP_ROWS):
+            with self._open(number) as file:
+                for batch in pyarrow.parquet.ParquetFile(file).iter_batches(_GROUP_ROWS):
                     table = pyarrow.Table.from_batches([batch])
                     is_other = pyarrow.compute.is_in(table.column("name"), value_set=names)
                     yield table.filter(pyarrow.compute.invert(is_other))
@@ -158,8 +163,19 @@ class Shards:
             self._rows_path(document).unlink(missing_ok=True)
         self._sizes.pop(document, None)
 
-    def _path(self, number: int) -> Path:
-        return self._folder.path / (SHARD_PATH % number)
+    @contextmanager
+    def _open(self, number: int) -> Iterator[io.BufferedIOBase]:
+        """Open a shard. Raises BatchUnusable if it cannot be read, also inside the block."""
+        path = SHARD_PATH % number
+        try:
+            file = self._place.open(path)
+            if file is None:
+                raise FileNotFoundError(path)
+            with file:
+                yield file
+        except (OSError, pyarrow.ArrowException) as error:
+            problem = f"{path} cannot be read ({type(error).__name__})"
+            raise BatchUnusable(f"{problem}; repair it with: ocr-worker batch retry DIR --damaged") from None
 
     def _rows_path(self, document: int) -> Path:
         return self._folder.rows / f"{document}.jsonl"
@@ -170,27 +186,3 @@ def _by_shard(documents: Iterable[BatchDocument]) -> dict[int | None, list[Batch
     for document in documents:
         groups[document.shard].append(document)
     return groups
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Raise BatchUnusable if a shard cannot be read inside the block."""
-    try:
-        yield
-    except (OSError, pyarrow.ArrowException) as error:
-        problem = f"{path} cannot be read ({type(error).__name__})"
-        raise BatchUnusable(f"{problem}; repair it with: ocr-worker batch retry DIR --damaged") from None

@@ -28,6 +28,7 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.local import LocalPipeline
 from ocr_worker.batch.manifests import decode, split_lines
 from ocr_worker.batch.model import BatchSummary
+from ocr_worker.batch.places import result_place
 from ocr_worker.batch.report import summary_json
 from ocr_worker.batch.runner import RunOptions
 from ocr_worker.batch.spool import Spool
@@ -79,7 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file, folder, glob, URL, manifest, or - for a list on standard input; none: continue the batch",
     )
     run_parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the batch; an existing one is continued"
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder of the batch; an existing one is continued; or s3://BUCKET/PREFIX for Parquet, with --ledger",
+    )
+    run_parser.add_argument(
+        "--ledger", metavar="DIR", help="with results in a bucket: folder of the batch, with its ledger and reports"
     )
     run_parser.add_argument("--refresh", action="store_true", help="parse files again that changed since the last run")
     run_parser.add_argument(
@@ -214,6 +221,7 @@ def _add_ray_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    options.result_url, options.out = result_place(options.out, options.ledger)
     entries = Spool(gather(options.inputs, _stdin_lines(), options.out))
     last_target = ""
     if (options.out / LEDGER).exists():
@@ -393,8 +401,8 @@ def _run_in_batch(
             max_cost=options.max_cost,
             deadline=options.deadline.timestamp() if options.deadline else None,
         )
-        result_format = vars(options).get("format")
-        batch = Batch(options.out, options=run_options, password=password, result_format=result_format)
+        result_format, result_url = vars(options).get("format"), vars(options).get("result_url", "")
+        batch = Batch(options.out, None, run_options, None, password, result_format, result_url)
         async with batch:
             batch.set_service(_make_service(batch, options))
             if options.idle_timeout_s is not None:
