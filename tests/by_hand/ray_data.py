@@ -123,6 +123,7 @@ def main() -> None:
     for part in range(0, len(entries), 50):
         table = pyarrow.Table.from_pylist(entries[part : part + 50], schema=schema)
         pyarrow.parquet.write_table(table, folder / "in" / f"{part:06d}.parquet")
+    os.environ["RAY_worker_niceness"] = "0"  # the lowest priority by default, which hardly runs on a busy machine
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200_000_000})
     cluster.add_node(num_cpus=2, object_store_memory=200_000_000)
     environment = {
