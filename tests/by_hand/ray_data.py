@@ -17,17 +17,16 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow
 import pyarrow.fs
 import pyarrow.parquet
 import ray
-from fsspec.implementations.local import LocalFileSystem
 from ray.cluster_utils import Cluster
 
 from ocr_worker.ray import PageParser
 from support.drawing import png, tiff
+from support.dying_files import DyingFiles
 
 
 class DyingParser(PageParser):
@@ -45,61 +44,6 @@ class DyingParser(PageParser):
             self._marker.touch()
             os._exit(1)
         return pages
-
-
-class DyingFiles(LocalFileSystem):  # type: ignore[misc]
-    """The local file system. Its process is killed twice: with half a file written, and with a complete file."""
-
-    cachable = False
-
-    def __init__(self, markers: str) -> None:
-        super().__init__()
-        self._markers = Path(markers)
-
-    def open(self, path: str, mode: str = "rb", **arguments: object) -> object:
-        file = super().open(path, mode, **arguments)
-        if mode != "wb":
-            return file
-        marker = next((name for name in ("half", "complete") if not (self._markers / name).exists()), None)
-        return DyingFile(file, marker and self._markers / marker)
-
-
-class DyingFile:
-    """A file that ends its process when `marker` is not None: a file that says so."""
-
-    closed = False
-
-    def __init__(self, file: BinaryIO, marker: Path | None) -> None:
-        self._file = file
-        self._marker = marker
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def write(self, data: bytes) -> int:
-        if self._marker and self._marker.name == "half" and len(data) > 100:
-            self._file.write(bytes(data)[: len(data) // 2])
-            self._die()
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._file.close()
-            if self._marker:
-                self._die()
-
-    def _die(self) -> None:
-        assert self._marker
-        self._file.flush()
-        self._marker.write_text(self._file.name)
-        os._exit(1)
 
 
 def rows(count: int) -> list[dict[str, object]]:
@@ -123,7 +67,7 @@ def main() -> None:
     for part in range(0, len(entries), 50):
         table = pyarrow.Table.from_pylist(entries[part : part + 50], schema=schema)
         pyarrow.parquet.write_table(table, folder / "in" / f"{part:06d}.parquet")
-    os.environ["RAY_worker_niceness"] = "0"  # the lowest priority by default, which hardly runs on a busy machine
+    os.environ |= {"RAY_worker_niceness": "0"}  # the lowest priority by default, which hardly runs on a busy machine
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200_000_000})
     cluster.add_node(num_cpus=2, object_store_memory=200_000_000)
     environment = {
