@@ -108,6 +108,7 @@ def test_a_document_that_is_parsed_again_keeps_its_shard(tmp_path: Path, monkeyp
     assert not list(batch.folder.rows.iterdir())
     summaries = {summary.name: summary.folder for summary in batch.documents()}
     assert summaries["3.pdf"] == "pages/part-000002.parquet"
+    assert 'href="pages/part-000002.parquet"' in batch.write_report()[1].read_text()
 
 
 @pytest.mark.parametrize("step", ["recorded", "deleted"])
