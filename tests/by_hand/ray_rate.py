@@ -27,16 +27,18 @@ from support.counted import Journal
 from support.drawing import numbered_page
 
 
-def processor_seconds() -> Counter[str]:
-    """Return the seconds of all processes that this one has started and that live, by the name of their program."""
-    seconds: Counter[str] = Counter()
+def processor_seconds() -> Counter[tuple[str, int]]:
+    """Return the seconds of all processes that this one has started and that live, by program and process id."""
+    seconds: Counter[tuple[str, int]] = Counter()
     for process in psutil.Process().children(recursive=True):
         try:
-            name = process.cmdline()[0].rpartition("/")[2]
+            program = process.cmdline()[0].rpartition("/")[2]
             times = process.cpu_times()
         except (psutil.Error, IndexError):
             continue
-        seconds[name.partition("::")[2] or name] += times.user + times.system
+        # The name of an actor's process changes with each call: `ray::PipelineActor.submit`.
+        name = program.removeprefix("ray::").partition(".")[0] if program.startswith("ray::") else program
+        seconds[name, process.pid] += times.user + times.system
     return seconds
 
 
@@ -51,7 +53,9 @@ def measure(folder: Path, name: str, service: list[str], count: int) -> tuple[fl
         time.sleep(0.5)
     assert run.returncode == 0
     seconds = time.time() - started_at
-    used = samples - before
+    used: Counter[str] = Counter()
+    for (program, _), value in (samples - before).items():
+        used[program] += value
     ends = [at for at in Journal.read(folder / "journal").ends if at > started_at]
     assert len(ends) == count
     rate = (count - 1) / (max(ends) - min(ends))
