@@ -112,27 +112,6 @@ def verify_coverage(summary: BatchSummary, totals: DocumentTotals) -> BatchCover
 # --------------------------------------------------------------------------- tables
 
 
-def document_row(document: DocumentSummary) -> tuple[Any, ...]:
-    """Return the row of a document in a table with `DOCUMENT_COLUMNS`. Its codes are text: `CODE:PAGES`, by spaces."""
-    return (
-        document.name,
-        _plain(document.source),
-        document.status,
-        document.folder,
-        document.pages_expected,
-        document.pages_parsed,
-        document.pages_failed,
-        _codes_as_text(document.errors),
-        _codes_as_text(document.warnings),
-        _plain(document.message),
-        document.seconds,
-    )
-
-
-def _codes_as_text(codes: Mapping[str, int]) -> str:
-    return " ".join(f"{code}:{pages}" for code, pages in codes.items()) if codes else ""
-
-
 def skipped_row(entry: SkippedEntry) -> tuple[Any, ...]:
     """Return the row of a skipped entry in a table with `SKIPPED_COLUMNS`."""
     return _plain(entry.source), entry.reason

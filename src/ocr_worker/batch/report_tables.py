@@ -11,7 +11,7 @@ from html import escape
 from urllib.parse import quote
 
 from ocr_worker.batch.inputs import SkippedEntry
-from ocr_worker.batch.model import BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
+from ocr_worker.batch.model import SHARD_FOLDER, BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
 from ocr_worker.batch.report import MAX_ROWS
 from ocr_worker.batch.status import explain_code, format_count, replace_unencodable
 
@@ -165,8 +165,9 @@ def _row(document: DocumentSummary) -> str:
 def _name(document: DocumentSummary) -> str:
     if document.status not in ("succeeded", "partial"):  # the others have no folder
         return f'<span class="name">{_foreign(document.name)}</span>'
-    href = folder_href(document.name, document.folder)
-    return f'<a class="name" href="{href}/document.md">{_foreign(document.name)}</a>'
+    is_row = document.folder.startswith(SHARD_FOLDER)
+    href = document.folder if is_row else f"{folder_href(document.name, document.folder)}/document.md"
+    return f'<a class="name" href="{href}">{_foreign(document.name)}</a>'
 
 
 def folder_href(name: str, folder: str) -> str:

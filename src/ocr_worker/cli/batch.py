@@ -33,7 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file, folder, glob, URL, manifest, or - for a list on standard input; none: continue the batch",
     )
     run_parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the batch; an existing one is continued"
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder of the batch; an existing one is continued; or s3://BUCKET/PREFIX for Parquet, with --ledger",
+    )
+    run_parser.add_argument(
+        "--ledger", metavar="DIR", help="with results in a bucket: folder of the batch, with its ledger and reports"
     )
     run_parser.add_argument("--refresh", action="store_true", help="parse files again that changed since the last run")
     run_parser.add_argument(
@@ -42,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default={},
         metavar="JSON",
         help='request options of every document, such as \'{"formats": ["markdown"]}\'',
+    )
+    run_parser.add_argument(
+        "--format",
+        choices=("folders", "parquet"),
+        help="results as a folder for each document, or as Parquet files with a row per page; default: folders, or as"
+        " the batch has them",
     )
     add_service_arguments(run_parser)
     run_parser.set_defaults(batch_command=run_batch)

@@ -17,6 +17,7 @@ from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Entry, SkippedEntry, gather
 from ocr_worker.batch.manifests import decode, split_lines
 from ocr_worker.batch.model import BatchSummary
+from ocr_worker.batch.places import result_place
 from ocr_worker.batch.spool import Spool
 from ocr_worker.batch.status import KNOWN_CODES, cost_warning, format_count, skipped_lines
 from ocr_worker.batch.walking import HIDDEN
@@ -46,6 +47,7 @@ _MAX_COMPARED_FILES = 50_000  # with the last run, without --refresh: a second o
 
 def run_batch(options: argparse.Namespace) -> int:
     """Add the documents and run the batch. Return the exit code."""
+    options.result_url, options.out = result_place(options.out, options.ledger)
     entries = Spool(gather(options.inputs, _stdin_lines(), options.out))
     last_target = ""
     if (options.out / LEDGER).exists():

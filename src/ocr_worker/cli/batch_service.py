@@ -165,7 +165,8 @@ def run_in_batch(
             max_cost=options.max_cost,
             deadline=options.deadline.timestamp() if options.deadline else None,
         )
-        batch = Batch(options.out, options=run_options, password=password)
+        result_format, result_url = vars(options).get("format"), vars(options).get("result_url", "")
+        batch = Batch(options.out, None, run_options, None, password, result_format, result_url)
         async with batch:
             batch.set_service(_make_service(batch, options))
             if options.idle_timeout_s is not None:

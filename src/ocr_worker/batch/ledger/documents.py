@@ -42,17 +42,19 @@ class Documents(Jobs):
 
     def unsuccessful_documents(self, code: str | None = None) -> Iterator[BatchDocument]:
         """Yield the documents that are partial, failed or cancelled. code: only documents with this error."""
-        condition = "status IN ('failed', 'partial', 'cancelled')"
-        if code is None:
-            return self._documents(condition)
-        return self._documents(f"{condition} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
+        if code is not None:
+            errors = "(SELECT document FROM faults WHERE kind = 'error' AND code = ?)"
+            yield from self._documents(f"+status IN ('failed', 'partial', 'cancelled') AND id IN {errors}", code)
+            return
+        for status in ("failed", "partial", "cancelled"):  # by the index of both columns: see `ledger._WORST_FIRST`
+            yield from self._documents("status = ? AND planned = 1", status)
 
     def _documents(self, condition: str, *values: Any) -> Iterator[BatchDocument]:
         """Yield the documents for which the condition holds.
 
         They are read in chunks, each by a query of its own, so that the caller may change a document meanwhile.
         """
-        columns = "id, name, source, pages, options, sha256, page_count, status, COALESCE(folder, name)"
+        columns = "id, name, source, pages, options, sha256, page_count, status, COALESCE(folder, name), shard"
         sql = f"SELECT {columns} FROM documents WHERE ({condition}) AND id > ? ORDER BY id LIMIT {CHUNK}"
         last_id = 0
         while rows := self._query(sql, *values, last_id):
@@ -132,7 +134,8 @@ class Documents(Jobs):
         code, message = (error.code, error.message) if error else (None, None)
         with self.transaction():
             self._db.execute(
-                "UPDATE documents SET status = ?, code = ?, message = ?, files = ?, seconds = ? WHERE id = ?",
+                "UPDATE documents SET status = ?, planned = 1, code = ?, message = ?, files = ?, seconds = ?"
+                " WHERE id = ?",
                 (status, code, message, json.dumps(files), seconds, document),
             )
             self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
