@@ -152,8 +152,8 @@ def main() -> None:
                 "--out",
                 str(out),
             ]
-            figures = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            print(f"{step:<10}", figures, end="", flush=True)
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(f"{step:<10}", output, end="", flush=True)
         for path in sorted(out.glob("*")):
             if path.is_file():
                 print(f"{path.name:<28}{path.stat().st_size / 1e6:,.1f} MB")
