@@ -99,12 +99,14 @@ class Verification:
     """The comparison of a page with a second reading. The confidence of its blocks is on the blocks.
 
     is_verified: whether the second reading was ready in time; else there is nothing else. ink_coverage: see
-    `PageResult`. warnings: the findings.
+    `PageResult`. warnings: the findings. regions_reread: number of places that the engine read once more; None without
+    `verify: repair`.
     """
 
     is_verified: bool
     ink_coverage: float | None = None
     warnings: Sequence[PageWarning] = ()
+    regions_reread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

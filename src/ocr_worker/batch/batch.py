@@ -24,17 +24,17 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
-from ocr_worker.batch.outputs import Format, Output, check_format, choose_output, open_output
+from ocr_worker.batch.outputs import Format, Output, check_format, choose_output, has_folders, open_output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.report import (
     DOCUMENT_COLUMNS,
     MAX_LISTED,
     MAX_ROWS,
     SKIPPED_COLUMNS,
-    report_html,
     report_json,
     skipped_row,
 )
+from ocr_worker.batch.report_page import report_html
 from ocr_worker.batch.runner import Runner, RunOptions
 from ocr_worker.client.service import Service
 from ocr_worker.errors import Encrypted, EndpointUnavailable
@@ -108,6 +108,11 @@ class Batch:
         """Results of the documents."""
         return open_output(self.folder, self.ledger, self._settings or load_settings())
 
+    @property
+    def has_folders(self) -> bool:
+        """Return whether the results of the documents are folders, and not Parquet files."""
+        return has_folders(self.ledger)
+
     # ----------------------------------------------------------------- documents
 
     def add(self, entries: Iterable[Entry]) -> int:
@@ -137,6 +142,10 @@ class Batch:
     def recall_passwords(self) -> None:
         """Read passwords again from the manifests that were added. Raises InvalidRequest: a manifest is not valid."""
         self._passwords.add(item for item in gather(self._manifests(), ()) if isinstance(item, Item))
+
+    def password_of(self, source: str) -> str | None:
+        """Return the password of a document's source; None: it has none, or it is not known in this process."""
+        return self._passwords.of(source)
 
     def _manifests(self) -> list[str]:
         manifests: list[str] = json.loads(self.ledger.get(_MANIFESTS, "[]"))

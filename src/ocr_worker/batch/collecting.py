@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ocr_worker.batch.doubts import document_doubt
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchDocument, BatchJob, PlannedJob, Slice, SliceRow
@@ -334,7 +335,13 @@ class Collector:
         separator = json.loads(document.options).get("page_separator")
         files = self._output.put(document, outcome.result, separator) if outcome.result else {}
         self._ledger.record_result(
-            document.id, outcome.status, error=outcome.error, codes=outcome.codes, files=files, seconds=outcome.seconds
+            document.id,
+            outcome.status,
+            error=outcome.error,
+            codes=outcome.codes,
+            files=files,
+            seconds=outcome.seconds,
+            doubt=document_doubt(outcome.result.pages) if outcome.result else None,
         )
         if outcome.status != "succeeded":
             self.on_unsuccessful(document.name, outcome.status, outcome.error.code if outcome.error else None)

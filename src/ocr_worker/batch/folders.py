@@ -31,12 +31,15 @@ from ocr_worker.wire.schema import DocumentResult
 
 LEDGER, HIDDEN_FOLDER = "ledger.sqlite3", ".batch"
 TABLES = ("documents", "skipped")  # of a large batch's report
+REVIEW_PAGES = "review-pages"  # folder of the pictures of a review
 RESERVED_NAMES = {
     LEDGER,
     f"{LEDGER}-wal",
     f"{LEDGER}-shm",
     "report.html",
     "report.json",
+    "review.html",
+    REVIEW_PAGES,
     *(f"report-{table}.{suffix}" for table in TABLES for suffix in ("csv", "parquet")),
 }
 
@@ -167,6 +170,16 @@ class Folder:
             temporary.rename(self.path / folder)
         return {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
 
+    def result(self, folder: str) -> DocumentResult:
+        """Return the result in a document's folder. Raises BatchUnusable: it is missing or damaged."""
+        path = self.path / folder / DOCUMENT
+        try:
+            return DocumentResult.read(json.loads(path.read_bytes()))
+        except (OSError, ValueError):
+            raise BatchUnusable(
+                f"{path} is missing or damaged; repair it with: ocr-worker batch retry DIR --damaged"
+            ) from None
+
     def foreign_names(self) -> list[str]:
         """Return the names in the folder that no document may have: of all entries but the documents' folders."""
         with disk_errors(self.path):
@@ -189,6 +202,27 @@ class Folder:
         self.write(self.path / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
         self.write(self.path / "report.html", html)
         return self.path / "report.json", self.path / "report.html"
+
+    @contextmanager
+    def review_pictures(self) -> Iterator[Path]:
+        """Yield an empty folder for the pictures of a review, which replaces that of an earlier one in the end."""
+        target, temporary = self.path / REVIEW_PAGES, self._hidden / "writing" / REVIEW_PAGES
+        with disk_errors(self.path):
+            if (target / DOCUMENT).exists():
+                raise BatchUnusable(f"{target} is the result of a document; move it away to write a review")
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            shutil.rmtree(target, ignore_errors=True)
+            if any(temporary.iterdir()):
+                temporary.rename(target)
+            else:
+                temporary.rmdir()
+
+    def put_review(self, html: str) -> Path:
+        """Write a review. Return its path."""
+        self.write(self.path / "review.html", html)
+        return self.path / "review.html"
 
     def put_table(self, table: str, columns: Columns, rows: Iterable[tuple[Any, ...]]) -> str:
         """Write a table of a report, as Parquet where pyarrow is installed, else as CSV. Return the file's name.

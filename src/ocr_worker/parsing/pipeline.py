@@ -33,6 +33,7 @@ from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
 from ocr_worker.parsing import results
 from ocr_worker.parsing.rendering import OpenDocument, raster_request
 from ocr_worker.parsing.replicas import Replicas
+from ocr_worker.parsing.rereading import HeldPages, Rereader
 from ocr_worker.parsing.results import DocumentFacts
 from ocr_worker.parsing.scheduler import ParseOutcome, Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
@@ -118,6 +119,25 @@ class Pipeline:
             int(settings.page_room_mb * MEGABYTE / 2),
             wait_s=settings.verify_wait_s,
         )
+        self._verifying_jobs: set[ParseJob] = set()
+        self._lock = threading.Lock()  # of that set
+
+    @property
+    def jobs_verifying(self) -> int:
+        """Number of jobs whose pages are parsed and wait for their second reading only, at most as many as may run.
+
+        As many other jobs may run meanwhile, since the engine would be idle.
+        """
+        with self._lock:
+            return min(len(self._verifying_jobs), self.settings.jobs_at_once)
+
+    def note_verifying(self, job: ParseJob, is_verifying: bool) -> None:
+        """Count a job among those that wait for their second reading, until it has ended."""
+        with self._lock:
+            if is_verifying and not job.has_ended:
+                self._verifying_jobs.add(job)
+            else:
+                self._verifying_jobs.discard(job)
 
     def start(self) -> dict[str, float]:
         """Load and warm the engine, and open the content cache. Return the seconds by phase.
@@ -181,7 +201,24 @@ class ParseJob:
         self._stopwatch = Stopwatch()
         self._scheduled_job = pipeline.scheduler.admit()
         self._rendering_slots = threading.Semaphore(pipeline.documents_rendered_per_job)
+        self._fetch_slots = threading.Semaphore(pipeline.settings.fetch_concurrency)
         self._is_interrupted = False
+        self.has_ended = False
+        self._unparsed = len(request.documents)  # documents whose pages are not all submitted, and pages not parsed
+        self._unparsed_lock = threading.Lock()
+        self.on_parsed: Callable[[], None] = lambda: None
+
+    def _count_unparsed(self, change: int) -> None:
+        """Count pages that are submitted or parsed, and documents that are submitted.
+
+        When none is left, `on_parsed` is called, on any thread, if the pages still wait for their second reading.
+        """
+        with self._unparsed_lock:
+            self._unparsed += change
+            is_parsed = not self._unparsed
+        if is_parsed and self._request.options.verify != "off":
+            self._pipeline.note_verifying(self, True)
+            self.on_parsed()
 
     def stop(self, error: OcrWorkerError) -> None:
         """End the job soon: pages without a result get `error`."""
@@ -198,10 +235,10 @@ class ParseJob:
         Raises Cancelled when the job was cancelled, but not when it was interrupted.
         """
         started_at = time.monotonic()
-        with closing(self._checkpoints), closing(self._cache), self._scheduled_job, self._deadline():
+        with self._counted(), closing(self._checkpoints), closing(self._cache), self._scheduled_job, self._deadline():
             sources = list(enumerate(self._request.documents, start=1))
-            limit = self._pipeline.settings.fetch_concurrency
-            documents = threads.map_bounded(self._document, sources, limit, f"document-{self.id}")
+            # A document has a place while it is fetched and rendered; all wait for their pages at the same time.
+            documents = threads.map_bounded(self._document, sources, len(sources), f"document-{self.id}")
             if isinstance(self._scheduled_job.stop_error, Cancelled) and not self._is_interrupted:
                 event(log, "job", job=self.id, status="cancelled")
                 raise self._scheduled_job.stop_error
@@ -209,6 +246,14 @@ class ParseJob:
         response = results.response(self._pipeline.engine.info, documents, seconds)
         event(log, "job", job=self.id, status=response.status, **response.coverage.model_dump(), **seconds)
         return response
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.has_ended = True
+            self._pipeline.note_verifying(self, False)
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
@@ -231,9 +276,9 @@ class ParseJob:
 
     def _document(self, numbered_source: tuple[int, DocumentRequest]) -> DocumentResult:
         number, source = numbered_source
-        name = document_id(source, number)
+        name, held_pages = document_id(source, number), HeldPages()
         try:
-            result = self._parse(name, source)
+            result = self._parse(name, source, held_pages)
         except Exception as error:
             result = results.failed_document(name, self._document_error(error))
             error.__traceback__ = (
@@ -241,6 +286,7 @@ class ParseJob:
             )
         finally:
             self._pipeline.witnesses.forget(f"{self.id}/{name}")
+            held_pages.close()
         codes = (error.code for error in (result.error, *(page.error for page in result.pages)) if error)
         event(
             log,
@@ -253,10 +299,11 @@ class ParseJob:
         )
         return result
 
-    def _parse(self, name: str, source: DocumentRequest) -> DocumentResult:
+    def _parse(self, name: str, source: DocumentRequest, held_pages: HeldPages) -> DocumentResult:
         """Wait for the pages in order, while another thread fetches, renders and submits them."""
         page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
-        feeder = threads.start(lambda: self._feed(name, source, page_queue), f"feed-{self.id}")
+        self._fetch_slots.acquire()
+        feeder = threads.start(lambda: self._feed(name, source, page_queue, held_pages), f"feed-{self.id}")
         outcomes: dict[int, PageOutcome] = {}
         while (entry := page_queue.get()) is not None:
             facts, wait_for_page = entry
@@ -283,7 +330,11 @@ class ParseJob:
         return outcomes | {outcome.number: replace(outcome, result=page) for outcome, page in pairs if outcome and page}
 
     def _feed(
-        self, name: str, source: DocumentRequest, page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
+        self,
+        name: str,
+        source: DocumentRequest,
+        page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None],
+        held_pages: HeldPages,
     ) -> tuple[DocumentFacts, OcrWorkerError | None]:
         """Put every page into `page_queue`, then None. Return the facts, and the error if the document ended early."""
         try:
@@ -294,13 +345,15 @@ class ParseJob:
                 self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
                 try:
-                    for page in self._pages(name, document, checkpoint):
+                    for page in self._pages(name, document, checkpoint, held_pages):
                         page_queue.put((facts, page))
                 except Exception as error:
                     return facts, self._document_error(error)
                 return facts, None
         finally:
             page_queue.put(None)
+            self._fetch_slots.release()
+            self._count_unparsed(-1)
 
     def _fetch(self, source: DocumentRequest) -> bytes:
         with self._stopwatch.measure("fetch"):
@@ -326,7 +379,9 @@ class ParseJob:
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }
 
-    def _pages(self, name: str, document: OpenDocument, checkpoint: DocumentCheckpoint) -> Iterator[PendingPage]:
+    def _pages(
+        self, name: str, document: OpenDocument, checkpoint: DocumentCheckpoint, held_pages: HeldPages
+    ) -> Iterator[PendingPage]:
         """Yield each page in order: stored by an earlier run, or rendered and submitted to the engine."""
         document.skip(checkpoint.pages)
         page_images = self._page_images(document)
@@ -334,7 +389,7 @@ class ParseJob:
             if number in checkpoint.pages:
                 yield partial(checkpoint.pages.__getitem__, number)
             elif page := next(page_images, None):
-                yield self._submit(name, page, checkpoint)
+                yield self._submit(name, page, checkpoint, held_pages)
         next(page_images, None)  # tells the rasterizer process that the document is done
 
     def _page_images(self, document: OpenDocument) -> Iterator[PageImage | FailedPage]:
@@ -346,7 +401,9 @@ class ParseJob:
                 return
             yield page
 
-    def _submit(self, name: str, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint) -> PendingPage:
+    def _submit(
+        self, name: str, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint, held_pages: HeldPages
+    ) -> PendingPage:
         if isinstance(page, FailedPage):
             failure = PageOutcome(page.number, page.error)
             return lambda: failure
@@ -356,10 +413,12 @@ class ParseJob:
             checkpoint.store(stored_outcome)
             return lambda: stored_outcome
         try:
-            future, evidence = self._hand_over(name, page)
+            future, evidence, rereader = self._hand_over(name, page, held_pages)
         except BaseException:
             claim.done(None)
             raise
+        self._count_unparsed(1)
+        future.add_done_callback(lambda _: self._count_unparsed(-1))
         parsed_at: list[float] = []  # the page may wait for earlier ones of its document, and for its second reading
         future.add_done_callback(lambda _: parsed_at.append(time.monotonic()))
         number, dpi, warnings = page.number, page.dpi, page.warnings  # `wait` must not keep the pixels in memory
@@ -378,24 +437,62 @@ class ParseJob:
             if evidence:
                 # The callback runs right after the result is set, perhaps a moment after this thread has it.
                 waited_s = time.monotonic() - parsed_at[0] if parsed_at else 0.0
-                outcome = verified(outcome, evidence, max(0.0, self._pipeline.settings.verify_wait_s - waited_s))
+                wait_s = max(0.0, self._pipeline.settings.verify_wait_s - waited_s)
+                outcome = self._verified(outcome, evidence, wait_s, rereader)
+            if rereader:
+                held_pages.release(rereader)
             checkpoint.store(outcome)
             return outcome
 
         return wait
 
-    def _hand_over(self, name: str, page: PageImage) -> tuple[Future[ParseOutcome], Future[Evidence | None] | None]:
-        """Hand the page to the engine and, with `verify`, to the witness. Waits for room for its pixels."""
+    def _verified(
+        self, outcome: PageOutcome, evidence: Future[Evidence | None], wait_s: float, rereader: Rereader | None
+    ) -> PageOutcome:
+        outcome = verified(outcome, evidence, wait_s, rereader)
+        if rereader:
+            self._stopwatch.add("engine", rereader.engine_s)
+        if isinstance(outcome.result, ParsedPage) and not self._pipeline.spec.merges_pages(self._request.options):
+            outcome = replace(outcome, result=replace(outcome.result, raw=None))  # it was for the repair alone
+        return outcome
+
+    def _rewritten(self, page: ParsedPage) -> ParsedPage:
+        """Return the page with Markdown that follows from its blocks; the document may be merged later."""
+        (merged_page,) = self._pipeline.engine.merge_pages([page])
+        return replace(merged_page or page, raw=page.raw)
+
+    def _hand_over(
+        self, name: str, page: PageImage, held_pages: HeldPages
+    ) -> tuple[Future[ParseOutcome], Future[Evidence | None] | None, Rereader | None]:
+        """Hand the page to the engine and, with `verify`, to the witness. Waits for room for its pixels.
+
+        With `verify: repair`, the pixels are held until the page is compared, unless the witness has no time for it.
+        """
         options, spec = self._request.options, self._pipeline.spec
         page_of_engine = page if spec.wants_text_layer(options) else replace(page, text_lines=None)
         if options.verify == "off":
-            return self._scheduled_job.submit(page_of_engine, options), None
+            return self._scheduled_job.submit(page_of_engine, options), None, None
         if not spec.keeps_pixels(options):
             unread: Future[Evidence | None] = Future()
             unread.set_result(None)
-            return self._scheduled_job.submit(page_of_engine, options), unread
-        future, release = self._scheduled_job.submit_shared(page_of_engine, options)
-        return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+            return self._scheduled_job.submit(page_of_engine, options), unread, None
+        if options.verify == "auto" or spec.block_repair is None:
+            future, release = self._scheduled_job.submit_shared(page_of_engine, options)
+            return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release), None
+        future, release = self._scheduled_job.submit_shared(page_of_engine, options, readers=2)
+        rereader = Rereader(
+            page,
+            options,
+            self._pipeline.settings,
+            spec.block_repair,
+            self._scheduled_job,
+            self._rewritten,
+            release,
+        )
+        held_pages.add(rereader)
+        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+        evidence.add_done_callback(lambda report: None if report.result() else held_pages.release(rereader))
+        return future, evidence, rereader
 
     def _claim(self, page: PageImage) -> Claim:
         """Claim the page in the content cache, which has no second readings and so is not used with `verify`."""

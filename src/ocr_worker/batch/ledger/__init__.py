@@ -6,6 +6,7 @@
     busy        the executions of each worker, merged; `workers` has the first one
     slices      the pages of one document in one job
     faults      codes of errors and warnings, by document
+    doubts      how much a document needs a look, with `verify`
     skipped     entries of the inputs that are not parsed, with the reason
     totals      sums over the other tables, kept by triggers
     shards      Parquet files with the results of documents

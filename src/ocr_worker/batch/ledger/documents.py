@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ocr_worker.batch.doubts import DocumentDoubt
 from ocr_worker.batch.ledger.columns import decode_path, placeholders
 from ocr_worker.batch.ledger.database import CHUNK
 from ocr_worker.batch.ledger.jobs import UNFINISHED_STATES, Jobs
@@ -77,6 +78,24 @@ class Documents(Jobs):
         ):
             yield document, folder, json.loads(files)
 
+    def most_doubtful(self, limit: int) -> list[BatchDocument]:
+        """Return the documents whose worst page has the highest doubt, at most `limit`, and none without a doubt.
+
+        So many pages of the batch with the highest doubt are all in these documents.
+        """
+        sql = "SELECT document FROM doubts WHERE doubt > 0 ORDER BY doubt DESC, document LIMIT ?"
+        return [self.document(document) for (document,) in self._query(sql, limit)]
+
+    def verified_counts(self) -> tuple[int, int]:
+        """Return the number of pages that were compared with a second reading, and of those that could not be."""
+        verified, unverified = self._query("SELECT TOTAL(verified), TOTAL(unverified) FROM doubts")[0]
+        return int(verified), int(unverified)
+
+    def unverified_documents(self, limit: int) -> list[tuple[BatchDocument, int]]:
+        """Return the documents with most pages that could not be compared, and the number of these pages."""
+        sql = "SELECT document, unverified FROM doubts WHERE unverified > 0 ORDER BY unverified DESC, document LIMIT ?"
+        return [(self.document(document), count) for document, count in self._query(sql, limit)]
+
     # ----------------------------------------------------------------- change
 
     def record_length(self, document: int, stamp: Stamp, page_count: int, pages_expected: int) -> None:
@@ -105,11 +124,12 @@ class Documents(Jobs):
         codes: Mapping[tuple[str, str], int],
         files: Mapping[str, str],
         seconds: float,
+        doubt: DocumentDoubt | None = None,
     ) -> None:
         """Record a document's result.
 
         codes: (kind, code) -> pages, with "error" or "warning" as the kind. files: name -> sha256. seconds: engine
-        time.
+        time. doubt: None without `verify`.
         """
         code, message = (error.code, error.message) if error else (None, None)
         with self.transaction():
@@ -121,6 +141,9 @@ class Documents(Jobs):
             self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
             rows = [(document, kind, code, pages) for (kind, code), pages in codes.items()]
             self._db.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("DELETE FROM doubts WHERE document = ?", (document,))
+            if doubt:
+                self._db.execute("INSERT INTO doubts VALUES (?, ?, ?, ?)", (document, *doubt))
 
     def reset(self, document: int) -> None:
         """Delete the result of a document whose file has changed, so that it is counted and parsed from the start."""
@@ -128,7 +151,7 @@ class Documents(Jobs):
             self._reset(document)
 
     def _reset(self, document: int) -> None:
-        for table in ("slices", "faults"):
+        for table in ("slices", "faults", "doubts"):
             self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
         # A job that was never sent shrinks, or is not needed any more.
         unsent = "state = 'planned' AND submissions = 0"

@@ -196,4 +196,10 @@ CREATE TRIGGER idle_timeout_changed AFTER INSERT ON meta WHEN NEW.name = 'idle_t
   INSERT INTO totals {_ALL_GAPS};
 END;
 """
-UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# Of documents that were parsed with `verify`. An older ledger has none of them: the option is newer than that version.
+_VERSION_5 = """
+CREATE TABLE doubts (
+  document INTEGER PRIMARY KEY REFERENCES documents, doubt REAL NOT NULL,
+  verified INTEGER NOT NULL, unverified INTEGER NOT NULL);
+"""
+UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
