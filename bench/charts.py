@@ -62,7 +62,7 @@ def draw_lines(
     title: str, lines: Sequence[Line], axes: tuple[str, str], ticks: tuple[Sequence[str], Sequence[str]]
 ) -> str:
     """Return an SVG of lines. ticks: labels at equal distances on each axis, its ends included."""
-    left, right, top, height = 60, 150, 40, 300
+    left, right, top, height = 60, 150, 56, 300
     room, bottom = WIDTH - left - right, top + height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 50}" role="img">',
