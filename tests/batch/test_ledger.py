@@ -181,7 +181,7 @@ def test_an_older_ledger_is_continued(tmp_path: Path) -> None:
     new = Ledger(tmp_path / "new.sqlite3")
     tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
     assert ledger._query(tables) == new._query(tables)
-    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(4,)]
+    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(5,)]
 
 
 def test_an_upgrade_is_all_or_nothing(tmp_path: Path) -> None:
