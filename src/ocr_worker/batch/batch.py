@@ -24,7 +24,7 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
-from ocr_worker.batch.outputs import Format, Output, check_format, choose_output, open_output
+from ocr_worker.batch.outputs import Format, Output, check_format, choose_output, has_folders, open_output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.report import (
     DOCUMENT_COLUMNS,
@@ -107,6 +107,11 @@ class Batch:
     def output(self) -> Output:
         """Results of the documents."""
         return open_output(self.folder, self.ledger, self._settings or load_settings())
+
+    @property
+    def has_folders(self) -> bool:
+        """Return whether the results of the documents are folders, and not Parquet files."""
+        return has_folders(self.ledger)
 
     # ----------------------------------------------------------------- documents
 

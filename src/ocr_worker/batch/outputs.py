@@ -122,7 +122,7 @@ def choose_output(ledger: Ledger, result_format: Format | None, url: str) -> Non
 
 
 def has_folders(ledger: Ledger) -> bool:
-    """Return whether the results of a batch are folders."""
+    """Return whether the results of a batch are folders, and not Parquet files."""
     return ledger.get(_FORMAT, "folders") == "folders"
 
 
@@ -131,7 +131,7 @@ def open_output(folder: Folder, ledger: Ledger, settings: Settings) -> Output:
 
     Raises SettingsInvalid: the library for Parquet or for the bucket is not installed, or the bucket has no keys.
     """
-    if ledger.get(_FORMAT) == "parquet":
+    if not has_folders(ledger):
         from ocr_worker.batch.shards import Shards
 
         return Shards(folder, ledger, open_place(folder.path, ledger.get(_URL), settings))

@@ -165,8 +165,8 @@ def _row(document: DocumentSummary) -> str:
 def _name(document: DocumentSummary) -> str:
     if document.status not in ("succeeded", "partial"):  # the others have no folder
         return f'<span class="name">{_foreign(document.name)}</span>'
-    is_row = document.folder.startswith(SHARD_FOLDER)
-    href = document.folder if is_row else f"{folder_href(document.name, document.folder)}/document.md"
+    is_shard = document.folder.startswith(SHARD_FOLDER)
+    href = quote(document.folder) if is_shard else f"{folder_href(document.name, document.folder)}/document.md"
     return f'<a class="name" href="{href}">{_foreign(document.name)}</a>'
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.doubts import doubt_of
 from ocr_worker.batch.folders import REVIEW_PAGES
-from ocr_worker.batch.outputs import has_folders
 from ocr_worker.batch.review_article import ReviewedPage, article_html, entry_html
 from ocr_worker.batch.review_page import MAX_PAGES, Selection, review_html
 from ocr_worker.batch.review_pictures import PagePictures
@@ -44,11 +43,11 @@ class ReviewSize:
 def write_review(batch: Batch, size: ReviewSize, settings: Settings) -> Path:
     """Write the review into the batch's folder and return its path.
 
-    Raises BatchUnusable: no page of the batch was parsed with `verify`, its results are Parquet files, or the folder
-    cannot be read or written.
+    Raises BatchUnusable: no page of the batch was parsed with `verify`, its results are Parquet, or the folder cannot
+    be read or written.
     """
-    if not has_folders(batch.ledger):
-        raise BatchUnusable("a review needs results in folders, with blocks: run a batch without --format parquet")
+    if not batch.has_folders:
+        raise BatchUnusable("a review reads the documents' folders, but the results of this batch are Parquet files")
     verified_count, unverified_count = batch.ledger.verified_counts()
     _check_verified(verified_count, unverified_count)
     requested_count = size.pages_of(verified_count)

@@ -30,6 +30,7 @@ PAGE_COLUMNS = {  # name -> type; the first five and `engine` are the same in al
     "text_source": "string",
     "verified": "bool",
     "ink_coverage": "double",
+    "regions_reread": "int32",
     "image": "string",
     "warnings": "string",
     "seconds": "double",

@@ -138,12 +138,6 @@ DELETE FROM executions;
 INSERT INTO executions SELECT * FROM earlier_executions ORDER BY id;
 DROP TABLE earlier_executions;
 """
-# Of documents that were parsed with `verify`. An older ledger has none of them: the option is newer than that version.
-_VERSION_4 = """
-CREATE TABLE doubts (
-  document INTEGER PRIMARY KEY REFERENCES documents, doubt REAL NOT NULL,
-  verified INTEGER NOT NULL, unverified INTEGER NOT NULL);
-"""
 
 
 def _gap(end: str, start: str) -> str:
@@ -170,7 +164,7 @@ SELECT 'gaps_s', '', TOTAL(MIN(gap_s, {_IDLE_TIMEOUT})) FROM (
   SELECT started_at - LAG(ended_at) OVER (PARTITION BY worker ORDER BY ended_at) AS gap_s FROM busy)"""
 # `workers` has the start of each worker's first execution, with its delay. `merging` has a row only within a trigger.
 # `documents.shard` is the Parquet file with a document's rows: it stays when the document is parsed again.
-_VERSION_5 = f"""
+_VERSION_4 = f"""
 CREATE TABLE shards (id INTEGER PRIMARY KEY, row_count INTEGER NOT NULL, sha256 TEXT NOT NULL);
 ALTER TABLE documents ADD COLUMN shard INTEGER REFERENCES shards;
 CREATE INDEX documents_by_shard ON documents (shard) WHERE shard IS NOT NULL;
@@ -201,5 +195,11 @@ CREATE TRIGGER idle_timeout_changed AFTER INSERT ON meta WHEN NEW.name = 'idle_t
   DELETE FROM totals WHERE kind = 'gaps_s';
   INSERT INTO totals {_ALL_GAPS};
 END;
+"""
+# Of documents that were parsed with `verify`. An older ledger has none of them: the option is newer than that version.
+_VERSION_5 = """
+CREATE TABLE doubts (
+  document INTEGER PRIMARY KEY REFERENCES documents, doubt REAL NOT NULL,
+  verified INTEGER NOT NULL, unverified INTEGER NOT NULL);
 """
 UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
