@@ -197,7 +197,7 @@ function compared(section, page, findings) {
 const badge = (number) => element("button", { class: "badge", type: "button", "aria-label": `Finding ${number}` }, `${number}`);
 
 function item({ number, kind, message, code }) {
-  const told = element("span", {}, `${message.replace(/; look at the page$/, "")} `, element("code", {}, code));
+  const told = element("span", {}, `${message.replace("; look at the page", "")} `, element("code", {}, code));
   return element("li", { class: kind, "data-f": number }, badge(number), told);
 }
 
