@@ -250,7 +250,7 @@ def reading() -> Double:
     return Double(lambda colour: read_when_let if colour == HELD and "DOUBLE_GATE" in os.environ else usual)
 
 
-RECITED = ""  # the text of every page, for `reciting`
+RECITED = os.environ.get("DOUBLE_RECITED", "")  # the text of every page, for `reciting`
 
 
 def recite(page: PageImage, options: ParseOptions) -> ParsedPage:

@@ -53,7 +53,8 @@ class Engine(Protocol[OptionsRead]):
     def warm_up(self) -> None:
         """Parse a page with known text, so that the first job does not wait for anything that is loaded late.
 
-        Called once, after the builder, on the engine's thread; the worker takes no job before all replicas return.
+        Called once, after the builder, on the engine's thread; the worker takes no job before all replicas return. A
+        process for a single job leaves it out unless the spec has `proves_by_warm_up`.
         Raises EngineUnavailable when the known text is not in the result: the worker then does not start.
         """
         ...
@@ -273,6 +274,12 @@ class EngineSpec(Generic[Options]):
     """Return whether each engine has a process of its own when `OCR_ENGINE_PROCESSES` is not set.
 
     Called when the pipeline is made, and by `ocr-worker doctor`.
+    """
+
+    proves_by_warm_up: bool = True
+    """Whether `Engine.warm_up` proves what no engine should be without, such as the right weights.
+
+    If it does not, a process for a single job, as `ocr-worker parse`, leaves it out: its first page waits as long.
     """
 
     process_parts: ProcessParts[Options] | None = None

@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ocr_worker import threads
@@ -28,8 +29,10 @@ from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
+from ocr_worker.memory import garbage_kept
 from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
 from ocr_worker.parsing import results
+from ocr_worker.parsing.rendering import OpenDocument, raster_request
 from ocr_worker.parsing.replicas import Replicas
 from ocr_worker.parsing.rereading import HeldPages, Rereader
 from ocr_worker.parsing.results import DocumentFacts
@@ -38,13 +41,14 @@ from ocr_worker.parsing.stopwatch import Stopwatch
 from ocr_worker.parsing.verification import check_verify, verified
 from ocr_worker.settings import MEGABYTE, Settings, unknown_variables
 from ocr_worker.sources.fetch import Fetcher
-from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
-from ocr_worker.wire.page_ranges import parse_page_ranges
+from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, document_id
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.pool import Witnesses, default_workers
 
 log = logging.getLogger(__name__)
+
+_NOT_RENDERED: Mapping[str, OpenDocument] = MappingProxyType({})
 
 PendingPage = Callable[[], PageOutcome]
 
@@ -136,15 +140,17 @@ class Pipeline:
             else:
                 self._verifying_jobs.discard(job)
 
-    def start(self) -> dict[str, float]:
+    def start(self, *, is_for_one_job: bool = False) -> dict[str, float]:
         """Load and warm the engine, and open the content cache. Return the seconds by phase.
 
+        is_for_one_job: whether only one job comes, so that a warm-up that proves nothing is left out.
         Raises any error of the engine, and of the bucket's settings.
         """
         for name in unknown_variables(self.spec.variables):
             log.warning("%s is not a setting of this worker, and has no effect", name)
         self.cache = open_cache(self.settings, self.spec.weights)
-        return self.engine.start()
+        with garbage_kept():  # a tenth of the time in which an engine's packages are imported goes into looking for it
+            return self.engine.start(warm_up=self.spec.proves_by_warm_up or not is_for_one_job)
 
     def job(
         self,
@@ -153,17 +159,19 @@ class Pipeline:
         on_page: OnPage | None = None,
         checkpoints: Checkpoints | None = None,
         on_open: OnOpen = lambda document_id, pages_expected: None,
+        rendered: Mapping[str, OpenDocument] = _NOT_RENDERED,
     ) -> ParseJob:
         """Return a job that is ready to run.
 
         on_page: receiver of each page. on_open: receiver of each open document. checkpoints: store of pages; by default
-        nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
+        nothing is stored. rendered: documents by id that need not be fetched and rendered. Raises InvalidRequest for
+        options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
         check_verify(request.options, self.spec)
         request = request.model_copy(update={"options": self.spec.fill_options(request.options, self.settings)})
         receive_page = on_page or (lambda *page: None)
-        return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
+        return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open, rendered)
 
     def close(self) -> None:
         """End the rasterizer processes, and let the engine's threads end after their current calls."""
@@ -183,8 +191,10 @@ class ParseJob:
         on_page: OnPage,
         checkpoints: Checkpoints,
         on_open: OnOpen,
+        rendered: Mapping[str, OpenDocument],
     ) -> None:
         self.id = job_id
+        self._rendered = rendered
         self._pipeline = pipeline
         self._request = request
         self._on_page = on_page
@@ -331,8 +341,9 @@ class ParseJob:
     ) -> tuple[DocumentFacts, OcrWorkerError | None]:
         """Put every page into `page_queue`, then None. Return the facts, and the error if the document ended early."""
         try:
-            data = self._fetch(source)
-            with self._rendering_slots, self._open(data, source) as document:
+            rendered = self._rendered.get(name)
+            data = b"" if rendered else self._fetch(source)
+            with self._rendering_slots, rendered or self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
@@ -352,16 +363,9 @@ class ParseJob:
             return self._pipeline.fetcher.fetch(source, self._is_stopped)
 
     def _open(self, data: bytes, source: DocumentRequest) -> RasterDocument:
-        settings, options = self._pipeline.settings, self._request.options
-        request = RasterRequest(
-            pages=parse_page_ranges(source.pages) if source.pages else None,
-            password=source.password,
-            dpi=options.dpi or self._pipeline.engine.preferred_dpi,
-            max_pixels=int(settings.max_page_mpx * 1_000_000),
-            max_pages=settings.max_pages,
-            text_layer=self._pipeline.spec.wants_text_layer(options) or options.verify != "off",
-            repeated_lines=self._pipeline.spec.reads_repeated_lines,
-        )
+        pipeline, options = self._pipeline, self._request.options
+        preferred_dpi = pipeline.engine.preferred_dpi
+        request = raster_request(source, options, pipeline.settings, pipeline.spec, preferred_dpi)
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
@@ -379,7 +383,7 @@ class ParseJob:
         }
 
     def _pages(
-        self, name: str, document: RasterDocument, checkpoint: DocumentCheckpoint, held_pages: HeldPages
+        self, name: str, document: OpenDocument, checkpoint: DocumentCheckpoint, held_pages: HeldPages
     ) -> Iterator[PendingPage]:
         """Yield each page in order: stored by an earlier run, or rendered and submitted to the engine."""
         document.skip(checkpoint.pages)
@@ -391,7 +395,7 @@ class ParseJob:
                 yield self._submit(name, page, checkpoint, held_pages)
         next(page_images, None)  # tells the rasterizer process that the document is done
 
-    def _page_images(self, document: RasterDocument) -> Iterator[PageImage | FailedPage]:
+    def _page_images(self, document: OpenDocument) -> Iterator[PageImage | FailedPage]:
         pages = iter(document)
         while True:
             with self._stopwatch.measure("rasterize"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.errors import InvalidRequest
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from ocr_worker.witness.verdict import Verdict
 
 _MAX_WARNINGS = 20  # of a page; a page with more is to be read by a person anyway
+_MAX_TEXT = 1_000  # characters of a warning's text
 _OUTCOMES = {
     "replaced": "; the block was read again, and the new reading is in the result",
     "inserted": "; the place was read again, and its text is in the result as a block",
     "kept": "; it was read again without more evidence, and the result is unchanged",
     "unread": "; it was not read again",
 }
+VerifyMode = Literal["auto", "repair"]
 _UNVERIFIED = Verification(is_verified=False)
 
 
@@ -48,6 +50,13 @@ def check_verify(options: ParseOptions, spec: EngineSpec[Any]) -> None:
             f"options: `verify: repair` needs an engine that reads blocks once more, which OCR_ENGINE={spec.name} does"
             " not; use `auto`"
         )
+
+
+def verify_modes(spec: EngineSpec[Any]) -> list[VerifyMode]:
+    """Return the values of the option `verify` that this worker honors, besides `off`."""
+    if spec.reads_as_witness or not installed_version("rapidocr"):
+        return []
+    return ["auto"] if spec.block_repair is None else ["auto", "repair"]
 
 
 def verified(
@@ -110,4 +119,5 @@ def _repaired(
 
 def _warning(finding: Finding, repair: Repair | None) -> PageWarning:
     message = f"{finding.message}{_OUTCOMES[repair.outcome]}" if repair else finding.message
-    return PageWarning(code=finding.code, message=message, bbox=finding.box, repair=repair)
+    text = finding.text[:_MAX_TEXT] or None
+    return PageWarning(code=finding.code, message=message, bbox=finding.box, text=text, repair=repair)

@@ -236,6 +236,11 @@ class PageWarning(WireModel):
     bbox: BBox | None = Field(
         None, description="Place that it concerns, `[x0, y0, x1, y1]` in pixels of the page; missing for most warnings."
     )
+    text: str | None = Field(
+        None,
+        description="With `verify`: text that a finding concerns. A number is followed by what the second reader sees:"
+        " `1482 / 1932`. Cut after 1,000 characters.",
+    )
     repair: Repair | None = Field(None, description="With `verify: repair`: what a new reading of the place changed.")
 
 

@@ -16,7 +16,7 @@ import pytest
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl import frameworks
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
-from ocr_worker.pages import PageImage, ParsedPage
+from ocr_worker.pages import PageImage, ParsedPage, ProvenFonts
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files, tinyvl
@@ -35,8 +35,8 @@ def page_image(data: bytes, number: int = 1) -> PageImage:
     page = document.render(1)
     document.close()
     lines = tuple(make_text_line(*line) for line in page.text_lines or ())
-    fonts = frozenset(page.proven_fonts), frozenset(page.symbol_fonts)
-    return PageImage(number, page.pixels, DPI, (), lines, *fonts)
+    proven_fonts = ProvenFonts(frozenset(page.proven_fonts), frozenset(page.proven_figures))
+    return PageImage(number, page.pixels, DPI, (), lines, proven_fonts, frozenset(page.symbol_fonts))
 
 
 class Truths:

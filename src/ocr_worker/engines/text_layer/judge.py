@@ -1,7 +1,7 @@
 """The judge of a page's text layer: which of its fonts set what they say.
 
 A font may lie about its digits alone, so that words with and without digits are judged apart; each such unit is a
-`Setting`. Words without digits in fonts whose own tables prove them honest (`PageImage.proven_fonts`) are not read. Of
+`Setting`. Words in fonts that are proven otherwise (`PageImage.proven_fonts`) are not read. Of
 the others, a few stretches of words are read from the page image and compared:
 
 - lying: confident readings contradict the words, or the font has no mapping to Unicode.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -25,6 +25,7 @@ import numpy as np
 
 from ocr_worker.engines.text_layer.scripts import is_readable, plain_form, script_of
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS
+from ocr_worker.pages import ProvenFonts
 
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1, in pixels of the page image
 Verdict = Literal["proven", "unreadable", "open", "lying"]
@@ -64,7 +65,7 @@ def setting_of(text: str, font: int) -> Setting:
     return Setting(font, any(map(str.isdigit, text)))
 
 
-def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Collection[int]) -> dict[Setting, Verdict]:
+def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: ProvenFonts) -> dict[Setting, Verdict]:
     """Return the verdict on each setting of these lines. Dotted lines have none.
 
     read: reads boxes of the page image. proven_fonts: see `PageImage`.
@@ -76,8 +77,7 @@ def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Collec
     verdicts: dict[Setting, Verdict] = {}
     samples: dict[Setting, list[LayerWord]] = {}
     for setting, words in by_setting.items():
-        # Figures are read all the same: two codes may claim to be one digit, of which only the right one was compared.
-        if setting.font in proven_fonts and not setting.has_digits:
+        if setting.font in (proven_fonts.figures if setting.has_digits else proven_fonts.words):
             verdicts[setting] = "proven"
         elif _is_broken(words):
             verdicts[setting] = "lying"
@@ -121,9 +121,11 @@ def _joined(words: Sequence[LayerWord]) -> LayerWord:
 def _read_pairs(
     read: Read, samples: Mapping[Setting, Sequence[LayerWord]]
 ) -> dict[Setting, list[tuple[LayerWord, Reading]]]:
-    """Return words of each sample with the readings in their places; only the first ones if these agree."""
+    """Return words of each sample with the readings in their places; only the first ones if these decide."""
     pairs = _read_samples(read, {setting: words[: _first_count(setting)] for setting, words in samples.items()})
-    rest = {setting: words[_first_count(setting) :] for setting, words in samples.items() if not _agree(pairs[setting])}
+    rest = {
+        setting: words[_first_count(setting) :] for setting, words in samples.items() if not _decide(pairs[setting])
+    }
     for setting, more in _read_samples(read, rest).items():
         pairs[setting] += more
     return pairs
@@ -172,12 +174,30 @@ def _figure_sample(words: Sequence[LayerWord]) -> list[LayerWord]:
     counts: Counter[str] = Counter()
     sample: list[LayerWord] = []
     remaining = list(words)
+
+    def gain(word: LayerWord) -> int:
+        return sum(counts[digit] < 2 for digit in set(_digits(word.text)))
+
     while remaining and len(sample) < THRESHOLDS.figure_sample:
-        best = max(remaining, key=lambda word: sum(counts[digit] < 2 for digit in set(_digits(word.text))))
+        best = max(remaining, key=gain)
+        if not gain(best):
+            break
         remaining.remove(best)
         sample.append(best)
         counts.update(_digits(best.text))
     return sample
+
+
+def _decide(pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
+    """Return whether more readings would hardly change the verdict: all agree, or none can read the script."""
+    return _agree(pairs) or (_is_foreign(pairs) and not any(_is_confident(*pair) for pair in pairs))
+
+
+def _is_foreign(pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
+    """Return whether most letters are of a script that the reader does not read."""
+    letters = plain_form("".join(word.text for word, _ in pairs))
+    unreadable = sum(not is_readable(letter) for letter in letters)
+    return bool(letters) and unreadable >= THRESHOLDS.foreign_line * len(letters)
 
 
 def _verdict(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> Verdict:
@@ -187,9 +207,7 @@ def _verdict(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> Ve
     confident = [pair for pair in pairs if _is_confident(*pair)]
     if confident and 2 * len(confident) >= len(pairs) and _agree(confident):
         return "proven"
-    letters = plain_form("".join(word.text for word, _ in pairs))
-    unreadable = sum(not is_readable(letter) for letter in letters)
-    return "unreadable" if letters and unreadable >= THRESHOLDS.foreign_line * len(letters) else "open"
+    return "unreadable" if _is_foreign(pairs) else "open"
 
 
 def _agree(pairs: Iterable[tuple[LayerWord, Reading]]) -> bool:

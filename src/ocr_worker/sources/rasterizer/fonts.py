@@ -5,7 +5,7 @@ is. The second place may be wrong, but most embedded fonts have a table of their
 each letter and figure, the shape that PDFium draws is compared with the shape that FreeType finds in the font's own
 table. The font is proven if all are the same, and if each is drawn in its own size wherever it occurs on the page. A
 font without such a table is not proven, and neither is one whose table differs: some programs write tables of another
-kind.
+kind. Figures are right or wrong, and so have a second proof (see `figures`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +27,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.sources.rasterizer.characters import Character
+from ocr_worker.sources.rasterizer.figures import FigureProver, Picture
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _SIZE = 96  # pixels of an em in which shapes are compared
+_LARGE = 3  # factor of the size in which shapes are drawn once more that differ in it
 _MARGIN = 24  # pixels around it
 _SPECK = 3  # pixels: differences that are thinner come from hinting
 _STEPS = 6  # straight lines for a curve
@@ -47,16 +50,25 @@ Mask = NDArray[np.bool_]
 
 
 class PageFonts(NamedTuple):
-    """Numbers of the fonts of a page that are proven, and of those that set symbols and formulas."""
+    """Numbers of the fonts of a page.
+
+    proven: their own tables have the shapes that are drawn. proven_figures: the same is true of every figure. symbols:
+    fonts of symbols and formulas.
+    """
 
     proven: list[int]
+    proven_figures: list[int]
     symbols: list[int]
 
 
 class _Table(NamedTuple):
-    """A font's own table. font: as FreeType reads it. missing: what it draws for a character that it does not have."""
+    """A font's own table.
+
+    font, large_font: as FreeType reads it, in two sizes. missing: what it draws for a character that it does not have.
+    """
 
     font: Any
+    large_font: Any
     digest: str
     missing: Mask
 
@@ -66,33 +78,49 @@ class FontProver:
 
     def __init__(self) -> None:
         self._is_same: dict[tuple[str, str, bytes], bool] = {}
+        self._figures = FigureProver()
 
-    def examine(self, characters: Sequence[Character]) -> PageFonts:
-        """Return the facts about the fonts of these characters, whose page must be open."""
+    def examine(self, characters: Sequence[Character], picture: Picture) -> PageFonts:
+        """Return the facts about the fonts of these characters, whose page must be open. picture: of this page."""
         by_font: dict[int, list[Character]] = defaultdict(list)
         for character in characters:
             if character.box and character.font:
                 by_font[character.font].append(character)
         handles = {number: _font_of(group[0]) for number, group in by_font.items()}
-        return PageFonts(
-            [number for number, group in by_font.items() if self._is_proven(handles[number], group)],
-            [number for number, handle in handles.items() if _SYMBOLS.search(_name(handle))],
-        )
+        proven, proven_figures = [], []
+        for number, group in by_font.items():
+            # FreeType does not read every font.
+            with suppress(OSError, ValueError, OverflowError, MemoryError):
+                table = self._proving_table(handles[number], group)
+                if table:
+                    proven.append(number)
+                    if self._are_figures_proven(table, group, picture):
+                        proven_figures.append(number)
+        return PageFonts(proven, proven_figures, [n for n, handle in handles.items() if _SYMBOLS.search(_name(handle))])
 
-    def _is_proven(self, handle: Any, group: Sequence[Character]) -> bool:
+    def _proving_table(self, handle: Any, group: Sequence[Character]) -> _Table | None:
+        """Return the font's own table if it proves the font; else None. May raise what FreeType raises."""
         occurrences: dict[str, list[Character]] = defaultdict(list)
         for character in _without_pieces(group):
             if unicodedata.category(character.text)[0] in "LNM":
                 occurrences[character.text].append(character)
         data = _data(handle)
         if not occurrences or not data:
-            return False
-        try:
-            font = ImageFont.truetype(io.BytesIO(data), _SIZE, layout_engine=ImageFont.Layout.BASIC)
-            table = _Table(font, hashlib.sha256(data).hexdigest(), _draw(font, _NO_CHARACTER))
-            return all(self._is_honest(handle, table, text, each) for text, each in occurrences.items())
-        except (OSError, ValueError, OverflowError, MemoryError):  # FreeType does not read every font
-            return False
+            return None
+        font, large_font = (
+            ImageFont.truetype(io.BytesIO(data), size, layout_engine=ImageFont.Layout.BASIC)
+            for size in (_SIZE, _LARGE * _SIZE)
+        )
+        table = _Table(font, large_font, hashlib.sha256(data).hexdigest(), _draw(font, _NO_CHARACTER))
+        is_proven = all(self._is_honest(handle, table, text, each) for text, each in occurrences.items())
+        return table if is_proven else None
+
+    def _are_figures_proven(self, table: _Table, group: Sequence[Character], picture: Picture) -> bool:
+        """Return whether each figure is drawn in the shape of the table, and none shares its shape with another one."""
+        figures = [character for character in group if any(map(str.isdigit, character.text))]
+        single = {character.index for character in _without_pieces(group)}
+        are_single = all(figure.index in single for figure in figures)
+        return are_single and self._figures.are_drawn(table.font, table.digest, figures, picture)
 
     def _is_honest(self, handle: Any, table: _Table, text: str, occurrences: Iterable[Character]) -> bool:
         contours = _contours(handle, text)
@@ -174,7 +202,11 @@ def _curve_points(*controls: tuple[float, float]) -> list[tuple[float, float]]:
 def _has_shape(table: _Table, text: str, contours: Sequence[NDArray[np.float32]]) -> bool:
     """Return whether the font's own table has this shape for the character."""
     shape = _draw(table.font, text)
-    return bool(shape.any()) and not np.array_equal(shape, table.missing) and not _differ(_fill(contours), shape)
+    if not shape.any() or np.array_equal(shape, table.missing):
+        return False
+    filled = _fill(contours)
+    # Some fonts move lines by several pixels to fit them to the pixels. In a larger drawing, these are fewer.
+    return not _differ(filled, shape) or not _differ(filled, _draw(table.large_font, text))
 
 
 def _fill(contours: Iterable[NDArray[np.float32]]) -> Mask:
@@ -190,11 +222,12 @@ def _fill(contours: Iterable[NDArray[np.float32]]) -> Mask:
 
 
 def _draw(font: Any, text: str) -> Mask:
-    """Return the mask of a character as FreeType draws it, at the same place as `_fill`."""
-    side = _SIZE + 2 * _MARGIN
+    """Return the mask of a character as FreeType draws it, where `_fill` does. A larger drawing is reduced."""
+    factor = int(font.size) // _SIZE
+    side = factor * (_SIZE + 2 * _MARGIN)
     image = Image.new("L", (side, side))
-    ImageDraw.Draw(image).text((_MARGIN, _SIZE), text, fill=255, font=font, anchor="ls")
-    return np.asarray(image) >= 128
+    ImageDraw.Draw(image).text((factor * _MARGIN, factor * _SIZE), text, fill=255, font=font, anchor="ls")
+    return np.asarray(image.reduce(factor)) >= 128
 
 
 def _differ(mask: Mask, other: Mask) -> bool:

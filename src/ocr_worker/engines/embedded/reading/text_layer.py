@@ -9,7 +9,7 @@ and `drop_repeated` the readings that say more than the layer does at their plac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -26,7 +26,7 @@ from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import keeps_end_spaces, line_end
 from ocr_worker.engines.text_layer.judge import LayerWord, Reading, Rectangle, Setting, judge, setting_of
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS as JUDGE
-from ocr_worker.pages import Pixels, TextLine
+from ocr_worker.pages import Pixels, ProvenFonts, TextLine
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
 
@@ -81,7 +81,7 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     return layer
 
 
-def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
+def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: ProvenFonts) -> list[Line]:
     """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie.
 
     The words of slanted lines are not read for the check, and so belong to the page only if another line does.
@@ -91,7 +91,8 @@ def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_f
     layer = [line for line in layer if not line.outline]
 
     def read(boxes: Sequence[Rectangle]) -> list[Reading]:
-        return [Reading(line.text, line.score) for line in models.read_lines(pixels, quads_of(boxes))]
+        lines = models.read_lines(pixels, quads_of(boxes), THRESHOLDS.check_batch)
+        return [Reading(line.text, line.score) for line in lines]
 
     words = [[LayerWord(word.text, word.box, word.font) for word in _words(line)] for line in layer]
     verdicts = judge(words, read, proven_fonts)
