@@ -277,7 +277,8 @@ def test_a_review_shows_what_the_second_reading_doubts(tmp_path: Path) -> None:
     settings = {
         "OCR_ENGINE": "support.doubles:reciting",
         "DOUBLE_RECITED": text,
-        "OCR_VERIFY_WAIT_S": str(4 * PATIENCE_S),  # the witness has the lowest priority, also on a busy machine
+        "OCR_VERIFY_WAIT_S": str(4 * PATIENCE_S),
+        "OCR_VERIFY_NICENESS": "0",  # at the lowest priority, it would read nothing while other tests run
         "OCR_VERIFY_PROCESSES": "1",
     }
     arguments = ("run", tmp_path / "in", "--out", tmp_path / "out", "--local", "--options", '{"verify": "auto"}')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -19,14 +18,12 @@ from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.parsing.verification import check_verify
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import PageResult, ParseOptions
-from ocr_worker.witness.pool import Witnesses
 from ocr_worker.witness.process import WitnessProcess
 from support import doubles
 from support.drawing import request
 from support.waiting import PATIENCE_S, eventually
 
 TEXT = "The narrow harbour describes 1482 ledgers"
-NORMAL_PRIORITY = (sys.executable, "-c", "from ocr_worker.witness.child import serve; serve()")
 
 
 def drawn(*texts: str) -> bytes:
@@ -41,10 +38,11 @@ def drawn(*texts: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    pipeline = Pipeline(Settings(engine="support.doubles:repairing"))
     # At the lowest priority, as a worker runs it, it would read nothing while other tests use all processors.
-    pipeline.witnesses = Witnesses(1, 10**9, wait_s=PATIENCE_S, process=lambda: WitnessProcess(NORMAL_PRIORITY))
-    pipeline.settings = pipeline.settings.model_copy(update={"verify_wait_s": PATIENCE_S})
+    settings = Settings(
+        engine="support.doubles:repairing", verify_processes=1, verify_wait_s=PATIENCE_S, verify_niceness=0
+    )
+    pipeline = Pipeline(settings)
     pipeline.start()
     yield pipeline
     pipeline.close()

@@ -45,6 +45,7 @@ from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, document_id
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.pool import Witnesses, default_workers
+from ocr_worker.witness.process import WitnessProcess
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class Pipeline:
             settings.verify_processes or default_workers(),
             int(settings.page_room_mb * MEGABYTE / 2),
             wait_s=settings.verify_wait_s,
+            process=partial(WitnessProcess, settings.verify_niceness),
         )
         self._verifying_jobs: set[ParseJob] = set()
         self._lock = threading.Lock()  # of that set

@@ -56,6 +56,7 @@ class Rereader:
         self._merge = merge
         self._let_go = let_go
         self.engine_s = 0.0  # of the regions that were read
+        self.region_count = 0  # of those, also of the ones without text
 
     def read(self, regions: Sequence[Region], blocks: Sequence[Block]) -> dict[Region, str]:
         """Return the text of each region that could be read. blocks: of the page."""
@@ -72,6 +73,7 @@ class Rereader:
         except OcrWorkerError:  # the job was stopped, or the worker stops
             return {}
         outcomes = [future.result() for future in futures]
+        self.region_count += len(outcomes)
         self.engine_s += sum(outcome.engine_s for outcome in outcomes)
         texts = {region: _text(region, outcome) for region, outcome in zip(readable, outcomes, strict=True)}
         return {region: text for region, text in texts.items() if text}

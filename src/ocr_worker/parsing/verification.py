@@ -89,7 +89,8 @@ def _with_verdict(outcome: PageOutcome, parsed: ParsedPage, report: Evidence, re
     findings: Sequence[tuple[Finding, Repair | None]] = [(finding, None) for finding in verdict.findings]
     seconds, reread_count = outcome.seconds, None
     if rereader:
-        parsed, verdict, findings, reread_count = _repaired(parsed, report, verdict, rereader)
+        parsed, verdict, findings = _repaired(parsed, report, verdict, rereader)
+        reread_count = rereader.region_count
         seconds += rereader.engine_s
     blocks = [
         block if agreement is None else block.model_copy(update={"confidence": confidence(agreement)})
@@ -102,18 +103,18 @@ def _with_verdict(outcome: PageOutcome, parsed: ParsedPage, report: Evidence, re
 
 def _repaired(
     parsed: ParsedPage, report: Evidence, verdict: Verdict, rereader: Rereader
-) -> tuple[ParsedPage, Verdict, Sequence[tuple[Finding, Repair | None]], int]:
-    """Return the page after its repair, its verdict, all findings, and the number of regions that were read."""
+) -> tuple[ParsedPage, Verdict, Sequence[tuple[Finding, Repair | None]]]:
+    """Return the page after its repair, its verdict, and all findings."""
     from ocr_worker.witness.repair import apply_readings
 
     readings = rereader.read(regions_of(parsed.blocks, verdict.findings), parsed.blocks)
     repaired = apply_readings(parsed.blocks, report, verdict, readings)
     if not any(block.repair for block in repaired.blocks):
-        return parsed, verdict, repaired.findings, len(readings)
+        return parsed, verdict, repaired.findings
     page = rereader.rewritten(parsed, repaired.blocks)
     if page is None:  # nothing is changed if the Markdown cannot be
-        return parsed, verdict, [(finding, Repair(outcome="unread")) for finding in verdict.findings], len(readings)
-    return page, repaired.verdict, repaired.findings, len(readings)
+        return parsed, verdict, [(finding, Repair(outcome="unread")) for finding in verdict.findings]
+    return page, repaired.verdict, repaired.findings
 
 
 def _warning(finding: Finding, repair: Repair | None) -> PageWarning:

@@ -155,6 +155,13 @@ class LimitSettings(SettingsGroup):
         description="Number of processes of low priority that read pages a second time, for the option `verify`."
         " Default: half of the processors, 1 to 4.",
     )
+    verify_niceness: int = Field(
+        19,
+        ge=0,
+        le=19,
+        description="Niceness of these processes. 19: they run only when no other process wants the processor; 0: they"
+        " take their share of it, also from the engine. Default: 19.",
+    )
     verify_wait_s: float = Field(
         10,
         ge=0,

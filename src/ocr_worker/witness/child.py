@@ -21,26 +21,29 @@ from ocr_worker.sources.rasterizer import protocol
 if TYPE_CHECKING:
     from ocr_worker.engines.embedded.reading.models import Models
 
-_NICENESS = 19
+_LOWEST = 19
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def main() -> None:
-    """Serve pages at the lowest priority."""
-    serve(lower_priority)
+    """Serve pages with the niceness of the command line."""
+    niceness = int(sys.argv[1])
+    serve(lambda: lower_priority(niceness))
 
 
-def lower_priority() -> None:
-    """Give the processors to every other process first.
+def lower_priority(niceness: int) -> None:
+    """Give the processors to other processes first. niceness: 0 to 19; 0 changes nothing.
 
     The process is in a session of its own, which Linux may treat as an autogroup: then the niceness counts only inside
     of it, and the group has one of its own. `SCHED_IDLE` lets a thread of the worker that wakes up run at once.
     """
-    os.nice(_NICENESS)
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with suppress(OSError):
-        _AUTOGROUP.write_text(str(_NICENESS))
+    os.nice(niceness)
+    if niceness == _LOWEST:
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if niceness:
+        with suppress(OSError):
+            _AUTOGROUP.write_text(str(niceness))
 
 
 def serve(on_loaded: Callable[[], None] = lambda: None) -> None:

@@ -25,7 +25,9 @@ class WitnessFailed(Exception):
 class WitnessProcess:
     """A process that reads pages, used by one thread. Only `kill` may be called on any thread."""
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-m", "ocr_worker.witness.child")) -> None:
+    def __init__(self, niceness: int = 19) -> None:
+        """Start the process. niceness: of the process once its models are loaded; 19: the lowest priority."""
+        command = (sys.executable, "-m", "ocr_worker.witness.child", str(niceness))
         # In a session of its own, the terminal's Ctrl-C does not reach it; it ends with its stdin.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
