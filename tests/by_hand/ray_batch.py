@@ -117,8 +117,9 @@ def check(scene: Scene, count: int) -> None:
     assert list(batch.differences()) == []
     markdown = {document.name: batch.output.pages(document) for document in batch.ledger.documents()}
     assert [len(pages) for pages in markdown.values()] == [1] * count
+    # The test weights of the other engine have learned another font.
     wrong = [name for name, [(_, text)] in markdown.items() if str(20000 + int(name.partition(".")[0])) not in text]
-    print(f"pages whose number was not read: {len(wrong)}")
+    print(f"pages whose number was not read: {len(wrong)} (embedded engine: none)")
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> None:

@@ -87,11 +87,11 @@ def read_document(entry: Mapping[str, Any], name: str, spec: EngineSpec[Any]) ->
 
 
 class PageHeader(BaseModel):
-    """A page image without its pixels, as JSON: nothing is unpickled. See `PageImage`."""
+    """A page image without its pixels, as JSON: nothing is unpickled. See `PageImage` for the fields."""
 
-    number: int
     height: int
     width: int
+    number: int
     dpi: float | None
     warnings: tuple[PageWarning, ...]
     text_lines: tuple[TextLine, ...] | None
@@ -100,20 +100,13 @@ class PageHeader(BaseModel):
     is_text_upright: bool
 
 
+_FIELDS = tuple(name for name in PageHeader.model_fields if name not in ("height", "width"))  # of `PageImage`
+
+
 def encode_page(page: PageImage) -> dict[str, Any]:
     """Return the columns of a rendered page."""
     height, width = page.pixels.shape[:2]
-    header = PageHeader(
-        number=page.number,
-        height=height,
-        width=width,
-        dpi=page.dpi,
-        warnings=page.warnings,
-        text_lines=page.text_lines,
-        proven_fonts=page.proven_fonts,
-        symbol_fonts=page.symbol_fonts,
-        is_text_upright=page.is_text_upright,
-    )
+    header = PageHeader(height=height, width=width, **{name: getattr(page, name) for name in _FIELDS})
     pixels = pyarrow.compress(numpy.ascontiguousarray(page.pixels).tobytes(), codec=_CODEC, asbytes=True)
     return {"page": page.number, "header": header.model_dump_json(), "pixels": pixels}
 
@@ -124,16 +117,7 @@ def decode_page(row: Mapping[str, Any]) -> PageImage:
         header = PageHeader.model_validate_json(row["header"])
         size = header.height * header.width * 3
         data = pyarrow.decompress(row["pixels"], decompressed_size=size, codec=_CODEC, asbytes=True)
-        pixels = numpy.frombuffer(data, numpy.uint8).reshape(header.height, header.width, 3)
+        pixels = numpy.frombuffer(data, numpy.uint8).reshape(header.height, header.width, 3).copy()  # can be written
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise InvalidRequest(f"a row is no rendered page ({type(error).__name__}): use PageRenderer") from None
-    return PageImage(
-        number=header.number,
-        pixels=pixels,
-        dpi=header.dpi,
-        warnings=header.warnings,
-        text_lines=header.text_lines,
-        proven_fonts=header.proven_fonts,
-        symbol_fonts=header.symbol_fonts,
-        is_text_upright=header.is_text_upright,
-    )
+    return PageImage(pixels=pixels, **{name: getattr(header, name) for name in _FIELDS})
