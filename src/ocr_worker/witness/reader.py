@@ -37,7 +37,7 @@ def _read_layer(
     models: Models, pixels: Pixels, text_lines: Sequence[TextLine], proven_fonts: Collection[int]
 ) -> list[Line]:
     """Return the lines of an honest text layer and those read beside it; none if the layer is missing or wrong."""
-    drawn = layer_lines(text_lines, layer_quads(text_lines), pixels) if text_lines else []
+    drawn = layer_lines(text_lines, layer_quads(text_lines), pixels, proven_fonts) if text_lines else []
     layer = honest_lines(models, pixels, drawn, proven_fonts) if drawn else []
     if not layer:
         return []

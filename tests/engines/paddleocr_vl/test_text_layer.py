@@ -21,7 +21,7 @@ from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files, tinyvl
 from support.arranged import ArrangedPipeline, Layout, Reader, Region
-from support.born_digital import CLASSES, DPI, LANGUAGES, Sheet, Truth, tinyvl_sheet
+from support.born_digital import CLASSES, DPI, LANGUAGES, SERIF, Sheet, Truth, tinyvl_sheet
 from support.text_pdf import Run, text_pdf
 
 pytestmark = pytest.mark.paddle
@@ -214,6 +214,21 @@ def test_hidden_words_are_not_in_the_text(run: Run) -> None:
     (parsed,) = engine.parse([page], PaddleOcrVlOptions(text_layer="auto"))
     assert "island" not in parsed.markdown
     assert plain(parsed.markdown) == f"{LINES[0]} {LINES[1]} of the lamps"
+
+
+@pytest.mark.parametrize(
+    "claims", [{"o": "a"}, {"a": "o", "o": "a"}, {"\ufb01": "f"}], ids=["second", "swapped", "ligature"]
+)
+def test_a_block_with_a_wrong_letter(claims: dict[str, str]) -> None:
+    """A block with a letter that the layer has wrong is sent; one in the same font without such letters is not."""
+    sheet = Sheet(claims=claims)
+    sheet.paragraph("The \ufb01rst boat has gone north", font=SERIF)
+    sheet.paragraph("Kept here in the bright depths", font=SERIF)
+    reader = Reader(lambda crop: "read")
+    engine = engine_of(ArrangedPipeline(Layout(moved(sheet.truths, 1)), reader))
+    options = PaddleOcrVlOptions(text_layer="auto", merge_layout_blocks=False)
+    (parsed,) = engine.parse([page_image(sheet.pdf())], options)
+    assert [block.content for block in parsed.blocks] == ["read", "Kept here in the bright depths"]
 
 
 def test_ink_that_is_no_text_of_the_layer() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import string
 from pathlib import Path
 
 import pytest
-from PIL import ImageFont
 
 from ocr_worker.sources.rasterizer import pdf
-from ocr_worker.sources.rasterizer.fonts import _SIZE, _SYMBOLS, _differ, _draw
+from ocr_worker.sources.rasterizer.fonts import _SYMBOLS
 from ocr_worker.sources.rasterizer.rendered import RenderedPage
 from support import files
+from support.born_digital import SERIF, Sheet
 from support.text_pdf import Run, text_pdf
 
 RESOURCES = Path(__file__).parents[2] / "resources"
@@ -54,19 +52,60 @@ def test_a_font_that_lies_is_not_proven() -> None:
 
 
 def test_a_second_shape_for_a_digit_is_no_proof() -> None:
-    """If two codes say that they are one digit and draw two, the font is not proven."""
+    """If two codes say that they are one digit and draw two, the wrong one is not proven."""
     page = page_of(
         files.two_fonts_pdf([("Balance", "4817"), ("Wages", "1111")], {"1": "1", "4": "4", "8": "8", "7": "1"})
     )
-    assert page.proven_fonts == [fonts_of(page)["Balance"]]
+    fonts = fonts_of(page)
+    assert sorted(page.proven_fonts) == [fonts["Balance"], fonts["1111"]]
+    assert fonts["4811"] == [fonts["1111"], max(page.proven_fonts) + 1]
 
 
-def test_shapes_of_different_letters_differ() -> None:
-    """No two letters and figures of a font are taken for one shape, but for those that are drawn alike."""
-    font = ImageFont.truetype("DejaVuSans.ttf", _SIZE, layout_engine=ImageFont.Layout.BASIC)
-    shapes = {letter: _draw(font, letter) for letter in string.ascii_letters + string.digits + "aаOОйишщьъ"}
-    alike = {a + b for a, b in itertools.combinations(shapes, 2) if not _differ(shapes[a], shapes[b])}
-    assert alike == {"aа", "OО"}
+def unproven_words(claims: dict[str, str], text: str, size: float = 10, drawing: str = "") -> list[str]:
+    """Return the words with a letter that is not proven. claims: see `Sheet`. drawing: drawn below the text."""
+    sheet = Sheet(claims=claims)
+    sheet.draw(drawing)
+    sheet.paragraph(text, size=size, font=SERIF, hyphenate=False)
+    page = page_of(sheet.pdf())
+    fonts = {word: {font} if isinstance(font, int) else set(font) for word, font in fonts_of(page).items()}
+    return [word for word in fonts if not fonts[word] <= set(page.proven_fonts)]
+
+
+SENTENCE = "The ferry left the northern quay before seven in the morning"
+
+
+@pytest.mark.parametrize("size", [6, 10])
+@pytest.mark.parametrize(
+    ("claims", "text", "expected"),
+    [
+        ({"o": "a"}, SENTENCE, ["narthern", "befare", "marning"]),  # their ink has the same size
+        ({"e": "c"}, "The clock of our ship was slow", ["Thc"]),
+        ({"p": "q", "q": "p"}, SENTENCE, ["puay"]),
+        ({"a": "o", "o": "a"}, SENTENCE, ["narthern", "quoy", "befare", "marning"]),
+        ({"H": "N"}, "Nobody in New Haven knew the name of the ferry", ["Naven"]),
+        ({"i": "l"}, SENTENCE, ["ln", "mornlng"]),
+        ({"\ufb01": "f"}, "The \ufb01rst ferry left the quay before seven", ["frst"]),
+        ({"о": "a"}, "The ferry left the nоrthern quay", ["narthern"]),  # a Cyrillic letter is drawn
+    ],
+)
+def test_a_second_shape_for_a_letter(claims: dict[str, str], text: str, expected: list[str], size: float) -> None:
+    """Words with a letter that is drawn in the shape of another one are not proven, and the others are."""
+    assert unproven_words(claims, text, size) == expected
+
+
+def test_honest_second_shapes() -> None:
+    """Small capitals are another shape of a letter: their words are not proven, and the others are."""
+    capitals = dict(zip("ᴄᴏᴜɴᴛʏ", "county", strict=True))
+    assert unproven_words(capitals, "The offices of the ᴄᴏᴜɴᴛʏ are closed at this time") == ["county"]
+    assert unproven_words({"\ufb01": "fi"}, "The \ufb01rst of the \ufb01ve ferries left at \ufb01ve") == []
+
+
+@pytest.mark.parametrize(
+    "drawing", ["0.8 0.1 0.1 rg", "1 1 0.6 rg 50 740 500 60 re f 0 g", "2 Tr 0.4 w 0 0 0.7 RG", "0.9 0 0.3 0.1 k"]
+)
+def test_honest_letters_in_other_styles(drawing: str) -> None:
+    """Letters in color, on a colored ground and with outlines are proven."""
+    assert unproven_words({}, SENTENCE, drawing=drawing) == []
 
 
 @pytest.mark.parametrize(

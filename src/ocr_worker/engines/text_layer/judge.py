@@ -1,8 +1,8 @@
 """The judge of a page's text layer: which of its fonts set what they say.
 
-A font may lie about its digits alone, so that words with and without digits are judged apart; each such unit is a
-`Setting`. Words without digits in fonts whose own tables prove them honest (`PageImage.proven_fonts`) are not read. Of
-the others, a few stretches of words are read from the page image and compared:
+Words in fonts whose own tables prove them honest (`PageImage.proven_fonts`) are not read. Of the others, a few
+stretches of words are read from the page image and compared. A font may lie about its digits alone, so that words with
+and without digits are judged apart; each such unit is a `Setting`. A setting is
 
 - lying: confident readings contradict the words, or the font has no mapping to Unicode.
 - proven: at least half of the readings are confident, and all of these agree.
@@ -76,8 +76,7 @@ def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Collec
     verdicts: dict[Setting, Verdict] = {}
     samples: dict[Setting, list[LayerWord]] = {}
     for setting, words in by_setting.items():
-        # Figures are read all the same: two codes may claim to be one digit, of which only the right one was compared.
-        if setting.font in proven_fonts and not setting.has_digits:
+        if setting.font in proven_fonts:
             verdicts[setting] = "proven"
         elif _is_broken(words):
             verdicts[setting] = "lying"

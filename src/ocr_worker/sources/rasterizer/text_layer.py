@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
@@ -160,16 +163,22 @@ class _TextLine:
 
 
 def read_text_lines(
-    page: Any, width: int, height: int, check_fields: Sequence[CheckField] = (), prover: FontProver | None = None
+    page: Any,
+    pixels: NDArray[np.uint8],
+    scale: float,
+    check_fields: Sequence[CheckField] = (),
+    prover: FontProver | None = None,
 ) -> tuple[list[LayerLine], PageFonts]:
     """Return the visible lines and their words in the order of the file, and the facts about their fonts.
 
-    Boxes: pixels of a bitmap of `width` x `height`. check_fields: each is a line of its own, in place of the characters
-    that draw its state. prover: of the document's fonts. Raises PdfiumError when PDFium cannot read the text.
+    Boxes: pixels of the page image. pixels, scale: the page image, and the pixels per point at which it was rendered.
+    check_fields: each is a line of its own, in place of the characters that draw its state. prover: of the document's
+    fonts. Raises PdfiumError when PDFium cannot read the text.
     """
+    height, width = pixels.shape[:2]
     characters = read_visible_characters(page, width / page.get_width())
-    lines = _build_lines(characters, bitmap_mapping(page, width, height), check_fields)
-    return lines, (prover or FontProver()).examine(characters)
+    fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
+    return _build_lines(characters, bitmap_mapping(page, width, height), check_fields), fonts
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
