@@ -230,7 +230,12 @@ def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray
     difference = np.maximum(complete, reduced) - np.minimum(complete, reduced)
     is_changed = (difference >= _CONTRAST).view(np.uint8)
     counts = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
-    return np.pad(counts.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
+    height, width = counts.shape
+    sums = np.zeros((height + 1, width + 1), np.int32)
+    np.cumsum(counts, axis=1, dtype=np.int32, out=sums[1:, 1:])
+    for row in range(height):  # a third of the time of `cumsum` down the columns
+        sums[row + 1] += sums[row]
+    return sums
 
 
 def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
