@@ -130,12 +130,17 @@ def test_shares_of_crops() -> None:
 def test_the_real_models_read_the_rest(engine: Engine) -> None:
     """With the real class on test weights, a page is exact by its layer, and read where the layer is left out."""
     page = page_image(tinyvl_sheet(tinyvl.LINES[:3]).pdf())
-    options = PaddleOcrVlOptions(text_layer="auto", max_new_tokens=tinyvl.LIMIT)
+    options = PaddleOcrVlOptions(text_layer="auto", max_new_tokens=tinyvl.LIMIT, merge_pages=True)
     exact, read = engine.parse([page], options)[0], engine.parse([replace(page, text_lines=None)], options)[0]
     assert [block.content for block in exact.blocks] == list(tinyvl.LINES[:3])
     assert (exact.text_source, read.text_source) == ("text_layer", "picture")
     assert [block.bbox for block in exact.blocks] == [block.bbox for block in read.blocks]
     assert tinyvl.character_error_rate(read.markdown, exact.markdown) < 0.15
+    merged = engine.merge_pages([exact, read])
+    assert [page and page.text_source for page in merged] == ["text_layer", "picture"]
+    assert [page and [block.content for block in page.blocks] for page in merged] == [
+        [block.content for block in page.blocks] for page in (exact, read)
+    ]
 
 
 # --------------------------------------------------------------------------- pages of other kinds
