@@ -57,7 +57,7 @@ Json = dict[str, Any]
 
 
 @contextmanager
-def run_worker(folder: Path, handler: Path = HANDLER, **settings: str) -> Iterator[Worker]:
+def run_worker(folder: Path, handler: Path = HANDLER, /, **settings: str) -> Iterator[Worker]:
     """Start a worker that polls for jobs, yield it, and kill it."""
     with ControlPlane() as plane:
         log = folder / f"{handler.stem}.log"
@@ -199,7 +199,7 @@ def run_loop(process: subprocess.Popen[str]) -> tuple[float, float]:
 def cpu_s(pid: int) -> float:
     """Return the processor seconds that the process has used, without its children."""
     times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
 def create_document(engine: str, pages: int) -> bytes:

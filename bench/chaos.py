@@ -88,6 +88,13 @@ class Server(stranger_server.Server):
         self.answer(b"not now", 503)
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server for which a client that gave up is no error."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 def plan_jobs(count: int, chance: random.Random, host: str) -> list[Job]:
     """Return random jobs, about 1 in DEADLY of which kills or hangs the engine."""
     jobs: list[Job] = []
@@ -286,8 +293,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     started, account = time.monotonic(), Account()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    server.handle_error = lambda *args: None  # a client that gave up is no error
+    server = QuietServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     planned = plan_jobs(arguments.jobs, random.Random(arguments.seed), f"http://127.0.0.1:{server.server_port}")
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as folder:

@@ -54,7 +54,8 @@ def measure(pages: int, rounds: int) -> dict[str, list[float]]:
             "BENCH_BLOCKS": "40",
             "BENCH_CALLS": str(folder / "calls"),
         }
-        settings = {"neither": {}, "checkpoints": s3.settings(), "stream": {"OCR_STREAM": "true"}}
+        settings: dict[str, dict[str, str]] = {"neither": {}, "checkpoints": s3.settings()}
+        settings["stream"] = {"OCR_STREAM": "true"}
         sides = {name: stack.enter_context(run_worker(folder, **common, **extra)) for name, extra in settings.items()}
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(rounds + 1):

@@ -14,6 +14,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -59,7 +60,7 @@ def draw_page(columns: int, size: int, words: Sequence[str] = ENGLISH, font: str
                 number += 1
                 text += space + words[number % len(words)]
             draw.text((x, y), text, 20, face)
-            lines.append(TextLine(text, tuple(map(float, draw.textbbox((x, y), text, face)))))
+            lines.append(TextLine(text, draw.textbbox((x, y), text, face)))
     return PageImage(1, np.ascontiguousarray(np.stack([np.asarray(picture)] * 3, axis=2)), text_lines=tuple(lines))
 
 
@@ -119,7 +120,7 @@ def drawn_pages() -> dict[str, PageImage]:
 
 def real_pages(folder: Path, per_file: int) -> dict[str, PageImage]:
     """Return the first pages of each document in the folder, by name; files that cannot be opened are named."""
-    pages = {}
+    pages: dict[str, PageImage] = {}
     for path in sorted(folder.iterdir()):
         try:
             rendered = render_pages(path.read_bytes(), EmbeddedOptions(dpi=200), load_settings(), True)
@@ -145,9 +146,9 @@ def compare(pages: Mapping[str, PageImage], rounds: int) -> None:
         ours, theirs, stages = [], [], []
         for _ in range(rounds + 1):  # the first of each warms up
             seconds.clear()
-            ours.append(measure(lambda image=image: engine.parse([image], EmbeddedOptions())))
+            ours.append(measure(partial(engine.parse, [image], EmbeddedOptions())))
             stages.append(dict(seconds))
-            theirs.append(measure(lambda image=image: plain(image.pixels)))
+            theirs.append(measure(partial(plain, image.pixels)))
         wall, processor = (median(o[i] / t[i] for o, t in zip(ours[1:], theirs[1:], strict=True)) for i in (0, 1))
         shares = " ".join(f"{stage} {median(s.get(stage, 0.0) for s in stages[1:]):.2f}" for stage in stages[-1])
         medians = tuple(median(times[i] for times in side[1:]) for side in (ours, theirs) for i in (0, 1))

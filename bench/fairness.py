@@ -15,6 +15,7 @@ import os
 import statistics
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from soak import source, text_pdf
@@ -22,10 +23,10 @@ from soak import source, text_pdf
 from ocr_worker import threads
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled
-from ocr_worker.parsing.pipeline import Pipeline
+from ocr_worker.parsing.pipeline import ParseJob, Pipeline
 from ocr_worker.parsing.scheduler import PageTask, ScheduledJob, Scheduler
 from ocr_worker.settings import Settings
-from ocr_worker.wire.schema import PageResult
+from ocr_worker.wire.schema import PageResult, ParseResponse
 
 RESULTS = Path(__file__).parent / "results" / "fairness.json"
 PAGE_S = 0.25
@@ -59,12 +60,12 @@ def time_short_job(scheduler: type[Scheduler], long: bytes, short: bytes) -> flo
     def on_page(name: str, expected: int, page: PageResult) -> None:
         lead.release()
 
-    def start_job(data: bytes, name: str, has_callback: bool = False) -> threading.Thread:
+    def start_job(data: bytes, name: str, has_callback: bool = False) -> Future[ParseResponse]:
         request = read_request({"documents": [source(data)]}, pipeline.spec)
         running[name] = pipeline.job(request, name, on_page if has_callback else None)
         return threads.start(running[name].run, name)
 
-    running: dict[str, object] = {}
+    running: dict[str, ParseJob] = {}
     long_thread = start_job(long, "long", has_callback=True)
     for _ in range(LEAD):
         lead.acquire()

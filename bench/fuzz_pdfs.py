@@ -97,7 +97,7 @@ def change_match(data: bytes, pattern: str, change: Any, chance: random.Random) 
     if not matches:
         return data
     match = chance.choice(matches)
-    return data[: match.start()] + change(match[0]) + data[match.end() :]
+    return data[: match.start()] + bytes(change(match[0])) + data[match.end() :]
 
 
 def swap(data: bytes, chance: random.Random) -> bytes:

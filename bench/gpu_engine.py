@@ -65,7 +65,8 @@ def _detections(width: float, height: float) -> np.ndarray[Any, np.dtype[np.floa
     places = np.array(boxes()) * scale
     order = np.arange(BLOCKS)[:, None]
     columns = (np.full((BLOCKS, 1), _TEXT), np.full((BLOCKS, 1), _SCORE), places, order)
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    detections: np.ndarray[Any, np.dtype[np.float32]] = np.concatenate(columns, axis=1).astype(np.float32)
+    return detections
 
 
 SPEC = _spec()

@@ -62,7 +62,7 @@ def _record_errors() -> list[dict[str, str]]:
         errors.append({"error": classes, "text": message, "classify": failure.name, "matched": text})
         return failure, text
 
-    adapter.classify = classify_and_record
+    adapter.classify = classify_and_record  # type: ignore[attr-defined]  # imported there
     return errors
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -147,12 +148,12 @@ def worker_callers(
             result = worker.plane.wait(worker.plane.submit(job_input), 600)
             coverage = (result.output or {}).get("coverage", {})
             if coverage.get("pages_parsed") != pages_per_job:
-                raise RuntimeError(f"a job of {pages_per_job} pages was answered with {result.raw[:1000]}")
+                raise RuntimeError(f"a job of {pages_per_job} pages was answered with {str(result.raw)[:1000]}")
             texts = [page["markdown"] for page in result.output["documents"][0]["pages"]]
             tokens = [count(text) for text in texts]
             return Answer(pages_per_job, None if None in tokens else sum(filter(None, tokens)))
 
-        yield worker, [lambda job=job: send(job) for job in inputs]
+        yield worker, [partial(send, job) for job in inputs]
 
 
 def start_phases(worker: Worker) -> dict[str, Any]:
@@ -225,7 +226,7 @@ def loop_callers(
             read_seconds(loop)
             return Answer(1, tokens_per_page)
 
-        yield loops, [lambda loop=loop: send(loop) for loop in loops]
+        yield loops, [partial(send, loop) for loop in loops]
 
 
 def watch_processes(pids: Mapping[str, int]) -> Callable[[], dict[str, Usage | None]]:

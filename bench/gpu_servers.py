@@ -20,7 +20,7 @@ import requests
 from server_backend import free_port
 
 from ocr_worker.engines.paddleocr_vl import guard, managed_server
-from ocr_worker.settings import model_server_environment
+from ocr_worker.settings import load_settings, model_server_environment
 
 _DOUBLE = Path(__file__).parent / "crop_server.py"
 _START_S = 300
@@ -46,8 +46,8 @@ class Server:
             # The guard ends the server and what it started, also when this process is killed.
             self.process = subprocess.Popen(
                 [sys.executable, "-P", guard.__file__, str(os.getpid()), *command],
-                env=model_server_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                env=model_server_environment(load_settings().volume_dir), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > started + _START_S:

@@ -134,7 +134,8 @@ def _shapes(size: Size) -> dict[str, tuple[int, ...]]:
 def _unused_shapes(size: Size) -> dict[str, tuple[int, ...]]:
     """Return the shapes of tensors that are in the published weights and that no engine uses."""
     width, vision = size.v_hidden, "visual.vision_model."
-    head = {"mlp.fc1": (size.v_intermediate, width), "mlp.fc2": (width, size.v_intermediate)}
+    head: dict[str, tuple[int, ...]] = {"mlp.fc1": (size.v_intermediate, width)}
+    head |= {"mlp.fc2": (width, size.v_intermediate)}
     head |= {"attention.out_proj": (width, width), "layernorm": (width,)}
     return _with_biases({f"{vision}head.{name}": shape for name, shape in head.items()}) | {
         f"{vision}head.probe": (1, 1, width),
@@ -333,10 +334,11 @@ def _tokenizer_config(size: Size, pieces: list[str], template: str, has_paddle: 
 
 
 def _write_sentencepiece(path: Path, pieces: list[str]) -> None:
-    from sentencepiece import sentencepiece_model_pb2 as protobuf
+    from sentencepiece import sentencepiece_model_pb2
 
+    protobuf: Any = sentencepiece_model_pb2  # makes its classes at run time
     model = protobuf.ModelProto()
-    kind = protobuf.ModelProto.SentencePiece
+    kind = model.SentencePiece
     for token, text in enumerate(pieces):
         piece = model.pieces.add()
         piece.piece = text.replace(" ", "\u2581")
@@ -345,7 +347,7 @@ def _write_sentencepiece(path: Path, pieces: list[str]) -> None:
         if _is_special(text) or text == "\n":
             piece.type = kind.UNKNOWN if token == _UNKNOWN else kind.USER_DEFINED if text == "\n" else kind.CONTROL
     trainer, normalizer = model.trainer_spec, model.normalizer_spec
-    trainer.model_type, trainer.vocab_size = protobuf.TrainerSpec.UNIGRAM, len(pieces)
+    trainer.model_type, trainer.vocab_size = trainer.UNIGRAM, len(pieces)
     trainer.unk_id, trainer.bos_id, trainer.eos_id, trainer.pad_id = _UNKNOWN, _BEGIN, _END, _PAD
     trainer.unk_piece, trainer.bos_piece, trainer.eos_piece, trainer.pad_piece = pieces[:4]
     normalizer.name, normalizer.add_dummy_prefix = "identity", False

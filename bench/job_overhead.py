@@ -78,7 +78,7 @@ class Side:
     def _cpu_s(self) -> float:
         process = psutil.Process(self.worker.process.pid)
         times = [member.cpu_times() for member in (process, *process.children(recursive=True))]
-        return sum(time.user + time.system for time in times)
+        return float(sum(time.user + time.system for time in times))
 
 
 def measure(jobs: int, rounds: int, job_input: dict[str, Any], is_hasty: bool) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def draw_picture(markdown: str) -> Image.Image:
 def render_first_page() -> Image.Image:
     """Return the sample's first page as an image of the picture's height."""
     page = pypdfium2.PdfDocument(SAMPLE)[0]
-    return page.render(scale=PAGE_HEIGHT / page.get_height()).to_pil()
+    picture: Image.Image = page.render(scale=PAGE_HEIGHT / page.get_height()).to_pil()
+    return picture
 
 
 def draw_markdown(draw: ImageDraw.ImageDraw, markdown: str, x: int, y: int) -> None:

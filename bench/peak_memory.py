@@ -12,8 +12,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from busy_share import BENCH, DPI, HANDLER, run_worker, serve_documents
+from busy_share import BENCH, DPI, run_worker, serve_documents
 from soak import resident_mb
+
+from support.worker_process import HANDLER
 
 RESULTS = BENCH / "results" / "peak_memory.json"
 PAGE_S = "0.02"

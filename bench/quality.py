@@ -79,7 +79,7 @@ def create_rapidocr() -> tuple[Reader, Callable[[], None]]:
     engine = RapidOCR(params={"Global.log_level": "error"})
 
     def read(page: Page, pdf: bytes, pixels: np.ndarray) -> str:
-        return "\n".join(engine(pixels).txts or ())
+        return "\n".join(getattr(engine(pixels), "txts", ()) or ())
 
     return read, lambda: None
 

@@ -147,7 +147,7 @@ def time_pipe(size: int) -> list[float]:
 
         def carry() -> None:
             source = request_page(process)
-            rest = memoryview(np.empty(size, np.uint8))
+            rest = np.empty(size, np.uint8).data
             while rest:
                 rest = rest[os.readv(source, [rest]) :]
 
@@ -157,11 +157,13 @@ def time_pipe(size: int) -> list[float]:
 def time_shared_memory(size: int) -> list[float]:
     """Return the seconds of each transfer of one page by shared memory."""
     segment = shared_memory.SharedMemory(create=True, size=size)
+    shared = segment.buf
+    assert shared is not None
     with start_sender(size, segment.name) as process:
 
         def carry() -> None:
             os.read(request_page(process), 1)
-            np.frombuffer(segment.buf, np.uint8, size).copy()
+            np.frombuffer(shared, np.uint8, size).copy()
 
         seconds = [time_call(carry) for _ in range(TRANSFERS)][5:]
     segment.close()

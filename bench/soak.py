@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def worker_process(**settings: str) -> Iterator[Worker]:
 
 def create_mixed_job(chance: random.Random) -> dict[str, Any]:
     """Return a job of one to four documents: good, large, long or broken."""
-    kinds = [
+    kinds: list[Callable[[], bytes]] = [
         lambda: text_pdf(1),
         lambda: text_pdf(chance.randint(2, 30)),
         lambda: files.saved(files.noise(1200, 1600), "PNG"),

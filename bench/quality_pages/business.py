@@ -25,7 +25,7 @@ def _invoice(w: Writer) -> list[Part]:
         [str(n), f"{w.word('A').capitalize()} {w.word()}", str(w.number(1, 40)), w.amount(5, 90), w.amount(100, 999)]
         for n in range(1, 9)
     ]
-    total = [SourceCell("Total", 1, 4), w.amount(2000, 9000)]
+    total: list[str | SourceCell] = [SourceCell("Total", 1, 4), w.amount(2000, 9000)]
     heads = ["No.", "Description", "Quantity", "Unit price", "Amount"]
     return [
         beside(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quality_pages import rendering as r
-from quality_pages.page import Page
+from quality_pages.page import Page, Scan
 from quality_pages.parts import Box, Drawing, Furniture, Lines, Part, Piece, Table, Text, beside, columns
 from quality_pages.prose import Writer
 
@@ -172,5 +172,5 @@ def pages() -> Iterator[Page]:
     yield Page("hard-receipt-scan", GROUP, _receipt(Writer("receipt")), _look(), **strip)  # type: ignore[arg-type]
 
 
-def _look() -> r.Scan:
+def _look() -> Scan:
     return r.scan(r.skew(0.4), r.add_noise(5), r.compress(60))

@@ -62,8 +62,7 @@ def _page(name: str, table: Table, scan: Scan | None = None, dpi: int = 200, fon
     w = Writer(name)
     caption = Text(f"Table {w.number(1, 9)}: {w.phrase()}", "text-align:center", flow="")
     parts: list[Part] = [Text(w.prose(5)), Text(w.prose(4)), caption, table, Text(w.prose(5)), Text(w.prose(4))]
-    options = {"font": font} if font else {}
-    return Page(name, "tables", parts, scan, dpi, **options)
+    return Page(name, "tables", parts, scan, dpi, font=font or Page.font)
 
 
 def pages() -> Iterator[Page]:

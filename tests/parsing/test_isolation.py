@@ -53,4 +53,5 @@ def test_text_or_an_empty_page_does_not_warn() -> None:
     """A page with text has no warning, whatever is drawn on it, and an empty page has none."""
     assert codes("7", INKED) == [[]]
     assert codes("水位", INKED) == [[]]
+    assert codes("![Way out](page-1-figure-1.jpg)", INKED) == [[]]  # the words in a figure
     assert codes("", EMPTY) == [[]]

@@ -71,7 +71,7 @@ class Worker:
 StartWorker = Callable[..., Worker]
 
 
-def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, **settings: str) -> Worker:
+def start_worker(plane: ControlPlane, log_file: Path, handler: Path = HANDLER, /, **settings: str) -> Worker:
     """Start `python handler.py` against `plane` with the settings in its environment; do not wait."""
     with log_file.open("wb") as log:
         variables = plane.environment("worker-1") | {"RUNPOD_LOG_LEVEL": "INFO"} | settings

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _TEXT = TypeAdapter(str)
 _NO_TEXT = "the page has ink, but no text of it is in the Markdown; look at the page, or scan it at a higher resolution"
-_MARKUP = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]*>")  # figures, comments and tags, whose attributes are no text
+_MARKUP = re.compile(r"(?<=\])\([^)]*\)|<[^>]*>")  # targets of figures, comments and tags, whose attributes are no text
 
 
 def parse_isolated(

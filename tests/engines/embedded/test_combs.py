@@ -7,6 +7,7 @@ import pytest
 from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.reading.text_layer import drop_repeated
 
 
 def comb(text: str, pitch: float, y: float = 0) -> list[Line]:
@@ -30,3 +31,12 @@ def test_a_comb_without_a_label_is_a_word() -> None:
 def test_scales_and_cells_are_no_comb(text: str, pitch: float) -> None:
     """Numbers that count up, are far apart, or are few stay by themselves."""
     assert len(join_combs(comb(text, pitch))) == len(text)
+
+
+def test_a_comb_is_not_read_beside_its_letters() -> None:
+    """A reading that says no more than the layer at its place is left out; a reading with more stays."""
+    layer = comb("AB2038", 55)
+    around = Box(390, 0, 700, 30)
+    readings = [Line("A B 2 0 3 8", around), Line("A B Z 0 3 8", around), Line("AB2038 kg", around), Line("☐", around)]
+    assert [line.text for line in drop_repeated(readings, layer)] == ["AB2038 kg", "☐"]
+    assert drop_repeated(readings[:1], comb("AB2038", 55, y=90)) == readings[:1]

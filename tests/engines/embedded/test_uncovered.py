@@ -10,7 +10,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.strips import map_areas
 from ocr_worker.engines.embedded.reading.text_layer import line_quads
-from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
+from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_areas
 from ocr_worker.engines.embedded.reading.upright import skew
 from ocr_worker.pages import Pixels
 
@@ -90,3 +90,15 @@ def words(y: float, bullet: float, fall: float) -> tuple[Word, ...]:
         Word("word", Box(20, y, 100, y + 30)),
         Word("word", Box(500, y + fall, 600, y + 30 + fall)),
     )
+
+
+def test_a_ground_behind_lines_is_plain() -> None:
+    """Lines on a ground of any color have no picture behind them; a rule or a drawing beside them is one."""
+    box = Box(150, 210, 1200, 1180)
+    plain = np.full((2339, 1654, 3), (60, 20, 10), np.uint8)
+    for line in LAYER:
+        cv2.putText(plain, line.text, (200, int(line.box.y1) - 8), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (255, 255, 255), 3)
+    assert is_plain(plain, box, LAYER)
+    assert not is_plain(plain, box, LAYER[:-1])
+    cv2.circle(plain, (1050, 700), 60, (90, 200, 200), 4)
+    assert not is_plain(plain, box, LAYER)

@@ -38,6 +38,7 @@ from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
+    drop_repeated,
     honest_lines,
     layer_lines,
     layer_quads,
@@ -45,7 +46,7 @@ from ocr_worker.engines.embedded.reading.text_layer import (
 )
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
 from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
-from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
+from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_areas
 from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
@@ -68,7 +69,11 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
-    detections = [detection for detection in detections if not _is_prose(detection, lines, rules)]
+    detections = [
+        detection
+        for detection in detections
+        if not _is_prose(detection, lines, rules) and not _is_ground(detection, lines, pixels)
+    ]
     others, choices = separate_options(lines, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
@@ -103,6 +108,11 @@ def _apart(label: str, lines: Sequence[Line]) -> Region:
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
     """Return whether the detection is called a table, but contains columns of prose."""
     return detection.label == "table" and holds_columns(detection.box, lines, rules)
+
+
+def _is_ground(detection: Detection, lines: Sequence[Line], pixels: Pixels) -> bool:
+    """Return whether the detection is called a picture, but is only the ground of its lines, such as a dark page."""
+    return detection.label == "image" and is_plain(pixels, detection.box, lines)
 
 
 def _read_page(
@@ -151,7 +161,7 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    return layer + read_beside_boxes(models, pixels, quads, boxes)
+    return layer + drop_repeated(read_beside_boxes(models, pixels, quads, boxes), layer)
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:

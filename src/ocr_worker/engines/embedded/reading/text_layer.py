@@ -3,14 +3,15 @@
 A text layer is exact in every script, but it may be wrong: hidden, shifted, or without a mapping to Unicode.
 `layer_lines` keeps the lines that are drawn on the page. `honest_lines` has each font judged by what it sets
 (`engines.text_layer.judge`); what a lying font sets is then read from the page image, and the rest stays.
-`drop_covered` leaves the detected lines
-that the layer does not have, such as text in pictures and filled form fields.
+`drop_covered` leaves the detected lines that the layer does not have, such as text in pictures and filled form fields,
+and `drop_repeated` the readings that say more than the layer does at their place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 from itertools import groupby
 
 import cv2
@@ -120,6 +121,27 @@ def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
         if _is_missing(box_of(quad), edges) and not any(_is_part(quad, outline) for outline in outlines)
     ]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
+
+
+def drop_repeated(readings: Sequence[Line], layer: Sequence[Line]) -> list[Line]:
+    """Return the readings without those that say only what the layer has at their place.
+
+    Letters of the layer that are far apart, as in the boxes of a form, do not cover the line that is detected around
+    them. A reading that has more letters than the layer there stays whole.
+    """
+    return [reading for reading in readings if not _is_repeated(reading, layer)]
+
+
+def _is_repeated(reading: Line, layer: Sequence[Line]) -> bool:
+    inside = [word for line in layer for word in _words(line) if reading.box.contains(word.box.center)]
+    inside.sort(key=lambda word: word.box.x0)
+    letters, letters_read = (
+        [character for character in text if character.isalnum()]
+        for text in ("".join(word.text for word in inside), reading.text)
+    )
+    if not letters or len(letters_read) > len(letters):
+        return False
+    return SequenceMatcher(None, letters, letters_read, autojunk=False).ratio() >= THRESHOLDS.repeated_reading
 
 
 def _is_part(quad: NDArray[np.float32], outline: NDArray[np.float32]) -> bool:

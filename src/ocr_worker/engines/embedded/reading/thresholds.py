@@ -63,6 +63,7 @@ class ReadingThresholds:
     level_overlap: float = 0.4  # share of the lower height: a line of the layer that shares more is level with the box
     slanted_part: float = 0.5  # heights of a slanted line: what is detected on it is its letters, not other text
     covered_width: float = 0.5  # share of a detected line's width with text of the layer: the layer has that line
+    repeated_reading: float = 0.7  # likeness to the layer's letters at its place: the reading says no more than they
 
     # Squares to tick (`tick_boxes`).
     frame_contrast: int = 80  # gray levels between the ground and the ink of a frame
@@ -88,6 +89,7 @@ class ReadingThresholds:
     # Ink outside the text layer (`uncovered`). Unless a unit is named, pixels of the reduced page.
     max_uncovered: float = 0.2  # share of the page's area: with more, lines are looked for on the complete page
     area_margin: int = 32  # around marks; the detector sees them with it
+    text_margin: float = 0.3  # line heights around a line: what is there is the line's own ink
 
     # Specks and warnings (`confidence`).
     # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in

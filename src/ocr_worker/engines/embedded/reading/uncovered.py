@@ -2,7 +2,8 @@
 
 Finding lines takes half of the time of a page with a text layer, and on most such pages it finds what the layer has
 already. So lines are looked for only in the `uncovered_areas`: text in pictures, filled form fields, letters that are
-drawn as shapes (see `engines.text_layer.uncovered`). All functions are pure.
+drawn as shapes (see `engines.text_layer.uncovered`). `is_plain` decides whether there is a picture behind lines. All
+functions are pure.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.uncovered import find_marks
+from ocr_worker.ink import has_ink
 from ocr_worker.pages import Pixels
 
 
@@ -27,6 +31,22 @@ def uncovered_areas(pixels: Pixels, lines: Sequence[Line], side: int) -> list[Bo
     height, width = pixels.shape[:2]
     groups = _group([Box(*mark) for mark in marks], 2 * THRESHOLDS.area_margin)
     return [group.grown(THRESHOLDS.area_margin).scaled(1 / scale, 1 / scale).clipped(width, height) for group in groups]
+
+
+def is_plain(pixels: Pixels, box: Box, lines: Sequence[Line]) -> bool:
+    """Return whether the box has no ink but that of the lines: no picture, but a ground of any color."""
+    height, width = pixels.shape[:2]
+    x0, y0, x1, y1 = map(int, box.clipped(width, height))
+    crop = pixels[y0:y1, x0:x1].copy()
+    if not crop.size:
+        return True
+    ground = np.median(crop.reshape(-1, crop.shape[2]), axis=0)
+    for line in lines:
+        text = line.box.grown(THRESHOLDS.text_margin * line.box.height)
+        left, right = (max(0, int(x) - x0) for x in (text.x0, text.x1))
+        top, bottom = (max(0, int(y) - y0) for y in (text.y0, text.y1))
+        crop[top:bottom, left:right] = ground
+    return not has_ink(crop)
 
 
 def _group(boxes: Sequence[Box], distance: float) -> list[Box]:
