@@ -85,6 +85,8 @@ SENTENCE = "The ferry left the northern quay before seven in the morning"
         ({"H": "N"}, "Nobody in New Haven knew the name of the ferry", ["Naven"]),
         ({"i": "l"}, SENTENCE, ["ln", "mornlng"]),
         ({"\ufb01": "f"}, "The \ufb01rst ferry left the quay before seven", ["frst"]),
+        ({"\ufb01": "fl"}, "The \ufb01rst ferry left the quay before seven", ["flrst"]),
+        ({"o": "fi"}, "The ferry left the north gate", ["nfirth"]),
         ({"о": "a"}, "The ferry left the nоrthern quay", ["narthern"]),  # a Cyrillic letter is drawn
     ],
 )

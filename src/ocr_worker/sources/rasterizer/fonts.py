@@ -17,7 +17,7 @@ import hashlib
 import io
 import re
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import ImageFont
 
 from ocr_worker.sources.rasterizer.characters import Character
-from ocr_worker.sources.rasterizer.reprint import can_be_copied, find_deviant
+from ocr_worker.sources.rasterizer.reprint import can_be_copied, find_deviant, ligatures
 
 _SIZE = 32  # pixels of an em in which shapes are drawn
 _NO_CHARACTER = "\U0010ffff"
@@ -61,21 +61,19 @@ class FontProver:
                 by_font[character.font].append(character)
         handles = {number: _font_of(group[0]) for number, group in by_font.items()}
         symbols = [number for number, handle in handles.items() if _SYMBOLS.search(_name(handle))]
-        copied = {number: can_be_copied(group) for number, group in by_font.items()}
-        digests = {number: self._load(page.pdf.raw, handles[number]) for number, group in copied.items() if group}
+        digests = {number: self._load(page.pdf.raw, handle) for number, handle in handles.items()}
         tables = {number: table for number, digest in digests.items() if (table := self._tables[digest])}
-        if not tables:
-            return PageFonts([], symbols)
-        deviant = find_deviant(
-            page, pixels, scale, characters, {number: table.font for number, table in tables.items()}
-        )
-        proven = {
-            character.index
-            for number, table in tables.items()
-            for character in copied[number]
-            if character.index not in deviant and table.has(character.text)
+        copied = {
+            number: can_be_copied(by_font[number]) + _ligatures(by_font[number], tables[number]) for number in tables
         }
-        numbers = _separate({number: copied[number] for number in tables}, proven, next_number=max(by_font) + 1)
+        all_copied = [character for group in copied.values() for character in group]
+        if not all_copied:
+            return PageFonts([], symbols)
+        fonts = {number: table.font for number, table in tables.items()}
+        deviant = find_deviant(page, pixels, scale, characters, all_copied, fonts)
+        unproven = {each.index for each in all_copied if each.index in deviant or not tables[each.font].has(each.text)}
+        numbers = [number for number, group in copied.items() if 2 * _count(group, unproven) < len(group)]
+        _renumber([character for number in numbers for character in by_font[number]], unproven, max(by_font))
         for number in tables.keys() - set(numbers):
             self._drop(digests[number])  # a table of another kind: it is not tried on further pages
         return PageFonts(numbers, symbols)
@@ -131,21 +129,21 @@ def _load_table(document: Any, data: bytes) -> _Table | None:
         return None
 
 
-def _separate(fonts: Mapping[int, Sequence[Character]], proven: Container[int], next_number: int) -> list[int]:
-    """Return the numbers of the proven fonts, and give their other characters numbers of their own.
+def _ligatures(group: Sequence[Character], table: _Table) -> list[Character]:
+    """Return the ligatures that the table has. It cannot say anything about others."""
+    return [ligature for ligature in ligatures(group) if table.has(ligature.text)]
 
-    fonts: the characters of each. proven: indices. A font few of whose characters are proven stays as it is.
-    """
-    numbers = []
-    for number, characters in fonts.items():
-        others = [character for character in characters if character.index not in proven]
-        if 2 * len(others) >= len(characters):
-            continue
-        numbers.append(number)
-        for character in others:
-            character.font = next_number
-        next_number += bool(others)
-    return numbers
+
+def _count(group: Sequence[Character], indices: Container[int]) -> int:
+    return sum(character.index in indices for character in group)
+
+
+def _renumber(characters: Sequence[Character], unproven: Container[int], last_number: int) -> None:
+    """Give the unproven characters of each font a number of their own, after the last number of a font."""
+    numbers: dict[int, int] = {}
+    for character in characters:
+        if character.index in unproven:
+            character.font = numbers.setdefault(character.font, last_number + 1 + len(numbers))
 
 
 def _font_of(character: Character) -> Any:

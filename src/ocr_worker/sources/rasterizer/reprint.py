@@ -9,9 +9,11 @@ the character, or something covers a part of it: then it is deviant.
 from __future__ import annotations
 
 import ctypes
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,9 @@ from ocr_worker.sources.rasterizer.visibility import inactive, text_objects
 
 _CONTRAST = 32  # of 255: a pixel that changes less is the same; those of the same shapes do not change at all
 _LAST_OF_PLANE = 0xFFFF  # PDFium takes text in 16 bits
+_LIGATURES = {
+    unicodedata.normalize("NFKC", character): character for character in "\ufb00\ufb01\ufb02\ufb03\ufb04\ufb06"
+}
 
 
 def can_be_copied(characters: Sequence[Character]) -> list[Character]:
@@ -43,19 +48,29 @@ def can_be_copied(characters: Sequence[Character]) -> list[Character]:
     ]
 
 
+def ligatures(characters: Sequence[Character]) -> list[Character]:
+    """Return a character for each Latin ligature, in place of its pieces, with the index of the first piece."""
+    pieces: dict[Any, list[Character]] = defaultdict(list)
+    for character in characters:
+        if character.ink and character.matrix:
+            pieces[character.ink].append(character)
+    texts = ((group[0], _LIGATURES.get("".join(piece.text for piece in group))) for group in pieces.values())
+    return [replace(first, text=text) for first, text in texts if text]
+
+
 def find_deviant(
     page: Any,
     pixels: NDArray[np.uint8],
     scale: float,
-    characters: Sequence[Character],
+    visible: Sequence[Character],
+    copied: Sequence[Character],
     fonts: Mapping[int, Any],
 ) -> set[int]:
-    """Return the indices of the characters that the page does not show as these fonts draw them.
+    """Return the indices of the copied characters that the page does not show as these fonts draw them.
 
-    pixels: the page image. scale: at which it was rendered, in pixels per point. characters: all visible ones. fonts:
-    PDFium's handles, by the numbers of the fonts in whose place they are.
+    pixels: the page image. scale: at which it was rendered, in pixels per point. visible: all visible characters.
+    copied: those that are set once more. fonts: PDFium's handles, by the numbers of the fonts in whose place they are.
     """
-    copied = [character for character in can_be_copied(characters) if character.font in fonts]
     with inactive(list(text_objects(page).values())), _printed(page, copied, fonts):
         bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
         again = bitmap.to_numpy()
@@ -65,9 +80,9 @@ def find_deviant(
         changed = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
         bitmap.close()
     to_bitmap = bitmap_mapping(page, pixels.shape[1], pixels.shape[0])
-    indices = {character.index for character in copied}
-    for character in characters:
-        if character.ink and character.index not in indices:  # it is missing on the page that was printed again
+    inks = {character.ink for character in copied}
+    for character in visible:
+        if character.ink and character.ink not in inks:  # it is missing on the page that was printed again
             changed[_area(to_bitmap(character.ink), margin=1)] = False
     if not changed.any():
         return set()
