@@ -118,11 +118,11 @@ docs: .venv-docs/made
 	@touch $@
 
 # All extras but [ray] and [torch], which are large and whose tests run by hand.
-EXTRAS = $(addprefix --extra ,paddle embedded http batch endpoint mcp s3)
+EXTRAS = $(addprefix --extra ,paddle embedded http batch endpoint mcp s3 parquet)
 lock: .venv/made
 	@$(INSTALL) uv==0.13.9
 	$(COMPILE) --override requirements/opencv-contrib.txt $(EXTRAS) --group dev --output-file requirements/full.txt
-	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --extra http --extra batch --extra endpoint --extra mcp --extra s3 --group check --output-file requirements/check.txt
+	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --extra http --extra batch --extra endpoint --extra mcp --extra s3 --extra parquet --group check --output-file requirements/check.txt
 	$(COMPILE) --override requirements/opencv-headless.txt --constraint requirements/full.txt --extra embedded --output-file requirements/light.txt
 	$(COMPILE) --override requirements/opencv-contrib.txt --constraint requirements/full.txt --extra paddle --extra embedded --extra http --extra s3 --output-file .venv/gpu.txt
 	cat requirements/gpu-header.txt .venv/gpu.txt > requirements.txt

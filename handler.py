@@ -90,8 +90,8 @@ async def streaming_handler(job: dict[str, Any]) -> AsyncIterator[JsonObject]:
 
 endpoint: dict[str, Any] = {
     "handler": handler,
-    # The gate of `drain`, not the SDK, decides how many jobs run.
-    "concurrency_modifier": lambda current: runpod_sdk.unreachable_concurrency(pipeline.settings.jobs_at_once),
+    # The gate of `drain`, not the SDK, decides how many jobs run. As many again may wait for their second reading.
+    "concurrency_modifier": lambda current: runpod_sdk.unreachable_concurrency(2 * pipeline.settings.jobs_at_once),
 }
 
 try:
@@ -103,7 +103,7 @@ except Exception as error:
     fail(error)
 
 if __name__ == "__main__":
-    drain.install(lambda: pipeline.settings.jobs_at_once)
+    drain.install(lambda: pipeline.settings.jobs_at_once + pipeline.jobs_verifying)
     if is_dry_run():
         endpoint["handler"] = dry_run.print_responses(handler, host.interrupt)  # the SDK would not run a generator here
     runpod.serverless.start(endpoint)

@@ -21,10 +21,8 @@ from pathlib import Path
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.pages import PageImage, ParsedPage
-from ocr_worker.settings import Settings, load_settings
-from ocr_worker.sources.rasterizer import RasterRequest, child
-from ocr_worker.sources.rasterizer.document import make_text_line
-from ocr_worker.sources.rasterizer.media_type import detect_media_type
+from ocr_worker.settings import MEGABYTE, Settings, load_settings
+from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from ocr_worker.wire.schema import Block, EngineInfo, ParseOptions
 
 SECONDS_PREFIX = "seconds: "
@@ -72,17 +70,17 @@ timed = EngineSpec(name="timed", options=ParseOptions, builder=lambda settings: 
 
 
 def render_pages(data: bytes, options: ParseOptions, settings: Settings, has_layer: bool) -> list[PageImage]:
-    """Return the document's pages, rendered in this process by the code of the rasterizer processes."""
+    """Return the document's pages, as a rasterizer process renders them for an engine. Pages that fail are left out."""
     request = RasterRequest(
         None, None, options.dpi or 144, int(settings.max_page_mpx * 1e6), settings.max_pages, has_layer
     )
-    document = child.open_document(detect_media_type(data), data, request)
-    pages = []
-    for number in range(1, document.page_count + 1):
-        page = document.render(number)
-        lines = None if page.text_lines is None else tuple(make_text_line(*line) for line in page.text_lines)
-        pages.append(PageImage(number, page.pixels, page.dpi, text_lines=lines))
-    return pages
+    memory = int(settings.raster_memory_mb * MEGABYTE)
+    pool = RasterPool(workers=1, memory_bytes=memory, page_timeout_s=settings.raster_page_timeout_s)
+    try:
+        with pool.open(data, request) as document:
+            return [page for page in document if isinstance(page, PageImage)]
+    finally:
+        pool.close()
 
 
 def main() -> None:

@@ -129,7 +129,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--step", choices=_STEPS, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the batch, which stays; default: a temporary one"
+    )
     options = parser.parse_args()
     if options.step:
         figures = _STEPS[options.step](options.out, options.documents)
@@ -137,7 +139,7 @@ def main() -> None:
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({**{name: round(value, 2) for name, value in figures.items()}, "memory_mb": round(memory_mb)}))
         return
-    out = Path(tempfile.mkdtemp(prefix="ledger-"))
+    out = options.out or Path(tempfile.mkdtemp(prefix="ledger-"))
     try:
         for step in _STEPS:
             command = [
@@ -150,12 +152,14 @@ def main() -> None:
                 "--out",
                 str(out),
             ]
-            print(f"{step:<10}", subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="")
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(f"{step:<10}", output, end="", flush=True)
         for path in sorted(out.glob("*")):
             if path.is_file():
                 print(f"{path.name:<28}{path.stat().st_size / 1e6:,.1f} MB")
     finally:
-        shutil.rmtree(out)
+        if not options.out:
+            shutil.rmtree(out)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Benchmark of the option `verify`: recall of planted errors, false alarms, and calibration of the confidence.
 
-`python bench/witness.py [--pages N] [--fonts DIR ...] [--cache DIR] [--fit]`. Made pages with known truth
-(witness_pages.py) are read by the witness; readings are kept in the cache folder, so that a rerun takes seconds. An
-imaginary engine answers the truth with planted errors: a dropped block, an invented sentence, a changed digit, swapped
-cells, a repeated line, a cut tail. Thresholds and calibration come from the tuning pages only; figures are those of the
-test pages, which have other layouts, fonts and texts. `--fit` writes the calibration. Writes results/witness.json.
+`python bench/witness.py [--pages N] [--looks 1..3] [--fonts DIR ...] [--cache DIR] [--fit] [--real]`. Made pages with
+known truth (witness_pages.py) are read by the witness; readings are kept in the cache folder, so that a rerun takes a
+minute. Each page has one look, or more with `--looks`. An imaginary engine answers the truth with planted errors: a
+dropped block, an invented sentence, a changed digit, swapped cells, a repeated line, a cut tail. Thresholds and
+calibration come from the tuning pages only; figures are those of the test pages, which have other layouts, fonts and
+texts. `--fit` writes the calibration. `--real` compares the confidence with the errors of the real PaddleOCRVL class on
+its test weights instead (witness_real.py). Writes results/witness.json, from which
+charts.py draws docs/verify-risk.svg.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +28,7 @@ import numpy as np
 import witness_pages
 from quality_pages.prose import Writer
 from rapidfuzz.distance import Levenshtein
-from witness_pages import LOOKS, TEST, TUNING, MadePage
+from witness_pages import DPI, LANGUAGES, LAYOUTS, LOOKS, TEST, TUNING, UNKNOWN_SCRIPTS, MadePage
 
 from ocr_worker.wire.schema import Block
 from ocr_worker.witness import confidence as confidences
@@ -47,7 +51,9 @@ EXPECTED = {
 }
 MIN_PLANTED = 12  # characters of a sentence, a line or a tail
 RATES = (0.01, 0.05, 0.20)
-ROUNDS = 4  # errors of each kind that are planted on a page with places for them
+FIT_TURNS = {0.01: 8, 0.05: 4, 0.20: 1}  # passes over the tuning pages by error rate: most engines err rarely
+ROUNDS = {"swapped cells": 8}  # errors of a kind that are planted on a page with places for them, one at a time
+OTHER_ROUNDS = 4
 BINS = 15
 
 
@@ -61,26 +67,31 @@ class Sample:
 # --------------------------------------------------------------------------- readings
 
 
-def load(kind: str, count: int, fonts: Callable[[str], str | None], cache: Path, read: bool) -> list[Sample]:
-    """Return the pages of a set with their readings; read what the cache lacks if `read`."""
+def load(
+    kind: str, count: int, looks: int, fonts: Callable[[str], str | None], cache: Path, read: bool
+) -> list[Sample]:
+    """Return the pages of a set with their readings; read what the cache lacks if `read`.
+
+    First every page gets a look, the looks in turn over the layouts, then another one, so that a run that is stopped
+    has read a balanced part.
+    """
     models: Any = None
     samples = []
-    for number in range(count):
-        paths = {look: cache / f"{kind}-{number}-{look}.json" for look in LOOKS}
-        if not read and not any(path.exists() for path in paths.values()):
+    for turn, number in product(range(len(LOOKS)), range(count)):
+        look = LOOKS[(number + number // len(LAYOUTS[kind]) + turn) % len(LOOKS)]
+        path = cache / f"{kind}-{number}-{look}.json"
+        if not path.exists() and not (read and turn < looks):
             continue
         page = witness_pages.make_page(kind, number, fonts)
-        for look, path in paths.items():
-            if not path.exists():
-                if not read:
-                    continue
-                from ocr_worker.engines.embedded.reading.models import Models
-                from ocr_worker.witness.reader import read_evidence
+        if not path.exists():
+            from ocr_worker.engines.embedded.reading.models import Models
+            from ocr_worker.witness.reader import read_evidence
 
-                models = models or Models(threads=1)
-                pixels = witness_pages.apply_look(page.image, look, len(page.name))
-                path.write_text(json.dumps(read_evidence(models, pixels, ()).to_json()))
-            samples.append(Sample(page, look, Evidence.from_json(json.loads(path.read_text()))))
+            models = models or Models(threads=1)
+            pixels = witness_pages.apply_look(page.image, look, number)
+            path.with_suffix(".part").write_text(json.dumps(read_evidence(models, pixels, ()).to_json()))
+            path.with_suffix(".part").rename(path)
+        samples.append(Sample(page, look, Evidence.from_json(json.loads(path.read_text()))))
     return samples
 
 
@@ -194,10 +205,11 @@ def measure(samples: Sequence[Sample]) -> dict[str, Any]:
             alarms[sample.look, "table" if block.label == "table" else "text"].append(index in alarmed)
         alarms[sample.look, "text"] += [True] * sum(finding.block is None for finding in verdict.findings)
         for kind in KINDS:
-            for turn in range(ROUNDS):
+            for turn in range(ROUNDS.get(kind, OTHER_ROUNDS)):
                 random = Random(zlib.crc32(f"{sample.page.name}{sample.look}{kind}{turn}".encode()))
                 planted = plant(kind, sample.page.blocks, random)
-                if planted is None or (sample.page.language == "ru" and kind != "dropped block"):
+                is_unknown = sample.page.language in UNKNOWN_SCRIPTS
+                if planted is None or (is_unknown and kind != "dropped block"):
                     continue
                 blocks, index, bbox = planted
                 detections[sample.look, kind].append(
@@ -257,7 +269,8 @@ def fit(samples: Sequence[Sample]) -> dict[str, Any]:
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
 
-    data = [entry for rate in RATES for turn in range(3) for entry in answers(samples, rate, f"fit{turn}")]
+    turns = [(rate, turn) for rate, count in FIT_TURNS.items() for turn in range(count)]
+    data = [entry for rate, turn in turns for entry in answers(samples, rate, f"fit{turn}")]
     x, y = (
         np.asarray([confidences.features(agreement) for agreement, _ in data]),
         np.asarray([right for _, right in data], float),
@@ -266,14 +279,25 @@ def fit(samples: Sequence[Sample]) -> dict[str, Any]:
     raw = model.predict_proba(x)[:, 1]
     curve = IsotonicRegression(y_min=0.001, y_max=0.995, out_of_bounds="clip").fit(raw, y)
     return {
-        "data": f"{len(samples)} images of made pages (bench/witness_pages.py, set `{TUNING}`), {len(data)} blocks with"
-        f" errors planted in 1, 5 and 20 % of them",
+        "data": _described(samples, len(data)),
         "right": "at most 1 % wrong characters and every number equal",
         "weights": [round(float(weight), 4) for weight in model.coef_[0]],
         "bias": round(float(model.intercept_[0]), 4),
         "x": [round(float(value), 5) for value in curve.X_thresholds_],
         "y": [round(float(value), 4) for value in curve.y_thresholds_],
     }
+
+
+def _described(samples: Sequence[Sample], block_count: int) -> str:
+    """Return a description of the data of a calibration."""
+    pages = {sample.page.name for sample in samples}
+    looks = ", ".join(f"{sum(sample.look == look for sample in samples)} {look}" for look in LOOKS)
+    return (
+        f"{len(samples)} images ({looks}) of {len(pages)} made pages, set `{TUNING}` of bench/witness_pages.py: layouts"
+        f" {', '.join(LAYOUTS[TUNING])}; languages {', '.join(sorted(set(LANGUAGES)))}; {DPI} dpi. {block_count}"
+        f" compared blocks of an engine's double that answers the truth, with errors in 1, 5 and 20 % of the blocks"
+        f" ({', '.join(KINDS[1:])}, wrong letters). Not the errors of a real engine."
+    )
 
 
 def calibration_figures(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -285,7 +309,8 @@ def calibration_figures(samples: Sequence[Sample]) -> dict[str, Any]:
         data = [entry for turn in range(5) for entry in answers(samples, rate, f"test{turn}")]
         p = np.asarray([confidences.confidence(agreement) for agreement, _ in data])
         y = np.asarray([right for _, right in data], float)
-        bins = np.array_split(np.argsort(p, kind="stable"), BINS)
+        order = np.lexsort((np.random.default_rng(0).random(len(p)), p))  # equal values in any order
+        bins = np.array_split(order, BINS)
         brier, constant = float(np.mean((p - y) ** 2)), float(y.mean() * (1 - y.mean()))
         figures[f"{rate:.0%}"] = {
             "blocks": len(y),
@@ -294,36 +319,49 @@ def calibration_figures(samples: Sequence[Sample]) -> dict[str, Any]:
             "auroc": round(float(roc_auc_score(y, p)), 4),
             "brier": round(brier, 4),
             "brier_below_constant": round(1 - brier / constant, 4),
-            "risk_at_coverage": _risk(p, y),
+            "risk_at_coverage": _risk(p, y, (0.5, 0.8, 0.9, 0.95, 1.0)),
+            "curve": _risk(p, y, [step / 100 for step in range(2, 101, 2)]),
         }
     return figures
 
 
-def _risk(p: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    order = np.argsort(-p, kind="stable")
-    return {
-        f"{share:.0%}": round(1 - float(y[order[: max(1, int(share * len(y)))]].mean()), 4)
-        for share in (0.5, 0.8, 0.9, 0.95, 1.0)
-    }
+def _risk(p: np.ndarray, y: np.ndarray, shares: Sequence[float]) -> dict[str, float]:
+    """Return the share of wrong blocks among those with the highest confidence, by the share of blocks that these are.
+
+    Blocks of equal confidence come in any order, so that the order of the pages has no influence.
+    """
+    order = np.lexsort((np.random.default_rng(1).random(len(p)), -p))
+    return {f"{share:.0%}": round(1 - float(y[order[: max(1, int(share * len(y)))]].mean()), 4) for share in shares}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=100, help="pages of each set")
+    parser.add_argument("--looks", type=int, default=1, help="looks of each page")
+    parser.add_argument("--set", choices=[TUNING, TEST], help="only read the pages of a set into the cache")
+    parser.add_argument("--real", action="store_true", help="use the real class on its test weights")
     parser.add_argument("--fonts", type=Path, nargs="*", default=[Path("/usr/share/fonts")])
     parser.add_argument("--cache", type=Path, default=Path("witness-readings"))
     parser.add_argument("--cached-only", action="store_true", help="leave out pages that the cache lacks")
     parser.add_argument("--fit", action="store_true", help="fit the calibration on the tuning pages and write it")
     arguments = parser.parse_args()
     arguments.cache.mkdir(exist_ok=True)
+    if arguments.real:
+        import witness_real
+
+        witness_real.run(arguments.cache)
+        return
     files = [path for folder in arguments.fonts for path in sorted(folder.rglob("*.[to]tf"))]
 
     def fonts(part: str) -> str | None:
-        return next((str(path) for path in files if part in path.name), None)
+        return next((str(path) for path in files if part and part in path.name), None)
 
     def read(kind: str) -> list[Sample]:
-        return load(kind, arguments.pages, fonts, arguments.cache, not arguments.cached_only)
+        return load(kind, arguments.pages, arguments.looks, fonts, arguments.cache, not arguments.cached_only)
 
+    if arguments.set:
+        print(f"{len(read(arguments.set))} images of the set {arguments.set} in the cache")
+        return
     tuning, test = read(TUNING), read(TEST)
     if arguments.fit:
         CALIBRATION.write_text(json.dumps(fit(tuning), indent=1) + "\n")
@@ -334,7 +372,8 @@ def main() -> None:
         TEST: measure(test),
         "calibration": calibration_figures(test),
     }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps({**stored, **results}, indent=1) + "\n")
     print(json.dumps(results, indent=1))
 
 

@@ -1,7 +1,8 @@
 """Made pages with known truth for bench/witness.py: blocks with text and boxes, drawn with Pillow.
 
-Layouts: one and two columns, an invoice, a letter, a list, a table of numbers, a form. `looks` makes a clean print, a
-150 dpi scan and a noisy scan of a page. Tuning and test pages differ in layouts, fonts and text.
+Layouts: one, two and three columns, an invoice, a letter, a list, tables of numbers, a form, a report, a receipt, a
+catalog, minutes. `apply_look` makes a clean print, a 150 dpi scan and a noisy scan of a page. Tuning and test pages
+differ in layouts, fonts and text. The fonts are free families (see `_FONTS`); what is not installed is left out.
 """
 
 from __future__ import annotations
@@ -24,14 +25,23 @@ sys.path.insert(0, str(Path(__file__).parent))
 WIDTH, HEIGHT, DPI = 1000, 760, 200
 LOOKS = ("clean", "scan", "noisy")
 TUNING, TEST = "tuning", "test"
-_LAYOUTS = {TUNING: ("columns", "invoice", "list", "prose"), TEST: ("numbers", "letter", "form", "two")}
-# Part of a font file's name, by set; the first that is installed for each is used.
-_FONTS = {
-    TUNING: ("DejaVuSans.ttf", "DejaVuSerif.ttf", "NotoSans[wdth", "DejaVuSansCondensed.ttf"),
-    TEST: ("NotoSerif[wdth", "DejaVuSerifCondensed.ttf", "Inter-Variable", "DejaVuSansMono.ttf"),
+LAYOUTS = {
+    TUNING: ("columns", "invoice", "list", "prose", "report", "receipt"),
+    TEST: ("numbers", "letter", "form", "three", "catalog", "minutes"),
 }
-_CHINESE = {TUNING: "NotoSansSC", TEST: "NotoSerifSC"}
-_LANGUAGES = ("en", "en", "fr", "de", "en", "zh", "en", "ru")
+# Parts of font files' names, by set.
+_FONTS = {
+    TUNING: ("DejaVuSans.ttf", "DejaVuSerif.ttf", "NotoSans[wdth", "OpenSans[wdth", "PT_Serif-Web-Regular",
+             "Lato-Regular"),
+    TEST: ("NotoSerif[wdth", "IBMPlexSans[wdth", "PT_Sans-Web-Regular", "Merriweather[", "LibreBaskerville[",
+           "CrimsonText-Regular", "DejaVuSansMono.ttf"),
+}  # fmt: skip
+_OF_SCRIPTS = {
+    TUNING: {"zh": "NotoSansSC", "ko": "NotoSansKR", "ru": "DejaVuSerif.ttf"},
+    TEST: {"zh": "NotoSerifSC", "ko": "NotoSerifKR", "ru": "DejaVuSansMono.ttf"},
+}
+LANGUAGES = ("en", "en", "en", "en", "fr", "fr", "de", "de", "zh", "zh", "ru", "ko")
+UNKNOWN_SCRIPTS = ("ru", "ko")  # to the small reader
 
 
 @dataclass(frozen=True)
@@ -92,22 +102,13 @@ class Sheet:
         return y + self.size
 
 
-def pages(kind: str, count: int, fonts: Callable[[str], str | None]) -> list[MadePage]:
-    """Return `count` pages of a set. fonts: returns the path of an installed font by a part of its name."""
-    return [make_page(kind, number, fonts) for number in range(count)]
-
-
 def make_page(kind: str, number: int, fonts: Callable[[str], str | None]) -> MadePage:
     """Return page `number` of a set."""
     random = Random(f"{kind}:{number}")
-    layout, language = _LAYOUTS[kind][number % 4], _LANGUAGES[(number // 4 + number) % len(_LANGUAGES)]
-    name = _CHINESE[kind] if language == "zh" else _FONTS[kind][(number // 2) % 4]
-    path = fonts(name) or fonts("DejaVuSans.ttf")
-    if language == "zh" and not fonts(name):
-        language = "en"
-    if language == "ru" and "Inter" in name:
-        path = fonts("DejaVuSansMono.ttf")
-    assert path
+    layout, language = LAYOUTS[kind][number % len(LAYOUTS[kind])], random.choice(LANGUAGES)
+    if not (path := fonts(_OF_SCRIPTS[kind].get(language, ""))):
+        language = language if language not in _OF_SCRIPTS[kind] else "en"
+        path = random.choice([installed for name in _FONTS[kind] if (installed := fonts(name))])
     sheet = Sheet(path, random.choice((20, 22, 24)))
     _DRAW[layout](sheet, Writer(f"{kind}{number}", language), random)
     blocks = [block for block in sheet.blocks if block.bbox[3] < HEIGHT - 10]
@@ -132,12 +133,61 @@ def _columns(sheet: Sheet, w: Writer, random: Random) -> None:
             y = sheet.text("text", w.prose(random.randint(1, 3)), x, y, 420)
 
 
-def _two(sheet: Sheet, w: Writer, random: Random) -> None:
+def _three(sheet: Sheet, w: Writer, random: Random) -> None:
     sheet.text("header", _phrase(w), 70, 30, 600, 0.8)
     for x in (70, 380, 690):
         y = 110
         while y < HEIGHT:
             y = sheet.text("text", w.prose(random.randint(1, 2)), x, y, 260)
+
+
+def _report(sheet: Sheet, w: Writer, random: Random) -> None:
+    y = sheet.text("doc_title", _phrase(w), 120, 50, 760, 1.7)
+    for section in range(1, 4):
+        y = sheet.text("paragraph_title", f"{section}.{random.randint(1, 9)} {_phrase(w)}", 90, y, 820, 1.2)
+        y = sheet.text("text", w.prose(random.randint(1, 3)), 90, y, 820)
+        if section == 2:
+            rows = [["", "I", "II", "III"]] + [
+                [w.word(), *(str(random.randint(10, 9999)) for _ in range(3))] for _ in range(random.randint(2, 4))
+            ]
+            y = sheet.table(rows, 120, y, (300, 140, 140, 140), rules=random.random() < 0.5)
+    if y < 690:
+        sheet.text("footer", f"{w.word()} {random.randint(1, 99)} / 99", 420, 705, 300, 0.8)
+
+
+def _receipt(sheet: Sheet, w: Writer, random: Random) -> None:
+    y = sheet.text("doc_title", _phrase(w), 280, 40, 440, 1.3)
+    date = f"{random.randint(10, 28)}.{random.randint(10, 12)}.2024"
+    y = sheet.text("text", f"{date}  14:{random.randint(10, 59)}", 280, y, 440)
+    rows = [[f"{w.word()} {random.randint(1, 9)} x", _amount(random, 99)] for _ in range(random.randint(6, 9))]
+    y = sheet.table(rows, 280, y, (320, 130), rules=False)
+    y = sheet.text("text", f"{w.word()} {_amount(random)}", 280, y, 440, 1.2)
+    sheet.text("text", w.prose(1), 280, y, 440)
+
+
+def _catalog(sheet: Sheet, w: Writer, random: Random) -> None:
+    y = sheet.text("header", f"{_phrase(w)} {random.randint(2019, 2026)}", 60, 30, 800, 0.9)
+    for _ in range(2):
+        bottom = y
+        for x in (60, 380, 700):
+            below = sheet.text("paragraph_title", w.word().capitalize(), x, y, 260, 1.2)
+            below = sheet.text("text", w.sentence(), x, below, 260, 0.9)
+            bottom = max(bottom, sheet.text("text", f"EUR {_amount(random)}", x, below, 260))
+        y = bottom
+    rows = [[w.word(), str(random.randint(100, 999)), _amount(random, 999), _amount(random)] for _ in range(4)]
+    if y < HEIGHT - 200:
+        sheet.table(rows, 60, y, (330, 150, 180, 200), rules=True)
+
+
+def _minutes(sheet: Sheet, w: Writer, random: Random) -> None:
+    y = sheet.text("doc_title", _phrase(w), 70, 50, 860, 1.4)
+    y = sheet.text("text", f"{w.name()}, {w.name()}, {w.name()}", 70, y, 860)
+    hour = random.randint(8, 14)
+    while y < HEIGHT - 60:
+        minute = random.randint(10, 49)
+        sheet.text("text", f"{hour}:{minute}", 70, y, 100)
+        y = sheet.text("text", w.prose(random.randint(1, 2)), 200, y, 720)
+        hour += 1
 
 
 def _phrase(w: Writer) -> str:
@@ -159,8 +209,9 @@ def _invoice(sheet: Sheet, w: Writer, random: Random) -> None:
     ]
     y = sheet.table(rows, 70, y, (420, 160, 250), rules=True)
     y = sheet.text("text", f"{w.word()} {_amount(random, 99999)}", 600, y, 350)
-    sheet.text("text", w.prose(2), 70, y, 800)
-    sheet.text("footer", f"IBAN DE{random.randint(10**15, 10**16)}", 70, 700, 800, 0.8)
+    y = sheet.text("text", w.prose(2), 70, y, 800)
+    if y < 690:
+        sheet.text("footer", f"IBAN DE{random.randint(10**15, 10**16)}", 70, 700, 800, 0.8)
 
 
 def _numbers(sheet: Sheet, w: Writer, random: Random) -> None:
@@ -201,8 +252,8 @@ def _form(sheet: Sheet, w: Writer, random: Random) -> None:
 
 
 _DRAW = {
-    "prose": _prose, "columns": _columns, "two": _two, "invoice": _invoice, "numbers": _numbers, "letter": _letter,
-    "list": _list, "form": _form,
+    "prose": _prose, "columns": _columns, "three": _three, "invoice": _invoice, "numbers": _numbers, "letter": _letter,
+    "list": _list, "form": _form, "report": _report, "receipt": _receipt, "catalog": _catalog, "minutes": _minutes,
 }  # fmt: skip
 
 

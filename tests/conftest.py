@@ -1,4 +1,4 @@
-"""Fixtures: real workers in real processes, each with its own control plane, and a pool of rasterizer processes."""
+"""Fixtures: real workers in real processes, each with its own control plane, rasterizer processes, and Chromium."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,20 @@ settings.load_profile("busy")
 
 # A shell starts what it runs in the background with SIGINT ignored, which all child processes would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")  # while it lives, this thread has a running event loop
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="module")

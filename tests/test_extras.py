@@ -44,6 +44,10 @@ IMPORTED_AT_START = {
 }
 
 
+DOCUMENT = str(ROOT / "tests" / "resources" / "scripts.pdf")
+PARQUET = ["batch", "run", DOCUMENT, "--out", "/nowhere/out", "--local", "--format", "parquet"]
+
+
 def run_without(module: str, program: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run the program in a Python that does not have the module."""
     return subprocess.run(
@@ -65,6 +69,7 @@ def run_without(module: str, program: str, *arguments: str, **settings: str) -> 
         ("http", "nh3", "the HTTP app", CLI, ["serve"], {}),
         ("batch", "aiolimiter", "the client of an endpoint", CLI, ["batch", "status", "out"], {}),
         ("endpoint", "aiohttp", "the local endpoint", CLI, ["endpoint"], {}),
+        ("parquet", "pyarrow", "--format parquet", CLI, PARQUET, {"OCR_ENGINE": "embedded"}),
         ("s3", "boto3", "BUCKET_ENDPOINT_URL", HANDLER, [], {"OCR_ENGINE": "embedded", **BUCKET}),
         ("embedded", "rapidocr", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),
         ("embedded", "cv2", "OCR_ENGINE=embedded", HANDLER, [], {"OCR_ENGINE": "embedded"}),

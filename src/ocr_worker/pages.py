@@ -61,7 +61,8 @@ class PageImage:
     number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
     that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
     engine did not ask for it. proven_fonts: numbers of the fonts whose own tables prove that they set what the text
-    layer says. symbol_fonts: numbers of the fonts of formulas and symbols.
+    layer says. symbol_fonts: numbers of the fonts of formulas and symbols. is_text_upright: whether nearly all letters
+    of the text layer are drawn upright on the page image.
     """
 
     number: int
@@ -71,6 +72,7 @@ class PageImage:
     text_lines: tuple[TextLine, ...] | None = None
     proven_fonts: frozenset[int] = frozenset()
     symbol_fonts: frozenset[int] = frozenset()
+    is_text_upright: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +101,14 @@ class Verification:
     """The comparison of a page with a second reading. The confidence of its blocks is on the blocks.
 
     is_verified: whether the second reading was ready in time; else there is nothing else. ink_coverage: see
-    `PageResult`. warnings: the findings.
+    `PageResult`. warnings: the findings. regions_reread: number of places that the engine read once more; None without
+    `verify: repair`.
     """
 
     is_verified: bool
     ink_coverage: float | None = None
     warnings: Sequence[PageWarning] = ()
+    regions_reread: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

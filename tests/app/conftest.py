@@ -1,29 +1,14 @@
-"""Fixtures: a real Chromium, and the playground page in it on a scripted worker."""
+"""Fixtures: the playground page in Chromium, on a scripted worker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.scripted_worker import Script, app_of, page, played, served
 from support.waiting import PATIENCE_S
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")  # while it lives, this thread has a running event loop
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from ocr_worker.app import playground
-from ocr_worker.wire.schema import Figure
+from ocr_worker.wire.schema import Figure, PageWarning
 from support.page_actions import BUSY, DONE, PDF, block, box, expect, is_dark, is_lit, send
-from support.scripted_worker import FAILED, Script, failed_page, page, page_event, played, problem, summary
+from support.scripted_worker import BLOCKS, FAILED, Script, failed_page, page, page_event, played, problem, summary
 
 pytestmark = pytest.mark.browser
 
@@ -243,6 +243,48 @@ def test_several_documents_are_read_together(tab: Any, script: Script) -> None:
     expect(tab.locator(".failed")).to_contain_text("the file is damaged")
     end = "3 pages read, 1 of 3 documents failed, in 1.5 s by scripted 1"
     expect(tab.locator("#told")).to_have_text(end)
+
+
+def test_findings_are_marked_on_the_picture_and_in_the_text(tab: Any, script: Script) -> None:
+    """A finding has a number in the list, on the picture and at its words, or at a note on what is missing. Blocks
+    show their confidence. A page that was not compared says so, and a filter leaves only what has findings."""
+    confidences = [0.99, 1.0, 0.08, 0.2, None, None, 0.99, 0.99]
+    blocks = [
+        block.model_copy(update={"confidence": confidence})
+        for block, confidence in zip(BLOCKS, confidences, strict=True)
+    ]
+    warnings = [
+        PageWarning(code="TEXT_UNSUPPORTED", message="m", text="Gauges rose in", bbox=BLOCKS[2].bbox),
+        PageWarning(code="NUMBERS_DIFFER", message="m", text="3.87 / 3.81", bbox=(300, 250, 340, 270)),
+        PageWarning(code="TEXT_MISSED", message="m", text="A stamp", bbox=(60, 800, 200, 820)),
+        PageWarning(code="NO_TEXT", message="another warning"),
+    ]
+    doubtful = page(1, blocks, warnings).model_copy(update={"verified": True, "ink_coverage": 0.934})
+    fine = page(2, blocks).model_copy(update={"verified": True, "ink_coverage": 1.0})
+    script.events = played([doubtful, fine, page(3).model_copy(update={"verified": False})])
+    tab.select_option("#verify", "auto")
+    send(tab)
+    expect(tab.locator(DONE)).to_be_attached()
+    assert script.requests[0]["options"]["verify"] == "auto"
+    first, last = tab.locator(".page").first, tab.locator(".page").last
+    expect(first.locator(".head")).to_contain_text("second reading: 3 findings, 93.4 % of the ink in blocks")
+    expect(last.locator(".head")).to_contain_text("not compared: no second reading of this page")
+    expect(first.locator(".findings li")).to_have_count(3)
+    expect(first.locator(".notes li")).to_have_count(1)
+    expect(first.locator("rect.finding")).to_have_count(3)
+    expect(first.locator("mark.extra")).to_have_text("1gauges rose in")
+    expect(first.locator("td mark.differs")).to_have_text("23.87")
+    expect(block(tab, 1, 6).locator("+ .absent.missing")).to_have_text("3On the page only: A stamp")
+    expect(first.locator(".confidence")).to_have_text(["0.99", "1", "0.08", "0.20", "0.99", "0.99"])
+    expect(first.locator(".confidence.low")).to_have_count(2)
+    first.locator("g.badge").nth(1).click()
+    expect(first.locator("td mark")).to_be_in_viewport()
+    is_lit(first.locator("td mark"))
+    expect(tab.locator("#uncompared")).to_have_text("1 page not compared")
+    tab.get_by_label("Only findings (3)").check()
+    expect(tab.locator(".page").nth(1)).to_be_hidden()
+    expect(block(tab, 1, 2)).to_be_visible()
+    expect(block(tab, 1, 1)).to_be_hidden()
 
 
 # --------------------------------------------------------------------------- size

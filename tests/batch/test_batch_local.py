@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.inputs import gather
@@ -23,6 +24,7 @@ from support import doubles
 from support.batch_client import WORKERS, Client, ledger, plain, report
 from support.drawing import WHITE, png, tiff
 from support.files import encrypted_pdf
+from support.waiting import PATIENCE_S
 from support.worker_process import environment
 
 pytestmark = pytest.mark.process
@@ -30,10 +32,10 @@ pytestmark = pytest.mark.process
 PASSWORD = "lamp-and-key"
 
 
-def local(*arguments: str | Path, stdin: str | None = None) -> tuple[int, str]:
-    """Run a batch command in one process; return exit code and output."""
-    settings = {**WORKERS, "OCR_ENGINE": "support.doubles:by_colour"}
-    return Client("http://127.0.0.1:9", *arguments, stdin=stdin, **settings).end()
+def local(*arguments: str | Path, stdin: str | None = None, **more: str) -> tuple[int, str]:
+    """Run a batch command in one process; return exit code and output. more: settings."""
+    settings = {**WORKERS, "OCR_ENGINE": "support.doubles:by_colour", **more}
+    return Client("http://127.0.0.1:9", *arguments, stdin=stdin, **settings).end(5 * PATIENCE_S)
 
 
 def assert_no_file_has(out: Path, text: str) -> None:
@@ -261,3 +263,39 @@ def test_damage_is_repaired(tmp_path: Path) -> None:
     assert output.count(" is missing") + output.count(" was changed") == 1
     assert report(out)["summary"]["documents"] == {"succeeded": 3, "partial": 1}
     assert ledger(out, "SELECT SUM(submissions) FROM jobs") == [(5,)]
+
+
+# --------------------------------------------------------------------------- review
+
+
+def test_a_review_shows_what_the_second_reading_doubts(tmp_path: Path) -> None:
+    """A batch with `verify` has a review that shows the page with a wrong number, with its picture, only."""
+    text = "The narrow harbour describes 1482 ledgers"
+    for name, drawn in (("right.png", text), ("wrong.png", text.replace("1482", "1932"))):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(typed(drawn))
+    settings = {
+        "OCR_ENGINE": "support.doubles:reciting",
+        "DOUBLE_RECITED": text,
+        "OCR_VERIFY_WAIT_S": str(4 * PATIENCE_S),  # the witness has the lowest priority, also on a busy machine
+        "OCR_VERIFY_PROCESSES": "1",
+    }
+    arguments = ("run", tmp_path / "in", "--out", tmp_path / "out", "--local", "--options", '{"verify": "auto"}')
+    code, output = local(*arguments, **settings)
+    assert code == 0, output
+    code, output = local("report", tmp_path / "out", "--review", "50%", **settings)
+    assert (code, output.splitlines()[-1]) == (0, str(tmp_path / "out" / "review.html")), output
+    html = (tmp_path / "out" / "review.html").read_text(encoding="utf-8")
+    assert "1 page to look at" in html
+    assert "<h2><bdi>wrong.png</bdi>, page 1</h2>" in html
+    assert "1482</mark> ledgers" in html
+    assert "data:image/jpeg;base64," in html
+
+
+def typed(text: str) -> bytes:
+    """Return a PNG with a line of text."""
+    image = Image.new("RGB", (1000, 400), "white")
+    ImageDraw.Draw(image).text((60, 40), text, "black", ImageFont.load_default(36))
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()

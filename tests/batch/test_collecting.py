@@ -13,6 +13,7 @@ from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchDocument, PlannedJob, Slice, SliceRow, Stamp
+from ocr_worker.batch.outputs import DocumentFolders
 from ocr_worker.batch.planning import jobs_of_later_pages
 from ocr_worker.client.service import JobStatus, JobTimes, State
 from ocr_worker.wire.schema import DocumentResult, ErrorInfo, ParseResponse
@@ -128,7 +129,7 @@ def batch(tmp_path: Path) -> tuple[Collector, Ledger]:
     for number in (1, 2):
         ledger.record_length(number, Stamp(1, 1, "abc"), 2, 2)
     ledger.plan([PlannedJob("{}", [Slice(1, (1, 2)), Slice(2, (1, 2))])])
-    return Collector(folder, ledger, job_pages=10, tries=1), ledger
+    return Collector(folder, ledger, DocumentFolders(folder, ledger), job_pages=10, tries=1), ledger
 
 
 def collect(collector: Collector, ledger: Ledger, look: JobStatus) -> None:

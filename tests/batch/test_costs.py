@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
 import pytest
 
-from ocr_worker.batch.costs import Execution, Usage, measure_usage, place
+from ocr_worker.batch.costs import Usage, place
+from ocr_worker.batch.ledger import Ledger
+from ocr_worker.batch.ledger.schema import UPGRADES
+from ocr_worker.batch.model import PlannedJob
 from ocr_worker.client.service import JobTimes
 
 EPOCH = 1_790_000_000.0  # seconds as they are in a ledger, where fractions have few digits left
 
 
-def execution(start: float, end: float, worker: str = "a", delay_s: float = 0.0) -> Execution:
-    return Execution(worker, EPOCH + start, EPOCH + end, delay_s)
+def execution(start: float, end: float, worker: str = "a", delay_s: float = 0.0) -> JobTimes:
+    return JobTimes(end - start, delay_s, worker, EPOCH + end)
 
 
-def usage(*executions: Execution, idle_timeout_s: float | None = None, unplaced_s: float = 0.0) -> Usage:
-    """Return the usage of these executions and of `unplaced_s` seconds on unknown workers."""
-    seconds = sum(item.end - item.start for item in executions)
-    return measure_usage(seconds + unplaced_s, executions, idle_timeout_s)
+@pytest.fixture
+def usage(tmp_path: Path) -> Callable[..., Usage]:
+    """Return a function that returns the usage in a new ledger with executions, and `unplaced_s` on unknown workers."""
+
+    def measure(*executions: JobTimes, idle_timeout_s: float | None = None, unplaced_s: float = 0.0) -> Usage:
+        ledger = Ledger(tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite3")
+        ledger.plan([PlannedJob("{}")])
+        for times in [JobTimes(execution_s=unplaced_s), *executions]:
+            ledger.retry_later(1, times, 0.0)
+        if idle_timeout_s is not None:
+            ledger.put("idle_timeout_s", str(idle_timeout_s))
+        return ledger.usage()
+
+    return measure
 
 
 @pytest.mark.parametrize(
@@ -45,11 +64,13 @@ def usage(*executions: Execution, idle_timeout_s: float | None = None, unplaced_
         "two workers, one of them shared",
     ],
 )
-def test_a_second_of_a_worker_counts_once(executions: list[Execution], busy_s: float) -> None:
+def test_a_second_of_a_worker_counts_once(
+    usage: Callable[..., Usage], executions: list[JobTimes], busy_s: float
+) -> None:
     """The cost of a worker is the union of its executions; workers add up."""
     result = usage(*executions)
     assert result.busy_s == pytest.approx(busy_s, abs=0.001)
-    assert result.execution_s == pytest.approx(sum(item.end - item.start for item in executions))
+    assert result.execution_s == pytest.approx(sum(times.execution_s for times in executions))
     assert result.busy_s <= result.execution_s
 
 
@@ -65,7 +86,9 @@ def test_a_second_of_a_worker_counts_once(executions: list[Execution], busy_s: f
     ],
     ids=["none", "one", "within another", "again in time", "again after it was stopped", "two workers"],
 )
-def test_a_worker_waits_for_its_idle_timeout_at_most(executions: list[Execution], idle_s: float) -> None:
+def test_a_worker_waits_for_its_idle_timeout_at_most(
+    usage: Callable[..., Usage], executions: list[JobTimes], idle_s: float
+) -> None:
     """After each busy stretch a worker is billed until its next job, but no longer than its idle timeout."""
     result = usage(*executions, idle_timeout_s=5.0)
     assert result.idle_s == pytest.approx(idle_s, abs=0.001)
@@ -73,14 +96,14 @@ def test_a_worker_waits_for_its_idle_timeout_at_most(executions: list[Execution]
     assert usage(*executions).idle_s is None
 
 
-def test_executions_on_unknown_workers_count_in_full() -> None:
+def test_executions_on_unknown_workers_count_in_full(usage: Callable[..., Usage]) -> None:
     """Seconds without a place on a worker's line are added, whatever runs at the same time."""
     result = usage(execution(0, 10), execution(5, 15), unplaced_s=40.0, idle_timeout_s=5.0)
     assert (result.execution_s, result.busy_s, result.idle_s) == (60.0, 55.0, 5.0)
-    assert measure_usage(40.0, [], None) == Usage(execution_s=40.0, busy_s=40.0)
+    assert usage(unplaced_s=40.0) == Usage(execution_s=40.0, busy_s=40.0)
 
 
-def test_only_the_first_job_of_a_worker_can_tell_of_a_cold_start() -> None:
+def test_only_the_first_job_of_a_worker_can_tell_of_a_cold_start(usage: Callable[..., Usage]) -> None:
     """The delays of later jobs are time in the queue; the first job is the one that started first."""
     late = execution(30, 40, delay_s=600.0), execution(12, 20, delay_s=200.0)
     result = usage(*late, execution(0, 10, delay_s=30.0), execution(50, 60, "b", delay_s=7.0))
@@ -88,13 +111,48 @@ def test_only_the_first_job_of_a_worker_can_tell_of_a_cold_start() -> None:
     assert usage(idle_timeout_s=5.0, unplaced_s=9.0).cold_start_s == 0.0
 
 
-def test_the_bound_is_never_below_the_estimate() -> None:
+def test_the_bound_is_never_below_the_estimate(usage: Callable[..., Usage]) -> None:
     """The limit's figure is between the estimate and the bound, and far from a sum over jobs that share a worker."""
     shared = [execution(0.1 * number, 100.0, delay_s=20.0) for number in range(16)]
     result = usage(*shared, idle_timeout_s=5.0)
     assert (result.estimated_s, result.limited_s) == (105.0, 125.0)
     assert result.bound_s == pytest.approx(16 * 100 - 12 + 5 + 20)
     assert result.estimated_s <= result.limited_s <= result.bound_s
+
+
+def test_sums_that_are_kept_are_those_of_all_executions(tmp_path: Path) -> None:
+    """Whatever the order of the executions, and whenever the idle timeout is set, the sums are those of the unions."""
+    random = Random(26)
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger.plan([PlannedJob("{}")])
+    lines: dict[str, list[tuple[int, int]]] = {"a": [], "b": []}
+    for count in range(120):
+        if count in (20, 70):
+            ledger.put("idle_timeout_s", str(float(count // 10)))
+        worker, start, length = random.choice("ab"), random.randrange(1000), random.randrange(1, 15)
+        lines[worker].append((start, start + length))
+        ledger.retry_later(1, execution(start, start + length, worker), 0.0)
+        timeout_s = 2 if count < 70 else 7
+        busy, kept = (
+            sum(len({second for start, end in line for second in range(start, end + tail)}) for line in lines.values())
+            for tail in (0, timeout_s)
+        )
+        usage = ledger.usage()
+        assert (usage.busy_s, usage.idle_s) == (busy, None if count < 20 else kept - busy)
+
+
+def test_a_ledger_of_version_3_gets_the_sums(tmp_path: Path) -> None:
+    """The intervals and delays that an older client merged are added up when its ledger is opened."""
+    path = tmp_path / "ledger.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript("".join(UPGRADES[:3]) + "PRAGMA user_version = 3;")
+        db.execute("INSERT INTO meta VALUES ('idle_timeout_s', '5.0')")
+        db.execute("INSERT INTO jobs (options, pages, execution_s) VALUES ('{}', 1, 28)")
+        rows = [(1, "a", EPOCH + end, 7.0, end) for end in (10, 14, 17, 40)]
+        sql = "INSERT INTO executions (job, worker, ended_at, execution_s, delay_s) VALUES (?, ?, ?, ?, ?)"
+        db.executemany(sql, rows)
+        db.commit()
+    assert Ledger(path).usage() == Usage(28.0, busy_s=14.0 + 7.0, idle_s=10.0, cold_start_s=10.0, worker_count=1)
 
 
 # --------------------------------------------------------------------------- the place of an execution

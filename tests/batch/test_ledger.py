@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ocr_worker.batch.doubts import DocumentDoubt
 from ocr_worker.batch.inputs import Item, SkippedEntry
 from ocr_worker.batch.ledger import Ledger, additions
 from ocr_worker.batch.model import PlannedJob, Slice, Stamp
@@ -180,7 +181,7 @@ def test_an_older_ledger_is_continued(tmp_path: Path) -> None:
     new = Ledger(tmp_path / "new.sqlite3")
     tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
     assert ledger._query(tables) == new._query(tables)
-    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(3,)]
+    assert ledger._query("PRAGMA user_version") == new._query("PRAGMA user_version") == [(4,)]
 
 
 def test_an_upgrade_is_all_or_nothing(tmp_path: Path) -> None:
@@ -376,3 +377,23 @@ def test_the_worst_documents_come_first(ledger: Ledger) -> None:
             ledger.record_result(number, result, error=None, codes=codes, files={}, seconds=1)
     names = [summary.name for summary in ledger.worst_documents(4)]
     assert names == ["failed", "partial", "waiting", "warned"]
+
+
+# --------------------------------------------------------------------------- review
+
+
+def test_the_documents_with_the_highest_doubt_come_first(ledger: Ledger) -> None:
+    """Documents without a doubt or without `verify` are left out; a new result replaces the doubt, a reset deletes it;
+    the pages that could be compared and those that could not are counted."""
+    ledger.add(Item(f"/in/{number}", f"{number}") for number in range(1, 6))
+    doubts = [DocumentDoubt(0.5, 3, 1), None, DocumentDoubt(4.25, 9, 0), DocumentDoubt(0.0, 2, 0), None]
+    for number, doubt in enumerate(doubts, 1):
+        ledger.record_result(number, "succeeded", error=None, codes={}, files={}, seconds=1, doubt=doubt)
+    assert [document.id for document in ledger.most_doubtful(9)] == [3, 1]
+    assert [document.id for document in ledger.most_doubtful(1)] == [3]
+    assert ledger.verified_counts() == (14, 1)
+    ledger.record_result(3, "succeeded", error=None, codes={}, files={}, seconds=1, doubt=DocumentDoubt(0.25, 9, 0))
+    assert [document.id for document in ledger.most_doubtful(9)] == [1, 3]
+    ledger.reset(1)
+    assert [document.id for document in ledger.most_doubtful(9)] == [3]
+    assert ledger.verified_counts() == (11, 0)

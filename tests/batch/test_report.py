@@ -20,10 +20,12 @@ from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.inputs import Item, SkippedEntry
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import DocumentSummary, PlannedJob, Slice
-from ocr_worker.batch.report import MAX_ROWS, report_html, report_json
+from ocr_worker.batch.report import MAX_ROWS, report_json
+from ocr_worker.batch.report_page import report_html
 from ocr_worker.batch.status import coverage_of, status_lines
 from ocr_worker.client.service import JobTimes, State
 from ocr_worker.errors import error_types
+from support.colors import contrast
 from support.summaries import document, failed, partial, summary_of
 
 COSTS = {"cost": 1.5, "cold_start_cost": 0.375, "cost_bound": 2.25}
@@ -258,18 +260,6 @@ def test_the_colours_can_be_read() -> None:
     for scheme in schemes:
         for name in ("ink", "quiet", "link", "good", "part", "bad", "open"):
             assert contrast(scheme[name], scheme["paper"]) >= 4.5, (name, scheme)
-
-
-def contrast(colour: str, other: str) -> float:
-    low, high = sorted((luminance(colour), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def luminance(colour: str) -> float:
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
-    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_skipped_entries_are_in_the_report() -> None:

@@ -56,7 +56,9 @@ def test_every_help_ends_with_two_examples(arguments: list[str]) -> None:
 
 def ocr_worker_calls(line: str) -> Iterator[list[str]]:
     """The arguments of each call of `ocr-worker` in a shell's line."""
-    words = list(shlex.shlex(line, posix=True, punctuation_chars=True))
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.wordchars += "%"  # which is no punctuation for a shell
+    words = list(lexer)
     while "ocr-worker" in words:
         words = words[words.index("ocr-worker") + 1 :]
         end = next((at for at, word in enumerate(words) if word in ("|", "&&", ">")), len(words))

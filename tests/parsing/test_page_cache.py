@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from ocr_worker.delivery.page_cache import JobCache, PageCache, renumber
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import DeliveryFailed, SettingsInvalid
-from ocr_worker.pages import PageImage, PageOutcome, ParsedPage, TextLine
+from ocr_worker.pages import PageImage, PageOutcome, ParsedPage, TextLine, Verification
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import load_settings
 from ocr_worker.wire.schema import Figure, PageWarning, ParseResponse
@@ -108,13 +109,16 @@ def test_a_page_in_another_place_has_figures_of_that_place() -> None:
 
 
 def test_a_stored_page_is_not_parsed_again(cache: PageCache) -> None:
-    """Another job gets it, with its own number and marked as stored."""
+    """Another job gets it with its second reading, with its own number and marked as stored."""
     first, second = cache.job(), cache.job()
-    assert claim_and_parse(first, image(), parsed())
+    outcome = replace(parsed(), verification=Verification(is_verified=True, ink_coverage=0.5))
+    assert claim_and_parse(first, image(), outcome)
     first.close()
     claim = second.claim(image(number=5), {}, lambda: False)
     assert claim.outcome is not None
     assert (claim.outcome.number, claim.outcome.from_checkpoint) == (5, True)
+    assert claim.outcome.verification is not None
+    assert claim.outcome.verification.ink_coverage == 0.5
 
 
 @pytest.mark.parametrize(

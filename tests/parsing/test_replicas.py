@@ -402,3 +402,20 @@ def wait_at(barrier: threading.Barrier) -> None:
 def wait_for(future: Future[ParseOutcome], seconds: float) -> bool:
     """Return whether the page has an outcome within these seconds."""
     return bool(futures.wait([future], seconds).done)
+
+
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_engines_start_without_their_warm_up_if_only_one_job_comes(warm_up: bool) -> None:
+    """Engines are built either way, and warmed only where that was asked."""
+    calls: list[str] = []
+
+    class Noted(Scripted):
+        def warm_up(self) -> None:
+            calls.append("warm-up")
+
+    scheduler = Scheduler(10**6)
+    replicas = Replicas(scheduler, [lambda: Noted(lambda page: None)], call_timeout_s=CALL_S)
+    replicas.start(warm_up=warm_up)
+    assert replicas.alive_count == 1
+    replicas.close()
+    assert calls == ["warm-up"] * warm_up

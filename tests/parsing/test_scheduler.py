@@ -71,6 +71,27 @@ def test_shared_pixels_count_until_both_readers_are_done() -> None:
         assert scheduler._held_bytes == job.held_bytes == 0
 
 
+def test_parts_of_a_page_come_first_and_never_wait_for_room() -> None:
+    """Parts enter although the page that waits for them fills the memory, and before the job's other pages; they count.
+
+    A stopped job accepts none.
+    """
+    gate = threading.Semaphore(0)
+    engine = Scripted(lambda page: acquire(gate))
+    with running(engine, memory=3 * PAGE_BYTES) as scheduler, scheduler.admit() as job:
+        first = [job.submit(page(number), OPTIONS) for number in (1, 2)]
+        assert eventually(lambda: bool(job.engine_tasks))
+        parts = job.submit_parts([(page(10), OPTIONS), (page(11), OPTIONS)])
+        assert scheduler._held_bytes == 4 * PAGE_BYTES
+        gate.release(4)
+        assert [text_of(future.result(timeout=PATIENCE_S)) for future in (*parts, *first)] == ["10", "11", "1", "2"]
+        assert engine.pages_seen == [1, 10, 11, 2]
+        assert scheduler._held_bytes == 0
+        job.stop(Cancelled("stopped"))
+        with pytest.raises(Cancelled):
+            job.submit_parts([(page(12), OPTIONS)])
+
+
 def test_cancelling_gives_up_what_waits_and_disturbs_nobody() -> None:
     """A stopped job's pages end at once with its error, the one in the engine too; another job's pages are parsed."""
     gate = threading.Semaphore(0)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ocr_worker.engines.base import EngineSpec
+from ocr_worker.engines.base import BlockRepair, EngineSpec
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, WeightsMissing
 from ocr_worker.pages import PageImage, ParsedPage, figure_name
 from ocr_worker.wire.schema import Block, EngineInfo, Figure, ParseOptions
@@ -250,7 +250,7 @@ def reading() -> Double:
     return Double(lambda colour: read_when_let if colour == HELD and "DOUBLE_GATE" in os.environ else usual)
 
 
-RECITED = ""  # the text of every page, for `reciting`
+RECITED = os.environ.get("DOUBLE_RECITED", "")  # the text of every page, for `reciting`
 
 
 def recite(page: PageImage, options: ParseOptions) -> ParsedPage:
@@ -263,6 +263,43 @@ def recite(page: PageImage, options: ParseOptions) -> ParsedPage:
 def reciting() -> Double:
     """Build an engine that answers `RECITED`."""
     return Double(lambda colour: recite)
+
+
+class RepairingOptions(ParseOptions):
+    """Options of `Repairing`. is_block: the page is a crop of a block."""
+
+    is_block: bool = False
+
+
+REREAD: list[str] = []  # the texts of crops, in their order, for `repairing`
+
+
+class Repairing(Double):
+    """An engine that answers `RECITED` for a page, and writes Markdown anew from its blocks."""
+
+    def merge_pages(self, pages: Sequence[ParsedPage | None]) -> list[ParsedPage | None]:
+        """See `MergesPages`."""
+        return [page and replace(page, markdown="\n\n".join(block.content for block in page.blocks)) for page in pages]
+
+
+def recite_block(page: PageImage, options: ParseOptions) -> ParsedPage:
+    """Answer as `recite` does for a page, and the next text of `REREAD` for a crop."""
+    parsed = recite(page, options)
+    if not getattr(options, "is_block", False):
+        return parsed
+    text = REREAD.pop(0)
+    return replace(parsed, markdown=text, blocks=[Block(label="ocr", content=text, bbox=parsed.blocks[0].bbox)])
+
+
+repairing = EngineSpec(
+    name="repairing",
+    options=RepairingOptions,
+    builder=lambda settings: lambda: Repairing(lambda colour: recite_block),
+    block_repair=BlockRepair(
+        options=lambda options, label, settings: options.model_copy(update={"is_block": True, "verify": "off"}),
+        with_blocks=lambda page, blocks: replace(page, blocks=list(blocks)),
+    ),
+)
 
 
 @spec

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from support.doubles import Colour
 
@@ -27,6 +27,17 @@ def tiff(colours: Sequence[Colour], size: tuple[int, int] = (48, 32)) -> bytes:
 def pdf(colours: Sequence[Colour], size: tuple[int, int] = (48, 32)) -> bytes:
     """Return a PDF with a page for each color; size in points."""
     return _encoded(colours, size, "PDF")
+
+
+def numbered_page(number: int) -> bytes:
+    """Return a small page as PNG with a few words, different for each number."""
+    picture = Image.new("RGB", (480, 160), "white")
+    draw = ImageDraw.Draw(picture)
+    for line, text in enumerate((f"Invoice {20000 + number}", f"Total: {number * 7 % 1000}.50 EUR", "Thank you")):
+        draw.text((16, 12 + 46 * line), text, "black", ImageFont.load_default(30))
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return data.getvalue()
 
 
 def document(data: bytes, **fields: Any) -> dict[str, Any]:

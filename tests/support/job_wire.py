@@ -48,6 +48,7 @@ class ScriptedWorker:
     def __init__(self, settings: Settings, response: ParseResponse | None = None) -> None:
         self.settings = settings
         self.state = "ready"
+        self.jobs_verifying = 0
         self.is_held = False
         self.requests: list[Any] = []
         self.cancelled = 0

@@ -125,7 +125,12 @@ def app_of(script: Script) -> FastAPI:
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        return {"state": "ready", "engine": ENGINE, "limits": {"source_mb": 200, "pages": 2000}}
+        return {
+            "state": "ready",
+            "engine": ENGINE,
+            "limits": {"source_mb": 200, "pages": 2000},
+            "verify": ["auto", "repair"],
+        }
 
     @app.post("/v1/parse")
     async def parse(request: Request) -> Response:

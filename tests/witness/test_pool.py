@@ -96,6 +96,14 @@ def test_a_dead_process_costs_its_page_and_is_replaced(witnesses: Witnesses) -> 
     assert next_one.result(timeout=PATIENCE_S)
 
 
+def test_pages_that_end_their_process_do_not_end_the_pool(witnesses: Witnesses) -> None:
+    """On a machine without time for the witness, pages end process after process; later ones are read all the same."""
+    Reader.gate.set()
+    for _ in range(4):
+        assert witnesses.offer(page(13), "document").result(timeout=PATIENCE_S) is None
+    assert witnesses.offer(page(2), "document").result(timeout=PATIENCE_S)
+
+
 def test_a_page_that_would_wait_too_long_is_left_out_and_a_later_one_is_not() -> None:
     """At the pace of the pages before it, a page is late: it is left out at once, but not all later ones."""
     Reader.gate = threading.Event()

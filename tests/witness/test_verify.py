@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,11 +19,14 @@ from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.parsing.verification import check_verify
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import PageResult, ParseOptions
+from ocr_worker.witness.pool import Witnesses
+from ocr_worker.witness.process import WitnessProcess
 from support import doubles
 from support.drawing import request
 from support.waiting import PATIENCE_S, eventually
 
 TEXT = "The narrow harbour describes 1482 ledgers"
+NORMAL_PRIORITY = (sys.executable, "-c", "from ocr_worker.witness.child import serve; serve()")
 
 
 def drawn(*texts: str) -> bytes:
@@ -35,7 +41,10 @@ def drawn(*texts: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    pipeline = Pipeline(Settings(engine="support.doubles:reciting", verify_processes=1, verify_wait_s=PATIENCE_S))
+    pipeline = Pipeline(Settings(engine="support.doubles:repairing"))
+    # At the lowest priority, as a worker runs it, it would read nothing while other tests use all processors.
+    pipeline.witnesses = Witnesses(1, 10**9, wait_s=PATIENCE_S, process=lambda: WitnessProcess(NORMAL_PRIORITY))
+    pipeline.settings = pipeline.settings.model_copy(update={"verify_wait_s": PATIENCE_S})
     pipeline.start()
     yield pipeline
     pipeline.close()
@@ -47,10 +56,6 @@ def read(pipeline: Pipeline, recited: str, *lines: str, **options: Any) -> PageR
     job = pipeline.job(read_request(request(drawn(*lines), **options), pipeline.spec), "job")
     (document,) = job.run().documents
     return document.pages[0]
-
-
-def witness_processes() -> set[psutil.Process]:
-    return {child for child in psutil.Process().children() if "ocr_worker.witness.child" in child.cmdline()}
 
 
 @pytest.mark.process
@@ -78,16 +83,68 @@ def test_a_page_is_compared_with_its_second_reading(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.process
-def test_the_witness_ends_with_the_pipeline() -> None:
-    """Its process has the lowest priority, and is gone after the pipeline is closed."""
-    earlier = witness_processes()
-    pipeline = Pipeline(Settings(engine="support.doubles:reciting", verify_processes=1, verify_wait_s=PATIENCE_S))
-    pipeline.start()
-    assert read(pipeline, TEXT, TEXT, verify="auto").verified
-    (process,) = witness_processes() - earlier
-    assert eventually(lambda: process.nice() == 19)
-    pipeline.close()
-    assert eventually(lambda: not process.is_running())
+def test_a_page_with_findings_is_repaired(pipeline: Pipeline) -> None:
+    """The better reading and the missed text are in blocks and Markdown, marked; each warning says what changed."""
+    doubles.REREAD = ["Silent copper valleys", TEXT]  # the larger region comes first
+    page = read(pipeline, TEXT.replace("1482", "1932"), TEXT, "Silent copper valleys", verify="repair")
+    assert page.blocks
+    assert [(block.content, block.repair) for block in page.blocks] == [
+        (TEXT, "replaced"),
+        ("Silent copper valleys", "inserted"),
+    ]
+    assert page.markdown == f"{TEXT}\n\nSilent copper valleys"
+    assert page.regions_reread == 2
+    assert page.ink_coverage == 1
+    assert all(block.confidence and block.confidence > 0.5 for block in page.blocks)
+    repairs = {warning.code: warning.repair for warning in page.warnings}
+    number, missed = repairs["NUMBERS_DIFFER"], repairs["TEXT_MISSED"]
+    assert number
+    assert (number.outcome, number.before, number.after) == ("replaced", "1932", "1482")
+    assert missed
+    assert (missed.outcome, missed.after) == ("inserted", "Silent copper valleys")
+    assert eventually(lambda: pipeline.scheduler._held_bytes == 0)
+
+
+@pytest.mark.process
+def test_a_reading_without_more_evidence_changes_nothing(pipeline: Pipeline) -> None:
+    """A second reading that is no better is in the warning only, and a page without findings is not read again."""
+    doubles.REREAD = ["The narrow harbour describes 7777 ledgers"]
+    wrong = TEXT.replace("1482", "1932")
+    page = read(pipeline, wrong, TEXT, verify="repair")
+    assert page.markdown == wrong
+    (warning,) = page.warnings
+    assert warning.repair
+    assert (warning.repair.outcome, warning.repair.before, warning.repair.after) == ("kept", "1932", "7777")
+    right = read(pipeline, TEXT, TEXT, verify="repair")
+    assert (right.regions_reread, right.warnings) == (0, [])
+
+
+@pytest.mark.process
+def test_the_witness_has_the_lowest_priority_and_ends_with_its_owner() -> None:
+    """The kernel runs it when nobody else wants to, also where each session has a share of its own."""
+    process = WitnessProcess()
+    process.wait_ready()
+    pid = process._process.pid
+    assert psutil.Process(pid).nice() == 19
+    assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+    autogroup = Path(f"/proc/{pid}/autogroup")
+    assert not autogroup.exists() or autogroup.read_text().endswith("nice 19\n")
+    process.close()
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.process
+def test_a_job_that_waits_for_its_witness_makes_room_for_another(pipeline: Pipeline) -> None:
+    """Once its pages are parsed, a job counts as verifying, until it ends; without `verify` it never does."""
+    counts: list[int] = []
+    doubles.RECITED = TEXT
+    for verify in ("off", "auto"):
+        options = request(drawn(TEXT), verify=verify)
+        job = pipeline.job(read_request(options, pipeline.spec), "job")
+        job.on_parsed = lambda: counts.append(pipeline.jobs_verifying)
+        job.run()
+        assert pipeline.jobs_verifying == 0
+    assert counts == [1]
 
 
 def test_verify_is_refused_where_it_would_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +157,10 @@ def test_verify_is_refused_where_it_would_say_nothing(monkeypatch: pytest.Monkey
     with pytest.raises(InvalidRequest, match="requirements/light"):
         check_verify(ParseOptions(verify="auto"), doubles.reciting)
     check_verify(ParseOptions(), doubles.reciting)
+
+
+def test_repair_needs_an_engine_that_reads_blocks() -> None:
+    """`repair` is rejected where an engine has no way to read a block again, and the error names `auto`."""
+    with pytest.raises(InvalidRequest, match="`auto`"):
+        check_verify(ParseOptions(verify="repair"), doubles.reciting)
+    check_verify(ParseOptions(verify="repair"), doubles.repairing)

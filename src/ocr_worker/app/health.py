@@ -18,8 +18,10 @@ from pydantic import BaseModel
 
 from ocr_worker.app.openapi import PROBLEM
 from ocr_worker.app.worker import AppWorker
+from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import HostRejected
 from ocr_worker.memory import resident_bytes
+from ocr_worker.parsing.verification import VerifyMode, verify_modes
 from ocr_worker.wire.schema import EngineInfo
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -46,6 +48,7 @@ class HealthReport(BaseModel):
     """State of the worker.
 
     jobs: accepted and not finished. pages_waiting: pages that wait for an engine. last_error: code of the last error.
+    verify: values of the option `verify` that the worker honors, besides `off`.
     """
 
     state: Literal["loading", "ready", "dead"]
@@ -57,6 +60,7 @@ class HealthReport(BaseModel):
     uptime_s: float
     last_error: str | None
     limits: DocumentLimits
+    verify: list[VerifyMode]
 
 
 def probe_router(worker: AppWorker) -> APIRouter:
@@ -105,7 +109,7 @@ def _get_and_head(
 def router(worker: AppWorker) -> APIRouter:
     """Return the router of `/health` and `/metrics`; adds the worker's gauges to its metrics."""
     router = APIRouter(tags=["health"])
-    gauge = worker.metrics.gauge
+    gauge, verify = worker.metrics.gauge, verify_modes(engine_spec(worker.settings.engine))
     gauge("ocr_jobs_waiting", "Jobs accepted and not finished", lambda: worker.jobs)
     gauge("ocr_jobs_limit", "Jobs that are accepted at most, OCR_QUEUE", lambda: worker.settings.queue)
     gauge("ocr_pages_waiting", "Rendered pages waiting for an engine", lambda: worker.pages_waiting)
@@ -126,6 +130,7 @@ def router(worker: AppWorker) -> APIRouter:
             uptime_s=round(time.monotonic() - worker.started_at, 1),
             last_error=worker.last_error,
             limits=DocumentLimits(source_mb=worker.settings.max_source_mb, pages=worker.settings.max_pages),
+            verify=verify,
         )
 
     @_get_and_head(router, "/metrics", {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})

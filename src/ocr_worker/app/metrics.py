@@ -52,6 +52,10 @@ class Metrics:
             ["verified"],
             registry=self.registry,
         )
+        for code in FINDING_CODES:  # a series begins with 0, so that its first finding is an increase
+            self._findings.labels(code)
+        for verified in ("true", "false"):
+            self._verified.labels(verified)
         self._stages = Histogram(
             "ocr_stage_seconds", "Seconds per job by stage", ["stage"], buckets=_BUCKETS_S, registry=self.registry
         )

@@ -12,7 +12,17 @@ from fastapi import APIRouter
 
 from ocr_worker.app.page_files import page_router
 
-_FILES = ("index.html", "playground.css", "app.js", "engine.js", "job.js", "pages.js", "stream.js", "zip.js")
+_FILES = (
+    "index.html",
+    "playground.css",
+    "app.js",
+    "engine.js",
+    "findings.js",
+    "job.js",
+    "pages.js",
+    "stream.js",
+    "zip.js",
+)
 
 
 def router() -> APIRouter:

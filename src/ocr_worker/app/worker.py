@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
 from ocr_worker import threads
@@ -109,6 +110,11 @@ class AppWorker:
         """Number of pages that wait for an engine."""
         return self._pipeline.scheduler.pages_waiting if self._pipeline else 0
 
+    @property
+    def jobs_verifying(self) -> int:
+        """Number of jobs beside which as many others may run; see `Pipeline.jobs_verifying`."""
+        return self._pipeline.jobs_verifying if self._pipeline else 0
+
     def pipeline(self) -> Pipeline:
         """Return the pipeline. Raises EngineUnavailable while it is loading, or the error that loading ended with."""
         if self._load_error:
@@ -140,8 +146,9 @@ class AppWorker:
             raise QueueFull(f"the queue is full with {self.jobs} jobs; try again in some seconds")
         self.jobs += 1
         try:
-            async with self._job_slots:
-                response = await host.run(request, job_id or uuid.uuid4().hex, on_page, on_open, checkpoints)
+            async with self._job_slot() as free_slot:
+                name = job_id or uuid.uuid4().hex
+                response = await host.run(request, name, on_page, on_open, checkpoints, free_slot)
         except OcrWorkerError as error:
             self._count_error(error.code)
             raise
@@ -153,6 +160,28 @@ class AppWorker:
                 if failure:
                     self._count_error(failure.code)
         return response
+
+    @asynccontextmanager
+    async def _job_slot(self) -> AsyncIterator[Callable[[], None]]:
+        """Wait for a slot. Yield a function that frees it early, from any thread, when the engine has no more to do."""
+        await self._job_slots.acquire()
+        loop = asyncio.get_running_loop()
+        is_free = False
+
+        def free() -> None:
+            nonlocal is_free
+            if not is_free:
+                is_free = True
+                self._job_slots.release()
+
+        def free_soon() -> None:
+            with suppress(RuntimeError):  # the loop ended with the app
+                loop.call_soon_threadsafe(free)
+
+        try:
+            yield free_soon
+        finally:
+            free()
 
     def _count_error(self, code: str) -> None:
         self.last_error = code

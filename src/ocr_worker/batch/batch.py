@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -23,17 +24,17 @@ from ocr_worker.batch.inputs import Entry, Item, SkippedEntry, gather
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchDocument, BatchSummary, DocumentSummary, Stamp
+from ocr_worker.batch.outputs import Format, Output, check_format, choose_output, open_output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.report import (
     DOCUMENT_COLUMNS,
     MAX_LISTED,
     MAX_ROWS,
     SKIPPED_COLUMNS,
-    document_row,
-    report_html,
     report_json,
     skipped_row,
 )
+from ocr_worker.batch.report_page import report_html
 from ocr_worker.batch.runner import Runner, RunOptions
 from ocr_worker.client.service import Service
 from ocr_worker.errors import Encrypted, EndpointUnavailable
@@ -54,8 +55,10 @@ class Batch:
     """The batch in the folder `out`, new or continued; an async context manager that holds the folder's lock.
 
     service: where jobs are sent; None: the batch is only read. password: of the documents that have none of their own.
-    Entering raises BatchUnusable: another run holds the
-    folder, or the ledger or the disk cannot be used.
+    result_format: `folders`, a folder for each document, or `parquet`, rows of files in `pages/`; None: that of
+    earlier runs, or folders. result_url: `s3://BUCKET/PREFIX`, which receives Parquet files instead of `out`. Raises
+    SettingsInvalid: pyarrow is not installed; InvalidRequest: folders in a bucket. Entering raises BatchUnusable:
+    another run holds the folder, or the ledger or the disk cannot be used; InvalidRequest: the batch has other results.
     """
 
     def __init__(
@@ -65,7 +68,10 @@ class Batch:
         options: RunOptions | None = None,
         settings: Settings | None = None,
         password: str | None = None,
+        result_format: Format | None = None,
+        result_url: str = "",
     ) -> None:
+        check_format(result_format, result_url)
         self.folder = Folder(out)
         self.options = options or RunOptions()
         self.on_unsuccessful: OnUnsuccessful = lambda name, status, code: None
@@ -73,10 +79,12 @@ class Batch:
         self._service = service
         self._settings = settings
         self._passwords = Passwords(password)
+        self._chosen_output = result_format, result_url
 
     async def __aenter__(self) -> Self:
         self.folder.lock()
         self.ledger = Ledger(self.folder.ledger)
+        choose_output(self.ledger, *self._chosen_output)
         self.folder.cancel_request.unlink(missing_ok=True)
         return self
 
@@ -94,6 +102,11 @@ class Batch:
     def open_read_only(self) -> None:
         """Open the ledger for reading only, without the lock, while another process may run the batch."""
         self.ledger = Ledger(self.folder.ledger)
+
+    @cached_property
+    def output(self) -> Output:
+        """Results of the documents."""
+        return open_output(self.folder, self.ledger, self._settings or load_settings())
 
     # ----------------------------------------------------------------- documents
 
@@ -125,6 +138,10 @@ class Batch:
         """Read passwords again from the manifests that were added. Raises InvalidRequest: a manifest is not valid."""
         self._passwords.add(item for item in gather(self._manifests(), ()) if isinstance(item, Item))
 
+    def password_of(self, source: str) -> str | None:
+        """Return the password of a document's source; None: it has none, or it is not known in this process."""
+        return self._passwords.of(source)
+
     def _manifests(self) -> list[str]:
         manifests: list[str] = json.loads(self.ledger.get(_MANIFESTS, "[]"))
         return manifests
@@ -139,25 +156,33 @@ class Batch:
 
     def refresh(self, documents: Sequence[int]) -> None:
         """Delete the results of these documents, so that the next run parses them from the start."""
+        self.output.delete(map(self.ledger.document, documents))  # they belong to the older files
         for document in documents:
-            self.folder.delete_document(self.ledger.document(document).folder)  # its result belongs to the older file
             self.ledger.reset(document)
 
     def repair(self) -> Repairs:
-        """Write damaged folders of documents again, or plan their documents again if the results are not stored.
+        """Write damaged results of documents again, or plan their documents again if the results are not stored.
 
         A damaged document whose file is gone stays as it is.
         """
-        collector, repairs = self._collector(), Repairs([], [], [])
+        collector = self._collector()
+        written: list[BatchDocument] = []
+        planned: list[BatchDocument] = []
+        impossible: list[BatchDocument] = []
         for document in self.damaged_documents():
-            if collector.rewrite(document):
-                repairs.written.append(document.name)
+            if collector.can_finish(document):
+                written.append(document)
             elif is_url(document.source) or os.access(document.source, os.R_OK):
-                self.refresh([document.id])
-                repairs.planned.append(document.name)
+                planned.append(document)
             else:
-                repairs.impossible.append(document.name)
-        return repairs
+                impossible.append(document)
+        self.output.delete([*written, *planned])
+        for document in written:
+            collector.finish(document)
+        for document in planned:
+            self.ledger.reset(document.id)
+        self.output.flush()
+        return Repairs(*([document.name for document in group] for group in (written, planned, impossible)))
 
     def retry(self, code: str | None = None) -> int:
         """Plan failed and cancelled documents again. Return their number.
@@ -171,21 +196,25 @@ class Batch:
         return count
 
     def _collector(self) -> Collector:
-        return Collector(self.folder, self.ledger, self.options.job_pages, self.options.tries)
+        return Collector(self.folder, self.ledger, self.output, self.options.job_pages, self.options.tries)
 
     # ----------------------------------------------------------------- work
 
     async def run(self) -> None:
         """Process documents until each has a result. Raises the exceptions of `Runner.run`."""
         assert self._service, "a batch that is to run has a service"
+        self.output.check()
         self.ledger.put("service", self._service.name)
         settings = self._settings or load_settings()
-        self.runner = Runner(self.folder, self.ledger, self._service, settings, self._passwords, self.options)
+        self.runner = Runner(
+            self.folder, self.ledger, self.output, self._service, settings, self._passwords, self.options
+        )
         self.runner.collector.on_unsuccessful = self.on_unsuccessful
         started_at, earlier_s = time.monotonic(), float(self.ledger.get("wall_s", "0"))
         try:
             await self.runner.run()
         finally:
+            self.output.flush()
             self.ledger.put("wall_s", str(earlier_s + time.monotonic() - started_at))
 
     async def cancel(self) -> int:
@@ -215,14 +244,13 @@ class Batch:
         return self.ledger.skipped_entries()
 
     def damaged_documents(self) -> list[BatchDocument]:
-        """Return the documents whose folder is not as the ledger recorded it."""
-        damaged = [id_ for id_, folder, files in self.ledger.files() if self.folder.differences(folder, files)]
+        """Return the documents whose result is not as the ledger recorded it."""
+        damaged = dict.fromkeys(document for _, documents in self.output.damages() for document in documents)
         return [self.ledger.document(document) for document in damaged]
 
     def differences(self) -> Iterator[str]:
-        """Yield the differences between the documents' folders and the ledger, a sentence each."""
-        for _, folder, files in self.ledger.files():
-            yield from self.folder.differences(folder, files)
+        """Yield the differences between the documents' results and the ledger, a sentence each."""
+        return (difference for difference, _ in self.output.damages())
 
     def write_report(self) -> tuple[Path, Path]:
         """Write the report as JSON and as HTML, and for a large batch its tables. Return the paths of the first two."""
@@ -231,9 +259,7 @@ class Batch:
         documents = self.ledger.worst_documents(MAX_ROWS) if is_large else list(self.documents())
         tables = {}
         if is_large:
-            tables["documents"] = self.folder.put_table(
-                "documents", DOCUMENT_COLUMNS, map(document_row, self.documents())
-            )
+            tables["documents"] = self.folder.put_table("documents", DOCUMENT_COLUMNS, self.ledger.document_rows())
         if skipped_count > MAX_LISTED:
             tables["skipped"] = self.folder.put_table("skipped", SKIPPED_COLUMNS, map(skipped_row, self.skipped()))
         skipped = list(islice(self.skipped(), MAX_ROWS if "skipped" in tables else None))

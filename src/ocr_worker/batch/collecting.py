@@ -17,9 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ocr_worker.batch.doubts import document_doubt
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchDocument, BatchJob, PlannedJob, Slice, SliceRow
+from ocr_worker.batch.outputs import Output
 from ocr_worker.batch.planning import halve, jobs_of_later_pages, split_evenly
 from ocr_worker.client.service import NOT_MEASURED, JobStatus, JobTimes, State, error_of_job
 from ocr_worker.errors import JobExpired, JobTimedOut, OcrWorkerError
@@ -235,13 +237,15 @@ def _warnings(document: BatchDocument, results: Sequence[DocumentResult]) -> lis
 class Collector:
     """Collector of the responses and errors of jobs.
 
-    job_pages: most pages of a job. tries: most attempts of a job or page that may succeed in another attempt.
+    output: receives the results of documents. job_pages: most pages of a job. tries: most attempts of a job or page
+    that may succeed in another attempt.
     on_unsuccessful: called for each document that did not succeed.
     """
 
-    def __init__(self, folder: Folder, ledger: Ledger, job_pages: int, tries: int) -> None:
+    def __init__(self, folder: Folder, ledger: Ledger, output: Output, job_pages: int, tries: int) -> None:
         self._folder = folder
         self._ledger = ledger
+        self._output = output
         self._job_pages = job_pages
         self._tries = tries
         self.on_unsuccessful: OnUnsuccessful = lambda name, status, code: None
@@ -303,12 +307,13 @@ class Collector:
     def settle_finished(self) -> None:
         """Assemble the documents whose last job was collected by an earlier run. Raises BatchUnusable."""
         self._settle(self._ledger.planned_documents())
+        self._output.flush()
 
     def _settle(self, documents: Iterable[BatchDocument]) -> None:
         for snapshot in documents:
             document = self._ledger.document(snapshot.id)
             if document.status == "waiting" and not self._ledger.has_unfinished_jobs(document.id):
-                self._finish(document)
+                self.finish(document)
 
     def retry(self, document: BatchDocument) -> None:
         """Plan the document's failed pages again. Raises BatchUnusable."""
@@ -318,24 +323,25 @@ class Collector:
         parts = [Slice(document.id, part, is_cut) for part in split_evenly(pages, self._job_pages)]
         self._ledger.reopen(document.id, parts, document.options)
 
-    def rewrite(self, document: BatchDocument) -> bool:
-        """Write the document's folder again if the results of all its pages are still stored. Return whether they are.
-
-        Raises BatchUnusable.
-        """
+    def can_finish(self, document: BatchDocument) -> bool:
+        """Return whether the results of all pages of the document are stored."""
         rows, results_by_slice, errors_by_slice = self._slice_outcomes(document)
-        if not rows or not all(row.id in results_by_slice or row.id in errors_by_slice for row in rows):
-            return False
-        self._finish(document)
-        return True
+        return bool(rows) and all(row.id in results_by_slice or row.id in errors_by_slice for row in rows)
 
-    def _finish(self, document: BatchDocument) -> None:
+    def finish(self, document: BatchDocument) -> None:
+        """Write the document's result from the stored results of its jobs. Raises BatchUnusable."""
         rows, results_by_slice, errors_by_slice = self._slice_outcomes(document)
         outcome = assemble(document, rows, results_by_slice, errors_by_slice)
         separator = json.loads(document.options).get("page_separator")
-        files = self._folder.put_document(document.folder, outcome.result, separator) if outcome.result else {}
+        files = self._output.put(document, outcome.result, separator) if outcome.result else {}
         self._ledger.record_result(
-            document.id, outcome.status, error=outcome.error, codes=outcome.codes, files=files, seconds=outcome.seconds
+            document.id,
+            outcome.status,
+            error=outcome.error,
+            codes=outcome.codes,
+            files=files,
+            seconds=outcome.seconds,
+            doubt=document_doubt(outcome.result.pages) if outcome.result else None,
         )
         if outcome.status != "succeeded":
             self.on_unsuccessful(document.name, outcome.status, outcome.error.code if outcome.error else None)

@@ -7,7 +7,6 @@ are the same and the options are, too, the results are not read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -15,8 +14,6 @@ from typing import Literal
 
 from ocr_worker.batch.batch import Batch
 from ocr_worker.batch.model import BatchDocument
-from ocr_worker.errors import BatchUnusable
-from ocr_worker.wire.document_files import DOCUMENT
 from ocr_worker.wire.page_ranges import format_page_ranges
 
 Kind = Literal["new", "missing", "changed", "not parsed"]
@@ -68,7 +65,7 @@ def _compare(old: Batch, old_document: BatchDocument, new: Batch, new_document: 
     is_same_request = (old_document.ranges, old_document.options) == (new_document.ranges, new_document.options)
     if is_same_file and is_same_request and {document.status for document in documents} == {"succeeded"}:
         return None
-    old_pages, new_pages = _pages(old, old_document), _pages(new, new_document)
+    old_pages, new_pages = old.output.pages(old_document), new.output.pages(new_document)
     if not old_pages or not new_pages:
         return DocumentChange(new_document.name, "not parsed")
     return compare_pages(new_document.name, old_pages, new_pages)
@@ -90,15 +87,3 @@ def compare_pages(
         change.added.extend(number for number, _ in new_pages[new_start + pair_count : new_end])
         change.removed.extend(number for number, _ in old_pages[old_start + pair_count : old_end])
     return change if change.changed or change.added or change.removed else None
-
-
-def _pages(batch: Batch, document: BatchDocument) -> list[tuple[int, str]]:
-    """Return the numbers and Markdown of a document's pages; a failed page has none. Empty: there is no result."""
-    path = batch.folder.path / document.folder / DOCUMENT
-    if not path.is_file():
-        return []
-    try:
-        pages = json.loads(path.read_bytes())["pages"]
-        return [(page["page"], page.get("markdown") or "") for page in pages]
-    except (ValueError, KeyError, TypeError):
-        raise BatchUnusable(f"{path} is damaged; repair it with: ocr-worker batch retry DIR --damaged") from None

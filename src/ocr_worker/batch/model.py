@@ -14,6 +14,9 @@ from typing import NamedTuple
 from ocr_worker.client.service import State
 from ocr_worker.wire.page_ranges import PageRange, select_pages
 
+SHARD_FOLDER = "pages/"
+SHARD_PATH = f"{SHARD_FOLDER}part-%06d.parquet"  # of a Parquet file with results, in the batch's folder, by its number
+
 
 class Stamp(NamedTuple):
     """Size, time and hash of a file when its pages were counted."""
@@ -23,13 +26,27 @@ class Stamp(NamedTuple):
     sha256: str
 
 
+class Shard(NamedTuple):
+    """A Parquet file with the results of documents, as the ledger recorded it. Numbers count from 1."""
+
+    number: int
+    row_count: int
+    sha256: str
+
+    @property
+    def path(self) -> str:
+        """Path of the file in the batch's folder."""
+        return SHARD_PATH % self.number
+
+
 @dataclass(frozen=True, slots=True)
 class BatchDocument:
     """A document of the ledger.
 
     name: unique in the batch. source: absolute path or http(s) URL. ranges: requested pages; None: all. options: as
     JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is counted, and for a
-    URL. folder: path of its folder in the batch's folder: its name, or in a large batch `ab/NAME`.
+    URL. folder: path of its folder in the batch's folder: its name, or in a large batch `ab/NAME`. shard: number of the
+    Parquet file that has, or will have again, its rows; None: none yet, or the batch writes folders.
     """
 
     id: int
@@ -41,6 +58,7 @@ class BatchDocument:
     page_count: int | None
     status: str
     folder: str
+    shard: int | None = None
 
     def pages_of(self, page_count: int) -> list[int]:
         """Return the requested pages that exist in a file of `page_count` pages."""
@@ -118,7 +136,7 @@ class DocumentSummary:
     warnings: Mapping[str, int] = field(default_factory=dict)  # code -> pages
     message: str | None = None  # of the first error
     seconds: float = 0.0  # of execution, as the service measured it; shared out by pages where jobs hold several
-    folder: str = ""  # path of its folder in the batch's folder
+    folder: str = ""  # path of its result in the batch's folder: its own folder, or the Parquet file with its rows
 
 
 class CodeTotal(NamedTuple):

@@ -22,6 +22,7 @@ from ocr_worker.batch.costs import place
 from ocr_worker.batch.folders import Folder
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import BatchJob
+from ocr_worker.batch.outputs import Output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
@@ -79,6 +80,7 @@ class Runner:
         self,
         folder: Folder,
         ledger: Ledger,
+        output: Output,
         service: Service,
         settings: Settings,
         passwords: Passwords,
@@ -89,7 +91,7 @@ class Runner:
         self._ledger = ledger
         self._service = service
         self._passwords = passwords
-        self.collector = Collector(folder, ledger, self.options.job_pages, self.options.tries)
+        self.collector = Collector(folder, ledger, output, self.options.job_pages, self.options.tries)
         self._planner = Planner(
             ledger,
             settings,

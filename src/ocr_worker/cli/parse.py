@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     log.configure("ERROR")
     pipeline = Pipeline(settings.for_one_job(len(options.sources)))
     with _loading_display():
-        pipeline.start()
+        pipeline.start(is_for_one_job=True)
     host, progress = JobHost(pipeline), _ProgressBars(options.sources)
     with Interrupts(host.interrupt) as interrupts:
         with progress.display:

@@ -18,7 +18,7 @@ from ocr_worker.delivery.checkpoints import BucketCheckpoints, Checkpoints, NoCh
 from ocr_worker.delivery.destination import BucketDestination, Destination, InlineDestination, StreamDestination
 from ocr_worker.delivery.page_cache import PageCache, digest_of_weights
 from ocr_worker.engines.base import Weights
-from ocr_worker.errors import BucketRejected, DeliveryFailed, InvalidRequest
+from ocr_worker.errors import BucketRejected, DeliveryFailed, InvalidRequest, SettingsInvalid
 from ocr_worker.log import event
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.wire.request import parse_s3_config
@@ -130,16 +130,31 @@ def open_cache(settings: Settings, weights: Weights | None) -> PageCache | None:
 
 def settings_bucket(settings: Settings) -> Bucket | None:
     """Return the bucket that the settings name, or None."""
-    url, key, secret = settings.bucket_endpoint_url, settings.bucket_access_key_id, settings.bucket_secret_access_key
-    if not (url and key and secret):  # the settings have all of them or none
+    if settings.bucket_endpoint_url is None:
         return None
-    name, region = settings.bucket_name, settings.bucket_region
-    return _bucket_class("BUCKET_ENDPOINT_URL").from_url(
+    return _open_bucket(settings, settings.bucket_name, "BUCKET_ENDPOINT_URL")
+
+
+def named_bucket(settings: Settings, name: str, user: str) -> Bucket:
+    """Return another bucket at the endpoint of the settings, with their keys.
+
+    user: the argument that names the bucket, for messages. Raises SettingsInvalid: the settings have no endpoint.
+    """
+    return _open_bucket(settings, name, user)
+
+
+def _open_bucket(settings: Settings, name: str | None, user: str) -> Bucket:
+    url, key, secret = settings.bucket_endpoint_url, settings.bucket_access_key_id, settings.bucket_secret_access_key
+    if url is None or key is None or secret is None:  # the settings have all of them or none
+        raise SettingsInvalid(
+            f"{user} needs BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY; set them"
+        )
+    return _bucket_class(user).from_url(
         url,
         key,
         secret.get_secret_value(),
         name=name,
-        region=region,
+        region=settings.bucket_region,
         link_s=settings.bucket_link_s,
         patience_s=settings.bucket_patience_s,
     )

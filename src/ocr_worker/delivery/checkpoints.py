@@ -87,6 +87,12 @@ class StoredPage(BaseModel):
     verification: Verification | None = None
 
 
+def stored_outcome(body: bytes) -> PageOutcome:
+    """Return the page in a stored object. Raises ValidationError: it is damaged, or of another version."""
+    page = StoredPage.model_validate_json(body)
+    return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, True, page.verification)
+
+
 class Objects(Protocol):
     """A thread-safe store of objects by key, such as a `Bucket`. Its methods raise DeliveryFailed."""
 
@@ -226,11 +232,10 @@ class BucketCheckpoints(PageWriters):
 
     def _read_page(self, key: str) -> PageOutcome | None:
         try:
-            page = StoredPage.model_validate_json(self._bucket.get(key))
+            return stored_outcome(self._bucket.get(key))
         except (DeliveryFailed, ValidationError) as error:
             log.warning("checkpoint cannot be read key=%s error=%s", key, type(error).__name__)
             return None
-        return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, True, page.verification)
 
 
 def _digest(data: bytes, inputs: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ import numpy
 from pydantic import ValidationError
 
 from ocr_worker import __version__
-from ocr_worker.delivery.checkpoints import PageWriters, StoredPage
+from ocr_worker.delivery.checkpoints import PageWriters, stored_outcome
 from ocr_worker.delivery.keys import cache_key
 from ocr_worker.errors import BucketRejected, DeliveryFailed
 from ocr_worker.log import event
@@ -120,6 +120,7 @@ class PageCache:
             [warning.model_dump() for warning in page.warnings],
             lines,
             [sorted(page.proven_fonts), sorted(page.symbol_fonts)],
+            page.is_text_upright,
         ]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         digest.update(numpy.ascontiguousarray(page.pixels).data)
@@ -148,7 +149,7 @@ class PageCache:
             return None
         try:
             body = self.bucket.find(key)
-            page = StoredPage.model_validate_json(body) if body is not None else None
+            return None if body is None else stored_outcome(body)
         except (BucketRejected, DeliveryFailed) as error:
             self._failed_at = time.monotonic()
             event(log, "cache_unavailable", code=error.code)
@@ -156,9 +157,6 @@ class PageCache:
         except ValidationError:
             log.warning("cached page cannot be read key=%s", key)
             return None
-        if page is None:
-            return None
-        return PageOutcome(page.number, page.parsed, page.dpi, page.warnings, page.seconds, from_checkpoint=True)
 
 
 class _JobCache(PageWriters):

@@ -27,7 +27,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from ocr_worker.errors import OcrWorkerError
 from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.settings import Settings
-from ocr_worker.wire.schema import EngineInfo, ParseOptions
+from ocr_worker.wire.schema import Block, EngineInfo, ParseOptions
 
 Options = TypeVar("Options", bound=ParseOptions)
 OptionsRead = TypeVar("OptionsRead", bound=ParseOptions, contravariant=True)
@@ -53,7 +53,8 @@ class Engine(Protocol[OptionsRead]):
     def warm_up(self) -> None:
         """Parse a page with known text, so that the first job does not wait for anything that is loaded late.
 
-        Called once, after the builder, on the engine's thread; the worker takes no job before all replicas return.
+        Called once, after the builder, on the engine's thread; the worker takes no job before all replicas return. A
+        process for a single job leaves it out unless the spec has `proves_by_warm_up`.
         Raises EngineUnavailable when the known text is not in the result: the worker then does not start.
         """
         ...
@@ -200,6 +201,21 @@ class ProcessParts(Generic[Options]):
     builder: Callable[[Settings, CallWorker], Callable[[], Engine[Options]]]
 
 
+@dataclass(frozen=True, slots=True)
+class BlockRepair(Generic[Options]):
+    """The way to read blocks of a page once more, for the option `verify: repair`. The engine implements `MergesPages`.
+
+    options: return the options with which the crop of a block is parsed as a page of its own, in another way than the
+        first time. Called on a document's thread, with the request's options and the label of the block.
+    with_blocks: return the page with these blocks in place of its own; its Markdown follows from `merge_pages`, which
+        is then called with this page alone, or with the whole document if `merges_pages` says so. Called on a
+        document's thread, only for pages that were parsed with `verify: repair`.
+    """
+
+    options: Callable[[Options, str, Settings], Options]
+    with_blocks: Callable[[ParsedPage, Sequence[Block]], ParsedPage]
+
+
 def _always_false(options: ParseOptions) -> bool:
     return False
 
@@ -260,6 +276,12 @@ class EngineSpec(Generic[Options]):
     Called when the pipeline is made, and by `ocr-worker doctor`.
     """
 
+    proves_by_warm_up: bool = True
+    """Whether `Engine.warm_up` proves what no engine should be without, such as the right weights.
+
+    If it does not, a process for a single job, as `ocr-worker parse`, leaves it out: its first page waits as long.
+    """
+
     process_parts: ProcessParts[Options] | None = None
     """Division of an engine that has a process of its own; None: the engine is built there completely."""
 
@@ -308,6 +330,9 @@ class EngineSpec(Generic[Options]):
 
     reads_as_witness: bool = False
     """Whether the engine reads pages with the models of the witness, so that `verify` would compare it with itself."""
+
+    block_repair: BlockRepair[Options] | None = None
+    """Way to read blocks once more; None: `verify: repair` is rejected."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the engine reads itself: name to description. `ocr-worker doctor` lists them.

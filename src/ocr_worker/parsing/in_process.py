@@ -48,7 +48,7 @@ def parse_file(
     pipeline = Pipeline(settings.for_one_job(len(documents)))
     try:
         with typed_errors(_JOB_ID):
-            pipeline.start()
+            pipeline.start(is_for_one_job=True)
             response = pipeline.job(request, _JOB_ID).run()
     finally:
         pipeline.close()

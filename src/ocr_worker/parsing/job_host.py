@@ -57,16 +57,19 @@ class JobHost:
         on_page: OnPage | None = None,
         on_open: OnOpen = lambda document_id, pages_expected: None,
         checkpoints: Checkpoints | None = None,
+        on_parsed: Callable[[], None] = lambda: None,
     ) -> ParseResponse:
         """Run a job and return its response. If the task is cancelled, pending pages are dropped.
 
-        checkpoints: store of pages; by default nothing is stored.
+        checkpoints: store of pages; by default nothing is stored. on_parsed: called on any thread, at most once, if all
+        pages are parsed and wait for their second reading.
 
         Raises InvalidRequest for options that this worker would have to ignore, Cancelled when the job was stopped, and
         Internal for an unexpected exception.
         """
         with typed_errors(job_id):
             job = self._pipeline.job(request, job_id, on_page, checkpoints, on_open)
+            job.on_parsed = on_parsed
             return await self._run_on_thread(job, job.run)
 
     async def answer(

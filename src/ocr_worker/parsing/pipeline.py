@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ocr_worker import threads
@@ -28,22 +29,26 @@ from ocr_worker.engines.process.engine import engine_builders
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import Cancelled, DeadlineExceeded, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
+from ocr_worker.memory import garbage_kept
 from ocr_worker.pages import PageImage, PageOutcome, ParsedPage
 from ocr_worker.parsing import results
+from ocr_worker.parsing.rendering import OpenDocument, raster_request
 from ocr_worker.parsing.replicas import Replicas
+from ocr_worker.parsing.rereading import HeldPages, Rereader
 from ocr_worker.parsing.results import DocumentFacts
 from ocr_worker.parsing.scheduler import ParseOutcome, Scheduler
 from ocr_worker.parsing.stopwatch import Stopwatch
 from ocr_worker.parsing.verification import check_verify, verified
 from ocr_worker.settings import MEGABYTE, Settings, unknown_variables
 from ocr_worker.sources.fetch import Fetcher
-from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool, RasterRequest
-from ocr_worker.wire.page_ranges import parse_page_ranges
+from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool
 from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, document_id
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.pool import Witnesses, default_workers
 
 log = logging.getLogger(__name__)
+
+_NOT_RENDERED: Mapping[str, OpenDocument] = MappingProxyType({})
 
 PendingPage = Callable[[], PageOutcome]
 
@@ -115,16 +120,37 @@ class Pipeline:
             int(settings.page_room_mb * MEGABYTE / 2),
             wait_s=settings.verify_wait_s,
         )
+        self._verifying_jobs: set[ParseJob] = set()
+        self._lock = threading.Lock()  # of that set
 
-    def start(self) -> dict[str, float]:
+    @property
+    def jobs_verifying(self) -> int:
+        """Number of jobs whose pages are parsed and wait for their second reading only, at most as many as may run.
+
+        As many other jobs may run meanwhile, since the engine would be idle.
+        """
+        with self._lock:
+            return min(len(self._verifying_jobs), self.settings.jobs_at_once)
+
+    def note_verifying(self, job: ParseJob, is_verifying: bool) -> None:
+        """Count a job among those that wait for their second reading, until it has ended."""
+        with self._lock:
+            if is_verifying and not job.has_ended:
+                self._verifying_jobs.add(job)
+            else:
+                self._verifying_jobs.discard(job)
+
+    def start(self, *, is_for_one_job: bool = False) -> dict[str, float]:
         """Load and warm the engine, and open the content cache. Return the seconds by phase.
 
+        is_for_one_job: whether only one job comes, so that a warm-up that proves nothing is left out.
         Raises any error of the engine, and of the bucket's settings.
         """
         for name in unknown_variables(self.spec.variables):
             log.warning("%s is not a setting of this worker, and has no effect", name)
         self.cache = open_cache(self.settings, self.spec.weights)
-        return self.engine.start()
+        with garbage_kept():  # a tenth of the time in which an engine's packages are imported goes into looking for it
+            return self.engine.start(warm_up=self.spec.proves_by_warm_up or not is_for_one_job)
 
     def job(
         self,
@@ -133,17 +159,19 @@ class Pipeline:
         on_page: OnPage | None = None,
         checkpoints: Checkpoints | None = None,
         on_open: OnOpen = lambda document_id, pages_expected: None,
+        rendered: Mapping[str, OpenDocument] = _NOT_RENDERED,
     ) -> ParseJob:
         """Return a job that is ready to run.
 
         on_page: receiver of each page. on_open: receiver of each open document. checkpoints: store of pages; by default
-        nothing is stored. Raises InvalidRequest for options that this worker, as it was started, would have to ignore.
+        nothing is stored. rendered: documents by id that need not be fetched and rendered. Raises InvalidRequest for
+        options that this worker, as it was started, would have to ignore.
         """
         self.spec.check_options(request.options, self.settings)
         check_verify(request.options, self.spec)
         request = request.model_copy(update={"options": self.spec.fill_options(request.options, self.settings)})
         receive_page = on_page or (lambda *page: None)
-        return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open)
+        return ParseJob(self, request, job_id, receive_page, checkpoints or NoCheckpoints(), on_open, rendered)
 
     def close(self) -> None:
         """End the rasterizer processes, and let the engine's threads end after their current calls."""
@@ -163,8 +191,10 @@ class ParseJob:
         on_page: OnPage,
         checkpoints: Checkpoints,
         on_open: OnOpen,
+        rendered: Mapping[str, OpenDocument],
     ) -> None:
         self.id = job_id
+        self._rendered = rendered
         self._pipeline = pipeline
         self._request = request
         self._on_page = on_page
@@ -174,7 +204,24 @@ class ParseJob:
         self._stopwatch = Stopwatch()
         self._scheduled_job = pipeline.scheduler.admit()
         self._rendering_slots = threading.Semaphore(pipeline.documents_rendered_per_job)
+        self._fetch_slots = threading.Semaphore(pipeline.settings.fetch_concurrency)
         self._is_interrupted = False
+        self.has_ended = False
+        self._unparsed = len(request.documents)  # documents whose pages are not all submitted, and pages not parsed
+        self._unparsed_lock = threading.Lock()
+        self.on_parsed: Callable[[], None] = lambda: None
+
+    def _count_unparsed(self, change: int) -> None:
+        """Count pages that are submitted or parsed, and documents that are submitted.
+
+        When none is left, `on_parsed` is called, on any thread, if the pages still wait for their second reading.
+        """
+        with self._unparsed_lock:
+            self._unparsed += change
+            is_parsed = not self._unparsed
+        if is_parsed and self._request.options.verify != "off":
+            self._pipeline.note_verifying(self, True)
+            self.on_parsed()
 
     def stop(self, error: OcrWorkerError) -> None:
         """End the job soon: pages without a result get `error`."""
@@ -191,10 +238,10 @@ class ParseJob:
         Raises Cancelled when the job was cancelled, but not when it was interrupted.
         """
         started_at = time.monotonic()
-        with closing(self._checkpoints), closing(self._cache), self._scheduled_job, self._deadline():
+        with self._counted(), closing(self._checkpoints), closing(self._cache), self._scheduled_job, self._deadline():
             sources = list(enumerate(self._request.documents, start=1))
-            limit = self._pipeline.settings.fetch_concurrency
-            documents = threads.map_bounded(self._document, sources, limit, f"document-{self.id}")
+            # A document has a place while it is fetched and rendered; all wait for their pages at the same time.
+            documents = threads.map_bounded(self._document, sources, len(sources), f"document-{self.id}")
             if isinstance(self._scheduled_job.stop_error, Cancelled) and not self._is_interrupted:
                 event(log, "job", job=self.id, status="cancelled")
                 raise self._scheduled_job.stop_error
@@ -202,6 +249,14 @@ class ParseJob:
         response = results.response(self._pipeline.engine.info, documents, seconds)
         event(log, "job", job=self.id, status=response.status, **response.coverage.model_dump(), **seconds)
         return response
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.has_ended = True
+            self._pipeline.note_verifying(self, False)
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
@@ -224,9 +279,9 @@ class ParseJob:
 
     def _document(self, numbered_source: tuple[int, DocumentRequest]) -> DocumentResult:
         number, source = numbered_source
-        name = document_id(source, number)
+        name, held_pages = document_id(source, number), HeldPages()
         try:
-            result = self._parse(name, source)
+            result = self._parse(name, source, held_pages)
         except Exception as error:
             result = results.failed_document(name, self._document_error(error))
             error.__traceback__ = (
@@ -234,6 +289,7 @@ class ParseJob:
             )
         finally:
             self._pipeline.witnesses.forget(f"{self.id}/{name}")
+            held_pages.close()
         codes = (error.code for error in (result.error, *(page.error for page in result.pages)) if error)
         event(
             log,
@@ -246,10 +302,11 @@ class ParseJob:
         )
         return result
 
-    def _parse(self, name: str, source: DocumentRequest) -> DocumentResult:
+    def _parse(self, name: str, source: DocumentRequest, held_pages: HeldPages) -> DocumentResult:
         """Wait for the pages in order, while another thread fetches, renders and submits them."""
         page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None] = SimpleQueue()
-        feeder = threads.start(lambda: self._feed(name, source, page_queue), f"feed-{self.id}")
+        self._fetch_slots.acquire()
+        feeder = threads.start(lambda: self._feed(name, source, page_queue, held_pages), f"feed-{self.id}")
         outcomes: dict[int, PageOutcome] = {}
         while (entry := page_queue.get()) is not None:
             facts, wait_for_page = entry
@@ -276,39 +333,39 @@ class ParseJob:
         return outcomes | {outcome.number: replace(outcome, result=page) for outcome, page in pairs if outcome and page}
 
     def _feed(
-        self, name: str, source: DocumentRequest, page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None]
+        self,
+        name: str,
+        source: DocumentRequest,
+        page_queue: SimpleQueue[tuple[DocumentFacts, PendingPage] | None],
+        held_pages: HeldPages,
     ) -> tuple[DocumentFacts, OcrWorkerError | None]:
         """Put every page into `page_queue`, then None. Return the facts, and the error if the document ended early."""
         try:
-            data = self._fetch(source)
-            with self._rendering_slots, self._open(data, source) as document:
+            rendered = self._rendered.get(name)
+            data = b"" if rendered else self._fetch(source)
+            with self._rendering_slots, rendered or self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
                 try:
-                    for page in self._pages(name, document, checkpoint):
+                    for page in self._pages(name, document, checkpoint, held_pages):
                         page_queue.put((facts, page))
                 except Exception as error:
                     return facts, self._document_error(error)
                 return facts, None
         finally:
             page_queue.put(None)
+            self._fetch_slots.release()
+            self._count_unparsed(-1)
 
     def _fetch(self, source: DocumentRequest) -> bytes:
         with self._stopwatch.measure("fetch"):
             return self._pipeline.fetcher.fetch(source, self._is_stopped)
 
     def _open(self, data: bytes, source: DocumentRequest) -> RasterDocument:
-        settings, options = self._pipeline.settings, self._request.options
-        request = RasterRequest(
-            pages=parse_page_ranges(source.pages) if source.pages else None,
-            password=source.password,
-            dpi=options.dpi or self._pipeline.engine.preferred_dpi,
-            max_pixels=int(settings.max_page_mpx * 1_000_000),
-            max_pages=settings.max_pages,
-            text_layer=self._pipeline.spec.wants_text_layer(options) or options.verify != "off",
-            repeated_lines=self._pipeline.spec.reads_repeated_lines,
-        )
+        pipeline, options = self._pipeline, self._request.options
+        preferred_dpi = pipeline.engine.preferred_dpi
+        request = raster_request(source, options, pipeline.settings, pipeline.spec, preferred_dpi)
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
@@ -325,7 +382,9 @@ class ParseJob:
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }
 
-    def _pages(self, name: str, document: RasterDocument, checkpoint: DocumentCheckpoint) -> Iterator[PendingPage]:
+    def _pages(
+        self, name: str, document: OpenDocument, checkpoint: DocumentCheckpoint, held_pages: HeldPages
+    ) -> Iterator[PendingPage]:
         """Yield each page in order: stored by an earlier run, or rendered and submitted to the engine."""
         document.skip(checkpoint.pages)
         page_images = self._page_images(document)
@@ -333,10 +392,10 @@ class ParseJob:
             if number in checkpoint.pages:
                 yield partial(checkpoint.pages.__getitem__, number)
             elif page := next(page_images, None):
-                yield self._submit(name, page, checkpoint)
+                yield self._submit(name, page, checkpoint, held_pages)
         next(page_images, None)  # tells the rasterizer process that the document is done
 
-    def _page_images(self, document: RasterDocument) -> Iterator[PageImage | FailedPage]:
+    def _page_images(self, document: OpenDocument) -> Iterator[PageImage | FailedPage]:
         pages = iter(document)
         while True:
             with self._stopwatch.measure("rasterize"):
@@ -345,7 +404,9 @@ class ParseJob:
                 return
             yield page
 
-    def _submit(self, name: str, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint) -> PendingPage:
+    def _submit(
+        self, name: str, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint, held_pages: HeldPages
+    ) -> PendingPage:
         if isinstance(page, FailedPage):
             failure = PageOutcome(page.number, page.error)
             return lambda: failure
@@ -355,10 +416,12 @@ class ParseJob:
             checkpoint.store(stored_outcome)
             return lambda: stored_outcome
         try:
-            future, evidence = self._hand_over(name, page)
+            future, evidence, rereader = self._hand_over(name, page, held_pages)
         except BaseException:
             claim.done(None)
             raise
+        self._count_unparsed(1)
+        future.add_done_callback(lambda _: self._count_unparsed(-1))
         parsed_at: list[float] = []  # the page may wait for earlier ones of its document, and for its second reading
         future.add_done_callback(lambda _: parsed_at.append(time.monotonic()))
         number, dpi, warnings = page.number, page.dpi, page.warnings  # `wait` must not keep the pixels in memory
@@ -377,24 +440,62 @@ class ParseJob:
             if evidence:
                 # The callback runs right after the result is set, perhaps a moment after this thread has it.
                 waited_s = time.monotonic() - parsed_at[0] if parsed_at else 0.0
-                outcome = verified(outcome, evidence, max(0.0, self._pipeline.settings.verify_wait_s - waited_s))
+                wait_s = max(0.0, self._pipeline.settings.verify_wait_s - waited_s)
+                outcome = self._verified(outcome, evidence, wait_s, rereader)
+            if rereader:
+                held_pages.release(rereader)
             checkpoint.store(outcome)
             return outcome
 
         return wait
 
-    def _hand_over(self, name: str, page: PageImage) -> tuple[Future[ParseOutcome], Future[Evidence | None] | None]:
-        """Hand the page to the engine and, with `verify`, to the witness. Waits for room for its pixels."""
+    def _verified(
+        self, outcome: PageOutcome, evidence: Future[Evidence | None], wait_s: float, rereader: Rereader | None
+    ) -> PageOutcome:
+        outcome = verified(outcome, evidence, wait_s, rereader)
+        if rereader:
+            self._stopwatch.add("engine", rereader.engine_s)
+        if isinstance(outcome.result, ParsedPage) and not self._pipeline.spec.merges_pages(self._request.options):
+            outcome = replace(outcome, result=replace(outcome.result, raw=None))  # it was for the repair alone
+        return outcome
+
+    def _rewritten(self, page: ParsedPage) -> ParsedPage:
+        """Return the page with Markdown that follows from its blocks; the document may be merged later."""
+        (merged_page,) = self._pipeline.engine.merge_pages([page])
+        return replace(merged_page or page, raw=page.raw)
+
+    def _hand_over(
+        self, name: str, page: PageImage, held_pages: HeldPages
+    ) -> tuple[Future[ParseOutcome], Future[Evidence | None] | None, Rereader | None]:
+        """Hand the page to the engine and, with `verify`, to the witness. Waits for room for its pixels.
+
+        With `verify: repair`, the pixels are held until the page is compared, unless the witness has no time for it.
+        """
         options, spec = self._request.options, self._pipeline.spec
         page_of_engine = page if spec.wants_text_layer(options) else replace(page, text_lines=None)
         if options.verify == "off":
-            return self._scheduled_job.submit(page_of_engine, options), None
+            return self._scheduled_job.submit(page_of_engine, options), None, None
         if not spec.keeps_pixels(options):
             unread: Future[Evidence | None] = Future()
             unread.set_result(None)
-            return self._scheduled_job.submit(page_of_engine, options), unread
-        future, release = self._scheduled_job.submit_shared(page_of_engine, options)
-        return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+            return self._scheduled_job.submit(page_of_engine, options), unread, None
+        if options.verify == "auto" or spec.block_repair is None:
+            future, release = self._scheduled_job.submit_shared(page_of_engine, options)
+            return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release), None
+        future, release = self._scheduled_job.submit_shared(page_of_engine, options, readers=2)
+        rereader = Rereader(
+            page,
+            options,
+            self._pipeline.settings,
+            spec.block_repair,
+            self._scheduled_job,
+            self._rewritten,
+            release,
+        )
+        held_pages.add(rereader)
+        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+        evidence.add_done_callback(lambda report: None if report.result() else held_pages.release(rereader))
+        return future, evidence, rereader
 
     def _claim(self, page: PageImage) -> Claim:
         """Claim the page in the content cache, which has no second readings and so is not used with `verify`."""

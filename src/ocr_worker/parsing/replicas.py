@@ -57,12 +57,13 @@ class Replicas:
         self._loss_lock = threading.Lock()  # held until `on_lost` has returned
         self._close_event = threading.Event()
 
-    def start(self) -> dict[str, float]:
+    def start(self, *, warm_up: bool = True) -> dict[str, float]:
         """Build and warm all engines at once. Return the seconds of the slowest by phase.
 
+        warm_up: whether the engines are warmed.
         Raises any error of an engine, and EngineTimedOut when the engines are not ready within `start_timeout_s`.
         """
-        load_futures = [self._start(replica) for replica in self._replicas]
+        load_futures = [self._start(replica, warm_up) for replica in self._replicas]
         deadline = time.monotonic() + self._start_timeout_s
         try:
             phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in load_futures]
@@ -114,12 +115,12 @@ class Replicas:
         self._close_event.set()
         self._scheduler.close(EngineUnavailable("the worker is stopping; send the job again"))
 
-    def _start(self, replica: _Replica) -> Future[dict[str, float]]:
+    def _start(self, replica: _Replica, warm_up: bool) -> Future[dict[str, float]]:
         load_future: Future[dict[str, float]] = Future()
 
         def run() -> None:
             try:
-                phases = replica.load()
+                phases = replica.load(warm_up)
             except BaseException as error:  # any exception belongs to the caller of `start`
                 load_future.set_exception(error)
                 return
@@ -234,12 +235,13 @@ class _Replica:
         self.is_reviving = False  # written by the engine's thread alone
         self.pages_read = 0  # written by the engine's thread alone
 
-    def load(self) -> dict[str, float]:
-        """Build and warm the engine. Return the seconds by phase."""
+    def load(self, warm_up: bool) -> dict[str, float]:
+        """Build the engine, and warm it if `warm_up` says so. Return the seconds by phase."""
         started_at = time.monotonic()
         self._engine = self._factory()
         built_at = time.monotonic()
-        self._engine.warm_up()
+        if warm_up:
+            self._engine.warm_up()
         return {"engine": built_at - started_at, "warm_up": time.monotonic() - built_at}
 
     @property

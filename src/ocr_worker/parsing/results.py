@@ -53,6 +53,7 @@ def page(outcome: PageOutcome, options: ParseOptions) -> PageResult:
         figures=parsed.figures,
         verified=verification.is_verified if verification else None,
         ink_coverage=verification.ink_coverage if verification else None,
+        regions_reread=verification.regions_reread if verification else None,
         image=parsed.image,
         seconds=round(outcome.seconds, 4),
         from_checkpoint=outcome.from_checkpoint,

@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -43,7 +43,7 @@ class PageTask:
     options: ParseOptions
     future: Future[ParseOutcome] = field(default_factory=Future)
     queued_at: float = field(default_factory=time.monotonic)
-    holders: int = 1  # of the pixels: the page's way to the engine, and a second reader
+    holders: int = 1  # of the pixels: the page's way to the engine, and those who read it a second time
 
     @property
     def size(self) -> int:
@@ -82,13 +82,22 @@ class ScheduledJob:
         """
         return self._scheduler._submit(PageTask(self, page, options))
 
-    def submit_shared(self, page: PageImage, options: ParseOptions) -> tuple[Future[ParseOutcome], Callable[[], None]]:
-        """Submit a page whose pixels somebody else reads as well; as `submit`.
+    def submit_shared(
+        self, page: PageImage, options: ParseOptions, readers: int = 1
+    ) -> tuple[Future[ParseOutcome], Callable[[], None]]:
+        """Submit a page whose pixels `readers` others read as well; as `submit`.
 
-        The pixels count as held until the page has left the engine and the returned function was called, once.
+        The pixels count as held until the page has left the engine and each of them called the returned function, once.
         """
-        task = PageTask(self, page, options, holders=2)
+        task = PageTask(self, page, options, holders=1 + readers)
         return self._scheduler._submit(task), lambda: self._scheduler._release_shared(task)
+
+    def submit_parts(self, parts: Sequence[tuple[PageImage, ParseOptions]]) -> list[Future[ParseOutcome]]:
+        """Submit parts of a page that was parsed, each with its options, before the job's other pages; as `submit`.
+
+        They do not wait for room, which pages that wait for their parts may hold; but they count.
+        """
+        return self._scheduler._submit_parts(self, [PageTask(self, part, options) for part, options in parts])
 
     def stop(self, error: OcrWorkerError) -> None:
         """Give up every page that has no result yet: each gets `error` at once. Only the first call has an effect."""
@@ -158,6 +167,17 @@ class Scheduler:
             task.job.waiting_tasks.append(task)
             self._waiting_jobs.add(task.job)
             return task.future
+
+    def _submit_parts(self, job: ScheduledJob, tasks: Sequence[PageTask]) -> list[Future[ParseOutcome]]:
+        with self._condition:
+            if error := job.stop_error or self._close_error:
+                raise error
+            for task in tasks:
+                self._hold(task, task.size)
+            job.waiting_tasks.extendleft(reversed(tasks))
+            self._waiting_jobs.add(job)
+            self._condition.notify_all()
+        return [task.future for task in tasks]
 
     def _has_room(self, task: PageTask) -> bool:
         """Return whether the page may enter now: the fairness rule of memory.

@@ -168,11 +168,12 @@ class ParseOptions(WireModel):
         description="Time limit of the job in seconds. Pages parsed until then are returned; the others fail with"
         " `DEADLINE_EXCEEDED`. The worker's `OCR_JOB_TIMEOUT_S` limits it, too.",
     )
-    verify: Literal["off", "auto"] = Field(
+    verify: Literal["off", "auto", "repair"] = Field(
         "off",
         description="`auto`: compare each page with a second reading of it, by the small CPU reader or from its text"
         " layer. Adds `confidence` to blocks, `verified` and `ink_coverage` to pages, and warnings with boxes. Needs"
-        " the extra `embedded`; not for the engine `embedded`.",
+        " the extra `embedded`; not for the engine `embedded`. `repair`: also let the engine read the places of the"
+        " warnings once more, and keep the reading that the second reader supports.",
     )
     delivery: Literal["auto", "inline", "bucket"] = Field(
         "auto",
@@ -216,6 +217,17 @@ class ErrorInfo(WireModel):
 TextSource = Literal["picture", "text_layer", "both"]
 
 
+class Repair(WireModel):
+    """Result of reading the place of a warning once more, with `verify: repair`."""
+
+    outcome: Literal["replaced", "inserted", "kept", "unread"] = Field(
+        description="`replaced`: the block has the new reading. `inserted`: the missed text is a block of its own."
+        " `kept`: the new reading has no more evidence, and the result is unchanged. `unread`: there is no new reading."
+    )
+    before: str = Field("", description="Words of the first reading that the new one does not have, shortened.")
+    after: str = Field("", description="Words of the new reading that the first one does not have, shortened.")
+
+
 class PageWarning(WireModel):
     """A warning about a result, which is valid nevertheless."""
 
@@ -224,6 +236,12 @@ class PageWarning(WireModel):
     bbox: BBox | None = Field(
         None, description="Place that it concerns, `[x0, y0, x1, y1]` in pixels of the page; missing for most warnings."
     )
+    text: str | None = Field(
+        None,
+        description="With `verify`: text that a finding concerns. A number is followed by what the second reader sees:"
+        " `1482 / 1932`. Cut after 1,000 characters.",
+    )
+    repair: Repair | None = Field(None, description="With `verify: repair`: what a new reading of the place changed.")
 
 
 class Block(WireModel):
@@ -241,6 +259,11 @@ class Block(WireModel):
         le=1,
         description="With `verify`: probability, 0 to 1, that the text has at most 1 % wrong characters and no wrong"
         " number; calibrated on made pages. 1 only where an honest text layer agrees. Missing if not compared.",
+    )
+    repair: Literal["replaced", "inserted"] | None = Field(
+        None,
+        description="With `verify: repair`: `replaced` if `content` is the engine's second reading, `inserted` if the"
+        " block was missing from the first one. Missing for all other blocks.",
     )
 
 
@@ -277,6 +300,9 @@ class PageResult(WireModel):
         le=1,
         description="With `verify`: share, 0 to 1, of the ink that looks like text inside blocks. Missing if not"
         " compared.",
+    )
+    regions_reread: int | None = Field(
+        None, description="With `verify: repair`: number of places that the engine read once more."
     )
     image: str | None = Field(None, description="The page as a JPEG in base64, with `page_images: inline`.")
     seconds: float = Field(

@@ -1,13 +1,16 @@
 """The witness process: reads page images from stdin and writes evidence to stdout, one page at a time.
 
-It runs with the lowest priority, so that it uses only the time that the engine leaves. It ends when its stdin does,
-that is, with its worker. Messages are framed as those of the rasterizer processes.
+After its start it runs with the lowest priority, so that it uses only the time that the engine leaves. It ends when its
+stdin does, that is, with its worker. Messages are framed as those of the rasterizer processes.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +22,32 @@ if TYPE_CHECKING:
     from ocr_worker.engines.embedded.reading.models import Models
 
 _NICENESS = 19
+_AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def main() -> None:
-    """Announce that the models are loaded, then answer each page with its evidence or an error."""
+    """Serve pages at the lowest priority."""
+    serve(lower_priority)
+
+
+def lower_priority() -> None:
+    """Give the processors to every other process first.
+
+    The process is in a session of its own, which Linux may treat as an autogroup: then the niceness counts only inside
+    of it, and the group has one of its own. `SCHED_IDLE` lets a thread of the worker that wakes up run at once.
+    """
     os.nice(_NICENESS)
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        _AUTOGROUP.write_text(str(_NICENESS))
+
+
+def serve(on_loaded: Callable[[], None] = lambda: None) -> None:
+    """Announce that the models are loaded, then answer each page with its evidence or an error.
+
+    on_loaded: called once before that. On a busy machine, a process of low priority might never be loaded.
+    """
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not mix with the messages
     from ocr_worker.engines.embedded.reading.models import Models
@@ -31,6 +55,7 @@ def main() -> None:
 
     models = Models(threads=1)
     cv2.setNumThreads(1)
+    on_loaded()
     _write(out, {"ready": True})
     while True:
         try:

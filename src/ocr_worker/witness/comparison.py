@@ -26,6 +26,7 @@ MIN_DENSITY = 0.6  # share of a stretch that has no counterpart
 MIN_TAIL = 4
 MIN_SCORE = 0.75  # certainty of a word whose text counts as evidence against the result
 MIN_NUMBER_SCORE = 0.9  # certainty of a line whose digits do
+_ALIKE = frozenset("il1")  # strokes that the reader tells apart by their surroundings only
 JOIN = 3  # matching characters between two stretches that do not part them: chance finds as many
 
 
@@ -62,6 +63,7 @@ def compare_text(index: int, text: str, bbox: Rectangle, words: Sequence[Evidenc
     opcodes = Levenshtein.opcodes(block.text, evidence.text)
     pairs = [(op.tag, op.src_start, op.src_end, op.dest_start, op.dest_end) for op in opcodes]
     matched = sum(end - start for tag, start, end, _, _ in pairs if tag == "equal")
+    matched += sum(_count_alike(block.text[a:b], evidence.text[c:d]) for tag, a, b, c, d in pairs if tag == "replace")
     score = _mean(words)
     findings = [
         *_number_findings(index, text, block, bbox, words, evidence, pairs),
@@ -77,6 +79,13 @@ def compare_text(index: int, text: str, bbox: Rectangle, words: Sequence[Evidenc
         is_exact=block.text == evidence.text and bool(words) and all(word.is_from_layer for word in words),
         findings=tuple(findings),
     )
+
+
+def _count_alike(text: str, reading: str) -> int:
+    """Return how many characters differ only as those do which the reader confuses; numbers are compared elsewhere."""
+    if len(text) != len(reading):
+        return 0
+    return sum({a, b} <= _ALIKE for a, b in zip(text, reading, strict=True))
 
 
 Pairs = Sequence[tuple[str, int, int, int, int]]

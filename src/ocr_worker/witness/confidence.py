@@ -2,7 +2,8 @@
 
 A logistic function of a few features, followed by a monotone curve. Both were fitted by `bench/witness.py` on made
 pages with planted errors, and are in `calibration.json` with a description of that data. Right means: at most 1 % wrong
-characters, and every number equal. 1.0 is reserved for blocks that an honest text layer confirms word by word.
+characters, and every number equal. 1.0 is reserved for blocks that an honest text layer confirms word by word. Blocks
+that are hardly right have different values, too, so that the worst can be looked at first.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _RIGHT = 0.01  # share of wrong characters that a right block may have
 _MANY = 5.0  # times as many are many, however many they are
 _HIGHEST_WITH_FINDING = 0.2  # so that a warning and a high confidence never contradict each other
 _HIGHEST = 0.99  # of a block that no honest text layer confirms
+_UNLIKELY = 0.02  # up to which a confidence says how much of a block is wrong rather than whether it is
 
 
 def features(agreement: Agreement) -> list[float]:
@@ -37,11 +39,12 @@ def features(agreement: Agreement) -> list[float]:
 
 
 def confidence(agreement: Agreement) -> float:
-    """Return the confidence of a block, 0 to 1, rounded to thousandths."""
+    """Return the confidence of a block, 0 to 1, rounded to four digits."""
     if agreement.is_exact:
         return 1.0
-    highest = _HIGHEST_WITH_FINDING if agreement.findings else _HIGHEST
-    return round(min(highest, calibrated(features(agreement), calibration())), 3)
+    highest = _HIGHEST_WITH_FINDING * agreement.similarity if agreement.findings else _HIGHEST
+    value = min(highest, calibrated(features(agreement), calibration()))
+    return round(max(value, _UNLIKELY * agreement.similarity**2), 4)
 
 
 def calibrated(values: Sequence[float], parameters: Mapping[str, Any]) -> float:

@@ -156,20 +156,21 @@ class Witnesses:
         process: WitnessProcess | None = None
         failures = 0
         while failures < _FAILED_STARTS and (task := self._next_task()):
+            evidence: Evidence | None = None
+            started_at: float | None = None
             try:
                 process = process or self._start()
                 process.wait_ready()
-                started_at = time.monotonic()
-                evidence: Evidence | None = process.read(task.page)
-                self._note_pace(time.monotonic() - started_at)
-                failures = 0
+                failures, started_at = 0, time.monotonic()
+                evidence = process.read(task.page)
             except (WitnessFailed, OSError) as error:
                 log.warning("a page was not witnessed: %s", error)
-                evidence = None
                 if process is None or not process.is_usable:
-                    failures += 1
+                    failures += started_at is None
                     self._end(process)
                     process = None
+            if started_at is not None:
+                self._note_pace(time.monotonic() - started_at, is_read=evidence is not None)
             self._settle(task, evidence)
         self._end(process)
         with self._condition:
@@ -181,9 +182,9 @@ class Witnesses:
             task.release()
             task.future.set_result(None)
 
-    def _note_pace(self, seconds: float) -> None:
+    def _note_pace(self, seconds: float, is_read: bool) -> None:
         with self._condition:
-            self.pages_read += 1
+            self.pages_read += is_read
             average = self._seconds_per_page
             self._seconds_per_page = average + (seconds - average) * _NEWEST if average else seconds
 

@@ -43,19 +43,31 @@ def is_legible(evidence: Evidence) -> bool:
 def judge(blocks: Sequence[Block], evidence: Evidence) -> Verdict:
     """Return the comparison of the blocks with the evidence of their page."""
     assigned = _assign(blocks, evidence)
-    texts = [text_of(block.label, block.content) for block in blocks]
-    agreements: list[Agreement | None] = []
-    for index, (block, text, words) in enumerate(zip(blocks, texts, assigned, strict=True)):
-        others = "\n".join(plain(other) for number, other in enumerate(texts) if number != index)
-        agreements.append(_agreement(index, block, text, words, others))
+    plain_texts = _plain_texts(blocks)
+    agreements = [
+        _agreement(index, block, plain_texts, words)
+        for index, (block, words) in enumerate(zip(blocks, assigned, strict=True))
+    ]
     findings = [finding for agreement in agreements if agreement for finding in agreement.findings]
     findings += _missed_lines(blocks, evidence)
     return Verdict(tuple(agreements), tuple(findings), _coverage(blocks, evidence))
 
 
-def _agreement(index: int, block: Block, text: str, words: Sequence[EvidenceWord], others: str) -> Agreement | None:
+def agreement_of(index: int, blocks: Sequence[Block], evidence: Evidence) -> Agreement | None:
+    """Return the agreement of one of the blocks, as `judge` does for all."""
+    return _agreement(index, blocks[index], _plain_texts(blocks), _assign(blocks, evidence)[index])
+
+
+def _plain_texts(blocks: Sequence[Block]) -> list[str]:
+    return [plain(text_of(block.label, block.content)) for block in blocks]
+
+
+def _agreement(index: int, block: Block, plain_texts: Sequence[str], words: Sequence[EvidenceWord]) -> Agreement | None:
+    """Return the agreement of block `index` with the words in it. plain_texts: of all blocks."""
     bbox: Rectangle = block.bbox
-    if not plain(text) or not is_comparable(text):
+    text = text_of(block.label, block.content)
+    others = "\n".join((*plain_texts[:index], *plain_texts[index + 1 :]))
+    if not plain_texts[index] or not is_comparable(plain_texts[index]):
         return None
     if block.label == "table" and (rows := table_rows(block.content)):
         return compare_table(index, rows, bbox, words)

@@ -76,7 +76,7 @@ def parsed(pool: RasterPool, engine: EmbeddedEngine, name: str) -> list[ParsedPa
         ("checkbox.pdf", TICKS, "\ufffd"),
         ("checkdrawn.pdf", ANSWERS, "□"),
         ("multi_thumb.tif", ["# First sheet", "# Second sheet"], "D5048"),
-        ("t01.png", ["Timber Saffron Kernel"], "\ufffd"),
+        ("t01.png", ["# Timber Saffron Kernel"], "\ufffd"),
         ("t06.png", ["# Lagoon Harbor Pepper"], "\ufffd"),
         ("t21.png", ["# Garnet Nectar Velvet"], "\ufffd"),
         ("userunit.pdf", ["# Plan of the Lower Town", "Wells are marked with a circle, mills with a cross."], "\ufffd"),

@@ -35,6 +35,12 @@ def test_a_table_comes_after_the_sentence_around_it() -> None:
     assert write(("text", "the boat came"), ("table", "1"), ("text", "in late.")).startswith("the boat came in late.\n")
 
 
+@pytest.mark.parametrize("hyphen", "-\u2010\u00ad")
+def test_a_word_that_is_broken_between_two_texts_is_whole(hyphen: str) -> None:
+    """A hyphen of any kind at the end of a text is that of a word which the next text continues."""
+    assert write(("text", f"unless the wea{hyphen}"), ("text", "ther turns.")) == "unless the weather turns."
+
+
 @pytest.mark.parametrize("label", ["paragraph_title", "display_formula"])
 def test_a_sentence_ends_at_a_title_or_formula(label: str) -> None:
     """A text that follows a title or a formula is not moved above it."""

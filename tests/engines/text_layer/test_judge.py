@@ -60,6 +60,23 @@ def test_a_script_that_the_reader_does_not_read() -> None:
     assert verdict(RUSSIAN, ["Reka", "podnjalas", "v", "fevrale,", "a", "ne", "v", "aprele"]) == "lying"
 
 
+def test_readings_that_decide_are_not_repeated() -> None:
+    """Of a font that is read as it is written, or whose script is not read at all, only two stretches are read."""
+    for words, score, calls in ((ENGLISH, 0.97, 1), (RUSSIAN, 0.6, 1), (ENGLISH, 0.6, 2)):
+        page = line([*words] * 3)
+        reader = Reader(page, score)
+        judge([page], reader, ())
+        assert len(reader.calls) == calls
+
+
+def test_figures_are_read_until_their_digits_are_covered() -> None:
+    """Figures without a digit that is new, or was read once, prove nothing more."""
+    page = [line(["4817", "4817", "4817", "4817", "17", "48", "20"])]
+    reader = Reader(page[0])
+    assert judge(page, reader, ()) == {Setting(1, True): "proven"}
+    assert [len(boxes) for boxes in reader.calls] == [3]
+
+
 def test_unsure_readings_of_latin_letters() -> None:
     """Latin letters over a picture that cannot be read, as with a wrong mapping of Cyrillic, are not believed."""
     assert verdict(ENGLISH, score=0.6) == "open"
@@ -101,4 +118,7 @@ def test_without_a_reader() -> None:
 def test_fonts_and_digits_are_judged_apart() -> None:
     """A font with false digits alone is refuted for the words that have digits."""
     written, drawn = [*ENGLISH, "7140", "4671"], [*ENGLISH, "1740", "4617"]
-    assert judge([line(written)], Reader(line(drawn)), ()) == {Setting(1, False): "proven", Setting(1, True): "lying"}
+    assert judge([line(written)], Reader(line(drawn)), ()) == {
+        Setting(1, False): "proven",
+        Setting(1, True): "lying",
+    }

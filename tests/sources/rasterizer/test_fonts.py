@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 from pathlib import Path
 
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
 import pytest
+from PIL import ImageFont
 
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.fonts import _SYMBOLS
@@ -13,11 +18,12 @@ from support import files
 from support.born_digital import SERIF, Sheet
 from support.text_pdf import Run, text_pdf
 
+SIZES = [(8, "F"), (10, "H"), (12, "F"), (21, "H"), (40, "F")]
 RESOURCES = Path(__file__).parents[2] / "resources"
 
 
 def page_of(data: bytes, number: int = 1) -> RenderedPage:
-    document = pdf.PdfDocument(data, files.request(text_layer=True))
+    document = pdf.PdfDocument(data, files.request(text_layer=True, dpi=200))
     page = document.render(number)
     document.close()
     return page
@@ -26,6 +32,25 @@ def page_of(data: bytes, number: int = 1) -> RenderedPage:
 def fonts_of(page: RenderedPage) -> dict[str, int | list[int]]:
     """Return the fonts of the page's words, by word."""
     return {word: font for _, _, words, *_ in page.text_lines or () for word, _, font in words}
+
+
+def embedded_pdf(text: str, font_name: str) -> bytes:
+    """Return a page with a line in this font, which is embedded completely."""
+    document = pdfium.PdfDocument.new()
+    page = document.new_page(400, 100)
+    font_file = Path(ImageFont.truetype(font_name).path).read_bytes()
+    buffer = (ctypes.c_uint8 * len(font_file)).from_buffer_copy(font_file)
+    font = pdfium_c.FPDFText_LoadFont(document, buffer, len(font_file), pdfium_c.FPDF_FONT_TRUETYPE, True)
+    line = pdfium_c.FPDFPageObj_CreateTextObj(document, font, 12)
+    characters = ctypes.create_string_buffer((text + "\0").encode("utf-16-le"))
+    pdfium_c.FPDFText_SetText(line, ctypes.cast(characters, pdfium_c.FPDF_WIDESTRING))
+    pdfium_c.FPDFPageObj_Transform(line, 1, 0, 0, 1, 30, 40)
+    pdfium_c.FPDFPage_InsertObject(page, line)
+    page.gen_content()
+    data = io.BytesIO()
+    document.save(data)
+    document.close()
+    return data.getvalue()
 
 
 def test_honest_fonts_are_proven() -> None:
@@ -38,6 +63,13 @@ def test_honest_fonts_are_proven() -> None:
 def test_an_embedded_font_is_proven_in_its_script() -> None:
     """A Cyrillic text is proven by the table of its embedded font, which needs no reader."""
     assert page_of((RESOURCES / "scripts.pdf").read_bytes()).proven_fonts == [1]
+
+
+@pytest.mark.parametrize("text", ["arbor 1359", "Hamburger 42", "Quay, 7 of 86"])
+def test_a_font_that_fits_its_lines_to_pixels_is_proven(text: str) -> None:
+    """DejaVu Sans makes the arch of its letter r thinner on coarse pixels, and is the same font."""
+    page = page_of(embedded_pdf(text, "DejaVuSans.ttf"))
+    assert page.proven_fonts == [1]
 
 
 def test_a_font_that_lies_is_not_proven() -> None:
@@ -59,6 +91,26 @@ def test_a_second_shape_for_a_digit_is_no_proof() -> None:
     fonts = fonts_of(page)
     assert sorted(page.proven_fonts) == [fonts["Balance"], fonts["1111"]]
     assert fonts["4811"] == [fonts["1111"], max(page.proven_fonts) + 1]
+
+
+def test_figures_are_proven_where_the_page_shows_them() -> None:
+    """Digits in fonts of two kinds and several sizes are compared with the page image and proven."""
+    runs = [Run("4817.20 of 3,956", 60, 700 - 40 * row, size=size, font=font) for row, (size, font) in enumerate(SIZES)]
+    page = page_of(text_pdf(runs))
+    assert page.proven_fonts == [1, 2]
+
+
+@pytest.mark.parametrize("drawn", ["8", "3", "0", "9"])
+def test_a_second_shape_of_the_same_size_is_no_proof_for_figures(drawn: str) -> None:
+    """If two codes claim to be a 6, and one draws another digit of its size, the wrong one is not proven."""
+    codes = {drawn: "6", "6": "6", "4": "4", "1": "1"}
+    page = page_of(files.two_fonts_pdf([("Balance", f"416{drawn}"), ("Wages", "4666")], codes))
+    fonts = fonts_of(page)
+    assert fonts["4666"] in page.proven_fonts
+    assert fonts["4166"] == [fonts["4666"], max(page.proven_fonts) + 1]
+    honest = page_of(files.two_fonts_pdf([("Balance", "4166"), ("Wages", "4666")], {each: each for each in "146"}))
+    assert fonts_of(honest)["4166"] == fonts_of(honest)["4666"]
+    assert fonts_of(honest)["4666"] in honest.proven_fonts
 
 
 def unproven_words(claims: dict[str, str], text: str, size: float = 10, drawing: str = "") -> list[str]:

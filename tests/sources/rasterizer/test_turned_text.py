@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocr_worker.sources.rasterizer import pdf
-from support.files import pages, request
+from support.files import pages, request, text_page
 
 NOTE = "Downloaded from example.org, vol. 12 [2019]"
 
@@ -33,3 +33,14 @@ def test_upright_letters_below_one_another_are_lines_of_their_own() -> None:
     """A column of numbers of one digit is no word that runs down the page."""
     numbers = " ".join(f"BT /F 11 Tf 72 {700 - 12 * i} Td ({i}) Tj ET" for i in range(1, 5))
     assert lines_of(numbers) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_the_letters_of_a_page_that_is_turned_are_not_upright(rotation: int) -> None:
+    """A page says whether nearly all of its letters are upright, for engines that would have to find out."""
+    document = pdf.PdfDocument(
+        pages([text_page("A plain line")], extra=f"/Rotate {rotation}"), request(text_layer=True)
+    )
+    page = document.render(1)
+    document.close()
+    assert page.is_text_upright is (rotation == 0)

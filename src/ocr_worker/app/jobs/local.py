@@ -162,7 +162,7 @@ class LocalJobs:
             self._wakeup.clear()
             try:
                 await self._clean(store)
-                while len(self._running) < self._settings.jobs_at_once and self._worker.state == "ready":
+                while self._has_free_place() and self._worker.state == "ready":
                     job = store.start_next()
                     if job is None:
                         break
@@ -173,6 +173,9 @@ class LocalJobs:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._wakeup.wait()
+
+    def _has_free_place(self) -> bool:
+        return len(self._running) < self._settings.jobs_at_once + self._worker.jobs_verifying
 
     async def _clean(self, store: JobStore) -> None:
         """Delete jobs whose time is over, and cancel those that nobody waits for."""

@@ -28,13 +28,14 @@ let job = null;
 
 // --------------------------------------------------------------------------- a job
 
-const chosen = () => ({ pages: $("#pages").value.trim(), dpi: $("#dpi").value, password: $("#password").value });
+const chosen = () => ({ pages: $("#pages").value.trim(), dpi: $("#dpi").value, password: $("#password").value, verify: $("#verify").value });
 
 function start(sources, asked = chosen()) {
   if (!sources.length) return;
   job?.control.abort();
   job = new Job(sources, asked);
   pages.clear();
+  $("#filter").hidden = true;
   $("#notes").replaceChildren();
   $("#name").textContent = sources.map(nameOf).join(", ");
   run(job);
@@ -70,6 +71,7 @@ function arrived(mine, data) {
   const title = mine.sources.length > 1 ? `${mine.nameOf(id)}, page ${page.page}` : `Page ${page.page}`;
   pages.add(data, title, (button) => again(mine, id, page.page, button));
   Object.assign($("#progress"), { max: mine.expected, value: mine.done });
+  filterable(mine);
   takeaways(true);
   const [count, of] = mine.allOpen ? [mine.expected, `of ${mine.expected} `] : [mine.done, ""];
   tell(`${mine.done} ${of}${plural(count)}${mine.failed ? ` · ${mine.failed} failed` : ""}`);
@@ -145,6 +147,15 @@ function takeaways(usable) {
   for (const button of document.querySelectorAll("[data-take]")) button.disabled = !usable;
 }
 
+/** Offers to show only what has findings, and says how many there are, and how many pages nobody compared. */
+function filterable(mine) {
+  const { verified, unverified, findings } = mine.comparison;
+  $("#filter").hidden = !verified && !unverified;
+  $("#filter span").textContent = findings ? `Only findings (${findings})` : "No findings";
+  $("#only").disabled = !findings;
+  $("#uncompared").textContent = unverified ? `${unverified} ${plural(unverified)} not compared` : "";
+}
+
 let announced = 0;
 
 /** Tells how the job stands; a screen reader hears it now and then, and what matters at once. */
@@ -186,6 +197,7 @@ $("#ask").addEventListener("submit", (event) => {
   event.preventDefault();
   start([$("#url").value.trim()].filter(Boolean));
 });
+$("#only").addEventListener("change", ({ target }) => document.documentElement.classList.toggle("only", target.checked));
 $("#stop").addEventListener("click", () => job.control.abort());
 $("#again").addEventListener("click", () => start(job.sources, { ...job.asked, password: $("#password").value }));
 $("#another").addEventListener("click", () => {

@@ -46,8 +46,10 @@ async function show(state) {
 }
 
 async function engineName() {
-  const { engine, limits } = await fetch("health").then((answer) => answer.json()).catch(() => ({}));
+  const { engine, limits, verify } = await fetch("health").then((answer) => answer.json()).catch(() => ({}));
   if (limits) document.querySelector("#limits").textContent = `; up to ${limits.source_mb} MB and ${limits.pages} pages`;
+  document.querySelector("#second").hidden = !verify?.length;
+  for (const option of document.querySelectorAll("#verify option")) option.hidden = option.value && !verify?.includes(option.value);
   return engine ? `${engine.name} ${engine.version} · ${engine.backend}` : "ready";
 }
 

@@ -1,4 +1,5 @@
 // One job: what was asked for, what has arrived, and what of it can be taken away.
+import { findingsOf } from "./findings.js";
 import { safeName, zip } from "./zip.js";
 
 export class Job {
@@ -8,7 +9,7 @@ export class Job {
   done = 0;
   failed = 0;
 
-  /** sources: files and links. asked: pages, dpi, password. */
+  /** sources: files and links. asked: pages, dpi, password, verify. */
   constructor(sources, asked) {
     Object.assign(this, { sources, asked });
   }
@@ -29,6 +30,14 @@ export class Job {
     this.done += earlier ? 0 : 1;
     this.failed += (page.error ? 1 : 0) - (earlier?.error ? 1 : 0);
     pages.set(page.page, page);
+  }
+
+  /** Pages that were compared with a second reading, pages that could not be, and findings. */
+  get comparison() {
+    const pages = [...this.documents.values()].flatMap((one) => [...one.pages.values()]);
+    const findings = pages.reduce((sum, page) => sum + (page.verified ? findingsOf(page).length : 0), 0);
+    const [verified, unverified] = [true, false].map((state) => pages.filter((page) => page.verified === state).length);
+    return { verified, unverified, findings };
   }
 
   sourceOf(id) {

@@ -1,4 +1,5 @@
 // Pages as they are shown: the picture with its boxes on one side, the blocks in reading order on the other.
+import { blockAbove, findingsOf, isFinding, markWords } from "./findings.js";
 import { bytesOf } from "./job.js";
 
 const KIND_OF = {
@@ -10,13 +11,15 @@ const KIND_OF = {
 };
 const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 const SVG = "http://www.w3.org/2000/svg";
+const SVG_NAMES = new Set(["rect", "svg", "image", "title", "g", "circle", "text"]);
+const BADGES = 60; // the radius of a number on the picture is the width of the page divided by this
+const LOW = 0.5; // a confidence below it is colored
 
 const kindOf = (label) => KIND_OF[label] ?? "text";
 const called = (label) => label.replaceAll("_", " ");
 
 function element(name, attributes = {}, ...children) {
-  const made = name === "rect" || name === "svg" || name === "image" || name === "title"
-    ? document.createElementNS(SVG, name) : document.createElement(name);
+  const made = SVG_NAMES.has(name) ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
@@ -33,11 +36,14 @@ export class Pages {
 
   constructor(root) {
     this.#root = root;
-    root.addEventListener("pointerover", (event) => this.#light(blockAt(event.target) ?? focused()));
+    root.addEventListener("pointerover", (event) => this.#light(findingAt(event.target) ?? blockAt(event.target) ?? focused()));
     root.addEventListener("pointerleave", () => this.#light(focused()));
     root.addEventListener("focusin", (event) => this.#light(blockAt(event.target)));
     root.addEventListener("focusout", () => this.#light(null));
-    root.addEventListener("click", (event) => event.target.matches("rect") && reveal(twinOf(event.target)));
+    root.addEventListener("click", ({ target }) => {
+      if (target.closest(".badge")) reveal(passageOf(findingAt(target)));
+      else if (target.matches("rect")) reveal(twinOf(target));
+    });
     root.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -52,7 +58,7 @@ export class Pages {
   add({ document: id, page, rendered }, title, onAgain) {
     const section = this.#template.content.firstElementChild.cloneNode(true);
     section.querySelector("h2").textContent = title;
-    section.querySelector(".notes").append(...(page.warnings ?? []).map(note));
+    section.querySelector(".notes").append(...(page.warnings ?? []).filter((one) => !isFinding(one)).map(note));
     if (page.status === "failed") fail(section, page, onAgain);
     else this.#fill(section, page, rendered);
     const earlier = this.#sections.get(`${id} ${page.page}`);
@@ -67,7 +73,7 @@ export class Pages {
   }
 
   #fill(section, page, rendered) {
-    const blocks = page.blocks ?? [];
+    const [blocks, findings] = [page.blocks ?? [], findingsOf(page)];
     const [sheet, text] = [section.querySelector(".sheet"), section.querySelector(".text")];
     section.querySelector(".quiet").textContent = `${page.width} × ${page.height} px · ${page.seconds.toFixed(2)} s`;
     section.style.setProperty("--ratio", page.width / page.height);
@@ -80,6 +86,7 @@ export class Pages {
     boxes.append(...blocks.map(box).sort((one, other) => areaOf(other) - areaOf(one)));
     text.append(...blocks.map((block, n) => passage(block, n, rendered[n], page)));
     if (!blocks.length) text.append(element("p", { class: "quiet" }, "No content on this page."));
+    compared(section, page, findings);
     for (const side of [boxes, text]) side.querySelector('[data-n="0"]')?.setAttribute("tabindex", "0");
     if (page.image) {
       this.#pictures.set(section, { blob: new Blob([bytesOf(page.image)], { type: "image/jpeg" }), url: null });
@@ -110,7 +117,8 @@ export class Pages {
 
   #light(block) {
     for (const one of this.#lit) one.classList.remove("lit");
-    this.#lit = block ? [block, twinOf(block)] : [];
+    if (block?.dataset.f) this.#lit = [...block.closest(".page").querySelectorAll(`[data-f="${block.dataset.f}"]`)];
+    else this.#lit = block ? [block, twinOf(block)] : [];
     for (const one of this.#lit) one.classList.add("lit");
   }
 
@@ -128,6 +136,8 @@ export class Pages {
   }
 }
 
+const findingAt = (target) => target.closest?.("[data-f]");
+const passageOf = (finding) => finding.closest(".page").querySelector(`.text [data-f="${finding.dataset.f}"]`);
 const blockAt = (target) => target.closest?.("[data-n]");
 const focused = () => blockAt(document.activeElement);
 const sideOf = (block) => block.closest("svg[role], .text");
@@ -152,7 +162,7 @@ function box({ label, bbox: [x, y, right, bottom] }, n) {
   return element("rect", { ...place, ...told }, element("title", {}, name));
 }
 
-function passage({ label, bbox }, n, html, page) {
+function passage({ label, bbox, confidence }, n, html, page) {
   const name = called(label);
   const told = { "data-n": n, "data-kind": kindOf(label), "data-label": name, tabindex: -1, role: "group" };
   const content = element("div", { class: "content" });
@@ -160,7 +170,66 @@ function passage({ label, bbox }, n, html, page) {
   const figure = content.querySelector("figure");
   if (figure) figure.prepend(crop(bbox, page));
   else if (!html) content.append(element("p", { class: "quiet" }, "no text"));
-  return element("div", { class: "block", ...told, "aria-label": name }, content);
+  if (confidence === undefined) return element("div", { class: "block", ...told, "aria-label": name }, content);
+  const number = confidence === 1 ? "1" : confidence.toFixed(2);
+  const shown = element("span", { class: confidence < LOW ? "confidence low" : "confidence", title: "Confidence" }, number);
+  return element("div", { class: "block", ...told, "aria-label": `${name}, confidence ${number}` }, content, shown);
+}
+
+// --------------------------------------------------------------------------- a second reading
+
+/** Shows how the page was compared, and each finding in a list, on the picture and in the text. */
+function compared(section, page, findings) {
+  if (page.verified === undefined) return;
+  section.classList.toggle("found", findings.length > 0);
+  const share = page.ink_coverage === undefined ? "" : `, ${Math.floor(page.ink_coverage * 1000) / 10} % of the ink in blocks`;
+  const count = findings.length === 1 ? "1 finding" : `${findings.length || "no"} findings`;
+  const told = page.verified ? `second reading: ${count}${share}` : "not compared: no second reading of this page";
+  section.querySelector(".head").append(element("p", { class: page.verified ? "quiet" : "unverified" }, told));
+  if (!findings.length) return;
+  section.querySelector(".head").after(element("ol", { class: "findings" }, ...findings.map(item)));
+  const boxes = section.querySelector("svg[role]");
+  const places = [];
+  boxes.append(...findings.filter(({ bbox }) => bbox).map((finding) => findingBox(finding, page.width / BADGES, places)));
+  for (const finding of findings) inText(section.querySelector(".text"), finding, page.blocks ?? []);
+}
+
+const badge = (number) => element("button", { class: "badge", type: "button", "aria-label": `Finding ${number}` }, `${number}`);
+
+function item({ number, kind, message, code }) {
+  const told = element("span", {}, `${message.replace(/; look at the page$/, "")} `, element("code", {}, code));
+  return element("li", { class: kind, "data-f": number }, badge(number), told);
+}
+
+/** A box with the finding's number, which must not cover another number. */
+function findingBox({ number, kind, bbox: [left, top, right, bottom], message }, radius, places) {
+  let [x, y] = [Math.max(radius, left - radius / 2), Math.max(radius, top)];
+  while (places.some(([one, other]) => Math.abs(x - one) < 2 * radius && Math.abs(y - other) < 2 * radius)) x += 2.1 * radius;
+  places.push([x, y]);
+  const place = { x: left, y: top, width: right - left, height: bottom - top };
+  return element("g", { class: kind, "data-f": number },
+    element("rect", { class: "finding", ...place }),
+    element("g", { class: "badge" }, element("title", {}, message), element("circle", { cx: x, cy: y, r: radius }),
+      element("text", { x, y, "font-size": 1.25 * radius }, `${number}`)));
+}
+
+/** Marks the words of the finding, or puts a note where the text of the page is missing. */
+function inText(text, finding, blocks) {
+  const block = finding.block < 0 ? null : text.querySelector(`[data-n="${finding.block}"]`);
+  block?.classList.add("found");
+  if (block && !finding.lead && markWords(block.querySelector(".content"), finding)) {
+    passageOf(block.querySelector(`[data-f="${finding.number}"]`)).prepend(badge(finding.number));
+    return;
+  }
+  const words = finding.text ?? "text that could not be read";
+  const lead = element("b", {}, finding.lead || "In this block:");
+  const absent = element("p", { class: `absent ${finding.kind}`, "data-f": finding.number }, badge(finding.number), lead, ` ${words}`);
+  if (block) return block.append(absent);
+  const above = finding.bbox ? blockAbove(finding.bbox, blocks) : -1;
+  let place = above < 0 ? null : text.querySelector(`[data-n="${above}"]`);
+  while (place?.nextElementSibling?.matches(".absent")) place = place.nextElementSibling;
+  if (place) place.after(absent);
+  else text.prepend(absent);
 }
 
 function crop([x, y, right, bottom], page) {

@@ -9,7 +9,7 @@ export class Problem extends Error {
 }
 
 /** Yields `{event, data}`; `onSent` is called when the worker has the documents. Throws Problem, or AbortError. */
-export async function* parse({ sources, pages, dpi, password }, { key, signal, onSent }) {
+export async function* parse({ sources, pages, dpi, password, verify }, { key, signal, onSent }) {
   const form = new FormData();
   for (const [index, source] of sources.entries()) {
     form.append(typeof source === "string" ? "url" : "file", source);
@@ -17,7 +17,8 @@ export async function* parse({ sources, pages, dpi, password }, { key, signal, o
   }
   if (pages) form.append("pages", pages);
   if (password) form.append("password", password);
-  form.append("options", JSON.stringify({ page_images: "inline", figures: "inline", ...(dpi ? { dpi: Number(dpi) } : {}) }));
+  const options = { page_images: "inline", figures: "inline", ...(dpi ? { dpi: Number(dpi) } : {}), ...(verify ? { verify } : {}) };
+  form.append("options", JSON.stringify(options));
   const headers = { Accept: "text/event-stream", ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   const answer = await reached(() => fetch("v1/parse?render=html", { method: "POST", body: form, headers, signal }));
   if (!answer.ok) throw new Problem(await problemOf(answer));

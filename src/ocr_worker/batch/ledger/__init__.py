@@ -3,16 +3,19 @@
     documents   documents of the batch, and their results     waiting ─▶ succeeded | partial | failed | cancelled
     jobs        jobs for the service                          see `model.State`
     executions  when which worker ran a job                   see `costs`
-    busy        the executions of each worker, merged
+    busy        the executions of each worker, merged; `workers` has the first one
     slices      the pages of one document in one job
     faults      codes of errors and warnings, by document
+    doubts      how much a document needs a look, with `verify`
     skipped     entries of the inputs that are not parsed, with the reason
     totals      sums over the other tables, kept by triggers
+    shards      Parquet files with the results of documents
 
 `Ledger` is built in layers, a module each: `database` opens the file (`schema` has its tables) and turns its errors
-into BatchUnusable; `jobs`, `documents` and `additions` read and write the tables; this module reads the summaries. A
-batch may have ten million documents: rows are read as iterators, and sums are kept, not computed. Every change of
-state is a transaction before the action that it announces, so a run that is started again continues from the last one.
+into BatchUnusable; `jobs`, `documents`, `shards` and `additions` read and write the tables; this module reads the
+summaries. A batch may have ten million documents: rows are read as iterators, and sums are kept, not computed. Every
+change of state is a transaction before the action that it announces, so a run that is started again continues from the
+last one.
 Pages are text in the tables (`1-3,8`) and integers everywhere else. A path that is not UTF-8 is a blob in the tables
 and has surrogates everywhere else (`os.fsdecode`). The methods here convert both. The ledger is not thread-safe, and
 one process writes it at a time: see `Folder.lock`.
@@ -22,27 +25,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from ocr_worker.batch.ledger.additions import Additions
-from ocr_worker.batch.ledger.columns import decode_path, placeholders
+from ocr_worker.batch.ledger.columns import RESULT_PATH, decode_path, placeholders
 from ocr_worker.batch.ledger.database import CHUNK
 from ocr_worker.batch.manifests import is_url
 from ocr_worker.batch.model import BatchSummary, CodeTotal, DocumentSummary, DocumentTotals
+from ocr_worker.batch.status import replace_unencodable
 from ocr_worker.client.service import State
 from ocr_worker.sources.fetch import redact_url
 
 __all__ = ["Ledger"]
 
-# The order in which a report lists documents: those that need a look come first.
+_KINDS = ("error", "warning")  # of codes
+# The order in which a report lists documents: those that need a look come first. Each condition has the columns of an
+# index, so that the first of millions of documents are read without sorting all. A document with a result was planned.
+_WARNED = "(SELECT document FROM faults WHERE kind = 'warning')"
 _WORST_FIRST = (
-    "status IN ('failed')",
-    "status IN ('partial')",
-    "status IN ('cancelled')",
-    "status IN ('waiting')",
-    "status = 'succeeded' AND id IN (SELECT document FROM faults WHERE kind = 'warning')",
-    "status = 'succeeded' AND id NOT IN (SELECT document FROM faults WHERE kind = 'warning')",
+    "status = 'failed' AND planned = 1",
+    "status = 'partial' AND planned = 1",
+    "status = 'cancelled' AND planned = 1",
+    "status = 'waiting' AND planned = 0",
+    "status = 'waiting' AND planned = 1",
+    f"+status = 'succeeded' AND id IN {_WARNED}",
+    f"status = 'succeeded' AND planned = 1 AND id NOT IN {_WARNED}",
 )
 
 
@@ -138,8 +147,34 @@ class Ledger(Additions):
         """Yield a summary of every document, in the order in which they were added."""
         return self._summaries("1")
 
+    def document_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield a row of every document for a table, in the order in which they were added.
+
+        The columns are `report.DOCUMENT_COLUMNS`; codes are text, `CODE:PAGES`, with spaces between them. Two queries
+        run side by side, since a query for each of ten million documents takes minutes.
+        """
+        faults = groupby(
+            self._rows("SELECT document, kind, code || ':' || pages FROM faults ORDER BY document, rowid"),
+            key=itemgetter(0),
+        )
+        faulty_document, group = next(faults, (0, iter(())))
+        columns = f"name, source, status, {RESULT_PATH}, expected, COALESCE(SUM(parsed), 0)"
+        sql = (
+            f"SELECT documents.id, {columns}, COALESCE(SUM(failed), 0), message, seconds FROM documents"
+            " LEFT JOIN slices ON document = documents.id GROUP BY documents.id ORDER BY documents.id"
+        )
+        for document, name, path, *values, message, seconds in self._rows(sql):
+            errors = warnings = ""
+            if document == faulty_document:
+                codes = [(kind, text) for _, kind, text in group]
+                errors, warnings = (" ".join(text for code_kind, text in codes if code_kind == kind) for kind in _KINDS)
+                faulty_document, group = next(faults, (0, iter(())))
+            source = _shown_source(path)
+            source = source if isinstance(path, str) else replace_unencodable(source)
+            yield name, source, *values, errors, warnings, message, seconds
+
     def _summaries(self, condition: str) -> Iterator[DocumentSummary]:
-        columns = "id, name, COALESCE(folder, name), source, status, expected, message, seconds"
+        columns = f"id, name, {RESULT_PATH}, source, status, expected, message, seconds"
         sql = f"SELECT {columns} FROM documents WHERE ({condition}) AND id > ? ORDER BY id LIMIT {CHUNK}"
         last_id = 0
         while rows := self._query(sql, last_id):
@@ -157,11 +192,10 @@ class Ledger(Additions):
         sql = f"SELECT document, SUM(parsed), SUM(failed) FROM slices WHERE {chosen} GROUP BY document"
         counts = {document: numbers for document, *numbers in self._query(sql, *ids)}
         for document, name, folder, path, status, pages_expected, message, seconds in rows:
-            source = decode_path(path)
             parsed_count, failed_count = counts.get(document, (0, 0))
             yield DocumentSummary(
                 name=name,
-                source=redact_url(source) if is_url(source) else source,
+                source=_shown_source(path),
                 status=status,
                 pages_expected=pages_expected,
                 pages_parsed=parsed_count,
@@ -172,6 +206,12 @@ class Ledger(Additions):
                 seconds=seconds,
                 folder=folder,
             )
+
+
+def _shown_source(path: str | bytes) -> str:
+    """Return the source in a column without the secret parts of a URL."""
+    source = decode_path(path)
+    return redact_url(source) if is_url(source) else source
 
 
 def _codes(totals: dict[str, int], kind: str) -> dict[str, int]:

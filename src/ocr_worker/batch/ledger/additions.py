@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from ocr_worker.batch.folders import RESERVED_NAMES
 from ocr_worker.batch.inputs import Entry, Item, SkippedEntry
 from ocr_worker.batch.ledger.columns import decode_path, encode_json, encode_path
 from ocr_worker.batch.ledger.database import CHUNK
-from ocr_worker.batch.ledger.documents import Documents
+from ocr_worker.batch.ledger.shards import ShardRows
 
 MAX_FLAT_FOLDERS = 4_000  # documents of a batch whose folders are beside each other; file managers get slow with more
 _LIKE_A_FAN = re.compile(r"[0-9a-f]{2,64}")  # a name that the folder of other documents' folders could have
@@ -27,8 +29,13 @@ _NEVER_PARSED = """
 """
 
 
-class Additions(Documents):
+class Additions(ShardRows):
     """The additions to a batch. Every method can raise BatchUnusable, as `transaction` does."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._last_options: tuple[Mapping[str, Any], str] | None = None
+        self._fans: dict[str, bool] = {}
 
     def add(self, entries: Iterable[Entry], foreign_names: Collection[str] = ()) -> int:
         """Add the documents that are new, under unique names, and the entries that are skipped.
@@ -57,21 +64,27 @@ class Additions(Documents):
 
     def _add(self, item: Item, taken_names: Collection[str]) -> bool:
         """Add a document, unless it is already there, and note that an entry names it. Return whether it is new."""
-        source, options = encode_path(item.source), encode_json(item.options)
+        source, options = encode_path(item.source), self._encode_options(item.options)
         row = self._db.execute(
             f"SELECT id FROM documents WHERE {_IDENTITY}", (source, item.pages or "", options)
         ).fetchone()
         if row is None:
             name = _free_name(item.name, lambda name: name in taken_names or self._has_name(name))
-            sql = "INSERT INTO documents (name, source, pages, options) VALUES (?, ?, ?, ?)"
-            document = self._db.execute(sql, (name, source, item.pages, options)).lastrowid or 0
-            if document > MAX_FLAT_FOLDERS or _LIKE_A_FAN.fullmatch(name):
-                folder = f"{self._fan(name)}/{name}"
-                self._db.execute("UPDATE documents SET folder = ? WHERE id = ?", (folder, document))
+            document = self._db.execute("SELECT COALESCE(MAX(id), 0) + 1 FROM documents").fetchone()[0]
+            is_fanned = document > MAX_FLAT_FOLDERS or _LIKE_A_FAN.fullmatch(name)
+            folder = f"{self._fan(name)}/{name}" if is_fanned else None
+            sql = "INSERT INTO documents (id, name, source, pages, options, folder) VALUES (?, ?, ?, ?, ?, ?)"
+            self._db.execute(sql, (document, name, source, item.pages, options, folder))
         else:
             document = row[0]
         self._db.execute("INSERT OR IGNORE INTO named VALUES (?)", (document,))
         return row is None
+
+    def _encode_options(self, options: Mapping[str, Any]) -> str:
+        """Return options as a column holds them. Millions of documents in a row have the same ones."""
+        if self._last_options is None or self._last_options[0] != options:
+            self._last_options = dict(options), encode_json(options)
+        return self._last_options[1]
 
     def _has_name(self, name: str) -> bool:
         return self._db.execute("SELECT 1 FROM documents WHERE name = ?", (name,)).fetchone() is not None
@@ -82,11 +95,14 @@ class Additions(Documents):
         All documents whose digest begins with these digits share it. An older ledger may have a document of that name.
         """
         digest = hashlib.sha256(name.encode()).hexdigest()
-        sql = "SELECT 1 FROM documents WHERE name = ? AND folder IS NULL"
-        for digits in range(2, len(digest)):
-            if not self._db.execute(sql, (digest[:digits],)).fetchone():
-                return digest[:digits]
-        return digest
+        return next((digest[:digits] for digits in range(2, len(digest)) if self._is_fan(digest[:digits])), digest)
+
+    def _is_fan(self, digits: str) -> bool:
+        """Return whether no document of an older ledger has a folder of this name. New ones never get one."""
+        if digits not in self._fans:
+            sql = "SELECT 1 FROM documents WHERE name = ? AND folder IS NULL"
+            self._fans[digits] = self._db.execute(sql, (digits,)).fetchone() is None
+        return self._fans[digits]
 
     def _replacements(self, last_id: int) -> Iterator[int]:
         """Yield the documents after `last_id` of whose source there may be an older document to replace."""

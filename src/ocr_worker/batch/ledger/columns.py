@@ -7,7 +7,11 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ocr_worker.batch.model import SHARD_PATH
 from ocr_worker.wire.page_ranges import parse_page_ranges, select_pages
+
+# The path of a document's result in the batch's folder: its own folder, or the Parquet file with its rows.
+RESULT_PATH = f"CASE WHEN shard IS NULL THEN COALESCE(folder, name) ELSE printf('{SHARD_PATH}', shard) END"
 
 
 def encode_path(path: str) -> str | bytes:

@@ -13,6 +13,7 @@ from ocr_worker.batch.ledger.schema import UPGRADES
 from ocr_worker.errors import BatchUnusable
 
 CHUNK = 1_000  # rows that are read at once
+_CACHE_KB = 64_000  # so that a large addition writes a page of an index a few times, and not for each of its rows
 _MAX_CHECKED_BYTES = 64_000_000  # of a file that is checked when it is opened; a larger one takes seconds to minutes
 
 
@@ -28,6 +29,7 @@ class Database:
         with self._typed_errors():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+            self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
             if path.stat().st_size <= _MAX_CHECKED_BYTES:
                 self._check()
             if self._version() > len(UPGRADES):

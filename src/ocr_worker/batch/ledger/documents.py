@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ocr_worker.batch.doubts import DocumentDoubt
 from ocr_worker.batch.ledger.columns import decode_path, placeholders
 from ocr_worker.batch.ledger.database import CHUNK
 from ocr_worker.batch.ledger.jobs import UNFINISHED_STATES, Jobs
@@ -41,17 +42,19 @@ class Documents(Jobs):
 
     def unsuccessful_documents(self, code: str | None = None) -> Iterator[BatchDocument]:
         """Yield the documents that are partial, failed or cancelled. code: only documents with this error."""
-        condition = "status IN ('failed', 'partial', 'cancelled')"
-        if code is None:
-            return self._documents(condition)
-        return self._documents(f"{condition} AND id IN (SELECT document FROM faults WHERE code = ?)", code)
+        if code is not None:
+            errors = "(SELECT document FROM faults WHERE kind = 'error' AND code = ?)"
+            yield from self._documents(f"+status IN ('failed', 'partial', 'cancelled') AND id IN {errors}", code)
+            return
+        for status in ("failed", "partial", "cancelled"):  # by the index of both columns: see `ledger._WORST_FIRST`
+            yield from self._documents("status = ? AND planned = 1", status)
 
     def _documents(self, condition: str, *values: Any) -> Iterator[BatchDocument]:
         """Yield the documents for which the condition holds.
 
         They are read in chunks, each by a query of its own, so that the caller may change a document meanwhile.
         """
-        columns = "id, name, source, pages, options, sha256, page_count, status, COALESCE(folder, name)"
+        columns = "id, name, source, pages, options, sha256, page_count, status, COALESCE(folder, name), shard"
         sql = f"SELECT {columns} FROM documents WHERE ({condition}) AND id > ? ORDER BY id LIMIT {CHUNK}"
         last_id = 0
         while rows := self._query(sql, *values, last_id):
@@ -74,6 +77,24 @@ class Documents(Jobs):
             "SELECT id, COALESCE(folder, name), files FROM documents ORDER BY id"
         ):
             yield document, folder, json.loads(files)
+
+    def most_doubtful(self, limit: int) -> list[BatchDocument]:
+        """Return the documents whose worst page has the highest doubt, at most `limit`, and none without a doubt.
+
+        So many pages of the batch with the highest doubt are all in these documents.
+        """
+        sql = "SELECT document FROM doubts WHERE doubt > 0 ORDER BY doubt DESC, document LIMIT ?"
+        return [self.document(document) for (document,) in self._query(sql, limit)]
+
+    def verified_counts(self) -> tuple[int, int]:
+        """Return the number of pages that were compared with a second reading, and of those that could not be."""
+        verified, unverified = self._query("SELECT TOTAL(verified), TOTAL(unverified) FROM doubts")[0]
+        return int(verified), int(unverified)
+
+    def unverified_documents(self, limit: int) -> list[tuple[BatchDocument, int]]:
+        """Return the documents with most pages that could not be compared, and the number of these pages."""
+        sql = "SELECT document, unverified FROM doubts WHERE unverified > 0 ORDER BY unverified DESC, document LIMIT ?"
+        return [(self.document(document), count) for document, count in self._query(sql, limit)]
 
     # ----------------------------------------------------------------- change
 
@@ -103,21 +124,26 @@ class Documents(Jobs):
         codes: Mapping[tuple[str, str], int],
         files: Mapping[str, str],
         seconds: float,
+        doubt: DocumentDoubt | None = None,
     ) -> None:
         """Record a document's result.
 
         codes: (kind, code) -> pages, with "error" or "warning" as the kind. files: name -> sha256. seconds: engine
-        time.
+        time. doubt: None without `verify`.
         """
         code, message = (error.code, error.message) if error else (None, None)
         with self.transaction():
             self._db.execute(
-                "UPDATE documents SET status = ?, code = ?, message = ?, files = ?, seconds = ? WHERE id = ?",
+                "UPDATE documents SET status = ?, planned = 1, code = ?, message = ?, files = ?, seconds = ?"
+                " WHERE id = ?",
                 (status, code, message, json.dumps(files), seconds, document),
             )
             self._db.execute("DELETE FROM faults WHERE document = ?", (document,))
             rows = [(document, kind, code, pages) for (kind, code), pages in codes.items()]
             self._db.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("DELETE FROM doubts WHERE document = ?", (document,))
+            if doubt:
+                self._db.execute("INSERT INTO doubts VALUES (?, ?, ?, ?)", (document, *doubt))
 
     def reset(self, document: int) -> None:
         """Delete the result of a document whose file has changed, so that it is counted and parsed from the start."""
@@ -125,7 +151,7 @@ class Documents(Jobs):
             self._reset(document)
 
     def _reset(self, document: int) -> None:
-        for table in ("slices", "faults"):
+        for table in ("slices", "faults", "doubts"):
             self._db.execute(f"DELETE FROM {table} WHERE document = ?", (document,))
         # A job that was never sent shrinks, or is not needed any more.
         unsent = "state = 'planned' AND submissions = 0"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from ocr_worker.batch.costs import Execution, Usage, measure_usage
+from ocr_worker.batch.costs import Usage
 from ocr_worker.batch.ledger.columns import page_numbers, placeholders
 from ocr_worker.batch.ledger.database import Database
 from ocr_worker.batch.model import BatchJob, PlannedJob, Slice, SliceRow
@@ -19,8 +19,6 @@ UNFINISHED_STATES = (State.PLANNED, *OPEN_STATES)
 
 class Jobs(Database):
     """The jobs of a batch. Every method can raise BatchUnusable, as `transaction` does."""
-
-    _usage: tuple[tuple[float, int | None, float | None], Usage] | None = None  # the last one, and what it is made from
 
     # ----------------------------------------------------------------- jobs: read
 
@@ -79,15 +77,19 @@ class Jobs(Database):
         return int(self._total("executed_pages"))
 
     def usage(self) -> Usage:
-        """Return the seconds of workers so far."""
-        execution_s = self._total("execution_s")
-        newest_row = self._query("SELECT MAX(id) FROM executions")[0][0]
-        key = (execution_s, newest_row, self.get_number("idle_timeout_s"))
-        if self._usage is None or self._usage[0] != key:  # used for each job that is sent, but it changes less often
-            rows = self._query("SELECT worker, started_at, ended_at, delay_s FROM busy")
-            executions = [Execution(*row) for row in rows]
-            self._usage = key, measure_usage(execution_s, executions, key[2], placed_s=self._total("placed_s"))
-        return self._usage[1]
+        """Return the seconds of workers so far, from the kept sums."""
+        execution_s, idle_timeout_s = self._total("execution_s"), self.get_number("idle_timeout_s")
+        worker_count, cold_start_s = self._query("SELECT COUNT(*), TOTAL(delay_s) FROM workers")[0]
+        busy_s = execution_s - self._total("placed_s") + self._total("busy_s")
+        idle_s = None if idle_timeout_s is None else self._total("gaps_s") + worker_count * idle_timeout_s
+        return Usage(
+            execution_s=execution_s,
+            # Intervals are differences of large numbers: more than milliseconds of them would be noise.
+            busy_s=min(execution_s, round(busy_s, 3)),
+            idle_s=None if idle_s is None else round(idle_s, 3),
+            cold_start_s=cold_start_s,
+            worker_count=worker_count,
+        )
 
     def _total(self, kind: str) -> float:
         """Return a kept sum that is not split; see `schema`."""

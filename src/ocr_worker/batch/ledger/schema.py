@@ -3,7 +3,8 @@
 `UPGRADES` has a script for each version, which turns the version before it into its own; a new ledger gets all of them.
 Sums over millions of rows take minutes, so version 3 keeps them: triggers add each change of a row to `totals`, in the
 same transaction. `busy` has the seconds in which each worker ran jobs, as intervals without overlaps: a trigger merges
-each execution into them. The report still adds up the rows themselves, and compares the two.
+each execution into them, and since version 4 others keep the sums over them, too: the display of a run needs them twice
+a second. The report still adds up the rows of documents and slices themselves, and compares the two.
 """
 
 from __future__ import annotations
@@ -137,4 +138,68 @@ DELETE FROM executions;
 INSERT INTO executions SELECT * FROM earlier_executions ORDER BY id;
 DROP TABLE earlier_executions;
 """
-UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3)
+# Of documents that were parsed with `verify`. An older ledger has none of them: the option is newer than that version.
+_VERSION_4 = """
+CREATE TABLE doubts (
+  document INTEGER PRIMARY KEY REFERENCES documents, doubt REAL NOT NULL,
+  verified INTEGER NOT NULL, unverified INTEGER NOT NULL);
+"""
+
+
+def _gap(end: str, start: str) -> str:
+    """Return the seconds between two intervals of a worker, at most the idle timeout; 0 if there is only one."""
+    return f"COALESCE(MIN({start} - {end}, {_IDLE_TIMEOUT}), 0)"
+
+
+def _busy_sums(row: str, sign: str) -> str:
+    """Return the statement that adds an interval to the sums, or subtracts it. It is in `busy`, or not any more."""
+    previous = f"SELECT ended_at FROM busy WHERE worker = {row}.worker AND ended_at < {row}.started_at"
+    next_one = f"SELECT started_at FROM busy WHERE worker = {row}.worker AND ended_at > {row}.ended_at"
+    before, after = f"({previous} ORDER BY ended_at DESC LIMIT 1)", f"({next_one} ORDER BY ended_at LIMIT 1)"
+    gaps = f"{_gap(before, f'{row}.started_at')} + {_gap(f'{row}.ended_at', after)} - {_gap(before, after)}"
+    return (
+        f"INSERT INTO totals VALUES ('busy_s', '', {sign}({row}.ended_at - {row}.started_at)),"
+        f" ('gaps_s', '', {sign}({gaps})) ON CONFLICT DO UPDATE SET value = value + excluded.value;"
+    )
+
+
+_IDLE_TIMEOUT = "(SELECT CAST(value AS REAL) FROM meta WHERE name = 'idle_timeout_s')"
+_START = "NEW.ended_at - NEW.execution_s"
+_ALL_GAPS = f"""
+SELECT 'gaps_s', '', TOTAL(MIN(gap_s, {_IDLE_TIMEOUT})) FROM (
+  SELECT started_at - LAG(ended_at) OVER (PARTITION BY worker ORDER BY ended_at) AS gap_s FROM busy)"""
+# `workers` has the start of each worker's first execution, with its delay. `merging` has a row only within a trigger.
+# `documents.shard` is the Parquet file with a document's rows: it stays when the document is parsed again.
+_VERSION_5 = f"""
+CREATE TABLE shards (id INTEGER PRIMARY KEY, row_count INTEGER NOT NULL, sha256 TEXT NOT NULL);
+ALTER TABLE documents ADD COLUMN shard INTEGER REFERENCES shards;
+CREATE INDEX documents_by_shard ON documents (shard) WHERE shard IS NOT NULL;
+CREATE TABLE workers (
+  worker TEXT PRIMARY KEY, started_at REAL NOT NULL, delay_s REAL NOT NULL) WITHOUT ROWID;
+INSERT INTO workers SELECT worker, MIN(started_at), delay_s FROM busy GROUP BY worker;
+DROP TRIGGER execution_added;
+ALTER TABLE busy DROP COLUMN delay_s;
+INSERT INTO totals SELECT 'busy_s', '', TOTAL(ended_at - started_at) FROM busy;
+INSERT INTO totals {_ALL_GAPS};
+CREATE TABLE merging (worker TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL NOT NULL);
+CREATE TRIGGER busy_added AFTER INSERT ON busy BEGIN {_busy_sums("NEW", "")} END;
+CREATE TRIGGER busy_deleted AFTER DELETE ON busy BEGIN {_busy_sums("OLD", "-")} END;
+CREATE TRIGGER execution_added AFTER INSERT ON executions BEGIN
+  INSERT INTO totals VALUES ('placed_s', '', NEW.execution_s)
+    ON CONFLICT DO UPDATE SET value = value + excluded.value;
+  INSERT INTO workers VALUES (NEW.worker, {_START}, NEW.delay_s)
+    ON CONFLICT DO UPDATE SET started_at = excluded.started_at, delay_s = excluded.delay_s
+    WHERE excluded.started_at < started_at;
+  INSERT INTO merging
+    SELECT NEW.worker, MIN({_START}, COALESCE(MIN(started_at), {_START})), MAX(NEW.ended_at, COALESCE(MAX(ended_at), 0))
+    FROM busy WHERE {_OVERLAPPING};
+  DELETE FROM busy WHERE {_OVERLAPPING};
+  INSERT INTO busy (worker, started_at, ended_at) SELECT * FROM merging;
+  DELETE FROM merging;
+END;
+CREATE TRIGGER idle_timeout_changed AFTER INSERT ON meta WHEN NEW.name = 'idle_timeout_s' BEGIN
+  DELETE FROM totals WHERE kind = 'gaps_s';
+  INSERT INTO totals {_ALL_GAPS};
+END;
+"""
+UPGRADES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)

@@ -56,6 +56,11 @@ class EmbeddedEngine:
         self._models.close()
 
 
+def _import_page() -> None:
+    """Import what parses a page, which takes a fifth of a second."""
+    import ocr_worker.engines.embedded.page  # noqa: F401
+
+
 def create() -> EmbeddedEngine:
     """Return the engine with its models loaded.
 
@@ -65,7 +70,7 @@ def create() -> EmbeddedEngine:
         with extras.needed_by("OCR_ENGINE=embedded", "embedded"):
             from ocr_worker.engines.embedded.reading.models import Models
 
-            return EmbeddedEngine(Models())
+            return EmbeddedEngine(Models(meanwhile=_import_page))
     except (ImportError, OSError) as error:
         command = extras.install_command("embedded")
         raise EngineUnavailable(

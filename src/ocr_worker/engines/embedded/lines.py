@@ -33,7 +33,7 @@ class Line:
     score: the recognizer's confidence, 0 to 1; 1 for a line of a text layer. words: may be empty.
     is_from_text_layer: taken from the page's text layer, not read from the page image. is_repeated: see `TextLine`.
     outline: of a line at an angle to the page, its corners (x, y), clockwise from the top left one; empty for all other
-    lines. end: whether a space follows the line in a text layer that keeps spaces at line ends.
+    lines. end: whether a space follows the line in a text layer that keeps spaces at line ends. is_bold: see `bold`.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Line:
     is_repeated: bool = False
     outline: tuple[tuple[float, float], ...] = ()
     end: LineEnd = "unknown"
+    is_bold: bool = False
 
 
 def text_source(lines: Sequence[Line]) -> TextSource:

@@ -23,7 +23,7 @@ from ocr_worker.engines.embedded.listings import LISTING, write_listing
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import paragraphs, split_paragraphs
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
-from ocr_worker.engines.text_layer.joins import joined
+from ocr_worker.engines.text_layer.joins import HYPHENS, joined
 from ocr_worker.pages import figure_name
 from ocr_worker.wire.schema import PageWarning
 
@@ -160,8 +160,8 @@ def _joined_parts(above: AnyPart, below: AnyPart) -> Part | None:
     """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence."""
     if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
         return None
-    last_character = above.text[-1:]
-    if (last_character.isalpha() or last_character in ",-") and below.text[:1].islower():
+    is_in_sentence = above.text[-1:].isalpha() or above.text.endswith((",", *HYPHENS))
+    if is_in_sentence and below.text[:1].islower():
         return above._replace(text=joined(above.text, below.text))
     return None
 

@@ -7,10 +7,11 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
@@ -65,7 +66,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     height, width = pixels.shape[:2]
     page_lines, warnings = review(page_lines, pixels)
     page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
-    lines = join_options(join_combs(join_initials(split_at_gutters(page_lines))))
+    lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
@@ -126,7 +127,7 @@ def _read_page(
     pending_regions = models.begin_regions(pixels)
     quads_of_layer = layer_quads(text_lines)
     layer = layer_lines(text_lines, quads_of_layer, pixels, page.proven_fonts)
-    lines = _read_layer(models, pixels, layer, page.proven_fonts)
+    lines = _read_layer(models, page, layer)
     if lines:
         return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
@@ -138,15 +139,17 @@ def _read_page(
     return straight, _read_beside(models, straight, honest_layer, quads), pending_regions
 
 
-def _read_layer(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
+def _read_layer(models: Models, page: PageImage, layer: Sequence[Line]) -> list[Line]:
     """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
+    pixels = page.pixels
     along_page = [line for line in layer if not line.outline]
-    if is_strip(pixels) or not is_upright(models, pixels, line_quads(along_page)):
+    quads = line_quads(along_page)
+    if is_strip(pixels) or not is_upright(models, pixels, quads, are_letters_upright=page.is_text_upright):
         return []
     areas = uncovered_areas(pixels, along_page, THRESHOLDS.layer_side)
     if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:
         return []
-    honest_layer = honest_lines(models, pixels, layer, proven_fonts)
+    honest_layer = honest_lines(models, pixels, layer, page.proven_fonts)
     if not honest_layer:
         return []
     return _read_beside(models, pixels, honest_layer, models.find_lines_in(pixels, areas, READING.detection_side))

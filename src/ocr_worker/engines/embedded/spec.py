@@ -45,6 +45,7 @@ SPEC = EngineSpec(
     builder=_builder,
     replicas=_replicas,
     has_processes=_has_processes,
+    proves_by_warm_up=False,  # the models come inside their packages
     wants_text_layer=_wants_text_layer,
     reads_as_witness=True,
     diagnose=_diagnose,

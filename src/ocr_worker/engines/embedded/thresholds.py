@@ -69,6 +69,11 @@ class EngineThresholds:
     max_comb_pitch: float = 2.2  # heights of a character from one to the next: the cells of a table are wider
     comb_tolerance: float = 0.12  # share by which the distances differ
 
+    # Bold lines (`bold`).
+    bold: float = 1.3  # widths of a usual stroke, at the line's height: the strokes of a bold line are wider
+    grain: int = 15  # gray levels that are no ink
+    min_stroke_box: int = 6  # pixels of a side; in smaller boxes strokes are not measured
+
     # Boxes to tick (`questions`).
     label_gap: float = 1.5  # sides of a box between it and its label, at most
     # Line heights between a label's lines, at most, and by which they begin beside the box or the label's first line.

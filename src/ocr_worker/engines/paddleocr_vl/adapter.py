@@ -261,9 +261,12 @@ def _warnings_of(count: PageCount) -> list[PageWarning]:
 
 
 def _merge_wishes(options: PaddleOcrVlOptions) -> dict[str, bool] | None:
-    """Return what `merge_pages` shall do, for `ParsedPage.raw`, or None if it is not called."""
+    """Return what `merge_pages` shall do, for `ParsedPage.raw`, or None if it is not called.
+
+    For a page with repaired blocks, it only writes the Markdown.
+    """
     if not options.merge_pages:
-        return None
+        return {MERGE_TABLES: False, RELEVEL_TITLES: False} if options.verify == "repair" else None
     return {MERGE_TABLES: options.merge_tables is not False, RELEVEL_TITLES: options.relevel_titles is not False}
 
 

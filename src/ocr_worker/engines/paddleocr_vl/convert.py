@@ -157,6 +157,28 @@ def _raw(result: Any, blocks: Sequence[Block], regions: Sequence[Any], names: Ma
     }
 
 
+def with_blocks(page: ParsedPage, blocks: Sequence[Block]) -> ParsedPage:
+    """Return `page` with these blocks, also in what `restructure_pages` reads; its Markdown is unchanged.
+
+    Figures keep their crops: the entry of a block is that of the old block with its label and box.
+    """
+    assert page.raw is not None  # as for every page that is parsed with `verify: repair`
+    entries = {(entry["block_label"], *entry["block_bbox"]): entry for entry in reversed(page.raw["parsing_res_list"])}
+    regions = [
+        {
+            **entries.get((block.label, *block.bbox), {"block_label": block.label, "block_bbox": list(block.bbox)}),
+            "block_content": block.content,
+        }
+        for block in blocks
+    ]
+    return replace(
+        page,
+        blocks=list(blocks),
+        raw={**page.raw, "parsing_res_list": regions},
+        text_source=_text_source(blocks) if any(block.text_source for block in blocks) else page.text_source,
+    )
+
+
 def revise_page(page: ParsedPage, result: Any) -> ParsedPage:
     """Return `page` with the Markdown and the contents of tables from the result of `restructure_pages`."""
     blocks, warnings = [], list(page.warnings)

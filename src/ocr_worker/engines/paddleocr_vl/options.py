@@ -6,10 +6,12 @@ no Paddle, so that requests can be checked without it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ocr_worker.engines.paddleocr_vl.repetition import retry_pixel_limits, sampling_arguments
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.settings import Settings, variable_name
 from ocr_worker.wire.schema import NonEmpty, ParseOptions
@@ -167,6 +169,46 @@ def fill_options(options: PaddleOcrVlOptions, settings: Settings) -> PaddleOcrVl
     """Return the options with the worker's default of `text_layer`, which needs layout detection."""
     default = "never" if options.use_layout_detection is False else settings.text_layer
     return options.model_copy(update={"text_layer": options.text_layer or default})
+
+
+def block_options(options: PaddleOcrVlOptions, label: str, settings: Settings) -> PaddleOcrVlOptions:
+    """Return the options for the crop of a block with this label, which is read a second time.
+
+    The native model cannot sample, and gets other pixel limits. A model server samples a little; its pixel limits may
+    be its own.
+    """
+    limits = retry_pixel_limits(
+        {
+            "min_pixels": options.min_pixels or DEFAULT_MIN_PIXELS,
+            "max_pixels": options.max_pixels or DEFAULT_MAX_PIXELS,
+        }
+    )
+    changes: Mapping[str, float] = limits if settings.backend == "native" else sampling_arguments({})
+    return options.model_copy(
+        update={
+            **changes,
+            "prompt_label": _prompt_of(label, options),
+            "use_layout_detection": False,
+            "use_doc_orientation_classify": False,
+            "use_doc_unwarping": False,
+            "text_layer": "never",
+            "merge_pages": False,
+            "merge_tables": None,
+            "relevel_titles": None,
+            "figures": "none",
+            "page_images": "none",
+            "verify": "off",
+        }
+    )
+
+
+def _prompt_of(label: str, options: PaddleOcrVlOptions) -> str:
+    """Return the kind of crop that the pipeline makes of a block with this label."""
+    if label == "table" or (label == "chart" and options.use_chart_recognition):
+        return label
+    if label == "seal" and options.use_seal_recognition:
+        return label
+    return "formula" if "formula" in label and label != "formula_number" else "ocr"
 
 
 def wants_text_layer(options: PaddleOcrVlOptions) -> bool:

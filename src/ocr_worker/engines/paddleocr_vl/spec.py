@@ -5,12 +5,29 @@ Importing this module is cheap. The functions below import the modules that do t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from ocr_worker.engines.base import CallWorker, Diagnosis, Engine, EngineSpec, ProcessParts, Weights, WorkerPart
+from ocr_worker.engines.base import (
+    BlockRepair,
+    CallWorker,
+    Diagnosis,
+    Engine,
+    EngineSpec,
+    ProcessParts,
+    Weights,
+    WorkerPart,
+)
 from ocr_worker.engines.paddleocr_vl import weights
-from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options, fill_options, wants_text_layer
+from ocr_worker.engines.paddleocr_vl.options import (
+    PaddleOcrVlOptions,
+    block_options,
+    check_options,
+    fill_options,
+    wants_text_layer,
+)
+from ocr_worker.pages import ParsedPage
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import Block
 
 
 def _builder(settings: Settings) -> Callable[[], Engine[PaddleOcrVlOptions]]:
@@ -51,6 +68,12 @@ def _keeps_pixels(options: PaddleOcrVlOptions) -> bool:
     return not (options.use_doc_orientation_classify or options.use_doc_unwarping)
 
 
+def _with_blocks(page: ParsedPage, blocks: Sequence[Block]) -> ParsedPage:
+    from ocr_worker.engines.paddleocr_vl.convert import with_blocks
+
+    return with_blocks(page, blocks)
+
+
 def _diagnose(settings: Settings) -> Diagnosis:
     from ocr_worker.engines.paddleocr_vl import doctor
 
@@ -70,6 +93,7 @@ SPEC = EngineSpec(
     reads_repeated_lines=False,
     merges_pages=_merges_pages,
     keeps_pixels=_keeps_pixels,
+    block_repair=BlockRepair(options=block_options, with_blocks=_with_blocks),
     weights=Weights(
         locate=weights.locate,
         fetch=weights.fetch,

@@ -17,7 +17,7 @@ from ocr_worker.pages import TextLine
 
 LineEnd = Literal["space", "no space", "unknown"]
 
-_HYPHENS = "-\u2010\u00ad"
+HYPHENS = "-\u2010\u00ad"  # at the end of a line
 _WORD = re.compile(r"\w+(?:[-\u2010]\w+)*")
 # First parts that English joins with a hyphen which stays where the line breaks after it.
 _COMPOUND_STARTS = frozenset(
@@ -74,7 +74,7 @@ def joined(
 def is_broken_word(above: str, below: str) -> bool:
     """Return whether a hyphen after a letter ends the line, and the next one begins in lower case."""
     return (
-        len(above) > 1 and above[-1] in _HYPHENS and above[-2].isalpha() and below[:1].isalpha() and below[0].islower()
+        len(above) > 1 and above[-1] in HYPHENS and above[-2].isalpha() and below[:1].isalpha() and below[0].islower()
     )
 
 

@@ -120,9 +120,11 @@ def _joined(words: Sequence[LayerWord]) -> LayerWord:
 def _read_pairs(
     read: Read, samples: Mapping[Setting, Sequence[LayerWord]]
 ) -> dict[Setting, list[tuple[LayerWord, Reading]]]:
-    """Return words of each sample with the readings in their places; only the first ones if these agree."""
+    """Return words of each sample with the readings in their places; only the first ones if these decide."""
     pairs = _read_samples(read, {setting: words[: _first_count(setting)] for setting, words in samples.items()})
-    rest = {setting: words[_first_count(setting) :] for setting, words in samples.items() if not _agree(pairs[setting])}
+    rest = {
+        setting: words[_first_count(setting) :] for setting, words in samples.items() if not _decide(pairs[setting])
+    }
     for setting, more in _read_samples(read, rest).items():
         pairs[setting] += more
     return pairs
@@ -171,12 +173,30 @@ def _figure_sample(words: Sequence[LayerWord]) -> list[LayerWord]:
     counts: Counter[str] = Counter()
     sample: list[LayerWord] = []
     remaining = list(words)
+
+    def gain(word: LayerWord) -> int:
+        return sum(counts[digit] < 2 for digit in set(_digits(word.text)))
+
     while remaining and len(sample) < THRESHOLDS.figure_sample:
-        best = max(remaining, key=lambda word: sum(counts[digit] < 2 for digit in set(_digits(word.text))))
+        best = max(remaining, key=gain)
+        if not gain(best):
+            break
         remaining.remove(best)
         sample.append(best)
         counts.update(_digits(best.text))
     return sample
+
+
+def _decide(pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
+    """Return whether more readings would hardly change the verdict: all agree, or none can read the script."""
+    return _agree(pairs) or (_is_foreign(pairs) and not any(_is_confident(*pair) for pair in pairs))
+
+
+def _is_foreign(pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
+    """Return whether most letters are of a script that the reader does not read."""
+    letters = plain_form("".join(word.text for word, _ in pairs))
+    unreadable = sum(not is_readable(letter) for letter in letters)
+    return bool(letters) and unreadable >= THRESHOLDS.foreign_line * len(letters)
 
 
 def _verdict(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> Verdict:
@@ -186,9 +206,7 @@ def _verdict(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> Ve
     confident = [pair for pair in pairs if _is_confident(*pair)]
     if confident and 2 * len(confident) >= len(pairs) and _agree(confident):
         return "proven"
-    letters = plain_form("".join(word.text for word, _ in pairs))
-    unreadable = sum(not is_readable(letter) for letter in letters)
-    return "unreadable" if letters and unreadable >= THRESHOLDS.foreign_line * len(letters) else "open"
+    return "unreadable" if _is_foreign(pairs) else "open"
 
 
 def _agree(pairs: Iterable[tuple[LayerWord, Reading]]) -> bool:

@@ -22,7 +22,7 @@ from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
 from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
 from ocr_worker.sources.rasterizer.rendered import RenderedPage, choose_dpi, make_warning
 from ocr_worker.sources.rasterizer.running_lines import EDGE_DEPTH, PageView, PlacedLine, RunningLines, place_lines
-from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_lines
+from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_layer
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
 
@@ -71,9 +71,9 @@ class PdfDocument:
         """Add the text layer; none when PDFium cannot read it. The page image shows the text anyway."""
         scale = _scale(rendered_page.dpi or _POINTS_PER_INCH, user_unit)
         with suppress(pdfium.PdfiumError):
-            lines, fonts = read_text_lines(page, rendered_page.pixels, scale, check_fields, self._prover)
-            rendered_page.text_lines = lines
-            rendered_page.proven_fonts, rendered_page.symbol_fonts = fonts
+            layer = read_text_layer(page, rendered_page.pixels, scale, check_fields, self._prover)
+            rendered_page.text_lines, rendered_page.is_text_upright = layer.lines, layer.is_upright
+            rendered_page.proven_fonts, rendered_page.symbol_fonts = layer.fonts
 
     def _look_at(self, number: int) -> PageView:
         """Return the view of a page, requested or not; an empty one if the page cannot be read."""

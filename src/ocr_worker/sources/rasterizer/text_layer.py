@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ _DOTLESS = str.maketrans("ıȷ", "ij")
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
 _COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
 _SLIVER = 0.08  # in heights of a character's box; a space is at least twice as wide
+_MAX_SKEW = 1.0  # degrees between the baseline of an upright letter and the page
 _MAX_TURN = 20.0  # degrees between neighbors of a slanted line, which may be curved
 _SLANTED_STEP = -0.5, 3.0  # ems from a slanted character to the next, whose letters may be spaced
 _SLANTED_SHIFT = 0.5  # ems between their baselines
@@ -52,6 +53,7 @@ _DESCENT, _ASCENT = 0.25, 0.85  # ems
 _RAISED_STEP = -0.4, 0.6  # ems of white between raised text and the text beside it
 _RAISED_SPACE = 0.15  # ems; as much white is a space
 _UPRIGHT = 0.8  # ratio of width to height below which a character is an upright letter or figure
+_UPRIGHT_LETTERS = 0.9  # share of the letters from which the text counts as upright
 _TURNED_GAP = 1.0  # in widths of a turned character's box, which is its line's height; a word's gap is narrower
 _TURNED_SPACE = 0.15  # in such widths; a wider gap is a space
 _TURNED_LEVEL = 0.1  # in such widths: characters of one turned line begin and end no farther apart
@@ -162,29 +164,43 @@ class _TextLine:
         return [(word, box, _by_frequency(fonts)) for letters, box, fonts in words if (word := _join(letters))]
 
 
-def read_text_lines(
+class TextLayer(NamedTuple):
+    """The visible text of a page.
+
+    lines: in the order of the file. fonts: facts about their fonts. is_upright: whether nearly all letters are drawn
+    upright on the page image.
+    """
+
+    lines: list[LayerLine]
+    fonts: PageFonts
+    is_upright: bool
+
+
+def read_text_layer(
     page: Any,
     pixels: NDArray[np.uint8],
     scale: float,
     check_fields: Sequence[CheckField] = (),
     prover: FontProver | None = None,
-) -> tuple[list[LayerLine], PageFonts]:
-    """Return the visible lines and their words in the order of the file, and the facts about their fonts.
+) -> TextLayer:
+    """Return the text layer of the page.
 
-    Boxes: pixels of the page image. pixels, scale: the page image, and the pixels per point at which it was rendered.
-    check_fields: each is a line of its own, in place of the characters that draw its state. prover: of the document's
-    fonts. Raises PdfiumError when PDFium cannot read the text.
+    pixels: the page image, uint8 [height, width, 3], BGR; boxes are in its pixels. scale: at which it was rendered, in
+    pixels per point. check_fields: each is a line of its own, in place of the characters that draw its state. prover:
+    of the document's fonts. Raises PdfiumError when PDFium cannot read the text.
     """
     height, width = pixels.shape[:2]
     characters = read_visible_characters(page, width / page.get_width())
+    to_bitmap = bitmap_mapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
-    return _build_lines(characters, bitmap_mapping(page, width, height), check_fields), fonts
+    lines = _build_lines(characters, to_bitmap, check_fields)  # after the characters are renumbered
+    return TextLayer(lines, fonts, _are_upright(characters, to_bitmap))
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
     """Return the lines at the page's upper and lower edge, with boxes in points, and the texts of the other lines.
 
-    That takes a tenth of the time of `read_text_lines`; hidden lines are included. depth: of both edges, as a share of
+    That takes a tenth of the time of `read_text_layer`; hidden lines are included. depth: of both edges, as a share of
     the page's height. Raises PdfiumError when PDFium cannot read the text.
     """
     width, height = page.get_size()
@@ -228,6 +244,14 @@ def _build_lines(
             lines.append(_TextLine.begin(letter))
     states: list[LayerLine] = [(sign, box, [(sign, box, 0)], None, False) for sign, box in fields]
     return [text_line for line in lines if (text_line := line.finish())] + states
+
+
+def _are_upright(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> bool:
+    """Return whether nearly all letters have a baseline from left to right on the bitmap, as a reader sees it."""
+    stretches = [character.stretch for character in characters if character.box]
+    baselines = [_map_baseline(stretch, to_bitmap) for stretch in stretches if stretch]
+    upright = sum(baseline is not None and abs(baseline.angle) <= _MAX_SKEW for baseline in baselines)
+    return bool(stretches) and upright >= _UPRIGHT_LETTERS * len(stretches)
 
 
 def _map_baseline(stretch: Stretch, to_bitmap: Callable[[Rectangle], Rectangle]) -> Baseline | None:

@@ -117,6 +117,7 @@ class FurnitureThresholds:
     title_indent: float = 1.5  # line heights between the left edges of a title and of the text below it
     title_overlap: float = 0.3  # line heights by which a title may overlap the text below it
     title_gap: float = 1.5  # line heights of white between a title and the text below it
+    bold_title_gap: float = 3.0  # line heights of white below a bold title
     title_width: float = 0.7  # share of the width of the text below: a title is narrower
     head_title_size: float = 1.1  # line heights: larger letters make a title of the first line above white
     head_title_white: float = 0.8  # line heights of white below such a title

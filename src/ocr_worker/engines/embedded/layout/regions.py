@@ -201,7 +201,8 @@ def split_title(region: Region) -> list[Region]:
     width = region.box.width
     is_short = first_line.box.x1 < region.box.x1 - THRESHOLDS.title_room * width
     is_full = bounds(line.box for line in second_row).x1 > region.box.x1 - THRESHOLDS.full_row_room * width
-    if not is_short or not is_full or not (is_capital or len(stacked) >= THRESHOLDS.min_title_rows):
+    is_bold = first_line.is_bold and not any(line.is_bold for line in second_row)
+    if not is_short or not is_full or not (is_capital or is_bold or len(stacked) >= THRESHOLDS.min_title_rows):
         return [region]
     if not TITLE.fullmatch(first_line.text):
         return [region]

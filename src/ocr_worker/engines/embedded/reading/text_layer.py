@@ -101,7 +101,8 @@ def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_f
     layer = [line for line in layer if not line.outline]
 
     def read(boxes: Sequence[Rectangle]) -> list[Reading]:
-        return [Reading(line.text, line.score) for line in models.read_lines(pixels, quads_of(boxes))]
+        lines = models.read_lines(pixels, quads_of(boxes), THRESHOLDS.check_batch)
+        return [Reading(line.text, line.score) for line in lines]
 
     words = [[LayerWord(word.text, word.box, word.font) for word in _words(line)] for line in layer]
     verdicts = judge(words, read, proven_fonts)

@@ -28,6 +28,7 @@ class ReadingThresholds:
     # Lines that are recognized at once. In larger batches all lines are padded to the longest: they took no less time,
     # but more memory.
     batch: int = 2
+    check_batch: int = 1  # the same of words that are read to check a font; their lengths differ more
     recognizer_height: int = 48  # pixels of a line's height in the recognizer's input
     min_line_width: int = 32  # pixels to which a line is padded at that height; the package's 320 is wasted on tables
     min_region_score: float = 0.4  # layout model's certainty, below which a region is dropped

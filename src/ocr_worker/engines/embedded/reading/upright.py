@@ -35,11 +35,14 @@ def set_upright(models: Models, pixels: Pixels, side: int | None, others: Quads)
     return pixels, quads, others
 
 
-def is_upright(models: Models, pixels: Pixels, quads: Quads) -> bool:
-    """Return whether the page needs no turn, by lines that are already at hand. quads: their corners."""
+def is_upright(models: Models, pixels: Pixels, quads: Quads, *, are_letters_upright: bool) -> bool:
+    """Return whether the page needs no turn, by lines that are already at hand.
+
+    quads: their corners. are_letters_upright: whether the text layer says so of its letters; if not, the model decides.
+    """
     if not len(quads) or _is_vertical(quads) or abs(skew(quads)) >= THRESHOLDS.min_skew:
         return False
-    return models.orientation(pixels) == 0
+    return are_letters_upright or models.orientation(pixels) == 0
 
 
 def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:

@@ -1,0 +1,203 @@
+"""Benchmark of what `verify: auto` costs: throughput and latency with and without it, pages compared, memory.
+
+`python bench/witness_cost.py [--rates 0.3 1 3 6] [--processes 2 4] [--kinds born-digital scan] [--seconds 15]`. An
+imaginary engine (paced_engine.py) takes a fixed time per page and no processor time, as one on a GPU; the rest is the
+HTTP app's worker in this process, and the real witness processes. Jobs of one to four pages come faster than they can
+be parsed. The two sides take turns. Throughput is that of the engine: pages by the time from its first page to its
+last. It needs a quiet machine: what else runs takes the processors that the witness would use. Writes
+results/witness_cost.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import paced_engine
+import psutil
+import pypdfium2
+from pypdf import PdfReader, PdfWriter
+
+from ocr_worker import threads
+from ocr_worker.app.worker import AppWorker
+from ocr_worker.engines.registry import engine_spec, read_request
+from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import Block, ParseResponse
+from support.born_digital import Sheet, mixed_text, running_text, sheets_pdf
+from support.drawing import request
+
+RESULTS = Path(__file__).parent / "results" / "witness_cost.json"
+SHEETS: Sequence[Sheet] = (running_text(0), mixed_text(1), running_text(12), mixed_text(2))
+MIN_PAGES = 12  # of a side in a round
+CLIENTS = 8  # jobs that wait or run
+
+
+def documents(kind: str) -> list[bytes]:
+    """Return PDFs of the first page, the first two, and so on."""
+    data = sheets_pdf(SHEETS) if kind == "born-digital" else _scanned()
+    parts = []
+    for count in range(1, len(SHEETS) + 1):
+        writer = PdfWriter()
+        for page in PdfReader(BytesIO(data)).pages[:count]:
+            writer.add_page(page)
+        buffer = BytesIO()
+        writer.write(buffer)
+        parts.append(buffer.getvalue())
+    return parts
+
+
+def _scanned() -> bytes:
+    """Return the pages as pictures at 150 dpi."""
+    document = pypdfium2.PdfDocument(sheets_pdf(SHEETS))
+    images = [page.render(scale=150 / 72).to_pil().convert("L") for page in document]
+    buffer = BytesIO()
+    images[0].save(buffer, "PDF", resolution=150, save_all=True, append_images=images[1:], quality=85)
+    return buffer.getvalue()
+
+
+def truth() -> list[list[Block]]:
+    """Return the blocks of the pages in pixels at the engine's resolution."""
+    return [
+        [
+            Block(label=block.label, content=block.text, bbox=tuple(int(value) for value in block.box))  # type: ignore[arg-type]
+            for block in sheet.truths
+        ]
+        for sheet in SHEETS
+    ]
+
+
+class Memory:
+    """The largest resident memory of the witness processes, in MB, and their processor time, while it is open."""
+
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._end = threading.Event()
+        self._future = threads.start(self._watch, "memory")
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.5):
+            self.megabytes = max(self.megabytes, sum(process.memory_info().rss for process in witnesses()) / 1e6)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._end.set()
+        self._future.result()
+
+
+def witnesses() -> list[psutil.Process]:
+    """Return the witness processes."""
+    processes = []
+    for process in psutil.Process().children():
+        try:
+            if "ocr_worker.witness.child" in process.cmdline():
+                processes.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return processes
+
+
+def processor_s() -> float:
+    """Return the processor seconds of the witness processes."""
+    return sum(sum(process.cpu_times()[:2]) for process in witnesses())
+
+
+async def run_side(worker: AppWorker, parts: Sequence[bytes], verify: str, pages: int) -> dict[str, Any]:
+    """Return the figures of about this number of pages."""
+    paced_engine.CALLS.clear()
+    turns, responses = iter(_turns(pages)), []
+
+    async def call() -> None:
+        for size in turns:
+            job = read_request(request(parts[size - 1], verify=verify), engine_spec("paced_engine:SPEC"))
+            responses.append(await worker.parse(job))
+
+    memory, seconds = Memory(), processor_s()
+    own_s = time.process_time()
+    await asyncio.gather(*(call() for _ in range(CLIENTS)))
+    own_s = time.process_time() - own_s
+    memory.close()
+    return _figures(responses) | {
+        "witness_mb": round(memory.megabytes),
+        "witness_s_per_page": round((processor_s() - seconds) / pages, 3),
+        "worker_s_per_page": round(own_s / pages, 3),
+    }
+
+
+def _turns(pages: int) -> list[int]:
+    sizes: list[int] = []
+    while sum(sizes) < pages:
+        sizes.append(min(len(sizes) % len(SHEETS) + 1, pages - sum(sizes)))
+    return sizes
+
+
+def _figures(responses: Sequence[ParseResponse]) -> dict[str, Any]:
+    results = [page for response in responses for document in response.documents for page in document.pages]
+    starts, ends = zip(*paced_engine.CALLS, strict=True)
+    return {
+        "pages_per_s": round(len(results) / (max(ends) - min(starts)), 3),
+        "compared": round(sum(page.verified is True for page in results) / len(results), 3),
+        "seconds_per_job": round(median(response.timing.total for response in responses), 2),
+    }
+
+
+async def measure(kind: str, rate: float, processes: int, seconds: float, rounds: int) -> dict[str, Any]:
+    """Return the figures of both sides at this pace of the engine."""
+    paced_engine.SECONDS = 1 / rate
+    worker = AppWorker(Settings(engine="paced_engine:SPEC", verify_processes=processes, queue=100))
+    worker.start()
+    while worker.state == "loading":
+        await asyncio.sleep(0.05)
+    parts = documents(kind)
+    await run_side(worker, parts, "auto", 8)  # loads the models of the witness
+    sides: dict[str, list[dict[str, Any]]] = {"off": [], "auto": []}
+    for _ in range(rounds):
+        for verify, figures in sides.items():
+            figures.append(await run_side(worker, parts, verify, max(MIN_PAGES, round(rate * seconds))))
+    worker.close()
+    off, auto = (median(side["pages_per_s"] for side in figures) for figures in sides.values())
+    result = {"kind": kind, "rate": rate, "processes": processes, "ratio": round(auto / off, 3)} | sides
+    compared, waiting = (median(side[name] for side in sides["auto"]) for name in ("compared", "seconds_per_job"))
+    before = median(side["seconds_per_job"] for side in sides["off"])
+    print(
+        f"{kind:13} {rate:4g} pages/s {processes} processes: throughput {off:.2f} -> {auto:.2f} ({auto / off:.3f}),"
+        f" compared {compared:.0%}, a job {before:.2f} -> {waiting:.2f} s,"
+        f" {sides['auto'][-1]['witness_mb']} MB, {sides['auto'][-1]['witness_s_per_page']} s of witness per page",
+        flush=True,
+    )
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", type=float, nargs="*", default=[0.3, 1, 3, 6], help="pages per second of the engine")
+    parser.add_argument("--processes", type=int, nargs="*", default=[2, 4])
+    parser.add_argument("--kinds", nargs="*", default=["born-digital", "scan"])
+    parser.add_argument("--seconds", type=float, default=15, help="of a side in a round")
+    parser.add_argument("--rounds", type=int, default=2)
+    arguments = parser.parse_args()
+    paced_engine.PAGES[:] = truth()
+    results = [
+        asyncio.run(measure(kind, rate, processes, arguments.seconds, arguments.rounds))
+        for kind in arguments.kinds
+        for rate in arguments.rates
+        for processes in arguments.processes
+    ]
+    RESULTS.write_text(
+        json.dumps({"processors": os.cpu_count(), "load": os.getloadavg()[0], "results": results}, indent=1) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
