@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,28 +54,15 @@ class TextLine:
     is_repeated: bool = False
 
 
-class ProvenFonts(NamedTuple):
-    """Numbers of the fonts of which it is proven, without reading, that they set what the text layer says.
-
-    words: in words without digits, by the fonts' own tables. figures: in all words, since the page image shows the
-    digits of these tables.
-    """
-
-    words: frozenset[int] = frozenset()
-    figures: frozenset[int] = frozenset()
-
-
-NO_PROVEN_FONTS = ProvenFonts()
-
-
 @dataclass(frozen=True, slots=True)
 class PageImage:
     """The pixels of one page, with its text layer.
 
     number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
     that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
-    engine did not ask for it. proven_fonts: fonts that need no check. symbol_fonts: numbers of the fonts of formulas
-    and symbols. is_text_upright: whether nearly all letters of the text layer are drawn upright on the page image.
+    engine did not ask for it. proven_fonts: numbers of the fonts whose own tables prove that they set what the text
+    layer says. symbol_fonts: numbers of the fonts of formulas and symbols. is_text_upright: whether nearly all letters
+    of the text layer are drawn upright on the page image.
     """
 
     number: int
@@ -83,7 +70,7 @@ class PageImage:
     dpi: float | None = None
     warnings: tuple[PageWarning, ...] = ()
     text_lines: tuple[TextLine, ...] | None = None
-    proven_fonts: ProvenFonts = NO_PROVEN_FONTS
+    proven_fonts: frozenset[int] = frozenset()
     symbol_fonts: frozenset[int] = frozenset()
     is_text_upright: bool = False
 

@@ -119,7 +119,7 @@ class PageCache:
             page.pixels.shape,
             [warning.model_dump() for warning in page.warnings],
             lines,
-            [sorted(fonts) for fonts in (*page.proven_fonts, page.symbol_fonts)],
+            [sorted(page.proven_fonts), sorted(page.symbol_fonts)],
             page.is_text_upright,
         ]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())

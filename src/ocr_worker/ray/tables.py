@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ocr_worker.engines.base import EngineSpec
 from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
-from ocr_worker.pages import PageImage, ProvenFonts, TextLine
+from ocr_worker.pages import PageImage, TextLine
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import DocumentRequest, ErrorInfo, PageWarning, ParseRequest
@@ -95,7 +95,7 @@ class PageHeader(BaseModel):
     dpi: float | None
     warnings: tuple[PageWarning, ...]
     text_lines: tuple[TextLine, ...] | None
-    proven_fonts: ProvenFonts
+    proven_fonts: frozenset[int]
     symbol_fonts: frozenset[int]
     is_text_upright: bool
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ocr_worker.pages import Pixels, ProvenFonts, TextLine, TextWord
+from ocr_worker.pages import Pixels, TextLine, TextWord
 from ocr_worker.sources.rasterizer import protocol
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def _read(models: Models, pixels: Pixels, header: protocol.Header) -> dict[str, 
     from ocr_worker.witness.reader import read_evidence
 
     text_lines = text_lines_of(header["text_lines"])
-    proven_fonts = ProvenFonts(*map(frozenset, header["proven_fonts"]))
-    return read_evidence(models, pixels, text_lines, proven_fonts).to_json()
+    return read_evidence(models, pixels, text_lines, header["proven_fonts"]).to_json()
 
 
 def _write(out: Any, header: dict[str, Any]) -> None:

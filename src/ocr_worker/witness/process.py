@@ -50,7 +50,7 @@ class WitnessProcess:
         header = {
             "shape": page.pixels.shape,
             "text_lines": text_lines_json(page.text_lines or ()),
-            "proven_fonts": [sorted(fonts) for fonts in page.proven_fonts],
+            "proven_fonts": sorted(page.proven_fonts),
         }
         assert self._process.stdin is not None
         try:

@@ -6,7 +6,7 @@ boxes of the evidence are compared with those of an engine that processed the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -16,13 +16,13 @@ from ocr_worker.engines.embedded.reading.text_layer import drop_covered, honest_
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.reading.uncovered import uncovered_areas
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS as PAGE
-from ocr_worker.pages import NO_PROVEN_FONTS, Pixels, ProvenFonts, TextLine
+from ocr_worker.pages import Pixels, TextLine
 from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Rectangle
 from ocr_worker.witness.marks import find_marks
 
 
 def read_evidence(
-    models: Models, pixels: Pixels, text_lines: Sequence[TextLine] = (), proven_fonts: ProvenFonts = NO_PROVEN_FONTS
+    models: Models, pixels: Pixels, text_lines: Sequence[TextLine] = (), proven_fonts: Collection[int] = ()
 ) -> Evidence:
     """Return the evidence of a page. text_lines, proven_fonts: see `PageImage`."""
     lines = _read_layer(models, pixels, text_lines, proven_fonts) or models.read_lines(
@@ -34,10 +34,10 @@ def read_evidence(
 
 
 def _read_layer(
-    models: Models, pixels: Pixels, text_lines: Sequence[TextLine], proven_fonts: ProvenFonts
+    models: Models, pixels: Pixels, text_lines: Sequence[TextLine], proven_fonts: Collection[int]
 ) -> list[Line]:
     """Return the lines of an honest text layer and those read beside it; none if the layer is missing or wrong."""
-    drawn = layer_lines(text_lines, layer_quads(text_lines), pixels) if text_lines else []
+    drawn = layer_lines(text_lines, layer_quads(text_lines), pixels, proven_fonts) if text_lines else []
     layer = honest_lines(models, pixels, drawn, proven_fonts) if drawn else []
     if not layer:
         return []

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from ocr_worker.engines.paddleocr_vl import frameworks, weights
+from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.frameworks import CropBatches
-from ocr_worker.errors import SettingsInvalid
+from ocr_worker.errors import EngineUnavailable, SettingsInvalid
 from ocr_worker.settings import Settings
 
 SHORT_OF_MEMORY = RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
@@ -101,3 +102,21 @@ def test_a_device_that_does_not_exist(framework: type, device: str, message: str
     with pytest.raises(SettingsInvalid, match=re.escape(message)):
         frameworks.check_device(build, device)
     frameworks.check_device(build, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("native", "name", "extra"),
+    [("paddle", "Paddle", "paddlepaddle=="), ("transformers", "torch", ".[torch]")],
+)
+def test_a_framework_that_does_not_load(monkeypatch: pytest.MonkeyPatch, native: str, name: str, extra: str) -> None:
+    """If the framework's libraries do not load, the error names it and the command that installs it."""
+
+    def fail(settings: Settings) -> None:
+        raise ImportError("libfabric.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(frameworks, "load", fail)
+    monkeypatch.setattr(weights, "locate", lambda settings: {})
+    with pytest.raises(EngineUnavailable) as raised:
+        Builder(Settings(native=native))()
+    assert str(raised.value).startswith(f"{name} cannot be loaded: libfabric.so.1")
+    assert extra in str(raised.value)

@@ -16,12 +16,12 @@ import pytest
 from ocr_worker.engines.base import Engine
 from ocr_worker.engines.paddleocr_vl import frameworks
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
-from ocr_worker.pages import PageImage, ParsedPage, ProvenFonts
+from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files, tinyvl
 from support.arranged import ArrangedPipeline, Layout, Reader, Region
-from support.born_digital import CLASSES, DPI, LANGUAGES, Sheet, Truth, tinyvl_sheet
+from support.born_digital import CLASSES, DPI, LANGUAGES, SERIF, Sheet, Truth, tinyvl_sheet
 from support.text_pdf import Run, text_pdf
 
 pytestmark = pytest.mark.paddle
@@ -35,8 +35,8 @@ def page_image(data: bytes, number: int = 1) -> PageImage:
     page = document.render(1)
     document.close()
     lines = tuple(make_text_line(*line) for line in page.text_lines or ())
-    proven_fonts = ProvenFonts(frozenset(page.proven_fonts), frozenset(page.proven_figures))
-    return PageImage(number, page.pixels, DPI, (), lines, proven_fonts, frozenset(page.symbol_fonts))
+    fonts = frozenset(page.proven_fonts), frozenset(page.symbol_fonts)
+    return PageImage(number, page.pixels, DPI, (), lines, *fonts)
 
 
 class Truths:
@@ -130,12 +130,17 @@ def test_shares_of_crops() -> None:
 def test_the_real_models_read_the_rest(engine: Engine) -> None:
     """With the real class on test weights, a page is exact by its layer, and read where the layer is left out."""
     page = page_image(tinyvl_sheet(tinyvl.LINES[:3]).pdf())
-    options = PaddleOcrVlOptions(text_layer="auto", max_new_tokens=tinyvl.LIMIT)
+    options = PaddleOcrVlOptions(text_layer="auto", max_new_tokens=tinyvl.LIMIT, merge_pages=True)
     exact, read = engine.parse([page], options)[0], engine.parse([replace(page, text_lines=None)], options)[0]
     assert [block.content for block in exact.blocks] == list(tinyvl.LINES[:3])
     assert (exact.text_source, read.text_source) == ("text_layer", "picture")
     assert [block.bbox for block in exact.blocks] == [block.bbox for block in read.blocks]
     assert tinyvl.character_error_rate(read.markdown, exact.markdown) < 0.15
+    merged = engine.merge_pages([exact, read])
+    assert [page and page.text_source for page in merged] == ["text_layer", "picture"]
+    assert [page and [block.content for block in page.blocks] for page in merged] == [
+        [block.content for block in page.blocks] for page in (exact, read)
+    ]
 
 
 # --------------------------------------------------------------------------- pages of other kinds
@@ -214,6 +219,21 @@ def test_hidden_words_are_not_in_the_text(run: Run) -> None:
     (parsed,) = engine.parse([page], PaddleOcrVlOptions(text_layer="auto"))
     assert "island" not in parsed.markdown
     assert plain(parsed.markdown) == f"{LINES[0]} {LINES[1]} of the lamps"
+
+
+@pytest.mark.parametrize(
+    "claims", [{"o": "a"}, {"a": "o", "o": "a"}, {"\ufb01": "f"}], ids=["second", "swapped", "ligature"]
+)
+def test_a_block_with_a_wrong_letter(claims: dict[str, str]) -> None:
+    """A block with a letter that the layer has wrong is sent; one in the same font without such letters is not."""
+    sheet = Sheet(claims=claims)
+    sheet.paragraph("The \ufb01rst boat has gone north", font=SERIF)
+    sheet.paragraph("Kept here in the bright depths", font=SERIF)
+    reader = Reader(lambda crop: "read")
+    engine = engine_of(ArrangedPipeline(Layout(moved(sheet.truths, 1)), reader))
+    options = PaddleOcrVlOptions(text_layer="auto", merge_layout_blocks=False)
+    (parsed,) = engine.parse([page_image(sheet.pdf())], options)
+    assert [block.content for block in parsed.blocks] == ["read", "Kept here in the bright depths"]
 
 
 def test_ink_that_is_no_text_of_the_layer() -> None:

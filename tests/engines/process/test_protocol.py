@@ -22,7 +22,7 @@ from ocr_worker.engines.process.protocol import (
     encode_pages,
 )
 from ocr_worker.errors import PageFailed, WeightsMissing
-from ocr_worker.pages import PageImage, ParsedPage, ProvenFonts, TextLine, TextWord
+from ocr_worker.pages import PageImage, ParsedPage, TextLine, TextWord
 from ocr_worker.settings import Settings, dump_settings, restore_settings
 from ocr_worker.wire.schema import Block, Figure, PageWarning
 
@@ -42,8 +42,8 @@ def test_a_page_image_arrives_as_it_was() -> None:
     word = TextWord("word", (0.1, 0.2, 1e-9, 4), font=3, other_fonts=(5, 1))
     lines = (TextLine("word", (0, 0, 1.5, 2), (word,), ((0, 0), (1, 0), (1, 1), (0, 1)), True),)
     pixels = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)[:, :, ::-1]
-    proven_fonts = ProvenFonts(frozenset({1, 3}), frozenset({3}))
-    pages = [PageImage(3, pixels, 72.5, (WARNING,), lines, proven_fonts, frozenset({2})), PageImage(4, pixels[:2])]
+    fonts = frozenset({1, 3}), frozenset({2})
+    pages = [PageImage(3, pixels, 72.5, (WARNING,), lines, *fonts), PageImage(4, pixels[:2])]
     for page, expected in zip(decode_images(*encode_images(pages)), pages, strict=True):
         assert np.array_equal(page.pixels, expected.pixels)
         assert replace(page, pixels=None) == replace(expected, pixels=None)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 
 from ocr_worker.engines.text_layer.judge import LayerWord, Reading, Rectangle, Setting, Verdict, judge
-from ocr_worker.pages import NO_PROVEN_FONTS, ProvenFonts
 
 ENGLISH = ["The", "gauges", "rose", "in", "February", "and", "the", "meadow", "was", "dry"]
 RUSSIAN = ["Река", "поднялась", "в", "феврале,", "а", "не", "в", "апреле"]
@@ -39,7 +38,7 @@ class Reader:
 
 def verdict(written: Sequence[str], drawn: Sequence[str] | None = None, score: float = 0.97) -> Verdict:
     """Return the verdict on the words, of which all have digits or none has."""
-    (result,) = judge([line(written)], Reader(line(drawn or written), score), NO_PROVEN_FONTS).values()
+    (result,) = judge([line(written)], Reader(line(drawn or written), score), ()).values()
     return result
 
 
@@ -66,7 +65,7 @@ def test_readings_that_decide_are_not_repeated() -> None:
     for words, score, calls in ((ENGLISH, 0.97, 1), (RUSSIAN, 0.6, 1), (ENGLISH, 0.6, 2)):
         page = line([*words] * 3)
         reader = Reader(page, score)
-        judge([page], reader, NO_PROVEN_FONTS)
+        judge([page], reader, ())
         assert len(reader.calls) == calls
 
 
@@ -74,7 +73,7 @@ def test_figures_are_read_until_their_digits_are_covered() -> None:
     """Figures without a digit that is new, or was read once, prove nothing more."""
     page = [line(["4817", "4817", "4817", "4817", "17", "48", "20"])]
     reader = Reader(page[0])
-    assert judge(page, reader, NO_PROVEN_FONTS) == {Setting(1, True): "proven"}
+    assert judge(page, reader, ()) == {Setting(1, True): "proven"}
     assert [len(boxes) for boxes in reader.calls] == [3]
 
 
@@ -87,7 +86,7 @@ def test_unsure_readings_of_latin_letters() -> None:
 def test_too_few_letters(words: Sequence[str]) -> None:
     """A few letters prove nothing, and are not read."""
     reader = Reader(line(words))
-    assert set(judge([line(words)], reader, NO_PROVEN_FONTS).values()) == {"open"}
+    assert set(judge([line(words)], reader, ()).values()) == {"open"}
     assert reader.calls == []
 
 
@@ -100,30 +99,26 @@ def test_dotted_lines() -> None:
     """The dots of a table of contents are no words, and do not spoil the readings beside them."""
     leaders = line(["Index", "of", "names", 60 * ".", "58"])
     drawn = [word._replace(text="……") if "..." in word.text else word for word in leaders]
-    assert judge([leaders], Reader(drawn), NO_PROVEN_FONTS) == {Setting(1, False): "proven", Setting(1, True): "proven"}
+    assert judge([leaders], Reader(drawn), ()) == {Setting(1, False): "proven", Setting(1, True): "proven"}
 
 
-def test_words_of_proven_fonts_are_not_read_and_figures_only_without_their_proof() -> None:
-    """A font that its own tables prove may still lie about a digit: two codes may claim to be the same one."""
-    page, fonts = [line(ENGLISH), line(["12", "57"])], frozenset({1})
-    reader = Reader(line(["12", "57"]))
-    assert judge(page, reader, ProvenFonts(words=fonts))[Setting(1, False)] == "proven"
-    assert len(reader.calls) == 1
+def test_words_and_figures_of_proven_fonts_are_not_read() -> None:
+    """A font that its own table proves needs no reader."""
     reader = Reader(())
-    proven: dict[Setting, Verdict] = {Setting(1, False): "proven", Setting(1, True): "proven"}
-    assert judge(page, reader, ProvenFonts(words=fonts, figures=fonts)) == proven
+    verdicts = judge([line(ENGLISH), line(["12", "57"])], reader, {1})
+    assert verdicts == {Setting(1, False): "proven", Setting(1, True): "proven"}
     assert reader.calls == []
 
 
 def test_without_a_reader() -> None:
     """Without a reader, all fonts that are not proven stay open."""
-    assert set(judge([line(ENGLISH), line(RUSSIAN, font=2)], lambda boxes: [], NO_PROVEN_FONTS).values()) == {"open"}
+    assert set(judge([line(ENGLISH), line(RUSSIAN, font=2)], lambda boxes: [], ()).values()) == {"open"}
 
 
 def test_fonts_and_digits_are_judged_apart() -> None:
     """A font with false digits alone is refuted for the words that have digits."""
     written, drawn = [*ENGLISH, "7140", "4671"], [*ENGLISH, "1740", "4617"]
-    assert judge([line(written)], Reader(line(drawn)), NO_PROVEN_FONTS) == {
+    assert judge([line(written)], Reader(line(drawn)), ()) == {
         Setting(1, False): "proven",
         Setting(1, True): "lying",
     }

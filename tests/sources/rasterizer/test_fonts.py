@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import io
-import itertools
-import string
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -14,9 +12,10 @@ import pytest
 from PIL import ImageFont
 
 from ocr_worker.sources.rasterizer import pdf
-from ocr_worker.sources.rasterizer.fonts import _SIZE, _SYMBOLS, _differ, _draw
+from ocr_worker.sources.rasterizer.fonts import _SYMBOLS
 from ocr_worker.sources.rasterizer.rendered import RenderedPage
 from support import files
+from support.born_digital import SERIF, Sheet
 from support.text_pdf import Run, text_pdf
 
 SIZES = [(8, "F"), (10, "H"), (12, "F"), (21, "H"), (40, "F")]
@@ -70,7 +69,7 @@ def test_an_embedded_font_is_proven_in_its_script() -> None:
 def test_a_font_that_fits_its_lines_to_pixels_is_proven(text: str) -> None:
     """DejaVu Sans makes the arch of its letter r thinner on coarse pixels, and is the same font."""
     page = page_of(embedded_pdf(text, "DejaVuSans.ttf"))
-    assert page.proven_fonts == page.proven_figures == [1]
+    assert page.proven_fonts == [1]
 
 
 def test_a_font_that_lies_is_not_proven() -> None:
@@ -85,43 +84,82 @@ def test_a_font_that_lies_is_not_proven() -> None:
 
 
 def test_a_second_shape_for_a_digit_is_no_proof() -> None:
-    """If two codes say that they are one digit and draw two, the font is not proven."""
+    """If two codes say that they are one digit and draw two, the wrong one is not proven."""
     page = page_of(
         files.two_fonts_pdf([("Balance", "4817"), ("Wages", "1111")], {"1": "1", "4": "4", "8": "8", "7": "1"})
     )
-    assert page.proven_fonts == [fonts_of(page)["Balance"]]
+    fonts = fonts_of(page)
+    assert sorted(page.proven_fonts) == [fonts["Balance"], fonts["1111"]]
+    assert fonts["4811"] == [fonts["1111"], max(page.proven_fonts) + 1]
 
 
 def test_figures_are_proven_where_the_page_shows_them() -> None:
     """Digits in fonts of two kinds and several sizes are compared with the page image and proven."""
     runs = [Run("4817.20 of 3,956", 60, 700 - 40 * row, size=size, font=font) for row, (size, font) in enumerate(SIZES)]
     page = page_of(text_pdf(runs))
-    assert page.proven_figures == [1, 2]
+    assert page.proven_fonts == [1, 2]
 
 
 @pytest.mark.parametrize("drawn", ["8", "3", "0", "9"])
 def test_a_second_shape_of_the_same_size_is_no_proof_for_figures(drawn: str) -> None:
-    """If two codes claim to be a 6, and one draws another digit of its size, the font's figures are not proven."""
-    codes = {
-        drawn: "6",
-        "6": "6",
-        "4": "4",
-        "1": "1",
-    }  # PDFium draws the last code of a character, and so the right one
+    """If two codes claim to be a 6, and one draws another digit of its size, the wrong one is not proven."""
+    codes = {drawn: "6", "6": "6", "4": "4", "1": "1"}
     page = page_of(files.two_fonts_pdf([("Balance", f"416{drawn}"), ("Wages", "4666")], codes))
-    figures = fonts_of(page)["4666"]
-    assert figures in page.proven_fonts
-    assert figures not in page.proven_figures
+    fonts = fonts_of(page)
+    assert fonts["4666"] in page.proven_fonts
+    assert fonts["4166"] == [fonts["4666"], max(page.proven_fonts) + 1]
     honest = page_of(files.two_fonts_pdf([("Balance", "4166"), ("Wages", "4666")], {each: each for each in "146"}))
-    assert fonts_of(honest)["4666"] in honest.proven_figures
+    assert fonts_of(honest)["4166"] == fonts_of(honest)["4666"]
+    assert fonts_of(honest)["4666"] in honest.proven_fonts
 
 
-def test_shapes_of_different_letters_differ() -> None:
-    """No two letters and figures of a font are taken for one shape, but for those that are drawn alike."""
-    font = ImageFont.truetype("DejaVuSans.ttf", _SIZE, layout_engine=ImageFont.Layout.BASIC)
-    shapes = {letter: _draw(font, letter) for letter in string.ascii_letters + string.digits + "aаOОйишщьъ"}
-    alike = {a + b for a, b in itertools.combinations(shapes, 2) if not _differ(shapes[a], shapes[b])}
-    assert alike == {"aа", "OО"}
+def unproven_words(claims: dict[str, str], text: str, size: float = 10, drawing: str = "") -> list[str]:
+    """Return the words with a letter that is not proven. claims: see `Sheet`. drawing: drawn below the text."""
+    sheet = Sheet(claims=claims)
+    sheet.draw(drawing)
+    sheet.paragraph(text, size=size, font=SERIF, hyphenate=False)
+    page = page_of(sheet.pdf())
+    fonts = {word: {font} if isinstance(font, int) else set(font) for word, font in fonts_of(page).items()}
+    return [word for word in fonts if not fonts[word] <= set(page.proven_fonts)]
+
+
+SENTENCE = "The ferry left the northern quay before seven in the morning"
+
+
+@pytest.mark.parametrize("size", [6, 10])
+@pytest.mark.parametrize(
+    ("claims", "text", "expected"),
+    [
+        ({"o": "a"}, SENTENCE, ["narthern", "befare", "marning"]),  # their ink has the same size
+        ({"e": "c"}, "The clock of our ship was slow", ["Thc"]),
+        ({"p": "q", "q": "p"}, SENTENCE, ["puay"]),
+        ({"a": "o", "o": "a"}, SENTENCE, ["narthern", "quoy", "befare", "marning"]),
+        ({"H": "N"}, "Nobody in New Haven knew the name of the ferry", ["Naven"]),
+        ({"i": "l"}, SENTENCE, ["ln", "mornlng"]),
+        ({"\ufb01": "f"}, "The \ufb01rst ferry left the quay before seven", ["frst"]),
+        ({"\ufb01": "fl"}, "The \ufb01rst ferry left the quay before seven", ["flrst"]),
+        ({"o": "fi"}, "The ferry left the north gate", ["nfirth"]),
+        ({"о": "a"}, "The ferry left the nоrthern quay", ["narthern"]),  # a Cyrillic letter is drawn
+    ],
+)
+def test_a_second_shape_for_a_letter(claims: dict[str, str], text: str, expected: list[str], size: float) -> None:
+    """Words with a letter that is drawn in the shape of another one are not proven, and the others are."""
+    assert unproven_words(claims, text, size) == expected
+
+
+def test_honest_second_shapes() -> None:
+    """Small capitals are another shape of a letter: their words are not proven, and the others are."""
+    capitals = dict(zip("ᴄᴏᴜɴᴛʏ", "county", strict=True))
+    assert unproven_words(capitals, "The offices of the ᴄᴏᴜɴᴛʏ are closed at this time") == ["county"]
+    assert unproven_words({"\ufb01": "fi"}, "The \ufb01rst of the \ufb01ve ferries left at \ufb01ve") == []
+
+
+@pytest.mark.parametrize(
+    "drawing", ["0.8 0.1 0.1 rg", "1 1 0.6 rg 50 740 500 60 re f 0 g", "2 Tr 0.4 w 0 0 0.7 RG", "0.9 0 0.3 0.1 k"]
+)
+def test_honest_letters_in_other_styles(drawing: str) -> None:
+    """Letters in color, on a colored ground and with outlines are proven."""
+    assert unproven_words({}, SENTENCE, drawing=drawing) == []
 
 
 @pytest.mark.parametrize(

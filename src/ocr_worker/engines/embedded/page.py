@@ -126,15 +126,17 @@ def _read_page(
     pixels = page.pixels
     pending_regions = models.begin_regions(pixels)
     quads_of_layer = layer_quads(text_lines)
-    lines = _read_layer(models, page, layer_lines(text_lines, quads_of_layer, pixels))
+    layer = layer_lines(text_lines, quads_of_layer, pixels, page.proven_fonts)
+    lines = _read_layer(models, page, layer)
     if lines:
         return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
     straight, quads, quads_of_layer = set_upright(models, pixels, side, quads_of_layer)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
-    layer = honest_lines(models, straight, layer_lines(text_lines, quads_of_layer, straight), page.proven_fonts)
-    return straight, _read_beside(models, straight, layer, quads), pending_regions
+    layer = layer_lines(text_lines, quads_of_layer, straight, page.proven_fonts)
+    honest_layer = honest_lines(models, straight, layer, page.proven_fonts)
+    return straight, _read_beside(models, straight, honest_layer, quads), pending_regions
 
 
 def _read_layer(models: Models, page: PageImage, layer: Sequence[Line]) -> list[Line]:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Builder:
-    """Builder of a worker's engines. One thread at a time uses Paddle, and all engines share the model servers.
+    """Builder of a worker's engines. One thread at a time imports and builds, and all engines share the model servers.
 
     model_server: that of an engine process, which has one engine; None: servers are started or connected here.
     """
@@ -40,8 +40,8 @@ class Builder:
         """Return an engine, loaded from complete local weights.
 
         Raises WeightsMissing. Raises SettingsInvalid: the device or the server's command does not exist. Raises
-        EngineUnavailable: Paddle cannot be imported, or the model server cannot be used. Raises EngineTimedOut: the
-        model server does not respond. After an error, every further call raises the same error.
+        EngineUnavailable: Paddle or torch cannot be imported, or the model server cannot be used. Raises
+        EngineTimedOut: the model server does not respond. After an error, every further call raises the same error.
         """
         with self._lock:
             if self._build_error:
@@ -60,20 +60,19 @@ class Builder:
         directories = weights.fetch(settings) if settings.download_weights else weights.locate(settings)
         weights.read_ahead(directories.values())
         if settings.backend != "native" and not self._servers and not self._model_server:
-            self._servers = start_pool(settings, directories)  # they start while Paddle is imported
+            self._servers = start_pool(settings, directories)  # they start while the framework is imported
         located_at = time.monotonic()
         configure_paddle(settings)
+        name, extra = ("torch", "torch") if settings.native == "transformers" else ("Paddle", "paddle")
+        user = "OCR_NATIVE=transformers" if name == "torch" else "OCR_ENGINE=paddleocr-vl"
         try:
-            user, extra = ("OCR_ENGINE=paddleocr-vl", "paddle")
-            if settings.native == "transformers":
-                user, extra = ("OCR_NATIVE=transformers", "torch")
             with extras.needed_by(user, extra):
                 framework = frameworks.load(settings)  # before PaddleX, which imports parts of it
             with extras.needed_by("OCR_ENGINE=paddleocr-vl", "paddle"):
                 from ocr_worker.engines.paddleocr_vl import adapter  # takes 2 s: only after the weights were located
         except ImportError as error:
             raise EngineUnavailable(
-                f"Paddle cannot be loaded: {error}\ninstall it again: {extras.install_command('paddle')},"
+                f"{name} cannot be loaded: {error}\ninstall it again: {extras.install_command(extra)},"
                 " or set OCR_ENGINE=embedded"
             ) from error
         imported_at = time.monotonic()
@@ -84,7 +83,7 @@ class Builder:
             log,
             "engine",
             weights=located_at - started_at,
-            paddle=imported_at - located_at,
+            framework=imported_at - located_at,
             construct=built_at - imported_at,
         )
         return engine

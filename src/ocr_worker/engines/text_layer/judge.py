@@ -1,8 +1,8 @@
 """The judge of a page's text layer: which of its fonts set what they say.
 
-A font may lie about its digits alone, so that words with and without digits are judged apart; each such unit is a
-`Setting`. Words in fonts that are proven otherwise (`PageImage.proven_fonts`) are not read. Of
-the others, a few stretches of words are read from the page image and compared:
+Words in fonts whose own tables prove them honest (`PageImage.proven_fonts`) are not read. Of the others, a few
+stretches of words are read from the page image and compared. A font may lie about its digits alone, so that words with
+and without digits are judged apart; each such unit is a `Setting`. A setting is
 
 - lying: confident readings contradict the words, or the font has no mapping to Unicode.
 - proven: at least half of the readings are confident, and all of these agree.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -25,7 +25,6 @@ import numpy as np
 
 from ocr_worker.engines.text_layer.scripts import is_readable, plain_form, script_of
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS
-from ocr_worker.pages import ProvenFonts
 
 Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1, in pixels of the page image
 Verdict = Literal["proven", "unreadable", "open", "lying"]
@@ -65,7 +64,7 @@ def setting_of(text: str, font: int) -> Setting:
     return Setting(font, any(map(str.isdigit, text)))
 
 
-def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: ProvenFonts) -> dict[Setting, Verdict]:
+def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Collection[int]) -> dict[Setting, Verdict]:
     """Return the verdict on each setting of these lines. Dotted lines have none.
 
     read: reads boxes of the page image. proven_fonts: see `PageImage`.
@@ -77,7 +76,7 @@ def judge(lines: Iterable[Sequence[LayerWord]], read: Read, proven_fonts: Proven
     verdicts: dict[Setting, Verdict] = {}
     samples: dict[Setting, list[LayerWord]] = {}
     for setting, words in by_setting.items():
-        if setting.font in (proven_fonts.figures if setting.has_digits else proven_fonts.words):
+        if setting.font in proven_fonts:
             verdicts[setting] = "proven"
         elif _is_broken(words):
             verdicts[setting] = "lying"

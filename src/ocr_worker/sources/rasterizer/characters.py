@@ -28,6 +28,7 @@ _BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in he
 
 # Where a character begins on its baseline, and the point one em farther in the direction of the text: x0, y0, x1, y1.
 Stretch = tuple[float, float, float, float]
+Matrix = tuple[float, float, float, float, float, float]  # a, b, c, d, e, f, as PDFs write it
 
 
 @dataclass(slots=True)
@@ -35,8 +36,8 @@ class Character:
     """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty.
 
     ink: the box of its ink, if it has a box. text_object: address of the page object that draws it; 0 if there is none.
-    font: number of its font on this page, from 1; 0 where PDFium knows none. stretch: on its baseline, if it has a box
-    and PDFium knows it.
+    font: number of its font on this page, from 1; 0 where PDFium knows none. matrix: from its text space to the page;
+    None if it has no box or PDFium does not know it. stretch: on its baseline, where there is a matrix.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Character:
     ink: Rectangle | None = None
     text_object: int = 0
     font: int = 0
+    matrix: Matrix | None = None
     stretch: Stretch | None = None
 
 
@@ -86,8 +88,9 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
             font = _font_address(text_object)
             number = fonts.setdefault(font, len(fonts) + 1) if font else 0
             ink = _ink_box(page, index, edges) or box
-            stretch = _stretch(page, index, matrix, edges)
-            yield Character(text, index, box, ink, object_address(text_object), number, stretch)
+            placed = _matrix(page, index, matrix, edges)
+            stretch = _stretch(placed, abs(pdfium_c.FPDFText_GetFontSize(page, index))) if placed else None
+            yield Character(text, index, box, ink, object_address(text_object), number, placed, stretch)
 
 
 def _is_inside(box: Rectangle, band: Rectangle) -> bool:
@@ -106,16 +109,20 @@ def object_address(page_object: Any) -> int:
     return ctypes.cast(page_object, ctypes.c_void_p).value or 0
 
 
-def _stretch(page: Any, index: int, matrix: Any, numbers: Sequence[ctypes.c_double]) -> Stretch | None:
-    """Return the character's stretch; None when PDFium has none. matrix, numbers: memory for the values."""
+def _matrix(page: Any, index: int, matrix: Any, numbers: Sequence[ctypes.c_double]) -> Matrix | None:
+    """Return the character's matrix; None when PDFium has none. matrix, numbers: memory for the values."""
     x, y = numbers[:2]
     if not pdfium_c.FPDFText_GetMatrix(page, index, matrix) or not pdfium_c.FPDFText_GetCharOrigin(page, index, x, y):
         return None
-    length = math.hypot(matrix.a, matrix.b)
-    em = abs(pdfium_c.FPDFText_GetFontSize(page, index)) * math.hypot(matrix.c, matrix.d)
-    if not (0 < length < math.inf and 0 < em < math.inf):
-        return None
-    return x.value, y.value, x.value + em * matrix.a / length, y.value + em * matrix.b / length
+    return matrix.a, matrix.b, matrix.c, matrix.d, x.value, y.value
+
+
+def _stretch(matrix: Matrix, size: float) -> Stretch | None:
+    """Return the stretch of a character; None if it has no length. size: of its font in its text space."""
+    a, b, c, d, x, y = matrix
+    length = math.hypot(a, b)
+    em = size * math.hypot(c, d)
+    return (x, y, x + em * a / length, y + em * b / length) if 0 < length < math.inf and 0 < em < math.inf else None
 
 
 def _ink_box(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectangle | None:

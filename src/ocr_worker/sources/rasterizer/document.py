@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from types import TracebackType
 
 from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, error_types
-from ocr_worker.pages import PageImage, ProvenFonts, TextLine, TextWord
+from ocr_worker.pages import PageImage, TextLine, TextWord
 from ocr_worker.sources.rasterizer.process import WALL_FACTOR, Bytes, RasterizerProcess
 from ocr_worker.sources.rasterizer.protocol import Header
 from ocr_worker.sources.rasterizer.rendered import LayerWord, Rectangle
@@ -131,7 +131,7 @@ class RasterDocument:
             text_lines=None
             if lines is None
             else tuple(make_text_line(*line, is_repeated=i in repeated) for i, line in enumerate(lines)),
-            proven_fonts=ProvenFonts(frozenset(header["proven_fonts"]), frozenset(header["proven_figures"])),
+            proven_fonts=frozenset(header["proven_fonts"]),
             symbol_fonts=frozenset(header["symbol_fonts"]),
             is_text_upright=header["is_text_upright"],
         )

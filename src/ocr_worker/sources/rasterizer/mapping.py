@@ -32,10 +32,10 @@ def bitmap_mapping(page: Any, width: int, height: int) -> Callable[[Rectangle], 
     right, up = ((x1 - x0) / length, (y1 - y0) / length), ((x2 - x0) / length, (y2 - y0) / length)
 
     def map_rectangle(rectangle: Rectangle) -> Rectangle:
-        corners = (rectangle[:2], rectangle[2:])
-        xs = [x0 + px * right[0] + py * up[0] for px, py in corners]
-        ys = [y0 + px * right[1] + py * up[1] for px, py in corners]
-        return min(xs), min(ys), max(xs), max(ys)
+        px, py, qx, qy = rectangle
+        ax, bx = x0 + px * right[0] + py * up[0], x0 + qx * right[0] + qy * up[0]
+        ay, by = y0 + px * right[1] + py * up[1], y0 + qx * right[1] + qy * up[1]
+        return (ax, ay, bx, by) if ax <= bx and ay <= by else (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
 
     return map_rectangle
 

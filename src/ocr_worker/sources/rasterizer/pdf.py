@@ -48,14 +48,15 @@ class PdfDocument:
         """
         page, warnings = self._load_or_repair(number)
         try:
-            rendered_page = self._render(page, self._user_unit(page, number))
+            user_unit = self._user_unit(page, number)
+            rendered_page = self._render(page, user_unit)
             rendered_page.warnings += warnings
             if self._request.text_layer:
                 check_fields = read_check_fields(self._file.document, page)
                 if _flatten_form_fields(page):
                     page.close()
                     page = self._load_page(number)
-                self._read_text_layer(page, rendered_page, check_fields)
+                self._read_text_layer(page, rendered_page, user_unit, check_fields)
                 if self._request.repeated_lines:
                     scale = rendered_page.pixels.shape[0] / page.get_height()
                     lines = place_lines(rendered_page.text_lines or (), page.get_height(), scale)
@@ -64,12 +65,15 @@ class PdfDocument:
             page.close()
         return rendered_page
 
-    def _read_text_layer(self, page: Any, rendered_page: RenderedPage, check_fields: list[CheckField]) -> None:
+    def _read_text_layer(
+        self, page: Any, rendered_page: RenderedPage, user_unit: float, check_fields: list[CheckField]
+    ) -> None:
         """Add the text layer; none when PDFium cannot read it. The page image shows the text anyway."""
+        scale = _scale(rendered_page.dpi or _POINTS_PER_INCH, user_unit)
         with suppress(pdfium.PdfiumError):
-            layer = read_text_layer(page, rendered_page.pixels, check_fields, self._prover)
+            layer = read_text_layer(page, rendered_page.pixels, scale, check_fields, self._prover)
             rendered_page.text_lines, rendered_page.is_text_upright = layer.lines, layer.is_upright
-            rendered_page.proven_fonts, rendered_page.proven_figures, rendered_page.symbol_fonts = layer.fonts
+            rendered_page.proven_fonts, rendered_page.symbol_fonts = layer.fonts
 
     def _look_at(self, number: int) -> PageView:
         """Return the view of a page, requested or not; an empty one if the page cannot be read."""
@@ -91,6 +95,7 @@ class PdfDocument:
             damaged = self._file.document
             if not self._file.repair():
                 raise
+            self._prover.close()
             damaged.close()
             self._file.document.init_forms()
             return self._load_page(number), [REPAIRED]
@@ -112,6 +117,7 @@ class PdfDocument:
 
     def close(self) -> None:
         """Free the document."""
+        self._prover.close()
         self._file.document.close()
 
     def _render(self, page: Any, user_unit: float) -> RenderedPage:
@@ -119,8 +125,9 @@ class PdfDocument:
         if not (0 < width < math.inf and 0 < height < math.inf):
             raise Corrupt("the page has no size; print the document to a new PDF")
         dpi = choose_dpi(width, height, needed_dpi(page, user_unit, self._request.dpi), self._request.max_pixels)
-        scale = dpi / 72 * user_unit
-        bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
+        bitmap = page.render(
+            scale=_scale(dpi, user_unit), may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR
+        )
         rendered_page = RenderedPage(bitmap.to_numpy().copy(), dpi)
         if dpi < self._request.dpi:
             message = f"the page is large and was rendered at {dpi:g} dpi instead of {self._request.dpi}"
@@ -129,6 +136,12 @@ class PdfDocument:
         return rendered_page
 
 
+def _scale(dpi: float, user_unit: float) -> float:
+    """Return pixels per unit of a page. user_unit: in points."""
+    return dpi / _POINTS_PER_INCH * user_unit
+
+
+_POINTS_PER_INCH = 72
 _ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)
 
 

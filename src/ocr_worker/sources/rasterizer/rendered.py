@@ -30,7 +30,7 @@ class RenderedPage:
     """A page with its pixels, uint8 [height, width, 3], BGR.
 
     dpi: the true one; None for images that state none. repeated_lines: indices of the text lines that come again on
-    neighboring pages (see `running_lines`). proven_fonts, proven_figures, symbol_fonts: see `fonts.PageFonts`.
+    neighboring pages (see `running_lines`). proven_fonts, symbol_fonts: see `fonts.PageFonts`.
     is_text_upright: see `text_layer.TextLayer`.
     """
 
@@ -40,7 +40,6 @@ class RenderedPage:
     text_lines: list[LayerLine] | None = None
     repeated_lines: list[int] = field(default_factory=list)
     proven_fonts: list[int] = field(default_factory=list)
-    proven_figures: list[int] = field(default_factory=list)
     symbol_fonts: list[int] = field(default_factory=list)
     is_text_upright: bool = False
 
@@ -58,7 +57,6 @@ class RenderedPage:
             "text_lines": self.text_lines,
             "repeated_lines": self.repeated_lines,
             "proven_fonts": self.proven_fonts,
-            "proven_figures": self.proven_figures,
             "symbol_fonts": self.symbol_fonts,
             "is_text_upright": self.is_text_upright,
         }

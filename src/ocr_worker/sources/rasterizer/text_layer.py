@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
-from ocr_worker.sources.rasterizer.figures import Picture
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
@@ -178,19 +177,23 @@ class TextLayer(NamedTuple):
 
 
 def read_text_layer(
-    page: Any, pixels: NDArray[np.uint8], check_fields: Sequence[CheckField] = (), prover: FontProver | None = None
+    page: Any,
+    pixels: NDArray[np.uint8],
+    scale: float,
+    check_fields: Sequence[CheckField] = (),
+    prover: FontProver | None = None,
 ) -> TextLayer:
     """Return the text layer of the page.
 
-    pixels: the page image, uint8 [height, width, 3], BGR; boxes are in its pixels. check_fields: each is a line of its
-    own, in place of the characters that draw its state. prover: of the document's fonts. Raises PdfiumError when PDFium
-    cannot read the text.
+    pixels: the page image, uint8 [height, width, 3], BGR; boxes are in its pixels. scale: at which it was rendered, in
+    pixels per point. check_fields: each is a line of its own, in place of the characters that draw its state. prover:
+    of the document's fonts. Raises PdfiumError when PDFium cannot read the text.
     """
     height, width = pixels.shape[:2]
     characters = read_visible_characters(page, width / page.get_width())
     to_bitmap = bitmap_mapping(page, width, height)
-    lines = _build_lines(characters, to_bitmap, check_fields)
-    fonts = (prover or FontProver()).examine(characters, Picture(pixels, to_bitmap))
+    fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
+    lines = _build_lines(characters, to_bitmap, check_fields)  # after the characters are renumbered
     return TextLayer(lines, fonts, _are_upright(characters, to_bitmap))
 
 

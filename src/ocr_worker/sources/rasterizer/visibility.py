@@ -54,11 +54,11 @@ def read_visible_characters(page: Any, scale: float) -> list[Character]:
 
     scale: of the page image, in pixels per point. Raises PdfiumError when PDFium cannot read the text.
     """
-    objects = _text_objects(page)
-    with _inactive([handle for handle in objects.values() if _is_invisible(handle)]):
+    objects = text_objects(page)
+    with inactive([handle for handle in objects.values() if _is_invisible(handle)]):
         characters, hidden = _read(page, objects, scale)
         # PDFium reads characters at one place once: without the hidden text objects, no other one lacks a character.
-        with _inactive([objects[address] for address in hidden]):
+        with inactive([objects[address] for address in hidden]):
             return _read(page, objects, scale)[0] if hidden else characters
 
 
@@ -132,7 +132,7 @@ def _compare(
     to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
     result: dict[int, int] = {}
     for layer in sorted(set(layers.values())):
-        with _inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
+        with inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
             changes = _changes(complete, _render(page, scale))
         in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
         boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
@@ -142,7 +142,7 @@ def _compare(
     return result
 
 
-def _text_objects(page: Any) -> dict[int, Any]:
+def text_objects(page: Any) -> dict[int, Any]:
     """Return the page's text objects by address, in the order of the file, including those in form XObjects."""
     text_objects = page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_TEXT], max_depth=_MAX_DEPTH)
     return {object_address(text_object.raw): text_object.raw for text_object in text_objects}
@@ -208,7 +208,7 @@ def _render(page: Any, scale: float) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _inactive(handles: Sequence[Any]) -> Iterator[None]:
+def inactive(handles: Sequence[Any]) -> Iterator[None]:
     """Leave these page objects out of renderings. Those that are left out already stay so at the end."""
     active = [handle for handle in handles if _is_active(handle)]
     for handle in active:
@@ -230,7 +230,12 @@ def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray
     difference = np.maximum(complete, reduced) - np.minimum(complete, reduced)
     is_changed = (difference >= _CONTRAST).view(np.uint8)
     counts = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
-    return np.pad(counts.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
+    height, width = counts.shape
+    sums = np.zeros((height + 1, width + 1), np.int32)
+    np.cumsum(counts, axis=1, dtype=np.int32, out=sums[1:, 1:])
+    for row in range(height):  # a third of the time of `cumsum` down the columns
+        sums[row + 1] += sums[row]
+    return sums
 
 
 def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -9,7 +9,7 @@ and `drop_repeated` the readings that say more than the layer does at their plac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -26,7 +26,7 @@ from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import keeps_end_spaces, line_end
 from ocr_worker.engines.text_layer.judge import LayerWord, Reading, Rectangle, Setting, judge, setting_of
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS as JUDGE
-from ocr_worker.pages import Pixels, ProvenFonts, TextLine
+from ocr_worker.pages import Pixels, TextLine, TextWord
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
 
@@ -61,16 +61,21 @@ def _ends(line: Line) -> tuple[Box, Box]:
     return full[0], full[-1]
 
 
-def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list[Line]:
+def layer_lines(
+    lines: Sequence[TextLine], quads: Quads, pixels: Pixels, proven_fonts: Collection[int] = ()
+) -> list[Line]:
     """Return the layer's lines that are drawn on the page, without leaders and hidden, white or outside lines.
 
-    quads: those of `layer_quads` in pixels of this page image.
+    quads: those of `layer_quads` in pixels of this page image. proven_fonts: see `PageImage`; a word that has a letter
+    in another font is judged with that font.
     """
     layer = []
     keeps_spaces = keeps_end_spaces(lines)
     word_quads = iter(quads[len(lines) :])
     for line, quad in zip(lines, quads, strict=False):
-        words = tuple(Word(word.text, box_of(next(word_quads)), word.font) for word in line.words)
+        words = tuple(
+            Word(word.text, box_of(next(word_quads)), _judged_font(word, proven_fonts)) for word in line.words
+        )
         box = box_of(quad)
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
@@ -81,7 +86,12 @@ def layer_lines(lines: Sequence[TextLine], quads: Quads, pixels: Pixels) -> list
     return layer
 
 
-def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: ProvenFonts) -> list[Line]:
+def _judged_font(word: TextWord, proven_fonts: Collection[int]) -> int:
+    fonts = (word.font, *word.other_fonts)
+    return next((font for font in fonts if font not in proven_fonts), word.font)
+
+
+def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_fonts: Collection[int]) -> list[Line]:
     """Return the layer's lines, with the words of lying fonts read from the page image; empty if all fonts lie.
 
     The words of slanted lines are not read for the check, and so belong to the page only if another line does.
