@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 
 from ocr_worker.errors import InvalidRequest
-from ocr_worker.pages import PageImage, ProvenFonts, TextLine, TextWord
+from ocr_worker.pages import PageImage, TextLine, TextWord
 from ocr_worker.ray import PageParser, PageRenderer
 from ocr_worker.ray.tables import RENDERED_COLUMNS, decode_page, encode_page
 from ocr_worker.wire.page_rows import PAGE_COLUMNS
@@ -73,8 +73,7 @@ def test_a_rendered_page_keeps_its_text_layer() -> None:
     lines = (TextLine("Ünde", (0, 0, 5.5, 6), (word,), ((0, 0), (1, 0), (1, 1), (0, 1)), True, True),)
     pixels = numpy.arange(5 * 4 * 3, dtype=numpy.uint8).reshape(5, 4, 3)
     warnings = (PageWarning(code="DPI_LOWERED", message="m"),)
-    fonts = ProvenFonts(frozenset({7}), frozenset({9}))
-    page = PageImage(3, pixels, 150.0, warnings, lines, fonts, frozenset({8}), True)
+    page = PageImage(3, pixels, 150.0, warnings, lines, frozenset({7}), frozenset({8}), True)
     copy = decode_page(encode_page(page))
     assert (copy.pixels == pixels).all()
     for field in {field.name for field in fields(PageImage)} - {"pixels"}:
