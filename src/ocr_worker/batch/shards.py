@@ -92,7 +92,7 @@ class Shards:
                 if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
                     yield f"{shard.path} was changed", list(documents.values())
                     continue
-                names = set(pyarrow.parquet.read_table(file, columns=["name"]).column("name").to_pylist())
+                names = set(_read_columns(file, ["name"]).column("name").to_pylist())
             for name in sorted(documents.keys() - names):
                 if documents[name] not in self._sizes:
                     yield f"{shard.path} lacks the pages of {name}", [documents[name]]
@@ -102,9 +102,10 @@ class Shards:
         if document.id in self._sizes:
             rows = list(self._read_rows([document]))
         elif document.shard is not None:
-            filters = [("name", "=", document.name)]
+            is_of_document = pyarrow.compute.field("name") == document.name
             with self._open(document.shard) as file:
-                rows = pyarrow.parquet.read_table(file, columns=["page", "markdown"], filters=filters).to_pylist()
+                table = _read_columns(file, ["name", "page", "markdown"], is_of_document)
+                rows = table.to_pylist()
         else:
             return []
         return [(row["page"], row.get("markdown") or "") for row in rows]
@@ -179,6 +180,15 @@ class Shards:
 
     def _rows_path(self, document: int) -> Path:
         return self._folder.rows / f"{document}.jsonl"
+
+
+def _read_columns(file: io.BufferedIOBase, columns: list[str], filters: Any = None) -> Any:
+    """Return columns of a Parquet file as a table. filters: an expression, of the rows.
+
+    On this thread alone: threads of Arrow that read from a Python file abort the process when the interpreter ends.
+    """
+    read = pyarrow.parquet.read_table
+    return read(file, columns=columns, filters=filters, use_threads=False, pre_buffer=False)
 
 
 def _by_shard(documents: Iterable[BatchDocument]) -> dict[int | None, list[BatchDocument]]:
