@@ -7,31 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from ocr_worker.wire.schema import Block
-from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord
+from ocr_worker.witness.evidence import Evidence, EvidenceLine
 from ocr_worker.witness.verdict import judge
+from support.evidence import TEXT, evidence_of, line_of, text_block
 
-TEXT = "The narrow harbour describes 1,482 ledgers beside the coastal archive."
 ROWS = [["", "2023", "2024"], ["harbour", "120.50", "9,318.00"], ["ledger", "77.20", "4,005.10"]]
-
-
-def line_of(text: str, x: float, y: float, score: float = 0.98, is_from_layer: bool = False) -> EvidenceLine:
-    """A line of evidence whose characters are 10 pixels wide and 20 high."""
-    words, start = [], 0
-    for word in text.split():
-        start = text.index(word, start)
-        box = (x + 10 * start, y, x + 10 * (start + len(word)), y + 20)
-        words.append(EvidenceWord(word, box, score, is_from_layer))
-        start += len(word)
-    return EvidenceLine((x, y, x + 10 * len(text), y + 20), tuple(words), score)
-
-
-def evidence_of(*lines: EvidenceLine) -> Evidence:
-    marks = tuple(word.bbox for line in lines for word in line.words)
-    return Evidence(1000, 1000, lines, marks)
-
-
-def text_block(content: str, y: int = 100) -> Block:
-    return Block(label="text", content=content, bbox=(90, y - 5, 900, y + 25))
 
 
 def table_block(rows: Sequence[Sequence[str]]) -> Block:

@@ -11,7 +11,7 @@ from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord
 from ocr_worker.witness.regions import MAX_REGIONS, can_reread, regions_of
 from ocr_worker.witness.repair import apply_readings, changed_words, insertion_index
 from ocr_worker.witness.verdict import judge
-from witness.test_comparison import TEXT, evidence_of, line_of, text_block
+from support.evidence import TEXT, evidence_of, line_of, text_block
 
 SECOND = "A silent copper valley absorbed the winter ledger of 1907."
 
