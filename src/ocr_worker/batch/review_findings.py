@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ocr_worker.batch.doubts import findings_of, is_repaired
 from ocr_worker.wire.schema import BBox, Block, PageResult, PageWarning
+from ocr_worker.witness.regions import block_at
 
 NAMES = {
     "TEXT_MISSED": ("missing", "Not in the result"),
@@ -58,20 +59,8 @@ def _block_of(warning: PageWarning, blocks: Sequence[Block]) -> int | None:
     """Return the index of the block that the finding is about: with its box, or the smallest around its middle."""
     if warning.bbox is None:
         return None
-    bbox = warning.bbox
-    x, y = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
-    around = [index for index, block in enumerate(blocks) if _contains(block.bbox, x, y)]
-    same = [index for index in around if blocks[index].bbox == bbox]
-    return min(same or around, key=lambda index: _area(blocks[index].bbox), default=None)
-
-
-def _contains(bbox: BBox, x: float, y: float) -> bool:
-    x0, y0, x1, y1 = bbox
-    return x0 - _MARGIN <= x <= x1 + _MARGIN and y0 - _MARGIN <= y <= y1 + _MARGIN
-
-
-def _area(bbox: BBox) -> int:
-    return (bbox[2] - bbox[0]) * (bbox[3] - bbox[1])
+    same = (index for index, block in enumerate(blocks) if block.bbox == warning.bbox)
+    return next(same, block_at(blocks, warning.bbox))
 
 
 def block_above(bbox: BBox | None, blocks: Sequence[Block]) -> int | None:

@@ -1,4 +1,7 @@
-"""The regions of a page that the engine reads once more: blocks with a finding, and text in no block."""
+"""The regions of a page that the engine reads once more: blocks with a finding, and text in no block.
+
+`block_at` returns the block at a place of the page, for whoever puts words or findings into blocks.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from ocr_worker.wire.schema import BBox, Block
 from ocr_worker.witness.findings import Finding
 
+_TIGHT = 4  # pixels that a block's box may be too small
 MAX_REGIONS = 12  # of a page; one with more is to be read by a person anyway
 _MIN_SIDE = 8  # pixels of a region
 _FIGURE = "<img"  # a table with a figure in a cell: a crop alone cannot name the figure
@@ -38,6 +42,22 @@ def region_of(blocks: Sequence[Block], finding: Finding) -> Region:
         return Region("text", finding.box, None)
     block = blocks[finding.block]
     return Region(block.label, block.bbox, finding.block)
+
+
+def block_at(blocks: Sequence[Block], bbox: Sequence[float]) -> int | None:
+    """Return the index of the smallest block that contains the middle of the box, or None."""
+    x, y = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
+    inside = [index for index, block in enumerate(blocks) if _contains(block.bbox, x, y)]
+    return min(inside, key=lambda index: _area(blocks[index].bbox), default=None)
+
+
+def _contains(bbox: BBox, x: float, y: float) -> bool:
+    x0, y0, x1, y1 = bbox
+    return x0 - _TIGHT <= x <= x1 + _TIGHT and y0 - _TIGHT <= y <= y1 + _TIGHT
+
+
+def _area(bbox: BBox) -> int:
+    return (bbox[2] - bbox[0]) * (bbox[3] - bbox[1])
 
 
 def can_reread(region: Region, blocks: Sequence[Block]) -> bool:

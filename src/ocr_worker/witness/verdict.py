@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocr_worker.wire.schema import BBox, Block
+from ocr_worker.wire.schema import Block
 from ocr_worker.witness.comparison import MIN_SCORE, Agreement, bounds, compare_text, is_comparable
 from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Rectangle
 from ocr_worker.witness.findings import Finding
+from ocr_worker.witness.regions import block_at
 from ocr_worker.witness.tables import compare_table
 from ocr_worker.witness.words import plain, table_rows, text_of
 
 _MIN_MISSED = 4  # plain characters of lines in no block; shorter ones are marks
 _LEGIBLE = 0.6  # certainty of a line that is read rather than guessed
 _MIN_LEGIBLE = 0.5  # share of such lines, by length, on a page that can be compared
-_MARGIN = 4  # pixels that a block's box may be too small
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _assign(blocks: Sequence[Block], evidence: Evidence) -> list[list[EvidenceWo
     for line in _in_rows(evidence.lines):
         parts: dict[int, list[EvidenceWord]] = {}
         for word in line.words:
-            index = _block_at(blocks, word.bbox)
+            index = block_at(blocks, word.bbox)
             if index is not None:
                 parts.setdefault(index, []).append(word)
         for index, part in parts.items():
@@ -103,22 +103,6 @@ def _in_rows(lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
     return [line for row in rows for line in sorted(row, key=lambda line: line.bbox[0])]
 
 
-def _block_at(blocks: Sequence[Block], bbox: Rectangle) -> int | None:
-    """Return the smallest block that contains the middle of the box, or None."""
-    x, y = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
-    inside = [index for index, block in enumerate(blocks) if _contains(block.bbox, x, y)]
-    return min(inside, key=lambda index: _area(blocks[index].bbox), default=None)
-
-
-def _contains(bbox: BBox, x: float, y: float) -> bool:
-    x0, y0, x1, y1 = bbox
-    return x0 - _MARGIN <= x <= x1 + _MARGIN and y0 - _MARGIN <= y <= y1 + _MARGIN
-
-
-def _area(bbox: BBox) -> int:
-    return (bbox[2] - bbox[0]) * (bbox[3] - bbox[1])
-
-
 def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
     """Return the text in no block: neighboring lines are one finding.
 
@@ -126,8 +110,8 @@ def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
     """
     runs: list[list[EvidenceWord]] = []
     for line in evidence.lines:
-        words = [word for word in line.words if _block_at(blocks, word.bbox) is None]
-        if _block_at(blocks, line.bbox) is None and _is_unreadable(line, evidence):
+        words = [word for word in line.words if block_at(blocks, word.bbox) is None]
+        if block_at(blocks, line.bbox) is None and _is_unreadable(line, evidence):
             words = [EvidenceWord("", line.bbox, line.score)]
         elif line.score < MIN_SCORE or _length(words) < _MIN_MISSED:
             continue
@@ -177,5 +161,5 @@ def _coverage(blocks: Sequence[Block], evidence: Evidence) -> float | None:
     for mark in evidence.marks:
         area = (mark[2] - mark[0]) * (mark[3] - mark[1])
         total += area
-        inside += area if _block_at(blocks, mark) is not None else 0.0
+        inside += area if block_at(blocks, mark) is not None else 0.0
     return round(inside / total, 4) if total else None
