@@ -132,18 +132,15 @@ def settings_bucket(settings: Settings) -> Bucket | None:
     """Return the bucket that the settings name, or None."""
     if settings.bucket_endpoint_url is None:
         return None
-    return _open_bucket(settings, settings.bucket_name, "BUCKET_ENDPOINT_URL")
+    return named_bucket(settings, settings.bucket_name, "BUCKET_ENDPOINT_URL")
 
 
-def named_bucket(settings: Settings, name: str, user: str) -> Bucket:
-    """Return another bucket at the endpoint of the settings, with their keys.
+def named_bucket(settings: Settings, name: str | None, user: str) -> Bucket:
+    """Return a bucket at the endpoint of the settings, with their keys.
 
-    user: the argument that names the bucket, for messages. Raises SettingsInvalid: the settings have no endpoint.
+    name: None: it is in the endpoint's URL. user: the setting or argument that wants the bucket, for messages. Raises
+    SettingsInvalid: the settings have no endpoint.
     """
-    return _open_bucket(settings, name, user)
-
-
-def _open_bucket(settings: Settings, name: str | None, user: str) -> Bucket:
     url, key, secret = settings.bucket_endpoint_url, settings.bucket_access_key_id, settings.bucket_secret_access_key
     if url is None or key is None or secret is None:  # the settings have all of them or none
         raise SettingsInvalid(
