@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy
 import pyarrow
-from pydantic import BaseModel
 
 from ocr_worker.engines.base import EngineSpec
+from ocr_worker.engines.process.protocol import decode_images, encode_images
 from ocr_worker.engines.registry import engine_spec, read_request
 from ocr_worker.errors import InvalidRequest, OcrWorkerError
-from ocr_worker.pages import PageImage, TextLine
+from ocr_worker.pages import PageImage
 from ocr_worker.settings import Settings, load_settings
 from ocr_worker.wire.results import error_info
-from ocr_worker.wire.schema import DocumentRequest, ErrorInfo, PageWarning, ParseRequest
+from ocr_worker.wire.schema import DocumentRequest, ErrorInfo, ParseRequest
 
 NO_BYTES = "AA=="  # a document that is never parsed: a request has at least one
 RENDERED_COLUMNS = {
@@ -86,38 +87,20 @@ def read_document(entry: Mapping[str, Any], name: str, spec: EngineSpec[Any]) ->
 # --------------------------------------------------------------------------- rendered pages
 
 
-class PageHeader(BaseModel):
-    """A page image without its pixels, as JSON: nothing is unpickled. See `PageImage` for the fields."""
-
-    height: int
-    width: int
-    number: int
-    dpi: float | None
-    warnings: tuple[PageWarning, ...]
-    text_lines: tuple[TextLine, ...] | None
-    proven_fonts: frozenset[int]
-    symbol_fonts: frozenset[int]
-    is_text_upright: bool
-
-
-_FIELDS = tuple(name for name in PageHeader.model_fields if name not in ("height", "width"))  # of `PageImage`
-
-
 def encode_page(page: PageImage) -> dict[str, Any]:
-    """Return the columns of a rendered page."""
-    height, width = page.pixels.shape[:2]
-    header = PageHeader(height=height, width=width, **{name: getattr(page, name) for name in _FIELDS})
-    pixels = pyarrow.compress(numpy.ascontiguousarray(page.pixels).tobytes(), codec=_CODEC, asbytes=True)
-    return {"page": page.number, "header": header.model_dump_json(), "pixels": pixels}
+    """Return the columns of a rendered page; its header is JSON, so that nothing is unpickled."""
+    (header,), (pixels,) = encode_images([page])
+    compressed = pyarrow.compress(pixels, codec=_CODEC, asbytes=True)
+    return {"page": page.number, "header": json.dumps(header), "pixels": compressed}
 
 
 def decode_page(row: Mapping[str, Any]) -> PageImage:
     """Return the page in a row. Raises InvalidRequest: the row is not one of `PageRenderer`."""
     try:
-        header = PageHeader.model_validate_json(row["header"])
-        size = header.height * header.width * 3
-        data = pyarrow.decompress(row["pixels"], decompressed_size=size, codec=_CODEC, asbytes=True)
-        pixels = numpy.frombuffer(data, numpy.uint8).reshape(header.height, header.width, 3).copy()  # can be written
+        header = json.loads(row["header"])
+        size = math.prod(header["shape"])
+        pixels = pyarrow.decompress(row["pixels"], decompressed_size=size, codec=_CODEC, asbytes=True)
+        (page,) = decode_images([header], [bytearray(pixels)])  # pixels that can be written
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise InvalidRequest(f"a row is no rendered page ({type(error).__name__}): use PageRenderer") from None
-    return PageImage(pixels=pixels, **{name: getattr(header, name) for name in _FIELDS})
+    return page
