@@ -1,4 +1,4 @@
-"""From points of a PDF page to pixels of a bitmap on which the page is rendered.
+"""Pixels of a PDF page, and the map from its points to these pixels.
 
 Runs only in a rasterizer process.
 """
@@ -9,11 +9,21 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pypdfium2.raw as pdfium_c
+from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a bitmap so many times larger
+
+
+def render_pixels(page: Any, scale: float) -> NDArray[np.uint8]:
+    """Return the page as it is seen, uint8 [height, width, 3], BGR. scale: pixels per point."""
+    bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
+    pixels: NDArray[np.uint8] = bitmap.to_numpy().copy()
+    bitmap.close()
+    return pixels
 
 
 def bitmap_mapping(page: Any, width: int, height: int) -> Callable[[Rectangle], Rectangle]:

@@ -18,12 +18,16 @@ from ocr_worker.errors import Corrupt
 from ocr_worker.sources.rasterizer.apart import call_apart
 from ocr_worker.sources.rasterizer.check_fields import CheckField, read_check_fields
 from ocr_worker.sources.rasterizer.fonts import FontProver
+from ocr_worker.sources.rasterizer.mapping import render_pixels
 from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
 from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
 from ocr_worker.sources.rasterizer.rendered import RenderedPage, choose_dpi, make_warning
 from ocr_worker.sources.rasterizer.running_lines import EDGE_DEPTH, PageView, PlacedLine, RunningLines, place_lines
 from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_layer
 from ocr_worker.sources.rasterizer.types import RasterRequest
+
+_POINTS_PER_INCH = 72
+_ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)
 
 
 class PdfDocument:
@@ -125,24 +129,16 @@ class PdfDocument:
         if not (0 < width < math.inf and 0 < height < math.inf):
             raise Corrupt("the page has no size; print the document to a new PDF")
         dpi = choose_dpi(width, height, needed_dpi(page, user_unit, self._request.dpi), self._request.max_pixels)
-        bitmap = page.render(
-            scale=_scale(dpi, user_unit), may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR
-        )
-        rendered_page = RenderedPage(bitmap.to_numpy().copy(), dpi)
+        rendered_page = RenderedPage(render_pixels(page, _scale(dpi, user_unit)), dpi)
         if dpi < self._request.dpi:
             message = f"the page is large and was rendered at {dpi:g} dpi instead of {self._request.dpi}"
             rendered_page.warnings.append(make_warning("DPI_LOWERED", message))
-        bitmap.close()
         return rendered_page
 
 
 def _scale(dpi: float, user_unit: float) -> float:
     """Return pixels per unit of a page. user_unit: in points."""
     return dpi / _POINTS_PER_INCH * user_unit
-
-
-_POINTS_PER_INCH = 72
-_ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)
 
 
 def _flatten_form_fields(page: Any) -> bool:

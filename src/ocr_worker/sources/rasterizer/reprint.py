@@ -21,11 +21,11 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.characters import Character
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
+from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, render_pixels
 from ocr_worker.sources.rasterizer.rendered import Rectangle
-from ocr_worker.sources.rasterizer.visibility import inactive, text_objects
+from ocr_worker.sources.rasterizer.visibility import changed_pixels, inactive, text_objects
 
-_CONTRAST = 32  # of 255: a pixel that changes less is the same; those of the same shapes do not change at all
+_CONTRAST = 33  # of 255: a pixel that changes less is the same; those of the same shapes do not change at all
 _LAST_OF_PLANE = 0xFFFF  # PDFium takes text in 16 bits
 _LIGATURES = {
     unicodedata.normalize("NFKC", character): character for character in "\ufb00\ufb01\ufb02\ufb03\ufb04\ufb06"
@@ -72,13 +72,10 @@ def find_deviant(
     copied: those that are set once more. fonts: PDFium's handles, by the numbers of the fonts in whose place they are.
     """
     with inactive(list(text_objects(page).values())), _printed(page, copied, fonts):
-        bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
-        again = bitmap.to_numpy()
-        if again.shape != pixels.shape:
-            return {character.index for character in copied}
-        is_changed = np.maximum(again, pixels) - np.minimum(again, pixels) > _CONTRAST
-        changed = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
-        bitmap.close()
+        again = render_pixels(page, scale)
+    if again.shape != pixels.shape:
+        return {character.index for character in copied}
+    changed = changed_pixels(again, pixels, _CONTRAST)
     to_bitmap = bitmap_mapping(page, pixels.shape[1], pixels.shape[0])
     inks = {character.ink for character in copied}
     for character in visible:

@@ -24,7 +24,7 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.characters import Character, object_address, read_characters
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping
+from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, render_pixels
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 from ocr_worker.sources.rasterizer.repeats import follow, remove_repeats
 
@@ -101,7 +101,7 @@ def _find_visible(
     handles: dict[int, list[Any]] = defaultdict(list)
     for address, handle in objects.items():
         handles[follow(links, address)].append(handle)
-    complete = _render(page, scale)
+    complete = render_pixels(page, scale)
     shares = _compare(page, scale, complete, groups, handles, _OVERLAP)
     # The ink of a neighbor may show in a hidden letter. Groups of which only a part is seen are compared again alone.
     mixed = {each: group for each, group in groups.items() if len({shares[character.index] for character in group}) > 1}
@@ -133,7 +133,7 @@ def _compare(
     result: dict[int, int] = {}
     for layer in sorted(set(layers.values())):
         with inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
-            changes = _changes(complete, _render(page, scale))
+            changes = _changes(complete, render_pixels(page, scale))
         in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
         boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
         in_all_halves, in_one_half = _have_ink(changes, boxes)
@@ -200,13 +200,6 @@ def _choose_layers(boxes: Sequence[Rectangle], overlap: float) -> list[int]:
     return [int(layer) for layer in layers]
 
 
-def _render(page: Any, scale: float) -> NDArray[np.uint8]:
-    bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
-    pixels: NDArray[np.uint8] = bitmap.to_numpy().copy()
-    bitmap.close()
-    return pixels
-
-
 @contextmanager
 def inactive(handles: Sequence[Any]) -> Iterator[None]:
     """Leave these page objects out of renderings. Those that are left out already stay so at the end."""
@@ -225,11 +218,15 @@ def _is_active(handle: Any) -> bool:
     return bool(pdfium_c.FPDFPageObj_GetIsActive(handle, state)) and bool(state.value)
 
 
+def changed_pixels(pixels: NDArray[np.uint8], others: NDArray[np.uint8], contrast: int) -> NDArray[np.bool_]:
+    """Return which pixels of two pictures differ in a channel by at least `contrast`, bool [height, width]."""
+    is_changed = np.maximum(pixels, others) - np.minimum(pixels, others) >= contrast
+    return np.asarray(is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2])
+
+
 def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Return the sums of changed pixels above and to the left of each corner, [height + 1, width + 1]."""
-    difference = np.maximum(complete, reduced) - np.minimum(complete, reduced)
-    is_changed = (difference >= _CONTRAST).view(np.uint8)
-    counts = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
+    counts = changed_pixels(complete, reduced, _CONTRAST).view(np.uint8)
     height, width = counts.shape
     sums = np.zeros((height + 1, width + 1), np.int32)
     np.cumsum(counts, axis=1, dtype=np.int32, out=sums[1:, 1:])
