@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median_low
 
 import numpy as np
 
@@ -47,10 +48,5 @@ def stroke_width(pixels: Pixels, box: Box) -> float:
 
 def _usual(values: Sequence[float], lines: Sequence[Line]) -> float:
     """Return the median of the values above 0, each as often as its line has characters; 0 without any."""
-    weighed = sorted((value, len(line.text)) for value, line in zip(values, lines, strict=True) if value > 0)
-    middle = sum(weight for _, weight in weighed) / 2
-    for value, weight in weighed:
-        middle -= weight
-        if middle <= 0:
-            return value
-    return 0.0
+    counted = [value for value, line in zip(values, lines, strict=True) if value > 0 for _ in line.text]
+    return median_low(counted) if counted else 0.0
