@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.resources import files
-from string import Template
 
 from ocr_worker.batch.inputs import SkippedEntry
 from ocr_worker.batch.model import BatchSummary, DocumentSummary, DocumentTotals
@@ -19,6 +17,7 @@ from ocr_worker.batch.report_tables import (
     documents_table,
     errors_table,
     escape_html,
+    fill_template,
     skipped_table,
     warnings_table,
 )
@@ -49,11 +48,11 @@ def report_html(
     """
     totals = totals or totals_of(documents)
     created_at = created_at or datetime.now().astimezone()
-    origin = [escape_html(word) for word in (summary.engine, summary.service) if word]
-    template = Template(files("ocr_worker.batch").joinpath("report.html").read_text(encoding="utf-8"))
-    return template.substitute(
+    return fill_template(
+        "report.html",
+        ("Batch report", summary.engine, summary.service),
+        created_at,
         headline=_headline(summary),
-        origin=" · ".join(["Batch report", *origin, f"{created_at:%Y-%m-%d %H:%M %Z}".strip()]),
         account=_account(summary, totals),
         bars=_bars(summary, totals),
         facts=_facts(summary),

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from html import escape
+from importlib.resources import files
+from string import Template
 from urllib.parse import quote
 
 from ocr_worker.batch.inputs import SkippedEntry
@@ -27,6 +30,17 @@ _STATUS_ORDER = ("failed", "partial", "cancelled", "waiting", "succeeded")
 def escape_html(text: str) -> str:
     """Return `text` escaped for HTML content and for attribute values."""
     return escape(replace_unencodable(text))
+
+
+def fill_template(name: str, words: Sequence[str | None], created_at: datetime, **parts: str) -> str:
+    """Return the HTML file of the template `name`.
+
+    words: title, engine and service, for the line above the headline; those that are missing are left out. parts: for
+    the other places.
+    """
+    template = Template(files("ocr_worker.batch").joinpath(name).read_text(encoding="utf-8"))
+    origin = [*map(escape_html, filter(None, words)), f"{created_at:%Y-%m-%d %H:%M %Z}".strip()]
+    return template.substitute(origin=" · ".join(origin), **parts)
 
 
 def _foreign(text: str) -> str:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
-from string import Template
 
-from ocr_worker.batch.report_tables import escape_html, folder_href
+from ocr_worker.batch.report_tables import escape_html, fill_template, folder_href
 from ocr_worker.batch.status import format_count
 from ocr_worker.wire.document_files import MARKDOWN
 
@@ -40,11 +38,11 @@ def review_html(
     articles: of all pages (`article_html`), in order. entries: of the list of pages (`entry_html`). origin: engine and
     service of the batch.
     """
-    template = Template(files("ocr_worker.batch").joinpath("review.html").read_text(encoding="utf-8"))
-    words = [*map(escape_html, origin), f"{created_at:%Y-%m-%d %H:%M %Z}".strip()]
-    return template.substitute(
+    return fill_template(
+        "review.html",
+        ("Batch review", *origin),
+        created_at,
         headline=f"{format_count(selection.chosen, 'page')} to look at" if selection.chosen else "No page to look at",
-        origin=" · ".join(["Batch review", *words]),
         choice="\n".join(f"<p>{sentence}</p>" for sentence in _choice(selection)),
         state="" if selection.chosen else " hidden",
         openness=" open" if len(entries) <= 12 else "",
