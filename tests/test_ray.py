@@ -68,7 +68,7 @@ def test_a_page_is_the_same_wherever_it_was_rendered(parser: PageParser, rendere
 
 
 def test_a_rendered_page_keeps_its_text_layer() -> None:
-    """Pixels, resolution, warnings, lines, words and fonts come out as they went in; anything else is refused."""
+    """Pixels, resolution, warnings, lines, words and fonts come out unchanged; anything else is rejected."""
     word = TextWord("Ünde", (1.25, 2, 3, 4), 7, (8,))
     lines = (TextLine("Ünde", (0, 0, 5.5, 6), (word,), ((0, 0), (1, 0), (1, 1), (0, 1)), True, True),)
     pixels = numpy.arange(5 * 4 * 3, dtype=numpy.uint8).reshape(5, 4, 3)

@@ -144,7 +144,7 @@ class Batch:
         self._passwords.add(item for item in gather(self._manifests(), ()) if isinstance(item, Item))
 
     def password_of(self, source: str) -> str | None:
-        """Return the password of a document's source; None: it has none, or it is not known in this process."""
+        """Return the password of a document's source; None: it has none, or this process does not have it."""
         return self._passwords.of(source)
 
     def _manifests(self) -> list[str]:

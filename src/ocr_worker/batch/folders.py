@@ -205,7 +205,7 @@ class Folder:
 
     @contextmanager
     def review_pictures(self) -> Iterator[Path]:
-        """Yield an empty folder for the pictures of a review, which replaces that of an earlier one in the end."""
+        """Yield an empty folder for the pictures of a review, which replaces the earlier folder at the end."""
         target, temporary = self.path / REVIEW_PAGES, self._hidden / "writing" / REVIEW_PAGES
         with disk_errors(self.path):
             if (target / DOCUMENT).exists():

@@ -1,6 +1,6 @@
 """Results as Parquet files of bounded size, with a row per page: `pages/part-000001.parquet` and so on.
 
-A document's rows are first a file of their own in the hidden folder. When there are enough of them, or the run ends,
+A document's rows are first a separate file in the hidden folder. When there are enough of them, or the run ends,
 `flush` writes a shard, moves it to its place (a folder or a bucket) in one step, records it in the ledger together with
 its documents, and deletes the files. A run that is killed in between repeats the same step: the shard that the ledger
 does not know is written again under its number, and rows that are already in a shard are replaced there. So no row is

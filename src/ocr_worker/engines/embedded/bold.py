@@ -1,6 +1,6 @@
 """Bold lines: those whose strokes are wider than those of the page's text.
 
-The mean width of a line's strokes is seen in its ink: each stroke that a row of pixels crosses adds its width to the
+The ink of a line shows the mean width of its strokes: each stroke that a row of pixels crosses adds its width to the
 darkness and twice the contrast to the changes from pixel to pixel. `mark_bold` compares each line with the page's other
 lines. It is pure; lengths are in pixels of the page.
 """
