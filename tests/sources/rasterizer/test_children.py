@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def numbers_with_kills(pool: RasterPool, kill_before: Sequence[int], pages: int 
         iterator = iter(document)
         while len(numbers) < pages:
             if len(numbers) + 1 in kill_before:
-                os.kill(document._process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # the one before had sent this page before it was killed
+                    os.kill(document._process.pid, signal.SIGKILL)
             numbers.append(next(iterator).number)
         assert list(iterator) == []
     return numbers
