@@ -230,7 +230,7 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
 
 
 def _ray_cluster(target: str, batch: Batch, options: argparse.Namespace) -> Service:
-    """Return the Ray cluster as a service. The number of actors is that of the last run where no option says it."""
+    """Return the Ray cluster as a service. The ledger keeps the largest number of actors, all of which `cancel` ends."""
     from ocr_worker.batch.ray_cluster import RayCluster, RayOptions
 
     ray_options = RayOptions(options.ray_actors, options.ray_cpus, options.ray_gpus, options.ray_idle)
