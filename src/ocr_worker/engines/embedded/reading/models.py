@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -31,7 +30,7 @@ from ocr_worker.engines.embedded.reading.denormals import flush_denormals
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
-from ocr_worker.settings import disable_telemetry
+from ocr_worker.settings import disable_telemetry, processor_count
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
@@ -65,7 +64,7 @@ class Models:
             from rapidocr import RapidOCR
 
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(threads or len(os.sched_getaffinity(0)))
+        self._pool = ThreadPool(threads or processor_count())
         self._ocr: Any = RapidOCR(
             params={
                 "Global.use_cls": False,
@@ -280,4 +279,4 @@ def _silence_packages() -> None:
     """
     for module in _NOISY_MODULES:
         logging.getLogger(f"rapid_layout.{module}").addFilter(lambda record: record.levelno >= logging.WARNING)
-    cv2.setNumThreads(len(os.sched_getaffinity(0)))
+    cv2.setNumThreads(processor_count())
