@@ -3,9 +3,9 @@
     PYTHONPATH=src:tests .venv/bin/python tests/by_hand/plan_rate.py [INPUT ...] [--sample 20] [--rounds 2]
 
 The inputs are those of `batch run`; without one, 120 pages with a different number of words each, half of them in PDFs
-of ten pages. The engine is that of OCR_ENGINE, `embedded` by default. A run's time is what its report says, and its
-start is left out on both sides: the seconds of the estimate are those without the cold start, and those of the run the
-ones in which the process's engine was busy. With its start, the time is printed beside it.
+of ten pages. The engine is that of OCR_ENGINE, `embedded` by default. Each run has a plan before and one after it,
+whose mean it is compared with, since the machine may be busier at one time than at another. Compared are the seconds in
+which the engine was busy, which have no start in them; those with the start of the process are printed beside them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -44,36 +46,59 @@ def draw_inputs(folder: Path) -> list[str]:
     return [str(folder)]
 
 
+class Plan(NamedTuple):
+    """Seconds of a plan: without and with the start."""
+
+    work_s: float
+    total_s: float
+
+
+def plan(inputs: list[str], arguments: list[str]) -> Plan:
+    command = [*_COMMAND, "plan", *inputs, *arguments, "--json"]
+    output = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
+    rate, total_s = output["rate"], output["estimates"][0]["seconds"]
+    print(
+        f"plan: {output['pages']} pages, {rate['page_s']:.3f} s each by {rate['pages']}, start"
+        f" {rate['cold_start_s']:.1f} s; load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    return Plan(total_s - rate["cold_start_s"], total_s)
+
+
+def run(inputs: list[str], arguments: list[str], out: Path) -> tuple[float, float]:
+    """Run the batch. Return the seconds in which the engine was busy, and those of the command."""
+    started_at = time.monotonic()
+    command = [*_COMMAND, "run", *inputs, *arguments, "--out", str(out), "--json"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    seconds = time.monotonic() - started_at
+    return json.loads((out / "report.json").read_text())["summary"]["busy_s"], seconds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inputs", nargs="*")
     parser.add_argument("--sample", default="20")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--service", nargs="*", default=["--local"], help="such as: --service=--ray")
+    parser.add_argument("--service", default="--local", help="arguments in one string, such as '--ray ADDRESS'")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="plan-"))
     inputs = options.inputs or draw_inputs(folder / "in")
     os.environ.setdefault("OCR_ENGINE", "embedded")
-    ratios = []
+    service = shlex.split(options.service)
+    sample = [*service, "--sample", options.sample]
+    before, ratios = plan(inputs, sample), []
     for number in range(options.rounds):
-        plan_command = [*_COMMAND, "plan", *inputs, *options.service, "--sample", options.sample, "--json"]
-        plan = json.loads(subprocess.run(plan_command, stdout=subprocess.PIPE, check=False).stdout)
-        rate, estimate = plan["rate"], plan["estimates"][0]
-        planned_s = estimate["seconds"] - rate["cold_start_s"]
-        out, started_at = folder / f"out-{number}", time.monotonic()
-        run_command = [*_COMMAND, "run", *inputs, *options.service, "--out", str(out), "--json"]
-        subprocess.run(run_command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        wall_s = time.monotonic() - started_at
-        summary = json.loads((out / "report.json").read_text())["summary"]
-        busy_s = summary["busy_s"]
-        ratios.append(planned_s / busy_s)
+        busy_s, seconds = run(inputs, service, folder / f"out-{number}")
+        after = plan(inputs, sample)
+        work_s, total_s = ((first + second) / 2 for first, second in zip(before, after, strict=True))
+        ratios.append(work_s / busy_s)
         print(
-            f"{plan['pages']} pages, {rate['page_s']:.3f} s each by {rate['pages']}: planned {planned_s:.1f} s,"
-            f" run {busy_s:.1f} s, ratio {planned_s / busy_s:.2f};"
-            f" with the start {estimate['seconds']:.1f} and {wall_s:.1f} s; load {os.getloadavg()[0]:.1f}",
+            f"planned {work_s:.1f} s, run {busy_s:.1f} s, ratio {ratios[-1]:.2f};"
+            f" with the start {total_s:.1f} and {seconds:.1f} s, ratio {total_s / seconds:.2f}",
             flush=True,
         )
-    print(f"plan / run: median {statistics.median(ratios):.2f}")
+        before = after
+    print(f"plan / run: median {statistics.median(ratios):.2f} of {options.rounds}")
 
 
 if __name__ == "__main__":

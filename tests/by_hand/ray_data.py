@@ -1,6 +1,6 @@
 """`PageParser` in a pipeline of Ray Data: every page is written once, with processes killed in the parse and the write.
 
-    python3.11 -m venv /tmp/ray && /tmp/ray/bin/pip install '.[ray,embedded]'
+    python3.11 -m venv /tmp/ray && /tmp/ray/bin/pip install '.[ray,embedded,s3]' 'moto[s3]' flask flask-cors
     PYTHONPATH=src:tests /tmp/ray/bin/python tests/by_hand/ray_data.py [--documents 1000] [--render] [--bucket]
 
 It starts a cluster of its own on this machine: two nodes of two logical processors, since Ray needs one for its other
@@ -125,7 +125,8 @@ def parse(folder: Path, files: Files, *, render: bool) -> None:
     arguments = {"engine": "support.doubles:reading", "options": {"dpi": 100}}
     stage = {"batch_format": "pyarrow", "num_cpus": 1, "udf_modifying_row_count": True}
     stage["compute"] = ray.data.ActorPoolStrategy(size=2)
-    pages = ray.data.read_parquet(files.documents, filesystem=files.source)
+    # Ray repeats blocks. Without this, all these small documents are one block, for one actor.
+    pages = ray.data.read_parquet(files.documents, filesystem=files.source).repartition(target_num_rows_per_block=40)
     if render:
         renderer = {"marker": str(folder / "render"), **arguments}
         pages = pages.map_batches(DyingRenderer, fn_constructor_kwargs=renderer, batch_size=10, **stage)
