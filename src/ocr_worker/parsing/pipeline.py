@@ -483,7 +483,7 @@ class ParseJob:
             return self._scheduled_job.submit(page_of_engine, options), unread, None
         if options.verify == "auto" or spec.block_repair is None:
             future, release = self._scheduled_job.submit_shared(page_of_engine, options)
-            return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release), None
+            return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release, future), None
         future, release = self._scheduled_job.submit_shared(page_of_engine, options, readers=2)
         rereader = Rereader(
             page,
@@ -495,7 +495,7 @@ class ParseJob:
             release,
         )
         held_pages.add(rereader)
-        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release, future)
         evidence.add_done_callback(lambda report: None if report.result() else held_pages.release(rereader))
         return future, evidence, rereader
 
