@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ocr_worker.pages import PageImage
+from ocr_worker.pages import PageImage, TextLine, TextWord
+from ocr_worker.wire.schema import Block
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.pool import Witnesses
 from ocr_worker.witness.process import WitnessFailed, WitnessProcess
@@ -29,7 +31,7 @@ class Reader(WitnessProcess):
     def wait_ready(self) -> None:
         """Nothing has to be loaded."""
 
-    def send(self, page: PageImage) -> None:
+    def send(self, page: PageImage, blocks: Sequence[Block] = ()) -> None:
         self.number = page.number
 
     def receive(self) -> Evidence:
@@ -112,11 +114,11 @@ def test_pages_that_the_engine_has_wait_without_a_limit(witnesses: Witnesses) ->
     """Their pixels are in memory for the engine; when it has parsed them, those that fit stay."""
     first = witnesses.offer(page(1), "document")
     assert eventually(lambda: not witnesses._waiting)
-    parsed: list[Future[None]] = [Future() for _ in range(4)]
+    parsed: list[Future[Sequence[Block] | None]] = [Future() for _ in range(4)]
     pages = [witnesses.offer(page(number), "document", parsed=parsed[number]) for number in range(4)]
     assert not any(future.done() for future in pages)
     for future in parsed[:0:-1]:
-        future.set_result(None)
+        future.set_result([])
     assert [future.done() for future in pages] == [False, True, False, False]
     Reader.gate.set()
     evidence = [future.result(timeout=PATIENCE_S) for future in (first, *pages)]
@@ -134,6 +136,22 @@ def test_the_pixels_are_released_once_a_process_has_them(witnesses: Witnesses) -
     assert released == [1]
 
 
+def test_a_layer_that_the_engine_may_confirm_waits_for_it(witnesses: Witnesses) -> None:
+    """A page with fonts that are not proven is read after the engine has; one that it could not parse, not at all."""
+    Reader.gate.set()
+    words = (TextWord("harbour", (0, 0, 3, 1), font=4),)
+    unproven = replace(page(1), text_lines=(TextLine("harbour", (0, 0, 3, 1), words),))
+    parsed: list[Future[Sequence[Block] | None]] = [Future(), Future(), Future()]
+    waiting, failing = (witnesses.offer(unproven, "document", parsed=future) for future in parsed[:2])
+    proven = witnesses.offer(replace(unproven, proven_fonts=frozenset([4])), "document", parsed=parsed[2])
+    assert proven.result(timeout=PATIENCE_S)
+    assert not waiting.done()
+    parsed[1].set_result(None)
+    assert failing.result(timeout=0) is None
+    parsed[0].set_result([])
+    assert waiting.result(timeout=PATIENCE_S)
+
+
 def test_a_page_that_would_wait_too_long_is_left_out_at_once() -> None:
     """At the pace of the pages before it, a page is late; one that the engine still has is read all the same."""
     Reader.gate = threading.Event()
@@ -144,7 +162,7 @@ def test_a_page_that_would_wait_too_long_is_left_out_at_once() -> None:
     futures += [pool.offer(page(number), "document") for number in (2, 3)]
     assert [future.done() for future in futures] == [False, False, True]
     pool._seconds_per_page = 100.0
-    parsed: Future[None] = Future()
+    parsed: Future[Sequence[Block] | None] = Future()
     early = pool.offer(page(4), "document", parsed=parsed)
     Reader.gate.set()
     assert early.result(timeout=PATIENCE_S)
@@ -157,10 +175,10 @@ def test_a_page_whose_reading_takes_too_long_is_not_waited_for() -> None:
     Reader.gate = threading.Event()
     pool = Witnesses(1, 100 * SIZE, wait_s=10, process=Reader)
     pool._seconds_per_page = 30.0
-    parsed: Future[None] = Future()
+    parsed: Future[Sequence[Block] | None] = Future()
     slow = pool.offer(page(1), "document", parsed=parsed)
     assert eventually(lambda: not pool._waiting)
-    parsed.set_result(None)
+    parsed.set_result([])
     assert slow.result(timeout=0) is None
     Reader.gate.set()
     assert eventually(lambda: pool._seconds_per_page < 30)

@@ -19,10 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 from ocr_worker import threads
 from ocr_worker.pages import PageImage
+from ocr_worker.wire.schema import Block
+from ocr_worker.witness.confirmation import needs_confirmation
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.process import WitnessFailed, WitnessProcess
 
@@ -36,14 +37,17 @@ _FAILED_STARTS = 3  # in a row, after which a process is not started again
 class _Task:
     """A page on its way to its evidence.
 
-    page: None once a process has its pixels. parsed_at, started_at: monotonic times at which the engine had parsed it,
-    and a process began to read it.
+    page: None once a process has its pixels. is_early: whether it may be read before the engine has parsed it. blocks:
+    of the engine. parsed_at, started_at: monotonic times at which the engine had parsed it, and a process began to read
+    it.
     """
 
     page: PageImage | None
     document: str
     release: Callable[[], None]
     size: int  # of the pixels, in bytes
+    is_early: bool
+    blocks: Sequence[Block] = ()
     parsed_at: float | None = None
     started_at: float | None = None
     is_settled: bool = False
@@ -94,14 +98,16 @@ class Witnesses:
         page: PageImage,
         document: str,
         release: Callable[[], None] = _do_nothing,
-        parsed: Future[Any] | None = None,
+        parsed: Future[Sequence[Block] | None] | None = None,
     ) -> Future[Evidence | None]:
         """Return a future of the page's evidence, or of None if it is not witnessed. It never raises.
 
         document: an id that is unique in this process. release: called once, when the pixels are no longer needed.
-        parsed: done when the engine has parsed the page; by default it has already.
+        parsed: the engine's blocks, once it has parsed the page; None if it could not. A text layer that these may
+        confirm waits for them. By default the page is parsed, and its blocks are unknown.
         """
-        task = _Task(page, document, release, page.pixels.nbytes)
+        is_early = not needs_confirmation(page.text_lines or (), page.proven_fonts)
+        task = _Task(page, document, release, page.pixels.nbytes, is_early)
         with self._condition:
             is_open = not self._is_closed and self._alive > 0
             if is_open:
@@ -111,9 +117,9 @@ class Witnesses:
         if not is_open:
             self._give_up([task])
         elif parsed:
-            parsed.add_done_callback(lambda _: self._note_parsed(task))
+            parsed.add_done_callback(lambda future: self._note_parsed(task, future.result()))
         else:
-            self._note_parsed(task)
+            self._note_parsed(task, ())
         return task.future
 
     def forget(self, document: str) -> None:
@@ -135,12 +141,13 @@ class Witnesses:
         for process in processes:
             process.kill()
 
-    def _note_parsed(self, task: _Task) -> None:
-        """Decide whether the page is witnessed, now that only its evidence is missing."""
+    def _note_parsed(self, task: _Task, blocks: Sequence[Block] | None) -> None:
+        """Decide whether the page is witnessed, now that only its evidence is missing. blocks: None: there are none."""
         with self._condition:
-            task.parsed_at = time.monotonic()
-            surplus = self._surplus(task)
-            is_waiting = surplus is not None and surplus.started_at is None
+            task.parsed_at, task.blocks = time.monotonic(), blocks or ()
+            surplus = task if blocks is None else self._surplus(task)
+            self._condition.notify()
+            is_waiting = surplus in self._waiting
             if surplus and is_waiting:
                 self._remove([surplus])
         if surplus and is_waiting:
@@ -169,6 +176,9 @@ class Witnesses:
         self._accepted[last.document] -= 1
         self._accepted[task.document] += 1
         return last
+
+    def _readable(self) -> list[_Task]:
+        return [task for task in self._waiting if task.is_early or task.parsed_at is not None]
 
     def _remove(self, tasks: Sequence[_Task]) -> None:
         self._waiting = [task for task in self._waiting if task not in tasks]
@@ -228,7 +238,7 @@ class Witnesses:
         started_at = time.monotonic()
         assert task.page is not None
         try:
-            process.send(task.page)
+            process.send(task.page, task.blocks)
             task.free()
             evidence = process.receive()
         except WitnessFailed:
@@ -247,13 +257,13 @@ class Witnesses:
         """Return the next page to read; None once the pool is closed."""
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._waiting or self._is_closed)
+                self._condition.wait_for(lambda: self._readable() or self._is_closed)
                 if self._is_closed:
                     return None
                 late = [task for task in self._waiting if self._is_late(task)]
                 self._remove(late)
                 self._accepted.subtract(task.document for task in late)
-                task = min(self._waiting, key=lambda task: task.parsed_at or math.inf, default=None)
+                task = min(self._readable(), key=lambda task: task.parsed_at or math.inf, default=None)
                 if task:
                     self._remove([task])
                     task.started_at = time.monotonic()

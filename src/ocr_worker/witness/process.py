@@ -16,6 +16,8 @@ import numpy as np
 from ocr_worker.pages import PageImage, TextLine
 from ocr_worker.sources.rasterizer import protocol
 from ocr_worker.sources.rasterizer.process import PIPE_BYTES
+from ocr_worker.wire.schema import Block
+from ocr_worker.witness.confirmation import readings_of
 from ocr_worker.witness.evidence import Evidence
 
 START_S = 120.0  # enough for a cold disk and a busy machine, at the lowest priority
@@ -47,13 +49,17 @@ class WitnessProcess:
             self._receive(START_S)
             self._is_ready = True
 
-    def send(self, page: PageImage) -> None:
-        """Hand over a page, whose pixels are not needed afterwards. Raises WitnessFailed when the process died."""
+    def send(self, page: PageImage, blocks: Sequence[Block] = ()) -> None:
+        """Hand over a page, whose pixels are not needed afterwards. Raises WitnessFailed when the process died.
+
+        blocks: of the engine, if it has parsed the page.
+        """
         self.wait_ready()
         header = {
             "shape": page.pixels.shape,
             "text_lines": text_lines_json(page.text_lines or ()),
             "proven_fonts": sorted(page.proven_fonts),
+            "readings": readings_of(blocks) if page.text_lines else [],
         }
         assert self._process.stdin is not None
         try:

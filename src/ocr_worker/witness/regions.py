@@ -49,17 +49,17 @@ def region_of(blocks: Sequence[Block], finding: Finding) -> Region:
 
 def block_at(blocks: Sequence[Block], bbox: Sequence[float]) -> int | None:
     """Return the index of the smallest block that contains the middle of the box, or None."""
-    (index,) = blocks_at(blocks, [bbox])
+    (index,) = blocks_at([block.bbox for block in blocks], [bbox])
     return int(index) if index >= 0 else None
 
 
-def blocks_at(blocks: Sequence[Block], boxes: Sequence[Sequence[float]]) -> NDArray[np.intp]:
-    """Return for each box the index of the smallest block that contains its middle; -1: none does."""
+def blocks_at(blocks: Sequence[BBox], boxes: Sequence[Sequence[float]]) -> NDArray[np.intp]:
+    """Return for each box the index of the smallest of the blocks' boxes that contains its middle; -1: none does."""
     x0, y0, x1, y1 = np.asarray(boxes, np.float64).reshape(-1, 4).T
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     indices = np.full(len(x), -1, np.intp)
-    for index in sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index].bbox), -index)):
-        left, top, right, bottom = blocks[index].bbox
+    for index in sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index]), -index)):
+        left, top, right, bottom = blocks[index]
         is_inside = (x >= left - _TIGHT) & (x <= right + _TIGHT) & (y >= top - _TIGHT) & (y <= bottom + _TIGHT)
         indices[is_inside] = index  # a smaller block comes later
     return indices

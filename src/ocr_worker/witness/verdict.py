@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.wire.schema import Block
+from ocr_worker.wire.schema import BBox, Block
 from ocr_worker.witness.comparison import MIN_SCORE, Agreement, bounds, compare_text, is_comparable
 from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Rectangle
 from ocr_worker.witness.findings import Finding
@@ -84,7 +84,7 @@ def _assign(blocks: Sequence[Block], evidence: Evidence) -> list[list[EvidenceWo
     """Return the words in each block, in reading order. A word in several boxes belongs to the smallest."""
     words_of: list[list[list[EvidenceWord]]] = [[] for _ in blocks]
     lines = _in_rows(evidence.lines)
-    indices = iter(blocks_at(blocks, [word.bbox for line in lines for word in line.words]).tolist())
+    indices = iter(blocks_at(_boxes(blocks), [word.bbox for line in lines for word in line.words]).tolist())
     for line in lines:
         parts: dict[int, list[EvidenceWord]] = {}
         for word in line.words:
@@ -113,8 +113,8 @@ def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
     A line that cannot be read counts, too: it may be in a script that the reader does not know.
     """
     runs: list[list[EvidenceWord]] = []
-    is_line_outside = blocks_at(blocks, [line.bbox for line in evidence.lines]) < 0
-    is_word_outside = iter(blocks_at(blocks, [word.bbox for line in evidence.lines for word in line.words]) < 0)
+    is_line_outside = blocks_at(_boxes(blocks), [line.bbox for line in evidence.lines]) < 0
+    is_word_outside = iter(blocks_at(_boxes(blocks), [word.bbox for line in evidence.lines for word in line.words]) < 0)
     marks = _edges(evidence)
     for line, is_outside in zip(evidence.lines, is_line_outside, strict=True):
         words = [word for word in line.words if next(is_word_outside)]
@@ -155,6 +155,10 @@ def _count_marks(bbox: Rectangle, marks: NDArray[np.float64]) -> int:
     return int((is_high & (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)).sum())
 
 
+def _boxes(blocks: Sequence[Block]) -> list[BBox]:
+    return [block.bbox for block in blocks]
+
+
 def _edges(evidence: Evidence) -> NDArray[np.float64]:
     """Return the edges of the marks: left, top, right, bottom, each [n]."""
     return np.asarray(evidence.marks, np.float64).reshape(-1, 4).T
@@ -170,5 +174,5 @@ def _continues(above: Sequence[EvidenceWord], words: Sequence[EvidenceWord]) -> 
 def _coverage(blocks: Sequence[Block], evidence: Evidence) -> float | None:
     x0, y0, x1, y1 = _edges(evidence)
     areas = (x1 - x0) * (y1 - y0)
-    inside = areas[blocks_at(blocks, evidence.marks) >= 0]
+    inside = areas[blocks_at(_boxes(blocks), evidence.marks) >= 0]
     return round(float(inside.sum() / areas.sum()), 4) if areas.size else None
