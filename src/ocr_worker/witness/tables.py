@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from statistics import median
+from typing import NamedTuple
 
 from rapidfuzz import fuzz, process
 
@@ -74,42 +74,66 @@ def compare_table(index: int, cells: Sequence[Cell], bbox: Rectangle, words: Seq
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """The places of a table's rows or columns, by index.
+Edges = tuple[float, float]
 
-    middles: of their words. edges: where their cells begin and end.
-    """
 
-    middles: Mapping[int, float]
-    edges: Mapping[int, tuple[float, float]]
+class _Place(NamedTuple):
+    """The place of a row or column: the middle of its words, and where its cells begin and end."""
+
+    middle: float
+    start: float
+    end: float
 
     @classmethod
-    def of(cls, cells: Mapping[int, Sequence[Sequence[tuple[float, float]]]]) -> _Axis:
-        """Return the medians of these cells, each of which is a list of the edges of its words."""
-        middles = {
-            index: median((low + high) / 2 for cell in group for low, high in cell) for index, group in cells.items()
-        }
-        lows = {index: median(min(low for low, _ in cell) for cell in group) for index, group in cells.items()}
-        highs = {index: median(max(high for _, high in cell) for cell in group) for index, group in cells.items()}
-        return cls(middles, {index: (lows[index], highs[index]) for index in cells})
+    def of(cls, cells: Collection[Sequence[Edges]]) -> _Place | None:
+        """Return the medians of these cells, each of which is the edges of its words; None if there are no cells."""
+        if not cells:
+            return None
+        return cls(
+            median((low + high) / 2 for words in cells for low, high in words),
+            median(min(low for low, _ in words) for words in cells),
+            median(max(high for _, high in words) for words in cells),
+        )
 
-    def can_hold(self, indices: range, low: float, high: float) -> bool:
-        """Return whether a word between these edges is in one of these rows or columns, as far as they are known."""
-        return any(index not in self.middles or self._holds(index, low, high) for index in indices)
 
-    def _holds(self, index: int, low: float, high: float) -> bool:
-        """Return whether the word is over the middle, or between the neighbors' cells.
+class _Axis:
+    """The places of a table's rows or columns. cells: of each, by index, the edges of each cell's words."""
+
+    def __init__(self, cells: Mapping[int, Mapping[Cell, Sequence[Edges]]]) -> None:
+        self._cells = cells
+        self._places = {index: place for index, group in cells.items() if (place := _Place.of(group.values()))}
+
+    def has(self, indices: range) -> bool:
+        """Return whether all of these places are known."""
+        return self._places.keys() >= {*indices}
+
+    def can_hold(self, cell: Cell, indices: range, low: float, high: float) -> bool:
+        """Return whether a word of the cell may be between these edges. indices: of the cell's rows or columns.
+
+        The cell's own words do not say where it is: they may be those of another cell.
+        """
+        return any(self._holds(index, self._place_without(cell, index), low, high) for index in indices)
+
+    def _place_without(self, cell: Cell, index: int) -> _Place | None:
+        others = self._cells.get(index, {})
+        return _Place.of([words for other, words in others.items() if other != cell])
+
+    def _holds(self, index: int, place: _Place | None, low: float, high: float) -> bool:
+        """Return whether the word is over the middle of the place or next to it, or between its neighbors' cells.
 
         A heading on the left of a column of numbers on the right is nearer to the middle of the column before, and the
         last line of a high cell to that of the next row.
         """
-        middle = (low + high) / 2
-        nearest = min(self.middles, key=lambda other: abs(self.middles[other] - middle))
-        if low - _MARGIN <= self.middles[index] <= high + _MARGIN or nearest == index:
+        if place is None:
             return True
-        before = max((end for other, (_, end) in self.edges.items() if other < index), default=-math.inf)
-        after = min((start for other, (start, _) in self.edges.items() if other > index), default=math.inf)
+        middle = (low + high) / 2
+        others = {other: place for other, place in self._places.items() if other != index}
+        distance = abs(place.middle - middle)
+        is_nearest = all(distance <= abs(other.middle - middle) for other in others.values())
+        if low - _MARGIN <= place.middle <= high + _MARGIN or is_nearest:
+            return True
+        before = max((other.end for number, other in others.items() if number < index), default=-math.inf)
+        after = min((other.start for number, other in others.items() if number > index), default=math.inf)
         return before < middle < after
 
 
@@ -126,27 +150,25 @@ class _Places:
         counts, counts_read = Counter(token.text for token in tokens), Counter(text for text, _ in readings)
         once = {text: word.bbox for text, word in readings if counts_read[text] == 1}
         placed = [
-            (token, once[token.text])
+            (token.cell, once[token.text])
             for token in tokens
             if token.is_in_one and counts[token.text] == 1 and token.text in once
         ]
-        rows: dict[int, list[list[tuple[float, float]]]] = defaultdict(list)
-        columns: dict[int, list[list[tuple[float, float]]]] = defaultdict(list)
-        if len(placed) >= _MIN_PLACED:
-            for cell, words in groupby(placed, lambda each: each[0].cell):
-                boxes = [bbox for _, bbox in words]
-                rows[cell.rows.start].append([(y0, y1) for _, y0, _, y1 in boxes])
-                columns[cell.columns.start].append([(x0, x1) for x0, _, x1, _ in boxes])
-        return cls(_Axis.of(rows), _Axis.of(columns))
+        rows: dict[int, dict[Cell, list[Edges]]] = defaultdict(lambda: defaultdict(list))
+        columns: dict[int, dict[Cell, list[Edges]]] = defaultdict(lambda: defaultdict(list))
+        for cell, (x0, y0, x1, y1) in placed if len(placed) >= _MIN_PLACED else ():
+            rows[cell.rows.start][cell].append((y0, y1))
+            columns[cell.columns.start][cell].append((x0, x1))
+        return cls(_Axis(rows), _Axis(columns))
 
     def has(self, cell: Cell) -> bool:
         """Return whether the places of the cell's rows and columns are known."""
-        return self.rows.middles.keys() >= {*cell.rows} and self.columns.middles.keys() >= {*cell.columns}
+        return self.rows.has(cell.rows) and self.columns.has(cell.columns)
 
     def is_near(self, cell: Cell, word: EvidenceWord) -> bool:
         """Return whether the word is in a row and in a column of the cell."""
         x0, y0, x1, y1 = word.bbox
-        return self.rows.can_hold(cell.rows, y0, y1) and self.columns.can_hold(cell.columns, x0, x1)
+        return self.rows.can_hold(cell, cell.rows, y0, y1) and self.columns.can_hold(cell, cell.columns, x0, x1)
 
 
 def _check(
