@@ -71,6 +71,16 @@ def ca_bundle() -> Path | None:
     return Path(path) if path else None
 
 
+def processor_count() -> int:
+    """Return the number of processors that an engine may use: those of this process, at most OMP_NUM_THREADS.
+
+    Ray sets the variable to the processors that it reserved for an actor.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    processors = len(os.sched_getaffinity(0))
+    return min(processors, int(limit)) if limit.isdecimal() and int(limit) else processors
+
+
 def disable_telemetry() -> None:
     """Switch off the telemetry of libraries, here and in child processes, unless the operator set their variables.
 
