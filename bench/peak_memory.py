@@ -23,8 +23,8 @@ PAGE_S = "0.02"
 LOADS = {"10 pages": [10], "100 pages": [100], "500 pages": [500], "ten jobs of 50": [50] * 10}
 MAX_RATIO = 1.2
 OURS = {"OCR_ENGINE": "bench_engines:timed", "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true"}
-# The limits that follow from a model server: 64 jobs, four engines, room for 400 MB of pages. The double needs no server,
-# and is slow, so that the room becomes full.
+# The limits that follow from a model server: 64 jobs, four engines, room for 400 MB of pages. The double needs no
+# server, and is slow, so that the room becomes full.
 SERVER = {"OCR_BACKEND": "vllm-server", "OCR_SERVER_URL": "http://127.0.0.1:1/v1", "BENCH_PAGE_S": "0.4"}
 SERVER_SIDE = "ours with a model server"
 SIDES: dict[str, tuple[Path, dict[str, str]]] = {
