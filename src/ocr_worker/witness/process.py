@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ocr_worker import awake
 from ocr_worker.pages import PageImage, TextLine
 from ocr_worker.sources.rasterizer import protocol
 from ocr_worker.sources.rasterizer.process import PIPE_BYTES
@@ -22,6 +23,7 @@ from ocr_worker.witness.evidence import Evidence
 
 START_S = 120.0  # enough for a cold disk and a busy machine, at the lowest priority
 PAGE_S = 120.0  # a page takes seconds; a process that takes longer hangs
+_POLL_S = 1.0
 
 
 class WitnessFailed(Exception):
@@ -103,9 +105,11 @@ class WitnessProcess:
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], seconds)[0]:
-            self.kill()
-            raise WitnessFailed("the witness process hangs")
+        deadline = awake.now() + seconds
+        while not select.select([self._process.stdout], [], [], _POLL_S)[0]:
+            if awake.now() >= deadline:
+                self.kill()
+                raise WitnessFailed("the witness process hangs")
         try:
             return protocol.read_message(self._process.stdout.read)[0]
         except (EOFError, json.JSONDecodeError) as error:
