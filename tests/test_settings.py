@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from pydantic_settings import BaseSettings
 
@@ -14,6 +16,7 @@ from ocr_worker.settings import (
     list_fields,
     load_client_settings,
     load_settings,
+    processor_count,
     unknown_variables,
     variable_name,
 )
@@ -378,3 +381,15 @@ def test_numbers_are_described_with_their_bounds() -> None:
     assert expected_values("queue") == "a whole number of at least 1"
     assert expected_values("engine_page_timeout_s") == "a number of at least 0"
     assert expected_values("weights_home") == "a path"
+
+
+@pytest.mark.parametrize(("limit", "count"), [(None, 8), ("", 8), ("3", 3), ("64", 8), ("0", 8), ("4,2", 8)])
+def test_an_engine_uses_no_more_processors_than_it_may(
+    limit: str | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the process, and of these at most OMP_NUM_THREADS; a value that is no number of them is ignored."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if limit is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+    assert processor_count() == count

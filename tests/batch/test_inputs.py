@@ -143,7 +143,10 @@ def test_a_manifest_names_pages_options_and_ids(folder: Path) -> None:
 def test_standard_input_is_read_line_by_line(folder: Path) -> None:
     """Paths, URLs and manifest lines may come on standard input."""
     lines = [str(folder / "a.png"), "https://example.com/x.pdf", json.dumps({"path": str(folder / "b.PDF")})]
-    assert names(list(gather(["-"], [line + "\n" for line in lines]))) == ["a.png", "x.pdf", "b.PDF"]
+    lines += ["s3://scans/march/y.pdf", json.dumps({"url": "s3://scans/z.pdf"})]
+    items = items_of(gather(["-"], [line + "\n" for line in lines]))
+    assert [item.name for item in items] == ["a.png", "x.pdf", "b.PDF", "y.pdf", "z.pdf"]
+    assert [item.is_url for item in items] == [False, True, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -170,9 +173,12 @@ def test_a_wrong_line_is_named(folder: Path, line: str, message: str) -> None:
 
 
 def test_what_is_not_there_is_rejected(folder: Path) -> None:
-    """A name without a file is a mistake, and never a batch of nothing."""
+    """A name without a file is a mistake, and never a batch of nothing; so is a bucket without an object."""
     with pytest.raises(InvalidRequest, match="no such file"):
         list(gather([str(folder / "missing.pdf")], ()))
+    for bucket in ("s3://scans", "s3://scans/", "s3://scans/march/", "s3:///a.pdf"):
+        with pytest.raises(InvalidRequest, match="is no object: list objects in a manifest"):
+            list(gather([bucket], ()))
 
 
 def test_names_stay_inside_the_folder() -> None:

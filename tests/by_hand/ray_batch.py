@@ -2,11 +2,14 @@
 
     python3.11 -m venv /tmp/ray && /tmp/ray/bin/pip install '.[ray,embedded,batch,s3,parquet]'
     PYTHONPATH=src:tests /tmp/ray/bin/python tests/by_hand/ray_batch.py [--documents 300] [--bucket] [--format parquet]
+        [--hidden]
 
 It starts a cluster of its own on this machine: three nodes of one logical processor, the head among them. The engine is
 the embedded one, or with `--engine paddleocr_vl` the other one on the test weights. It counts the pages that it reads;
 none may be read twice but those that were in an engine call or not yet written when something was killed. With
-`--bucket`, pages are stored in a content cache on a local S3 server, so that only those of an engine call are.
+`--bucket`, pages are stored in a content cache on a local S3 server, so that only those of an engine call are. With
+`--hidden`, only the run sees the files, as on a cluster without shared storage, so that their bytes travel (Linux, as
+root). In the end, `batch cancel` ends the actors of this batch, and those of another end themselves.
 """
 
 from __future__ import annotations
@@ -48,17 +51,20 @@ def wait_until(condition: Callable[[], bool], run: subprocess.Popen[bytes] | Non
 class Scene:
     """The batch in a folder, with the engine's journal and the bounds of the kills so far."""
 
-    def __init__(self, folder: Path, arguments: list[str]) -> None:
+    def __init__(self, folder: Path, arguments: list[str], *, is_hidden: bool = False) -> None:
         self.inputs, self.out, self.journal_path = folder / "in", folder / "out", folder / "journal"
         self.log = folder / "log"
         self.bound = 0
         self._killed_at = 0.0
         self._arguments = arguments
+        # In a mount namespace of its own, the folder of the inputs has the documents. Outside, it is empty.
+        mount = f'mount --bind "{folder / "hidden"}" "{self.inputs}" && exec "$@"'
+        self._wrapper = ["unshare", "--mount", "sh", "-c", mount, "sh"] if is_hidden else []
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "ocr_worker.cli", "batch", "run", str(self.inputs), "--out", str(self.out)]
         log = self.log.open("ab")
-        return subprocess.Popen([*command, *self._arguments], stdout=log, stderr=log)
+        return subprocess.Popen([*self._wrapper, *command, *self._arguments], stdout=log, stderr=log)
 
     def journal(self) -> Journal:
         return Journal.read(self.journal_path)
@@ -124,9 +130,11 @@ def check(scene: Scene, count: int) -> None:
 
 def prepare(options: argparse.Namespace, folder: Path) -> None:
     """Draw the documents and set the environment of the run and its actors."""
-    (folder / "in").mkdir()
+    drawings = folder / ("hidden" if options.hidden else "in")
+    for path in {drawings, folder / "in"}:
+        path.mkdir()
     for number in range(options.documents):
-        (folder / "in" / f"{number}.png").write_bytes(numbered_page(number))
+        (drawings / f"{number}.png").write_bytes(numbered_page(number))
     if options.engine == "paddleocr_vl":
         os.environ |= tinyvl.environment()
     os.environ |= {"OCR_ENGINE": f"support.counted:{options.engine}", "COUNTED_JOURNAL": str(folder / "journal")}
@@ -140,6 +148,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=("embedded", "paddleocr_vl"), default="embedded")
     parser.add_argument("--format", choices=("folders", "parquet"), default="folders")
     parser.add_argument("--bucket", action="store_true")
+    parser.add_argument("--hidden", action="store_true")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="ray-batch-"))
     prepare(options, folder)
@@ -156,14 +165,34 @@ def run_on_cluster(options: argparse.Namespace, folder: Path) -> None:
     nodes = [cluster.add_node(**node) for _ in range(2)]
     ray.init(address=cluster.address, namespace="ocr-worker", log_to_driver=False)
     arguments = ["--ray", cluster.address, "--ray-actors", str(_ACTORS), "--pages-per-job", "5", "--json"]
-    scene = Scene(folder, [*arguments, "--format", options.format])
+    scene = Scene(folder, [*arguments, "--format", options.format], is_hidden=options.hidden)
     started_at = time.monotonic()
     kill_all(scene, cluster, nodes[0], options.documents)
     print(f"{time.monotonic() - started_at:.0f} s with starts and kills")
     check(scene, options.documents)
+    assert actors() == _ACTORS
     subprocess.run([sys.executable, "-m", "ocr_worker.cli", "batch", "cancel", str(scene.out)], check=True)
+    wait_until(lambda: actors() == 0)
+    check_idle_end(folder, cluster)
     ray.shutdown()
     cluster.shutdown()
+
+
+def actors() -> int:
+    """Return the number of actors that live."""
+    return len(ray.util.list_named_actors(all_namespaces=True))
+
+
+def check_idle_end(folder: Path, cluster: Cluster) -> None:
+    """Run a batch of one document, and wait until its actor has ended itself."""
+    command = [sys.executable, "-m", "ocr_worker.cli", "batch", "run", str(folder / "0.png"), "--out"]
+    (folder / "0.png").write_bytes(numbered_page(0))
+    service = ["--ray", cluster.address, "--ray-idle", "10", "--json"]
+    subprocess.run([*command, str(folder / "idle"), *service], check=True, stdout=subprocess.DEVNULL)
+    ended_at = time.monotonic()
+    assert actors() == 1
+    wait_until(lambda: actors() == 0)
+    print(f"an actor ended itself {time.monotonic() - ended_at:.0f} s after its last call, with --ray-idle 10")
 
 
 if __name__ == "__main__":

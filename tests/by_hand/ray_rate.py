@@ -3,8 +3,9 @@
     PYTHONPATH=src:tests /tmp/ray/bin/python tests/by_hand/ray_rate.py [--documents 120] [--rounds 2]
 
 Both have the embedded engine, one pipeline and both processors. A rate is that of the pages from the first to the last
-in the engine's own journal, so that no start counts. The processor's time is that of all processes of a side, from the
-start to the end; on a busy machine it is the better figure.
+in the engine's own journal, so that no start counts. The processor's time, by program, is that of all processes of a
+side: those of Ray itself, too. It is given per page once the pages have begun, and in seconds for the start before; on
+a busy machine it is the better figure.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import ray
@@ -42,26 +44,49 @@ def processor_seconds() -> Counter[tuple[str, int]]:
     return seconds
 
 
-def measure(folder: Path, name: str, service: list[str], count: int) -> tuple[float, float]:
-    """Run the batch once. Return pages per second, and the seconds of processors per page."""
+class Figures(NamedTuple):
+    """Pages per second; the processor's milliseconds per page once the pages have begun, and its seconds before."""
+
+    rate: float
+    page_ms: float
+    start_s: float
+
+
+def measure(folder: Path, name: str, service: list[str], count: int) -> Figures:
+    """Run the batch once."""
     command = [sys.executable, "-m", "ocr_worker.cli", "batch", "run", str(folder / "in"), "--out", str(folder / name)]
     before, started_at = processor_seconds(), time.time()
     run = subprocess.Popen([*command, *service, "--json"], stdout=subprocess.DEVNULL)
-    samples = before
+    samples, warm, warm_pages = before, before, 0
     while run.poll() is None:
         samples = processor_seconds() | samples  # the larger ones: a process that has ended keeps its seconds
-        time.sleep(0.5)
+        if not warm_pages:
+            warm, warm_pages = samples, len(ends(folder, started_at))
+        time.sleep(0.25)
     assert run.returncode == 0
-    seconds = time.time() - started_at
-    used: Counter[str] = Counter()
-    for (program, _), value in (samples - before).items():
-        used[program] += value
-    ends = [at for at in Journal.read(folder / "journal").ends if at > started_at]
-    assert len(ends) == count
-    rate = (count - 1) / (max(ends) - min(ends))
-    shares = ", ".join(f"{program} {1000 * value / count:.0f}" for program, value in used.most_common(4))
-    print(f"{name:<10}{rate:6.2f} pages/s, {seconds:4.0f} s with the start; processor ms a page: {shares}", flush=True)
-    return rate, used.total() / count
+    seconds, times = time.time() - started_at, ends(folder, started_at)
+    assert len(times) == count
+    rate = (count - 1) / (max(times) - min(times))
+    used, pages = by_program(samples - warm), count - warm_pages
+    start = by_program(warm - before)
+    shares = ", ".join(f"{program} {1000 * value / pages:.0f}" for program, value in used.most_common(6))
+    starts = ", ".join(f"{program} {value:.1f}" for program, value in start.most_common(4))
+    print(f"{name:<10}{rate:6.2f} pages/s, {seconds:4.0f} s with the start; load {os.getloadavg()[0]:.1f}")
+    print(f"{'':<10}processor ms a page: {shares}; s before: {starts}", flush=True)
+    return Figures(rate, 1000 * used.total() / pages, start.total())
+
+
+def ends(folder: Path, started_at: float) -> list[float]:
+    """Return the times at which pages were read in a run."""
+    return [at for at in Journal.read(folder / "journal").ends if at > started_at]
+
+
+def by_program(seconds: Counter[tuple[str, int]]) -> Counter[str]:
+    """Return the sums of all processes of each program."""
+    sums: Counter[str] = Counter()
+    for (program, _), value in seconds.items():
+        sums[program] += value
+    return sums
 
 
 def main() -> None:
@@ -78,7 +103,7 @@ def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200_000_000})
     ray.init(address=cluster.address, namespace="ocr-worker", log_to_driver=False)
     services = {"local": ["--local"], "ray": ["--ray", cluster.address, "--ray-cpus", "2"]}
-    figures: dict[str, list[tuple[float, float]]] = {"local": [], "ray": []}
+    figures: dict[str, list[Figures]] = {"local": [], "ray": []}
     for number in range(options.rounds):
         for side in ("local", "ray") if number % 2 == 0 else ("ray", "local"):
             name = f"{side}-{number}"
@@ -86,13 +111,16 @@ def main() -> None:
             if side == "ray":
                 cancel = [sys.executable, "-m", "ocr_worker.cli", "batch", "cancel", str(folder / name)]
                 subprocess.run(cancel, check=True, stdout=subprocess.DEVNULL)
-    rates = {side: statistics.median(rate for rate, _ in pairs) for side, pairs in figures.items()}
-    used = {side: statistics.median(seconds for _, seconds in pairs) for side, pairs in figures.items()}
-    print(
-        f"rate: ray {rates['ray']:.2f}, local {rates['local']:.2f} pages/s, ratio {rates['ray'] / rates['local']:.2f}"
+    ray_side, local_side = (
+        Figures(*map(statistics.median, zip(*figures[side], strict=True))) for side in ("ray", "local")
     )
-    overhead_ms = 1000 * (used["ray"] - used["local"])
-    print(f"processor: {overhead_ms:.0f} ms more a page, ratio {used['local'] / used['ray']:.2f}")
+    ratio = ray_side.rate / local_side.rate
+    print(f"rate: ray {ray_side.rate:.2f}, local {local_side.rate:.2f} pages/s, ratio {ratio:.2f} (medians)")
+    print(
+        f"processor: ray {ray_side.page_ms:.0f}, local {local_side.page_ms:.0f} ms a page,"
+        f" ratio {local_side.page_ms / ray_side.page_ms:.2f};"
+        f" before the pages {ray_side.start_s:.1f} and {local_side.start_s:.1f} s"
+    )
     ray.shutdown()
     cluster.shutdown()
 

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ocr_worker.batch.manifests import (
+    BUCKET_SCHEME,
     MANIFEST_SUFFIXES,
     NO_MANIFEST,
     decode,
@@ -39,9 +40,9 @@ _MAX_NAME_BYTES = 120  # bytes; file systems allow 255
 class Item:
     """A document to parse.
 
-    source: absolute path or http(s) URL. name: name of its folder, not unique yet. pages: requested pages as text;
-    None: all. options: request options of this document. password: of an encrypted PDF; it is never stored. manifest:
-    absolute path of the manifest that lists it.
+    source: absolute path, http(s) or s3:// URL. name: name of its folder, not unique yet. pages: requested pages as
+    text; None: all. options: request options of this document. password: of an encrypted PDF; it is never stored.
+    manifest: absolute path of the manifest that lists it.
     """
 
     source: str
@@ -102,6 +103,10 @@ class _Gathering:
         elif matches := sorted(glob.glob(argument, recursive=True)):
             for path in matches:
                 yield from self._match(path, matches)
+        elif argument.startswith(BUCKET_SCHEME):
+            raise InvalidRequest(
+                f"{argument} is no object: list objects in a manifest, a line s3://BUCKET/KEY for each"
+            )
         else:
             raise InvalidRequest(f"{argument}: no such file or folder")
 

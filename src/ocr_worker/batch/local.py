@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -19,6 +20,7 @@ from ocr_worker import threads
 from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
+from ocr_worker.parsing.job_slots import JobSlots
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.results import error_info, job_error
@@ -30,22 +32,32 @@ _RETENTION_S = 60.0  # of a response, after it was first reported; all responses
 _CLOSE_S = 10.0
 
 
+def _in_memory(response: ParseResponse) -> Callable[[], ParseResponse]:
+    return lambda: response
+
+
 class LocalPipeline:
     """A `Service` that runs jobs as a worker with these settings would.
+
+    keep: takes the response of a job that has ended, and returns a function that returns it; default: in memory.
 
     Responses are always complete: no byte limit, bucket, checkpoints or time-to-live. `options.delivery` and
     `idempotency_key` have no effect.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, keep: Callable[[ParseResponse], Callable[[], ParseResponse]] = _in_memory
+    ) -> None:
         self.name = f"this machine, with the engine {settings.engine}"
         self.jobs_at_once = settings.jobs_at_once
         self.payload_bytes = 200_000_000
+        self.reads_files = False
         self.outlives_client = False
         self._settings = settings
+        self._keep = keep
         self._worker_id = f"process-{uuid.uuid4()}"
         self._jobs: dict[str, _LocalJob] = {}
-        self._slots = asyncio.Semaphore(settings.jobs_at_once)
+        self._slots = JobSlots(settings.jobs_at_once)
         self._pipeline_start: Future[Pipeline] | None = None
         self._loading_since = 0.0  # monotonic
         self._engine_error: OcrWorkerError | None = None
@@ -64,7 +76,7 @@ class LocalPipeline:
             error = self._engine_error
             raise EngineUnavailable(f"the engine is lost ({error.code}: {error}); start the command again")
         self._remove_old_jobs()
-        job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s, self._worker_id)
+        job = _LocalJob(str(uuid.uuid4()), job_input, execution_timeout_s, self._worker_id, self._keep)
         self._jobs[job.id] = job
         job.task = asyncio.create_task(self._run(JobHost(pipeline), job))
         return job.id
@@ -142,14 +154,14 @@ class LocalPipeline:
     # ----------------------------------------------------------------- jobs
 
     async def _run(self, host: JobHost, job: _LocalJob) -> None:
-        """Wait for a slot, then run the job."""
-        async with self._slots:
+        """Wait for a slot, then run the job, which leaves it early if its pages wait for their second reading only."""
+        async with self._slots.slot() as free_slot:
             try:
                 with typed_errors(job.id):
                     request = await host.read(job.input)
                     job.input = {}  # free the memory: the request has the data now
                     job.begin()
-                    job.end(await host.run(request, job.id, job.on_page, job.on_open))
+                    job.end(await host.run(request, job.id, job.on_page, job.on_open, on_parsed=free_slot))
             except OcrWorkerError as error:
                 job.end(error=error_info(error))
 
@@ -164,15 +176,23 @@ class _LocalJob:
     endpoint would.
     """
 
-    def __init__(self, job_id: str, job_input: Json, execution_timeout_s: float, worker_id: str) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        job_input: Json,
+        execution_timeout_s: float,
+        worker_id: str,
+        keep: Callable[[ParseResponse], Callable[[], ParseResponse]],
+    ) -> None:
         self.id = job_id
         self.input = job_input
         self.state = State.QUEUED
         self.task: asyncio.Task[None] | None = None  # set by `submit`; ends with the job
         self._execution_timeout_s = execution_timeout_s
         self._worker_id = worker_id
+        self._keep = keep
         self._pages_lock = threading.Lock()
-        self._response: ParseResponse | None = None
+        self._response: Callable[[], ParseResponse | None] = lambda: None
         self._error: ErrorInfo | None = None
         self._pages_done = self._pages_expected = 0
         self._submitted_at = time.monotonic()
@@ -197,7 +217,9 @@ class _LocalJob:
     def end(self, response: ParseResponse | None = None, error: ErrorInfo | None = None) -> None:
         """End the job with its response, or with its error. No effect after `stop`."""
         if self.state not in ENDED_STATES:
-            self._response, self._error = response, job_error(response) if response else error
+            self._error = job_error(response) if response else error
+            if response:
+                self._response = self._keep(response)
             self._set_state(State.FAILED if self._error else State.COLLECTED)
 
     def stop(self, state: State) -> None:
@@ -223,7 +245,7 @@ class _LocalJob:
             worker_id=self._worker_id if self._started_at is not None else None,
             ended_at=time.time() - (now - self._ended_at) if self._ended_at is not None else None,
         )
-        return JobStatus(self.state, self._response, self._error, times, self._pages_done, self._pages_expected)
+        return JobStatus(self.state, self._response(), self._error, times, self._pages_done, self._pages_expected)
 
     def can_be_removed(self) -> bool:
         """Return whether the response was reported more than a minute ago."""

@@ -20,6 +20,7 @@ from ocr_worker.wire.request import collect_problems
 from ocr_worker.wire.schema import NonEmpty, PageRanges, WireModel
 
 MANIFEST_SUFFIXES = (".jsonl", ".ndjson")
+BUCKET_SCHEME = "s3://"
 NO_MANIFEST = "text, but no manifest, which has a JSON object, URL or path per line"
 _MARKS = (  # the longer first: the mark of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -62,12 +63,15 @@ class ManifestLine(WireModel):
         if (self.url is None) == (self.path is None):
             raise ValueError("needs exactly one of `url` and `path`")
         if self.url is not None and not is_url(self.url):
-            raise ValueError("`url` should begin with http:// or https://; a file has a `path`")
+            raise ValueError("`url` should begin with http://, https:// or s3://BUCKET/; a file has a `path`")
         return self
 
 
 def is_url(text: str) -> bool:
-    """Return whether the text is an http(s) URL."""
+    """Return whether the text is an http(s) URL, or that of an object in a bucket."""
+    if text.startswith(BUCKET_SCHEME):
+        bucket, _, key = text.removeprefix(BUCKET_SCHEME).partition("/")
+        return bool(bucket and key) and not key.endswith("/")
     return text.startswith(("http://", "https://"))
 
 

@@ -43,10 +43,10 @@ class Shard(NamedTuple):
 class BatchDocument:
     """A document of the ledger.
 
-    name: unique in the batch. source: absolute path or http(s) URL. ranges: requested pages; None: all. options: as
-    JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is counted, and for a
-    URL. folder: path of its folder in the batch's folder: its name, or in a large batch `ab/NAME`. shard: number of the
-    Parquet file that has, or will have again, its rows; None: none yet, or the batch writes folders.
+    name: unique in the batch. source: absolute path, http(s) or s3:// URL. ranges: requested pages; None: all.
+    options: as JSON, so that equal options are equal text. sha256, page_count: of the file; None until it is counted,
+    and for a URL. folder: path of its folder in the batch's folder: its name, or in a large batch `ab/NAME`. shard:
+    number of the Parquet file that has, or will have again, its rows; None: none yet, or the batch writes folders.
     """
 
     id: int

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from ocr_worker.batch.folders import disk_errors
+from ocr_worker.batch.manifests import BUCKET_SCHEME
 from ocr_worker.delivery import named_bucket
 from ocr_worker.errors import BatchUnusable, BucketRejected, DeliveryFailed, InvalidRequest
 from ocr_worker.settings import Settings
 
 if TYPE_CHECKING:
     from ocr_worker.delivery.bucket import Bucket
-
-BUCKET_SCHEME = "s3://"
 
 
 class Place(Protocol):

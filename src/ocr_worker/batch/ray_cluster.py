@@ -1,25 +1,31 @@
 """A Ray cluster as a service: the jobs of a batch run in actors of an existing cluster.
 
-`RayCluster` sends each job to one of its actors and polls it there. `PipelineActor` is a `LocalPipeline` in an actor,
-which holds a warm engine. Ray places the actors, starts lost ones again, and moves the bytes: there is no scheduler,
-queue or transport of our own. The actors are detached and named after the batch, so that jobs run on when the process
-that sent them is killed, and the next run finds their results. They end themselves when nobody has called them for a
-while. The jobs in progress of a lost actor are unknown to the one that replaces it; a run sends them again.
+`RayCluster` sends each job to the actor with the fewest jobs and polls it there. `PipelineActor` is a `LocalPipeline`
+in an actor, which holds a warm engine. Ray places the actors, starts lost ones again, and moves the bytes: there is no
+scheduler, queue or transport of our own. The actors are detached and named after the batch, so that jobs run on when
+the process that sent them is killed, and the next run finds their results, which wait in Ray's object store. They end
+themselves when nobody has called them for a while. The jobs in progress of a lost actor are unknown to the one that
+replaces it; a run sends them again.
+
+Files travel by their path where the actors can read them, on shared storage, and as bytes otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ocr_worker import extras
+from ocr_worker import extras, threads
 from ocr_worker.batch.local import LocalPipeline
-from ocr_worker.client.service import Delay, JobStatus, Json, ServiceHealth
-from ocr_worker.errors import EndpointUnavailable, JobExpired, OcrWorkerError
+from ocr_worker.batch.sending import inline_files
+from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, Json, ServiceHealth
+from ocr_worker.errors import EndpointUnavailable, JobExpired, OcrWorkerError, SourceRejected
 from ocr_worker.settings import Settings
+from ocr_worker.wire.schema import ParseResponse
 
 with extras.needed_by("--ray", "ray"):
     import ray
@@ -36,27 +42,32 @@ class RayOptions:
     """Options of the actors.
 
     actors: their number. num_cpus, num_gpus: that Ray reserves for each; fractions share a card. idle_s: seconds
-    without a call after which an actor ends itself.
+    without a call after which an actor ends itself. is_detached: whether they outlive the process that started them.
     """
 
     actors: int = 1
     num_cpus: float = 1.0
     num_gpus: float = 0.0
     idle_s: float = IDLE_S
+    is_detached: bool = True
 
 
 class PipelineActor:
     """A pipeline in an actor. Its methods run on the actor's event loop."""
 
     def __init__(self, settings: Settings, idle_s: float) -> None:
-        self._service = LocalPipeline(settings)
+        self._service = LocalPipeline(settings, _in_object_store)
         self._idle_s = idle_s
         self._called_at = time.monotonic()
         self._watch: asyncio.Task[None] | None = None
 
-    async def submit(self, job_input: Json, execution_timeout_s: float) -> str:
-        """See `Service.submit`."""
+    async def submit(self, job_input: Json, execution_timeout_s: float) -> str | None:
+        """See `Service.submit`. Return None if files of the job are not on this node, or are others."""
         self._note_call()
+        try:
+            job_input = await _read_files(job_input)
+        except SourceRejected:
+            return None
         try:
             return await self._service.submit(job_input, execution_timeout_s=execution_timeout_s, ttl_s=0.0)
         finally:
@@ -95,12 +106,15 @@ class RayCluster:
         self.name = f"Ray at {address}, with the engine {settings.engine}"
         self.jobs_at_once = options.actors * settings.jobs_at_once
         self.payload_bytes = 200_000_000
-        self.outlives_client = address != "local"
+        self.reads_files = True  # until an actor cannot
+        self.outlives_client = options.is_detached and address != "local"
         self._address = address
         self._batch = batch
         self._settings = settings
         self._options = options
-        self._jobs_sent = 0
+        self._open_jobs: set[str] = set()
+        self._submitting: Counter[int] = Counter()  # jobs by the number of their actor
+        self._actors: dict[int, Any] = {}
         self._starting_since: float | None = None
         if not ray.is_initialized():
             try:
@@ -110,26 +124,59 @@ class RayCluster:
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:
         """See `Service`. The first job of an actor waits until its engine is loaded."""
-        number = self._jobs_sent % self._options.actors
-        self._jobs_sent += 1
-        call = self._actor(number).submit.remote(job_input, execution_timeout_s)
-        job_id = await self._result(call, self._settings.start_timeout_s + _CALL_S)
-        return f"{number}/{job_id}"
+        number = self._least_busy_actor()
+        self._submitting[number] += 1
+        try:
+            actor_job_id = await self._submit(number, job_input, execution_timeout_s)
+            if actor_job_id is None:
+                job_input = await _read_files(job_input)
+                self.reads_files = False
+                actor_job_id = await self._submit(number, job_input, execution_timeout_s)
+        finally:
+            self._submitting[number] -= 1
+        job_id = f"{number}/{actor_job_id}"
+        self._open_jobs.add(job_id)
+        return job_id
+
+    def _least_busy_actor(self) -> int:
+        jobs = self._submitting + Counter(_parse(job_id)[0] for job_id in self._open_jobs)
+        return min(range(self._options.actors), key=jobs.__getitem__)
+
+    async def _submit(self, number: int, job_input: Json, execution_timeout_s: float) -> str | None:
+        """Return the id of the job in the actor; None: the actor cannot read its files."""
+        job_id: str | None = await self._result(
+            number,
+            self._actor(number).submit.remote(job_input, execution_timeout_s),
+            self._settings.start_timeout_s + _CALL_S,
+        )
+        return job_id
 
     async def status(self, job_id: str) -> JobStatus:
         """See `Service`."""
-        number, _, actor_job_id = job_id.partition("/")
+        try:
+            status = await self._status(job_id)
+        except JobExpired:
+            self._open_jobs.discard(job_id)
+            raise
+        if status.state in ENDED_STATES:
+            self._open_jobs.discard(job_id)
+        else:
+            self._open_jobs.add(job_id)  # perhaps one of an earlier run
+        return status
+
+    async def _status(self, job_id: str) -> JobStatus:
+        number, actor_job_id = _parse(job_id)
         actor = self._existing_actor(number)
         if actor is None:
             raise JobExpired("the actor of the job has ended, and its results with it")
-        status: JobStatus = await self._result(actor.status.remote(actor_job_id))
+        status: JobStatus = await self._result(number, actor.status.remote(actor_job_id))
         return status
 
     async def cancel(self, job_id: str) -> None:
         """See `Service`."""
-        number, _, actor_job_id = job_id.partition("/")
+        number, actor_job_id = _parse(job_id)
         if actor := self._existing_actor(number):
-            await self._result(actor.cancel.remote(actor_job_id))
+            await self._result(number, actor.cancel.remote(actor_job_id))
 
     async def health(self) -> ServiceHealth:
         """See `Service`. It needs no answer of an actor, because one that is loading its engine gives none."""
@@ -156,23 +203,28 @@ class RayCluster:
     def _actor(self, number: int) -> Any:
         """Return an actor, which is started unless an earlier run has done so."""
         options = self._options
-        actor_class = ray.remote(PipelineActor).options(
-            name=f"{self._batch}-{number}",
-            namespace=NAMESPACE,
-            lifetime="detached" if self.outlives_client else None,
-            get_if_exists=True,
-            num_cpus=options.num_cpus,
-            num_gpus=options.num_gpus,
-            max_restarts=-1,
-            max_concurrency=1000,
-        )
-        return actor_class.remote(self._settings, options.idle_s)
+        if number not in self._actors:
+            actor_class = ray.remote(PipelineActor).options(
+                name=f"{self._batch}-{number}",
+                namespace=NAMESPACE,
+                lifetime="detached" if self.outlives_client else None,
+                get_if_exists=True,
+                num_cpus=options.num_cpus,
+                num_gpus=options.num_gpus,
+                max_restarts=-1,
+                max_concurrency=1000,
+            )
+            self._actors[number] = actor_class.remote(self._settings, options.idle_s)
+        return self._actors[number]
 
-    def _existing_actor(self, number: str) -> Any | None:
-        return _find_actor(f"{self._batch}-{number}")
+    def _existing_actor(self, number: int) -> Any | None:
+        return self._actors.get(number) or _find_actor(f"{self._batch}-{number}")
 
-    async def _result(self, call: Awaitable[Any], timeout_s: float = _CALL_S) -> Any:
-        """Return the result of a call. Raises its error; EndpointUnavailable: the actor is lost or does not answer."""
+    async def _result(self, number: int, call: Awaitable[Any], timeout_s: float = _CALL_S) -> Any:
+        """Return the result of a call of an actor.
+
+        Raises its error; EndpointUnavailable: the actor is lost or does not answer.
+        """
         self._starting_since = self._starting_since or time.monotonic()
         try:
             result = await asyncio.wait_for(call, timeout_s)
@@ -182,6 +234,7 @@ class RayCluster:
                 raise cause from None
             raise
         except (RayActorError, TimeoutError) as error:
+            self._actors.pop(number, None)  # it may have ended itself: the next call looks for it
             raise EndpointUnavailable(f"an actor of {self.name} is lost or busy ({type(error).__name__})") from None
         self._starting_since = None
         return result
@@ -199,3 +252,28 @@ def _find_actor(name: str) -> Any | None:
         return ray.get_actor(name, namespace=NAMESPACE)
     except ValueError:
         return None
+
+
+def _parse(job_id: str) -> tuple[int, str]:
+    """Return the number of a job's actor, and the id of the job there."""
+    number, _, actor_job_id = job_id.partition("/")
+    return int(number), actor_job_id
+
+
+async def _read_files(job_input: Json) -> Json:
+    """Return the input of a job with the bytes of its files. Raises SourceRejected."""
+    return await asyncio.wrap_future(threads.start(lambda: inline_files(job_input), "batch"))
+
+
+def _in_object_store(response: ParseResponse) -> Callable[[], ParseResponse]:
+    """Keep a response where Ray moves it to the disk when memory is short, until the run collects it."""
+    try:
+        reference = ray.put(response)
+    except RayError:  # the store and the disk are full
+        return lambda: response
+
+    def restore() -> ParseResponse:
+        stored: ParseResponse = ray.get(reference)
+        return stored
+
+    return restore

@@ -26,7 +26,7 @@ from ocr_worker.batch.outputs import Output
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.batch.planning import Planner
 from ocr_worker.batch.rates import Window
-from ocr_worker.batch.sending import build_job_input
+from ocr_worker.batch.sending import JobInputs, Links
 from ocr_worker.batch.status import format_money
 from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, Service, State
 from ocr_worker.errors import (
@@ -90,7 +90,7 @@ class Runner:
         self.pause_reason: str | None = None
         self._ledger = ledger
         self._service = service
-        self._passwords = passwords
+        self._inputs = JobInputs(passwords, Links(settings), ledger.idempotency_key, service.payload_bytes)
         self.collector = Collector(folder, ledger, output, self.options.job_pages, self.options.tries)
         self._planner = Planner(
             ledger,
@@ -301,8 +301,7 @@ class Runner:
         A job whose response is lost is sent again under the same idempotency key.
         """
         rows, documents = self.collector.contents_of(job)
-        key, payload_bytes = self._ledger.idempotency_key, self._service.payload_bytes
-        work = partial(build_job_input, job, rows, documents, self._passwords, key, payload_bytes)
+        work = partial(self._inputs.build, job, rows, documents, by_path=self._service.reads_files)
         job_input = await asyncio.wrap_future(threads.start(work, "batch"))
         self._ledger.mark_submitting(job.id)
         submitted_at = time.time()

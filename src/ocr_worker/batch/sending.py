@@ -1,8 +1,9 @@
 """The files of a batch: count their pages, read them, cut them where they are too large, and build a job's input.
 
-`FileCounter` counts pages in rasterizer processes, since documents are untrusted. `build_job_input` turns the slices of
-a job into the request that a service gets: a URL, the complete file as base64, or a smaller PDF with only the pages of
-the slice (`cut_pages`, in a process of its own). This module decides no limits; `planning` does.
+`FileCounter` counts pages in rasterizer processes, since documents are untrusted. `JobInputs` turns the slices of a job
+into the request that a service gets: a URL (signed by `Links`, if it is an object in a bucket), the complete file as
+base64, or a smaller PDF with only the pages of the slice (`cut_pages`, in a process of its own). A service that reads
+the same files gets their paths, and calls `inline_files`. This module decides no limits; `planning` does.
 """
 
 from __future__ import annotations
@@ -15,20 +16,43 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ocr_worker.batch.cutting import HAS_FORMS
+from ocr_worker.batch.manifests import BUCKET_SCHEME
 from ocr_worker.batch.model import BatchDocument, BatchJob, Slice, SliceRow, Stamp
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.client.service import Json
+from ocr_worker.delivery import named_bucket
 from ocr_worker.errors import SourceRejected, SourceTooLarge
 from ocr_worker.settings import MEGABYTE, Settings
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from ocr_worker.sources.rasterizer.media_type import PDF, detect_media_type
 from ocr_worker.wire.page_ranges import format_page_ranges
 
+if TYPE_CHECKING:
+    from ocr_worker.delivery.bucket import Bucket
+
 _SEVERAL_PAGES = {PDF, "image/tiff"}
 _CUT_S = 120
 _ENTRY_BYTES = 1_000  # of a document's JSON besides its file
+
+
+class Links:
+    """URLs of documents, as a service can fetch them. settings: have the keys of buckets. Thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._buckets: dict[str, Bucket] = {}
+
+    def of(self, source: str) -> str:
+        """Return the URL of a source; for an object in a bucket, sign one now. Raises SettingsInvalid: no keys."""
+        if not source.startswith(BUCKET_SCHEME):
+            return source
+        name, _, key = source.removeprefix(BUCKET_SCHEME).partition("/")
+        if name not in self._buckets:
+            self._buckets[name] = named_bucket(self._settings, name, f"{BUCKET_SCHEME}{name}")
+        return self._buckets[name].link(key)
 
 
 class FileCounter:
@@ -68,43 +92,72 @@ def read_file(path: Path) -> bytes:
         raise SourceRejected(f"the file cannot be read ({error.strerror})") from None
 
 
-def build_job_input(
-    job: BatchJob,
-    rows: Sequence[SliceRow],
-    documents: Sequence[BatchDocument],
-    passwords: Passwords,
-    key: str,
-    payload_bytes: int,
-) -> Json:
-    """Return the job's input.
+class JobInputs:
+    """Builder of the inputs of a batch's jobs.
 
-    rows: slices of the job. documents: document of each row. key: idempotency key. payload_bytes: size limit.
-    Raises SourceRejected: a file has changed; SourceTooLarge: the input has more than `payload_bytes`.
+    key: idempotency key. payload_bytes: size limit of an input. links: make URLs that a service can fetch. Thread-safe.
     """
-    entries = [
-        _entry(row, document, passwords.of(document.source)) for row, document in zip(rows, documents, strict=True)
-    ]
-    size = sum(len(entry.get("base64", "")) + _ENTRY_BYTES for entry in entries)
-    if size > payload_bytes:
-        raise SourceTooLarge(f"the file has {size:,} bytes, and a job may have {payload_bytes:,}; use a URL")
-    return {"documents": entries, "options": json.loads(job.options), "idempotency_key": key}
+
+    def __init__(self, passwords: Passwords, links: Links, key: str, payload_bytes: int) -> None:
+        self._passwords = passwords
+        self._links = links
+        self._key = key
+        self._payload_bytes = payload_bytes
+
+    def build(
+        self, job: BatchJob, rows: Sequence[SliceRow], documents: Sequence[BatchDocument], *, by_path: bool = False
+    ) -> Json:
+        """Return the job's input.
+
+        rows: slices of the job. documents: document of each row. by_path: name complete files, with their digests,
+        instead of reading them; `inline_files` reads them. Raises SourceRejected: a file has changed; SourceTooLarge:
+        the input is too large; SettingsInvalid: there are no keys for a bucket.
+        """
+        entries = [self._entry(row, document, by_path=by_path) for row, document in zip(rows, documents, strict=True)]
+        size, limit = sum(len(entry.get("base64", "")) + _ENTRY_BYTES for entry in entries), self._payload_bytes
+        if size > limit:
+            raise SourceTooLarge(f"the file has {size:,} bytes, and a job may have {limit:,}; use a URL")
+        return {"documents": entries, "options": json.loads(job.options), "idempotency_key": self._key}
+
+    def _entry(self, row: SliceRow, document: BatchDocument, *, by_path: bool) -> Json:
+        entry = {"id": row.wire_id, "pages": format_page_ranges(row.slice.pages)}
+        password = self._passwords.of(document.source)
+        if password is not None and not row.slice.is_cut:  # a part is not encrypted
+            entry["password"] = password
+        if document.sha256 is None:
+            return {**entry, "url": self._links.of(document.source)}
+        if row.slice.is_cut or len(row.slice.pages) == document.page_count:
+            del entry["pages"]  # default: all pages of the file
+        if by_path and not row.slice.is_cut:
+            return {**entry, "path": document.source, "sha256": document.sha256}
+        path = Path(document.source)
+        data = _read_unchanged(path, document.sha256)
+        if row.slice.is_cut:
+            data = cut_pages(path, row.slice, password)
+        return {**entry, "base64": _encode(data)}
 
 
-def _entry(row: SliceRow, document: BatchDocument, password: str | None) -> Json:
-    entry = {"id": row.wire_id, "pages": format_page_ranges(row.slice.pages)}
-    if password is not None and not row.slice.is_cut:  # a part is not encrypted
-        entry["password"] = password
-    if document.sha256 is None:
-        return {**entry, "url": document.source}
-    if row.slice.is_cut or len(row.slice.pages) == document.page_count:
-        del entry["pages"]  # default: all pages of the file
-    path = Path(document.source)
+def inline_files(job_input: Json) -> Json:
+    """Return the job's input with the bytes of the files that it names. Raises SourceRejected: a file has changed."""
+    return {**job_input, "documents": [_inline(entry) for entry in job_input["documents"]]}
+
+
+def _inline(entry: Json) -> Json:
+    if "path" not in entry:
+        return entry
+    others = {name: value for name, value in entry.items() if name not in ("path", "sha256")}
+    return {**others, "base64": _encode(_read_unchanged(Path(entry["path"]), entry["sha256"]))}
+
+
+def _read_unchanged(path: Path, sha256: str) -> bytes:
     data = read_file(path)
-    if hashlib.sha256(data).hexdigest() != document.sha256:
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise SourceRejected("the file has changed since its pages were counted; run again with --refresh")
-    if row.slice.is_cut:
-        data = cut_pages(path, row.slice, password)
-    return {**entry, "base64": base64.b64encode(data).decode()}
+    return data
+
+
+def _encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def cut_pages(path: Path, part: Slice, password: str | None) -> bytes:

@@ -30,10 +30,10 @@ from ocr_worker.cli.batch_service import (
     check_price,
     last_target_of,
     load_settings_of_client,
+    make_plan_service,
     open_before_run,
     open_read_only,
     run_in_batch,
-    service_of,
     target_of,
 )
 from ocr_worker.errors import BatchUnusable, InvalidRequest
@@ -84,10 +84,7 @@ def plan_batch(options: argparse.Namespace) -> int:
     check_price(options)
     if options.like:
         return run_plan(options, entries, None)
-    target = target_of(options)
-    if target.startswith(RAY):
-        raise InvalidRequest("a plan for --ray: measure one actor with --local on such a machine")
-    return run_plan(options, entries, service_of(target, load_settings_of_client(target)))
+    return run_plan(options, entries, make_plan_service(options))
 
 
 def retry_batch(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -224,22 +225,39 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     target = target_of(options, batch.ledger.get("target"))
     client = load_settings_of_client(target)
     batch.ledger.put("target", target)
+    if not target.startswith(f"{RAY} "):
+        return _service_of(target, client)
+    # The largest number of actors of all runs: `cancel` ends them all.
+    batch.ledger.put("ray_actors", str(max(options.ray_actors, int(batch.ledger.get("ray_actors", "1")))))
+    return _ray_cluster(target, batch.ledger.idempotency_key, options)
+
+
+def make_plan_service(options: argparse.Namespace) -> Service:
+    """Return the service that parses the sample of a plan. On a Ray cluster, it is one actor, which ends with the plan.
+
+    Raises InvalidRequest: the options name no service.
+    """
+    target = target_of(options)
+    client = load_settings_of_client(target)
     if target.startswith(f"{RAY} "):
-        return _ray_cluster(target, batch, options)
-    return service_of(target, client)
+        return _ray_cluster(target, f"plan-{uuid.uuid4()}", options, is_for_plan=True)
+    return _service_of(target, client)
 
 
-def _ray_cluster(target: str, batch: Batch, options: argparse.Namespace) -> Service:
-    """Return the Ray cluster as a service. The number of actors is that of the last run where no option says it."""
+def _ray_cluster(target: str, batch: str, options: argparse.Namespace, *, is_for_plan: bool = False) -> Service:
     from ocr_worker.batch.ray_cluster import RayCluster, RayOptions
 
-    ray_options = RayOptions(options.ray_actors, options.ray_cpus, options.ray_gpus, options.ray_idle)
-    batch.ledger.put("ray_actors", str(max(options.ray_actors, int(batch.ledger.get("ray_actors", "1")))))
-    return RayCluster(target.partition(" ")[2], batch.ledger.idempotency_key, load_settings(), ray_options)
+    ray_options = RayOptions(
+        actors=1 if is_for_plan else options.ray_actors,
+        num_cpus=options.ray_cpus,
+        num_gpus=options.ray_gpus,
+        idle_s=options.ray_idle,
+        is_detached=not is_for_plan,
+    )
+    return RayCluster(target.partition(" ")[2], batch, load_settings(), ray_options)
 
 
-def service_of(target: str, client: ClientSettings) -> Service:
-    """Return the service of a target that is no Ray cluster."""
+def _service_of(target: str, client: ClientSettings) -> Service:
     if target == LOCAL:
         return LocalPipeline(load_settings())
     return RemoteEndpoint(client.base_url, target, client.api_key)

@@ -99,6 +99,7 @@ class RemoteEndpoint:
         self.name = f"endpoint {endpoint} at {_host(base_url)}"
         self.jobs_at_once = 4
         self.outlives_client = True
+        self.reads_files = False
         self.payload_bytes = 9_500_000  # the platform allows 10 MB; the rest is for the policy and the envelope
         self._url = f"{base_url.rstrip('/')}/{quote(endpoint, safe='')}"
         self._retries = Retries(patience_s)

@@ -107,6 +107,7 @@ class Service(Protocol):
     name: str  # for people
     jobs_at_once: int  # jobs to send at the start, before anything is measured
     payload_bytes: int  # largest `input` of a job as JSON
+    reads_files: bool  # takes the `path` of a file and its `sha256` in place of its bytes; see `batch.sending`
     outlives_client: bool  # its jobs run on, and keep their ids, when the process that sent them has ended
 
     async def submit(self, job_input: Json, *, execution_timeout_s: float, ttl_s: float) -> str:

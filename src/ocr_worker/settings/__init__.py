@@ -32,6 +32,7 @@ from ocr_worker.settings.processes import (
     is_on_platform,
     keep_logs_from_callers,
     model_server_environment,
+    processor_count,
     restore_settings,
     worker_environment,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "load_client_settings",
     "load_settings",
     "model_server_environment",
+    "processor_count",
     "restore_settings",
     "shown_value",
     "source_variable",

