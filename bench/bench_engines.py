@@ -4,7 +4,7 @@ Used by bench/busy_share.py and bench/delivery_cost.py.
 
 `OCR_ENGINE=bench_engines:timed` sleeps BENCH_PAGE_S a page, as a GPU works while the interpreter is free. It appends
 the start and end of each call (monotonic) to the file BENCH_CALLS. BENCH_BLOCKS: number of blocks of 200 letters per
-page. Default: one short block.
+page. Default: one short block. BENCH_BATCH: pages per call (1); a full call takes as long as a page, as on a server.
 `python bench/bench_engines.py DOCUMENT OPTIONS` loads the engine of the environment and renders the document. For each
 line on stdin it parses all pages and prints the seconds.
 """
@@ -33,11 +33,11 @@ class TimedEngine:
 
     info = EngineInfo(name="timed", version="1", backend="none")
     preferred_dpi = 144
-    batch_size = 1
 
     def __init__(self, page_s: float, calls: Path) -> None:
         self._page_s = page_s
         self._calls = calls
+        self.batch_size = int(os.environ.get("BENCH_BATCH", "1"))
         self._blocks = int(os.environ.get("BENCH_BLOCKS", "1"))
 
     def warm_up(self) -> None:
@@ -46,7 +46,7 @@ class TimedEngine:
     def parse(self, pages: Sequence[PageImage], options: ParseOptions) -> list[ParsedPage]:
         """Sleep for the pages, log the call, and return one result per page."""
         started = time.monotonic()
-        time.sleep(self._page_s * len(pages))
+        time.sleep(self._page_s * len(pages) / self.batch_size)
         parsed = [self._read(page) for page in pages]
         with self._calls.open("a") as calls:
             calls.write(f"{started} {time.monotonic()}\n")

@@ -1,7 +1,8 @@
 """Benchmark of the start, by phase: our worker against a bare script that does the same with Paddle.
 
-`python bench/cold_start.py [--rounds 5] [--before CHECKOUT]`; each start is a separate process. The sides take
-turns, on the test weights. --before: compare the complete `handler.py` of another checkout with this one, too.
+`python bench/cold_start.py [--rounds 5] [--before CHECKOUT [--after CHECKOUT]]`; each start is a separate process. The
+sides take turns, on the test weights. --before: compare the complete `handler.py` of two checkouts instead, by the
+phases that they log.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -20,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support import tinyvl
 
 MAX_EXTRA_S = 0.5
+PROCESSOR = "processor time, with children"
 
 BARE = f"""
 import json, time
@@ -61,9 +64,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--after", type=Path, default=Path(__file__).parents[1])
     options = parser.parse_args()
-    rounds = options.rounds
+    if options.before:
+        compare_handlers({"before": options.before, "after": options.after}, options.rounds)
+    else:
+        compare_with_bare(options.rounds)
 
+
+def compare_with_bare(rounds: int) -> None:
+    """Compare the start of our modules with that of the bare script, in turn."""
     scripts = {"bare": BARE, "ours": OURS}
     phases: dict[str, list[dict[str, float]]] = {name: [] for name in scripts}
     for index in range(rounds + 1):
@@ -76,28 +86,49 @@ def main() -> None:
     print(
         f"ours / bare: {totals['ours'] / totals['bare']:.2f}; ours - bare: {extra:+.2f} s, wanted <= +{MAX_EXTRA_S} s"
     )
-    if options.before:
-        compare_handlers(options.before, Path(__file__).parents[1], rounds)
 
 
-def compare_handlers(before: Path, after: Path, rounds: int) -> None:
-    """Compare the handlers of two checkouts as complete processes, in turn.
+def compare_handlers(checkouts: dict[str, Path], rounds: int) -> None:
+    """Compare the handlers of two checkouts as complete processes, in turn, by the phases that they log.
 
-    Each process loads and warms the engine, rejects an empty job, and ends.
+    Each process loads and warms the engine, rejects an empty job, and ends. The processor time is that of the process
+    and its children.
     """
-    seconds: dict[Path, list[float]] = {before: [], after: []}
+    starts: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
     for index in range(rounds + 1):
-        for checkout in seconds:
-            environment = os.environ | tinyvl.environment(PYTHONPATH=str(checkout / "src"))
-            command = [sys.executable, str(checkout / "handler.py"), "--test_input", '{"input": {}}']
-            began = time.perf_counter()
-            subprocess.run(command, env=environment, capture_output=True, check=False, timeout=300)
+        for name, checkout in checkouts.items():
+            seconds = start_handler(checkout)
             if index:
-                seconds[checkout].append(time.perf_counter() - began)
-    ratios = sorted(new / old for old, new in zip(seconds[before], seconds[after], strict=True))
-    for name, checkout in (("before", before), ("after", after)):
-        print(f"handler.py, {name}: {statistics.median(seconds[checkout]):.2f} s")
-    print(f"after / before: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+                starts[name].append(seconds)
+    print(f"load average {os.getloadavg()[0]:.1f}; {rounds} rounds, medians in seconds")
+    print("| phase | " + " | ".join(checkouts) + " |")
+    for phase in {phase: None for phases in starts.values() for phase in phases[0]}:
+        values = [statistics.median(start.get(phase, 0.0) for start in starts[name]) for name in checkouts]
+        print(f"| {phase} | " + " | ".join(f"{value:.2f}" for value in values) + " |")
+    for phase in ("ready: total", PROCESSOR):
+        ratios = sorted(new[phase] / old[phase] for old, new in zip(*starts.values(), strict=True))
+        print(f"after / before, {phase}: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+
+
+def start_handler(checkout: Path) -> dict[str, float]:
+    """Run the handler of a checkout, and return the seconds of its phases and its processor time."""
+    environment = os.environ | tinyvl.environment(PYTHONPATH=str(checkout / "src"))
+    command = [sys.executable, str(checkout / "handler.py"), "--test_input", '{"input": {}}']
+    used = processor_seconds()
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    seconds = {
+        f"{event}: {phase}": float(value)
+        for event, line in re.findall(r"event=(ready|engine) (.*)", process.stderr)
+        for phase, value in re.findall(r"(\w+)=([\d.]+)", line)
+    }
+    assert seconds, process.stderr
+    return seconds | {PROCESSOR: processor_seconds() - used}
+
+
+def processor_seconds() -> float:
+    """Return the processor time of all processes that this one has started and waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def run_script(script: str) -> dict[str, float]:

@@ -1,9 +1,11 @@
 """Benchmark of fairness: the wait of a one-page job beside a long one, with turns and first come, first served.
 
-`python bench/fairness.py [--rounds 3]`. The pipeline is complete and real, with rasterizer processes. The engine is a
-double that takes 250 ms per page, one page per call, as the native backend. The long job has 300 pages; the short one
-arrives when five of them are parsed. The sides differ in the rules of the scheduler for turns and room. The rest of the
-long job is cancelled after the answer of the short one. Writes results/fairness.json.
+`python bench/fairness.py [--rounds 3] [--server]`. The pipeline is complete and real, with rasterizer processes. The
+engine is a double that takes 250 ms per page, one page per call, as the native backend. The long job has 300 pages; the
+short one arrives when five of them are parsed. The sides differ in the rules of the scheduler for turns and room. The
+rest of the long job is cancelled after the answer of the short one. Writes results/fairness.json.
+--server: the limits that follow from a model server instead, with four engines whose calls of up to eight pages take as
+long as a page; writes nothing.
 """
 
 from __future__ import annotations
@@ -50,9 +52,9 @@ class FirstCome(Scheduler):
         return self._entering_tasks[0] is task and (fits or self._held_bytes == 0)
 
 
-def time_short_job(scheduler: type[Scheduler], long: bytes, short: bytes) -> float:
+def time_short_job(scheduler: type[Scheduler], settings: Settings, long: bytes, short: bytes) -> float:
     """Return the seconds from the short job's arrival to its answer; PATIENCE_S if it has none by then."""
-    pipeline = Pipeline(Settings(engine="bench_engines:timed"))
+    pipeline = Pipeline(settings)
     pipeline.scheduler.__class__ = scheduler
     pipeline.start()
     lead = threading.Semaphore(0)
@@ -86,18 +88,27 @@ def main() -> None:
     """Measure both schedulers, print and write the page times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    os.environ |= {"BENCH_PAGE_S": str(PAGE_S), "BENCH_CALLS": os.devnull}
+    parser.add_argument("--server", action="store_true")
+    options = parser.parse_args()
+    os.environ |= {
+        "BENCH_PAGE_S": str(PAGE_S),
+        "BENCH_CALLS": os.devnull,
+        "BENCH_BATCH": "8" if options.server else "1",
+    }
+    server = {"backend": "vllm-server", "server_url": "http://127.0.0.1:1/v1"} if options.server else {}
+    settings = Settings.model_validate({"engine": "bench_engines:timed", **server})
     long, short = text_pdf(LONG), text_pdf(1)
     sides = {"turns": Scheduler, "first come, first served": FirstCome}
     page_times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for name, scheduler in sides.items():
-            page_times[name].append(round(time_short_job(scheduler, long, short) / PAGE_S, 2))
+            page_times[name].append(round(time_short_job(scheduler, settings, long, short) / PAGE_S, 2))
     medians = {name: statistics.median(times) for name, times in page_times.items()}
     print(f"page times until a one-page job beside {LONG} pages is answered: {page_times}")
     print(f"median {medians}, wanted <= {MAX_TIMES} with turns; {PATIENCE_S / PAGE_S:.0f} stands for longer than that")
-    RESULTS.write_text(json.dumps({"page_times": page_times, "wanted": MAX_TIMES}, indent=2) + "\n", encoding="utf-8")
+    if not options.server:
+        metrics = {"page_times": page_times, "wanted": MAX_TIMES}
+        RESULTS.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `python bench/witness.py [--pages N] [--looks 1..3] [--fonts DIR ...] [--cache DIR] [--fit] [--real]`. Made pages with
 known truth (witness_pages.py) are read by the witness; readings are kept in the cache folder, so that a rerun takes a
-minute. Each page has one look, or more with `--looks`. An imaginary engine answers the truth with planted errors: a
+minute. Each page has one look, or more with `--looks`; test pages with tables are read in all looks, so that
+there are enough cells to swap. An imaginary engine answers the truth with planted errors: a
 dropped block, an invented sentence, a changed digit, swapped cells, a repeated line, a cut tail. Thresholds and
 calibration come from the tuning pages only; figures are those of the test pages, which have other layouts, fonts and
 texts. `--fit` writes the calibration. `--real` compares the confidence with the errors of the real PaddleOCRVL class on
@@ -19,7 +20,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,7 +29,7 @@ import numpy as np
 import witness_pages
 from quality_pages.prose import Writer
 from rapidfuzz.distance import Levenshtein
-from witness_pages import DPI, LANGUAGES, LAYOUTS, LOOKS, TEST, TUNING, UNKNOWN_SCRIPTS, MadePage
+from witness_pages import DPI, LANGUAGES, LAYOUTS, LOOKS, TEST, TUNING, UNKNOWN_SCRIPTS, WITH_TABLES, MadePage
 
 from ocr_worker.wire.schema import Block
 from ocr_worker.witness import confidence as confidences
@@ -36,7 +37,7 @@ from ocr_worker.witness.comparison import Agreement
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.findings import Finding
 from ocr_worker.witness.verdict import Verdict, is_legible, judge
-from ocr_worker.witness.words import table_rows, text_of
+from ocr_worker.witness.words import table_cells, text_of
 
 RESULTS = Path(__file__).parent / "results" / "witness.json"
 CALIBRATION = Path(confidences.__file__).with_name("calibration.json")
@@ -67,32 +68,52 @@ class Sample:
 # --------------------------------------------------------------------------- readings
 
 
-def load(
-    kind: str, count: int, looks: int, fonts: Callable[[str], str | None], cache: Path, read: bool
-) -> list[Sample]:
-    """Return the pages of a set with their readings; read what the cache lacks if `read`.
+class Readings:
+    """The readings of made pages, in a cache folder. can_read: whether pages that it lacks are read."""
 
-    First every page gets a look, the looks in turn over the layouts, then another one, so that a run that is stopped
-    has read a balanced part.
-    """
-    models: Any = None
-    samples = []
-    for turn, number in product(range(len(LOOKS)), range(count)):
-        look = LOOKS[(number + number // len(LAYOUTS[kind]) + turn) % len(LOOKS)]
-        path = cache / f"{kind}-{number}-{look}.json"
-        if not path.exists() and not (read and turn < looks):
-            continue
-        page = witness_pages.make_page(kind, number, fonts)
+    def __init__(self, cache: Path, fonts: Callable[[str], str | None], *, can_read: bool) -> None:
+        self._cache = cache
+        self._fonts = fonts
+        self._can_read = can_read
+        self._models: Any = None
+
+    def of_all(self, kind: str, count: int, looks: int) -> list[Sample]:
+        """Return the first pages of a set, each in so many looks.
+
+        First every page gets a look, the looks in turn over the layouts, then another one, so that a run that is
+        stopped has read a balanced part.
+        """
+        return self._samples(kind, range(count), range(looks))
+
+    def of_tables(self, kind: str, count: int, looks: int) -> list[Sample]:
+        """Return the pages with tables among the first of a set, in the looks that `of_all` leaves out."""
+        layouts = LAYOUTS[kind]
+        numbers = [number for number in range(count) if layouts[number % len(layouts)] in WITH_TABLES]
+        return self._samples(kind, numbers, range(looks, len(LOOKS)))
+
+    def _samples(self, kind: str, numbers: Sequence[int], turns: Sequence[int]) -> list[Sample]:
+        layout_count = len(LAYOUTS[kind])
+        looks = [
+            (number, LOOKS[(number + number // layout_count + turn) % len(LOOKS)])
+            for turn in turns
+            for number in numbers
+        ]
+        return [sample for number, look in looks if (sample := self._sample(kind, number, look))]
+
+    def _sample(self, kind: str, number: int, look: str) -> Sample | None:
+        path = self._cache / f"{kind}-{number}-{look}.json"
+        if not path.exists() and not self._can_read:
+            return None
+        page = witness_pages.make_page(kind, number, self._fonts)
         if not path.exists():
             from ocr_worker.engines.embedded.reading.models import Models
             from ocr_worker.witness.reader import read_evidence
 
-            models = models or Models(threads=1)
+            self._models = self._models or Models(threads=1)
             pixels = witness_pages.apply_look(page.image, look, number)
-            path.with_suffix(".part").write_text(json.dumps(read_evidence(models, pixels, ()).to_json()))
+            path.with_suffix(".part").write_text(json.dumps(read_evidence(self._models, pixels, ()).to_json()))
             path.with_suffix(".part").rename(path)
-        samples.append(Sample(page, look, Evidence.from_json(json.loads(path.read_text()))))
-    return samples
+        return Sample(page, look, Evidence.from_json(json.loads(path.read_text())))
 
 
 # --------------------------------------------------------------------------- planted errors
@@ -136,7 +157,8 @@ def _change_digit(block: Block, random: Random) -> str | None:
 def _swap(block: Block, random: Random) -> str | None:
     if block.label != "table":
         return None
-    rows = table_rows(block.content)
+    table = groupby(table_cells(block.content), lambda cell: cell.rows.start)
+    rows = [[cell.text for cell in cells] for _, cells in table]
     cells = [(r, c) for r, row in enumerate(rows) for c, cell in enumerate(row) if len(cell) > 1]
     pairs = [(a, b) for a in cells for b in cells if a < b and rows[a[0]][a[1]] != rows[b[0]][b[1]]]
     if not pairs:
@@ -189,8 +211,11 @@ def _overlaps(a: Sequence[float], b: Sequence[float]) -> bool:
     return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
 
 
-def measure(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Return recall by kind and look, and the share of blocks with a false alarm."""
+def measure(samples: Sequence[Sample], tables: Sequence[Sample]) -> dict[str, Any]:
+    """Return recall by kind and look, and the share of blocks with a false alarm.
+
+    tables: pages with tables in other looks, for swapped cells and false alarms on tables alone.
+    """
     detections: dict[tuple[str, str], list[bool]] = defaultdict(list)
     alarms: dict[tuple[str, str], list[bool]] = defaultdict(list)
     compared: dict[str, list[bool]] = defaultdict(list)
@@ -199,27 +224,44 @@ def measure(samples: Sequence[Sample]) -> dict[str, Any]:
             compared[sample.look] += [False] * len(sample.page.blocks)
             continue
         verdict = judge(sample.page.blocks, sample.evidence)
-        alarmed = {finding.block for finding in verdict.findings}
-        for index, (block, agreement) in enumerate(zip(sample.page.blocks, verdict.agreements, strict=True)):
-            compared[sample.look].append(agreement is not None)
-            alarms[sample.look, "table" if block.label == "table" else "text"].append(index in alarmed)
+        compared[sample.look] += [agreement is not None for agreement in verdict.agreements]
+        _add_alarms(alarms, sample, verdict)
         alarms[sample.look, "text"] += [True] * sum(finding.block is None for finding in verdict.findings)
         for kind in KINDS:
-            for turn in range(ROUNDS.get(kind, OTHER_ROUNDS)):
-                random = Random(zlib.crc32(f"{sample.page.name}{sample.look}{kind}{turn}".encode()))
-                planted = plant(kind, sample.page.blocks, random)
-                is_unknown = sample.page.language in UNKNOWN_SCRIPTS
-                if planted is None or (is_unknown and kind != "dropped block"):
-                    continue
-                blocks, index, bbox = planted
-                detections[sample.look, kind].append(
-                    is_detected(kind, index, bbox, judge(blocks, sample.evidence).findings)
-                )
+            detections[sample.look, kind] += detected(kind, sample)
+    for sample in tables:
+        if is_legible(sample.evidence):
+            _add_alarms(alarms, sample, judge(sample.page.blocks, sample.evidence), "table")
+            detections[sample.look, "swapped cells"] += detected("swapped cells", sample)
     return {
         "recall": {look: {kind: _share(detections[look, kind]) for kind in KINDS} for look in LOOKS},
         "false_alarms": {look: {place: _share(alarms[look, place]) for place in ("text", "table")} for look in LOOKS},
         "compared": {look: _share(compared[look]) for look in LOOKS},
     }
+
+
+def _add_alarms(
+    alarms: dict[tuple[str, str], list[bool]], sample: Sample, verdict: Verdict, only: str | None = None
+) -> None:
+    """Add whether each block has a false alarm. only: of these blocks, `table` or `text`."""
+    alarmed = {finding.block for finding in verdict.findings}
+    for index, block in enumerate(sample.page.blocks):
+        place = "table" if block.label == "table" else "text"
+        if only in (None, place):
+            alarms[sample.look, place].append(index in alarmed)
+
+
+def detected(kind: str, sample: Sample) -> list[bool]:
+    """Return whether each of the errors of this kind that are planted on the page, one at a time, has a finding."""
+    if sample.page.language in UNKNOWN_SCRIPTS and kind != "dropped block":
+        return []
+    detections = []
+    for turn in range(ROUNDS.get(kind, OTHER_ROUNDS)):
+        random = Random(zlib.crc32(f"{sample.page.name}{sample.look}{kind}{turn}".encode()))
+        if planted := plant(kind, sample.page.blocks, random):
+            blocks, index, bbox = planted
+            detections.append(is_detected(kind, index, bbox, judge(blocks, sample.evidence).findings))
+    return detections
 
 
 def _share(values: Sequence[bool]) -> dict[str, float]:
@@ -356,20 +398,22 @@ def main() -> None:
     def fonts(part: str) -> str | None:
         return next((str(path) for path in files if part and part in path.name), None)
 
-    def read(kind: str) -> list[Sample]:
-        return load(kind, arguments.pages, arguments.looks, fonts, arguments.cache, not arguments.cached_only)
-
+    readings = Readings(arguments.cache, fonts, can_read=not arguments.cached_only)
+    sets = [arguments.set] if arguments.set else [TUNING, TEST]
+    samples = {kind: readings.of_all(kind, arguments.pages, arguments.looks) for kind in sets}
+    tables = readings.of_tables(TEST, arguments.pages, arguments.looks) if TEST in sets else []
     if arguments.set:
-        print(f"{len(read(arguments.set))} images of the set {arguments.set} in the cache")
+        print(f"{len(samples[arguments.set]) + len(tables)} images of the set {arguments.set} in the cache")
         return
-    tuning, test = read(TUNING), read(TEST)
+    tuning, test = samples[TUNING], samples[TEST]
     if arguments.fit:
         CALIBRATION.write_text(json.dumps(fit(tuning), indent=1) + "\n")
         confidences.calibration.cache_clear()
     results = {
-        "images": {TUNING: len(tuning), TEST: len(test)},
-        TUNING: measure(tuning),
-        TEST: measure(test),
+        "images": {kind: len(samples[kind]) for kind in sets},
+        "further images with tables": len(tables),
+        TUNING: measure(tuning, []),
+        TEST: measure(test, tables),
         "calibration": calibration_figures(test),
     }
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

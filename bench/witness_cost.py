@@ -42,6 +42,7 @@ RESULTS = Path(__file__).parent / "results" / "witness_cost.json"
 SHEETS: Sequence[Sheet] = (running_text(0), mixed_text(1), running_text(12), mixed_text(2))
 MIN_PAGES = 12  # of a side in a round
 CLIENTS = 8  # jobs that wait or run
+WITNESS, RASTERIZER = "ocr_worker.witness.child", "ocr_worker.sources.rasterizer.child"
 
 
 def documents(kind: str) -> list[bytes]:
@@ -88,7 +89,7 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._end.wait(0.5):
-            self.megabytes = max(self.megabytes, sum(process.memory_info().rss for process in witnesses()) / 1e6)
+            self.megabytes = max(self.megabytes, sum(process.memory_info().rss for process in children(WITNESS)) / 1e6)
 
     def close(self) -> None:
         """Stop watching."""
@@ -96,21 +97,21 @@ class Memory:
         self._future.result()
 
 
-def witnesses() -> list[psutil.Process]:
-    """Return the witness processes."""
+def children(module: str) -> list[psutil.Process]:
+    """Return the processes of this one that run the module."""
     processes = []
     for process in psutil.Process().children():
         try:
-            if "ocr_worker.witness.child" in process.cmdline():
+            if module in process.cmdline():
                 processes.append(process)
         except psutil.NoSuchProcess:
             continue
     return processes
 
 
-def processor_s() -> float:
-    """Return the processor seconds of the witness processes."""
-    return sum(sum(process.cpu_times()[:2]) for process in witnesses())
+def processor_s(module: str) -> float:
+    """Return the processor seconds of these processes."""
+    return sum(sum(process.cpu_times()[:2]) for process in children(module))
 
 
 async def run_side(worker: AppWorker, parts: Sequence[bytes], verify: str, pages: int) -> dict[str, Any]:
@@ -123,14 +124,16 @@ async def run_side(worker: AppWorker, parts: Sequence[bytes], verify: str, pages
             job = read_request(request(parts[size - 1], verify=verify), engine_spec("paced_engine:SPEC"))
             responses.append(await worker.parse(job))
 
-    memory, seconds = Memory(), processor_s()
-    own_s = time.process_time()
+    memory, own_s = Memory(), time.process_time()
+    seconds = {module: processor_s(module) for module in (WITNESS, RASTERIZER)}
     await asyncio.gather(*(call() for _ in range(CLIENTS)))
     own_s = time.process_time() - own_s
     memory.close()
+    seconds = {module: round((processor_s(module) - before) / pages, 3) for module, before in seconds.items()}
     return _figures(responses) | {
         "witness_mb": round(memory.megabytes),
-        "witness_s_per_page": round((processor_s() - seconds) / pages, 3),
+        "witness_s_per_page": seconds[WITNESS],
+        "rasterizer_s_per_page": seconds[RASTERIZER],
         "worker_s_per_page": round(own_s / pages, 3),
     }
 
@@ -170,10 +173,13 @@ async def measure(kind: str, rate: float, processes: int, seconds: float, rounds
     result = {"kind": kind, "rate": rate, "processes": processes, "ratio": round(auto / off, 3)} | sides
     compared, waiting = (median(side[name] for side in sides["auto"]) for name in ("compared", "seconds_per_job"))
     before = median(side["seconds_per_job"] for side in sides["off"])
+    last = sides["auto"][-1]
+    needed = [last[f"{process}_s_per_page"] for process in ("worker", "rasterizer", "witness")]
     print(
         f"{kind:13} {rate:4g} pages/s {processes} processes: throughput {off:.2f} -> {auto:.2f} ({auto / off:.3f}),"
         f" compared {compared:.0%}, a job {before:.2f} -> {waiting:.2f} s,"
-        f" {sides['auto'][-1]['witness_mb']} MB, {sides['auto'][-1]['witness_s_per_page']} s of witness per page",
+        f" {last['witness_mb']} MB, processor seconds per page of worker, rasterizer, witness {needed}:"
+        f" {sum(needed) * rate:.2f} of {os.cpu_count()} processors",
         flush=True,
     )
     return result

@@ -29,6 +29,7 @@ LAYOUTS = {
     TUNING: ("columns", "invoice", "list", "prose", "report", "receipt"),
     TEST: ("numbers", "letter", "form", "three", "catalog", "minutes"),
 }
+WITH_TABLES = ("invoice", "report", "receipt", "numbers", "catalog")
 # Parts of font files' names, by set.
 _FONTS = {
     TUNING: ("DejaVuSans.ttf", "DejaVuSerif.ttf", "NotoSans[wdth", "OpenSans[wdth", "PT_Serif-Web-Regular",

@@ -102,10 +102,11 @@ def test_the_operator_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert [os.environ[name] for name in SWITCHES] == ["0", "1", "1", "1"]
 
 
-def test_what_vllm_compiles_is_kept_on_the_volume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["VLLM_CACHE_ROOT", "TRITON_CACHE_DIR"])
+def test_what_vllm_compiles_is_kept_on_the_volume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """A managed vLLM keeps its compiled code on the volume, unless there is none or the operator named a place."""
-    monkeypatch.delenv("VLLM_CACHE_ROOT", raising=False)
-    assert Path(model_server_environment(tmp_path)["VLLM_CACHE_ROOT"]).is_relative_to(tmp_path)
-    assert "VLLM_CACHE_ROOT" not in model_server_environment(tmp_path / "missing")
-    monkeypatch.setenv("VLLM_CACHE_ROOT", "/elsewhere")
-    assert model_server_environment(tmp_path)["VLLM_CACHE_ROOT"] == "/elsewhere"
+    monkeypatch.delenv(name, raising=False)
+    assert Path(model_server_environment(tmp_path)[name]).is_relative_to(tmp_path)
+    assert name not in model_server_environment(tmp_path / "missing")
+    monkeypatch.setenv(name, "/elsewhere")
+    assert model_server_environment(tmp_path)[name] == "/elsewhere"

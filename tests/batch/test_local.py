@@ -172,6 +172,22 @@ def test_a_lost_engine_takes_no_more_jobs() -> None:
     asyncio.run(scenario())
 
 
+def test_a_job_that_waits_for_its_second_reading_leaves_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next job is parsed meanwhile, although only one may run."""
+    evidence: Future[None] = Future()
+    monkeypatch.setattr("ocr_worker.witness.pool.Witnesses.offer", lambda *arguments: evidence)
+
+    async def scenario() -> list[State]:
+        async with pipeline(concurrency=1) as service:
+            waiting = await service.submit(request(png(WHITE), verify="auto"), **LIMITS)
+            await until(service, await service.submit(request(png(WHITE)), **LIMITS), State.COLLECTED)
+            states = [(await service.status(waiting)).state]
+            evidence.set_result(None)
+            return [*states, (await until(service, waiting, *ENDED_STATES)).state]
+
+    assert asyncio.run(scenario()) == [State.RUNNING, State.COLLECTED]
+
+
 def test_closing_does_not_wait_for_a_page_that_hangs() -> None:
     """The pipeline closes in a moment while its engine never answers; the job is cancelled."""
 

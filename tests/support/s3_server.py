@@ -138,6 +138,7 @@ class FaultyProxy(ThreadingHTTPServer):
     """A context manager: passes HTTP on to `upstream`, with the original Host header, and fails on demand.
 
     answered: the number of requests that were "passed" to the server, answered "503", "cut" or left "hanging".
+    dates: of the signatures of requests that were passed, as S3 writes them.
     """
 
     request_queue_size = 32
@@ -146,6 +147,7 @@ class FaultyProxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Relay, bind_and_activate=False)
         self.upstream = urlsplit(upstream).netloc
         self.answered: Counter[str] = Counter()
+        self.dates: list[str] = []
         self.awake = threading.Event()
         self._lock = threading.Lock()
         self._accepted: list[socket.socket] = []
@@ -255,6 +257,7 @@ class Relay(Answering):
 
     def _return(self, response: HTTPResponse) -> None:
         self.server.count("passed")
+        self.server.dates += filter(None, [self.headers.get("X-Amz-Date")])
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
             if name.lower() not in ("connection", "transfer-encoding"):

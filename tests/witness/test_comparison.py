@@ -85,6 +85,44 @@ def test_swapped_cells_are_findings_and_the_right_table_is_none() -> None:
     assert set(codes([table_block(words)], table_evidence())) == {"TEXT_UNSUPPORTED"}
 
 
+NUMBERS = [["Oil", "2", "12.50"], ["Wicks", "11", "7.45"], ["Lamps", "105", "1,890.99"]]
+RIGHT_EDGES = (0, 420, 700)  # of the columns of numbers
+
+
+def numbers_evidence(headings: Sequence[tuple[str, float]]) -> Evidence:
+    """The rows of `NUMBERS` with the numbers on the right of their columns, under headings at these places."""
+    lines = [line_of(text, x, 100) for text, x in headings]
+    for row, cells in enumerate(NUMBERS, 1):
+        lines += [
+            line_of(cell, RIGHT_EDGES[column] - 10 * len(cell) if column else 100, 100 + 40 * row)
+            for column, cell in enumerate(cells)
+        ]
+    return evidence_of(*lines)
+
+
+@pytest.mark.parametrize("price", [440, 500, 650])
+def test_a_heading_on_the_other_side_of_its_column_is_none(price: float) -> None:
+    """A heading on the left of a column of numbers on the right is in it, until it is in the column before."""
+    evidence = numbers_evidence([("Goods", 100), ("Count", 330), ("Price", price)])
+    assert codes([table_block([["Goods", "Count", "Price"], *NUMBERS])], evidence) == []
+    swapped = [["Goods", "Price", "Count"], *NUMBERS]
+    assert set(codes([table_block(swapped)], evidence)) == {"TEXT_UNSUPPORTED"}
+    shifted = [["Goods", "Count", "Price"], ["Oil", "12.50", "2"], *NUMBERS[1:]]
+    assert set(codes([table_block(shifted)], evidence)) == {"NUMBERS_DIFFER"}
+
+
+def test_cells_that_span_columns_or_rows_are_compared_in_their_places() -> None:
+    """The cells after one that spans are in the columns that they have on the page."""
+    evidence = numbers_evidence([("Goods", 100), ("Autumn", 450)])
+    rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in NUMBERS)
+    heading = '<tr><th rowspan="1">Goods</th><th colspan="2">Autumn</th></tr>'
+    block = Block(label="table", content=f"<table>{heading}{rows}</table>", bbox=(90, 90, 710, 250))
+    assert codes([block], evidence) == []
+    tall = rows.replace("<td>Oil</td>", '<td rowspan="2">Oil Wicks</td>').replace("<td>Wicks</td>", "")
+    tall_block = block.model_copy(update={"content": f"<table>{heading}{tall}</table>"})
+    assert codes([tall_block], evidence) == []
+
+
 def test_a_changed_digit_of_a_table_is_a_finding() -> None:
     """A digit of a cell that the witness reads otherwise is a finding in the cell's place."""
     changed = [ROWS[0], ["harbour", "120.80", "9,318.00"], ROWS[2]]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ocr_worker.pages import PageImage
+from ocr_worker.pages import PageImage, TextLine, TextWord
+from ocr_worker.wire.schema import Block
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.pool import Witnesses
 from ocr_worker.witness.process import WitnessFailed, WitnessProcess
@@ -28,12 +31,15 @@ class Reader(WitnessProcess):
     def wait_ready(self) -> None:
         """Nothing has to be loaded."""
 
-    def read(self, page: PageImage) -> Evidence:
+    def send(self, page: PageImage, blocks: Sequence[Block] = ()) -> None:
+        self.number = page.number
+
+    def receive(self) -> Evidence:
         assert self.gate.wait(PATIENCE_S)
-        if page.number == 13:
+        if self.number == 13:
             self._is_alive = False
             raise WitnessFailed("the process died")
-        return Evidence(page.number, 1, ())
+        return Evidence(self.number, 1, ())
 
     @property
     def is_usable(self) -> bool:
@@ -49,7 +55,7 @@ class Reader(WitnessProcess):
 @pytest.fixture
 def witnesses() -> Iterator[Witnesses]:
     Reader.gate = threading.Event()
-    pool = Witnesses(1, 100 * SIZE, process=Reader)
+    pool = Witnesses(1, 2 * SIZE, process=Reader)
     yield pool
     Reader.gate.set()
     pool.close()
@@ -60,14 +66,14 @@ def page(number: int) -> PageImage:
 
 
 def fill(pool: Witnesses, document: str = "long") -> list[object]:
-    """Offer pages of a document until one is being read and two wait."""
+    """Offer parsed pages of a document until one is being read and two wait."""
     first = pool.offer(page(1), document)
     assert eventually(lambda: not pool._waiting)
     return [first, *(pool.offer(page(number), document) for number in (2, 3))]
 
 
-def test_a_full_pool_leaves_a_page_out_at_once(witnesses: Witnesses) -> None:
-    """The engine never waits: a page without room is not witnessed, and its pixels are released."""
+def test_a_full_pool_leaves_a_parsed_page_out_at_once(witnesses: Witnesses) -> None:
+    """A job does not wait in vain: a page without room is not witnessed, and its pixels are released."""
     fill(witnesses)
     released: list[int] = []
     future = witnesses.offer(page(4), "long", lambda: released.append(4))
@@ -104,15 +110,78 @@ def test_pages_that_end_their_process_do_not_end_the_pool(witnesses: Witnesses) 
     assert witnesses.offer(page(2), "document").result(timeout=PATIENCE_S)
 
 
-def test_a_page_that_would_wait_too_long_is_left_out_and_a_later_one_is_not() -> None:
-    """At the pace of the pages before it, a page is late: it is left out at once, but not all later ones."""
-    Reader.gate = threading.Event()
+def test_pages_that_the_engine_has_wait_without_a_limit(witnesses: Witnesses) -> None:
+    """Their pixels are in memory for the engine; when it has parsed them, those that fit stay."""
+    first = witnesses.offer(page(1), "document")
+    assert eventually(lambda: not witnesses._waiting)
+    parsed: list[Future[Sequence[Block] | None]] = [Future() for _ in range(4)]
+    pages = [witnesses.offer(page(number), "document", parsed=parsed[number]) for number in range(4)]
+    assert not any(future.done() for future in pages)
+    for future in parsed[:0:-1]:
+        future.set_result([])
+    assert [future.done() for future in pages] == [False, True, False, False]
     Reader.gate.set()
+    evidence = [future.result(timeout=PATIENCE_S) for future in (first, *pages)]
+    assert [report and report.width for report in evidence] == [1, 0, None, 2, 3]
+
+
+def test_the_pixels_are_released_once_a_process_has_them(witnesses: Witnesses) -> None:
+    """They do not take the engine's memory while the process reads."""
+    released: list[int] = []
+    future = witnesses.offer(page(1), "document", lambda: released.append(1))
+    assert eventually(lambda: released == [1])
+    assert not future.done()
+    Reader.gate.set()
+    assert future.result(timeout=PATIENCE_S)
+    assert released == [1]
+
+
+def test_a_layer_that_the_engine_may_confirm_waits_for_it(witnesses: Witnesses) -> None:
+    """A page with fonts that are not proven is read after the engine has; one that it could not parse, not at all."""
+    Reader.gate.set()
+    words = (TextWord("harbour", (0, 0, 3, 1), font=4),)
+    unproven = replace(page(1), text_lines=(TextLine("harbour", (0, 0, 3, 1), words),))
+    parsed: list[Future[Sequence[Block] | None]] = [Future(), Future(), Future()]
+    waiting, failing = (witnesses.offer(unproven, "document", parsed=future) for future in parsed[:2])
+    proven = witnesses.offer(replace(unproven, proven_fonts=frozenset([4])), "document", parsed=parsed[2])
+    assert proven.result(timeout=PATIENCE_S)
+    assert not waiting.done()
+    parsed[1].set_result(None)
+    assert failing.result(timeout=0) is None
+    parsed[0].set_result([])
+    assert waiting.result(timeout=PATIENCE_S)
+
+
+def test_a_page_that_would_wait_too_long_is_left_out_at_once() -> None:
+    """At the pace of the pages before it, a page is late; one that the engine still has is read all the same."""
+    Reader.gate = threading.Event()
     pool = Witnesses(1, 100 * SIZE, wait_s=10, process=Reader)
-    pool._seconds_per_page = 11.0
-    assert pool.offer(page(1), "document").result(timeout=0) is None
-    assert pool.offer(page(2), "document").result(timeout=0) is None
-    assert pool.offer(page(3), "document").result(timeout=PATIENCE_S)
+    pool._seconds_per_page = 6.0
+    futures = [pool.offer(page(1), "document")]
+    assert eventually(lambda: not pool._waiting)
+    futures += [pool.offer(page(number), "document") for number in (2, 3)]
+    assert [future.done() for future in futures] == [False, False, True]
+    pool._seconds_per_page = 100.0
+    parsed: Future[Sequence[Block] | None] = Future()
+    early = pool.offer(page(4), "document", parsed=parsed)
+    Reader.gate.set()
+    assert early.result(timeout=PATIENCE_S)
+    assert futures[1].result(timeout=0) is None
+    pool.close()
+
+
+def test_a_page_whose_reading_takes_too_long_is_not_waited_for() -> None:
+    """The job continues without it; the slow process reads it to its end, so that the pool notices a faster one."""
+    Reader.gate = threading.Event()
+    pool = Witnesses(1, 100 * SIZE, wait_s=10, process=Reader)
+    pool._seconds_per_page = 30.0
+    parsed: Future[Sequence[Block] | None] = Future()
+    slow = pool.offer(page(1), "document", parsed=parsed)
+    assert eventually(lambda: not pool._waiting)
+    parsed.set_result([])
+    assert slow.result(timeout=0) is None
+    Reader.gate.set()
+    assert eventually(lambda: pool._seconds_per_page < 30)
     pool.close()
 
 

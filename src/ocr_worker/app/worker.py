@@ -6,13 +6,11 @@ how many jobs run and how many wait, and counts what happens. Parsing itself is 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from typing import Literal
 
 from ocr_worker import threads
@@ -21,6 +19,7 @@ from ocr_worker.delivery.checkpoints import Checkpoints
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, as_worker_error
 from ocr_worker.log import event
 from ocr_worker.parsing.job_host import JobHost
+from ocr_worker.parsing.job_slots import JobSlots
 from ocr_worker.parsing.pipeline import OnOpen, OnPage, Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import EngineInfo, ParseRequest, ParseResponse
@@ -51,7 +50,7 @@ class AppWorker:
         self._load_error: OcrWorkerError | None = None
         self._lock = threading.Lock()  # orders `close` and the end of loading
         self._is_closed = False
-        self._job_slots = asyncio.Semaphore(settings.jobs_at_once)
+        self._job_slots = JobSlots(settings.jobs_at_once)
 
     def start(self) -> None:
         """Begin to load the pipeline, on a thread."""
@@ -146,7 +145,7 @@ class AppWorker:
             raise QueueFull(f"the queue is full with {self.jobs} jobs; try again in some seconds")
         self.jobs += 1
         try:
-            async with self._job_slot() as free_slot:
+            async with self._job_slots.slot() as free_slot:
                 name = job_id or uuid.uuid4().hex
                 response = await host.run(request, name, on_page, on_open, checkpoints, free_slot)
         except OcrWorkerError as error:
@@ -160,28 +159,6 @@ class AppWorker:
                 if failure:
                     self._count_error(failure.code)
         return response
-
-    @asynccontextmanager
-    async def _job_slot(self) -> AsyncIterator[Callable[[], None]]:
-        """Wait for a slot. Yield a function that frees it early, from any thread, when the engine has no more to do."""
-        await self._job_slots.acquire()
-        loop = asyncio.get_running_loop()
-        is_free = False
-
-        def free() -> None:
-            nonlocal is_free
-            if not is_free:
-                is_free = True
-                self._job_slots.release()
-
-        def free_soon() -> None:
-            with suppress(RuntimeError):  # the loop ended with the app
-                loop.call_soon_threadsafe(free)
-
-        try:
-            yield free_soon
-        finally:
-            free()
 
     def _count_error(self, code: str) -> None:
         self.last_error = code

@@ -20,6 +20,7 @@ from ocr_worker import threads
 from ocr_worker.client.service import ENDED_STATES, Delay, JobStatus, JobTimes, Json, ServiceHealth, State
 from ocr_worker.errors import EngineUnavailable, Internal, JobExpired, OcrWorkerError
 from ocr_worker.parsing.job_host import JobHost, typed_errors
+from ocr_worker.parsing.job_slots import JobSlots
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.results import error_info, job_error
@@ -56,7 +57,7 @@ class LocalPipeline:
         self._keep = keep
         self._worker_id = f"process-{uuid.uuid4()}"
         self._jobs: dict[str, _LocalJob] = {}
-        self._slots = asyncio.Semaphore(settings.jobs_at_once)
+        self._slots = JobSlots(settings.jobs_at_once)
         self._pipeline_start: Future[Pipeline] | None = None
         self._loading_since = 0.0  # monotonic
         self._engine_error: OcrWorkerError | None = None
@@ -153,14 +154,14 @@ class LocalPipeline:
     # ----------------------------------------------------------------- jobs
 
     async def _run(self, host: JobHost, job: _LocalJob) -> None:
-        """Wait for a slot, then run the job."""
-        async with self._slots:
+        """Wait for a slot, then run the job, which leaves it early if its pages wait for their second reading only."""
+        async with self._slots.slot() as free_slot:
             try:
                 with typed_errors(job.id):
                     request = await host.read(job.input)
                     job.input = {}  # free the memory: the request has the data now
                     job.begin()
-                    job.end(await host.run(request, job.id, job.on_page, job.on_open))
+                    job.end(await host.run(request, job.id, job.on_page, job.on_open, on_parsed=free_slot))
             except OcrWorkerError as error:
                 job.end(error=error_info(error))
 

@@ -113,7 +113,10 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     for name, (summary, examples) in COMMANDS.items():
         subparser = add_command(subparsers, name, summary, examples)
         if name == command:
-            module = import_module(f"ocr_worker.cli.{name}")
+            from ocr_worker.memory import garbage_kept  # takes time that `--help` does not need
+
+            with garbage_kept():
+                module = import_module(f"ocr_worker.cli.{name}")
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     return parser

@@ -227,6 +227,7 @@ def _make_service(batch: Batch, options: argparse.Namespace) -> Service:
     batch.ledger.put("target", target)
     if not target.startswith(f"{RAY} "):
         return _service_of(target, client)
+    # The largest number of actors of all runs: `cancel` ends them all.
     batch.ledger.put("ray_actors", str(max(options.ray_actors, int(batch.ledger.get("ray_actors", "1")))))
     return _ray_cluster(target, batch.ledger.idempotency_key, options)
 

@@ -23,6 +23,7 @@ import stamina
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ocr_worker import awake
 from ocr_worker.errors import BucketRejected, DeliveryFailed, OcrWorkerError, SettingsInvalid
 from ocr_worker.log import event
 from ocr_worker.wire.schema import Delivered
@@ -88,12 +89,12 @@ class Bucket:
 
         Raises BucketRejected when the bucket rejects the request, DeliveryFailed when it does not respond.
         """
-        if time.monotonic() - self._checked_at < _CHECK_VALID_S:
+        if awake.now() - self._checked_at < _CHECK_VALID_S:
             return
         body = str(time.time()).encode()
         self.put(CHECK_KEY, body, "text/plain")
         self.get(CHECK_KEY)
-        self._checked_at = time.monotonic()
+        self._checked_at = awake.now()
 
     def put(self, key: str, body: bytes, media_type: str = "application/json") -> None:
         """Store an object, in parts if it has more than 16 MiB.
@@ -203,13 +204,18 @@ class Bucket:
             except (ClientError, BotoCoreError) as error:
                 raise self._translate(error, operation) from None
 
-        limit = 1 if time.monotonic() - self._unreachable_at < _SINGLE_ATTEMPT_S else None
-        caller = stamina.RetryingCaller(attempts=limit, timeout=self._patience_s, wait_initial=0.3, wait_max=8.0)
+        limit = 1 if awake.now() - self._unreachable_at < _SINGLE_ATTEMPT_S else None
+        caller = stamina.RetryingCaller(attempts=limit, timeout=None, wait_initial=0.3, wait_max=8.0)
+        deadline = awake.now() + self._patience_s
+
+        def may_pass(error: Exception) -> bool:
+            return isinstance(error, DeliveryFailed) and error.retryable and awake.now() < deadline
+
         try:
-            return caller(lambda error: isinstance(error, DeliveryFailed) and error.retryable, attempt)
+            return caller(may_pass, attempt)
         except DeliveryFailed as error:
             if limit is None and error.retryable:
-                self._unreachable_at = time.monotonic()
+                self._unreachable_at = awake.now()
             raise
         finally:
             if attempt_count > 1:

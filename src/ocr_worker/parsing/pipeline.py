@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -42,7 +42,15 @@ from ocr_worker.parsing.verification import check_verify, verified
 from ocr_worker.settings import MEGABYTE, Settings, unknown_variables
 from ocr_worker.sources.fetch import Fetcher
 from ocr_worker.sources.rasterizer import FailedPage, RasterDocument, RasterPool
-from ocr_worker.wire.schema import DocumentRequest, DocumentResult, PageResult, ParseRequest, ParseResponse, document_id
+from ocr_worker.wire.schema import (
+    Block,
+    DocumentRequest,
+    DocumentResult,
+    PageResult,
+    ParseRequest,
+    ParseResponse,
+    document_id,
+)
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.pool import Witnesses, default_workers
 from ocr_worker.witness.process import WitnessProcess
@@ -483,7 +491,7 @@ class ParseJob:
             return self._scheduled_job.submit(page_of_engine, options), unread, None
         if options.verify == "auto" or spec.block_repair is None:
             future, release = self._scheduled_job.submit_shared(page_of_engine, options)
-            return future, self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release), None
+            return future, self._offer(name, page, release, future), None
         future, release = self._scheduled_job.submit_shared(page_of_engine, options, readers=2)
         rereader = Rereader(
             page,
@@ -495,9 +503,23 @@ class ParseJob:
             release,
         )
         held_pages.add(rereader)
-        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release)
+        evidence = self._offer(name, page, release, future)
         evidence.add_done_callback(lambda report: None if report.result() else held_pages.release(rereader))
         return future, evidence, rereader
+
+    def _offer(
+        self, name: str, page: PageImage, release: Callable[[], None], parse_outcome: Future[ParseOutcome]
+    ) -> Future[Evidence | None]:
+        """Offer the page to the witness, which learns when the engine has parsed it."""
+        blocks: Future[Sequence[Block] | None] = Future()
+        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release, blocks)
+
+        def pass_on(outcome: Future[ParseOutcome]) -> None:
+            result = outcome.result().result
+            blocks.set_result(result.blocks if isinstance(result, ParsedPage) else None)
+
+        parse_outcome.add_done_callback(pass_on)
+        return evidence
 
     def _claim(self, page: PageImage) -> Claim:
         """Claim the page in the content cache, which has no second readings and so is not used with `verify`."""

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
-from ocr_worker import threads
+from ocr_worker import awake, threads
 from ocr_worker.engines.base import Engine, MergesPages, Revives
 from ocr_worker.errors import EngineCrashed, EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.pages import ParsedPage
@@ -26,8 +26,6 @@ from ocr_worker.parsing.scheduler import PageTask, Scheduler
 from ocr_worker.wire.schema import EngineInfo
 
 log = logging.getLogger(__name__)
-
-_STOPPED_S = 1.0  # by which the watchdog comes late only if the process was stopped, or had no processor
 
 
 class Replicas:
@@ -171,15 +169,8 @@ class Replicas:
 
     def _watch(self) -> None:
         message = f"the engine did not finish within {self._call_timeout_s:g} s; send the page again"
-        interval, watched_at = min(0.25, self._call_timeout_s / 4), time.monotonic()
-        while not self._close_event.wait(interval):
-            now = time.monotonic()
-            stopped_s, watched_at = now - watched_at - interval, now
-            if stopped_s > _STOPPED_S:  # the platform froze the worker: its engines stood still, too
-                log.warning("the process stood still for %.0f s", stopped_s)
+        while not self._close_event.wait(min(0.25, self._call_timeout_s / 4)):
             for replica in self._replicas:
-                if stopped_s > _STOPPED_S:
-                    replica.postpone(stopped_s)
                 if late_tasks := replica.release_if_late():
                     self._give_up(replica, EngineTimedOut(message), late_tasks)
                 elif error := replica.loss_error():
@@ -266,7 +257,7 @@ class _Replica:
     def extend_deadline(self, seconds: float) -> None:
         """Set the deadline of the call that begins or continues to `seconds` from now."""
         with self._lock:
-            self._deadline = time.monotonic() + seconds
+            self._deadline = awake.now() + seconds
 
     def suspend_deadline(self) -> bool:
         """Let the call take any time, until its deadline is extended. Return whether it still holds pages."""
@@ -274,17 +265,12 @@ class _Replica:
             self._deadline = float("inf")
             return bool(self._held_tasks)
 
-    def postpone(self, seconds: float) -> None:
-        """Move the deadline of the call that runs, if any."""
-        with self._lock:
-            self._deadline += seconds
-
     def finish(self, task: PageTask, seconds: float) -> None:
         """Release a page that is done. The deadline of the rest of the batch is `seconds` from now."""
         with self._lock:
             if task in self._held_tasks:
                 self._held_tasks.remove(task)
-                self._deadline = time.monotonic() + seconds
+                self._deadline = awake.now() + seconds
 
     def release_if_late(self) -> list[PageTask]:
         """Release and return the pages of a call that has passed its deadline; else return none.
@@ -292,7 +278,7 @@ class _Replica:
         Check and release are one step: the next call may begin at any moment, and must not lose its pages.
         """
         with self._lock:
-            return self._release_all() if time.monotonic() > self._deadline else []
+            return self._release_all() if awake.now() > self._deadline else []
 
     def loss_error(self) -> OcrWorkerError | None:
         """Return why the engine will not come back, if it knows without a call, or None."""

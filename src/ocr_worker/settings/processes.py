@@ -25,7 +25,9 @@ _NO_TELEMETRY = {
     "DO_NOT_TRACK": "1",
 }
 
-_VLLM_CACHE = "ocr-worker/vllm"  # on the volume
+# Where a managed vLLM keeps what it compiled, on the volume. vLLM gives its own Triton kernels no place, unless it
+# compiles the model in the same start (`initialize_inductor_cache` of vLLM 0.33).
+_VLLM_CACHES = {"VLLM_CACHE_ROOT": "ocr-worker/vllm", "TRITON_CACHE_DIR": "ocr-worker/vllm/triton"}
 
 
 def is_on_platform() -> bool:
@@ -124,14 +126,14 @@ def model_server_environment(volume: Path) -> dict[str, str]:
     """Return the environment of a managed model server: this process's, without the variables of the worker.
 
     Further variables keep the server from using the network, and what vLLM compiles on the volume, if there is one: the
-    next worker then compiles nothing. `VLLM_CACHE_ROOT` in this process's environment comes first.
+    next worker then compiles nothing. Variables of this process's environment come first.
     """
     prefixes = ("OCR_", "RUNPOD_", "BUCKET_", "PADDLE_", "PYTHON", "VIRTUAL_ENV")  # of the worker's own variables
     variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    cache = {"VLLM_CACHE_ROOT": str(volume / _VLLM_CACHE)} if os.access(volume, os.W_OK) else {}
+    places = _VLLM_CACHES if os.access(volume, os.W_OK) else {}
     return (
         _NO_TELEMETRY
-        | cache
+        | {name: str(volume / place) for name, place in places.items()}
         | variables
         | {
             "HF_HUB_OFFLINE": "1",

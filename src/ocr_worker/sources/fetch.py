@@ -8,7 +8,6 @@ the query and the credentials of a URL are secret.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 
 import stamina
 
-from ocr_worker import threads
+from ocr_worker import awake, threads
 from ocr_worker.errors import Cancelled, SourceRejected, SourceTimedOut, SourceTooLarge, SourceUnavailable
 from ocr_worker.settings import are_private_downloads_allowed
 from ocr_worker.sources.addresses import EVERYWHERE, AddressRule
@@ -107,12 +106,12 @@ class Fetcher:
 
         parsed_url, public_url = parse_url(url), redact_url(url.strip())
         self._check_host(parsed_url)
-        deadline = time.monotonic() + self._timeout_s
+        deadline = awake.now() + self._timeout_s
 
         failures: list[SourceUnavailable] = []
 
         def wait_before_retry(error: Exception) -> bool | float:
-            now = time.monotonic()
+            now = awake.now()
             if not isinstance(error, SourceUnavailable) or now >= deadline or is_cancelled():
                 return False
             delay_s = error.retry_after
@@ -130,7 +129,7 @@ class Fetcher:
                     raise failures[-1] from None
                 raise
 
-        retrying = stamina.RetryingCaller(attempts=_ATTEMPTS, timeout=self._timeout_s, wait_initial=0.3, wait_max=5.0)
+        retrying = stamina.RetryingCaller(attempts=_ATTEMPTS, timeout=None, wait_initial=0.3, wait_max=5.0)
         return retrying(wait_before_retry, attempt)
 
     def _attempt(self, url: httpx.URL, public_url: str, deadline: float, is_cancelled: Callable[[], bool]) -> bytes:
@@ -187,10 +186,10 @@ def redact_url(url: str) -> str:
 def _wait_for_result(download: Future[bytes], deadline: float, is_cancelled: Callable[[], bool]) -> bytes:
     """Wait for the download and return its bytes.
 
-    Raises TimeoutError at the deadline (monotonic), Cancelled within 0.2 s after `is_cancelled` returns true.
+    Raises TimeoutError at the deadline (of `awake`), Cancelled within 0.2 s after `is_cancelled` returns true.
     """
     while True:
-        remaining = deadline - time.monotonic()
+        remaining = deadline - awake.now()
         try:
             return download.result(timeout=max(0.0, min(_POLL_S, remaining)))
         except FutureTimeout:

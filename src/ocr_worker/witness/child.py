@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ocr_worker.pages import Pixels, TextLine, TextWord
+from ocr_worker.pages import Pixels
 from ocr_worker.sources.rasterizer import protocol
+from ocr_worker.sources.rasterizer.document import make_text_line
+from ocr_worker.witness.confirmation import confirmed_fonts
 
 if TYPE_CHECKING:
     from ocr_worker.engines.embedded.reading.models import Models
@@ -76,28 +78,14 @@ def serve(on_loaded: Callable[[], None] = lambda: None) -> None:
 def _read(models: Models, pixels: Pixels, header: protocol.Header) -> dict[str, Any]:
     from ocr_worker.witness.reader import read_evidence
 
-    text_lines = text_lines_of(header["text_lines"])
-    return read_evidence(models, pixels, text_lines, header["proven_fonts"]).to_json()
+    text_lines = [make_text_line(*line) for line in header["text_lines"]]
+    honest_fonts = confirmed_fonts(text_lines, header["readings"]) | {*header["proven_fonts"]}
+    return read_evidence(models, pixels, text_lines, honest_fonts).to_json()
 
 
 def _write(out: Any, header: dict[str, Any]) -> None:
     out.write(protocol.encode(header))
     out.flush()
-
-
-def text_lines_of(data: list[dict[str, Any]]) -> list[TextLine]:
-    """Return the lines of a text layer from their JSON."""
-    return [
-        TextLine(
-            **{
-                **line,
-                "bbox": tuple(line["bbox"]),
-                "words": tuple(TextWord(**{**word, "bbox": tuple(word["bbox"])}) for word in line["words"]),
-                "corners": line["corners"] and tuple(map(tuple, line["corners"])),
-            }
-        )
-        for line in data
-    ]
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class Evidence:
                 ]
                 for line in self.lines
             ],
-            "marks": [_rounded(mark) for mark in self.marks],
+            "marks": [list(mark) for mark in self.marks],  # these are rounded
         }
 
     @classmethod

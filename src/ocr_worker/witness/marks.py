@@ -30,4 +30,4 @@ def find_marks(pixels: Pixels) -> tuple[Rectangle, ...]:
     corners = np.stack((x, y, x + width, y + height), axis=1)[is_letter] / scale
     if len(corners) > _MAX_MARKS:
         return ()
-    return tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in corners)
+    return tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in corners.round(1).tolist())

@@ -1,9 +1,11 @@
 """The witness processes of a worker, and the pages that wait for them.
 
 Each process has a thread that starts it with the first page, hands it page after page, and starts it again after its
-death. The pages that wait are bounded in number and bytes. What does not fit is not witnessed, so that the engine never
-waits. A page of a document with few witnessed pages takes the place of one of a document with more: so the sample is
-spread evenly over the documents.
+death. As long as the engine has a page, its pixels are in memory anyway: it may wait for a process, too. When the
+engine has parsed it, the page waits on its own. Such pages come first, and are bounded in bytes and in the time that
+they would wait. What does not fit is not witnessed, so that neither the engine nor a job waits in vain. A page of a
+document with few witnessed pages takes the place of one of a document with more: so the sample is spread evenly over
+the documents.
 """
 
 from __future__ import annotations
@@ -14,37 +16,59 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from ocr_worker import threads
 from ocr_worker.pages import PageImage
+from ocr_worker.wire.schema import Block
+from ocr_worker.witness.confirmation import needs_confirmation
 from ocr_worker.witness.evidence import Evidence
 from ocr_worker.witness.process import WitnessFailed, WitnessProcess
 
 log = logging.getLogger(__name__)
 
-_WAITING_PER_PROCESS = 2  # pages; so that a process never waits for the next one
 _NEWEST = 0.3  # weight of the newest page in the moving average of seconds per page
-_FORGOTTEN = 0.95  # factor of that average for each page that it keeps out
 _FAILED_STARTS = 3  # in a row, after which a process is not started again
 
 
 @dataclass(eq=False, slots=True)
 class _Task:
-    page: PageImage
+    """A page on its way to its evidence.
+
+    page: None once a process has its pixels. is_early: whether it may be read before the engine has parsed it. blocks:
+    of the engine. parsed_at, started_at: monotonic times at which the engine had parsed it, and a process began to read
+    it.
+    """
+
+    page: PageImage | None
     document: str
     release: Callable[[], None]
+    size: int  # of the pixels, in bytes
+    is_early: bool
+    blocks: Sequence[Block] = ()
+    parsed_at: float | None = None
+    started_at: float | None = None
+    is_settled: bool = False
     future: Future[Evidence | None] = field(default_factory=Future)
+
+    def free(self) -> None:
+        """Let the pixels go; once."""
+        release, self.release, self.page = self.release, _do_nothing, None
+        release()
+
+
+def _do_nothing() -> None:
+    pass
 
 
 class Witnesses:
     """A pool of `workers` witness processes; thread-safe.
 
-    memory_bytes: limit for the pixels that wait for a process or are being read. wait_s: seconds for which a page waits
-    for its evidence; one that would wait longer, at the pace of the pages before it, is not accepted. The processes end
-    with this one.
+    memory_bytes: limit for the pixels that wait for a process alone, after the engine has parsed the page. wait_s:
+    seconds for which a parsed page waits for its evidence; one that would wait longer, at the pace of the pages before
+    it, is given up at once. The processes end with this one.
     """
 
     def __init__(
@@ -60,9 +84,8 @@ class Witnesses:
         self._wait_s = wait_s
         self._process = process
         self._condition = threading.Condition()
-        self._waiting: list[_Task] = []
-        self._held_bytes = 0
-        self._accepted: Counter[str] = Counter()  # pages by document
+        self._waiting: list[_Task] = []  # for a process, in the order of the offers
+        self._accepted: Counter[str] = Counter()  # pages by document that are read, or will be
         self._processes: set[WitnessProcess] = set()
         self._started = 0  # threads
         self._alive = workers
@@ -71,36 +94,41 @@ class Witnesses:
         self.pages_read = 0
 
     def offer(
-        self, page: PageImage, document: str, release: Callable[[], None] = lambda: None
+        self,
+        page: PageImage,
+        document: str,
+        release: Callable[[], None] = _do_nothing,
+        parsed: Future[Sequence[Block] | None] | None = None,
     ) -> Future[Evidence | None]:
         """Return a future of the page's evidence, or of None if it is not witnessed. It never raises.
 
-        document: an id that is unique in this process. release: called once, when the pixels are no longer held.
+        document: an id that is unique in this process. release: called once, when the pixels are no longer needed.
+        parsed: the engine's blocks, once it has parsed the page; None if it could not. A text layer that these may
+        confirm waits for them. By default the page is parsed, and its blocks are unknown.
         """
-        task = _Task(page, document, release)
+        is_early = not needs_confirmation(page.text_lines or (), page.proven_fonts)
+        task = _Task(page, document, release, page.pixels.nbytes, is_early)
         with self._condition:
-            displaced = self._make_room(task)
-            if displaced is not task:
-                self._accepted[document] += 1
-                self._held_bytes += page.pixels.nbytes
+            is_open = not self._is_closed and self._alive > 0
+            if is_open:
                 self._waiting.append(task)
                 self._start_thread()
                 self._condition.notify()
-        if displaced:
-            displaced.release()
-            displaced.future.set_result(None)
+        if not is_open:
+            self._give_up([task])
+        elif parsed:
+            parsed.add_done_callback(lambda future: self._note_parsed(task, future.result()))
+        else:
+            self._note_parsed(task, ())
         return task.future
 
     def forget(self, document: str) -> None:
         """Give up the pages of a document that still wait, and its place in the sample."""
         with self._condition:
             dropped = [task for task in self._waiting if task.document == document]
-            for task in dropped:
-                self._remove(task)
+            self._remove(dropped)
             del self._accepted[document]
-        for task in dropped:
-            task.release()
-            task.future.set_result(None)
+        self._give_up(dropped)
 
     def close(self) -> None:
         """End the processes. Pages that wait are not witnessed."""
@@ -109,46 +137,73 @@ class Witnesses:
             dropped, self._waiting = self._waiting, []
             processes = list(self._processes)
             self._condition.notify_all()
-        for task in dropped:
-            task.release()
-            task.future.set_result(None)
+        self._give_up(dropped)
         for process in processes:
             process.kill()
 
+    def _note_parsed(self, task: _Task, blocks: Sequence[Block] | None) -> None:
+        """Decide whether the page is witnessed, now that only its evidence is missing. blocks: None: there are none."""
+        with self._condition:
+            task.parsed_at, task.blocks = time.monotonic(), blocks or ()
+            surplus = task if blocks is None else self._surplus(task)
+            self._condition.notify()
+            is_waiting = surplus in self._waiting
+            if surplus and is_waiting:
+                self._remove([surplus])
+        if surplus and is_waiting:
+            self._give_up([surplus])
+        elif surplus:  # its process reads on, which shows the pace
+            self._settle([surplus])
+
     # ----------------------------------------------------------------- under the lock
 
-    def _make_room(self, task: _Task) -> _Task | None:
-        """Return the task that is not witnessed, so that the others fit: this one, one that waits, or None."""
-        size = task.page.pixels.nbytes
-        if self._is_closed or not self._alive:
-            return task
-        if self._expected_wait_s() > self._wait_s:
-            self._seconds_per_page *= _FORGOTTEN  # else a slow moment would keep all later pages out
-            return task
-        has_room = self._held_bytes + size <= self._memory_bytes or not self._held_bytes
-        if len(self._waiting) < _WAITING_PER_PROCESS * self._workers and has_room:
+    def _surplus(self, task: _Task) -> _Task | None:
+        """Return the page that is not witnessed, so that the others are in time: this one, one that waits, or None."""
+        if task.started_at is not None:
+            return task if task.started_at + self._seconds_per_page > time.monotonic() + self._wait_s else None
+        if task not in self._waiting:
             return None
-        last = max(self._waiting, key=lambda other: self._accepted[other.document], default=None)
-        if last is None or self._accepted[last.document] <= self._accepted[task.document] + 1:
+        others = [other for other in self._waiting if other.parsed_at is not None and other is not task]
+        room = self._memory_bytes - sum(other.size for other in others) if others else math.inf
+        is_late = (len(others) / max(1, self._alive) + 1) * self._seconds_per_page > self._wait_s
+        if not is_late and task.size <= room:
+            self._accepted[task.document] += 1
+            return None
+        last = max(others, key=lambda other: self._accepted[other.document], default=None)
+        is_fair = last is None or self._accepted[last.document] <= self._accepted[task.document] + 1
+        if last is None or is_fair or self._seconds_per_page > self._wait_s or task.size > room + last.size:
             return task
-        if self._held_bytes - last.page.pixels.nbytes + size > self._memory_bytes:
-            return task
-        self._remove(last)
         self._accepted[last.document] -= 1
+        self._accepted[task.document] += 1
         return last
 
-    def _expected_wait_s(self) -> float:
-        """Return the seconds until a page that is accepted now has its evidence."""
-        return (len(self._waiting) / self._alive + 1) * self._seconds_per_page
+    def _readable(self) -> list[_Task]:
+        return [task for task in self._waiting if task.is_early or task.parsed_at is not None]
 
-    def _remove(self, task: _Task) -> None:
-        self._waiting.remove(task)
-        self._held_bytes -= task.page.pixels.nbytes
+    def _remove(self, tasks: Sequence[_Task]) -> None:
+        self._waiting = [task for task in self._waiting if task not in tasks]
 
     def _start_thread(self) -> None:
         if self._started < self._workers:
             self._started += 1
             threads.start(self._serve, "witness")
+
+    # ----------------------------------------------------------------- without the lock
+
+    def _give_up(self, tasks: Sequence[_Task]) -> None:
+        """End the wait of pages that no process has."""
+        for task in tasks:
+            task.free()
+        self._settle(tasks)
+
+    def _settle(self, tasks: Sequence[_Task], evidence: Evidence | None = None) -> None:
+        """Set the result of pages that have none yet."""
+        with self._condition:
+            unsettled = [task for task in tasks if not task.is_settled]
+            for task in unsettled:
+                task.is_settled = True
+        for task in unsettled:
+            task.future.set_result(evidence)
 
     # ----------------------------------------------------------------- on the threads of the processes
 
@@ -157,30 +212,40 @@ class Witnesses:
         failures = 0
         while failures < _FAILED_STARTS and (task := self._next_task()):
             evidence: Evidence | None = None
-            started_at: float | None = None
+            is_ready = False
             try:
                 process = process or self._start()
                 process.wait_ready()
-                failures, started_at = 0, time.monotonic()
-                evidence = process.read(task.page)
+                failures, is_ready = 0, True
+                evidence = self._read(process, task)
             except (WitnessFailed, OSError) as error:
                 log.warning("a page was not witnessed: %s", error)
                 if process is None or not process.is_usable:
-                    failures += started_at is None
+                    failures += not is_ready
                     self._end(process)
                     process = None
-            if started_at is not None:
-                self._note_pace(time.monotonic() - started_at, is_read=evidence is not None)
-            self._settle(task, evidence)
+            task.free()
+            self._settle([task], evidence)
         self._end(process)
         with self._condition:
             self._alive -= 1
             dropped = [] if self._alive else [*self._waiting]
-            for task in dropped:
-                self._remove(task)
-        for task in dropped:
-            task.release()
-            task.future.set_result(None)
+            self._remove(dropped)
+        self._give_up(dropped)
+
+    def _read(self, process: WitnessProcess, task: _Task) -> Evidence:
+        """Return the evidence of the page, whose pixels are freed as soon as the process has them."""
+        started_at = time.monotonic()
+        assert task.page is not None
+        try:
+            process.send(task.page, task.blocks)
+            task.free()
+            evidence = process.receive()
+        except WitnessFailed:
+            self._note_pace(time.monotonic() - started_at, is_read=False)
+            raise
+        self._note_pace(time.monotonic() - started_at, is_read=True)
+        return evidence
 
     def _note_pace(self, seconds: float, is_read: bool) -> None:
         with self._condition:
@@ -189,9 +254,29 @@ class Witnesses:
             self._seconds_per_page = average + (seconds - average) * _NEWEST if average else seconds
 
     def _next_task(self) -> _Task | None:
-        with self._condition:
-            self._condition.wait_for(lambda: self._waiting or self._is_closed)
-            return None if self._is_closed else self._waiting.pop(0)
+        """Return the next page to read; None once the pool is closed."""
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._readable() or self._is_closed)
+                if self._is_closed:
+                    return None
+                late = [task for task in self._waiting if self._is_late(task)]
+                self._remove(late)
+                self._accepted.subtract(task.document for task in late)
+                task = min(self._readable(), key=lambda task: task.parsed_at or math.inf, default=None)
+                if task:
+                    self._remove([task])
+                    task.started_at = time.monotonic()
+                    self._accepted[task.document] += task.parsed_at is None
+            self._give_up(late)
+            if task:
+                return task
+
+    def _is_late(self, task: _Task) -> bool:
+        """Return whether the evidence would come after the page's wait."""
+        if task.parsed_at is None:
+            return False
+        return time.monotonic() + self._seconds_per_page > task.parsed_at + self._wait_s
 
     def _start(self) -> WitnessProcess:
         process = self._process()
@@ -207,12 +292,6 @@ class Witnesses:
             with self._condition:
                 self._processes.discard(process)
             process.close()
-
-    def _settle(self, task: _Task, evidence: Evidence | None) -> None:
-        with self._condition:
-            self._held_bytes -= task.page.pixels.nbytes
-        task.release()
-        task.future.set_result(evidence)
 
 
 def default_workers() -> int:

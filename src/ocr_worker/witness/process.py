@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import select
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
+from ocr_worker import awake
 from ocr_worker.pages import PageImage, TextLine
 from ocr_worker.sources.rasterizer import protocol
+from ocr_worker.sources.rasterizer.process import PIPE_BYTES
+from ocr_worker.wire.schema import Block
+from ocr_worker.witness.confirmation import readings_of
 from ocr_worker.witness.evidence import Evidence
 
 START_S = 120.0  # enough for a cold disk and a busy machine, at the lowest priority
 PAGE_S = 120.0  # a page takes seconds; a process that takes longer hangs
+_POLL_S = 1.0
 
 
 class WitnessFailed(Exception):
@@ -32,6 +40,9 @@ class WitnessProcess:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
+        assert self._process.stdin is not None
+        with suppress(OSError):  # the small pipe suffices when the user's pipe memory is used up
+            fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._is_ready = False
 
     def wait_ready(self) -> None:
@@ -40,26 +51,33 @@ class WitnessProcess:
             self._receive(START_S)
             self._is_ready = True
 
-    def read(self, page: PageImage) -> Evidence:
-        """Return the evidence of a page.
+    def send(self, page: PageImage, blocks: Sequence[Block] = ()) -> None:
+        """Hand over a page, whose pixels are not needed afterwards. Raises WitnessFailed when the process died.
 
-        Raises WitnessFailed when the process died, hangs, or could not read the page. Only in the last case,
-        `is_usable` is still true.
+        blocks: of the engine, if it has parsed the page.
         """
         self.wait_ready()
         header = {
             "shape": page.pixels.shape,
             "text_lines": text_lines_json(page.text_lines or ()),
             "proven_fonts": sorted(page.proven_fonts),
+            "readings": readings_of(blocks) if page.text_lines else [],
         }
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(protocol.encode(header, page.pixels.nbytes))
-            self._process.stdin.write(page.pixels.tobytes())
+            self._process.stdin.write(np.ascontiguousarray(page.pixels).data)
             self._process.stdin.flush()
         except (BrokenPipeError, OSError) as error:
             self.kill()
             raise WitnessFailed("the witness process died") from error
+
+    def receive(self) -> Evidence:
+        """Return the evidence of the page that was sent.
+
+        Raises WitnessFailed when the process died, hangs, or could not read the page. Only in the last case,
+        `is_usable` is still true.
+        """
         reply = self._receive(PAGE_S)
         if "error" in reply:
             raise WitnessFailed(f"the witness could not read the page: {reply['error']}")
@@ -87,9 +105,11 @@ class WitnessProcess:
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], seconds)[0]:
-            self.kill()
-            raise WitnessFailed("the witness process hangs")
+        deadline = awake.now() + seconds
+        while not select.select([self._process.stdout], [], [], _POLL_S)[0]:
+            if awake.now() >= deadline:
+                self.kill()
+                raise WitnessFailed("the witness process hangs")
         try:
             return protocol.read_message(self._process.stdout.read)[0]
         except (EOFError, json.JSONDecodeError) as error:
@@ -97,6 +117,10 @@ class WitnessProcess:
             raise WitnessFailed("the witness process died") from error
 
 
-def text_lines_json(lines: Sequence[TextLine]) -> list[dict[str, Any]]:
-    """Return the lines of a text layer as JSON, which `child.text_lines_of` reads."""
-    return [asdict(line) for line in lines]
+def text_lines_json(lines: Sequence[TextLine]) -> list[list[Any]]:
+    """Return the lines of a text layer as JSON, in the form from which `make_text_line` makes them."""
+    return [[line.text, line.bbox, _words_json(line), line.corners, line.has_space_after] for line in lines]
+
+
+def _words_json(line: TextLine) -> list[list[Any]]:
+    return [[word.text, word.bbox, [word.font, *word.other_fonts]] for word in line.words]

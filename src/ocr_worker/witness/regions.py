@@ -1,12 +1,15 @@
 """The regions of a page that the engine reads once more: blocks with a finding, and text in no block.
 
-`block_at` returns the block at a place of the page, for whoever puts words or findings into blocks.
+`blocks_at` returns the blocks at places of the page, for whoever puts words or findings into blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ocr_worker.wire.schema import BBox, Block
 from ocr_worker.witness.findings import Finding
@@ -46,14 +49,20 @@ def region_of(blocks: Sequence[Block], finding: Finding) -> Region:
 
 def block_at(blocks: Sequence[Block], bbox: Sequence[float]) -> int | None:
     """Return the index of the smallest block that contains the middle of the box, or None."""
-    x, y = (bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2
-    inside = [index for index, block in enumerate(blocks) if _contains(block.bbox, x, y)]
-    return min(inside, key=lambda index: _area(blocks[index].bbox), default=None)
+    (index,) = blocks_at([block.bbox for block in blocks], [bbox])
+    return int(index) if index >= 0 else None
 
 
-def _contains(bbox: BBox, x: float, y: float) -> bool:
-    x0, y0, x1, y1 = bbox
-    return x0 - _TIGHT <= x <= x1 + _TIGHT and y0 - _TIGHT <= y <= y1 + _TIGHT
+def blocks_at(blocks: Sequence[BBox], boxes: Sequence[Sequence[float]]) -> NDArray[np.intp]:
+    """Return for each box the index of the smallest of the blocks' boxes that contains its middle; -1: none does."""
+    x0, y0, x1, y1 = np.asarray(boxes, np.float64).reshape(-1, 4).T
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    indices = np.full(len(x), -1, np.intp)
+    for index in sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index]), -index)):
+        left, top, right, bottom = blocks[index]
+        is_inside = (x >= left - _TIGHT) & (x <= right + _TIGHT) & (y >= top - _TIGHT) & (y <= bottom + _TIGHT)
+        indices[is_inside] = index  # a smaller block comes later
+    return indices
 
 
 def _area(bbox: BBox) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocr_worker.wire.schema import Block
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr_worker.wire.schema import BBox, Block
 from ocr_worker.witness.comparison import MIN_SCORE, Agreement, bounds, compare_text, is_comparable
 from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Rectangle
 from ocr_worker.witness.findings import Finding
-from ocr_worker.witness.regions import block_at
+from ocr_worker.witness.regions import blocks_at
 from ocr_worker.witness.tables import compare_table
-from ocr_worker.witness.words import plain, table_rows, text_of
+from ocr_worker.witness.words import plain, table_cells, text_of
 
 _MIN_MISSED = 4  # plain characters of lines in no block; shorter ones are marks
 _LEGIBLE = 0.6  # certainty of a line that is read rather than guessed
@@ -69,8 +72,8 @@ def _agreement(index: int, block: Block, plain_texts: Sequence[str], words: Sequ
     others = "\n".join((*plain_texts[:index], *plain_texts[index + 1 :]))
     if not plain_texts[index] or not is_comparable(plain_texts[index]):
         return None
-    if block.label == "table" and (rows := table_rows(block.content)):
-        return compare_table(index, rows, bbox, words)
+    if block.label == "table" and (cells := table_cells(block.content)):
+        return compare_table(index, cells, bbox, words)
     agreement = compare_text(index, text, bbox, words, others)
     if "formula" in block.label:  # the reader knows no fractions or roots
         return Agreement(agreement.similarity, agreement.score, agreement.numbers, agreement.length)
@@ -80,14 +83,15 @@ def _agreement(index: int, block: Block, plain_texts: Sequence[str], words: Sequ
 def _assign(blocks: Sequence[Block], evidence: Evidence) -> list[list[EvidenceWord]]:
     """Return the words in each block, in reading order. A word in several boxes belongs to the smallest."""
     words_of: list[list[list[EvidenceWord]]] = [[] for _ in blocks]
-    for line in _in_rows(evidence.lines):
+    lines = _in_rows(evidence.lines)
+    indices = iter(blocks_at(_boxes(blocks), [word.bbox for line in lines for word in line.words]).tolist())
+    for line in lines:
         parts: dict[int, list[EvidenceWord]] = {}
         for word in line.words:
-            index = block_at(blocks, word.bbox)
-            if index is not None:
-                parts.setdefault(index, []).append(word)
+            parts.setdefault(next(indices), []).append(word)
         for index, part in parts.items():
-            words_of[index].append(part)
+            if index >= 0:
+                words_of[index].append(part)
     return [[word for part in parts for word in part] for parts in words_of]
 
 
@@ -109,9 +113,12 @@ def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
     A line that cannot be read counts, too: it may be in a script that the reader does not know.
     """
     runs: list[list[EvidenceWord]] = []
-    for line in evidence.lines:
-        words = [word for word in line.words if block_at(blocks, word.bbox) is None]
-        if block_at(blocks, line.bbox) is None and _is_unreadable(line, evidence):
+    is_line_outside = blocks_at(_boxes(blocks), [line.bbox for line in evidence.lines]) < 0
+    is_word_outside = iter(blocks_at(_boxes(blocks), [word.bbox for line in evidence.lines for word in line.words]) < 0)
+    marks = _edges(evidence)
+    for line, is_outside in zip(evidence.lines, is_line_outside, strict=True):
+        words = [word for word in line.words if next(is_word_outside)]
+        if is_outside and _is_unreadable(line, marks):
             words = [EvidenceWord("", line.bbox, line.score)]
         elif line.score < MIN_SCORE or _length(words) < _MIN_MISSED:
             continue
@@ -130,23 +137,31 @@ def _length(words: Sequence[EvidenceWord]) -> int:
     return sum(len(plain(word.text)) for word in words)
 
 
-def _is_unreadable(line: EvidenceLine, evidence: Evidence) -> bool:
+def _is_unreadable(line: EvidenceLine, marks: NDArray[np.float64]) -> bool:
     """Return whether the line has ink of several letters, but is read as less than half as many, or not with certainty.
 
-    For a script that it does not know, the reader returns a few characters, and is often sure of them.
+    For a script that it does not know, the reader returns a few characters, and is often sure of them. marks: the
+    edges of the page's marks.
     """
-    marks = _count_marks(line.bbox, evidence)
-    return marks >= _MIN_MISSED and (line.score < MIN_SCORE or marks >= 2 * _length(line.words))
+    count = _count_marks(line.bbox, marks)
+    return count >= _MIN_MISSED and (line.score < MIN_SCORE or count >= 2 * _length(line.words))
 
 
-def _count_marks(bbox: Rectangle, evidence: Evidence) -> int:
+def _count_marks(bbox: Rectangle, marks: NDArray[np.float64]) -> int:
     """Return the number of marks in the box that are at least a third as high as it."""
     x0, y0, x1, y1 = bbox
-    height = (y1 - y0) / 3
-    return sum(
-        x0 <= (mark[0] + mark[2]) / 2 <= x1 and y0 <= (mark[1] + mark[3]) / 2 <= y1 and mark[3] - mark[1] >= height
-        for mark in evidence.marks
-    )
+    x, y = (marks[0] + marks[2]) / 2, (marks[1] + marks[3]) / 2
+    is_high = marks[3] - marks[1] >= (y1 - y0) / 3
+    return int((is_high & (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)).sum())
+
+
+def _boxes(blocks: Sequence[Block]) -> list[BBox]:
+    return [block.bbox for block in blocks]
+
+
+def _edges(evidence: Evidence) -> NDArray[np.float64]:
+    """Return the edges of the marks: left, top, right, bottom, each [n]."""
+    return np.asarray(evidence.marks, np.float64).reshape(-1, 4).T
 
 
 def _continues(above: Sequence[EvidenceWord], words: Sequence[EvidenceWord]) -> bool:
@@ -157,9 +172,7 @@ def _continues(above: Sequence[EvidenceWord], words: Sequence[EvidenceWord]) -> 
 
 
 def _coverage(blocks: Sequence[Block], evidence: Evidence) -> float | None:
-    total = inside = 0.0
-    for mark in evidence.marks:
-        area = (mark[2] - mark[0]) * (mark[3] - mark[1])
-        total += area
-        inside += area if block_at(blocks, mark) is not None else 0.0
-    return round(inside / total, 4) if total else None
+    x0, y0, x1, y1 = _edges(evidence)
+    areas = (x1 - x0) * (y1 - y0)
+    inside = areas[blocks_at(_boxes(blocks), evidence.marks) >= 0]
+    return round(float(inside.sum() / areas.sum()), 4) if areas.size else None

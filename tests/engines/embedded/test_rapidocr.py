@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ocr_worker.engines.embedded.reading.models import Models, _yaml_read_once
+from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
 from ocr_worker.pages import Pixels
 from support.contracts import contract
 
@@ -34,15 +35,16 @@ def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
     models.close()
 
 
-def test_yaml_is_read_once_only_meanwhile(tmp_path: Path) -> None:
-    """While the packages are imported, a file that is read again is the same object; later it is read anew."""
-    from omegaconf import OmegaConf
+def test_rapidocr_loads_without_its_list_of_models() -> None:
+    """RapidOCR was imported with an empty list, its models are the files in the wheel, and the list is read as it is
+    later on."""
+    advice = "where it reads `default_models.yaml`, and how `OrtInferSession` finds its model"
+    with contract("rapidocr", "engines.text_layer.rapid_ocr.load_rapid_ocr", advice):
+        ocr = load_rapid_ocr({"Global.use_cls": False})
+        from omegaconf import OmegaConf
+        from rapidocr.inference_engine.base import MODEL_URL_PATH, InferSession
 
-    file = tmp_path / "models.yaml"
-    file.write_text("a: 1")
-    with contract("rapidocr", "engines.embedded.reading.models._yaml_read_once", "how it reads `default_models.yaml`"):
-        with _yaml_read_once():
-            first = OmegaConf.load(file)
-            assert OmegaConf.load(file) is first
-        assert OmegaConf.load(file) == first
-        assert OmegaConf.load(file) is not first
+        assert not InferSession.model_info
+        assert ocr._load_det_model().session.session.get_inputs()
+        assert Path(ocr.cfg.Rec.model_path).is_file()
+        assert Path(ocr.cfg.Rec.model_path).name in str(OmegaConf.load(MODEL_URL_PATH))

@@ -104,6 +104,22 @@ def test_a_device_that_does_not_exist(framework: type, device: str, message: str
     frameworks.check_device(build, "cpu")
 
 
+def test_the_memory_of_a_process_is_limited() -> None:
+    """Half of a GPU with 80,000 MiB is 40,000 MiB for Paddle, and a share for torch, on the device of the setting."""
+    limits: list[Any] = []
+    size = SimpleNamespace(total_memory=80_000 << 20)
+    paddle = frameworks.Paddle.__new__(frameworks.Paddle)  # imports nothing
+    cuda = SimpleNamespace(get_device_properties=lambda index: limits.append(index) or size)
+    paddle._paddle = SimpleNamespace(device=SimpleNamespace(cuda=cuda), set_flags=limits.append)
+    paddle.limit_memory("gpu:1", 0.5)
+    torch = frameworks.Torch.__new__(frameworks.Torch)
+    torch._torch = SimpleNamespace(
+        cuda=SimpleNamespace(set_per_process_memory_fraction=lambda share, index: limits.append((share, index)))
+    )
+    torch.limit_memory("gpu", 0.5)
+    assert limits == [1, {"FLAGS_gpu_memory_limit_mb": 40_000}, (0.5, 0)]
+
+
 @pytest.mark.parametrize(
     ("native", "name", "extra"),
     [("paddle", "Paddle", "paddlepaddle=="), ("transformers", "torch", ".[torch]")],

@@ -1,12 +1,16 @@
-"""The division of a GPU's memory between model servers and layout models: arithmetic, not measured on a GPU."""
+"""The division of a GPU's memory between model servers, layout models and native engine processes: arithmetic, not
+measured on a GPU."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.paddleocr_vl.gpu_memory import layout_batch, server_share
+from ocr_worker.engines.paddleocr_vl.gpu_memory import layout_batch, native_share, server_share
+from ocr_worker.engines.paddleocr_vl.parts import process_builder
 from ocr_worker.settings import Settings
 
 LAYOUT_BASE_MB, LAYOUT_PAGE_MB = 1_600, 850
@@ -50,3 +54,20 @@ def test_all_shares_fit_into_nine_tenths(card_mb: float, servers: int, replicas:
     layout_share = (LAYOUT_BASE_MB + chosen.replicas * batch * LAYOUT_PAGE_MB) / card_mb
     servers_share = servers * server_share(chosen, card_mb)
     assert servers_share == 0 or servers_share + layout_share <= 0.9 + 1e-9
+
+
+@pytest.mark.parametrize("native", ["paddle", "transformers"])
+@pytest.mark.parametrize(("replicas", "device", "share"), [(1, "gpu", None), (2, "gpu:1", 0.45), (2, "cpu", None)])
+def test_native_processes_share_nine_tenths(native: str, replicas: int, device: str, share: float | None) -> None:
+    """Several native engine processes divide nine tenths of the GPU; a single one has no limit."""
+    chosen = Settings.model_validate({"native": native, "replicas": replicas, "device": device})
+    assert native_share(chosen) == share
+    builder: Any = process_builder(chosen, lambda method, *arguments: None)
+    assert builder._gpu_share == share
+
+
+def test_a_pipeline_on_a_model_server_has_no_limit_of_its_own() -> None:
+    """Its layout model is bounded by its batches."""
+    chosen = Settings(backend="vllm-server", replicas=2)
+    builder: Any = process_builder(chosen, lambda method, *arguments: "http://127.0.0.1:1/v1")
+    assert builder._gpu_share is None

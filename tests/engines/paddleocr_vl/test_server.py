@@ -27,6 +27,7 @@ from ocr_worker.errors import (
 )
 from ocr_worker.settings import Settings, load_settings
 from support import tinyvl
+from support.cut_proxy import CutProxy
 from support.model_server import TEXT, ModelServer
 from support.waiting import PATIENCE_S, eventually
 
@@ -248,6 +249,25 @@ def test_a_call_that_hangs_ends_when_it_is_abandoned(start: StartServer) -> None
     engine.revive()
     assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
     engine.close()
+
+
+@pytest.mark.slow
+def test_lost_connections_cost_no_page(start: StartServer) -> None:
+    """Connections that are cut between two pages, and in the midst of one, are opened again, as after a pause."""
+    double = start()
+    page, options = tinyvl.page(tinyvl.LINES[:1]), PaddleOcrVlOptions()
+    with CutProxy(int(double.url.split(":")[2].removesuffix("/v1"))) as proxy:
+        engine = Builder(settings(double, server_url=[f"http://127.0.0.1:{proxy.port}/v1"]))()
+        assert engine.parse([page], options)[0].blocks[0].content == TEXT
+        assert proxy.cut() > 0
+        assert engine.parse([page], options)[0].blocks[0].content == TEXT
+        double.mode = "slow"
+        before = len(double.questions)
+        call = threads.start(lambda: engine.parse([page], options), "engine")
+        assert eventually(lambda: len(double.questions) > before)
+        assert proxy.cut() > 0
+        assert call.result(PATIENCE_S)[0].blocks[0].content == TEXT
+        engine.close()
 
 
 def test_the_layout_model_gets_few_pages_at_once(start: StartServer) -> None:

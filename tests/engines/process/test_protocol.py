@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from ocr_worker import awake
 from ocr_worker.engines.process.protocol import (
     Channel,
     EngineCallError,
@@ -135,3 +136,16 @@ def test_settings_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCR_ENGINE_TIMEOUT_S", "77")
     monkeypatch.setenv("BUCKET_NAME", "pages")
     assert restore_settings(dump_settings(settings)) == settings
+
+
+def test_a_wait_begins_again_if_this_process_stood_still(
+    channels: tuple[Channel, Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit that passed by the system's clock only is no TimeoutError; one that passed while awake is."""
+    moments = [0.0, 0.0, 1.0]  # at the beginning of the wait, and after each limit
+    monkeypatch.setattr(awake, "now", lambda: moments.pop(0))
+    first, _ = channels
+    first.limit(0.02)
+    with pytest.raises(TimeoutError):
+        first.receive()
+    assert moments == []

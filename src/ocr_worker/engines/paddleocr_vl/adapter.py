@@ -279,10 +279,9 @@ def load(
     """Return an engine.
 
     directories: of the weights, by part of the pipeline (see `weights.models`). framework: on which the models run.
-    model_server: reads the crops; None: native backend. Raises SettingsInvalid: the device does not exist. Raises
-    EngineUnavailable: the pipeline cannot be built, or the model server cannot be used.
+    model_server: reads the crops; None: native backend. Raises EngineUnavailable: the pipeline cannot be built, or the
+    model server cannot be used.
     """
-    frameworks.check_device(framework, settings.device)
     parts = {part: str(directory) for part, directory in directories.items()}
     model_arguments = (
         arguments.server_pipeline_arguments(settings, model_server)

@@ -27,11 +27,15 @@ class Builder:
     """Builder of a worker's engines. One thread at a time imports and builds, and all engines share the model servers.
 
     model_server: that of an engine process, which has one engine; None: servers are started or connected here.
+    gpu_share: largest share of the GPU's memory for the models of this process; None: no limit.
     """
 
-    def __init__(self, settings: Settings, model_server: ModelServer | None = None) -> None:
+    def __init__(
+        self, settings: Settings, model_server: ModelServer | None = None, gpu_share: float | None = None
+    ) -> None:
         self._settings = settings
         self._model_server = model_server
+        self._gpu_share = gpu_share
         self._lock = threading.Lock()  # all replicas are built at the same time
         self._servers: ServerPool | None = None
         self._build_error: Exception | None = None
@@ -75,6 +79,9 @@ class Builder:
                 f"{name} cannot be loaded: {error}\ninstall it again: {extras.install_command(extra)},"
                 " or set OCR_ENGINE=embedded"
             ) from error
+        frameworks.check_device(framework, settings.device)
+        if self._gpu_share:
+            framework.limit_memory(settings.device, self._gpu_share)
         imported_at = time.monotonic()
         model_server = self._servers.share() if self._servers else self._model_server
         engine = adapter.load(settings, directories, framework, model_server)

@@ -31,6 +31,9 @@ class Framework(Protocol):
     def device_count(self) -> int | None:
         """Return the number of GPUs, or None if the build has no support for GPUs."""
 
+    def limit_memory(self, device: str, share: float) -> None:
+        """Let this process take at most this share of a GPU's memory. Call before the first use of the device."""
+
     def free_cache(self) -> None:
         """Return unused memory of the device to its driver."""
 
@@ -45,8 +48,7 @@ def load(settings: Settings) -> Framework:
 
 def check_device(framework: Framework, device: str) -> None:
     """Raise SettingsInvalid if `device`, such as "gpu:1", does not exist."""
-    kind, _, index = device.partition(":")
-    if kind == "cpu":
+    if device == "cpu":
         return
     name = type(framework).__name__
     count = framework.device_count()
@@ -56,10 +58,15 @@ def check_device(framework: Framework, device: str) -> None:
             f"OCR_DEVICE={device} needs a GPU build of {name}, and the CPU build is installed\n"
             f"{remedy}, or set OCR_DEVICE=cpu"
         )
-    if int(index or 0) >= count:
+    if _device_index(device) >= count:
         raise SettingsInvalid(
             f"OCR_DEVICE={device} does not exist: {name} finds {count} GPUs\nset OCR_DEVICE to one of them, or to cpu"
         )
+
+
+def _device_index(device: str) -> int:
+    """Return the number of the GPU in a name such as "gpu:1"."""
+    return int(device.partition(":")[2] or 0)
 
 
 class Paddle:
@@ -78,6 +85,11 @@ class Paddle:
         """See `Framework`."""
         device = self._paddle.device
         return int(device.cuda.device_count()) if device.is_compiled_with_cuda() else None
+
+    def limit_memory(self, device: str, share: float) -> None:
+        """See `Framework`. Paddle reads the flag when it takes memory for the first time (gpu_info.cc)."""
+        total_bytes = self._paddle.device.cuda.get_device_properties(_device_index(device)).total_memory
+        self._paddle.set_flags({"FLAGS_gpu_memory_limit_mb": int(share * total_bytes) >> 20})
 
     def free_cache(self) -> None:
         """See `Framework`."""
@@ -106,6 +118,10 @@ class Torch:
         """See `Framework`."""
         is_gpu_build = self._torch.version.cuda or self._torch.version.hip
         return int(self._torch.cuda.device_count()) if is_gpu_build else None
+
+    def limit_memory(self, device: str, share: float) -> None:
+        """See `Framework`."""
+        self._torch.cuda.set_per_process_memory_fraction(share, _device_index(device))
 
     def free_cache(self) -> None:
         """See `Framework`."""

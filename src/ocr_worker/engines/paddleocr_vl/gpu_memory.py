@@ -1,4 +1,4 @@
-"""The division of a GPU's memory between model servers and the layout models of the pipelines.
+"""The division of a GPU's memory: between model servers and layout models, or between native engine processes.
 
 Measured on an H100 with PyTorch's layout engine: 2.4 GB for one pipeline that reads one page at a time, and 5.9 GB more
 with eight pages in a layout batch. Paddle's layout engine was not measured on a GPU. Pure functions, except for the
@@ -42,6 +42,13 @@ def server_share(settings: Settings, card_mb: float | None) -> float:
         layout_share = layout_mb / card_mb
     share = min(MAX_SERVER_SHARE, (USABLE_GPU_SHARE - layout_share) / settings.servers)
     return int(max(0.0, share) * 100 + 1e-9) / 100
+
+
+def native_share(settings: Settings) -> float | None:
+    """Return the share of the GPU's memory for each native engine process; None: a single one, which has no limit."""
+    if settings.device == "cpu" or settings.replica_count == 1:
+        return None
+    return USABLE_GPU_SHARE / settings.replica_count
 
 
 def _base_mb(settings: Settings) -> int:

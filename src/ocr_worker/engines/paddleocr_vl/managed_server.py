@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from ocr_worker import threads
 from ocr_worker.engines.paddleocr_vl import guard
 from ocr_worker.engines.paddleocr_vl.model_server import ServedModel, connect, model_name
 from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid, as_worker_error
+from ocr_worker.log import event
 from ocr_worker.settings import Settings, model_server_environment
 
 log = logging.getLogger(__name__)
@@ -123,6 +125,7 @@ class ManagedServer:
                 self._lose(as_worker_error(error))
             process.terminate()
             return
+        event(log, "model_server", port=self._port, start=self._starts, seconds=time.monotonic() - self._launched_at)
         with self._condition:
             if not self._loss:
                 self._served_model = served_model
@@ -150,6 +153,7 @@ class ManagedServer:
 
     def _launch(self) -> subprocess.Popen[str]:
         self._starts += 1
+        self._launched_at = time.monotonic()
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)  # of this start; an earlier start may still be writing
         process = subprocess.Popen(
             [sys.executable, "-P", guard.__file__, str(os.getpid()), *self._command],

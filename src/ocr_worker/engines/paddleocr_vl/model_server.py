@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 from PIL import Image
 
+from ocr_worker import awake
 from ocr_worker.engines.paddleocr_vl.options import DEFAULT_MAX_PIXELS, DEFAULT_MIN_PIXELS
 from ocr_worker.errors import EngineError, EngineTimedOut, EngineUnavailable, OcrWorkerError
 from ocr_worker.pictures import jpeg
@@ -173,18 +174,18 @@ def _wait_for_models(
     session: requests.Session, url: str, settings: Settings, find_end_reason: Callable[[], str | None]
 ) -> list[str]:
     """Wait until the server lists its models; return their names. Raises EngineUnavailable."""
-    started_at = logged_at = time.monotonic()
+    started_at = logged_at = awake.now()
     while True:
         if end_reason := find_end_reason():
             raise EngineUnavailable(end_reason)
-        remaining_s = started_at + settings.server_wait_s - time.monotonic()
+        remaining_s = started_at + settings.server_wait_s - awake.now()
         try:
             response = session.get(f"{url}/models", timeout=max(0.1, min(_REQUEST_TIMEOUT_S, remaining_s)))
             response.raise_for_status()
             return [str(model["id"]) for model in response.json()["data"]]
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             reason = _error_text(error)
-        now = time.monotonic()
+        now = awake.now()
         if now + _POLL_INTERVAL_S > started_at + settings.server_wait_s:
             raise EngineUnavailable(
                 f"no model server responded at {host_and_port(url)} within {settings.server_wait_s:g} s ({reason})\n"

@@ -16,6 +16,7 @@ from typing import Any
 from ocr_worker.engines.base import CallWorker, Engine
 from ocr_worker.engines.paddleocr_vl import weights
 from ocr_worker.engines.paddleocr_vl.builder import Builder
+from ocr_worker.engines.paddleocr_vl.gpu_memory import native_share
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer, ServedModel, can_still_read
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from ocr_worker.engines.paddleocr_vl.servers import ServerPool, start_pool
@@ -128,4 +129,6 @@ class RemoteServer:
 
 def process_builder(settings: Settings, call_worker: CallWorker) -> Callable[[], Engine[PaddleOcrVlOptions]]:
     """Return the function that builds the engine in an engine process."""
-    return Builder(settings, None if settings.backend == "native" else RemoteServer(call_worker))
+    if settings.backend == "native":
+        return Builder(settings, gpu_share=native_share(settings))
+    return Builder(settings, RemoteServer(call_worker))

@@ -19,13 +19,15 @@ import json
 import socket
 import struct
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_type_hints
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from ocr_worker import awake
 from ocr_worker.errors import OcrWorkerError, error_types
 from ocr_worker.pages import PageImage, ParsedPage
 
@@ -46,6 +48,7 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self._limit_s: float | None = None
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -53,18 +56,16 @@ class Channel:
 
     def limit(self, seconds: float | None) -> None:
         """Limit each following wait for the other side. None: no limit."""
+        self._limit_s = seconds
         self._socket.settimeout(seconds)
 
     def send(self, header: Header, parts: Sequence[Part] = ()) -> None:
         """Send a message. Raises EOFError: the other side is gone; TimeoutError: it does not read."""
         text = json.dumps(header | {"sizes": [len(part) for part in parts]}).encode()
-        try:
-            for data in (_HEADER_BYTES.pack(len(text)) + text, *parts):
-                self._socket.sendall(data)
-        except TimeoutError:
-            raise
-        except OSError:
-            raise EOFError from None
+        for data in (_HEADER_BYTES.pack(len(text)) + text, *parts):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._move(partial(self._socket.send, rest)) :]
 
     def receive(self) -> tuple[Header, list[memoryview]]:
         """Return the next message. Raises EOFError: the other side is gone, or sent no message; TimeoutError."""
@@ -88,16 +89,26 @@ class Channel:
         data = memoryview(bytearray(size))
         rest = data
         while rest:
-            try:
-                count = self._socket.recv_into(rest)
-            except TimeoutError:
-                raise
-            except OSError:
-                raise EOFError from None
+            count = self._move(partial(self._socket.recv_into, rest))
             if not count:
                 raise EOFError
             rest = rest[count:]
         return data
+
+    def _move(self, move: Callable[[], int]) -> int:
+        """Send or receive some bytes, and return their number. Raises EOFError, TimeoutError.
+
+        A wait that ends because this process stood still begins again.
+        """
+        deadline = None if self._limit_s is None else awake.now() + self._limit_s
+        while True:
+            try:
+                return move()
+            except TimeoutError:
+                if deadline is None or awake.now() >= deadline:
+                    raise
+            except OSError:
+                raise EOFError from None
 
 
 # --------------------------------------------------------------------------- errors

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ocr_worker.engines.text_layer.judge import Reading, Rectangle
+from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry
 
@@ -61,10 +62,8 @@ class SmallReader:
 
 def _load_recognizer() -> Any:
     disable_telemetry()
-    from rapidocr import RapidOCR
-
-    ocr: Any = RapidOCR(
-        params={
+    ocr = load_rapid_ocr(
+        {
             "Global.use_cls": False,
             "Global.log_level": "warning",
             "Rec.rec_img_shape": [3, _HEIGHT, _MIN_WIDTH],

@@ -40,7 +40,8 @@ def find_marks(pixels: Pixels, boxes: Iterable[Rectangle], side: int) -> tuple[l
 
 def _find_edges(small: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a mask that is 1 where neighboring pixels differ, without long straight edges."""
-    change = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, _NEIGHBORS).max(axis=2)
+    blue, green, red = cv2.split(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, _NEIGHBORS))
+    change = cv2.max(cv2.max(blue, green), red)  # a twentieth of the time of NumPy's
     edges = np.asarray(change > THRESHOLDS.min_edge, np.uint8)
     length = THRESHOLDS.min_straight_edge
     masks = np.ones((1, length), np.uint8), np.ones((length, 1), np.uint8)

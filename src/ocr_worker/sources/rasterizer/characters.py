@@ -72,6 +72,7 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
     matrix = pdfium_c.FS_MATRIX()
     edges = [ctypes.c_double() for _ in range(4)]
     fonts: dict[int, int] = {}
+    styles: dict[int, tuple[int, float]] = {}  # number and size of the font, by the address of a text object
     for index in range(pdfium_c.FPDFText_CountChars(page)):
         code = pdfium_c.FPDFText_GetUnicode(page, index)
         text = "-" if code in _HYPHENS else "\ufffd" if code > _LAST_CODE or is_noncharacter(code) else chr(code)
@@ -85,12 +86,16 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
                 yield Character("", index)
                 continue
             text_object = pdfium_c.FPDFText_GetTextObject(page, index)
-            font = _font_address(text_object)
-            number = fonts.setdefault(font, len(fonts) + 1) if font else 0
+            address = object_address(text_object)
+            if not address or address not in styles:
+                font = _font_address(text_object)
+                number = fonts.setdefault(font, len(fonts) + 1) if font else 0
+                styles[address] = number, abs(pdfium_c.FPDFText_GetFontSize(page, index))
+            number, size = styles[address]
             ink = _ink_box(page, index, edges) or box
             placed = _matrix(page, index, matrix, edges)
-            stretch = _stretch(placed, abs(pdfium_c.FPDFText_GetFontSize(page, index))) if placed else None
-            yield Character(text, index, box, ink, object_address(text_object), number, placed, stretch)
+            stretch = _stretch(placed, size) if placed else None
+            yield Character(text, index, box, ink, address, number, placed, stretch)
 
 
 def _is_inside(box: Rectangle, band: Rectangle) -> bool:

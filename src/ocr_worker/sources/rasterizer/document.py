@@ -9,10 +9,10 @@ another process opens the document and continues at the missing page. Only a sec
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from types import TracebackType
 
+from ocr_worker import awake
 from ocr_worker.errors import DocumentError, OcrWorkerError, RasterizerCrashed, error_types
 from ocr_worker.pages import PageImage, TextLine, TextWord
 from ocr_worker.sources.rasterizer.process import WALL_FACTOR, Bytes, RasterizerProcess
@@ -112,7 +112,7 @@ class RasterDocument:
         self._process.send(header, b"", self._page_timeout_s, self._is_cancelled)
 
     def _receive(self, max_payload: int) -> tuple[Header, Bytes]:
-        deadline = time.monotonic() + WALL_FACTOR * self._page_timeout_s
+        deadline = awake.now() + WALL_FACTOR * self._page_timeout_s
         return self._process.receive(deadline, self._page_timeout_s, max_payload, self._is_cancelled)
 
     def _read_page(self, header: Header, pixels: Bytes) -> PageImage | FailedPage:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock
 
-from ocr_worker import threads
+from ocr_worker import awake, threads
 from ocr_worker.errors import Cancelled, DocumentError, RasterizerUnavailable
 from ocr_worker.sources.rasterizer.document import RasterDocument, read_error
 from ocr_worker.sources.rasterizer.media_type import detect_media_type
@@ -91,7 +90,7 @@ class RasterPool:
             process = self._take_idle_process(is_cancelled)
             try:
                 process.send(command, data, self._page_timeout_s, is_cancelled)
-                deadline = time.monotonic() + WALL_FACTOR * self._page_timeout_s
+                deadline = awake.now() + WALL_FACTOR * self._page_timeout_s
                 header, _ = process.receive(deadline, self._page_timeout_s, 0, is_cancelled)
             except BaseException:
                 self._release(process, False)
@@ -168,7 +167,7 @@ class RasterPool:
     def _await_ready(self, process: RasterizerProcess) -> None:
         """Wait until the process is ready and offer it to the next document. End it if that is not possible."""
         try:
-            process.receive(time.monotonic() + START_S, START_S, 0, self._is_closed)
+            process.receive(awake.now() + START_S, START_S, 0, self._is_closed)
         except (DocumentError, Cancelled) as error:
             self._discard(process)
             self._note_failed_start(error.code, was_killed=process.was_killed)

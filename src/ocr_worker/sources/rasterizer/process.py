@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -20,6 +19,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from ocr_worker import awake
 from ocr_worker.errors import (
     Cancelled,
     DocumentError,
@@ -79,7 +79,7 @@ class RasterizerProcess:
 
         Raises RasterizerTimedOut, Cancelled, or the error for the way in which the process died.
         """
-        deadline = time.monotonic() + WALL_FACTOR * seconds
+        deadline = awake.now() + WALL_FACTOR * seconds
         for part in (protocol.encode(header, len(payload)), payload):
             rest = memoryview(part)
             while rest:
@@ -93,7 +93,7 @@ class RasterizerProcess:
     def receive(
         self, deadline: float, seconds: float, max_payload: int, is_cancelled: Callable[[], bool]
     ) -> tuple[Header, Bytes]:
-        """Return one message. Its sizes must come by `deadline` (monotonic), the rest soon after them.
+        """Return one message. Its sizes must come by `deadline` (of `awake`), the rest soon after them.
 
         The process may use `seconds` of processor time meanwhile.
         max_payload: largest payload that is accepted, in bytes. Raises RasterizerTimedOut, Cancelled, or the error for
@@ -101,7 +101,7 @@ class RasterizerProcess:
         """
         self._processor_limit_s = self._processor_s() + seconds
         sizes = self._read(protocol.SIZES.size, deadline, is_cancelled)
-        deadline = time.monotonic() + WALL_FACTOR * seconds
+        deadline = awake.now() + WALL_FACTOR * seconds
         header_bytes, payload_bytes = protocol.SIZES.unpack(sizes.tobytes())
         if header_bytes > MAX_HEADER_BYTES or payload_bytes > max_payload:
             raise RasterizerCrashed("the rasterizer process sent an oversized reply; print the document to a new PDF")
@@ -149,7 +149,7 @@ class RasterizerProcess:
         """Wait for an event of `pipe`, at most `POLL_S`. Raises RasterizerTimedOut, Cancelled."""
         if is_cancelled():
             raise Cancelled("the job was cancelled")
-        remaining = deadline - time.monotonic()
+        remaining = deadline - awake.now()
         if remaining <= 0 or self._processor_s() > self._processor_limit_s:
             raise RasterizerTimedOut("the document takes too long to render; send it with a lower dpi, or as images")
         poller = select.poll()

@@ -96,7 +96,8 @@ def _area(box: Rectangle, margin: int = 0) -> tuple[slice, slice]:
 @contextmanager
 def _printed(page: Any, characters: Sequence[Character], fonts: Mapping[int, Any]) -> Iterator[None]:
     """Add a text object to the page for each character, and remove them at the end."""
-    styles = {each.text_object: _Style(each.text_object, fonts[each.font]) for each in characters}
+    fonts_of = {each.text_object: fonts[each.font] for each in characters}
+    styles = {text_object: _Style(text_object, font) for text_object, font in fonts_of.items()}
     copies = [styles[each.text_object].copy(page.pdf.raw, each) for each in characters]
     for copy in copies:
         pdfium_c.FPDFPage_InsertObject(page.raw, copy)

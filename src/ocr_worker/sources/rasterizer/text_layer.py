@@ -193,8 +193,8 @@ def read_text_layer(
     characters = read_visible_characters(page, width / page.get_width())
     to_bitmap = bitmap_mapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
-    lines = _build_lines(characters, to_bitmap, check_fields)  # after the characters are renumbered
-    return TextLayer(lines, fonts, _are_upright(characters, to_bitmap))
+    letters = _letters(characters, to_bitmap)  # after the characters are renumbered
+    return TextLayer(_build_lines(letters, to_bitmap, check_fields), fonts, _are_upright(letters))
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
@@ -211,16 +211,13 @@ def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]
         inner = text_page.get_text_bounded(*page_band(page, depth, 1 - depth))
     finally:
         text_page.close()
-    return _build_lines(characters, bitmap_mapping(page, round(width), round(height))), inner.splitlines()
+    to_bitmap = bitmap_mapping(page, round(width), round(height))
+    return _build_lines(_letters(characters, to_bitmap), to_bitmap), inner.splitlines()
 
 
-def _build_lines(
-    characters: Iterable[Character],
-    to_bitmap: Callable[[Rectangle], Rectangle],
-    check_fields: Sequence[CheckField] = (),
-) -> list[LayerLine]:
-    lines: list[_TextLine] = []
-    letters = (
+def _letters(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> list[Letter]:
+    """Return the characters on the bitmap."""
+    return [
         Letter(
             character.text,
             to_bitmap(character.box) if character.box else None,
@@ -228,7 +225,15 @@ def _build_lines(
             _map_baseline(character.stretch, to_bitmap) if character.stretch else None,
         )
         for character in characters
-    )
+    ]
+
+
+def _build_lines(
+    letters: Iterable[Letter],
+    to_bitmap: Callable[[Rectangle], Rectangle],
+    check_fields: Sequence[CheckField] = (),
+) -> list[LayerLine]:
+    lines: list[_TextLine] = []
     fields = [(sign, to_bitmap(box)) for sign, box in check_fields]
     outside = (letter for letter in letters if not any(letter.box and _holds(box, letter.box) for _, box in fields))
     for letter in _in_logical_order(_composed(outside)):
@@ -246,12 +251,11 @@ def _build_lines(
     return [text_line for line in lines if (text_line := line.finish())] + states
 
 
-def _are_upright(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> bool:
+def _are_upright(letters: Iterable[Letter]) -> bool:
     """Return whether nearly all letters have a baseline from left to right on the bitmap, as a reader sees it."""
-    stretches = [character.stretch for character in characters if character.box]
-    baselines = [_map_baseline(stretch, to_bitmap) for stretch in stretches if stretch]
+    baselines = [letter.baseline for letter in letters if letter.box]
     upright = sum(baseline is not None and abs(baseline.angle) <= _MAX_SKEW for baseline in baselines)
-    return bool(stretches) and upright >= _UPRIGHT_LETTERS * len(stretches)
+    return bool(baselines) and upright >= _UPRIGHT_LETTERS * len(baselines)
 
 
 def _map_baseline(stretch: Stretch, to_bitmap: Callable[[Rectangle], Rectangle]) -> Baseline | None:

