@@ -43,7 +43,7 @@ test-slow: .venv/full
 
 test-vllm: .venv/full
 	@tests/support/vllm_environment.sh $(PYTHON) .venv-vllm
-	VLLM_UNDER_TEST=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest -v -rP tests/engines/paddleocr_vl/test_managed_worker.py tests/by_hand/real_vllm.py
+	VLLM_UNDER_TEST=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest -v -rP tests/engines/paddleocr_vl/test_managed_worker.py tests/by_hand/real_vllm.py tests/by_hand/vllm_start.py
 
 image-check: export STORAGE_DRIVER = vfs
 image-check: export BUILDAH_ISOLATION = chroot

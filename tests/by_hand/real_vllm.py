@@ -8,12 +8,15 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -23,12 +26,14 @@ from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions
 from support import tinyvl, vllm_command
 from support.drawing import request
+from support.processes import descendants
 from support.waiting import PATIENCE_S
 from support.worker_process import StartWorker, Worker
 
 HOME = Path(os.environ["VLLM_UNDER_TEST"])
 PAGES = [tinyvl.LINES, tinyvl.LINES[:4]]
 CROPS = sum(map(len, PAGES))
+FROZEN_S = float(os.environ.get("FROZEN_S", "60"))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +72,22 @@ def test_the_server_is_used(worker: Worker) -> None:
     print(f"vllm:request_success_total {before} -> {after}, {CROPS} crops")
     assert len(lines) == CROPS
     assert after - before == CROPS
+
+
+def test_a_frozen_worker_continues_with_its_server(worker: Worker) -> None:
+    """Stopped with all its processes, as the platform does with an idle worker, it reads the same when it continues."""
+    lines = read(worker)
+    process = psutil.Process(worker.process.pid)
+    family = [process, *descendants(process)]
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for member in family:
+            member.send_signal(number)
+        time.sleep(FROZEN_S if number == signal.SIGSTOP else 0)
+    assert vllm_command.server(HOME / "tinyvl") in family
+    assert read(worker) == lines
+    assert worker.logged("stood still")
+    assert "starting the model server again" not in worker.log()
+    print(f"{len(family)} processes were stopped for {FROZEN_S:g} s")
 
 
 class ThroughJpeg:

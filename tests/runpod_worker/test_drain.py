@@ -102,6 +102,19 @@ def test_a_job_that_arrives_in_the_open_poll_is_answered(worker_of: StartWorker)
     assert worker.exit_code() == 0, worker.log()
 
 
+@pytest.mark.slow
+def test_the_loss_of_one_of_two_engines_drains_nothing(worker_of: StartWorker) -> None:
+    """The other engine parses on, for later jobs, too; the worker drains when that one is lost as well."""
+    worker = worker_of(OCR_ENGINE="support.doubles:by_colour", OCR_REPLICAS="2").wait_ready()
+    lost, parsed = (worker.answer(request(png(colour))) for colour in (doubles.ENGINE_DIES, WHITE))
+    assert str(lost.error).startswith("ENGINE_UNAVAILABLE")
+    assert parsed.output["status"] == "succeeded"
+    assert not lost.stop_pod
+    assert "event=drain" not in worker.log()
+    worker.answer(request(png(doubles.ENGINE_DIES)))
+    assert worker.logged("event=drain")
+
+
 def test_a_worker_with_nobody_left_to_ask_ends_by_itself(worker_of: StartWorker, tmp_path: Path) -> None:
     """The only job loses the engine while a poll is open: its answer cannot be the last word, since the poll may bring
     a job; when the poll comes back empty the worker ends, and the platform starts it again."""

@@ -234,7 +234,12 @@ class Merging(Double):
 
 def spec(build: Callable[[], Double]) -> EngineSpec[ParseOptions]:
     """Return the spec of an engine that `build` builds."""
-    return EngineSpec(name="double", options=ParseOptions, builder=lambda settings: build)
+    return EngineSpec(
+        name="double",
+        options=ParseOptions,
+        builder=lambda settings: build,
+        replicas=lambda settings: settings.replicas or 1,
+    )
 
 
 @spec
