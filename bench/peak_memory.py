@@ -23,11 +23,13 @@ PAGE_S = "0.02"
 LOADS = {"10 pages": [10], "100 pages": [100], "500 pages": [500], "ten jobs of 50": [50] * 10}
 MAX_RATIO = 1.2
 OURS = {"OCR_ENGINE": "bench_engines:timed", "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true"}
-# The limits that follow from a model server: 64 jobs, four engines, room for 400 MB of pages. The double needs none.
-SERVER = {"OCR_BACKEND": "vllm-server", "OCR_SERVER_URL": "http://127.0.0.1:1/v1"}
+# The limits that follow from a model server: 64 jobs, four engines, room for 400 MB of pages. The double needs no
+# server, and is slow, so that the room becomes full.
+SERVER = {"OCR_BACKEND": "vllm-server", "OCR_SERVER_URL": "http://127.0.0.1:1/v1", "BENCH_PAGE_S": "0.4"}
+SERVER_SIDE = "ours with a model server"
 SIDES: dict[str, tuple[Path, dict[str, str]]] = {
     "ours": (HANDLER, OURS),
-    "ours with a model server": (HANDLER, OURS | SERVER),
+    SERVER_SIDE: (HANDLER, OURS | SERVER),
     "plain": (BENCH / "naive_handler.py", {}),
 }
 
@@ -67,8 +69,9 @@ def main() -> None:
                 metrics[side][name] = peak_mb(url, handler, pages, **settings)
                 print(f"{side}: {name}: MB when warm, at the highest: {metrics[side][name]}")
     for side in sides:
-        ratio = metrics[side]["500 pages"][1] / metrics[side]["10 pages"][1]
-        print(f"{side}: 500 pages / 10 pages: {ratio:.2f}" + (f", wanted <= {MAX_RATIO}" if side != "plain" else ""))
+        base = "100 pages" if side == SERVER_SIDE else "10 pages"  # ten pages do not fill the room
+        ratio = metrics[side]["500 pages"][1] / metrics[side][base][1]
+        print(f"{side}: 500 pages / {base}: {ratio:.2f}" + (f", wanted <= {MAX_RATIO}" if side != "plain" else ""))
     RESULTS.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
 
 
