@@ -11,10 +11,15 @@ from PIL import Image
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.model import PlannedJob, Slice
-from ocr_worker.batch.plan import Rate, count_pages, former_rate, parse_deadline
+from ocr_worker.batch.plan import Rate, count_pages, former_rate, measure, parse_deadline
+from ocr_worker.batch.runner import RunOptions
+from ocr_worker.client.remote import RemoteEndpoint
 from ocr_worker.client.service import JobTimes, State
 from ocr_worker.errors import InvalidRequest
 from ocr_worker.settings import load_settings
+from support.drawing import png
+from support.faulty_endpoint import TAKEN, Answer, Server, play
+from support.responses import response
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -64,6 +69,35 @@ def test_a_former_run_has_a_rate(tmp_path: Path) -> None:
     for job, worker in ((1, "a"), (2, "b")):
         ledger.record_end(job, State.COLLECTED, {job: (10, 0, 0)}, JobTimes(5.0 * job, 10.0 * job, worker, 1_000.0))
     assert former_rate(ledger) == Rate(page_s=15.0 / 20, cold_start_s=15.0, pages=20)
+
+
+def test_the_first_page_of_a_sample_pays_for_the_start(tmp_path: Path) -> None:
+    """It is parsed alone: its delay is the cold start, and the rate is that of the other pages."""
+    page = {"page": 1, "status": "succeeded", "markdown": "text"}
+    documents = [
+        {"id": f"document-{number}", "status": "succeeded", "page_count": 1, "pages": [page]} for number in range(1, 6)
+    ]
+    output = {"status": "COMPLETED", "output": response(*documents), "workerId": "w"}
+    script = {
+        "run": [TAKEN],
+        "status": [
+            Answer(body={**output, "executionTime": 90, "delayTime": 300}),
+            Answer(body={**output, "executionTime": 40, "delayTime": 1}),
+        ],
+        "health": [Answer(body={"workers": {}, "jobs": {}})],
+    }
+    items = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(png((number, 0, 0)))
+        items.append(Item(str(path), path.name))
+    rates = []
+
+    async def scenario(server: Server, service: RemoteEndpoint) -> None:
+        rates.append(await measure(items, service, load_settings(), RunOptions()))
+
+    assert play(scenario, script).count_requests("run") == 2
+    assert rates == [Rate(page_s=pytest.approx(0.01), cold_start_s=pytest.approx(0.3), pages=4)]
 
 
 def test_pages_are_counted_and_drawn(tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ _COMMAND = [sys.executable, "-m", "ocr_worker.cli", "batch"]
 
 
 def page(number: int) -> Image.Image:
-    """Return a page with between 5 and 45 lines of text."""
-    picture = Image.new("RGB", (1240, 1754), "white")
+    """Return a page with between 2 and 18 lines of text."""
+    picture = Image.new("RGB", (620, 877), "white")
     draw = ImageDraw.Draw(picture)
-    for line in range(5 + number * 17 % 41):
-        draw.text((120, 100 + 34 * line), f"Page {number}, line {line}: some words of a letter.", "black", font_size=26)
+    for line in range(2 + number * 7 % 17):
+        draw.text((60, 60 + 34 * line), f"Page {number}, line {line}: some words.", "black", font_size=24)
     return picture
 
 
@@ -42,7 +42,7 @@ def draw_inputs(folder: Path) -> list[str]:
         page(number).save(folder / f"{number}.png")
     for number in range(6):
         first, *others = [page(60 + 10 * number + index) for index in range(10)]
-        first.save(folder / f"{number}.pdf", save_all=True, append_images=others, resolution=150)
+        first.save(folder / f"{number}.pdf", save_all=True, append_images=others, resolution=75)
     return [str(folder)]
 
 

@@ -56,6 +56,16 @@ def test_an_error_of_a_block_is_a_finding_on_it(content: str, code: str) -> None
     assert [(finding.code, finding.block) for finding in verdict.findings] == [(code, 0)]
 
 
+def test_numbers_beside_each_other_are_not_joined() -> None:
+    """If the witness misses the second of two numbers, as at the end of a line, the first does not differ."""
+    text = "The harbour of the coast lost in 1986 42 ledgers and archives."
+    read = text.replace(" 42", "")
+    assert codes([text_block(text)], evidence_of(line_of(read, 100, 100))) == []
+    wrong = text.replace("1986", "1936")
+    (finding,) = judge([text_block(wrong)], evidence_of(line_of(text, 100, 100))).findings
+    assert (finding.code, finding.text) == ("NUMBERS_DIFFER", "1936 / 1986")
+
+
 def test_text_in_no_block_is_a_finding_with_its_box() -> None:
     """Neighboring lines in no block are one finding, in their place, and the ink in blocks is counted."""
     evidence = evidence_of(line_of(TEXT, 100, 100), line_of(TEXT, 100, 300), line_of(TEXT, 100, 325))

@@ -125,6 +125,22 @@ def test_pages_that_the_engine_has_wait_without_a_limit(witnesses: Witnesses) ->
     assert [report and report.width for report in evidence] == [1, 0, None, 2, 3]
 
 
+def test_parsed_pages_come_first_and_then_those_with_most_time(witnesses: Witnesses) -> None:
+    """A page that waits for its evidence alone is next; of the others, the one that the engine parses last."""
+    order: list[int] = []
+    witnesses.offer(page(1), "document")
+    assert eventually(lambda: not witnesses._waiting)
+    parsed: list[Future[Sequence[Block] | None]] = [Future() for _ in range(3)]
+    futures = [
+        witnesses.offer(page(number), "document", lambda number=number: order.append(number), parsed[number])
+        for number in range(3)
+    ]
+    parsed[1].set_result([])
+    Reader.gate.set()
+    assert all(future.result(timeout=PATIENCE_S) for future in futures)
+    assert order == [1, 2, 0]
+
+
 def test_the_pixels_are_released_once_a_process_has_them(witnesses: Witnesses) -> None:
     """They do not take the engine's memory while the process reads."""
     released: list[int] = []

@@ -149,7 +149,7 @@ class LocalPipeline:
         return pipeline
 
     def _record_loss(self, pipeline: Pipeline, error: OcrWorkerError) -> None:
-        """Keep the error for `health` when the last engine is lost. The others parse on."""
+        """Let no job come after the loss of the last engine. Without one of several, the others parse on."""
         if not pipeline.engine.alive_count:
             self._engine_error = error
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from ocr_worker import threads
 from ocr_worker.batch.batch import Batch
+from ocr_worker.batch.costs import Usage
 from ocr_worker.batch.inputs import Item
 from ocr_worker.batch.ledger import Ledger
 from ocr_worker.batch.runner import RunOptions
@@ -150,22 +152,43 @@ def _counted(
 
 
 async def measure(
-    sample: Iterable[Item], service: Service, settings: Settings, options: RunOptions, password: str | None = None
+    sample: Sequence[Item], service: Service, settings: Settings, options: RunOptions, password: str | None = None
 ) -> Rate:
     """Return the rate at which the service parses a sample. The results are thrown away.
 
-    Raises InvalidRequest: no page of the sample was parsed; and the errors of `Batch.run`.
+    The first page is parsed alone. It pays for what comes once, such as the start of a worker and of its processes, so
+    that the rate is that of the other pages. Raises InvalidRequest: no page of the sample was parsed; and the errors of
+    `Batch.run`.
     """
     with tempfile.TemporaryDirectory(prefix="ocr-worker-plan-") as folder:
         async with Batch(Path(folder), service, options, settings, password) as batch:
-            batch.add(sample)
-            await batch.run()
-            usage, pages, summary = batch.ledger.usage(), batch.ledger.executed_pages(), batch.summary()
+            first = await _parse(batch, sample[:1])
+            last = await _parse(batch, sample[1:])
+            summary = batch.summary()
     if not summary.pages_parsed:
         codes = ", ".join(summary.errors)
         raise InvalidRequest(f"no page of the sample was parsed ({codes or 'no error'}): parse one to see why")
     # An engine in this process starts before its first job, so that its start is no delay of a job.
-    cold_start_s = usage.cold_start_s / max(1, usage.worker_count)
+    cold_start_s = first.usage.cold_start_s
     if not service.outlives_client:
-        cold_start_s = max(cold_start_s, summary.wall_s - usage.busy_s)
-    return Rate(usage.busy_s / pages, cold_start_s, pages)
+        cold_start_s = max(cold_start_s, first.wall_s - first.usage.busy_s)
+    pages = last.pages - first.pages
+    if not pages:
+        return Rate(last.usage.busy_s / last.pages, cold_start_s, last.pages)
+    return Rate((last.usage.busy_s - first.usage.busy_s) / pages, cold_start_s, pages)
+
+
+class _Progress(NamedTuple):
+    """Sums of a batch so far. pages: those whose time is in `usage`. wall_s: of all runs."""
+
+    usage: Usage
+    pages: int
+    wall_s: float
+
+
+async def _parse(batch: Batch, items: Sequence[Item]) -> _Progress:
+    """Add documents to a batch and parse them. Return its progress."""
+    if items:
+        batch.add(items)
+        await batch.run()
+    return _Progress(batch.ledger.usage(), batch.ledger.executed_pages(), batch.summary().wall_s)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
@@ -192,21 +193,28 @@ def _number_findings(
     pairs: Pairs,
 ) -> Iterable[Finding]:
     """Yield the numbers whose aligned digits differ, and are digits on both sides."""
-    flat = block.text
-    for match in re.finditer(r"\d+", flat):
-        start, end = match.span()
+    for start, end in _digit_runs(block):
+        number = block.text[start:end]
         span = _counterpart(pairs, start, end)
         if span is None:
             continue
         other_start, other_end = span
         other = evidence.text[other_start:other_end]
         # Letters that look like digits are misreadings of the reader.
-        if other == match[0] or not other.isdigit() or abs(len(other) - len(match[0])) > 2:
+        if other == number or not other.isdigit() or abs(len(other) - len(number)) > 2:
             continue
         around = words[evidence.owners[other_start] : evidence.owners[other_end - 1] + 1]
         if min(word.score for word in around) < MIN_NUMBER_SCORE:
             continue
-        yield Finding("NUMBERS_DIFFER", f"{match[0]} / {other}", bounds(around), index, end - start)
+        yield Finding("NUMBERS_DIFFER", f"{number} / {other}", bounds(around), index, end - start)
+
+
+def _digit_runs(flat: Flat) -> Iterable[tuple[int, int]]:
+    """Yield start and end of the digits in a row within a word: numbers of two words are not one."""
+    for match in re.finditer(r"\d+", flat.text):
+        for _, places in groupby(range(*match.span()), key=lambda place: flat.owners[place]):
+            run = list(places)
+            yield run[0], run[-1] + 1
 
 
 def _counterpart(pairs: Pairs, start: int, end: int) -> tuple[int, int] | None:

@@ -180,6 +180,15 @@ class Witnesses:
     def _readable(self) -> list[_Task]:
         return [task for task in self._waiting if task.is_early or task.parsed_at is not None]
 
+    def _choose(self) -> _Task | None:
+        """Return the page to read next: the first that was parsed, or else the last that was offered.
+
+        That one has the most time until the engine has parsed it, which a slow process may need.
+        """
+        readable = self._readable()
+        parsed = [task for task in readable if task.parsed_at is not None]
+        return min(parsed, key=lambda task: task.parsed_at or 0.0) if parsed else readable[-1] if readable else None
+
     def _remove(self, tasks: Sequence[_Task]) -> None:
         self._waiting = [task for task in self._waiting if task not in tasks]
 
@@ -263,7 +272,7 @@ class Witnesses:
                 late = [task for task in self._waiting if self._is_late(task)]
                 self._remove(late)
                 self._accepted.subtract(task.document for task in late)
-                task = min(self._readable(), key=lambda task: task.parsed_at or math.inf, default=None)
+                task = self._choose()
                 if task:
                     self._remove([task])
                     task.started_at = time.monotonic()

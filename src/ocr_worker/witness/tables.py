@@ -103,9 +103,9 @@ class _Axis:
         self._cells = cells
         self._places = {index: place for index, group in cells.items() if (place := _Place.of(group.values()))}
 
-    def has(self, indices: range) -> bool:
-        """Return whether all of these places are known."""
-        return self._places.keys() >= {*indices}
+    def has(self, cell: Cell, indices: range) -> bool:
+        """Return whether all of these places are known from other cells."""
+        return all(self._place_without(cell, index) for index in indices)
 
     def can_hold(self, cell: Cell, indices: range, low: float, high: float) -> bool:
         """Return whether a word of the cell may be between these edges. indices: of the cell's rows or columns.
@@ -163,7 +163,7 @@ class _Places:
 
     def has(self, cell: Cell) -> bool:
         """Return whether the places of the cell's rows and columns are known."""
-        return self.rows.has(cell.rows) and self.columns.has(cell.columns)
+        return self.rows.has(cell, cell.rows) and self.columns.has(cell, cell.columns)
 
     def is_near(self, cell: Cell, word: EvidenceWord) -> bool:
         """Return whether the word is in a row and in a column of the cell."""
@@ -188,7 +188,7 @@ def _check(
     alike = process.extractOne(token.text, [plain(word.text) for word in near], scorer=fuzz.ratio, score_cutoff=_ALIKE)
     if alike or len(token.text) < 3:
         return None
-    if near and max(word.score for word in near) < MIN_SCORE:
+    if any(words and max(word.score for word in words) < MIN_SCORE for words in (near, matches)):
         return None
     if not matches and process.extractOne(
         token.text, [text for text, _ in readings], scorer=fuzz.partial_ratio, score_cutoff=_ALIKE

