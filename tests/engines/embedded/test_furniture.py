@@ -268,21 +268,6 @@ def test_the_caption_of_a_table_beside_a_number_is_no_header() -> None:
     assert labels(region(row[0], label="header", score=0.92), region(row[1]))[row[0].text] not in FURNITURE
 
 
-def test_words_of_a_picture_at_the_head_of_a_later_page_are_a_logo() -> None:
-    """The title of a page with a text layer is in it; on a page that is read, nothing tells them apart."""
-    logo = region(line("CESR", 120, 50, 180, height=50), label="header", score=0.9)
-    in_layer = replace(
-        paragraph(150, 38), lines=tuple(layer_line("words and more of it", 100, 150 + 30 * i) for i in range(38))
-    )
-    later, first = (region(layer_line(number, 490, 1355)) for number in ("41", "1"))
-    assert labels(logo, later, body=in_layer)["CESR"] == "header"
-    assert labels(logo, first, body=in_layer)["CESR"] not in FURNITURE
-    assert labels(logo, later, body=paragraph(150, 38))["CESR"] not in FURNITURE
-    title = region(layer_line("CESR", 120, 50), label="header", score=0.9)
-    large = replace(title, lines=(replace(title.lines[0], box=Box(120, 50, 300, 100)),))
-    assert labels(large, later, body=in_layer)["CESR"] not in FURNITURE
-
-
 def test_a_footnote_near_the_edge_is_no_footer() -> None:
     """A caller may keep footnotes in the Markdown, and leave footers out."""
     notes = [layer_line("1 See the survey of 1842, held at Szeged.", 100, 1310), layer_line("It is lost.", 100, 1330)]

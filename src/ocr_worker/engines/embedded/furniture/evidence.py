@@ -44,7 +44,6 @@ class Body:
 
     margin: free width beside the box on the narrower side, as a share of the page's width. character: mean width of a
     character in pixels. count: number of lines measured. page_count: number of all lines of the page.
-    is_from_text_layer: most of the measured lines are.
     """
 
     box: Box
@@ -54,7 +53,6 @@ class Body:
     character: float
     count: int
     page_count: int
-    is_from_text_layer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
     texts = [region.lines for region in filled if region.label in ("text", "reference_content")]
     texts = texts or [region.lines for region in filled]
     if not texts:
-        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0, 0, 0, False)
+        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0, 0, 0)
     height = body_height(regions) or line_height([line for lines in texts for line in lines])
     tops = [sorted(line.box.y0 for line in lines) for lines in texts]
     min_step, max_step = THRESHOLDS.min_step * height, THRESHOLDS.max_step * height
@@ -101,9 +99,7 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
     widths = [_character_width(line) for lines in texts for line in lines]
     margin = min(box.x0, width - box.x1) / width
     count = sum(len(region.lines) for region in filled)
-    layer_lines = sum(line.is_from_text_layer for lines in texts for line in lines)
-    is_layer = layer_lines > THRESHOLDS.most_lines * len(widths)
-    return Body(box, height, spacing, margin, median(widths), len(widths), count, is_layer)
+    return Body(box, height, spacing, margin, median(widths), len(widths), count)
 
 
 def has_evidence(strip: Strip, body: Body) -> bool:
@@ -117,8 +113,6 @@ def has_evidence(strip: Strip, body: Body) -> bool:
     """
     if _has_huge_number(strip, body) or is_numbered_caption(strip.text):
         return False
-    if _is_logo(strip, body):
-        return True
     if _is_larger(strip, body):
         is_moderate = all(_is_moderate(line, body) for line in _worded(strip.lines))
         is_slight = all(line.box.height < THRESHOLDS.slightly_larger * body.height for line in _worded(strip.lines))
@@ -142,16 +136,6 @@ def _has_huge_number(strip: Strip, body: Body) -> bool:
     """Return whether the strip has a number in letters so large that it is that of a chapter. None is at the foot."""
     heights = [line.box.height for line in strip.lines if is_number(line.text)]
     return not strip.is_foot and min(heights, default=0) > THRESHOLDS.huge * body.height
-
-
-def _is_logo(strip: Strip, body: Body) -> bool:
-    """Return whether the strip is words of a picture at the head of a later page whose text is in a text layer.
-
-    A title is in the text layer as well. The layout model is certain of a header.
-    """
-    is_picture = body.is_from_text_layer and not any(line.is_from_text_layer for line in strip.lines)
-    is_certain = all(_is_certain(region) for region in strip.regions)
-    return is_picture and is_certain and strip.is_later_page and strip.edge < THRESHOLDS.near_edge
 
 
 def _is_apart(strip: Strip, body: Body) -> bool:
@@ -299,7 +283,7 @@ def evidence_points(strip: Strip, body: Body) -> float:
     capitals = THRESHOLDS.numbered_capitals_points if has_number else THRESHOLDS.capitals_points
     is_wide = any(_is_wide(line, body) for line in strip.lines)
     is_repeated = _is_repeated(strip, body)
-    size = 0.0 if is_repeated or _is_logo(strip, body) else size_points(strip.lines, body)
+    size = 0.0 if is_repeated else size_points(strip.lines, body)
     return (
         number
         + gap_points(strip.gap)

@@ -26,9 +26,6 @@ class FurnitureThresholds:
     certain_footer: float = 0.4  # the same for a footer: no title is at the foot
     slightly_larger: float = 1.25  # line heights: letters of a strip that is set off in the margin may be so large
     far_gap: float = 5.0  # line spacings: a line at the foot that is farther from all text is no part of it
-    most_lines: float = (
-        0.8  # share of the measured lines: with more of them in the text layer, the page's text is there
-    )
     min_equal_ends: int = 3  # parts of a row that may have the same text at both ends
 
     # Points that a row needs to be taken off the page's edge (the package itself).
