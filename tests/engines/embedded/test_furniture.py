@@ -191,6 +191,83 @@ def test_small_letters_between_the_edge_and_white_are_furniture(furniture: list[
     assert {label_of[furniture_line.text] for furniture_line in furniture} <= {"header", "footer"}
 
 
+def in_margin(*furniture: Line, label: str, number: str, rules: Rules = NO_RULES) -> set[str]:
+    """The labels of these lines of one region, on a full page with a number at its foot."""
+    number_line = line(number, 490, 1355)
+    head = region(*furniture, label=label, score=0.95)
+    label_of = labels(head, region(number_line), rules=rules, body=paragraph(150, 38))
+    return {label_of[each.text] for each in furniture}
+
+
+SET_OFF = {
+    "head": [line("Findings of the council", 100, 50)],
+    "head-slightly-larger": [line("Findings of the council", 400, 50, height=24)],
+    "head-in-parts": [line("Findings", 100, 50), line("Upper River", 690, 50)],
+}
+
+
+@pytest.mark.parametrize("head", SET_OFF.values(), ids=SET_OFF)
+def test_a_running_head_of_a_later_page_may_be_as_large_as_the_body(head: list[Line]) -> None:
+    """The layout model is sure, white sets the line off, and it is not bold; a first page has its title there."""
+    assert in_margin(*head, label="header", number="17") == {"header"}
+    assert in_margin(*head, label="header", number="1").isdisjoint(FURNITURE)
+    assert in_margin(*head, label="text", number="17").isdisjoint(FURNITURE)
+    bold = [replace(each, is_bold=True) for each in head]
+    assert in_margin(*bold, label="header", number="17").isdisjoint(FURNITURE)
+
+
+def test_a_line_over_a_rule_at_the_head_of_a_later_page_is_furniture() -> None:
+    """The rule is enough: the layout model may have seen text."""
+    rules, head = Rules((Box(100, 95, 800, 97),), ()), line("Findings of the council", 100, 70)
+    assert in_margin(head, label="text", number="17", rules=rules) == {"header"}
+    assert in_margin(head, label="text", number="1", rules=NO_RULES).isdisjoint(FURNITURE)
+
+
+SET_OFF_AT_FOOT = {
+    "number-at-its-end": (line("Monthly Review of Labor 65", 500, 1280), "text"),
+    "number-at-its-beginning": (line("180 The Journal of Gauges", 100, 1280), "footer"),
+    "labeled": (line("Registered in Szeged", 100, 1330), "footer"),
+    "facing-pages": (line("Global Study of Rivers", 100, 1330), "footer"),
+}
+
+
+@pytest.mark.parametrize(("foot", "label"), SET_OFF_AT_FOOT.values(), ids=SET_OFF_AT_FOOT)
+def test_a_line_set_off_at_the_foot_is_furniture(foot: Line, label: str) -> None:
+    """No title is there, so its letters may be those of the body, or a little larger."""
+    for height in (20, 23):
+        large = replace(foot, box=foot.box._replace(y1=foot.box.y0 + height))
+        label_of = labels(region(large, label=label, score=0.5), body=paragraph(150, 32))
+        assert label_of[foot.text] == "footer"
+
+
+def test_a_line_far_below_all_text_is_furniture() -> None:
+    """Without the layout model, the white must be wide; the last line of a text, and a source, are near to it."""
+    far = line("Registered in Szeged", 100, 1340)
+    assert labels(region(far), body=paragraph(150, 20))[far.text] == "footer"
+    for text in ("Registered in Szeged:", "Source: the council", "Signature ______"):
+        assert labels(region(line(text, 100, 1340)), body=paragraph(150, 20))[text] not in FURNITURE
+    assert labels(region(far), body=paragraph(150, 37))[far.text] not in FURNITURE
+
+
+def test_the_numbers_of_two_facing_pages_are_page_numbers() -> None:
+    """Both pages are one picture; the years of a title are not in order."""
+    row = [line("208", 100, 1330), line("Study of Rivers", 130, 1330), line("Annex", 690, 1330), line("209", 800, 1330)]
+    assert {labels(*map(region, row))[each.text] for each in row} <= {"footer", "number"}
+
+
+@pytest.mark.parametrize("text", ["2.", "4."])
+def test_the_number_of_a_section_is_no_page_number(text: str) -> None:
+    """It has a stop, and the title of the section follows."""
+    row = [line(text, 100, 100), line("Intended Readers", 150, 100)]
+    assert {labels(region(*row))[each.text] for each in row}.isdisjoint(FURNITURE)
+
+
+def test_the_caption_of_a_table_beside_a_number_is_no_header() -> None:
+    """Its number is that of the table, and the page's number is elsewhere."""
+    row = [line("Table S-4. Levels by Category", 100, 100), line("208", 790, 100)]
+    assert labels(region(row[0], label="header", score=0.92), region(row[1]))[row[0].text] not in FURNITURE
+
+
 def test_a_footnote_near_the_edge_is_no_footer() -> None:
     """A caller may keep footnotes in the Markdown, and leave footers out."""
     notes = [layer_line("1 See the survey of 1842, held at Szeged.", 100, 1310), layer_line("It is lost.", 100, 1330)]

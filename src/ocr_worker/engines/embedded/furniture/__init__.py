@@ -26,7 +26,7 @@ from ocr_worker.engines.embedded.furniture.footnotes import label_footnotes
 from ocr_worker.engines.embedded.furniture.headings import correct_label, label_headings
 from ocr_worker.engines.embedded.furniture.margins import find_line_numbers, is_marginal_text
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.furniture.words import has_page_word, is_number, is_salutation
+from ocr_worker.engines.embedded.furniture.words import has_page_word, is_later_number, is_number, is_salutation
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
@@ -41,7 +41,8 @@ _MERGED = ("text", "reference_content", "header", "footer")  # labels of regions
 class _EdgeView:
     """The page from one of its edges inwards; from its foot, it is upside down.
 
-    regions: region of each line. across: long rules. letter: number of lines above a letter's salutation.
+    regions: region of each line. across: long rules. letter: number of lines above a letter's salutation. is_foot: from
+    its foot. is_later_page: its foot has a number above 1.
     """
 
     lines: list[Line]
@@ -50,6 +51,8 @@ class _EdgeView:
     across: list[Box]
     height: int
     letter: int
+    is_foot: bool
+    is_later_page: bool
 
 
 def label_by_place(
@@ -80,10 +83,11 @@ def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height:
     taken = {id(line): "aside_text" for line in line_numbers}
     lines = [(line, region) for region in searched for line in region.lines if id(line) not in taken]
     lines.sort(key=lambda entry: entry[0].box.center[1])
+    foot = _view_from_edge(lines[::-1], regions, body, rules, height, is_foot=True)
+    is_later_page = any(is_later_number(line.text) for line in foot.lines[: _count_furniture(foot, body, False)[0]])
+    head = _view_from_edge(lines, regions, body, rules, height, is_foot=False, is_later_page=is_later_page)
     has_number = False
-    for label, is_foot in (("header", False), ("footer", True)):
-        inwards = lines[::-1] if is_foot else lines
-        view = _view_from_edge(inwards, regions, body, rules, height, is_foot)
+    for label, view, inwards in (("header", head, lines), ("footer", foot, lines[::-1])):
         count, has_number = _count_furniture(view, body, has_number)
         for line, _ in inwards[:count]:
             taken.setdefault(id(line), label)
@@ -132,7 +136,9 @@ def _view_from_edge(
     body: Body,
     rules: Rules,
     height: int,
+    *,
     is_foot: bool,
+    is_later_page: bool = False,
 ) -> _EdgeView:
     """Return the page from its upper edge, or upside down from its foot. lines: with their regions, edge first."""
 
@@ -147,6 +153,8 @@ def _view_from_edge(
         across=[flip(rule) for rule in _find_long_rules(regions, rules, body)],
         height=height,
         letter=0 if is_foot else _count_letter_head(upper),
+        is_foot=is_foot,
+        is_later_page=is_later_page,
     )
 
 
@@ -251,5 +259,12 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
     )
     gap = (nearest - box.y1 + body.height) / body.spacing if body.spacing else 1.0
     return Strip(
-        lines, tuple(view.regions[start:end]), gap, box.center[1] / view.height, has_rule, has_number_before=has_number
+        lines,
+        tuple(view.regions[start:end]),
+        gap,
+        box.center[1] / view.height,
+        has_rule,
+        has_number_before=has_number,
+        is_foot=view.is_foot,
+        is_later_page=view.is_later_page,
     )

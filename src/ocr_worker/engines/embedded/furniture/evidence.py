@@ -23,8 +23,10 @@ from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import (
     has_number_at_end,
     has_page_word,
+    has_year_at_end,
     is_caption,
     is_number,
+    is_numbered_caption,
     is_published_matter,
     is_running_matter,
     is_section_heading,
@@ -33,13 +35,15 @@ from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.lines import Line, line_height
 
+_OTHERS = ("table", "doc_title", "paragraph_title", "figure_title")  # labels of regions that are no furniture
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
     """Measures of the page's body text: its box, line height and line spacing in pixels.
 
     margin: free width beside the box on the narrower side, as a share of the page's width. character: mean width of a
-    character in pixels. count: number of lines measured.
+    character in pixels. count: number of lines measured. page_count: number of all lines of the page.
     """
 
     box: Box
@@ -48,6 +52,7 @@ class Body:
     margin: float
     character: float
     count: int
+    page_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Strip:
     regions: the region of each line. gap: distance to the text farther in, in line spacings; 1 within a
     paragraph. edge: distance from the page's edge to the middle of the strip, as a share of the page's height.
     has_rule: a long rule is between the strip and the text farther in. has_number_before: the page's number was found
-    in another strip.
+    in another strip. is_foot: at the page's foot, else at its head. is_later_page: its foot has a number above 1.
     """
 
     lines: tuple[Line, ...]
@@ -66,6 +71,8 @@ class Strip:
     edge: float
     has_rule: bool
     has_number_before: bool
+    is_foot: bool
+    is_later_page: bool
 
     @property
     def text(self) -> str:
@@ -82,7 +89,7 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
     texts = [region.lines for region in filled if region.label in ("text", "reference_content")]
     texts = texts or [region.lines for region in filled]
     if not texts:
-        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0, 0)
+        return Body(Box(0, 0, 0, 0), 0.0, 0.0, 0.0, 0.0, 0, 0)
     height = body_height(regions) or line_height([line for lines in texts for line in lines])
     tops = [sorted(line.box.y0 for line in lines) for lines in texts]
     min_step, max_step = THRESHOLDS.min_step * height, THRESHOLDS.max_step * height
@@ -90,7 +97,9 @@ def measure_body(regions: Sequence[Region], width: int) -> Body:
     box = bounds(line.box for region in filled for line in region.lines)
     spacing = median(steps) if steps else THRESHOLDS.usual_spacing * height
     widths = [_character_width(line) for lines in texts for line in lines]
-    return Body(box, height, spacing, min(box.x0, width - box.x1) / width, median(widths), len(widths))
+    margin = min(box.x0, width - box.x1) / width
+    count = sum(len(region.lines) for region in filled)
+    return Body(box, height, spacing, margin, median(widths), len(widths), count)
 
 
 def has_evidence(strip: Strip, body: Body) -> bool:
@@ -100,21 +109,58 @@ def has_evidence(strip: Strip, body: Body) -> bool:
     letters no larger than the body's: a large title stays, even on each page of a collection. It is also a rule
     or the layout model's certain label, if the letters are smaller than the body's: those of titles never are. Clearly
     small letters between the page's edge and white suffice, except for captions. A page of a few lines has no body to
-    compare with.
+    compare with. See `_is_apart` for letters of the body's size.
     """
-    number_heights = [line.box.height for line in strip.lines if is_number(line.text)]
-    if min(number_heights, default=0) > THRESHOLDS.huge * body.height:
+    if _has_huge_number(strip, body) or is_numbered_caption(strip.text):
         return False
     if _is_larger(strip, body):
-        return _is_repeated(strip, body) and all(_is_moderate(line, body) for line in _worded(strip.lines))
+        is_moderate = all(_is_moderate(line, body) for line in _worded(strip.lines))
+        is_slight = all(line.box.height < THRESHOLDS.slightly_larger * body.height for line in _worded(strip.lines))
+        is_apart = (is_slight or (strip.is_foot and is_moderate)) and _is_apart(strip, body)
+        return is_apart or (_is_repeated(strip, body) and is_moderate)
     is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
     if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines) or _is_repeated(strip, body):
         return True
-    if body.count <= THRESHOLDS.sparse_page or is_caption(strip.text):
+    if is_caption(strip.text):
+        return False
+    if _is_apart(strip, body):
+        return True
+    if body.count <= THRESHOLDS.sparse_page:
         return False
     is_certain = all(_is_certain(region) for region in strip.regions)
     is_set_off = strip.has_rule or (is_certain and _is_lower(strip, body)) or _is_small_print(strip, body)
     return _is_narrower(strip, body) and is_set_off
+
+
+def _has_huge_number(strip: Strip, body: Body) -> bool:
+    """Return whether the strip has a number in letters so large that it is that of a chapter. None is at the foot."""
+    heights = [line.box.height for line in strip.lines if is_number(line.text)]
+    return not strip.is_foot and min(heights, default=0) > THRESHOLDS.huge * body.height
+
+
+def _is_apart(strip: Strip, body: Body) -> bool:
+    """Return whether the strip is in the margin of a full page as a reader sees it, whatever the size of its letters.
+
+    At the foot there are no titles: the layout model takes a part of the strip for a footer and white sets it off, or
+    white does and it has a number at an end, or it is far from all text. At the head a title may look the same. So the
+    foot must have the number of a later page, the letters are not bold, and the strip is over a rule, or over white if
+    the model is certain of a header.
+    """
+    if body.page_count <= THRESHOLDS.sparse_page or strip.edge >= THRESHOLDS.near_edge:
+        return False
+    if strip.text.rstrip().endswith((":", "_")) or any(region.label in _OTHERS for region in strip.regions):
+        return False  # a label whose value is written by hand, a row of a table, a title
+    is_at_edge = strip.edge < THRESHOLDS.at_edge and body.margin > THRESHOLDS.cut_margin
+    is_numbered = has_number_at_end(strip.text) and not has_year_at_end(strip.text)
+    is_white = strip.gap >= THRESHOLDS.wide_gap and (is_at_edge or is_numbered)
+    if strip.is_foot:
+        is_labeled = any(_is_certain(region) for region in strip.regions)
+        is_near = is_labeled and is_numbered and strip.gap >= THRESHOLDS.some_gap
+        return is_near or (is_white and (is_labeled or is_numbered or strip.gap >= THRESHOLDS.far_gap))
+    if not strip.is_later_page or any(line.is_bold for line in strip.lines):
+        return False
+    is_certain = all(_is_certain(region) for region in strip.regions)
+    return strip.gap >= THRESHOLDS.some_gap and (strip.has_rule or (is_certain and is_white))
 
 
 def _is_small_print(strip: Strip, body: Body) -> bool:
@@ -244,6 +290,7 @@ def evidence_points(strip: Strip, body: Body) -> float:
         + edge_points(strip.edge, body.margin)
         + size / (THRESHOLDS.number_divisor if has_number else 1)
         + label_points(frozenset(region.label for region in strip.regions))
+        + THRESHOLDS.certain_points * all(_is_certain(region) for region in strip.regions)
         + THRESHOLDS.ruled_points * strip.has_rule
         + THRESHOLDS.repeated_points * is_repeated
         + THRESHOLDS.running_points * is_running_matter(text)
@@ -261,6 +308,9 @@ def number_points(lines: Sequence[Line], body: Body) -> float:
         return THRESHOLDS.page_word
     numbers = [line for line in lines if is_number(line.text)]
     words = [line for line in lines if line not in numbers]
+    if words and any(line.text.rstrip().endswith(".") and line.box.x0 < words[0].box.x0 for line in numbers):
+        return 0.0  # "2." before the title of a section
+    row = sorted(lines, key=lambda line: line.box.x0)
     # The same number may have been read twice, from the text layer and from the page image.
     if len({line.text for line in numbers}) == 1 and len(words) <= THRESHOLDS.max_words_beside:
         number, distance = bounds(line.box for line in numbers), THRESHOLDS.number_distance * body.height
@@ -268,10 +318,16 @@ def number_points(lines: Sequence[Line], body: Body) -> float:
             number.x0 - word.box.x1 > distance for word in words
         ):
             return THRESHOLDS.separate_number
-    if len(numbers) == len(lines) == 2:
+    if len(numbers) == len(lines) == 2 or _are_facing(row):
         return THRESHOLDS.separate_number
     is_short = len(lines) <= THRESHOLDS.max_lines_with_number
     return THRESHOLDS.number_in_line if is_short and any(has_number_at_end(line.text) for line in lines) else 0.0
+
+
+def _are_facing(row: Sequence[Line]) -> bool:
+    """Return whether the row begins and ends with the numbers of two facing pages, which were scanned as one."""
+    ends = (row[0].text.strip(), row[-1].text.strip())
+    return all(map(str.isdecimal, ends)) and int(ends[1]) == int(ends[0]) + 1
 
 
 def gap_points(gap: float) -> float:

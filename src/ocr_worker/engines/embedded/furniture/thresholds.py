@@ -24,6 +24,8 @@ class FurnitureThresholds:
     capital_width: float = 1.3  # ratio of the width of capitals to that of small letters
     certain_header: float = 0.8  # score from which the layout model is certain of a header
     certain_footer: float = 0.4  # the same for a footer: no title is at the foot
+    slightly_larger: float = 1.25  # line heights: letters of a strip that is set off in the margin may be so large
+    far_gap: float = 5.0  # line spacings: a line at the foot that is farther from all text is no part of it
     min_equal_ends: int = 3  # parts of a row that may have the same text at both ends
 
     # Points that a row needs to be taken off the page's edge (the package itself).
@@ -83,6 +85,7 @@ class FurnitureThresholds:
 
     # Points for the layout model's label (`evidence`).
     header_points: float = 1.0  # "header" or "footer"; the model calls many titles headers
+    certain_points: float = 1.0  # more if the model is certain of the header or footer
     table_points: float = -2.0  # "table"; the model recognizes nearly every table
     title_points: float = -1.0  # "paragraph_title"
 

@@ -16,17 +16,18 @@ _BAR = r"\s?[|•·]\s?"
 # serves as the word, too; one digit before it may be the number of a chapter: "3 | Results".
 _WITH_WORD = re.compile(
     rf"(?i:{_PAGE})(?:\s*[|,–—-].*|\s+[^a-z].*)?"
-    rf"|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*"
+    rf"|.*[\s|,(\[](?:(?=[A-ZСÀ-Þ第\d])(?i:{_PAGE})|(?i:{_PAGE}){_OF})[\s)\].|]*|.*\s[|–—]\s(?i:{_PAGE})"
     rf"|\d{{2,4}}{_BAR}[^\W\d].*|.*\w{_BAR}\d{{1,4}}"
 )
 _ONLY_WORD = re.compile(rf"[-–—|\[\s]*(?:{_PAGE})[-–—|\].\s]*", re.IGNORECASE)
 # Alone, between dashes, after a chapter's letter or number, or with the number of pages.
 _NUMBER = re.compile(
-    r"[-–—~•·|.\[\s]*"
+    r"[-－–—~•·|.\[\s]*"
     rf"(?:[A-Z]{{1,2}}\s\d{{1,4}}/\d{{1,4}}|(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
-    r"[-–—~•·|.\]\s]*"
+    r"[-－–—~•·|.\]\s]*"
 )
 _AT_END = re.compile(r"\d{1,4}\s+[A-Z].*|.*[^\W\d].*\s\d{1,4}")
+_YEAR_AT_END = re.compile(r".*\b(?:19|20)\d\d")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 # A title has no such text, in contrast to dates, versions and telephone numbers.
 _PUBLISHED = re.compile(
@@ -50,6 +51,7 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 _CAPTION = re.compile(r"(?:figure|fig\.|table|source|notes?)\b", re.IGNORECASE)
+_NUMBERED_CAPTION = re.compile(r"(?:figure|fig\.|table)\s(?:[A-Z]\S{0,2})?\d", re.IGNORECASE)
 _SALUTATION = re.compile(
     r"(?:my )?dear\b.{1,40}[,:.—-]*|gentlemen\W*|(?:dear )?sirs?\W*|sehr geehrte.*|lieber? \w+\W*"
     r"|cher\W.*|mon cher .*|monsieur\W*|madame\W*|estimad[oa] .*|muy señor .*|to whom it may.*"
@@ -71,9 +73,22 @@ def is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text.strip()))
 
 
+def is_later_number(text: str) -> bool:
+    """Return whether the text begins or ends with a page number that is not the first: "17", "17 Reference Tables"."""
+    if not is_number(text) and not has_number_at_end(text) and not has_page_word(text):
+        return False
+    numbers = re.findall(r"(?<!\w)(?:\d{1,4}|[ivxlc]{2,7})(?!\w)", text.strip())
+    return any(number not in ("0", "1") for number in numbers)
+
+
 def has_number_at_end(text: str) -> bool:
     """Return whether a line of words begins or ends with a number: "16 Chapter 2"."""
     return bool(_AT_END.fullmatch(text.strip()))
+
+
+def has_year_at_end(text: str) -> bool:
+    """Return whether the text ends with a year, as titles of reports do."""
+    return bool(_YEAR_AT_END.fullmatch(text.strip()))
 
 
 def is_running_matter(text: str) -> bool:
@@ -94,6 +109,11 @@ def is_section_heading(text: str) -> bool:
 def is_caption(text: str) -> bool:
     """Return whether the text begins as those below a figure or a table: "Figure 3", "Source: ..."."""
     return bool(_CAPTION.match(text))
+
+
+def is_numbered_caption(text: str) -> bool:
+    """Return whether the text begins as the caption of a figure or a table does: "Figure 3", "Table S-4"."""
+    return bool(_NUMBERED_CAPTION.match(text))
 
 
 def is_salutation(text: str) -> bool:
