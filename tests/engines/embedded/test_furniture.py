@@ -249,6 +249,14 @@ def test_a_line_far_below_all_text_is_furniture() -> None:
     assert labels(region(far), body=paragraph(150, 37))[far.text] not in FURNITURE
 
 
+@pytest.mark.parametrize("text", ["Total 1200", "Amount due", "Gesamtbetrag 950", "合計 1200"])
+def test_the_sum_of_a_bill_stays(text: str) -> None:
+    """A row at the foot with a word for a sum may look as a foot with a page number does."""
+    row = [line(text, 100, 1340, 200), line("950", 760, 1340)]
+    assert {labels(*map(region, row))[each.text] for each in row}.isdisjoint(FURNITURE)
+    assert labels(region(row[0]))[text] not in FURNITURE
+
+
 def test_the_numbers_of_two_facing_pages_are_page_numbers() -> None:
     """Both pages are one picture; the years of a title are not in order."""
     row = [line("208", 100, 1330), line("Study of Rivers", 130, 1330), line("Annex", 690, 1330), line("209", 800, 1330)]

@@ -30,6 +30,7 @@ from ocr_worker.engines.embedded.furniture.words import (
     is_published_matter,
     is_running_matter,
     is_section_heading,
+    is_sum,
 )
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.regions import Region
@@ -113,6 +114,8 @@ def has_evidence(strip: Strip, body: Body) -> bool:
     """
     if _has_huge_number(strip, body) or is_numbered_caption(strip.text):
         return False
+    if strip.is_foot and any(is_sum(line.text) for line in strip.lines) and not has_page_word(strip.text):
+        return _is_repeated(strip, body)
     if _is_larger(strip, body):
         is_moderate = all(_is_moderate(line, body) for line in _worded(strip.lines))
         is_slight = all(line.box.height < THRESHOLDS.slightly_larger * body.height for line in _worded(strip.lines))
@@ -150,9 +153,9 @@ def _is_apart(strip: Strip, body: Body) -> bool:
         return False
     if strip.text.rstrip().endswith((":", "_")) or any(region.label in _OTHERS for region in strip.regions):
         return False  # a label whose value is written by hand, a row of a table, a title
-    is_at_edge = strip.edge < THRESHOLDS.at_edge and body.margin > THRESHOLDS.cut_margin
     is_numbered = has_number_at_end(strip.text) and not has_year_at_end(strip.text)
-    is_white = strip.gap >= THRESHOLDS.wide_gap and (is_at_edge or is_numbered)
+    is_in_margin = body.margin > THRESHOLDS.cut_margin and (strip.edge < THRESHOLDS.at_edge or is_numbered)
+    is_white = strip.gap >= THRESHOLDS.wide_gap and is_in_margin
     if strip.is_foot:
         is_labeled = any(_is_certain(region) for region in strip.regions)
         is_near = is_labeled and is_numbered and strip.gap >= THRESHOLDS.some_gap

@@ -52,6 +52,12 @@ _SECTION = re.compile(
 )
 _CAPTION = re.compile(r"(?:figure|fig\.|table|source|notes?)\b", re.IGNORECASE)
 _NUMBERED_CAPTION = re.compile(r"(?:figure|fig\.|table)\s(?:[A-Z]\S{0,2})?\d", re.IGNORECASE)
+_SUM = re.compile(
+    r"(?:(?:sub|grand )?-?totale?s?|amount|balance(?: due)?|sum|(?:net|to) pay|vat|gst"
+    r"|(?:zwischen|gesamt|end)?(?:summe|betrag)|gesamt|mwst|montant|tva|importe|suma|saldo|iva|итого|сумма|всего)\b"
+    r"|合计|合計|总计|總計|小计|小計|总额|金额|金額|税额|税額|합계|총액",
+    re.IGNORECASE,
+)
 _SALUTATION = re.compile(
     r"(?:my )?dear\b.{1,40}[,:.—-]*|gentlemen\W*|(?:dear )?sirs?\W*|sehr geehrte.*|lieber? \w+\W*"
     r"|cher\W.*|mon cher .*|monsieur\W*|madame\W*|estimad[oa] .*|muy señor .*|to whom it may.*"
@@ -114,6 +120,11 @@ def is_caption(text: str) -> bool:
 def is_numbered_caption(text: str) -> bool:
     """Return whether the text begins as the caption of a figure or a table does: "Figure 3", "Table S-4"."""
     return bool(_NUMBERED_CAPTION.match(text))
+
+
+def is_sum(text: str) -> bool:
+    """Return whether the text begins with a word for a sum, whose number is not that of a page: "Total 1200"."""
+    return bool(_SUM.match(text.strip()))
 
 
 def is_salutation(text: str) -> bool:
