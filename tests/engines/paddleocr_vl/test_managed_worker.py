@@ -97,6 +97,7 @@ def test_a_killed_server_costs_the_pages_it_read(worker_of: StartWorker, environ
     print(f"{len(family)} processes of the server ended {time.monotonic() - killed:.1f} s after the worker's SIGKILL")
 
 
+@pytest.mark.slow  # a frozen server is a deadline in test_model_server_worker, too
 def test_a_frozen_server_is_a_deadline_and_its_second_death_the_last(
     worker_of: StartWorker, environment: Environment
 ) -> None:
