@@ -155,10 +155,14 @@ def _figures(responses: Sequence[ParseResponse]) -> dict[str, Any]:
     }
 
 
-async def measure(kind: str, rate: float, processes: int, seconds: float, rounds: int) -> dict[str, Any]:
-    """Return the figures of both sides at this pace of the engine."""
+async def measure(
+    kind: str, rate: float, processes: int, seconds: float, rounds: int, concurrency: int | None
+) -> dict[str, Any]:
+    """Return the figures of both sides at this pace of the engine. concurrency: OCR_CONCURRENCY."""
     paced_engine.SECONDS = 1 / rate
-    worker = AppWorker(Settings(engine="paced_engine:SPEC", verify_processes=processes, queue=100))
+    worker = AppWorker(
+        Settings(engine="paced_engine:SPEC", verify_processes=processes, queue=100, concurrency=concurrency)
+    )
     worker.start()
     while worker.state == "loading":
         await asyncio.sleep(0.05)
@@ -192,10 +196,11 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=["born-digital", "scan"])
     parser.add_argument("--seconds", type=float, default=15, help="of a side in a round")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--concurrency", type=int, help="OCR_CONCURRENCY; default: the worker's")
     arguments = parser.parse_args()
     paced_engine.PAGES[:] = truth()
     results = [
-        asyncio.run(measure(kind, rate, processes, arguments.seconds, arguments.rounds))
+        asyncio.run(measure(kind, rate, processes, arguments.seconds, arguments.rounds, arguments.concurrency))
         for kind in arguments.kinds
         for rate in arguments.rates
         for processes in arguments.processes
