@@ -22,7 +22,6 @@ start_up.end_phase("sdk")
 
 from ocr_worker import log, runpod_sdk  # noqa: E402  (after `start_up` has started its clock)
 from ocr_worker.delivery import Deliveries  # noqa: E402
-from ocr_worker.errors import OcrWorkerError  # noqa: E402
 from ocr_worker.parsing.job_host import JobHost  # noqa: E402
 from ocr_worker.parsing.pipeline import Pipeline  # noqa: E402
 from ocr_worker.runpod_worker import dry_run  # noqa: E402
@@ -55,7 +54,7 @@ def load() -> tuple[Pipeline, Deliveries]:
     deliveries = Deliveries(settings)
     deliveries.start()
     start_up.end_phase("bucket")
-    pipeline = Pipeline(settings, on_engine_lost=lambda error: drain_without_engines(pipeline, error))
+    pipeline = Pipeline(settings, on_last_engine_lost=lambda error: drain.request(error.code))
     start_up.end_phase("pipeline")
     for phase, seconds in pipeline.start().items():
         start_up.end_phase(phase, seconds)
@@ -63,12 +62,6 @@ def load() -> tuple[Pipeline, Deliveries]:
     if is_on_platform():
         Recycling(settings, lambda: pipeline.engine.pages_read, drain.request).start()
     return pipeline, deliveries
-
-
-def drain_without_engines(pipeline: Pipeline, error: OcrWorkerError) -> None:
-    """Drain when the last engine is lost. The others parse on."""
-    if not pipeline.engine.alive_count:
-        drain.request(error.code)
 
 
 async def handler(job: dict[str, Any]) -> JsonObject:

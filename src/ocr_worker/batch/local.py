@@ -132,7 +132,7 @@ class LocalPipeline:
         return await asyncio.shield(pipeline)
 
     def _start(self) -> Pipeline:
-        pipeline = Pipeline(self._settings, on_engine_lost=lambda error: self._record_loss(pipeline, error))
+        pipeline = Pipeline(self._settings, on_last_engine_lost=self._record_engine_error)
         try:
             pipeline.start()
             with self._lock:
@@ -148,10 +148,8 @@ class LocalPipeline:
             raise Internal(f"the engine cannot start ({type(error).__name__}); the log has the details") from None
         return pipeline
 
-    def _record_loss(self, pipeline: Pipeline, error: OcrWorkerError) -> None:
-        """Let no job come after the loss of the last engine. Without one of several, the others parse on."""
-        if not pipeline.engine.alive_count:
-            self._engine_error = error
+    def _record_engine_error(self, error: OcrWorkerError) -> None:
+        self._engine_error = error
 
     # ----------------------------------------------------------------- jobs
 

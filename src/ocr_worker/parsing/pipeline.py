@@ -90,12 +90,22 @@ class OnOpen(Protocol):
 class Pipeline:
     """The parts that all jobs of a worker share: the fetcher, the rasterizer processes, the scheduler, the engine.
 
-    on_engine_lost: called for each engine replica that is lost, with the error.
+    on_engine_lost: called for each engine replica that is lost, with the error. on_last_engine_lost: called after that
+    for the last one, without which no page is parsed.
     """
 
     def __init__(
-        self, settings: Settings, on_engine_lost: Callable[[OcrWorkerError], None] = lambda error: None
+        self,
+        settings: Settings,
+        *,
+        on_engine_lost: Callable[[OcrWorkerError], None] = lambda error: None,
+        on_last_engine_lost: Callable[[OcrWorkerError], None] = lambda error: None,
     ) -> None:
+        def on_lost(error: OcrWorkerError) -> None:
+            on_engine_lost(error)
+            if not self.engine.alive_count:
+                on_last_engine_lost(error)
+
         self.settings = settings
         self.spec = engine_spec(settings.engine)
         self.fetcher = Fetcher(
@@ -111,7 +121,7 @@ class Pipeline:
             call_timeout_s=settings.engine_timeout_s,
             page_timeout_s=settings.engine_page_timeout_s,
             start_timeout_s=settings.start_timeout_s,
-            on_lost=on_engine_lost,
+            on_lost=on_lost,
         )
         self.cache: PageCache | None = None  # set by `start`
         # Rasterizer processes are divided among the jobs, so that a short job need not wait for a long document.
