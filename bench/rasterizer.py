@@ -8,7 +8,6 @@ does it, and by shared memory. There a page must be copied before the segment ca
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import statistics
@@ -29,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from ocr_worker.pages import PageImage
 from ocr_worker.sources.rasterizer import RasterPool, RasterRequest
 from ocr_worker.sources.rasterizer.pdf import PdfDocument
-from ocr_worker.sources.rasterizer.process import PIPE_BYTES
+from ocr_worker.sources.rasterizer.process import enlarge_pipe
 from support import files
 
 RESULTS = Path(__file__).parent / "results" / "rasterizer.json"
@@ -128,7 +127,7 @@ def start_sender(size: int, segment: str = "") -> Iterator[subprocess.Popen[byte
     command = [sys.executable, "-c", SENDER, str(size), segment]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout is not None
-        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        enlarge_pipe(process.stdout.fileno())
         yield process
         process.kill()
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import select
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ import numpy as np
 from ocr_worker import awake
 from ocr_worker.pages import PageImage, TextLine
 from ocr_worker.sources.rasterizer import protocol
-from ocr_worker.sources.rasterizer.process import PIPE_BYTES
+from ocr_worker.sources.rasterizer.process import enlarge_pipe
 from ocr_worker.wire.schema import Block
 from ocr_worker.witness.confirmation import readings_of
 from ocr_worker.witness.evidence import Evidence
@@ -41,8 +39,7 @@ class WitnessProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
         assert self._process.stdin is not None
-        with suppress(OSError):  # the small pipe suffices when the user's pipe memory is used up
-            fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        enlarge_pipe(self._process.stdin.fileno())
         self._is_ready = False
 
     def wait_ready(self) -> None:

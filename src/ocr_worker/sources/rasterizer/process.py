@@ -35,9 +35,15 @@ EXIT_S = 5.0  # between a process's last byte and its exit; one that only closed
 # A process on a busy machine gets only a part of a processor. It may wait so many times longer than it may compute.
 WALL_FACTOR = 10
 MAX_HEADER_BYTES = 64_000_000
-PIPE_BYTES = 1 << 20  # Linux's limit for every user; with its default, 64 kB, a page costs a hundred process switches
+_PIPE_BYTES = 1 << 20  # Linux's limit for every user; with its default, 64 kB, a page costs a hundred process switches
 
 Bytes = NDArray[np.uint8]
+
+
+def enlarge_pipe(pipe: int) -> None:
+    """Let the pipe with this file descriptor hold much of a page, if the system allows it."""
+    with suppress(OSError):  # when the user's pipe memory is used up, the small pipe remains, and suffices
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class RasterizerProcess:
@@ -69,8 +75,7 @@ class RasterizerProcess:
         self._processor_limit_s = math.inf
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
-        with suppress(OSError):  # when the user's pipe memory is used up, the small pipe remains, and suffices
-            fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        enlarge_pipe(self._stdout)
         os.set_blocking(self._stdin, False)
         os.set_blocking(self._stdout, False)
 
