@@ -70,9 +70,15 @@ class ManifestLine(WireModel):
 def is_url(text: str) -> bool:
     """Return whether the text is an http(s) URL, or that of an object in a bucket."""
     if text.startswith(BUCKET_SCHEME):
-        bucket, _, key = text.removeprefix(BUCKET_SCHEME).partition("/")
+        bucket, key = split_bucket_url(text)
         return bool(bucket and key) and not key.endswith("/")
     return text.startswith(("http://", "https://"))
+
+
+def split_bucket_url(url: str) -> tuple[str, str]:
+    """Return the bucket and the key of an `s3://` URL. A key may have any character, such as `?`."""
+    bucket, _, key = url.removeprefix(BUCKET_SCHEME).partition("/")
+    return bucket, key
 
 
 def decode(data: bytes) -> str:

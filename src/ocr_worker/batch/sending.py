@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocr_worker.batch.cutting import HAS_FORMS
-from ocr_worker.batch.manifests import BUCKET_SCHEME
+from ocr_worker.batch.manifests import BUCKET_SCHEME, split_bucket_url
 from ocr_worker.batch.model import BatchDocument, BatchJob, Slice, SliceRow, Stamp
 from ocr_worker.batch.passwords import Passwords
 from ocr_worker.client.service import Json
@@ -49,7 +49,7 @@ class Links:
         """Return the URL of a source; for an object in a bucket, sign one now. Raises SettingsInvalid: no keys."""
         if not source.startswith(BUCKET_SCHEME):
             return source
-        name, _, key = source.removeprefix(BUCKET_SCHEME).partition("/")
+        name, key = split_bucket_url(source)
         if name not in self._buckets:
             self._buckets[name] = named_bucket(self._settings, name, f"{BUCKET_SCHEME}{name}")
         return self._buckets[name].link(key)
