@@ -6,10 +6,10 @@
 It starts a cluster of its own on this machine: two nodes of two logical processors, since Ray needs one for its other
 tasks beside each actor; three with `--render`, which puts `PageRenderer` before the parse. Documents are small images
 of one color. The engine is a double that writes each page that it parses into a journal, so that pages that are parsed
-twice are counted. One document is damaged, and one row has no valid pages. An actor dies in the midst of the parse, and
-one in the midst of the rendering; the process of a write dies when it has written half a file, and that of another when
-its file is complete but Ray does not know it yet. With `--bucket`, documents and pages are in a bucket of a local S3
-server, and no process dies in a write.
+twice are counted. A document is damaged, and a row has no valid pages. An actor dies in the midst of the parse, and
+another in the midst of the rendering; the process of a write dies when it has written half a file, and that of another
+when its file is complete but Ray does not know it yet. With `--bucket`, documents and pages are in a bucket of a
+local S3 server, and no process dies in a write.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def parse(folder: Path, files: Files, *, render: bool) -> None:
     arguments = {"engine": "support.doubles:reading", "options": {"dpi": 100}}
     stage = {"batch_format": "pyarrow", "num_cpus": 1, "udf_modifying_row_count": True}
     stage["compute"] = ray.data.ActorPoolStrategy(size=2)
-    # Ray repeats blocks. Without this, all these small documents are one block, for one actor.
+    # Ray repeats blocks. Without this, all these small documents are in the same block, for the same actor.
     pages = ray.data.read_parquet(files.documents, filesystem=files.source).repartition(target_num_rows_per_block=40)
     if render:
         renderer = {"marker": str(folder / "render"), **arguments}

@@ -15,7 +15,7 @@ from ocr_worker.engines.embedded.reading.hard_swish import with_hard_swish
 from ocr_worker.engines.embedded.reading.normalizing import by_table
 from ocr_worker.pages import Pixels
 
-_MAX_IOU = 0.5  # RapidLayout's own: regions of one label that share more are one
+_MAX_IOU = 0.5  # RapidLayout's own: regions with the same label that share more are merged
 
 
 def load_layout_model(min_score: float) -> Callable[[Pixels], Any]:
