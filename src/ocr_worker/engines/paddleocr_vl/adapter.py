@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
 from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series
 
@@ -39,7 +41,7 @@ from ocr_worker.engines.paddleocr_vl.server_client import ServerClient
 from ocr_worker.engines.text_layer.small_reader import SmallReader
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError
 from ocr_worker.pages import PageImage, ParsedPage
-from ocr_worker.settings import Settings
+from ocr_worker.settings import Settings, processor_count
 from ocr_worker.wire.schema import EngineInfo, PageWarning
 
 log = logging.getLogger(__name__)
@@ -282,6 +284,7 @@ def load(
     model_server: reads the crops; None: native backend. Raises EngineUnavailable: the pipeline cannot be built, or the
     model server cannot be used.
     """
+    cv2.setNumThreads(processor_count())  # OpenCV ignores OMP_NUM_THREADS, and its threads wait actively
     parts = {part: str(directory) for part, directory in directories.items()}
     model_arguments = (
         arguments.server_pipeline_arguments(settings, model_server)
