@@ -6,23 +6,37 @@ Runs only in a rasterizer process.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
+_WHITE = 255  # the ground on which a page is drawn
 _SUBUNITS = 16  # PDFium maps points to whole pixels, so the page is mapped onto a bitmap so many times larger
 
 
 def render_pixels(page: Any, scale: float) -> NDArray[np.uint8]:
-    """Return the page as it is seen, uint8 [height, width, 3], BGR. scale: pixels per point."""
-    bitmap = page.render(scale=scale, may_draw_forms=True, force_bitmap_format=pdfium_c.FPDFBitmap_BGR)
-    pixels: NDArray[np.uint8] = bitmap.to_numpy().copy()
-    bitmap.close()
+    """Return the page as it is seen, uint8 [height, width, 3], BGR. scale: pixels per point.
+
+    PDFium draws into the array itself: pypdfium2's `render` clears, fills and copies a bitmap of megabytes, which takes
+    as long as to draw a page of text. Raises PdfiumError when PDFium cannot draw into so large an array.
+    """
+    width, height = (math.ceil(side * scale) for side in page.get_size())
+    pixels = np.full((height, width, 3), _WHITE, np.uint8)
+    bitmap = pdfium_c.FPDFBitmap_CreateEx(width, height, pdfium_c.FPDFBitmap_BGR, pixels.ctypes.data, 3 * width)
+    if not bitmap:
+        raise pdfium.PdfiumError("no bitmap of this size")
+    place = 0, 0, width, height, 0, pdfium_c.FPDF_ANNOT
+    pdfium_c.FPDF_RenderPageBitmap(bitmap, page.raw, *place)
+    if page.formenv:
+        pdfium_c.FPDF_FFLDraw(page.formenv.raw, bitmap, page.raw, *place)
+    pdfium_c.FPDFBitmap_Destroy(bitmap)
     return pixels
 
 
