@@ -21,7 +21,7 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.characters import Character
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, render_pixels
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping, render_pixels
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 from ocr_worker.sources.rasterizer.visibility import changed_pixels, inactive, text_objects
 
@@ -76,14 +76,16 @@ def find_deviant(
     if again.shape != pixels.shape:
         return {character.index for character in copied}
     changed = changed_pixels(again, pixels, _CONTRAST)
-    to_bitmap = bitmap_mapping(page, pixels.shape[1], pixels.shape[0])
-    inks = {character.ink for character in copied}
-    for character in visible:
-        if character.ink and character.ink not in inks:  # it is missing on the page that was printed again
-            changed[_area(to_bitmap(character.ink), margin=1)] = False
     if not changed.any():
         return set()
-    return {each.index for each in copied if each.ink and changed[_area(to_bitmap(each.ink))].any()}
+    mapping = BitmapMapping(page, pixels.shape[1], pixels.shape[0])
+    inks = {character.ink for character in copied}
+    missing = [character.ink for character in visible if character.ink and character.ink not in inks]
+    for box in mapping.rectangles(missing):  # they are not on the page that was printed again
+        changed[_area(box, margin=1)] = False
+    placed = {character.index: character.ink for character in copied if character.ink}
+    boxes = mapping.rectangles(list(placed.values()))
+    return {index for index, box in zip(placed, boxes, strict=True) if changed[_area(box)].any()}
 
 
 def _area(box: Rectangle, margin: int = 0) -> tuple[slice, slice]:

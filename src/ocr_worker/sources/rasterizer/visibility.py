@@ -24,7 +24,7 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.characters import Character, object_address, read_characters
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, render_pixels
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping, render_pixels
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 from ocr_worker.sources.rasterizer.repeats import follow, remove_repeats
 
@@ -129,13 +129,13 @@ def _compare(
     left out together, as in `_choose_layers`.
     """
     layers = dict(zip(groups, _choose_layers([_bounds(group) for group in groups.values()], overlap), strict=True))
-    to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
+    mapping = BitmapMapping(page, complete.shape[1], complete.shape[0])
     result: dict[int, int] = {}
     for layer in sorted(set(layers.values())):
         with inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
             changes = _changes(complete, render_pixels(page, scale))
         in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
-        boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
+        boxes = mapping.boxes([character.ink or _EMPTY for character in in_layer])
         in_all_halves, in_one_half = _have_ink(changes, boxes)
         shares = np.where(in_all_halves, _ALL, np.where(in_one_half, _PART, _NOTHING))
         result.update(zip((character.index for character in in_layer), shares.tolist(), strict=True))
