@@ -105,7 +105,7 @@ def _text_of(code: int) -> str:
 
 
 class _Style(NamedTuple):
-    """What all characters of a text object have in common.
+    """Properties that all characters of a text object share.
 
     font: number of the font on this page; 0 where PDFium knows none. directions: a, b, c, d of the matrix; None where
     PDFium has none. em: vector of one em in the direction of the text; None if it has no length.
@@ -129,9 +129,7 @@ class _Style(NamedTuple):
         has_length = 0 < length < math.inf and 0 < em < math.inf
         return cls(number, (a, b, c, d), (em * a / length, em * b / length) if has_length else None)
 
-    def place(
-        self, page: Any, index: int, numbers: Sequence[ctypes.c_double]
-    ) -> tuple[Matrix | None, Stretch | None]:
+    def place(self, page: Any, index: int, numbers: Sequence[ctypes.c_double]) -> tuple[Matrix | None, Stretch | None]:
         """Return the matrix and the stretch of a character in this style. numbers: memory for the values."""
         if not self.directions or not pdfium_c.FPDFText_GetCharOrigin(page, index, numbers[0], numbers[1]):
             return None, None

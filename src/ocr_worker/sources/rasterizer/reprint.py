@@ -113,7 +113,7 @@ def _printed(page: Any, characters: Sequence[Character], fonts: Mapping[int, Any
 
 
 class _Style:
-    """What the characters of this one's text object have in common, except that they are set in another font."""
+    """Size, colors and mode of the text object of this character, with another font."""
 
     def __init__(self, document: Any, character: Character, font: Any) -> None:
         handle = ctypes.cast(character.text_object, pdfium_c.FPDF_PAGEOBJECT)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
+from ocr_worker.sources.rasterizer.characters import Character, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
@@ -219,7 +219,8 @@ def _letters(characters: Sequence[Character], mapping: BitmapMapping) -> list[Le
     """Return the characters on the bitmap."""
     boxes = iter(mapping.rectangles([character.box for character in characters if character.box]))
     stretches = np.array([character.stretch for character in characters if character.stretch], np.float64)
-    baselines = (Baseline.between(*ends) for ends in mapping.points(stretches.reshape(-1, 2, 2)).reshape(-1, 4).tolist())
+    ends = mapping.points(stretches.reshape(-1, 2, 2)).reshape(-1, 4).tolist()
+    baselines = (Baseline.between(*each) for each in ends)
     return [
         Letter(
             character.text,
