@@ -57,7 +57,7 @@ def _shapes(ink: NDArray[Any]) -> NDArray[np.intp]:
 
     Of blank rows between shapes, only the first is looked at.
     """
-    has_ink: NDArray[np.bool_] = ink.any(axis=1)
+    has_ink = ink.max(axis=1) > 0
     rows = np.flatnonzero(has_ink | np.append(False, has_ink[:-1]))
     if not rows.size:
         return np.zeros((4, 0), np.intp)
