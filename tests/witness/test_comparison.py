@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from ocr_worker.wire.schema import Block
+from ocr_worker.wire.schema import BBox, Block
 from ocr_worker.witness.evidence import Evidence, EvidenceLine
 from ocr_worker.witness.verdict import judge
 from support.evidence import TEXT, evidence_of, line_of, text_block
@@ -84,6 +85,37 @@ def test_a_line_that_cannot_be_read_is_missed_if_it_has_letters_of_ink() -> None
     assert "cannot be read" in finding.message
     dots = tuple((x0, 316.0, x1, 318.0) for x0, _, x1, _ in letters)
     assert judge([], Evidence(1000, 1000, (line,), dots)).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("boxes", "y", "owner"),
+    [
+        (((90, 60, 900, 124), (90, 122, 500, 150)), 108, 0),  # the smaller box begins below the middle of the line
+        (((90, 60, 900, 115), (90, 117, 500, 150)), 104, 0),
+        (((90, 85, 300, 112), (90, 115, 900, 150)), 106, 1),  # the smaller box ends above it
+    ],
+)
+def test_a_line_between_two_blocks_is_in_the_block_around_its_middle(
+    boxes: tuple[BBox, BBox], y: int, owner: int
+) -> None:
+    """Boxes may be a few pixels too small, but one that holds the middle of a line goes before such a one."""
+    lines = "The narrow harbour", "describes the ledgers", "beside the archive"
+    evidence = evidence_of(line_of(lines[0], 100, 86), line_of(lines[1], 100, y), line_of(lines[2], 100, 130))
+    texts = [" ".join(lines[: 2 - owner]), " ".join(lines[2 - owner :])]
+    blocks = [Block(label="text", content=text, bbox=box) for text, box in zip(texts, boxes, strict=True)]
+    assert codes(blocks, evidence) == []
+
+
+def test_lines_below_one_another_are_no_row() -> None:
+    """Outlines of small print overlap: a line is not read after the one below it, which begins farther left."""
+    texts = "the narrow harbour describes a silent valley", "every brittle pigment of the coastal archive"
+    upper, lower = (
+        replace(line_of(text, 100 + shift, y), bbox=(100 + shift, y, 540 + shift, y + 22))
+        for text, shift, y in zip(texts, (4, 0), (100, 110), strict=True)
+    )
+    (agreement,) = judge([text_block(" ".join(texts))], evidence_of(upper, lower)).agreements
+    assert agreement is not None
+    assert agreement.similarity == 1
 
 
 def test_swapped_cells_are_findings_and_the_right_table_is_none() -> None:

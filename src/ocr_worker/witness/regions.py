@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,13 +55,17 @@ def block_at(blocks: Sequence[Block], bbox: Sequence[float]) -> int | None:
 
 
 def blocks_at(blocks: Sequence[BBox], boxes: Sequence[Sequence[float]]) -> NDArray[np.intp]:
-    """Return for each box the index of the smallest of the blocks' boxes that contains its middle; -1: none does."""
+    """Return for each box the index of the smallest of the blocks' boxes that contains its middle; -1: none does.
+
+    A block whose box may be too small comes after all that contain the middle as they are.
+    """
     x0, y0, x1, y1 = np.asarray(boxes, np.float64).reshape(-1, 4).T
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     indices = np.full(len(x), -1, np.intp)
-    for index in sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index]), -index)):
+    by_area = sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index]), -index))
+    for margin, index in product((_TIGHT, 0), by_area):
         left, top, right, bottom = blocks[index]
-        is_inside = (x >= left - _TIGHT) & (x <= right + _TIGHT) & (y >= top - _TIGHT) & (y <= bottom + _TIGHT)
+        is_inside = (x >= left - margin) & (x <= right + margin) & (y >= top - margin) & (y <= bottom + margin)
         indices[is_inside] = index  # a smaller block comes later
     return indices
 

@@ -17,6 +17,7 @@ from ocr_worker.witness.tables import compare_table
 from ocr_worker.witness.words import plain, table_cells, text_of
 
 _MIN_MISSED = 4  # plain characters of lines in no block; shorter ones are marks
+_MAX_SHARED = 0.5  # width of the narrower one that two lines of a row may have in common
 _LEGIBLE = 0.6  # certainty of a line that is read rather than guessed
 _MIN_LEGIBLE = 0.5  # share of such lines, by length, on a page that can be compared
 
@@ -100,11 +101,18 @@ def _in_rows(lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
     rows: list[list[EvidenceLine]] = []
     for line in sorted(lines, key=lambda line: line.bbox[1] + line.bbox[3]):
         middle = (line.bbox[1] + line.bbox[3]) / 2
-        if rows and rows[-1][0].bbox[1] <= middle <= rows[-1][0].bbox[3]:
+        is_level = bool(rows) and rows[-1][0].bbox[1] <= middle <= rows[-1][0].bbox[3]
+        if is_level and not any(_is_over(line, other) for other in rows[-1]):
             rows[-1].append(line)
         else:
             rows.append([line])
     return [line for row in rows for line in sorted(row, key=lambda line: line.bbox[0])]
+
+
+def _is_over(line: EvidenceLine, other: EvidenceLine) -> bool:
+    """Return whether one of two lines at nearly the same height is above the other, as in small print."""
+    shared = min(line.bbox[2], other.bbox[2]) - max(line.bbox[0], other.bbox[0])
+    return shared > _MAX_SHARED * min(line.bbox[2] - line.bbox[0], other.bbox[2] - other.bbox[0])
 
 
 def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:
