@@ -1,6 +1,6 @@
 """The regions of a page that the engine reads once more: blocks with a finding, and text in no block.
 
-`blocks_at` returns the blocks at places of the page, for whoever puts words or findings into blocks.
+`blocks_at` and `blocks_around` return the blocks at places of the page, for whoever puts words or findings into blocks.
 """
 
 from __future__ import annotations
@@ -68,6 +68,17 @@ def blocks_at(blocks: Sequence[BBox], boxes: Sequence[Sequence[float]]) -> NDArr
         is_inside = (x >= left - margin) & (x <= right + margin) & (y >= top - margin) & (y <= bottom + margin)
         indices[is_inside] = index  # a smaller block comes later
     return indices
+
+
+def blocks_around(blocks: Sequence[BBox], box: Sequence[float]) -> list[int]:
+    """Return the indices of the blocks' boxes that contain the middle of the box or nearly do, the smallest first."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    around = [
+        index
+        for index, (left, top, right, bottom) in enumerate(blocks)
+        if left - _TIGHT <= x <= right + _TIGHT and top - _TIGHT <= y <= bottom + _TIGHT
+    ]
+    return sorted(around, key=lambda index: _area(blocks[index]))
 
 
 def _area(bbox: BBox) -> int:
