@@ -67,8 +67,6 @@ class PaddleOcrVl:
     page at 1, 2, 4 pages per call). A model server reads the crops of all pages of a call at the same time.
     """
 
-    preferred_dpi = 144  # PaddleX's resolution for PDFs: 2.0 times 72
-
     def __init__(
         self,
         pipeline: Any,

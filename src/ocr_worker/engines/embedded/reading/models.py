@@ -133,7 +133,8 @@ class Models:
     def _map_text(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the detector's map of the image. Runs on a thread of the pool."""
         flush_denormals()  # at each call: the first session of the process sets its thread's mode back
-        return self._network(image)
+        line_map: NDArray[Any] = self._network(image)
+        return line_map
 
     def read_lines(self, pixels: Pixels, quads: Quads, batch: int = THRESHOLDS.batch) -> list[Line]:
         """Return one line for each outline, in the same order; the text of an illegible line may be empty.

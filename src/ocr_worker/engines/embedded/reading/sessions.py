@@ -41,7 +41,7 @@ def releasing_network(session: InferenceSession) -> Network:
     (image,) = session.get_inputs()
 
     def run(pixels: NDArray[Any]) -> NDArray[Any]:
-        (result,) = session.run(None, {image.name: pixels}, options)
+        result: NDArray[Any] = session.run(None, {image.name: pixels}, options)[0]
         return result
 
     return run
