@@ -5,7 +5,7 @@ RapidOCR finds and reads lines, RapidLayout detects regions, and RapidOrientatio
 
 Each model runs on one thread, and several run side by side. Recognizing a page's lines in this way took less than half
 the processor time of two threads within one model. Only the line detector, for which all others wait, shares its work
-among all processors.
+among a few.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from ocr_worker.settings import disable_telemetry, processor_count
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
+_DETECTOR_THREADS = 4  # at most; two were measured
 _LABELS_OF_STRIPS = {"header": "text", "footer": "text"}  # the header of a tile is not that of the page
 
 
@@ -83,7 +84,7 @@ class Models:
         return self._ocr._load_rec_model()
 
     def _load_detector(self) -> Network:
-        session = load_session(self._ocr.cfg.Det.model_path, processor_count())
+        session = load_session(self._ocr.cfg.Det.model_path, min(processor_count(), _DETECTOR_THREADS))
         use_session(self._ocr, "Det", session)
         self._ocr._load_det_model()
         return releasing_network(session)
