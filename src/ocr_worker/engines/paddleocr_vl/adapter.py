@@ -16,9 +16,9 @@ from typing import Any
 import cv2
 
 from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
-from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series
+from ocr_worker.lean_import import without
 
-with deferred(), without_time_series():
+with deferred(), without("sklearn"):  # of pipelines for time series
     from paddleocr import PaddleOCRVL
 from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
@@ -68,8 +68,6 @@ class PaddleOcrVl:
     The native model reads crops one at a time, so several pages per call gain nothing (measured: 0.31, 0.30, 0.30 s per
     page at 1, 2, 4 pages per call). A model server reads the crops of all pages of a call at the same time.
     """
-
-    preferred_dpi = 144  # PaddleX's resolution for PDFs: 2.0 times 72
 
     def __init__(
         self,
