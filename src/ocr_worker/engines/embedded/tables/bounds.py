@@ -30,11 +30,44 @@ def fit_box(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
     if not inside:
         return box
     height = line_height(inside)
-    for grid in grids(rules, THRESHOLDS.grid_margin * height):
-        if min(covered(grid, box), covered(box, grid)) > THRESHOLDS.same_grid:
-            return grid
+    boxes = grids(rules, THRESHOLDS.grid_margin * height)
+    for grid in boxes:
+        if is_same_table(grid, box):
+            return _complete_grid(grid, [other for other in boxes if box.contains(other.center)], lines, inside, height)
     box = _widen_to_rules(_trim(box, inside, rules, height), rules, height)
-    return extend_box(_widen_to_labels(box, lines, height), lines, height)
+    box = _widen_to_labels(_widen_to_lines(box, lines), lines, height)
+    return extend_box(box, lines, height)
+
+
+def _complete_grid(
+    grid: Box, others: Sequence[Box], lines: Sequence[Line], detected: Sequence[Line], height: float
+) -> Box:
+    """Return the grid with what the detected table has beside it: a frame of headings, rows and labels without rules.
+
+    others: grids in the detected table. lines: those of the page. detected: those of the detected table.
+    """
+    aligned = [other for other in others if abs(other.x0 - grid.x0) + abs(other.x1 - grid.x1) < height]
+    united = bounds([grid, *aligned])
+    between = [line for line in detected if united.contains(line.box.center)]
+    if all(any(part.contains(line.box.center) for part in (grid, *aligned)) for line in between):
+        grid = united
+    return extend_box(grid, detected, height)
+
+
+def _widen_to_lines(box: Box, lines: Sequence[Line]) -> Box:
+    """Return the box with the lines that its left or right edge cuts, if it cuts one in most of its rows."""
+    rows = [row for row in find_rows(lines) if box.y0 < (_top(row) + _bottom(row)) / 2 < box.y1]
+    for x in (box.x0, box.x1):
+        cut = [line.box for row in rows for line in row if line.box.x0 < x < line.box.x1]
+        if len(rows) > 1 and len(cut) > THRESHOLDS.labeled_rows * len(rows):
+            around = bounds(cut)
+            box = box._replace(x0=min(box.x0, around.x0), x1=max(box.x1, around.x1))
+    return box
+
+
+def is_same_table(grid: Box, box: Box) -> bool:
+    """Return whether a grid of rules and a detected table are mostly the same."""
+    return min(covered(grid, box), covered(box, grid)) > THRESHOLDS.same_grid
 
 
 def is_prose(line: Line) -> bool:
@@ -58,7 +91,8 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
     rows_above = [row for row in reversed(rows) if _bottom(row) <= _top(inside[0]) + slack]
     rows_below = [row for row in rows if _top(row) >= _bottom(inside[-1]) - slack]
     for outer_rows, direction in ((rows_above, -1), (rows_below, 1)):
-        edge = box
+        edge = start = box
+        unnumbered = 0
         for row in outer_rows:
             row_box = bounds(line.box for line in row)
             gap = edge.y0 - row_box.y1 if direction < 0 else row_box.y0 - edge.y1
@@ -71,6 +105,10 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
             if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign:
                 break
             edge = bounds((edge, row_box))
+            unnumbered += not any(is_number(piece.line.text) for piece in placed if piece.first)
+            if direction < 0 and unnumbered > THRESHOLDS.max_head_rows:
+                box = start  # more than headings: another part of the page
+                break
             if len({piece.first for piece in placed}) > 1 or (direction < 0 and _heads(row, inside, gutters, height)):
                 box = edge  # a single text between such rows is the table's as well
     return box

@@ -86,11 +86,19 @@ def _with_rows(
         inside = [line for line in lines if top < line.box.center[1] < bottom]
         rows = [place(row, xs[1:-1], height) for row in find_rows(inside)]
         is_open = len(bands) < THRESHOLDS.min_bands and len(rows) >= THRESHOLDS.min_open_rows
-        if len(rows) > 1 and (is_open or not is_one_row(rows, columns)) and _has_listing(rows, is_open):
+        if len(rows) > 1 and (is_open or not is_one_row(rows, columns)):
             merged = merge_rows(rows, [0] * len(rows), columns, height)
+            # Rows of several lines have their numbers in one of them.
+            if not _has_listing(rows, is_open) and not _has_listing(_several(merged), is_open):
+                continue
             boxes = [bounds(piece.line.box for piece in row) for row in merged]
             soft.update((a.y1 + b.y0) / 2 for a, b in pairwise(boxes))
     return sorted({*ys, *soft}), soft
+
+
+def _several(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows, or none where they are too few to be sure that each is a row of the table."""
+    return rows if len(rows) >= THRESHOLDS.min_open_rows else ()
 
 
 def _has_listing(rows: Sequence[Row], is_open: bool) -> bool:

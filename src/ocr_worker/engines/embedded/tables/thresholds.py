@@ -132,6 +132,7 @@ class TableThresholds:
     column_height: float = 0.5  # share of the page's text height that a column of the page exceeds
     column_width: float = 0.6  # share of the page's text width: a column of the page is narrower
     full_line: float = 0.7  # share of a page column's width that its median line exceeds
+    clear_lead: float = 0.1  # score by which a table in another one must lead to be the table
     same_table: float = 0.5  # share of a box in another, from which they are one table
     main_part: float = 0.5  # share of an uncertain table's area: a larger box that replaces it takes its bounds
     replaced: float = 0.7  # share of another detection in a certain table, above which the table replaces it
