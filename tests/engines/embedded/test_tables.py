@@ -333,3 +333,35 @@ def test_rows_of_two_lines_between_two_rules_are_rows() -> None:
     )
     rows = texts(find_cells(Box(0, 0, 500, 410), lines, rules))
     assert rows[-6:] == [[f"A{i}", "Travel of one clerk", f"{i}.50"] for i in range(6)]
+
+
+@pytest.mark.parametrize("fall", [-0.012, 0.012], ids=["up", "down"])
+def test_narrow_rows_of_a_skewed_scan_are_rows(fall: float) -> None:
+    """Over the width of the table, its rules and lines fall by most of a row."""
+    xs, ys = (0.0, 500.0, 1000.0, 1500.0), [24.0 * i for i in range(8)]
+    across_pieces = [
+        Box(x, y + fall * x - 1, x + 100, y + fall * (x + 100) + 1)
+        if fall > 0
+        else Box(x, y + fall * (x + 100) - 1, x + 100, y + fall * x + 1)
+        for y in ys
+        for x in range(0, 1500, 100)
+    ]
+    rules = Rules(tuple(across_pieces), tuple(Box(x - 1, fall * x, x + 1, ys[-1] + fall * x) for x in xs))
+    lines = [
+        typeset(f"{column}{row}", x + 10, y + 2 + fall * x)
+        for row, y in enumerate(ys[:-1])
+        for column, x in zip("abc", xs, strict=False)
+    ]
+    box = Box(0, min(0, fall * 1500), 1500, ys[-1] + max(0, fall * 1500))
+    expected = [[f"{column}{row}" for column in "abc"] for row in range(7)]
+    assert texts(find_cells(box, lines, rules)) == expected
+
+
+def test_a_missing_rule_does_not_join_row_after_row() -> None:
+    """Texts that are each level with a row are its cells, though a scan lost the rules between them."""
+    rules = Rules(
+        (across(0), *(across(y, 100) for y in (30, 60, 90)), across(120)), tuple(map(down, (0, 100, 200, 300)))
+    )
+    rows = [(15, "Ada", "1"), (45, "Bob", "2"), (75, "Cy", "3"), (105, "Di", "4")]
+    lines = [part for y, name, sum_ in rows for part in (word(name, 50, y), word(sum_, 150, y))]
+    assert [row[:2] for row in texts(find_cells(WHOLE, lines, rules))] == [[name, sum_] for _, name, sum_ in rows]

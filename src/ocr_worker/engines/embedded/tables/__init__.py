@@ -20,6 +20,7 @@ from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.tables.alignment import align_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
+from ocr_worker.engines.embedded.tables.leveling import make_level
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.text import row_ends, row_text
 from ocr_worker.engines.text_layer.joins import joined
@@ -47,6 +48,7 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     height = line_height(lines)
     slack = THRESHOLDS.same_level * height
     ruled = drop_strokes(rules.within(box, height), lines)
+    lines, ruled = make_level(box, lines, ruled, height)
     lines = [part for line in lines for part in split_at_leaders(line)]
     xs = levels([rule.center[0] for rule in ruled.down], slack)
     ys = levels([rule.center[1] for rule in ruled.across], slack)
