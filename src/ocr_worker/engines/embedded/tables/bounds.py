@@ -51,7 +51,7 @@ def _complete_grid(
     between = [line for line in detected if united.contains(line.box.center)]
     if all(any(part.contains(line.box.center) for part in (grid, *aligned)) for line in between):
         grid = united
-    return extend_box(grid, detected, height)
+    return extend_box(grid, detected, height, is_framed=True)
 
 
 def _widen_to_lines(box: Box, lines: Sequence[Line]) -> Box:
@@ -75,10 +75,10 @@ def is_prose(line: Line) -> bool:
     return sum(not is_number(word) for word in line.text.split()) >= THRESHOLDS.sentence_words
 
 
-def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
+def extend_box(box: Box, lines: Sequence[Line], height: float, *, is_framed: bool = False) -> Box:
     """Return the box with the next rows above and below, as far as they are close and fill several of its columns.
 
-    height: of a line, in pixels.
+    height: of a line, in pixels. is_framed: rules close the box, so that below it only sums belong to it.
     """
     min_share = THRESHOLDS.beside_overlap
     beside = [line for line in lines if overlap(line.box.x0, line.box.x1, box.x0, box.x1) > min_share * line.box.width]
@@ -102,7 +102,8 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
             parts = [*(piece.line for piece in placed), *(() if is_full else row)]
             is_foreign = any(is_prose(part) or _CAPTION.match(part.text) for part in parts)
             is_sum = direction > 0 and _are_numbers(placed)
-            if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign:
+            is_outside = is_framed and direction > 0 and not is_sum
+            if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign or is_outside:
                 break
             edge = bounds((edge, row_box))
             unnumbered += not any(is_number(piece.line.text) for piece in placed if piece.first)
