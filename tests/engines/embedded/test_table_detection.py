@@ -163,7 +163,7 @@ def test_headings_in_a_frame_of_their_own_are_the_tables() -> None:
     """A frame above the grid, as wide as it and part of the detected table, has its headings."""
     heads = block([["Item", "Sum"]], [110, 210], top=105)
     body = block([["a", "1"], ["b", "2"], ["c", "3"]], [110, 210], top=145)
-    above, below = frame([100, 200, 300], [101, 115, 129]), frame([100, 200, 300], [141, 169, 197, 225])
+    above, below = frame([100, 200, 300], [101, 129]), frame([100, 200, 300], [141, 169, 197, 225])
     rules = Rules((*above.across, *below.across), (*above.down, *below.down))
     detection = Detection("table", Box(95, 95, 305, 230), 0.9)
     (table,) = correct_tables([detection], rules, [*heads, *body])
@@ -185,3 +185,19 @@ def test_a_column_that_the_detection_cuts_is_the_tables() -> None:
     detection = Detection("table", Box(90, 95, 380, 260), 0.9)
     (table,) = correct_tables([detection], NO_RULES, rows)
     assert table.box.x1 >= max(line.box.x1 for line in rows)
+
+
+def test_a_year_over_the_numbers_is_the_tables() -> None:
+    """A statement of one year has it alone above its numbers."""
+    rows = block([[f"assets {i}", f"{i},250"] for i in range(1, 7)], [100, 400])
+    year = typeset("2016", 400, 72)
+    (table,) = correct_tables([Detection("table", Box(90, 98, 480, 270), 0.9)], NO_RULES, [year, *rows])
+    assert table.box.y0 <= 72
+
+
+def test_a_text_whose_lines_are_a_tables_is_no_text() -> None:
+    """A detection of text that reaches beyond a table, but has only lines of the table, is dropped."""
+    text = Detection("text", Box(290, 90, 900, 250), 0.6)
+    detection = Detection("table", Box(90, 95, 520, 245), 0.9)
+    (table,) = correct_tables([detection, text], NO_RULES, NUMBERS)
+    assert table.label == "table"

@@ -18,6 +18,7 @@ from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Rows = list[list[Line]]
+_YEAR = re.compile(r"(19|20)\d\d[*†]?")
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 
 
@@ -33,24 +34,23 @@ def fit_box(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
     boxes = grids(rules, THRESHOLDS.grid_margin * height)
     for grid in boxes:
         if is_same_table(grid, box):
-            return _complete_grid(grid, [other for other in boxes if box.contains(other.center)], lines, inside, height)
+            return _complete_grid(grid, rules.within(box, 0.0), inside, height)
     box = _widen_to_rules(_trim(box, inside, rules, height), rules, height)
     box = _widen_to_labels(_widen_to_lines(box, lines), lines, height)
     return extend_box(box, lines, height)
 
 
-def _complete_grid(
-    grid: Box, others: Sequence[Box], lines: Sequence[Line], detected: Sequence[Line], height: float
-) -> Box:
-    """Return the grid with what the detected table has beside it: a frame of headings, rows and labels without rules.
+def _complete_grid(grid: Box, rules: Rules, detected: Sequence[Line], height: float) -> Box:
+    """Return the grid with what the detected table has above and below it: headings in a frame of their own, sums.
 
-    others: grids in the detected table. lines: those of the page. detected: those of the detected table.
+    rules: those in the detected table. detected: its lines.
     """
-    aligned = [other for other in others if abs(other.x0 - grid.x0) + abs(other.x1 - grid.x1) < height]
-    united = bounds([grid, *aligned])
-    between = [line for line in detected if united.contains(line.box.center)]
-    if all(any(part.contains(line.box.center) for part in (grid, *aligned)) for line in between):
-        grid = united
+    above = [line for line in detected if line.box.center[1] < grid.y0]
+    frame = [rule for rule in rules.across if abs(rule.x0 - grid.x0) + abs(rule.x1 - grid.x1) < height]
+    top = min((rule.y0 for rule in frame), default=grid.y0)
+    headings = find_rows([line for line in above if line.box.center[1] > top])
+    if 0 < len(headings) <= THRESHOLDS.max_head_rows and not any(is_prose(line) for row in headings for line in row):
+        grid = grid._replace(y0=min(grid.y0, top))
     return extend_box(grid, detected, height, is_framed=True)
 
 
@@ -122,8 +122,10 @@ def _are_numbers(pieces: Sequence[Piece]) -> bool:
 
 
 def _heads(row: Sequence[Line], inside: Rows, gutters: Sequence[float], height: float) -> bool:
-    """Return whether the row is a single text, centered over the columns beside the labels and not over the table."""
+    """Return whether the row is a year, or a single text centered over the columns beside the labels, not over all."""
     values = [line.box for other in inside for line in other if line.box.x0 > gutters[0]]
+    if len(row) == 1 and row[0].box.x0 > gutters[0] and _YEAR.fullmatch(row[0].text):
+        return True
     if len(row) > 1 or len(gutters) < 2 or not values or row[0].box.x0 < gutters[0]:
         return False
     middles = [area.center[0] for area in (bounds(values), bounds(line.box for other in inside for line in other))]

@@ -48,8 +48,17 @@ def correct_tables(detections: Sequence[Detection], rules: Rules, lines: Sequenc
             main = [table.box for table in overlaid if box.area > THRESHOLDS.main_part * table.box.area]
             certain.append(bounds([box, *main]))
             tables = [*(table for table in tables if table not in overlaid), Detection("table", certain[-1], 1.0)]
-    kept = [other for other in others if not any(covered(other.box, box) > THRESHOLDS.replaced for box in certain)]
+    kept = [other for other in others if not any(_is_replaced(other, box, lines) for box in certain)]
     return [*kept, *tables]
+
+
+def _is_replaced(other: Detection, table: Box, lines: Sequence[Line]) -> bool:
+    """Return whether most of another detection, or of the lines of a text, are in a certain table."""
+    if covered(other.box, table) > THRESHOLDS.replaced:
+        return True
+    inside = [line for line in lines if _is_in(line, [other.box])]
+    shared = sum(_is_in(line, [table]) for line in inside)
+    return other.label in PROSE and len(inside) > 1 and shared > THRESHOLDS.replaced * len(inside)
 
 
 def _correct_detected(
