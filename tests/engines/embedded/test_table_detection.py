@@ -188,7 +188,7 @@ def test_a_column_that_the_detection_cuts_is_the_tables() -> None:
 
 
 def test_a_year_over_the_numbers_is_the_tables() -> None:
-    """A statement of one year has it alone above its numbers."""
+    """A statement of a single year has that year above its numbers."""
     rows = block([[f"assets {i}", f"{i},250"] for i in range(1, 7)], [100, 400])
     year = typeset("2016", 400, 72)
     (table,) = correct_tables([Detection("table", Box(90, 98, 480, 270), 0.9)], NO_RULES, [year, *rows])
