@@ -205,16 +205,15 @@ def _positions_stacked(
     Row after row has a text there, each a single line level with a text of another column.
     """
     level = THRESHOLDS.level_text * height
-    centers = {position: [part.box.center[1] for part in parts] for position, parts in texts.items()}
+    by_row: dict[int, dict[int, list[float]]] = {}
+    for (row, column), parts in texts.items():
+        by_row.setdefault(row, {})[column] = [part.box.center[1] for part in parts]
     single = {
         (row, column)
-        for (row, column), middles in centers.items()
+        for row, columns in by_row.items()
+        for column, middles in columns.items()
         if max(middles) - min(middles) < level
-        and any(
-            abs(other[0] - middles[0]) < level
-            for place, other in centers.items()
-            if place[0] == row and place[1] != column
-        )
+        and any(abs(other[0] - middles[0]) < level for j, other in columns.items() if j != column)
     }
     stacked: set[Position] = set()
     for column, side in enumerate(pairwise(xs)):
