@@ -105,6 +105,7 @@ class LayoutThresholds:
     min_rule_length: float = 0.015  # share of the side
     min_rule_pixels: int = 12  # pixels: no rule is shorter, however small the page
     max_rule_thickness: float = 0.004  # share of the side
+    max_slope: float = 0.02  # fall of a long rule that is not quite level, per width
     min_thickness_limit: int = 3  # pixels: lowest limit of the thickness
     # Faint, dotted and broken rules are visible when the image is blurred along them; they are thin and isolated.
     blur_length: float = 0.007  # share of the side
@@ -120,6 +121,10 @@ class LayoutThresholds:
     fill_edge: float = 0.0015  # share of the side between the two places that are compared
     edge_thickness: int = 4  # thickest edge, in distances of `fill_edge`
     dark_fill: int = 110  # gray value below which a fill is dark, so that its letters are light
+    medium_fill: int = 200  # gray value below which a fill may be colored and have light letters
+    letter_step: int = 30  # gray values between such a fill and its letters
+    min_light_letters: float = 0.01  # share of the fill that its light letters cover, to be exceeded
+    light_per_dark: float = 4.0  # pixels of light letters for each of dark letters: with fewer the letters are dark
     stroke: float = 0.008  # share of the side: no stroke of small print is thicker, and no fill is thinner
     min_stroke: int = 3  # pixels
     letter_gap: int = 3  # widest gap that light letters leave in a dark fill, in strokes
