@@ -24,7 +24,7 @@ from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_ord
 from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source
-from ocr_worker.engines.embedded.listings import label_listings
+from ocr_worker.engines.embedded.listings import LISTING, drop_listed, separate_listings
 from ocr_worker.engines.embedded.markdown import (
     figure_boxes,
     formula_warnings,
@@ -69,19 +69,23 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
-    detections = correct_tables(pending_regions.get(), rules, lines)
+    detections = pending_regions.get()
+    tables = [each.box for each in detections if each.label == "table"]
+    texts, listings = separate_listings(lines, pixels, tables, rules)
+    detections = correct_tables(drop_listed(detections, listings, texts), rules, texts)
     detections = [
         detection
         for detection in detections
-        if not _is_prose(detection, lines, rules) and not _is_ground(detection, lines, pixels)
+        if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
     ]
-    others, choices = separate_options(lines, [each.box for each in detections if each.label in CAPTIONED])
+    others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
+    regions += [_apart(LISTING, listing) for listing in listings]
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
     options_apart = [_apart("text", choice) for choice in choices]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
     cards = [*find_cards(rules, line_height(lines)), *(region.box for region in options_apart)]
-    ordered_regions = order_regions(label_listings(labeled_regions), lines, cards)
+    ordered_regions = order_regions(labeled_regions, lines, cards)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,

@@ -34,6 +34,7 @@ from ocr_worker.engines.embedded.lines import Line
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")
+_GRAPHIC = ("image", "algorithm")  # labels of regions that no line at the page's edge belongs to
 _MERGED = ("text", "reference_content", "header", "footer")  # labels of regions that may merge furniture with text
 
 
@@ -78,7 +79,7 @@ def label_by_place(
 
 def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height: int) -> list[list[Region]]:
     """Return the parts of each region: its furniture, and the remaining lines."""
-    searched = [region for region in regions if region.label not in ("image", "aside_text")]
+    searched = [region for region in regions if region.label not in (*_GRAPHIC, "aside_text")]
     line_numbers = find_line_numbers([line for region in searched if region.label != "table" for line in region.lines])
     taken = {id(line): "aside_text" for line in line_numbers}
     lines = [(line, region) for region in searched for line in region.lines if id(line) not in taken]
@@ -149,7 +150,7 @@ def _view_from_edge(
     return _EdgeView(
         lines=[replace(line, box=flip(line.box)) for line, _ in lines],
         regions=[region for _, region in lines],
-        pictures=[flip(region.box) for region in regions if region.label == "image"],
+        pictures=[flip(region.box) for region in regions if region.label in _GRAPHIC],
         across=[flip(rule) for rule in _find_long_rules(regions, rules, body)],
         height=height,
         letter=0 if is_foot else _count_letter_head(upper),
