@@ -15,6 +15,7 @@ from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
+from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
 from ocr_worker.engines.embedded.layout.cards import find_cards
@@ -81,7 +82,9 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
     regions += [_apart(LISTING, listing) for listing in listings]
-    labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
+    labeled_regions = label_by_place(
+        regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
+    )
     options_apart = [_apart("text", choice) for choice in choices]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
     cards = [*find_cards(rules, line_height(lines)), *(region.box for region in options_apart)]

@@ -43,7 +43,7 @@ class _EdgeView:
     """The page from one of its edges inwards; from its foot, it is upside down.
 
     regions: region of each line. across: long rules. letter: number of lines above a letter's salutation. is_foot: from
-    its foot. is_later_page: its foot has a number above 1.
+    its foot. bands: see `find_bands`. is_later_page: its foot has a number above 1.
     """
 
     lines: list[Line]
@@ -54,15 +54,22 @@ class _EdgeView:
     letter: int
     is_foot: bool
     is_later_page: bool
+    bands: list[Box]
 
 
 def label_by_place(
-    regions: Sequence[Region], width: int, height: int, rules: Rules, *, is_strip: bool = False
+    regions: Sequence[Region],
+    width: int,
+    height: int,
+    rules: Rules,
+    *,
+    bands: Sequence[Box] = (),
+    is_strip: bool = False,
 ) -> list[Region]:
     """Return the regions, labeled by their size, words and place; lines that are furniture become regions.
 
-    width, height: of the page, in pixels. is_strip: a receipt or a screenshot, which has no page furniture: what is at
-    its ends is its text.
+    width, height: of the page, in pixels. bands: see `find_bands`. is_strip: a receipt or a screenshot, which has no
+    page furniture: what is at its ends is its text.
     """
     if is_strip:
         corrected = [correct_label(region) for region in regions]
@@ -72,21 +79,23 @@ def label_by_place(
         for region in regions
     ]
     body = measure_body(corrected, width)
-    parts = [part for region in _separate_edges(corrected, body, rules, height) for part in region]
+    parts = [part for region in _separate_edges(corrected, body, rules, bands, height) for part in region]
     with_notes = label_footnotes(parts, rules, body.height, body.spacing)
     return label_headings(with_notes, height, body.height)
 
 
-def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height: int) -> list[list[Region]]:
+def _separate_edges(
+    regions: Sequence[Region], body: Body, rules: Rules, bands: Sequence[Box], height: int
+) -> list[list[Region]]:
     """Return the parts of each region: its furniture, and the remaining lines."""
     searched = [region for region in regions if region.label not in (*_GRAPHIC, "aside_text")]
     line_numbers = find_line_numbers([line for region in searched if region.label != "table" for line in region.lines])
     taken = {id(line): "aside_text" for line in line_numbers}
     lines = [(line, region) for region in searched for line in region.lines if id(line) not in taken]
     lines.sort(key=lambda entry: entry[0].box.center[1])
-    foot = _view_from_edge(lines[::-1], regions, body, rules, height, is_foot=True)
+    foot = _view_from_edge(lines[::-1], regions, body, rules, bands, height, is_foot=True)
     is_later_page = any(is_later_number(line.text) for line in foot.lines[: _count_furniture(foot, body, False)[0]])
-    head = _view_from_edge(lines, regions, body, rules, height, is_foot=False, is_later_page=is_later_page)
+    head = _view_from_edge(lines, regions, body, rules, bands, height, is_foot=False, is_later_page=is_later_page)
     has_number = False
     for label, view, inwards in (("header", head, lines), ("footer", foot, lines[::-1])):
         count, has_number = _count_furniture(view, body, has_number)
@@ -136,6 +145,7 @@ def _view_from_edge(
     regions: Sequence[Region],
     body: Body,
     rules: Rules,
+    bands: Sequence[Box],
     height: int,
     *,
     is_foot: bool,
@@ -156,6 +166,7 @@ def _view_from_edge(
         letter=0 if is_foot else _count_letter_head(upper),
         is_foot=is_foot,
         is_later_page=is_later_page,
+        bands=[flip(band) for band in bands],
     )
 
 
@@ -268,4 +279,5 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
         has_number_before=has_number,
         is_foot=view.is_foot,
         is_later_page=view.is_later_page,
+        is_on_band=any(all(band.contains(line.box.center) for line in lines) for band in view.bands),
     )
