@@ -24,7 +24,7 @@ from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
-from ocr_worker.engines.embedded.lines import Line, line_height, text_source
+from ocr_worker.engines.embedded.lines import Line, line_height, text_source, trim_symbols
 from ocr_worker.engines.embedded.listings import LISTING, drop_listed, separate_listings
 from ocr_worker.engines.embedded.markdown import (
     figure_boxes,
@@ -65,7 +65,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
-    page_lines, warnings = review(page_lines, pixels)
+    page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
     lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)

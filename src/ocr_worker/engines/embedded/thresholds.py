@@ -18,6 +18,9 @@ class EngineThresholds:
     # Rows (`lines`).
     row_overlap: float = 0.5  # share of the lower height: a line that shares more of it with a row belongs to the row
 
+    # Bullets and other symbols of a text layer (`lines`).
+    tall_symbol: float = 1.5  # heights of the words: a line that is as high, or higher, is no neighbor of its next line
+
     # Lines that run up or down the page (`lines`).
     tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
     min_vertical_text: int = 2  # characters of a line that is vertical text
