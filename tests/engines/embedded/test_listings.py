@@ -185,6 +185,14 @@ def test_a_table_in_a_typewriter_font_stays_a_table() -> None:
     assert separate_listings(lines, drawn(lines), (), rules) == (lines, [])
 
 
+def test_the_strokes_of_letters_below_one_another_are_no_rule() -> None:
+    """They are in words; a rule between the columns of a table is in white."""
+    lines = mono(USAGE)
+    stroke, between = (Rules((), (Box(x, 26, x + 2, 110),)) for x in (180, 300))
+    assert separate_listings(lines, drawn(lines), (), stroke) == ([], [tuple(lines)])
+    assert separate_listings(lines, drawn(lines), (), between) == (lines, [])
+
+
 def test_figures_in_columns_are_no_listing() -> None:
     """Digits are equally wide in most fonts."""
     lines = mono("1999 / 1204\n2000 / 1180\n2001 / 1544\n2002 / 1300")

@@ -196,12 +196,17 @@ def _is_beside(line: Line, box: Box, pitch: float) -> bool:
 
 
 def _has_rules(block: Sequence[Line], rules: Rules) -> bool:
-    """Return whether rules divide the block: it is a table. A frame does not divide it."""
+    """Return whether rules divide the block: it is a table. A frame does not divide it.
+
+    In rows of one pitch, the strokes of letters are below one another and look like a rule, but are in words.
+    """
     box = bounds(line.box for line in block)
     inner = box.grown(-THRESHOLDS.frame_slack * line_height(block))
     across = [rule for rule in rules.across if inner.contains(rule.center) and 2 * rule.width > box.width]
     down = [rule for rule in rules.down if inner.contains(rule.center) and 2 * rule.height > box.height]
-    return bool(across or down)
+    words = [word.box for line in block for word in line.words]
+    strokes = [rule for rule in down if any(y_overlap(word, rule) > 0 < x_overlap(word, rule) for word in words)]
+    return len(across) + len(down) > len(strokes)
 
 
 def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], tables: Sequence[Box]) -> bool:
