@@ -185,6 +185,13 @@ def test_a_table_in_a_typewriter_font_stays_a_table() -> None:
     assert separate_listings(lines, drawn(lines), (), rules) == (lines, [])
 
 
+def test_the_table_of_a_typewritten_report_stays_a_table() -> None:
+    """Its numbers may have signs of code; the page's other text has the same pitch."""
+    lines = [*mono(USAGE), *mono("\n".join([LETTER] * 3), 300)]
+    table = bounds(line.box for line in lines[:4])
+    assert separate_listings(lines, drawn(lines), [table], Rules((), ())) == (lines, [])
+
+
 def test_the_strokes_of_letters_below_one_another_are_no_rule() -> None:
     """They are in words; a rule between the columns of a table is in white."""
     lines = mono(USAGE)

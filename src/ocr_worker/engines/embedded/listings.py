@@ -19,6 +19,7 @@ from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.pitches import mean_width, measure_pitch, text_box
+from ocr_worker.engines.embedded.tables.detection import find_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
@@ -36,11 +37,12 @@ class _Row(NamedTuple):
 
 
 def separate_listings(
-    lines: Sequence[Line], pixels: Pixels, tables: Sequence[Box], rules: Rules
+    lines: Sequence[Line], pixels: Pixels, figures: Sequence[Box], rules: Rules
 ) -> tuple[list[Line], list[tuple[Line, ...]]]:
     """Return the lines of other text, and the lines of each listing, from top to bottom.
 
-    tables: as the layout model detected them; a listing in columns looks like a table, and its signs must decide.
+    figures: tables and pictures as the layout model detected them; a listing in columns looks like one of them, and its
+    signs must decide.
     """
     signed = (line for line in lines if _CODE.search(line.text) and not line.outline)
     if sum(bool(measure_pitch(line, pixels)) for line in signed) < THRESHOLDS.min_shown_lines:
@@ -56,7 +58,7 @@ def separate_listings(
         listing = [line for line in _grow(measured, i) if id(line) not in taken]
         if (
             len(listing) >= THRESHOLDS.min_listing_lines
-            and _is_listing(listing, measured, tables)
+            and _is_listing(listing, measured, figures)
             and not _has_rules(listing, rules)
         ):
             listings.append(tuple(listing))
@@ -209,11 +211,11 @@ def _has_rules(block: Sequence[Line], rules: Rules) -> bool:
     return len(across) + len(down) > len(strokes)
 
 
-def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], tables: Sequence[Box]) -> bool:
+def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequence[Box]) -> bool:
     """Return whether the rows are set as code is: full of its signs, or with some of them and not filled.
 
     On a page that is typewritten throughout, as letters and forms are, only the clear signs count, and in more rows.
-    ordered: all lines of the page. tables: see `separate_listings`.
+    ordered: all lines of the page. figures: see `separate_listings`.
     """
     stacked, pitch = rows(block), _pitch(block)
     lettered = [row for row in ordered if _has_letters(row.line) and _fits(row, pitch)]
@@ -226,12 +228,13 @@ def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], tables: Sequence
     )
     if signed < THRESHOLDS.rows_with_signs * len(stacked):
         return False
-    is_unlike = _is_unlike(pitch, ordered)
-    if clear >= THRESHOLDS.rows_only_of_code * len(stacked) and (is_unlike or clear >= THRESHOLDS.min_clear_rows):
-        return True
-    box = bounds(line.box for line in block)
-    is_table = any(covered(box, table) > THRESHOLDS.listing_in_table for table in tables)
-    return is_unlike and not is_table and _is_unfilled(stacked, box)
+    is_unlike, box = _is_unlike(pitch, ordered), bounds(line.box for line in block)
+    is_clear = clear >= THRESHOLDS.rows_only_of_code * len(stacked)
+    if any(covered(box, figure) > THRESHOLDS.listing_in_figure for figure in figures):
+        return is_clear and is_unlike
+    if is_clear and clear >= THRESHOLDS.min_clear_rows:
+        return is_unlike or not find_tables(block)  # the table of a typewritten report stays a table
+    return is_unlike and (is_clear or _is_unfilled(stacked, box))
 
 
 def _is_unfilled(stacked: Sequence[Sequence[Line]], box: Box) -> bool:
@@ -243,5 +246,6 @@ def _is_unfilled(stacked: Sequence[Sequence[Line]], box: Box) -> bool:
 
 def _is_unlike(pitch: float, ordered: Sequence[_Row]) -> bool:
     """Return whether most of the page's text does not have this pitch: the page is not typewritten."""
-    alike = sum(len(row.line.text) for row in ordered if row.pitch and _fits(row, pitch))
-    return alike < THRESHOLDS.typewritten * sum(len(row.line.text) for row in ordered)
+    shown = [row for row in ordered if row.pitch is not None]
+    alike = sum(len(row.line.text) for row in shown if _fits(row, pitch))
+    return alike < THRESHOLDS.typewritten * sum(len(row.line.text) for row in shown)

@@ -71,8 +71,8 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = pending_regions.get()
-    tables = [each.box for each in detections if each.label == "table"]
-    texts, listings = separate_listings(lines, pixels, tables, rules)
+    figures = [each.box for each in detections if each.label in CAPTIONED]
+    texts, listings = separate_listings(lines, pixels, figures, rules)
     detections = correct_tables(drop_listed(detections, listings, texts), rules, texts)
     detections = [
         detection

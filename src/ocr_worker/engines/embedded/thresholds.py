@@ -87,7 +87,7 @@ class EngineThresholds:
     rows_only_of_code: float = 0.34  # share of the rows with a sign that letters and forms hardly have
     min_clear_rows: int = 3  # such rows on a page that is typewritten throughout
     frame_slack: float = 0.5  # line heights that a listing's frame may be inside its box
-    listing_in_table: float = 0.5  # share of a listing that is in a detected table
+    listing_in_figure: float = 0.5  # share of a listing that is in a detected table or picture
     listed_detection: float = 0.5  # share of a detection's characters that are in listings: with more, it is dropped
     typewritten: float = 0.5  # share of the page's characters in a listing's pitch: with more, the page is typewritten
 
