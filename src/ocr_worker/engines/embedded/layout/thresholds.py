@@ -65,6 +65,16 @@ class LayoutThresholds:
     share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
     same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
     nested_region: float = 0.7  # share of a region's area inside a text that makes it a part of the text
+    # The numbers along the upright axis of a chart (`charts`).
+    min_ticks: int = 4  # numbers on a scale
+    tick_rounding: float = 0.01  # steps by which a number may differ from a multiple of the step
+    max_chart_lines: int = 80  # lines of a chart: a picture with more has tables in it
+    max_ticks: int = 30  # numbers in a column: longer ones are those of a table
+    tick_slack: float = 0.5  # line heights by which their edges or middles may differ from left to right
+    tick_misfit: float = 0.15  # steps by which a number may miss its place
+    ticks_in_step: float = 0.75  # share of the numbers in the column that are on the scale
+    even_ticks: float = 2.4  # ratio of the largest step to the smallest: a number may not be read
+
     # A detected figure is a picture with some words, and not text that the model mistook for a picture.
     line_in_figure: float = 0.5  # share of a line's area inside a figure whose words it counts among
     max_text_in_figure: float = 0.3  # share of the figure's area covered by lines

@@ -15,6 +15,7 @@ from itertools import pairwise
 from statistics import mean, median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered
+from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
@@ -105,14 +106,18 @@ def _find_missed(
 ) -> list[Box]:
     """Return tables that the layout model missed: grids with text in them, and lines in columns.
 
-    others: detections that are no tables. taken: boxes whose lines are not free. A clear image is searched by itself.
+    others: detections that are no tables. taken: boxes whose lines are not free. A clear image is searched by itself,
+    unless it is a chart.
     """
     height = line_height(lines)
-    images = [other for other in others if other.label == "image" and not _is_text(other, lines)]
-    clear = [image.box for image in images if image.score > THRESHOLDS.certain]
-    parts = [[line for line in lines if not _is_in(line, [*taken, *clear])]]
+    detected = [other for other in others if other.label == "image"]
+    charts = [image.box for image in detected if has_scale(image.box, lines)]
+    images = [image for image in detected if image.box in charts or not _is_text(image, lines)]
+    clear = [image.box for image in images if image.score > THRESHOLDS.certain and image.box not in charts]
+    parts = [[line for line in lines if not _is_in(line, [*taken, *clear, *charts])]]
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
     boxes = [box for box in ruled if _holds_text(box, lines, rules, height)]
+    boxes = [box for box in boxes if not any(covered(box, chart) > THRESHOLDS.detail_overlap for chart in charts)]
     boxes += [box for part in parts for box in find_tables(part)]
     return [box for box in boxes if not any(_is_detail(box, image.box) for image in images)]
 
