@@ -54,3 +54,12 @@ def test_the_numbers_of_a_list_stay_with_their_items() -> None:
     """List numbers before the gap are too narrow for a column."""
     page = [line(row, ("1.", 100, 120), ("item", 140, 300), ("text", 305, 700)) for row in range(6)]
     assert texts(split_at_gutters(page)) == ["1. item text"] * 6
+
+
+def test_a_line_across_a_narrow_gutter_is_parted_where_the_gutter_ends_at_it() -> None:
+    """Columns as close as the spaces of justified text: a first line that was read across both is split."""
+    left, right = (("left", 100, 300), ("side", 310, 480)), (("right", 490, 700), ("hand", 710, 880))
+    columns = [line(row, *side) for row in range(1, 6) for side in (left, right)]
+    assert texts(split_at_gutters([line(0, *left, *right), *columns]))[:2] == ["left side", "right hand"]
+    apart = [line(-3, *left, *right), *columns]
+    assert texts(split_at_gutters(apart))[0] == "left side right hand"

@@ -17,7 +17,7 @@ from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
-from ocr_worker.engines.embedded.layout.cards import find_cards
+from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
@@ -35,6 +35,7 @@ from ocr_worker.engines.embedded.markdown import (
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
+from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -65,7 +66,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
     page_lines, warnings = review(page_lines, pixels)
-    page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
+    page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
     lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)
     # Waited for on a blank page as well, so that no model runs on after the result.
@@ -80,13 +81,14 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
     options_apart = [_apart("text", choice) for choice in choices]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
-    cards = [*find_cards(rules, line_height(lines)), *(region.box for region in options_apart)]
+    frames = find_frames(rules, line_height(lines))
+    cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
     ordered_regions = order_regions(label_listings(labeled_regions), lines, cards)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
         height=height,
-        markdown=join_passages(passages, escape_text if options.markdown_escape else keep_text),
+        markdown=join_passages(passages, escape_text if options.markdown_escape else keep_text, frames),
         blocks=[
             Block(label=passage.region.label, content=passage.content, bbox=_bbox(passage.region.box, width, height))
             for passage in passages

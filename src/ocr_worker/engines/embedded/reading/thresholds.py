@@ -92,6 +92,11 @@ class ReadingThresholds:
     area_margin: int = 32  # around marks; the detector sees them with it
     text_margin: float = 0.3  # line heights around a line: what is there is the line's own ink
 
+    # Marks on letters (`letter_marks`).
+    certain_mark: float = 0.9  # confidence of a letter whose mark is real
+    # Share of a page's letters with marks, up to which its language has none; German, French and Spanish have 1 to 4 %.
+    max_marks: float = 0.004
+
     # Specks and warnings (`confidence`).
     # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in
     # six is wrong.
