@@ -37,6 +37,7 @@ from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
+from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
@@ -171,7 +172,8 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    return layer + drop_repeated(read_beside_boxes(models, pixels, quads, boxes), layer)
+    readings = reread_small_print(models, pixels, read_beside_boxes(models, pixels, quads, boxes))
+    return layer + drop_repeated(readings, layer)
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:
