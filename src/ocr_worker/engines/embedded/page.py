@@ -53,6 +53,7 @@ from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_ar
 from ocr_worker.engines.embedded.reading.upright import is_upright, is_upside_down, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+from ocr_worker.engines.embedded.underlines import mark_underlined
 from ocr_worker.engines.embedded.watermarks import separate_watermarks
 from ocr_worker.engines.text_layer.joins import is_right_to_left
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
@@ -70,6 +71,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
     lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)
+    lines = mark_underlined(lines, rules)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = correct_tables(pending_regions.get(), rules, lines)
     detections = [

@@ -80,6 +80,7 @@ class LayoutThresholds:
     # Neighbors in a paragraph (`regions`). Line heights of the lower line, unless another unit is named.
     max_size_ratio: float = 1.5  # ratio of the heights of two lines
     max_line_gap: float = 0.7  # white between a line and the next below it
+    clearly_closer: float = 0.4  # white by which a line is closer to one neighbor than to another
     same_row_overlap: float = 0.6  # vertical overlap: lines that share more are beside one another
     max_row_overlap: float = 0.5  # horizontal overlap of lines beside one another
     max_row_distance: float = 1.5  # white between lines beside one another
