@@ -43,3 +43,11 @@ def test_a_frame_alone_cells_that_touch_and_boxes_to_tick_are_no_cards() -> None
 def test_frames_whose_upper_edges_differ_are_no_cards() -> None:
     """Frames of columns, each beginning where the one above ends, are read down."""
     assert cards_of(together(frame(0, 0, 300, 200), frame(340, 60, 300, 200))) == []
+
+
+def test_a_frame_close_below_another_is_a_frame_of_its_own() -> None:
+    """Advertisements below one another, as close as lines of text, are two frames; a thick edge makes no third."""
+    close = together(frame(0, 0, 300, 200), frame(0, 215, 300, 200))
+    assert [round(box.y0, -1) for box in find_frames(close, HEIGHT)] == [0, 220]
+    thick = Rules((*frame(0, 0, 300, 200).across, Box(0, 206, 300, 208)), frame(0, 0, 300, 200).down)
+    assert len(find_frames(thick, HEIGHT)) == 1

@@ -40,9 +40,9 @@ def find_frames(rules: Rules, height: float) -> list[Box]:
 
 
 def _is_on_frame(edge: Box, frame: Box, margin: float) -> bool:
-    """Return whether the rule is the upper or lower edge of the frame."""
+    """Return whether the rule is the upper or lower edge of the frame; another frame may be close below."""
     is_matching = abs(edge.x0 - frame.x0) <= margin and abs(edge.x1 - frame.x1) <= margin
-    return is_matching and min(abs(edge.center[1] - y) for y in (frame.y0, frame.y1)) <= margin
+    return is_matching and min(abs(edge.center[1] - y) for y in (frame.y0, frame.y1)) <= margin / 2
 
 
 def _is_closed(box: Box, rules: Rules, margin: float) -> bool:
