@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from ocr_worker.engines.embedded.geometry import Box, y_overlap
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.lines import Line, split_at
+from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 
 
 def split_at_gutters(lines: Sequence[Line]) -> list[Line]:
@@ -21,17 +21,29 @@ def split_at_gutters(lines: Sequence[Line]) -> list[Line]:
     starts = [*(line.box for line in lines), *(right for line in lines for _, right in _wide_gaps(line))]
     parts = [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, starts)))]
     gutters = find_column_gutters([line for line in parts if not line.is_from_text_layer])
-    return [part for line in parts for part in split_at(line, list(_continue_gutters(line, gutters)))]
+    return [part for line in parts for part in split_at(line, list(_continue_gutters(line, parts, gutters)))]
 
 
-def _continue_gutters(line: Line, gutters: Sequence[Box]) -> Iterator[float]:
-    """Yield the x of the gutters that end right above or below the line, where the line has a space."""
+def _continue_gutters(line: Line, lines: Sequence[Line], gutters: Sequence[Box]) -> Iterator[float]:
+    """Yield the x of the gutters that end right above or below the line, where the line has a space.
+
+    A heading over the columns has larger letters, and a paragraph over them more lines.
+    """
     if line.is_from_text_layer:
         return
     reach = THRESHOLDS.gutter_end * line.box.height
     for gutter in gutters:
         x, _ = gutter.center
         if -y_overlap(gutter, line.box) > reach or not _has_room(line, x):
+            continue
+        beside = [other for other in lines if other is not line and y_overlap(other.box, gutter) > 0]
+        is_larger = line.box.height > THRESHOLDS.heading_size * line_height(beside)
+        is_paragraph = any(
+            other is not line and -y_overlap(other.box, line.box) <= reach and _has_room(other, x)
+            for other in lines
+            if other.box.height <= THRESHOLDS.heading_size * line.box.height
+        )
+        if is_larger or is_paragraph:
             continue
         if any(left.box.x1 <= x <= right.box.x0 for left, right in zip(line.words, line.words[1:], strict=False)):
             yield x

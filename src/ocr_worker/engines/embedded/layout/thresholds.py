@@ -42,6 +42,7 @@ class LayoutThresholds:
     witnesses_per_crossing: float = 3.0  # such lines for each line that runs across the gutter
     crossing_margin: float = 0.5  # line heights inside both ends of a line within which a gutter can cross it
     gutter_end: float = 0.6  # line heights of white between a gutter and the line across it that it is continued in
+    heading_size: float = 1.25  # heights of the columns' lines: a line across their gutter that is higher heads them
     gap_slack: float = 0.3  # line heights around a wide gap within which the gutter is in that gap
 
     # Reading order (`reading_order`).
