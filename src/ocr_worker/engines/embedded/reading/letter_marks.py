@@ -23,6 +23,8 @@ def doubtful_marks(text: str, confidences: Sequence[float]) -> str:
 
 def drop_doubtful_marks(lines: Sequence[Line]) -> list[Line]:
     """Return the lines, without the marks in doubt if the page has next to no others."""
+    if not any(line.doubtful_marks for line in lines):
+        return list(lines)
     letters = [c for line in lines for c in line.text if c.isalpha()]
     marked = sum(_bare(c) != c for c in letters)
     if marked > THRESHOLDS.max_marks * len(letters):
