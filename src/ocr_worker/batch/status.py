@@ -33,7 +33,7 @@ _WARNINGS = {
     "FEWER_PIXELS": "Device memory was short, so blocks were read with half the pixels; small print may be misread.",
     "FORMULA_AS_TEXT": "The engine does not recognize formulas; they are the text that it read, and no LaTeX.",
     "IMAGE_DOWNSCALED": "The image has more pixels than the limit and was scaled down; small print may be misread.",
-    "LOW_CONFIDENCE": "The engine's confidence is low; compare the text with the page.",
+    "LOW_CONFIDENCE": "The engine is not sure of the page, or of the lines in `bbox`; compare the text with the page.",
     "NO_TEXT": "The page has ink, but no text of it is in the Markdown; look at the page.",
     "NUMBERS_DIFFER": "A number differs from what a second reader sees; look at the page.",
     "PAGE_OUT_OF_RANGE": "Some requested pages do not exist in the document.",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.cards import find_cards
+from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
 from ocr_worker.engines.embedded.layout.rules import Rules
 
 HEIGHT = 20.0
+
+
+def cards_of(rules: Rules) -> list[Box]:
+    return find_cards(find_frames(rules, HEIGHT), HEIGHT)
 
 
 def frame(x: float, y: float, width: float, height: float, corner: float = 0.0) -> Rules:
@@ -23,7 +27,7 @@ def together(*parts: Rules) -> Rules:
 def test_frames_side_by_side_are_cards_also_with_round_corners() -> None:
     """Two rows of two frames are four cards; the white between the rows is none."""
     frames = [frame(x, y, 300, 200, corner=12) for y in (0, 240) for x in (0, 340)]
-    cards = find_cards(together(*frames), HEIGHT)
+    cards = cards_of(together(*frames))
     assert [(round(card.x0, -1), round(card.y0, -1)) for card in cards] == [(10, 0), (350, 0), (10, 240), (350, 240)]
 
 
@@ -33,9 +37,17 @@ def test_a_frame_alone_cells_that_touch_and_boxes_to_tick_are_no_cards() -> None
     below = frame(0, 240, 300, 200)
     cells = together(frame(0, 0, 300, 200), frame(300, 0, 300, 200))
     small = together(frame(0, 0, 30, 30), frame(100, 0, 30, 30))
-    assert [find_cards(rules, HEIGHT) for rules in (alone, together(alone, below), cells, small)] == [[], [], [], []]
+    assert [cards_of(rules) for rules in (alone, together(alone, below), cells, small)] == [[], [], [], []]
 
 
 def test_frames_whose_upper_edges_differ_are_no_cards() -> None:
     """Frames of columns, each beginning where the one above ends, are read down."""
-    assert find_cards(together(frame(0, 0, 300, 200), frame(340, 60, 300, 200)), HEIGHT) == []
+    assert cards_of(together(frame(0, 0, 300, 200), frame(340, 60, 300, 200))) == []
+
+
+def test_a_frame_close_below_another_is_a_frame_of_its_own() -> None:
+    """Advertisements below one another, as close as lines of text, are two frames; a thick edge makes no third."""
+    close = together(frame(0, 0, 300, 200), frame(0, 215, 300, 200))
+    assert [round(box.y0, -1) for box in find_frames(close, HEIGHT)] == [0, 220]
+    thick = Rules((*frame(0, 0, 300, 200).across, Box(0, 206, 300, 208)), frame(0, 0, 300, 200).down)
+    assert len(find_frames(thick, HEIGHT)) == 1

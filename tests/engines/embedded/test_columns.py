@@ -14,13 +14,33 @@ from ocr_worker.engines.embedded.lines import Line
 PROSE = "the words of a paragraph go on"
 
 
-def column(x0: float, x1: float, top: float, count: int) -> list[Line]:
-    return [Line(PROSE, Box(x0, top + 30 * i, x1, top + 30 * i + 20)) for i in range(count)]
+def column(x0: float, x1: float, top: float, count: int, *, is_from_layer: bool = True) -> list[Line]:
+    rows = (Box(x0, top + 30 * i, x1, top + 30 * i + 20) for i in range(count))
+    return [Line(PROSE, box, is_from_text_layer=is_from_layer) for box in rows]
 
 
 def test_a_gutter_runs_down_between_two_columns() -> None:
     """It is as wide as the white, and as high as the lines on its sides."""
     assert find_column_gutters(column(100, 400, 100, 8) + column(420, 720, 105, 8)) == [Box(400, 100, 420, 335)]
+
+
+def test_outlines_that_touch_across_a_gutter_hide_no_column() -> None:
+    """Outlines on a page image reach beyond their letters; those of a text layer that touch have no white between."""
+    pages = [
+        [*column(100, 401, 100, 6, is_from_layer=source), *column(400, 720, 100, 6, is_from_layer=source)]
+        for source in (False, True)
+    ]
+    assert [len(find_column_gutters(page)) for page in pages] == [1, 0]
+    regions = fill_regions(pages[0], [Detection("text", Box(90, 90, 730, 290), 0.9)])
+    assert sorted(len(region.lines) for region in regions) == [6, 6]
+
+
+def test_a_heading_over_columns_hides_no_gutter() -> None:
+    """One wide line among many at a gutter's side, a heading that ends there, is no evidence against columns."""
+    heading = Line("Heading", Box(100, 60, 720, 80), is_from_text_layer=True)
+    beside = [heading, *column(420, 720, 100, 12), *column(740, 1040, 70, 13)]
+    gutters = find_column_gutters([*column(100, 400, 100, 12), *beside])
+    assert [(gutter.x0, gutter.x1) for gutter in gutters] == [(400, 420), (720, 740)]
 
 
 def test_a_full_width_line_divides_a_gutter() -> None:

@@ -26,6 +26,15 @@ def test_the_warning_fits_the_line(line: Line, code: str | None) -> None:
     assert [warning.code for warning in warnings_for([line] * 5)] == ([code] if code else [])
 
 
+def test_illegible_small_print_on_a_legible_page_has_a_warning_with_its_place() -> None:
+    """The mean confidence of a long page hides its small print, so illegible lines count by themselves."""
+    legible = [Line("a line of text as it is read on a clean scan", BOX, 0.99)] * 80
+    illegible = [Line("classm ue is rae thut  provde ta cos", Box(50, y, 300, y + 15), 0.55) for y in (600, 615)]
+    (warning,) = warnings_for([*legible, *illegible])
+    assert (warning.code, warning.bbox) == ("LOW_CONFIDENCE", (50, 600, 300, 630))
+    assert warnings_for([*legible, illegible[0], Line("22002", BOX, 0.6), Line("[CCAV]", BOX, 0.6)]) == []
+
+
 def test_specks_are_no_text() -> None:
     """One or two characters that are hardly believed are dirt; certain or longer ones are kept."""
     assert is_speck(Line("国", BOX, 0.14))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.lines import Line, Word
@@ -54,3 +56,18 @@ def test_the_numbers_of_a_list_stay_with_their_items() -> None:
     """List numbers before the gap are too narrow for a column."""
     page = [line(row, ("1.", 100, 120), ("item", 140, 300), ("text", 305, 700)) for row in range(6)]
     assert texts(split_at_gutters(page)) == ["1. item text"] * 6
+
+
+def test_a_line_across_a_narrow_gutter_is_parted_where_the_gutter_ends_at_it() -> None:
+    """Columns as close as the spaces of justified text: a first line that was read across both is split.
+
+    A line farther above, a heading in larger letters and a paragraph of two lines over the columns stay whole.
+    """
+    left, right = (("left", 100, 300), ("side", 310, 480)), (("right", 490, 700), ("hand", 710, 880))
+    columns = [line(row, *side) for row in range(1, 6) for side in (left, right)]
+    assert texts(split_at_gutters([line(0, *left, *right), *columns]))[:2] == ["left side", "right hand"]
+    across = line(0, *left, *right)
+    apart, above = line(-3, *left, *right), line(-1, *left, *right)
+    heading = replace(across, box=across.box._replace(y0=across.box.y0 - 10))
+    for lines in ([apart], [heading], [across, above]):
+        assert set(texts(split_at_gutters([*lines, *columns]))[: len(lines)]) == {"left side right hand"}

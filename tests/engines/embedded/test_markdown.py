@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from ocr_worker.characters import write_raised
@@ -13,13 +15,13 @@ from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.markdown import formula_warnings, join_passages, write_regions
 
 
-def write(*regions: tuple[str, str]) -> str:
+def write(*regions: tuple[str, str], frames: Sequence[Box] = ()) -> str:
     """Return the Markdown of regions of one line each, from their labels and texts."""
     filled = [
         Region(label, Box(0, 50 * i, 400, 50 * i + 20), (Line(text, Box(0, 50 * i, 400, 50 * i + 20)),))
         for i, (label, text) in enumerate(regions)
     ]
-    return join_passages(write_regions(filled, Rules((), ()), 1, ()), keep_text)
+    return join_passages(write_regions(filled, Rules((), ()), 1, ()), keep_text, frames)
 
 
 def test_a_figure_comes_after_the_sentence_around_it() -> None:
@@ -33,6 +35,14 @@ def test_a_figure_comes_after_the_sentence_around_it() -> None:
 def test_a_table_comes_after_the_sentence_around_it() -> None:
     """A sentence continues below a table, too."""
     assert write(("text", "the boat came"), ("table", "1"), ("text", "in late.")).startswith("the boat came in late.\n")
+
+
+def test_a_text_in_a_frame_is_joined_with_nothing_outside() -> None:
+    """A sentence continues below a framed advertisement, and the text of the advertisement is joined with no other."""
+    texts = ("text", "the boat came"), ("paragraph_title", "Ices"), ("text", "by the pier"), ("text", "in late.")
+    frame = Box(-10, 40, 410, 130)
+    assert write(*texts, frames=[frame]) == "the boat came in late.\n\n## Ices\n\nby the pier"
+    assert write(*texts) == "the boat came\n\n## Ices\n\nby the pier in late."
 
 
 @pytest.mark.parametrize("hyphen", "-\u2010\u00ad")

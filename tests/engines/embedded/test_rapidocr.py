@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 
 def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
     """The detector is loaded once and obeys the `limit_side_len` that is set on it; the recognizer takes its input from
-    `ch_ppocr_rec.typings` and returns each line's words with their boxes."""
+    `ch_ppocr_rec.typings` and returns each line's words with their boxes, and the confidence of each character."""
     name = "engines.embedded.reading.models.Models"
     with contract("rapidocr", f"{name}.__init__", "the names of `params` in RapidOCR's config.yaml"):
         models = Models()

@@ -51,6 +51,13 @@ def test_one_box_across_the_gutter_does_not_mix_the_columns() -> None:
     assert reading_order(Layout(boxes)) in ([0, 4, 2, 1, 3], [0, 2, 1, 4, 3])
 
 
+def test_a_column_may_begin_with_captions_and_titles() -> None:
+    """A word of a figure and a caption beside a tall text are the head of a column whose text comes farther down."""
+    boxes = [box(LEFT, 0, 200), Box(120, 50, 150, 60), Box(0, 210, 60, 220), Box(120, 205, 220, 215)]
+    boxes += [box(LEFT, 230, 300), box(RIGHT, 235, 300)]
+    assert reading_order(Layout(boxes, line_height=10)) == [0, 2, 4, 1, 3, 5]
+
+
 def test_last_lines_side_by_side_belong_to_their_columns() -> None:
     """Low boxes at the foot of two columns are no row: each is read at the end of its column."""
     boxes = [box(LEFT, 0, 400), box(RIGHT, 0, 400), Box(0, 405, 60, 415), Box(120, 405, 180, 415)]

@@ -38,6 +38,15 @@ def test_leftover_lines_make_paragraphs() -> None:
     assert [len(group) for group in group_lines(paragraph(100, 3) + paragraph(400, 2))] == [3, 2]
 
 
+def test_a_title_below_a_paragraph_does_not_take_its_last_line() -> None:
+    """A line that is clearly closer to another free line than to the detected text stays with that line."""
+    title = Line("CONCEPTS", Box(100, 293, 300, 321))
+    regions = fill_regions([*paragraph(100, height=28), title], [Detection("text", Box(95, 293, 305, 321), 0.9)])
+    assert sorted(len(region.lines) for region in regions) == [1, 6]
+    tight = fill_regions(paragraph(100, 7), [Detection("text", Box(95, 95, 805, 245), 0.9)])
+    assert [len(region.lines) for region in tight] == [7]
+
+
 def test_a_title_over_a_paragraph_is_parted_from_it() -> None:
     """A short first line without a stop is a title, though the layout model took it for text."""
     lines = [Line("Stone bridges", Box(100, 70, 300, 90)), *paragraph(100)]

@@ -6,6 +6,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.tables.columns import is_number
 from ocr_worker.engines.embedded.tables.detection import correct_tables, find_tables
 from support.typeset import typeset
 
@@ -28,6 +29,23 @@ def test_numbers_in_columns_are_a_table() -> None:
     (table,) = find_tables([*heads, *NUMBERS])
     assert table.y0 == 72
     assert table.x1 > 470
+
+
+def test_amounts_with_the_code_of_their_currency_are_numbers() -> None:
+    """The items of a bill and the sums below them are one table, as with the signs of currencies."""
+    amounts = ["CHF 1'234.50", "3`667.35 CHF", "EUR 1.200,00", "1,200 USD", "Fr. 12.00", "US$ 5", "99 zł"]
+    assert all(map(is_number, amounts))
+    assert not any(map(is_number, ["Mar 12", "28 Std.", "CHF", "Hub 5", "12 kg"]))
+    bill = [
+        ["Item", "Description", "Price", "Total"],
+        ["1", "Garden work", "CHF 120.00", "CHF 3`360.00"],
+        ["2", "Disposal of cuttings", "CHF 307.35", "CHF 307.35"],
+        ["", "", "Sum", "CHF 3`667.35"],
+        ["", "", "VAT amount", "CHF 282.40"],
+        ["", "", "Bill amount", "CHF 3`949.75"],
+    ]
+    (table,) = find_tables(block(bill, [100, 180, 500, 700]))
+    assert (table.y0, round(table.y1 - table.y0, -1)) == (100, 160)
 
 
 def test_prose_in_two_columns_is_no_table() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading import upright
 
 LINES = np.array([[[10, y], [90, y], [90, y + 8], [10, y + 8]] for y in (10, 30, 50)], np.float32)
@@ -37,3 +39,17 @@ def test_a_page_is_turned_only_when_it_then_reads(confidence: tuple[float, float
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[0, 0] = 255
     assert upright._quarters(Guessing(confidence), pixels, LINES) == quarters  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "is_upside_down"),
+    [((0.78, 0.99), True), ((0.78, 0.8), False), ((0.97, 0.99), False)],
+    ids=["reads turned", "reads neither way", "reads as it is"],
+)
+def test_a_page_that_hardly_reads_is_tried_upside_down(confidence: tuple[float, float], is_upside_down: bool) -> None:
+    """Three lines upside down, which the orientation model calls upright, are found out by their reading."""
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    pixels[0, 0] = 255
+    models = Guessing(confidence)
+    lines = [Line("r sas n ner", Box(10, y, 90, y + 8), confidence[0]) for y in (10, 30, 50)]
+    assert upright.is_upside_down(models, pixels, LINES, lines) is is_upside_down  # type: ignore[arg-type]

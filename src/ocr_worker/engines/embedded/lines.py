@@ -34,6 +34,8 @@ class Line:
     is_from_text_layer: taken from the page's text layer, not read from the page image. is_repeated: see `TextLine`.
     outline: of a line at an angle to the page, its corners (x, y), clockwise from the top left one; empty for all other
     lines. end: whether a space follows the line in a text layer that keeps spaces at line ends. is_bold: see `bold`.
+    is_underlined: see `underlines`.
+    doubtful_marks: letters of the text whose mark the recognizer doubts; see `letter_marks`.
     """
 
     text: str
@@ -45,6 +47,13 @@ class Line:
     outline: tuple[tuple[float, float], ...] = ()
     end: LineEnd = "unknown"
     is_bold: bool = False
+    is_underlined: bool = False
+    doubtful_marks: str = ""
+
+    @property
+    def is_emphasized(self) -> bool:
+        """True for a line that is bold or underlined, as titles are."""
+        return self.is_bold or self.is_underlined
 
 
 def trim_symbols(line: Line) -> Line:

@@ -111,30 +111,34 @@ def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
     return [PageWarning(code="TEXT_LEFT_OUT", message=message)]
 
 
-def join_passages(passages: Sequence[Passage], write: Write) -> str:
+def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Box] = ()) -> str:
     """Return the page's Markdown; a sentence that continues in the next column, or below a figure, is joined.
 
     A figure or a table within a sentence comes after its paragraph. Text is escaped after it is joined, so that no
-    markup can form from two halves.
+    markup can form from two halves. frames: what is in a frame, such as an advertisement, is joined with nothing
+    outside it, and a sentence outside may continue below it.
     """
     parts: list[AnyPart] = []
-    last_text: int | None = None  # position of the last part of a text that may continue
+    last_texts: dict[Box | None, int | None] = {}  # by frame: position of the last part of a text that may continue
     for passage in passages:
         if not passage.parts:
             continue
         label = passage.region.label
+        around = [frame for frame in frames if frame.contains(passage.region.box.center)]
+        frame = min(around, key=lambda frame: frame.area, default=None)
+        last_text = last_texts.get(frame)
         is_text = label == "text" and not passage.region.is_separate
         first, *others = passage.parts
         if is_text and last_text is not None and (joined_part := _joined_parts(parts[last_text], first)):
             parts[last_text] = joined_part
             parts += others
-            last_text = len(parts) - 1 if others else last_text
+            last_texts[frame] = len(parts) - 1 if others else last_text
         else:
             parts += passage.parts
             if is_text:
-                last_text = len(parts) - 1
+                last_texts[frame] = len(parts) - 1
             elif label not in _FLOATS:
-                last_text = None
+                last_texts[frame] = None
     return to_markup("\n\n".join(part.write(write) for part in parts))
 
 

@@ -18,7 +18,7 @@ from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_pl
 from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
-from ocr_worker.engines.embedded.layout.cards import find_cards
+from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
@@ -36,7 +36,9 @@ from ocr_worker.engines.embedded.markdown import (
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
-from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
+from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
+from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
+from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
@@ -49,9 +51,10 @@ from ocr_worker.engines.embedded.reading.text_layer import (
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
 from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
 from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_areas
-from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
+from ocr_worker.engines.embedded.reading.upright import is_upright, is_upside_down, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
+from ocr_worker.engines.embedded.underlines import mark_underlined
 from ocr_worker.engines.embedded.watermarks import separate_watermarks
 from ocr_worker.engines.text_layer.joins import is_right_to_left
 from ocr_worker.pages import PageImage, ParsedPage, Pixels, TextLine
@@ -66,9 +69,10 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
     page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
-    page_lines, watermarks = separate_watermarks(remove_specks(page_lines), pixels)
+    page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
     lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)
+    lines = mark_underlined(lines, rules)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = pending_regions.get()
     figures = [each.box for each in detections if each.label in CAPTIONED]
@@ -87,13 +91,14 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     )
     options_apart = [_apart("text", choice) for choice in choices]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
-    cards = [*find_cards(rules, line_height(lines)), *(region.box for region in options_apart)]
+    frames = find_frames(rules, line_height(lines))
+    cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
     ordered_regions = order_regions(labeled_regions, lines, cards)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
         height=height,
-        markdown=join_passages(passages, escape_text if options.markdown_escape else keep_text),
+        markdown=join_passages(passages, escape_text if options.markdown_escape else keep_text, frames),
         blocks=[
             Block(label=passage.region.label, content=passage.content, bbox=_bbox(passage.region.box, width, height))
             for passage in passages
@@ -143,7 +148,12 @@ def _read_page(
         pending_regions = models.begin_regions(straight)
     layer = layer_lines(text_lines, quads_of_layer, straight, page.proven_fonts)
     honest_layer = honest_lines(models, straight, layer, page.proven_fonts)
-    return straight, _read_beside(models, straight, honest_layer, quads), pending_regions
+    lines = _read_beside(models, straight, honest_layer, quads)
+    if not honest_layer and is_upside_down(models, straight, quads, lines):
+        straight = turn(straight, 2)
+        pending_regions = models.begin_regions(straight)
+        lines = _read_beside(models, straight, [], models.find_lines(straight, side))
+    return straight, lines, pending_regions
 
 
 def _read_layer(models: Models, page: PageImage, layer: Sequence[Line]) -> list[Line]:
@@ -171,7 +181,8 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    return layer + drop_repeated(read_beside_boxes(models, pixels, quads, boxes), layer)
+    readings = reread_small_print(models, pixels, read_beside_boxes(models, pixels, quads, boxes))
+    return layer + drop_repeated(readings, layer)
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:

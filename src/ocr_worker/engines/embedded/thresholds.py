@@ -101,6 +101,10 @@ class EngineThresholds:
     grain: int = 15  # gray levels that are no ink
     min_stroke_box: int = 6  # pixels of a side; in smaller boxes strokes are not measured
 
+    # Underlined lines (`underlines`).
+    underline_reach: float = 0.6  # line heights around the end of a line within which its underline ends
+    underlined_share: float = 0.8  # share of the line's width that is underlined
+
     # Boxes to tick (`questions`).
     label_gap: float = 1.5  # sides of a box between it and its label, at most
     # Line heights between a label's lines, at most, and by which they begin beside the box or the label's first line.

@@ -31,6 +31,7 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overl
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.underlines import without_underlines
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")
@@ -80,7 +81,8 @@ def label_by_place(
     ]
     body = measure_body(corrected, width)
     parts = [part for region in _separate_edges(corrected, body, rules, bands, height) for part in region]
-    with_notes = label_footnotes(parts, rules, body.height, body.spacing)
+    separators = without_underlines(rules, [line for region in parts for line in region.lines])
+    with_notes = label_footnotes(parts, separators, body.height, body.spacing)
     return label_headings(with_notes, height, body.height)
 
 

@@ -82,20 +82,20 @@ def _label_by_size(region: Region, body: float) -> Region:
 def _label_by_position(region: Region, others: Sequence[Region], body: float) -> Region:
     """Return the region, labeled as a title if it is a short line right above wider text with the same left edge.
 
-    A bold title may be as wide as the text, farther above it, and in a script without capitals.
+    A bold or underlined title may be as wide as the text, farther above it, and in a script without capitals.
     """
     if region.label != "text" or len(region.lines) != 1:
         return region
-    if not TITLE.fullmatch(region.lines[0].text) and not (is_bold(region) and _reads_like_title(region)):
+    if not TITLE.fullmatch(region.lines[0].text) and not (is_emphasized(region) and _reads_like_title(region)):
         return region
     is_title = any(_is_headed(other, region, body) for other in others)
     return replace(region, label="paragraph_title") if is_title else region
 
 
 def _is_headed(text: Region, title: Region, body: float) -> bool:
-    """Return whether the region is a text of several lines right below the possible title, and not bold itself."""
+    """Return whether the region is text of several lines right below the possible title, not emphasized itself."""
     gap, width = THRESHOLDS.title_gap, THRESHOLDS.title_width
-    if is_bold(title):
+    if is_emphasized(title):
         gap, width = THRESHOLDS.bold_title_gap, 1.0
     return (
         text.label == "text"
@@ -103,19 +103,19 @@ def _is_headed(text: Region, title: Region, body: float) -> bool:
         and abs(text.box.x0 - title.box.x0) < THRESHOLDS.title_indent * body
         and -THRESHOLDS.title_overlap * body < text.box.y0 - title.box.y1 < gap * body
         and title.box.width < width * text.box.width
-        and not is_bold(text)
+        and not is_emphasized(text)
     )
 
 
-def is_bold(region: Region) -> bool:
-    """Return whether all lines of the region are bold."""
-    return bool(region.lines) and all(line.is_bold for line in region.lines)
+def is_emphasized(region: Region) -> bool:
+    """Return whether all lines of the region are bold or underlined."""
+    return bool(region.lines) and all(line.is_emphasized for line in region.lines)
 
 
 def _find_title_at_head(regions: Sequence[Region], body: float) -> Region | None:
-    """Return the first text of the page if it is alone in its row and a title: large, bold or centered above white.
+    """Return the first text of the page if it is alone in its row and a title: large, emphasized or centered.
 
-    body: line height of the body text, in pixels.
+    There is white below it. body: line height of the body text, in pixels.
     """
     ordered = sorted((region for region in regions if region.label not in _NO_TEXT), key=lambda region: region.box.y0)
     if len(ordered) < 2 or ordered[0].label != "text" or not _reads_like_title(ordered[0]):
@@ -125,7 +125,7 @@ def _find_title_at_head(regions: Sequence[Region], body: float) -> Region | None
         return None
     white = others[0].box.y0 - first.box.y1
     is_alone = all(y_overlap(first.box, region.box) <= 0 for region in others)
-    is_large = is_bold(first) or line_height(first.lines) > THRESHOLDS.head_title_size * body
+    is_large = is_emphasized(first) or line_height(first.lines) > THRESHOLDS.head_title_size * body
     text = bounds(region.box for region in others)
     if not is_alone or white < THRESHOLDS.head_title_white * body:
         return None

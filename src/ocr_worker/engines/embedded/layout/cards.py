@@ -1,28 +1,29 @@
 """Cards: texts in frames or on fills of their own, side by side, which are read row by row.
 
 Columns of prose are read down, one after the other. The lines of cards look the same, but their frames say that each is
-complete. `find_cards` finds the frames from the page's rules, where the edges of fills count as rules, too. It is pure;
-lengths are in pixels of the page.
+complete. `find_frames` finds the frames from the page's rules, where the edges of fills count as rules, too, and
+`find_cards` those that are cards. Both are pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, ruled_length
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 
 
-def find_cards(rules: Rules, height: float) -> list[Box]:
+def find_cards(frames: Sequence[Box], height: float) -> list[Box]:
     """Return the frames that have another one at their side, level with their upper edge and apart from them.
 
     Cells of a table touch their neighbors, and are no cards. height: of a line.
     """
-    frames = _find_frames(rules, height)
     return [frame for frame in frames if any(_is_beside(frame, other, height) for other in frames)]
 
 
-def _find_frames(rules: Rules, height: float) -> list[Box]:
-    """Return the rectangles that rules close on all sides; corners may be round."""
+def find_frames(rules: Rules, height: float) -> list[Box]:
+    """Return the rectangles that rules close on all sides; corners may be round. height: of a line."""
     margin, min_side = THRESHOLDS.frame_corner * height, THRESHOLDS.min_card_side * height
     edges = sorted((rule for rule in rules.across if rule.width > min_side), key=lambda rule: rule.y0)
     frames: list[Box] = []
@@ -39,9 +40,9 @@ def _find_frames(rules: Rules, height: float) -> list[Box]:
 
 
 def _is_on_frame(edge: Box, frame: Box, margin: float) -> bool:
-    """Return whether the rule is the upper or lower edge of the frame."""
+    """Return whether the rule is the upper or lower edge of the frame; another frame may be close below."""
     is_matching = abs(edge.x0 - frame.x0) <= margin and abs(edge.x1 - frame.x1) <= margin
-    return is_matching and min(abs(edge.center[1] - y) for y in (frame.y0, frame.y1)) <= margin
+    return is_matching and min(abs(edge.center[1] - y) for y in (frame.y0, frame.y1)) <= margin / 2
 
 
 def _is_closed(box: Box, rules: Rules, margin: float) -> bool:

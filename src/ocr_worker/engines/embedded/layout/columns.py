@@ -39,7 +39,7 @@ def find_column_gutters(lines: Sequence[Line]) -> list[Box]:
 def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
     """Return the white strips with prose on both sides: gaps between lines, joined from top to bottom."""
     min_width = THRESHOLDS.min_gutter_width * line_height(lines)
-    edges = np.asarray([line.box for line in lines], np.float64).reshape(-1, 4)
+    edges = np.asarray([_inner_box(line) for line in lines], np.float64).reshape(-1, 4)
     strips: list[_GutterCandidate] = []
     for gap in sorted(_find_gaps(edges, min_width), key=lambda strip: strip.box.y0):
         for i, strip in enumerate(strips):
@@ -50,6 +50,12 @@ def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
         else:
             strips.append(gap)
     return [strip for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
+
+
+def _inner_box(line: Line) -> Box:
+    """Return the line's box without the margin by which outlines on a page image reach beyond the letters."""
+    margin = 0.0 if line.is_from_text_layer else THRESHOLDS.outline_margin * line.box.height
+    return line.box._replace(x0=line.box.x0 + margin, x1=line.box.x1 - margin)
 
 
 def holds_columns(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
@@ -77,7 +83,8 @@ def split_by_gutter(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
     middle = gutter.center[0]
     for line in lines:
         x, y = line.box.center
-        if line.box.x0 < middle < line.box.x1 or not gutter.y0 <= y <= gutter.y1:
+        inner = _inner_box(line)
+        if inner.x0 < middle < inner.x1 or not gutter.y0 <= y <= gutter.y1:
             parts[0 if y < gutter.center[1] else 3].append(line)
         else:
             parts[1 if x < middle else 2].append(line)
@@ -117,11 +124,15 @@ def _is_crossed(strip: Box, edges: Edges) -> bool:
 
 
 def _is_prose(indices: frozenset[int], lines: Sequence[Line]) -> bool:
-    """Return whether these lines are long and of similar length, as the lines of a paragraph are."""
+    """Return whether these lines are long and of similar length, as the lines of a paragraph are.
+
+    A heading over several columns may be among many lines.
+    """
     side = [lines[i] for i in indices]
     if len(side) < THRESHOLDS.min_gutter_lines:
         return False
-    widths = [line.box.width for line in side]
+    widths = sorted(line.box.width for line in side)
     usual = median(widths)
+    widest = widths[-1 - int(THRESHOLDS.wider_lines * len(widths))]
     is_wide = usual >= THRESHOLDS.min_column_width * line_height(side)
-    return is_wide and usual >= THRESHOLDS.min_column_fill * max(widths)
+    return is_wide and usual >= THRESHOLDS.min_column_fill * widest

@@ -1,23 +1,57 @@
 """Lines that were read across the white between two columns, cut in two.
 
 A detector or a text layer may join the lines of two columns that are beside one another. `split_at_gutters` cuts a
-line at a wide gap between its words if lines above and below begin at that gap. The gutters between regions are found
-in `columns`. All functions are pure.
+line at a wide gap between its words if lines above and below begin at that gap. Where columns are close to one another,
+their white is no wider than the spaces of justified text: there a line read from the page image is also cut at a gutter
+of `columns` that ends right at the line. All functions are pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, y_overlap
+from ocr_worker.engines.embedded.layout.columns import find_column_gutters
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.lines import Line, split_at
+from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 
 
 def split_at_gutters(lines: Sequence[Line]) -> list[Line]:
     """Return the lines, each cut at wide gaps where lines above and below begin, and few continue across."""
     starts = [*(line.box for line in lines), *(right for line in lines for _, right in _wide_gaps(line))]
-    return [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, starts)))]
+    parts = [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, starts)))]
+    gutters = find_column_gutters([line for line in parts if not line.is_from_text_layer])
+    return [part for line in parts for part in split_at(line, list(_continue_gutters(line, parts, gutters)))]
+
+
+def _continue_gutters(line: Line, lines: Sequence[Line], gutters: Sequence[Box]) -> Iterator[float]:
+    """Yield the x of the gutters that end right above or below the line, where the line has a space.
+
+    A heading over the columns has larger letters, and a paragraph over them more lines.
+    """
+    if line.is_from_text_layer:
+        return
+    reach = THRESHOLDS.gutter_end * line.box.height
+    for gutter in gutters:
+        x, _ = gutter.center
+        if -y_overlap(gutter, line.box) > reach or not _has_room(line, x):
+            continue
+        beside = [other for other in lines if other is not line and y_overlap(other.box, gutter) > 0]
+        is_larger = line.box.height > THRESHOLDS.heading_size * line_height(beside)
+        is_paragraph = any(
+            other is not line and -y_overlap(other.box, line.box) <= reach and _has_room(other, x)
+            for other in lines
+            if other.box.height <= THRESHOLDS.heading_size * line.box.height
+        )
+        if is_larger or is_paragraph:
+            continue
+        if any(left.box.x1 <= x <= right.box.x0 for left, right in zip(line.words, line.words[1:], strict=False)):
+            yield x
+
+
+def _has_room(line: Line, x: float) -> bool:
+    """Return whether both parts of the line beside `x` are wide enough for a column."""
+    return min(x - line.box.x0, line.box.x1 - x) >= THRESHOLDS.min_part_width * line.box.height
 
 
 def _wide_gaps(line: Line) -> Iterator[tuple[Box, Box]]:

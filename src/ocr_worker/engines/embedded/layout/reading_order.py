@@ -89,13 +89,13 @@ def _join_bands(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
     """Return runs of consecutive bands that share a gutter; the bands of a single column are not joined."""
     boxes, heads = layout.boxes, layout.heads
     runs: list[list[list[int]]] = []
-    for band in bands:
+    for number, band in enumerate(bands):
         above = [i for row in runs[-1] for i in row] if runs else []
         is_after_row = len(runs) > 0 and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
         is_by_card = _is_card_row(band, layout) or (len(runs) > 0 and _is_card_row(runs[-1][-1], layout))
         # Below columns of text, low boxes side by side are the columns' last lines and no separate row.
         is_separate = is_by_card or is_after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
-        if runs and not is_separate and _share_gutter(above, band, layout):
+        if runs and not is_separate and _share_gutter(above, band, bands[number + 1 :], layout):
             runs[-1].append(band)
         else:
             # A title at the foot of columns belongs to what follows below them.
@@ -155,13 +155,23 @@ def _is_row(band: Sequence[int], boxes: Sequence[Box], heads: Set[int]) -> bool:
     return is_level and is_spaced and height < THRESHOLDS.max_row_height * page.height
 
 
-def _share_gutter(above: Sequence[int], below: Sequence[int], layout: Layout) -> bool:
-    """Return whether both bands together form columns of text, and at least one of them does so alone."""
-    boxes = layout.boxes
-    if not _are_columns([*above, *below], layout):
-        return False
+def _share_gutter(above: Sequence[int], below: Sequence[int], later: Sequence[list[int]], layout: Layout) -> bool:
+    """Return whether both bands together form columns of text, and at least one of them does so alone.
+
+    later: the bands below them. Titles, captions and words of a figure above each other may begin a column whose text
+    comes in one of these.
+    """
     # Otherwise a box is at the left and another farther right below it: these are steps, not columns.
-    return max(len(_split(above, boxes, axis=0)), len(_split(below, boxes, axis=0))) > 1
+    if max(len(_split(part, layout.boxes, axis=0)) for part in (above, below)) < 2:
+        return False
+    together = [*above, *below]
+    for band in [[], *later]:
+        together += band
+        if len(_split(together, layout.boxes, axis=0)) < 2:
+            return False
+        if _are_columns(together, layout):
+            return True
+    return False
 
 
 def _are_columns(indices: Sequence[int], layout: Layout) -> bool:

@@ -202,8 +202,8 @@ def split_title(region: Region) -> list[Region]:
     width = region.box.width
     is_short = first_line.box.x1 < region.box.x1 - THRESHOLDS.title_room * width
     is_full = bounds(line.box for line in second_row).x1 > region.box.x1 - THRESHOLDS.full_row_room * width
-    is_bold = first_line.is_bold and not any(line.is_bold for line in second_row)
-    if not is_short or not is_full or not (is_capital or is_bold or len(stacked) >= THRESHOLDS.min_title_rows):
+    is_emphasized = first_line.is_emphasized and not any(line.is_emphasized for line in second_row)
+    if not is_short or not is_full or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows):
         return [region]
     if not TITLE.fullmatch(first_line.text):
         return [region]
@@ -274,7 +274,11 @@ def _is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
 
 
 def _adopt(leftover: Sequence[Line], detections: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
-    """Add lines at the edge of a text to that text, whose box is often a little tight; return the other lines."""
+    """Add lines at the edge of a text to that text, whose box is often a little tight; return the other lines.
+
+    A line that is clearly closer to another of these lines than to the text continues that line: a title below a
+    paragraph does not take the paragraph's last line.
+    """
     others: list[Line] = []
     for line in sorted(leftover, key=lambda line: line.box.y0):
         texts = [
@@ -282,8 +286,16 @@ def _adopt(leftover: Sequence[Line], detections: Sequence[Detection], members: l
             for detection, content in zip(detections, members, strict=True)
             if detection.label == "text" and any(_are_neighbors(other, line) for other in content)
         ]
-        (texts[0] if texts else others).append(line)
+        distance = _distance(line, texts[0]) if texts else 0.0
+        is_closer = _distance(line, leftover) < distance - THRESHOLDS.clearly_closer * line.box.height
+        (others if is_closer or not texts else texts[0]).append(line)
     return others
+
+
+def _distance(line: Line, lines: Sequence[Line]) -> float:
+    """Return the white between the line and the nearest of its neighbors among the lines, in pixels."""
+    near = [other for other in lines if other is not line and _are_neighbors(other, line)]
+    return min((-y_overlap(other.box, line.box) for other in near), default=float("inf"))
 
 
 def _are_neighbors(a: Line, b: Line) -> bool:

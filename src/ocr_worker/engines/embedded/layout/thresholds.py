@@ -18,9 +18,11 @@ class LayoutThresholds:
     # Gutters between columns of prose (`columns`).
     # Line heights of the narrowest gutter: outlines of lines that were found on an image nearly touch across it.
     min_gutter_width: float = 0.15
+    outline_margin: float = 0.15  # line heights by which outlines on a page image surely reach beyond the letters
     min_gutter_lines: int = 4  # lines on each side of a gutter
     min_column_width: float = 5.0  # line heights: a list's numbers or a table's column are narrower
     min_column_fill: float = 0.6  # share of the widest line that the median line fills: labels and cells fill less
+    wider_lines: float = 0.1  # share of the lines that may be wider: headings over several columns
     beside_overlap: float = 0.3  # share of the lower height: lines that share more are beside one another
     next_neighbors: float = 2.0  # line heights behind the nearest line at the right, within which others are as near
     crossing_width: float = 0.2  # share of a gutter's width: a line that covers more of it crosses the gutter
@@ -39,6 +41,8 @@ class LayoutThresholds:
     min_witnesses: int = 3  # other lines nearby that begin at the gutter
     witnesses_per_crossing: float = 3.0  # such lines for each line that runs across the gutter
     crossing_margin: float = 0.5  # line heights inside both ends of a line within which a gutter can cross it
+    gutter_end: float = 0.6  # line heights of white between a gutter and the line across it that it is continued in
+    heading_size: float = 1.25  # heights of the columns' lines: a line across their gutter that is higher heads them
     gap_slack: float = 0.3  # line heights around a wide gap within which the gutter is in that gap
 
     # Reading order (`reading_order`).
@@ -87,6 +91,7 @@ class LayoutThresholds:
     # Neighbors in a paragraph (`regions`). Line heights of the lower line, unless another unit is named.
     max_size_ratio: float = 1.5  # ratio of the heights of two lines
     max_line_gap: float = 0.7  # white between a line and the next below it
+    clearly_closer: float = 0.4  # white by which a line is closer to one neighbor than to another
     same_row_overlap: float = 0.6  # vertical overlap: lines that share more are beside one another
     max_row_overlap: float = 0.5  # horizontal overlap of lines beside one another
     max_row_distance: float = 1.5  # white between lines beside one another

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ocr_worker.characters import is_wide
+from ocr_worker.engines.embedded.geometry import bounds
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.judge import is_legible
@@ -40,9 +41,25 @@ def warnings_for(lines: Sequence[Line]) -> list[PageWarning]:
         return []
     mean = sum(line.score * len(line.text) for line in lines) / characters
     if mean >= THRESHOLDS.min_confidence:
-        return []
+        return _warn_of_illegible(lines)
     message = f"the mean confidence is {mean:.2f}; compare the text with the page, or scan it at a higher resolution"
     return [PageWarning(code="LOW_CONFIDENCE", message=message)]
+
+
+def is_illegible(line: Line) -> bool:
+    """Return whether the recognizer hardly believes its own reading of a line of some length."""
+    return len(line.text) >= THRESHOLDS.min_illegible_text and line.score < THRESHOLDS.legible_side
+
+
+def _warn_of_illegible(lines: Sequence[Line]) -> list[PageWarning]:
+    """Return the warning for a page that reads well but for some lines, such as its small print."""
+    illegible = [line for line in lines if is_illegible(line)]
+    if len(illegible) < THRESHOLDS.min_illegible_lines:
+        return []
+    box = bounds(line.box for line in illegible)
+    x0, y0, x1, y1 = (round(max(0.0, side)) for side in box)
+    message = f"{len(illegible)} lines are hardly legible, such as {illegible[0].text!r}; compare them with the page"
+    return [PageWarning(code="LOW_CONFIDENCE", message=message, bbox=(x0, y0, x1, y1))]
 
 
 def is_speck(line: Line) -> bool:

@@ -26,6 +26,7 @@ from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.denormals import flush_denormals
 from ocr_worker.engines.embedded.reading.layout_model import load_layout_model
+from ocr_worker.engines.embedded.reading.letter_marks import doubtful_marks
 from ocr_worker.engines.embedded.reading.normalizing import by_table
 from ocr_worker.engines.embedded.reading.sessions import Network, load_session, releasing_network
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
@@ -160,16 +161,20 @@ class Models:
 
         crops = self._ocr.crop_text_regions(pixels, quads)
         texts = self._recognizer(TextRecInput(img=crops, return_word_box=True))
+        confidences = [characters.confs for characters in texts.word_results]
         texts = self._ocr.cal_rec_boxes(crops, quads, texts, False)
         return [
             Line(
                 text=text.strip(),
+                doubtful_marks=doubtful_marks(text, scores),
                 box=box_of(quad),
                 score=float(score),
                 words=_words(words),
                 outline=outline_of(quad) if is_slanted(quad) else (),
             )
-            for quad, text, score, words in zip(quads, texts.txts, texts.scores, texts.word_results, strict=True)
+            for quad, text, score, words, scores in zip(
+                quads, texts.txts, texts.scores, texts.word_results, confidences, strict=True
+            )
         ]
 
     def begin_regions(self, pixels: Pixels) -> AsyncResult[list[Detection]]:

@@ -33,6 +33,11 @@ class ReadingThresholds:
     min_line_width: int = 32  # pixels to which a line is padded at that height; the package's 320 is wasted on tables
     min_region_score: float = 0.4  # layout model's certainty, below which a region is dropped
 
+    # Small print (`small_print`).
+    small_print: float = 20.0  # pixels of an outline's height, below which it may reach into the lines beside it
+    enlargement: float = 2.0  # factor by which the sides of the copy are larger
+    outline_overlap: float = 0.2  # share of `small_print` by which outlines surely reach into the lines beside them
+
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
     # paragraphs, which it takes for titles.
@@ -92,10 +97,17 @@ class ReadingThresholds:
     area_margin: int = 32  # around marks; the detector sees them with it
     text_margin: float = 0.3  # line heights around a line: what is there is the line's own ink
 
+    # Marks on letters (`letter_marks`).
+    certain_mark: float = 0.9  # confidence of a letter whose mark is real
+    # Share of a page's letters with marks, up to which its language has none; German, French and Spanish have 1 to 4 %.
+    max_marks: float = 0.004
+
     # Specks and warnings (`confidence`).
     # Mean confidence over characters, below which the reader is warned. Clean scans reach 0.98, and at 0.95 one word in
     # six is wrong.
     min_confidence: float = 0.95
+    min_illegible_text: int = 12  # characters of an illegible line; shorter ones may be parts of a picture
+    min_illegible_lines: int = 2  # of a page that is legible otherwise; a single one may be a signature
     max_speck: int = 2  # characters of a speck, or of a lone Chinese sign, at most
     speck_confidence: float = 0.4  # below it, a text of so few characters is a speck
     max_foreign_signs: float = 0.02  # share of Chinese signs among a page's letters; with more they are no accident

@@ -1,14 +1,18 @@
 """Pages that are on their side, upside down, or skewed.
 
 `set_upright` finds a page's lines, turns the page by quarters if they read better so, and then removes a small skew.
-The orientation model only guesses; the confidence of a few lines that are read decides.
+The orientation model only guesses; the confidence of a few lines that are read decides. It often calls a page of a few
+lines upright, so `is_upside_down` looks once more at a page that hardly reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.models import Models, Quads, turn
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
@@ -43,6 +47,17 @@ def is_upright(models: Models, pixels: Pixels, quads: Quads, *, are_letters_upri
     if not len(quads) or _is_vertical(quads) or abs(skew(quads)) >= THRESHOLDS.min_skew:
         return False
     return are_letters_upright or models.orientation(pixels) == 0
+
+
+def is_upside_down(models: Models, pixels: Pixels, quads: Quads, lines: Sequence[Line]) -> bool:
+    """Return whether the page reads only when it is turned by half; a page that reads costs no more than a look.
+
+    quads: corners of its lines. lines: as they were read.
+    """
+    longest = sorted(lines, key=lambda line: -line.box.width)[: THRESHOLDS.side_sample]
+    if not longest or np.mean([line.score for line in longest]) >= THRESHOLDS.certain_side:
+        return False
+    return _score(models, pixels, quads, 2) >= THRESHOLDS.certain_side
 
 
 def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:

@@ -20,7 +20,14 @@ from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows, spl
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Span = tuple[float, float]  # start and end, in pixels
-_NUMBER = re.compile(r"(?=.*\d)(US)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’·×–—−-]+[a-c]?|[-–—−.]{1,3}|n/?a", re.IGNORECASE)
+_CURRENCY = (
+    r"(AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|ILS|INR|JPY|KRW|MXN|NOK|NZD|PLN|RON|SEK|SGD|THB|TRY|USD?|ZAR|"
+    r"Fr\.|Kč|kr\.?|Rs\.?|zł)"
+)
+_NUMBER = re.compile(
+    rf"(?=.*\d)({_CURRENCY}\s?)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’`´·×–—−-]+([a-c]|{_CURRENCY})?|[-–—−.]{{1,3}}|n/?a",
+    re.IGNORECASE,
+)
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
 _DASHES = re.compile(r"[-–—−.]{1,3}")
@@ -61,7 +68,7 @@ def _tight_box(line: Line, scale: float) -> Box:
 
 
 def is_number(text: str) -> bool:
-    """Return whether the text is a number as in tables: `$ 1,234`, `(5.6)`, `12%`, or a dash in place of one."""
+    """Return whether the text is a number as in tables: `$ 1,234`, `CHF 1'234`, `(5.6)`, `12%`, or a dash instead."""
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
