@@ -30,10 +30,14 @@ def find_frames(rules: Rules, height: float) -> list[Box]:
     for i, upper in enumerate(edges):
         if any(_is_on_frame(upper, frame, margin) for frame in frames):
             continue  # the lower edge of that frame, or the inner side of its thick edge
+        # Most rules are the edge of no frame: this is seen at their ends.
+        left, right = (_near(rules.down, x, 2 * margin) for x in (upper.x0, upper.x1))
+        if not left or not right:
+            continue
         for lower in edges[i + 1 :]:
             box = Box(min(upper.x0, lower.x0), upper.center[1], max(upper.x1, lower.x1), lower.center[1])
             is_matching = abs(upper.x0 - lower.x0) <= margin and abs(upper.x1 - lower.x1) <= margin
-            if is_matching and box.height > min_side and _is_closed(box, rules, margin):
+            if is_matching and box.height > min_side and _is_closed(box, left, right, margin):
                 frames.append(box)
                 break
     return frames
@@ -45,11 +49,15 @@ def _is_on_frame(edge: Box, frame: Box, margin: float) -> bool:
     return is_matching and min(abs(edge.center[1] - y) for y in (frame.y0, frame.y1)) <= margin / 2
 
 
-def _is_closed(box: Box, rules: Rules, margin: float) -> bool:
-    """Return whether rules run down both sides of the box, apart from its corners."""
+def _near(down: Sequence[Box], x: float, margin: float) -> list[Box]:
+    return [rule for rule in down if abs(rule.center[0] - x) <= margin]
+
+
+def _is_closed(box: Box, left: Sequence[Box], right: Sequence[Box], margin: float) -> bool:
+    """Return whether rules run down both sides of the box, apart from its corners. left, right: the rules there."""
     along = (box.y0 + margin, box.y1 - margin)
-    sides = [ruled_length(rules.down, 1, x, along, margin) for x in (box.x0, box.x1)]
-    return min(sides) >= THRESHOLDS.frame_side * (along[1] - along[0])
+    min_length = THRESHOLDS.frame_side * (along[1] - along[0])
+    return all(ruled_length(side, 1, x, along, margin) >= min_length for side, x in ((left, box.x0), (right, box.x1)))
 
 
 def _is_beside(a: Box, b: Box, height: float) -> bool:

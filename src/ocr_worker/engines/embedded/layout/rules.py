@@ -115,7 +115,8 @@ def group_touching(boxes: Sequence[Box], margin: float) -> list[list[Box]]:
     groups: list[list[Box]] = []
     for box in boxes:
         area = box.grown(margin)
-        near = [group for group in groups if any(_meet(area, other) for other in group)]
+        # Boxes that follow each other are often neighbors.
+        near = [group for group in groups if any(_meet(area, other) for other in reversed(group))]
         groups = [group for group in groups if group not in near]
         groups.append([member for group in near for member in group] + [box])
     return groups

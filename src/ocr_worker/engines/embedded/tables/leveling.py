@@ -23,9 +23,9 @@ def measure_fall(rules: Rules, height: float) -> float:
     """
     chains: list[list[Box]] = []
     for piece in sorted(rules.across):
-        ends = [chain for chain in chains if _continues(chain[-1], piece, height)]
-        if ends:
-            ends[0].append(piece)
+        end = next((chain for chain in reversed(chains) if _continues(chain[-1], piece, height)), None)
+        if end:
+            end.append(piece)
         else:
             chains.append([piece])
     long = [chain for chain in chains if chain[-1].x1 - chain[0].x0 > THRESHOLDS.chain_length * height]
