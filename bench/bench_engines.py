@@ -32,7 +32,6 @@ class TimedEngine:
     """An engine double that parses every page as the same short text."""
 
     info = EngineInfo(name="timed", version="1", backend="none")
-    preferred_dpi = 144
 
     def __init__(self, page_s: float, calls: Path) -> None:
         self._page_s = page_s

@@ -23,7 +23,6 @@ class PacedEngine:
     """An engine that sleeps."""
 
     info = EngineInfo(name="paced", version="1", backend="none")
-    preferred_dpi = 144
     batch_size = 1
 
     def warm_up(self) -> None:

@@ -20,6 +20,7 @@ from ocr_worker.settings import (
     unknown_variables,
     variable_name,
 )
+from ocr_worker.witness.pool import default_workers
 
 BUCKET = {
     "BUCKET_ENDPOINT_URL": "https://s3.example.com",
@@ -384,7 +385,7 @@ def test_numbers_are_described_with_their_bounds() -> None:
 
 
 @pytest.mark.parametrize(("limit", "count"), [(None, 8), ("", 8), ("3", 3), ("64", 8), ("0", 8), ("4,2", 8)])
-def test_an_engine_uses_no_more_processors_than_it_may(
+def test_an_engine_and_its_second_reader_use_no_more_processors_than_they_may(
     limit: str | None, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of the process, and of these at most OMP_NUM_THREADS; a value that is no number of them is ignored."""
@@ -393,3 +394,4 @@ def test_an_engine_uses_no_more_processors_than_it_may(
     if limit is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", limit)
     assert processor_count() == count
+    assert default_workers() == {8: 4, 3: 1}[count]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -167,11 +168,14 @@ def test_batches_of_either_format_are_compared(tmp_path: Path) -> None:
 
 
 def test_a_bucket_receives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards are objects under the prefix, are replaced and verified there, and the folder has the ledger only."""
+    """Shards are objects under the prefix, are replaced and verified there, and the folder has the ledger only.
+
+    The prefix may have any character.
+    """
     with S3Server() as server:
         for name, value in server.settings().items():
             monkeypatch.setenv(name, value)
-        url = f"s3://{BUCKET}/some/results/"
+        url = f"s3://{BUCKET}/some/results? #1/"
         batch = new_batch(tmp_path / "out", 2, url=url)
         batch.output.check()
         put(batch, 1, "a")
@@ -180,7 +184,7 @@ def test_a_bucket_receives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
         put(batch, 2, "c")
         batch.output.flush()
         keys = server.keys("some/")
-        assert keys == ["some/results/pages/part-000001.parquet"]
+        assert keys == ["some/results? #1/pages/part-000001.parquet"]
         table = pyarrow.parquet.read_table(io.BytesIO(server.get(keys[0])))
         assert table.column("markdown").to_pylist() == ["a", "c"]
         assert batch.output.pages(batch.ledger.document(2)) == [(1, "c")]
@@ -190,7 +194,7 @@ def test_a_bucket_receives_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("BUCKET_SECRET_ACCESS_KEY", "another")
         again = Batch(tmp_path / "out")
         again.open_read_only()
-        with pytest.raises(BatchUnusable, match=f"the results at {url} cannot be used: .*nothing is lost"):
+        with pytest.raises(BatchUnusable, match=f"the results at {re.escape(url)} cannot be used: .*nothing is lost"):
             again.output.check()
     with pytest.raises(InvalidRequest, match="the results of this batch are parquet in s3://"):
         choose_output(batch.ledger, "parquet", "")

@@ -20,7 +20,7 @@ class _Engine:
     """An engine that reads the same Markdown on every page."""
 
     info = EngineInfo(name="same", version="1", backend="none")
-    preferred_dpi, batch_size = 200, 2
+    batch_size = 2
 
     def __init__(self, markdown: str) -> None:
         self.markdown = markdown

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from pathlib import Path
 
 import pytest
 
+from ocr_worker import threads
 from ocr_worker.engines.registry import read_request
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.sources.rasterizer import RasterDocument
 from ocr_worker.wire.schema import PageResult
 from support.drawing import WHITE, pdf, request
+from support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.process
 
@@ -41,6 +45,22 @@ def test_a_child_that_dies_after_its_last_page_costs_nothing(monkeypatch: pytest
     assert [page.status for page in document.pages] == ["succeeded", "succeeded"]
     assert document.status == "succeeded"
     assert document.error is None
+
+
+def test_a_job_opens_its_documents_while_the_engine_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document is open before the engine is loaded, and its page is parsed afterwards."""
+    gate, opened = tmp_path / "gate", threading.Event()
+    monkeypatch.setenv("DOUBLE_GATE", str(gate))
+    pipeline = Pipeline(Settings(engine="support.doubles:slow_to_load"))
+    pipeline.begin()
+    job = pipeline.job(read_request(request(pdf([WHITE])), pipeline.spec), "job", on_open=lambda *_: opened.set())
+    response = threads.start(job.run, "job")
+    assert opened.wait(PATIENCE_S)
+    assert not response.done()
+    gate.touch()
+    pipeline.wait()
+    assert response.result(PATIENCE_S).status == "succeeded"
+    pipeline.close()
 
 
 @pytest.mark.parametrize("last_page", [0, 1, 2])

@@ -168,7 +168,6 @@ class Double:
     """An engine that treats each page by `behaviour_of(colour)`."""
 
     info = EngineInfo(name="double", version="1", backend="none")
-    preferred_dpi = 72
 
     def __init__(self, behaviour_of: Callable[[Colour], Behaviour]) -> None:
         self.batch_size = int(os.environ.get("DOUBLE_BATCH", "4"))
@@ -238,6 +237,7 @@ def spec(build: Callable[[], Double]) -> EngineSpec[ParseOptions]:
         name="double",
         options=ParseOptions,
         builder=lambda settings: build,
+        preferred_dpi=72,
         replicas=lambda settings: settings.replicas or 1,
     )
 
@@ -300,6 +300,7 @@ repairing = EngineSpec(
     name="repairing",
     options=RepairingOptions,
     builder=lambda settings: lambda: Repairing(lambda colour: recite_block),
+    preferred_dpi=72,
     block_repair=BlockRepair(
         options=lambda options, label, settings: options.model_copy(update={"is_block": True, "verify": "off"}),
         with_blocks=lambda page, blocks: replace(page, blocks=list(blocks)),
@@ -344,5 +345,6 @@ merging = EngineSpec(
     name="merging",
     options=MergingOptions,
     builder=lambda settings: lambda: Merging(lambda colour: read),
+    preferred_dpi=72,
     merges_pages=lambda options: options.merge_pages,
 )

@@ -85,7 +85,6 @@ class Fragile:
     """The engine, which may be called on one thread only."""
 
     info = EngineInfo(name="fragile", version="1", backend="double")
-    preferred_dpi = 90
 
     def __init__(self) -> None:
         self.batch_size = int(os.environ.get("FRAGILE_BATCH", "1"))

@@ -26,7 +26,6 @@ class Scripted:
     """An engine that calls `act` on each page, and records the order of the pages in `pages_seen`."""
 
     info = EngineInfo(name="scripted", version="1", backend="double")
-    preferred_dpi = 100
 
     def __init__(self, act: Callable[[PageImage], None] = lambda page: None, batch_size: int = 1) -> None:
         self.act = act

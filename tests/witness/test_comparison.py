@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from ocr_worker.wire.schema import Block
+from ocr_worker.wire.schema import BBox, Block
 from ocr_worker.witness.evidence import Evidence, EvidenceLine
 from ocr_worker.witness.verdict import judge
 from support.evidence import TEXT, evidence_of, line_of, text_block
@@ -84,6 +85,79 @@ def test_a_line_that_cannot_be_read_is_missed_if_it_has_letters_of_ink() -> None
     assert "cannot be read" in finding.message
     dots = tuple((x0, 316.0, x1, 318.0) for x0, _, x1, _ in letters)
     assert judge([], Evidence(1000, 1000, (line,), dots)).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("boxes", "y", "owner"),
+    [
+        (((90, 60, 900, 124), (90, 122, 500, 150)), 108, 0),  # the smaller box begins below the middle of the line
+        (((90, 60, 900, 115), (90, 117, 500, 150)), 104, 0),
+        (((90, 85, 300, 112), (90, 115, 900, 150)), 106, 1),  # the smaller box ends above it
+    ],
+)
+def test_a_line_between_two_blocks_is_in_the_block_around_its_middle(
+    boxes: tuple[BBox, BBox], y: int, owner: int
+) -> None:
+    """Boxes may be a few pixels too small, but one that holds the middle of a line goes before such a one."""
+    lines = "The narrow harbour", "describes the ledgers", "beside the archive"
+    evidence = evidence_of(line_of(lines[0], 100, 86), line_of(lines[1], 100, y), line_of(lines[2], 100, 130))
+    texts = [" ".join(lines[: 2 - owner]), " ".join(lines[2 - owner :])]
+    blocks = [Block(label="text", content=text, bbox=box) for text, box in zip(texts, boxes, strict=True)]
+    assert codes(blocks, evidence) == []
+
+
+@pytest.mark.parametrize("misread", ["Simple, easy to learn", "To record a sequence", "rhytmic value."])
+def test_where_boxes_overlap_a_line_is_in_the_block_that_has_its_words(misread: str) -> None:
+    """On a skewed page, a line begins in the box of the heading above it, which is the smaller one."""
+    text = misread.replace("rhytmic", "rhythmic")
+    blocks = [
+        Block(label="paragraph_title", content="Additional features", bbox=(90, 90, 400, 130)),
+        Block(label="text", content=f"{text} and to repeat any held notes", bbox=(90, 115, 900, 170)),
+    ]
+    lines = line_of("Additional features", 100, 92), line_of(misread, 100, 112)
+    evidence = evidence_of(*lines, line_of("and to repeat any held notes", 120 + 10 * len(misread), 122))
+    assert codes(blocks, evidence) == []
+    without = blocks[1].model_copy(update={"content": "and to repeat any held notes"})
+    assert codes([blocks[0], without], evidence) == ["CUT"]
+
+
+@pytest.mark.parametrize(
+    "text", [r"the macro \title{<Your contribution title>} is set", "<author name>, <place>", "a <b and c> d beside it"]
+)
+def test_text_in_angle_brackets_is_text(text: str) -> None:
+    """Only what engines write as markup is left out of a comparison."""
+    evidence = evidence_of(line_of(text, 100, 100))
+    (agreement,) = judge([text_block(f"<div>{text}</div>")], evidence).agreements
+    assert agreement is not None
+    assert (agreement.similarity, agreement.findings) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("label", "content", "has_confidence"),
+    [
+        ("image", "Harbour map Buoys Legend 300,000", True),
+        ("chart", "year | value\n2019 | 41.5\n2020 | 43.25", False),
+        ("seal", "RECEIVED AT THE HARBOUR 2021", False),
+    ],
+)
+def test_text_of_a_picture_has_no_findings(label: str, content: str, has_confidence: bool) -> None:
+    """Texts of a picture have no order, numbers of a chart need not be printed, letters of a seal are on a curve."""
+    evidence = evidence_of(line_of("Buoys Harbour map", 100, 100), line_of("75,000 150,000 300,000 Scale", 100, 130))
+    verdict = judge([Block(label=label, content=content, bbox=(90, 90, 900, 160))], evidence)
+    assert [agreement is not None for agreement in verdict.agreements] == [has_confidence]
+    assert verdict.findings == ()
+
+
+def test_lines_below_one_another_are_no_row() -> None:
+    """Outlines of small print overlap: a line is not read after the one below it, which begins farther left."""
+    texts = "the narrow harbour describes a silent valley", "every brittle pigment of the coastal archive"
+    upper, lower = (
+        replace(line_of(text, 100 + shift, y), bbox=(100 + shift, y, 540 + shift, y + 22))
+        for text, shift, y in zip(texts, (4, 0), (100, 110), strict=True)
+    )
+    (agreement,) = judge([text_block(" ".join(texts))], evidence_of(upper, lower)).agreements
+    assert agreement is not None
+    assert agreement.similarity == 1
 
 
 def test_swapped_cells_are_findings_and_the_right_table_is_none() -> None:

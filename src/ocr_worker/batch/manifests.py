@@ -76,7 +76,7 @@ def is_url(text: str) -> bool:
 
 
 def split_bucket_url(url: str) -> tuple[str, str]:
-    """Return the bucket and the key of an `s3://` URL. A key may have any character, such as `?`."""
+    """Return the bucket and the key, or prefix, of an `s3://` URL. It may have any character, such as `?`."""
     bucket, _, key = url.removeprefix(BUCKET_SCHEME).partition("/")
     return bucket, key
 

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from ocr_worker.batch.folders import disk_errors
-from ocr_worker.batch.manifests import BUCKET_SCHEME
+from ocr_worker.batch.manifests import BUCKET_SCHEME, split_bucket_url
 from ocr_worker.delivery import named_bucket
 from ocr_worker.errors import BatchUnusable, BucketRejected, DeliveryFailed, InvalidRequest
 from ocr_worker.settings import Settings
@@ -71,7 +70,7 @@ class BucketPlace:
     def __init__(self, bucket: Bucket, url: str) -> None:
         self._bucket = bucket
         self._url = url
-        self._prefix = urlsplit(url).path.strip("/")
+        self._prefix = split_bucket_url(url)[1].strip("/")
 
     def check(self) -> None:
         """See `Place`."""
@@ -128,7 +127,7 @@ def open_place(folder: Path, url: str, settings: Settings) -> Place:
     """
     if not url:
         return LocalPlace(folder)
-    name = urlsplit(url).netloc
+    name, _ = split_bucket_url(url)
     if not name:
         raise InvalidRequest(f"--out {url} names no bucket: it has the form s3://BUCKET/PREFIX")
     return BucketPlace(named_bucket(settings, name, f"--out {url}"), url)

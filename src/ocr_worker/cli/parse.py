@@ -14,14 +14,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ocr_worker import log
+from ocr_worker import log, threads
 from ocr_worker.cli import FAILED, OK
 from ocr_worker.cli.arguments import add_password_arguments, json_object, read_options, read_password
 from ocr_worker.engines.base import EngineSpec
@@ -84,13 +84,27 @@ def run(options: argparse.Namespace) -> int:
     _check_output(options.output, options.sources)
     request = ParseRequest(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
-    pipeline = Pipeline(settings.for_one_job(len(options.sources)))
-    with _loading_display():
-        pipeline.start(is_for_one_job=True)
-    host, progress = JobHost(pipeline), _ProgressBars(options.sources)
+    return asyncio.run(_parse(Pipeline(settings.for_one_job(len(options.sources))), request, options))
+
+
+async def _parse(pipeline: Pipeline, request: ParseRequest, options: argparse.Namespace) -> int:
+    """Parse every source and write the result. Return the exit code.
+
+    The first pages are fetched and rendered while the engine loads.
+    """
+    host, progress = JobHost(pipeline), _progress(options.sources)
+    pipeline.begin(is_for_one_job=True)
+    job = asyncio.create_task(host.run(request, "cli", progress.on_page, progress.on_open))
+    try:
+        with _loading_display():
+            await asyncio.wrap_future(threads.start(pipeline.wait, "pipeline-start"))
+    except BaseException:
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+        raise
     with Interrupts(host.interrupt) as interrupts:
         with progress.display:
-            response = asyncio.run(host.run(request, "cli", progress.on_page, progress.on_open))
+            response = await job
         pipeline.close()
         _write(response, options)
         for source, document in zip(options.sources, response.documents, strict=True):
@@ -226,35 +240,52 @@ def _display_name(source: str) -> str:
 
 def _loading_display() -> AbstractContextManager[Any]:
     """Return a context manager that shows `loading the engine (4 s)` on stderr, if stderr is a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext()
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
-    console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("loading the engine ({task.elapsed:.0f} s)"))
-    display = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    display = Progress(*columns, console=Console(stderr=True), transient=True)
     display.add_task("", total=None)
     return display
 
 
-class _ProgressBars:
-    """Progress bars on stderr, one per source; hidden when stderr is not a terminal."""
+def _progress(sources: Sequence[str]) -> _Progress:
+    """Return the progress bars; none when stderr is not a terminal, which also saves the time of their import."""
+    return _ProgressBars(sources) if sys.stderr.isatty() else _Progress()
+
+
+class _Progress:
+    """A receiver of documents and pages that shows nothing."""
+
+    display: AbstractContextManager[Any] = nullcontext()
+
+    def on_open(self, document_id: str, pages_expected: int) -> None:
+        """Do nothing. See `OnOpen`."""
+
+    def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
+        """Do nothing. See `OnPage`."""
+
+
+class _ProgressBars(_Progress):
+    """Progress bars on stderr, one per source."""
 
     def __init__(self, sources: Sequence[str]) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self.display = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self.display = self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
         self._tasks = {
-            default_id(number): self.display.add_task(Path(_display_name(source)).name, total=None)
+            default_id(number): self._bars.add_task(Path(_display_name(source)).name, total=None)
             for number, source in enumerate(sources, start=1)
         }
 
     def on_open(self, document_id: str, pages_expected: int) -> None:
         """Show the document's number of pages. See `OnOpen`."""
-        self.display.update(self._tasks[document_id], total=pages_expected)
+        self._bars.update(self._tasks[document_id], total=pages_expected)
 
     def on_page(self, document_id: str, pages_expected: int, page: PageResult) -> None:
         """Advance the document's bar by a page. See `OnPage`."""
-        self.display.update(self._tasks[document_id], advance=1)
+        self._bars.update(self._tasks[document_id], advance=1)

@@ -32,6 +32,8 @@ from ocr_worker.wire.schema import PageWarning
 
 log = logging.getLogger(__name__)
 
+ResultInputs = Callable[[], Mapping[str, Any]]
+
 _WRITERS = 4
 _READERS = 8
 
@@ -50,11 +52,12 @@ class DocumentCheckpoint:
 class Checkpoints(Protocol):
     """The store of a job's parsed pages."""
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: ResultInputs) -> DocumentCheckpoint:
         """Return the stored pages of a document, and the function that stores further ones.
 
-        data: the document's bytes. numbers: the pages to look for. inputs: everything besides the bytes that changes a
-        page's result, as JSON. Never raises: a page that cannot be read is parsed again.
+        data: the document's bytes. numbers: the pages to look for. inputs: return everything besides the bytes that
+        changes a page's result, as JSON; waits for the engine. Never raises: a page that cannot be read is parsed
+        again.
         """
         ...
 
@@ -66,7 +69,7 @@ class Checkpoints(Protocol):
 class NoCheckpoints:
     """A store that keeps nothing, for jobs without a bucket or an idempotency key."""
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: ResultInputs) -> DocumentCheckpoint:
         """Return no pages."""
         return DocumentCheckpoint()
 
@@ -213,9 +216,9 @@ class BucketCheckpoints(PageWriters):
         self._bucket = bucket
         self._key = key
 
-    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: Mapping[str, Any]) -> DocumentCheckpoint:
+    def document(self, name: str, data: bytes, numbers: Sequence[int], inputs: ResultInputs) -> DocumentCheckpoint:
         """Return the document's pages in the bucket, and the function that stores further ones."""
-        folder = checkpoint_folder(self._key, name, _digest(data, inputs))
+        folder = checkpoint_folder(self._key, name, _digest(data, inputs()))
         return DocumentCheckpoint(self._read(folder, set(numbers)), partial(self._enqueue, folder))
 
     def _enqueue(self, folder: str, outcome: PageOutcome) -> None:

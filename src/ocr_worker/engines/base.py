@@ -42,12 +42,10 @@ class Engine(Protocol[OptionsRead]):
     The attributes are read on any thread once the builder has returned, and must not change afterwards.
 
     info: name, version and backend, as every response reports them; part of the key of stored pages.
-    preferred_dpi: resolution at which PDF pages are rendered unless the request sets `dpi`.
     batch_size: largest number of pages in one call of `parse`.
     """
 
     info: EngineInfo
-    preferred_dpi: int
     batch_size: int
 
     def warm_up(self) -> None:
@@ -266,6 +264,9 @@ class EngineSpec(Generic[Options]):
     model, and may take up to `OCR_START_TIMEOUT_S`, together with `Engine.warm_up`. It raises an OcrWorkerError that
     says what to do, such as WeightsMissing, SettingsInvalid or EngineUnavailable: the worker then does not start.
     """
+
+    preferred_dpi: int = 144
+    """Resolution at which PDF pages are rendered unless the request sets `dpi`."""
 
     replicas: Callable[[Settings], int] = _one_replica
     """Return how many engines run side by side, at least 1. Called once, when the pipeline is made."""

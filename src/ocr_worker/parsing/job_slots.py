@@ -17,11 +17,6 @@ class JobSlots:
     def __init__(self, count: int) -> None:
         self._semaphore = asyncio.Semaphore(count)
 
-    @property
-    def are_all_taken(self) -> bool:
-        """True if the next job has to wait."""
-        return self._semaphore.locked()
-
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Callable[[], None]]:
         """Wait for a slot. Yield a function that frees it early, from any thread, when the engine has no more to do."""

@@ -166,11 +166,23 @@ class Pipeline:
         is_for_one_job: whether only one job comes, so that a warm-up that proves nothing is left out.
         Raises any error of the engine, and of the bucket's settings.
         """
+        self.begin(is_for_one_job=is_for_one_job)
+        return self.wait()
+
+    def begin(self, *, is_for_one_job: bool = False) -> None:
+        """Begin what `start` does; `wait` must follow. A job may run meanwhile, and render its first page.
+
+        Raises any error of the bucket's settings.
+        """
         for name in unknown_variables(self.spec.variables):
             log.warning("%s is not a setting of this worker, and has no effect", name)
         self.cache = open_cache(self.settings, self.spec.weights)
+        self.engine.begin(warm_up=self.spec.proves_by_warm_up or not is_for_one_job)
+
+    def wait(self) -> dict[str, float]:
+        """Wait until the engine is loaded. Return the seconds by phase. Raises any error of the engine."""
         with garbage_kept():  # a tenth of the time in which an engine's packages are imported goes into looking for it
-            return self.engine.start(warm_up=self.spec.proves_by_warm_up or not is_for_one_job)
+            return self.engine.wait()
 
     def job(
         self,
@@ -366,7 +378,7 @@ class ParseJob:
             with self._rendering_slots, rendered or self._open(data, source) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 self._on_open(name, len(facts.numbers))
-                checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs())
+                checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs)
                 try:
                     for page in self._pages(name, document, checkpoint, held_pages):
                         page_queue.put((facts, page))
@@ -384,8 +396,7 @@ class ParseJob:
 
     def _open(self, data: bytes, source: DocumentRequest) -> RasterDocument:
         pipeline, options = self._pipeline, self._request.options
-        preferred_dpi = pipeline.engine.preferred_dpi
-        request = raster_request(source, options, pipeline.settings, pipeline.spec, preferred_dpi)
+        request = raster_request(source, options, pipeline.settings, pipeline.spec)
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
@@ -398,7 +409,7 @@ class ParseJob:
         return {
             "engine": engine.info.model_dump(),
             "options": options.model_dump(exclude={"delivery", "formats", "page_separator", "timeout_s"}),
-            "dpi": engine.preferred_dpi,
+            "dpi": self._pipeline.spec.preferred_dpi,
             "max_page_mpx": self._pipeline.settings.max_page_mpx,
         }
 

@@ -61,13 +61,13 @@ class RenderedDocument:
 
 
 def raster_request(
-    source: DocumentRequest, options: ParseOptions, settings: Settings, spec: EngineSpec[Any], preferred_dpi: int
+    source: DocumentRequest, options: ParseOptions, settings: Settings, spec: EngineSpec[Any]
 ) -> RasterRequest:
-    """Return how a document is rendered. preferred_dpi: of the engine, if the options have no resolution."""
+    """Return how a document is rendered."""
     return RasterRequest(
         pages=parse_page_ranges(source.pages) if source.pages else None,
         password=source.password,
-        dpi=options.dpi or preferred_dpi,
+        dpi=options.dpi or spec.preferred_dpi,
         max_pixels=int(settings.max_page_mpx * 1_000_000),
         max_pages=settings.max_pages,
         text_layer=spec.wants_text_layer(options) or options.verify != "off",

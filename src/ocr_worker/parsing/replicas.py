@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from typing import Any
 
 from ocr_worker import awake, threads
@@ -56,15 +57,25 @@ class Replicas:
         self._close_event = threading.Event()
 
     def start(self, *, warm_up: bool = True) -> dict[str, float]:
-        """Build and warm all engines at once. Return the seconds of the slowest by phase.
+        """Begin, and wait until the engines are ready; see `begin` and `wait`."""
+        self.begin(warm_up=warm_up)
+        return self.wait()
 
-        warm_up: whether the engines are warmed.
+    def begin(self, *, warm_up: bool = True) -> None:
+        """Begin to build all engines at once, and to warm them if `warm_up` says so. `wait` must follow."""
+        for replica in self._replicas:
+            threads.start(partial(self._run, replica, warm_up), "engine")
+
+    def wait(self) -> dict[str, float]:
+        """Wait until the engines are ready. Return the seconds of the slowest by phase.
+
         Raises any error of an engine, and EngineTimedOut when the engines are not ready within `start_timeout_s`.
         """
-        load_futures = [self._start(replica, warm_up) for replica in self._replicas]
         deadline = time.monotonic() + self._start_timeout_s
         try:
-            phases = [future.result(timeout=max(0.0, deadline - time.monotonic())) for future in load_futures]
+            phases = [
+                replica.loading.result(timeout=max(0.0, deadline - time.monotonic())) for replica in self._replicas
+            ]
         except FutureTimeoutError:
             message = f"the engine was not ready within {self._start_timeout_s:g} s; raise OCR_START_TIMEOUT_S"
             raise EngineTimedOut(message) from None
@@ -73,13 +84,8 @@ class Replicas:
 
     @property
     def info(self) -> EngineInfo:
-        """Name, version and backend of the engine; all replicas are alike."""
+        """Name, version and backend of the engine; all replicas are alike. Waits until it is loaded."""
         return self._replicas[0].engine.info
-
-    @property
-    def preferred_dpi(self) -> int:
-        """Resolution at which the engine reads PDFs best, in dots per inch."""
-        return self._replicas[0].engine.preferred_dpi
 
     @property
     def alive_count(self) -> int:
@@ -113,20 +119,10 @@ class Replicas:
         self._close_event.set()
         self._scheduler.close(EngineUnavailable("the worker is stopping; send the job again"))
 
-    def _start(self, replica: _Replica, warm_up: bool) -> Future[dict[str, float]]:
-        load_future: Future[dict[str, float]] = Future()
-
-        def run() -> None:
-            try:
-                phases = replica.load(warm_up)
-            except BaseException as error:  # any exception belongs to the caller of `start`
-                load_future.set_exception(error)
-                return
-            load_future.set_result(phases)
+    def _run(self, replica: _Replica, warm_up: bool) -> None:
+        replica.load(warm_up)
+        if replica.loading.exception() is None:
             self._serve(replica)
-
-        threads.start(run, "engine")
-        return load_future
 
     def _serve(self, replica: _Replica) -> None:
         has_failed = False
@@ -219,6 +215,7 @@ class _Replica:
     def __init__(self, factory: Callable[[], Engine[Any]]) -> None:
         self._factory = factory
         self._engine: Engine[Any] | None = None
+        self.loading: Future[dict[str, float]] = Future()  # of the seconds by phase
         self._lock = threading.Lock()
         self._held_tasks: list[PageTask] = []
         self._deadline = float("inf")
@@ -226,20 +223,24 @@ class _Replica:
         self.is_reviving = False  # written by the engine's thread alone
         self.pages_read = 0  # written by the engine's thread alone
 
-    def load(self, warm_up: bool) -> dict[str, float]:
-        """Build the engine, and warm it if `warm_up` says so. Return the seconds by phase."""
+    def load(self, warm_up: bool) -> None:
+        """Build the engine, and warm it if `warm_up` says so; `loading` gets the seconds by phase, or the error."""
         started_at = time.monotonic()
-        self._engine = self._factory()
-        built_at = time.monotonic()
-        if warm_up:
-            self._engine.warm_up()
-        return {"engine": built_at - started_at, "warm_up": time.monotonic() - built_at}
+        try:
+            self._engine = self._factory()
+            built_at = time.monotonic()
+            if warm_up:
+                self._engine.warm_up()
+        except BaseException as error:  # any exception belongs to the caller of `Replicas.wait`
+            self.loading.set_exception(error)
+        else:
+            self.loading.set_result({"engine": built_at - started_at, "warm_up": time.monotonic() - built_at})
 
     @property
     def engine(self) -> Engine[Any]:
-        """The engine. Raises EngineUnavailable before `load`."""
-        if self._engine is None:
-            raise EngineUnavailable("the engine failed to load")
+        """The engine. Waits until it is loaded. Raises the error of loading it."""
+        self.loading.result()
+        assert self._engine is not None
         return self._engine
 
     def revive(self) -> None:

@@ -37,8 +37,8 @@ from ocr_worker.wire.schema import ErrorInfo
 class PageRenderer:
     """A callable for `Dataset.map_batches` with `batch_format="pyarrow"`: documents in, a row per rendered page out.
 
-    engine, options: those of the `PageParser` that follows; `dpi` is needed, since no engine is loaded here that
-    prefers one. Raises SettingsInvalid, InvalidRequest: an option is wrong, or needs all pages of a document.
+    engine, options: those of the `PageParser` that follows; `dpi` is needed, so that both stages name the same.
+    Raises SettingsInvalid, InvalidRequest: an option is wrong, or needs all pages of a document.
     """
 
     def __init__(self, engine: str | None = None, options: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -71,7 +71,7 @@ class PageRenderer:
             return
         missing = [NO_PAGE]
         try:
-            request = raster_request(source, self._options, self._settings, self._spec, self._options.dpi or 0)
+            request = raster_request(source, self._options, self._settings, self._spec)
             with self._rasters.open(base64.b64decode(source.base64 or ""), request) as document:
                 shared["page_count"] = document.page_count
                 missing = list(document.numbers)

@@ -139,14 +139,15 @@ def _unsupported(
             continue
         shown = " ".join(block_words[block.owners[start] : block.owners[end - 1] + 1])
         rest = block.text[:start] + "\n" + block.text[end:]
-        is_repeated = _contains(rest, stretch) or _contains(others, stretch)
-        if not is_repeated and len(words) and _contains(evidence.text, stretch) and len(stretch) >= 2 * MIN_STRETCH:
+        is_repeated = contains(rest, stretch) or contains(others, stretch)
+        if not is_repeated and len(words) and contains(evidence.text, stretch) and len(stretch) >= 2 * MIN_STRETCH:
             continue  # it is on the page, in another order
         code: FindingCode = "REPEATED" if is_repeated else "TEXT_UNSUPPORTED"
         yield Finding(code, shown, bbox, index, len(stretch))
 
 
-def _contains(text: str, stretch: str) -> bool:
+def contains(text: str, stretch: str) -> bool:
+    """Return whether the text has the stretch, with few differences. Both are plain."""
     return len(text) >= len(stretch) and fuzz.partial_ratio(stretch, text, score_cutoff=85) >= 85
 
 
@@ -158,7 +159,7 @@ def _missed(index: int, block: Flat, words: Sequence[EvidenceWord], evidence: Fl
             continue
         if _mean(stretch_words) < MIN_SCORE:
             continue
-        if _contains(block.text, evidence.text[start:end]):
+        if contains(block.text, evidence.text[start:end]):
             continue  # the block has it, in another order
         text = " ".join(word.text for word in stretch_words)
         yield Finding("CUT" if is_tail and position else "TEXT_MISSED", text, bounds(stretch_words), index, end - start)

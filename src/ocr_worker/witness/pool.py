@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 
 from ocr_worker import threads
 from ocr_worker.pages import PageImage
+from ocr_worker.settings import processor_count
 from ocr_worker.wire.schema import Block
 from ocr_worker.witness.confirmation import needs_confirmation
 from ocr_worker.witness.evidence import Evidence
@@ -304,5 +304,5 @@ class Witnesses:
 
 
 def default_workers() -> int:
-    """Return the number of processes that leave half of the processors to the engine: 1 to 4."""
-    return max(1, min(4, len(os.sched_getaffinity(0)) // 2))
+    """Return the number of processes that leave half of the engine's processors to it: 1 to 4."""
+    return max(1, min(4, processor_count() // 2))

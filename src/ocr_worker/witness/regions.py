@@ -1,12 +1,13 @@
 """The regions of a page that the engine reads once more: blocks with a finding, and text in no block.
 
-`blocks_at` returns the blocks at places of the page, for whoever puts words or findings into blocks.
+`blocks_at` and `blocks_around` return the blocks at places of the page, for whoever puts words or findings into blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,15 +55,30 @@ def block_at(blocks: Sequence[Block], bbox: Sequence[float]) -> int | None:
 
 
 def blocks_at(blocks: Sequence[BBox], boxes: Sequence[Sequence[float]]) -> NDArray[np.intp]:
-    """Return for each box the index of the smallest of the blocks' boxes that contains its middle; -1: none does."""
+    """Return for each box the index of the smallest of the blocks' boxes that contains its middle; -1: none does.
+
+    A block whose box may be too small comes after all that contain the middle as they are.
+    """
     x0, y0, x1, y1 = np.asarray(boxes, np.float64).reshape(-1, 4).T
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     indices = np.full(len(x), -1, np.intp)
-    for index in sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index]), -index)):
+    by_area = sorted(range(len(blocks)), key=lambda index: (-_area(blocks[index]), -index))
+    for margin, index in product((_TIGHT, 0), by_area):
         left, top, right, bottom = blocks[index]
-        is_inside = (x >= left - _TIGHT) & (x <= right + _TIGHT) & (y >= top - _TIGHT) & (y <= bottom + _TIGHT)
+        is_inside = (x >= left - margin) & (x <= right + margin) & (y >= top - margin) & (y <= bottom + margin)
         indices[is_inside] = index  # a smaller block comes later
     return indices
+
+
+def blocks_around(blocks: Sequence[BBox], box: Sequence[float]) -> list[int]:
+    """Return the indices of the blocks' boxes that contain the middle of the box or nearly do, the smallest first."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    around = [
+        index
+        for index, (left, top, right, bottom) in enumerate(blocks)
+        if left - _TIGHT <= x <= right + _TIGHT and top - _TIGHT <= y <= bottom + _TIGHT
+    ]
+    return sorted(around, key=lambda index: _area(blocks[index]))
 
 
 def _area(bbox: BBox) -> int:

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.wire.schema import BBox, Block
-from ocr_worker.witness.comparison import MIN_SCORE, Agreement, bounds, compare_text, is_comparable
+from ocr_worker.witness.comparison import MIN_SCORE, Agreement, bounds, compare_text, contains, is_comparable
 from ocr_worker.witness.evidence import Evidence, EvidenceLine, EvidenceWord, Rectangle
 from ocr_worker.witness.findings import Finding
-from ocr_worker.witness.regions import blocks_at
+from ocr_worker.witness.regions import blocks_around, blocks_at
 from ocr_worker.witness.tables import compare_table
 from ocr_worker.witness.words import plain, table_cells, text_of
 
 _MIN_MISSED = 4  # plain characters of lines in no block; shorter ones are marks
+_UNLIKE_ITS_TEXT = ("chart", "seal")  # whose numbers need not be printed, and whose letters are on a curve
+_MAX_SHARED = 0.5  # width of the narrower one that two lines of a row may have in common
 _LEGIBLE = 0.6  # certainty of a line that is read rather than guessed
 _MIN_LEGIBLE = 0.5  # share of such lines, by length, on a page that can be compared
 
@@ -45,8 +47,8 @@ def is_legible(evidence: Evidence) -> bool:
 
 def judge(blocks: Sequence[Block], evidence: Evidence) -> Verdict:
     """Return the comparison of the blocks with the evidence of their page."""
-    assigned = _assign(blocks, evidence)
     plain_texts = _plain_texts(blocks)
+    assigned = _assign(blocks, evidence, plain_texts)
     agreements = [
         _agreement(index, block, plain_texts, words)
         for index, (block, words) in enumerate(zip(blocks, assigned, strict=True))
@@ -58,7 +60,8 @@ def judge(blocks: Sequence[Block], evidence: Evidence) -> Verdict:
 
 def agreement_of(index: int, blocks: Sequence[Block], evidence: Evidence) -> Agreement | None:
     """Return the agreement of one of the blocks, as `judge` does for all."""
-    return _agreement(index, blocks[index], _plain_texts(blocks), _assign(blocks, evidence)[index])
+    plain_texts = _plain_texts(blocks)
+    return _agreement(index, blocks[index], plain_texts, _assign(blocks, evidence, plain_texts)[index])
 
 
 def _plain_texts(blocks: Sequence[Block]) -> list[str]:
@@ -70,29 +73,46 @@ def _agreement(index: int, block: Block, plain_texts: Sequence[str], words: Sequ
     bbox: Rectangle = block.bbox
     text = text_of(block.label, block.content)
     others = "\n".join((*plain_texts[:index], *plain_texts[index + 1 :]))
-    if not plain_texts[index] or not is_comparable(plain_texts[index]):
+    if not plain_texts[index] or not is_comparable(plain_texts[index]) or block.label in _UNLIKE_ITS_TEXT:
         return None
     if block.label == "table" and (cells := table_cells(block.content)):
         return compare_table(index, cells, bbox, words)
     agreement = compare_text(index, text, bbox, words, others)
-    if "formula" in block.label:  # the reader knows no fractions or roots
+    # The reader knows no fractions or roots, and the texts of a picture have no order.
+    if "formula" in block.label or "image" in block.label:
         return Agreement(agreement.similarity, agreement.score, agreement.numbers, agreement.length)
     return agreement
 
 
-def _assign(blocks: Sequence[Block], evidence: Evidence) -> list[list[EvidenceWord]]:
-    """Return the words in each block, in reading order. A word in several boxes belongs to the smallest."""
+def _assign(blocks: Sequence[Block], evidence: Evidence, plain_texts: Sequence[str]) -> list[list[EvidenceWord]]:
+    """Return the words in each block, in reading order. plain_texts: of the blocks.
+
+    The words of a line in several boxes belong to the smallest whose block has them, or else to the smallest.
+    """
     words_of: list[list[list[EvidenceWord]]] = [[] for _ in blocks]
     lines = _in_rows(evidence.lines)
-    indices = iter(blocks_at(_boxes(blocks), [word.bbox for line in lines for word in line.words]).tolist())
+    boxes = _boxes(blocks)
+    indices = iter(blocks_at(boxes, [word.bbox for line in lines for word in line.words]).tolist())
     for line in lines:
         parts: dict[int, list[EvidenceWord]] = {}
         for word in line.words:
             parts.setdefault(next(indices), []).append(word)
         for index, part in parts.items():
             if index >= 0:
-                words_of[index].append(part)
+                words_of[_owner(index, part, boxes, plain_texts)].append(part)
     return [[word for part in parts for word in part] for parts in words_of]
+
+
+def _owner(index: int, words: Sequence[EvidenceWord], boxes: Sequence[BBox], plain_texts: Sequence[str]) -> int:
+    """Return the block that has these words of a line, where boxes overlap, as those of a skewed page do.
+
+    index: the smallest block around them, which has them if no other one does.
+    """
+    around = blocks_around(boxes, bounds(words))
+    if len(around) < 2:
+        return index
+    text = "".join(plain(word.text) for word in words)
+    return next((each for each in (index, *around) if contains(plain_texts[each], text)), index)
 
 
 def _in_rows(lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
@@ -100,11 +120,18 @@ def _in_rows(lines: Sequence[EvidenceLine]) -> list[EvidenceLine]:
     rows: list[list[EvidenceLine]] = []
     for line in sorted(lines, key=lambda line: line.bbox[1] + line.bbox[3]):
         middle = (line.bbox[1] + line.bbox[3]) / 2
-        if rows and rows[-1][0].bbox[1] <= middle <= rows[-1][0].bbox[3]:
+        is_level = bool(rows) and rows[-1][0].bbox[1] <= middle <= rows[-1][0].bbox[3]
+        if is_level and not any(_is_over(line, other) for other in rows[-1]):
             rows[-1].append(line)
         else:
             rows.append([line])
     return [line for row in rows for line in sorted(row, key=lambda line: line.bbox[0])]
+
+
+def _is_over(line: EvidenceLine, other: EvidenceLine) -> bool:
+    """Return whether one of two lines at nearly the same height is above the other, as in small print."""
+    shared = min(line.bbox[2], other.bbox[2]) - max(line.bbox[0], other.bbox[0])
+    return shared > _MAX_SHARED * min(line.bbox[2] - line.bbox[0], other.bbox[2] - other.bbox[0])
 
 
 def _missed_lines(blocks: Sequence[Block], evidence: Evidence) -> list[Finding]:

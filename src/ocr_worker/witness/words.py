@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-_TAG = re.compile(r"<[^>]*>")
+# Only the tags that engines write: a text may have anything in angle brackets, such as <your name>.
+_TAG = re.compile(
+    r"</?(?:a|b|body|br|caption|code|col|colgroup|del|div|em|font|h[1-6]|html|i|img|ins|li|mark|ol|p|pre|s|small|span|strong"
+    r"|sub|sup|table|tbody|td|tfoot|th|thead|tr|u|ul)(?:\s[^<>]*=[^<>]*)?\s*/?>",
+    re.I,
+)
 _CELL = re.compile(r"<t[dh]\b([^>]*)>(.*?)</t[dh]>", re.S | re.I)
 _ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.S | re.I)
 _LATEX = re.compile(r"\\[a-zA-Z]+|[{}$^_&\\]")

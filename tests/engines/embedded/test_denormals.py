@@ -30,13 +30,12 @@ def test_the_mode_is_that_of_a_single_thread() -> None:
 def test_the_models_run_without_denormals(engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line detector runs on a thread that takes denormal numbers for zero."""
     models, modes = engine._models, []
-    detector = models._ocr._load_det_model()
-    network = detector.session
+    network = models._network
 
     def observe(image: np.ndarray) -> np.ndarray:
         modes.append(keeps_denormals())
         return network(image)
 
-    monkeypatch.setattr(detector, "session", observe)
+    monkeypatch.setattr(models, "_network", observe)
     models.find_lines(np.full((64, 64, 3), 255, np.uint8))
     assert modes == [not IS_SLOW]

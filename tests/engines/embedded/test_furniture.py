@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.furniture import FURNITURE, label_by_place
+from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.furniture.words import (
     has_page_word,
     is_number,
@@ -255,6 +257,53 @@ def test_the_sum_of_a_bill_stays(text: str) -> None:
     row = [line(text, 100, 1340, 200), line("950", 760, 1340)]
     assert {labels(*map(region, row))[each.text] for each in row}.isdisjoint(FURNITURE)
     assert labels(region(row[0]))[text] not in FURNITURE
+
+
+BANDS = {
+    "large-at-one-end": (
+        [line("APPENDIX A", 100, 60, 200, 34), line("Highlights from 2011", 700, 66)],
+        "A-8",
+        "header",
+    ),
+    "reversed": ([line("Harbor lamps", 100, 60), line("Chapter 4", 790, 60)], "41", "header"),
+    "first-page": ([line("Harbor lamps", 100, 60), line("Chapter 4", 790, 60)], "1", "text"),
+    "title": ([line("Harbor lamps", 100, 60, 300, 34)], "41", "title"),
+}
+
+
+@pytest.mark.parametrize(("head", "number", "label"), BANDS.values(), ids=BANDS)
+def test_text_at_both_ends_of_a_band_at_the_head_of_a_later_page_is_furniture(
+    head: list[Line], number: str, label: str
+) -> None:
+    """Light letters on a colored band are a running head if they are at both its ends; a title is alone."""
+    pixels = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    pixels[50:105, 80:920] = (160, 90, 40)
+    for part in head:
+        pixels[int(part.box.y0) + 4 : int(part.box.y1) - 4, int(part.box.x0) : int(part.box.x1) : 3] = 255
+    bands = find_bands([*head, line("words and more words", 100, 300)], pixels)
+    assert bands == [Box(80, 50, 919, 105)]
+    regions = [*map(region, head), paragraph(300), region(line(number, 480, 1330))]
+    labeled = label_by_place(regions, WIDTH, HEIGHT, NO_RULES, bands=bands)
+    label_of = {line.text: region.label for region in labeled for line in region.lines}
+    assert all(label_of[part.text].endswith(label) for part in head)
+
+
+def test_the_first_row_of_a_table_on_a_band_stays() -> None:
+    """The rows of the table follow closely."""
+    cells = [line("Lamp", 100, 60), line("Price", 790, 60)]
+    bands = [Box(80, 50, 919, 105)]
+    regions = [*map(region, cells), paragraph(95), region(line("41", 480, 1330))]
+    labeled = label_by_place(regions, WIDTH, HEIGHT, NO_RULES, bands=bands)
+    assert not any(region.label in FURNITURE for region in labeled for line in region.lines if line in cells)
+
+
+def test_a_colored_page_and_a_colored_box_are_no_bands() -> None:
+    """A band is narrow, and runs across most of the page."""
+    lines = [line("Harbor lamps", 100, 60)]
+    page, panel, button = (np.full((HEIGHT, WIDTH, 3), color, np.uint8) for color in (90, 255, 255))
+    panel[:300] = 90
+    button[50:105, 80:400] = 90
+    assert [find_bands(lines, pixels) for pixels in (page, panel, button)] == [[], [], []]
 
 
 def test_the_numbers_of_two_facing_pages_are_page_numbers() -> None:

@@ -74,3 +74,44 @@ def test_a_very_large_page_has_the_rules_of_the_page_at_half_its_size() -> None:
     assert [box.scaled(0.5, 0.5) for box in rules.down] == list(half.down)
     assert rules.across
     assert rules.down
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_rule_of_a_skewed_scan_is_found(is_down: bool) -> None:
+    """A long rule that falls by more than its thickness is found from end to end, in pieces."""
+    pixels = page()
+    ends = ((300, 200), (308, 1200)) if is_down else ((200, 500), (1200, 508))
+    cv2.line(pixels, *ends, (0, 0, 0), 2, cv2.LINE_AA)
+    pixels = cv2.GaussianBlur(pixels, (0, 0), 0.7)
+    rules = find_rules(pixels)
+    pieces = [box.height for box in rules.down] if is_down else [box.width for box in rules.across]
+    assert sum(pieces) > 950
+
+
+@pytest.mark.parametrize("fill", [(200, 170, 78), (60, 140, 200)], ids=["blue", "orange"])
+def test_light_letters_on_a_colored_ground_are_no_rules(fill: tuple[int, int, int]) -> None:
+    """The ground between white letters is no ink, on a color that is no darker than grounds of dark letters."""
+    pixels = page()
+    pixels[700:740, 200:1200] = fill
+    cv2.putText(pixels, "Initial figures (in millions)", (240, 732), 0, 0.8, (255, 255, 255), 2)
+    assert all(rule.x0 < 210 or rule.x1 > 1190 for rule in find_rules(pixels).down)
+
+
+def test_rules_on_a_colored_ground_with_dark_letters_are_found() -> None:
+    """Columns of a shaded heading stay parted."""
+    pixels = page()
+    pixels[700:780, 200:1200] = (200, 170, 78)
+    for x in (200, 500, 800, 1200):
+        pixels[700:780, x : x + 3] = 0
+        cv2.putText(pixels, "Year", (x + 40, 750), 0, 0.8, (0, 0, 0), 2)
+    assert {round(rule.center[0], -1) for rule in find_rules(pixels).down} >= {500, 800}
+
+
+def test_a_rule_ends_where_its_ink_ends() -> None:
+    """Blurring, which shows faint rules, makes no solid rule longer: it would reach into the next row."""
+    pixels = page()
+    pixels[500:700, 600:603] = 0
+    down = find_rules(pixels).down
+    assert down
+    assert max(rule.y1 for rule in down) <= 703
+    assert min(rule.y0 for rule in down) >= 497

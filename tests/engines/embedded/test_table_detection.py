@@ -157,3 +157,65 @@ def test_rows_of_close_numbers_are_a_table() -> None:
     """Numbers that are only a space apart, row below row, are a table without rules."""
     lines = [typeset(f"{i}1.5 {i}2.5 {i}3.5 {i}4.5", 300, 100 + 28 * i) for i in range(1, 7)]
     assert len(find_tables([*lines, typeset(PROSE, 100, 400)])) == 1
+
+
+def test_a_table_does_not_grow_over_other_parts_of_the_page() -> None:
+    """More rows above than headings have are an address or the data of a letter, however close they are."""
+    letter = block([["Ada Lovelace", "Invoice", "Date"]] * 6, [100, 300, 450], top=100)
+    body = block([[f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 6)], [100, 300, 450], top=268)
+    detection = Detection("table", Box(90, 262, 520, 410), 0.9)
+    tables = correct_tables([detection], NO_RULES, [*letter, *body])
+    (table,) = [table for table in tables if table.box.y1 > 268]
+    assert table.box.y0 > 250
+
+
+def test_a_table_grows_over_rows_of_numbers() -> None:
+    """However many rows the detection missed, numbers below or above numbers belong to them."""
+    rows = block([[f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 16)], [100, 300, 450])
+    detection = Detection("table", Box(90, 350, 520, 520), 0.9)
+    (table,) = correct_tables([detection], NO_RULES, rows)
+    assert table.box.y0 <= 100
+
+
+def test_headings_in_a_frame_of_their_own_are_the_tables() -> None:
+    """A frame above the grid, as wide as it and part of the detected table, has its headings."""
+    heads = block([["Item", "Sum"]], [110, 210], top=105)
+    body = block([["a", "1"], ["b", "2"], ["c", "3"]], [110, 210], top=145)
+    above, below = frame([100, 200, 300], [101, 129]), frame([100, 200, 300], [141, 169, 197, 225])
+    rules = Rules((*above.across, *below.across), (*above.down, *below.down))
+    detection = Detection("table", Box(95, 95, 305, 230), 0.9)
+    (table,) = correct_tables([detection], rules, [*heads, *body])
+    assert table.box.y0 < 110
+
+
+def test_the_surest_of_two_nested_tables_is_the_table() -> None:
+    """A larger box with a lower score has the paragraphs around it."""
+    sure, vague = Detection("table", Box(90, 95, 520, 245), 0.8), Detection("table", Box(80, 40, 560, 330), 0.45)
+    around = [typeset("Due on 3 May", 100, 50), typeset("Paid by bank", 100, 280), typeset("Thank you", 100, 308)]
+    (table,) = correct_tables([vague, sure], NO_RULES, [*around, *NUMBERS])
+    assert table.box.y0 > 80
+    assert table.box.y1 < 270
+
+
+def test_a_column_that_the_detection_cuts_is_the_tables() -> None:
+    """Its box is widened to the ends of the lines that it cuts."""
+    rows = block([[f"{i:02}", "Ada Lovelace of London"] for i in range(1, 7)], [100, 300])
+    detection = Detection("table", Box(90, 95, 380, 260), 0.9)
+    (table,) = correct_tables([detection], NO_RULES, rows)
+    assert table.box.x1 >= max(line.box.x1 for line in rows)
+
+
+def test_a_year_over_the_numbers_is_the_tables() -> None:
+    """A statement of a single year has that year above its numbers."""
+    rows = block([[f"assets {i}", f"{i},250"] for i in range(1, 7)], [100, 400])
+    year = typeset("2016", 400, 72)
+    (table,) = correct_tables([Detection("table", Box(90, 98, 480, 270), 0.9)], NO_RULES, [year, *rows])
+    assert table.box.y0 <= 72
+
+
+def test_a_text_whose_lines_are_a_tables_is_no_text() -> None:
+    """A detection of text that reaches beyond a table, but has only lines of the table, is dropped."""
+    text = Detection("text", Box(290, 90, 900, 250), 0.6)
+    detection = Detection("table", Box(90, 95, 520, 245), 0.9)
+    (table,) = correct_tables([detection, text], NO_RULES, NUMBERS)
+    assert table.label == "table"

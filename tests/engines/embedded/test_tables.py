@@ -291,3 +291,77 @@ def test_rows_above_a_rule_without_labels_are_headings() -> None:
     cells = texts(find_cells(Box(0, 0, 520, 240), [*ages, *counts, *statement(64)], rules))
     assert cells[0] == ["Item", "20-29 (n = 5)", "30-39 (n = 7)"]
     assert cells[1] == ["Cash", "1,000", "2,000"]
+
+
+def test_the_white_between_two_words_of_a_line_is_no_rule() -> None:
+    """A short rule that runs between words of one text does not part it; one that parts every row does."""
+    heading = typeset("Public outlay of all states", 10, 10)
+    gap = (heading.words[0].box.x1 + heading.words[1].box.x0) / 2
+    lines = [heading, *(typeset(text, x, y) for y in (50, 90) for text, x in (("a", 10), ("1", 410)))]
+    rules = Rules(
+        tuple(Box(0, y - 1, 600, y + 1) for y in (0, 40, 80, 120)),
+        (*(Box(x - 1, 0, x + 1, 120) for x in (0, 600)), Box(399, 40, 401, 120), Box(gap - 1, 5, gap + 1, 36)),
+    )
+    rows = texts(find_cells(Box(0, 0, 600, 120), lines, rules))
+    assert rows == [["Public outlay of all states"], ["a", "1"], ["a", "1"]]
+
+
+def test_two_rules_side_by_side_are_one() -> None:
+    """The strip between them is no row, and an empty row with cells of its own is one."""
+    rules = Rules(tuple(map(across, (0, 12, 40, 80, 120))), tuple(down(x, 12) for x in (0, 100, 200, 300)))
+    lines = [word("a", 50, 26), word("b", 150, 26), word("c", 250, 100)]
+    assert texts(find_cells(WHOLE, lines, rules)) == [["a", "b", ""], ["", "", ""], ["", "", "c"]]
+
+
+def test_an_edge_that_most_texts_cross_makes_no_column() -> None:
+    """A rule that is only beside an empty cell is no edge of columns."""
+    rules = Rules(tuple(map(across, (0, 40, 80, 120))), (*(down(x) for x in (0, 200, 300)), Box(99, 80, 101, 120)))
+    lines = [word("a", 100, 20), word("1", 250, 20), word("b", 100, 60), word("2", 250, 60), word("3", 250, 100)]
+    assert texts(find_cells(WHOLE, lines, rules)) == [["a", "1"], ["b", "2"], ["", "3"]]
+
+
+def test_rows_of_two_lines_between_two_rules_are_rows() -> None:
+    """A body without rules has a row for each number, though every second line has none."""
+    xs = (10, 200, 420)
+    lines = [typeset(text, x, y) for y in (10, 50) for text, x in zip(("No.", "Item", "Sum"), xs, strict=True)]
+    for i in range(6):
+        lines += [typeset(text, x, 100 + 50 * i) for text, x in zip((f"A{i}", "Travel of", f"{i}.50"), xs, strict=True)]
+        lines += [typeset("one clerk", xs[1], 122 + 50 * i)]
+    rules = Rules(
+        tuple(Box(0, y - 1, 500, y + 1) for y in (0, 40, 80, 92, 410)),
+        tuple(Box(x - 1, 0, x + 1, 410) for x in (0, 190, 410, 500)),
+    )
+    rows = texts(find_cells(Box(0, 0, 500, 410), lines, rules))
+    assert rows[-6:] == [[f"A{i}", "Travel of one clerk", f"{i}.50"] for i in range(6)]
+
+
+@pytest.mark.parametrize("fall", [-0.012, 0.012], ids=["up", "down"])
+def test_narrow_rows_of_a_skewed_scan_are_rows(fall: float) -> None:
+    """Over the width of the table, its rules and lines fall by most of a row."""
+    xs, ys = (0.0, 500.0, 1000.0, 1500.0), [24.0 * i for i in range(8)]
+    across_pieces = [
+        Box(x, y + fall * x - 1, x + 100, y + fall * (x + 100) + 1)
+        if fall > 0
+        else Box(x, y + fall * (x + 100) - 1, x + 100, y + fall * x + 1)
+        for y in ys
+        for x in range(0, 1500, 100)
+    ]
+    rules = Rules(tuple(across_pieces), tuple(Box(x - 1, fall * x, x + 1, ys[-1] + fall * x) for x in xs))
+    lines = [
+        typeset(f"{column}{row}", x + 10, y + 2 + fall * x)
+        for row, y in enumerate(ys[:-1])
+        for column, x in zip("abc", xs, strict=False)
+    ]
+    box = Box(0, min(0, fall * 1500), 1500, ys[-1] + max(0, fall * 1500))
+    expected = [[f"{column}{row}" for column in "abc"] for row in range(7)]
+    assert texts(find_cells(box, lines, rules)) == expected
+
+
+def test_a_missing_rule_does_not_join_row_after_row() -> None:
+    """Texts that are each level with a row are its cells, though a scan lost the rules between them."""
+    rules = Rules(
+        (across(0), *(across(y, 100) for y in (30, 60, 90)), across(120)), tuple(map(down, (0, 100, 200, 300)))
+    )
+    rows = [(15, "Ada", "1"), (45, "Bob", "2"), (75, "Cy", "3"), (105, "Di", "4")]
+    lines = [part for y, name, sum_ in rows for part in (word(name, 50, y), word(sum_, 150, y))]
+    assert [row[:2] for row in texts(find_cells(WHOLE, lines, rules))] == [[name, sum_] for _, name, sum_ in rows]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at
+from ocr_worker.engines.embedded.layout.regions import group_lines
+from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at, trim_symbols
 from ocr_worker.engines.embedded.text import paragraphs, row_text
 from ocr_worker.engines.text_layer.joins import joined
 
@@ -117,3 +120,48 @@ def test_a_fraction_has_no_spaces(text: str) -> None:
     """A numerator and a denominator are written with the fraction slash between them."""
     assert paragraphs(stacked(text)) == ["from 1\u20444 inch"]
     assert row_text(stacked(text)) == "from 1\u20444 inch"
+
+
+def with_symbol(symbol: str, text: str, *, is_last: bool = False) -> Line:
+    """Return a line of a text layer, 20 pixels high, with a symbol of 44 pixels at one of its ends."""
+    tall, words = Word(symbol, Box(0, 0, 12, 44)), Word(text, Box(30, 14, 400, 34))
+    if is_last:
+        tall = Word(symbol, Box(410, 0, 422, 44))
+    parts = (words, tall) if is_last else (tall, words)
+    return Line(" ".join(part.text for part in parts), Box(0, 0, 422, 44), words=parts, is_from_text_layer=True)
+
+
+@pytest.mark.parametrize(("symbol", "is_last"), [("\uf0b7", False), ("\x99", False), ("®", True)])
+def test_a_symbol_makes_its_line_no_higher(symbol: str, is_last: bool) -> None:
+    """The font of a bullet states more height than its words have; the next line continues the item all the same."""
+    line = with_symbol(symbol, "The lamps of the harbor and", is_last=is_last)
+    below = Line("those of the ships", Box(30, 44, 300, 64), is_from_text_layer=True)
+    assert len(group_lines([line, below])) == 2
+    trimmed = trim_symbols(line)
+    assert (trimmed.box, trimmed.text) == (line.box._replace(y0=14, y1=34), line.text)
+    assert len(group_lines([trimmed, below])) == 1
+
+
+def test_other_lines_keep_their_height() -> None:
+    """Large words, marks alone, and text up the margin."""
+    large = Line(
+        "The lamps", Box(0, 0, 90, 44), words=(Word("The", Box(0, 14, 30, 34)), Word("lamps", Box(40, 0, 90, 44)))
+    )
+    alone = Line("•", Box(0, 0, 12, 44), words=(Word("•", Box(0, 0, 12, 44)),))
+    upwards = Line("I •", Box(0, 0, 20, 60), words=(Word("I", Box(0, 0, 20, 20)), Word("•", Box(0, 40, 20, 60))))
+    for line in (large, alone, upwards):
+        line = replace(line, is_from_text_layer=True)
+        assert trim_symbols(line) == line
+
+
+@pytest.mark.parametrize("symbol", ["\x84", "\x99"])
+def test_control_characters_of_symbol_fonts_are_bullets(symbol: str) -> None:
+    """Some files have the code of a bullet's shape in its font as its character."""
+    assert paragraphs(stacked(f"{symbol} one", "and more", f"{symbol} two")) == ["- one and more", "- two"]
+
+
+def test_a_quote_in_an_old_encoding_is_no_bullet() -> None:
+    """It is close to its word."""
+    assert paragraphs(stacked("\x93Lamps\x94 was all", "\x84Lampen\x93 they said")) == [
+        "\x93Lamps\x94 was all \x84Lampen\x93 they said"
+    ]

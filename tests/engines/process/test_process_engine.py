@@ -108,7 +108,7 @@ def test_an_engine_process_does_what_the_engine_does(start: Start, caplog: pytes
     engine = running.engine()
     pid = engine._process.pid
     assert pid != os.getpid()
-    assert (engine.info, engine.preferred_dpi, engine.batch_size) == (fragile.Fragile.info, 90, 1)
+    assert (engine.info, engine.batch_size) == (fragile.Fragile.info, 1)
     first, typed, failed, said = running.results("read", "fail_typed", "fail", "say")
     assert [first, said] == [read(1, pid), read(4, pid)]
     assert (typed.code, str(typed)) == ("FRAGILE", "an error of this engine's own")

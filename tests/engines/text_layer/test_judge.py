@@ -61,20 +61,33 @@ def test_a_script_that_the_reader_does_not_read() -> None:
 
 
 def test_readings_that_decide_are_not_repeated() -> None:
-    """Of a font that is read as it is written, or whose script is not read at all, only two stretches are read."""
-    for words, score, calls in ((ENGLISH, 0.97, 1), (RUSSIAN, 0.6, 1), (ENGLISH, 0.6, 2)):
-        page = line([*words] * 3)
-        reader = Reader(page, score)
-        judge([page], reader, ())
-        assert len(reader.calls) == calls
+    """One stretch is read of a font whose letters are all as they are written, two if some are read as others or the
+    script is not read at all, and three if the readings are unsure."""
+    misread = [word.replace("u", "v") for word in ENGLISH]
+    for written, drawn, score, stretches in (
+        (ENGLISH, ENGLISH, 0.97, 1),
+        (ENGLISH, misread, 0.97, 2),
+        (RUSSIAN, RUSSIAN, 0.6, 2),
+        (ENGLISH, ENGLISH, 0.6, 3),
+    ):
+        reader = Reader(line(drawn * 3), score)
+        judge([line(written * 3)], reader, ())
+        assert sum(map(len, reader.calls)) == stretches
+
+
+def test_a_font_that_lies_in_some_of_its_words() -> None:
+    """A font is refuted by two stretches of three, whichever of them is read first."""
+    drawn = [word[::-1] for word in ENGLISH]
+    assert verdict(ENGLISH * 3, [*drawn, *drawn, *ENGLISH]) == "lying"
 
 
 def test_figures_are_read_until_their_digits_are_covered() -> None:
-    """Figures without a digit that is new, or was read once, prove nothing more."""
-    page = [line(["4817", "4817", "4817", "4817", "17", "48", "20"])]
-    reader = Reader(page[0])
-    assert judge(page, reader, ()) == {Setting(1, True): "proven"}
-    assert [len(boxes) for boxes in reader.calls] == [3]
+    """Each digit is read once, or twice if a reading differs. Figures without a new digit prove nothing more."""
+    page = [line(["48179", "48179", "48179", "48179", "17", "48", "20"])]
+    for first_drawn, stretches in (("48179", [2]), ("48119", [2, 1])):
+        reader = Reader([page[0][0]._replace(text=first_drawn), *page[0][1:]])
+        assert judge(page, reader, ()) == {Setting(1, True): "proven"}
+        assert [len(boxes) for boxes in reader.calls] == stretches
 
 
 def test_unsure_readings_of_latin_letters() -> None:

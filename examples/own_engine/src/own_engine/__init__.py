@@ -54,6 +54,7 @@ SPEC = EngineSpec(
     name="own-engine",
     options=ColorOptions,
     builder=_builder,
+    preferred_dpi=36,
     replicas=_replicas,
     diagnose=_diagnose,
     variables={

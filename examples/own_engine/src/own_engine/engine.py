@@ -22,7 +22,6 @@ Color = tuple[int, ...]  # red, green, blue
 class ColorEngine:
     """Pillow's color quantization. It keeps nothing between calls."""
 
-    preferred_dpi = 36
     batch_size = 4
 
     def __init__(self, names_file: Path | None) -> None:

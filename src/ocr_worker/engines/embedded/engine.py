@@ -24,7 +24,6 @@ _WARM_UP_TEXT = "READY"
 class EmbeddedEngine:
     """Engine that joins RapidOCR's lines and RapidLayout's regions by the geometry of this package."""
 
-    preferred_dpi = 200
     batch_size = 1
 
     def __init__(self, models: Models) -> None:

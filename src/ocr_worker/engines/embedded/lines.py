@@ -56,6 +56,27 @@ class Line:
         return self.is_bold or self.is_underlined
 
 
+def trim_symbols(line: Line) -> Line:
+    """Return a line of the text layer as high as its words, without bullets and other symbols that are higher.
+
+    The font of a bullet may state far more height than that of the words, which says nothing about the line.
+    """
+    worded = [word.box for word in line.words if any(map(str.isalnum, word.text))]
+    if not worded or not line.is_from_text_layer or line.outline or is_vertical(line):
+        return line
+    box = bounds(worded)
+    is_level = all(y_overlap(word.box, box) > 0 for word in line.words)
+    if not is_level or line.box.height < THRESHOLDS.tall_symbol * box.height:
+        return line
+    words = (replace(word, box=_between(word.box, box)) for word in line.words)
+    return replace(line, box=_between(line.box, box), words=tuple(words))
+
+
+def _between(box: Box, limits: Box) -> Box:
+    """Return the part of the box between the upper and the lower edge of the limits."""
+    return box._replace(y0=max(box.y0, limits.y0), y1=min(box.y1, limits.y1))
+
+
 def text_source(lines: Sequence[Line]) -> TextSource:
     """Return the origin of these lines' text."""
     origins = {line.is_from_text_layer for line in lines}

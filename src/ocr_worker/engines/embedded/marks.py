@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _BULLETS = "•●▪■◦‣·➢➤►▶❖\ue000-\uf8ff"
-BULLET = re.compile(rf"[{_BULLETS}]\s*")
+# Codes of symbol fonts that were taken for characters: control characters. Others are quotes and dashes of old texts.
+_CONTROLS = "\x81-\x84\x86-\x90\x95\x98-\x9f"
+BULLET = re.compile(rf"[{_BULLETS}]\s*|[{_CONTROLS}]\s+")
 _ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _BOX = re.compile("[☐☑☒◉○]")  # to tick; each question has a row with its options
 _CERTAIN = re.compile(
     rf"""
-      [{_BULLETS}]\s*\S | [☐☑☒◉○]\s*\S
+      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○]\s*\S
     | [*–—-]\s+\S
     | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
     | \((?i:{_ROMAN})\)\s*\S                                # (ii)

@@ -15,6 +15,7 @@ from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
+from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
 from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
@@ -23,8 +24,8 @@ from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
 from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
-from ocr_worker.engines.embedded.lines import Line, line_height, text_source
-from ocr_worker.engines.embedded.listings import label_listings
+from ocr_worker.engines.embedded.lines import Line, line_height, text_source, trim_symbols
+from ocr_worker.engines.embedded.listings import LISTING, drop_listed, separate_listings
 from ocr_worker.engines.embedded.markdown import (
     figure_boxes,
     formula_warnings,
@@ -67,26 +68,32 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
-    page_lines, warnings = review(page_lines, pixels)
+    page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
     lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
     rules = find_rules(pixels)
     lines = mark_underlined(lines, rules)
     # Waited for on a blank page as well, so that no model runs on after the result.
-    detections = correct_tables(pending_regions.get(), rules, lines)
+    detections = pending_regions.get()
+    figures = [each.box for each in detections if each.label in CAPTIONED]
+    texts, listings = separate_listings(lines, pixels, figures, rules)
+    detections = correct_tables(drop_listed(detections, listings, texts), rules, texts)
     detections = [
         detection
         for detection in detections
-        if not _is_prose(detection, lines, rules) and not _is_ground(detection, lines, pixels)
+        if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
     ]
-    others, choices = separate_options(lines, [each.box for each in detections if each.label in CAPTIONED])
+    others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
-    labeled_regions = label_by_place(regions, width, height, rules, is_strip=is_strip(pixels))
+    regions += [_apart(LISTING, listing) for listing in listings]
+    labeled_regions = label_by_place(
+        regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
+    )
     options_apart = [_apart("text", choice) for choice in choices]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
     frames = find_frames(rules, line_height(lines))
     cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
-    ordered_regions = order_regions(label_listings(labeled_regions), lines, cards)
+    ordered_regions = order_regions(labeled_regions, lines, cards)
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,

@@ -43,6 +43,7 @@ SPEC = EngineSpec(
     name="embedded",
     options=EmbeddedOptions,
     builder=_builder,
+    preferred_dpi=200,
     replicas=_replicas,
     has_processes=_has_processes,
     proves_by_warm_up=False,  # the models come inside their packages

@@ -18,6 +18,9 @@ class EngineThresholds:
     # Rows (`lines`).
     row_overlap: float = 0.5  # share of the lower height: a line that shares more of it with a row belongs to the row
 
+    # Bullets and other symbols of a text layer (`lines`).
+    tall_symbol: float = 1.5  # heights of the words: a line that is as high, or higher, is no neighbor of its next line
+
     # Lines that run up or down the page (`lines`).
     tall_line: float = 2.0  # ratio of height to width from which a line is vertical text
     min_vertical_text: int = 2  # characters of a line that is vertical text
@@ -56,13 +59,37 @@ class EngineThresholds:
     initial_gap: float = 1.2  # heights of a row between the letter and the row, at most
     min_initial_lines: int = 2  # rows beside the letter
 
+    # The width of characters that are equally wide (`pitches`).
+    min_pitch_text: int = 4  # characters of a word of the text layer whose pitch is compared
+    min_pitch_text_read: int = 12  # characters of a line that was read whose ink shows its pitch
+    pitch_tolerance: float = 0.01  # share by which the pitch of a word differs: those of other fonts differ more
+    detected_margin: float = 0.21  # heights of a detected box that it is wider than its text, on each side
+    pitch_grain: int = 40  # gray levels that are no ink
+    # Bounds of the pitch, in mean widths of the characters that were read: wide white in a row makes these larger.
+    smallest_pitch: float = 0.84
+    largest_pitch: float = 1.06
+    pitch_period: int = 8192  # pixels: pitches that fit into them a whole number of times are tried
+    in_step: float = 0.18  # share of the ink in step; 0.22 to 0.44 in typewritten lines, below 0.17 in 98 % of others
+
     # Listings (`listings`).
-    min_listing_lines: int = 3  # rows that are long enough to show their pitch
-    min_pitch_text: int = 4  # characters of such a row
-    pitch_tolerance: float = 0.03  # share by which the pitch of a row differs: proportional fonts differ more
+    min_listing_lines: int = 3  # rows with letters
+    min_shown_lines: int = 2  # of these, rows that show their pitch
+    pitch_tolerance_read: float = 0.03  # share by which the pitch of a line that was read differs
+    max_misfit: float = 0.6  # characters by which a short line may be wider or narrower than its text
+    listing_gap: float = 2.2  # line heights of white between rows of a listing, at most
+    column_white: float = 15.0  # characters of white between two parts of a row, at most
+    max_pending: int = 2  # rows one after another that may have any pitch
+    same_indent: float = 0.5  # characters between rows that begin at the same place
+    single_step: float = 1.5  # smallest distance of two rows: farther ones have empty rows between them
     listing_room: float = 0.15  # share of the width that a row leaves free at its right, if it is not filled
     unfilled_listing: float = 0.4  # share of the rows that are not filled
     rows_with_signs: float = 0.5  # share of the rows with a sign of code, such as a bracket
+    rows_only_of_code: float = 0.34  # share of the rows with a sign that letters and forms hardly have
+    min_clear_rows: int = 3  # such rows on a page that is typewritten throughout
+    frame_slack: float = 0.5  # line heights that a listing's frame may be inside its box
+    listing_in_figure: float = 0.5  # share of a listing that is in a detected table or picture
+    listed_detection: float = 0.5  # share of a detection's characters that are in listings: with more, it is dropped
+    typewritten: float = 0.5  # share of the page's characters in a listing's pitch: with more, the page is typewritten
 
     # Fields with a box for each character (`combs`).
     min_comb: int = 4  # characters

@@ -13,10 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
-from ocr_worker.engines.paddleocr_vl.lean_import import without_time_series
+import cv2
 
-with deferred(), without_time_series():
+from ocr_worker.engines.paddleocr_vl.hub_clients import deferred
+from ocr_worker.lean_import import without
+
+with deferred(), without("sklearn"):  # of pipelines for time series
     from paddleocr import PaddleOCRVL
 from paddlex.inference.pipelines.paddleocr_vl.pipeline import _PaddleOCRVLPipeline
 from paddlex.inference.pipelines.paddleocr_vl.uilts import truncate_repetitive_content
@@ -39,7 +41,7 @@ from ocr_worker.engines.paddleocr_vl.server_client import ServerClient
 from ocr_worker.engines.text_layer.small_reader import SmallReader
 from ocr_worker.errors import EngineOutOfMemory, EngineUnavailable, InvalidRequest, OcrWorkerError
 from ocr_worker.pages import PageImage, ParsedPage
-from ocr_worker.settings import Settings
+from ocr_worker.settings import Settings, processor_count
 from ocr_worker.wire.schema import EngineInfo, PageWarning
 
 log = logging.getLogger(__name__)
@@ -66,8 +68,6 @@ class PaddleOcrVl:
     The native model reads crops one at a time, so several pages per call gain nothing (measured: 0.31, 0.30, 0.30 s per
     page at 1, 2, 4 pages per call). A model server reads the crops of all pages of a call at the same time.
     """
-
-    preferred_dpi = 144  # PaddleX's resolution for PDFs: 2.0 times 72
 
     def __init__(
         self,
@@ -282,6 +282,7 @@ def load(
     model_server: reads the crops; None: native backend. Raises EngineUnavailable: the pipeline cannot be built, or the
     model server cannot be used.
     """
+    cv2.setNumThreads(processor_count())  # OpenCV ignores OMP_NUM_THREADS, and its threads wait actively
     parts = {part: str(directory) for part, directory in directories.items()}
     model_arguments = (
         arguments.server_pipeline_arguments(settings, model_server)

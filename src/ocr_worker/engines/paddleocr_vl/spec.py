@@ -84,6 +84,7 @@ SPEC = EngineSpec(
     name="paddleocr-vl",
     options=PaddleOcrVlOptions,
     builder=_builder,
+    preferred_dpi=144,  # PaddleX's resolution for PDFs: 2.0 times 72
     replicas=_replicas,
     has_processes=_has_processes,
     process_parts=ProcessParts(worker_part=_worker_part, builder=_process_builder),

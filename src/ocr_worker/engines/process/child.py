@@ -88,7 +88,6 @@ class Child:
         end_at_crashes()
         return {
             "info": engine.info.model_dump(),
-            "preferred_dpi": engine.preferred_dpi,
             "batch_size": engine.batch_size,
             "merges_pages": isinstance(engine, MergesPages),
             "revives": isinstance(engine, Revives),

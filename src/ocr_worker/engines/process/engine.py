@@ -78,7 +78,6 @@ class ProcessEngine:
         self, settings: Settings, worker_part: WorkerPart | None, process: EngineProcess, traits: dict[str, Any]
     ) -> None:
         self.info = EngineInfo.model_validate(traits["info"])
-        self.preferred_dpi = int(traits["preferred_dpi"])
         self.batch_size = int(traits["batch_size"])
         # The part in the worker does what takes minutes; its time does not count.
         has_other_process = traits["revives"] and worker_part is None

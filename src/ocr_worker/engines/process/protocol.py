@@ -2,7 +2,7 @@
 
 The worker sends commands. The process sends one reply to each, `{"value": ...}` or `{"error": ...}`:
 
-    build: settings                     info, preferred_dpi, batch_size, merges_pages, revives
+    build: settings                     info, batch_size, merges_pages, revives
     warm_up, revive, close              nothing
     parse: options, pages, with pixels  pages, as parts
     merge: pages, as parts              pages, as parts; on a second socket, so that it never waits for `parse`

@@ -121,12 +121,15 @@ def _read_pairs(
     read: Read, samples: Mapping[Setting, Sequence[LayerWord]]
 ) -> dict[Setting, list[tuple[LayerWord, Reading]]]:
     """Return words of each sample with the readings in their places; only the first ones if these decide."""
-    pairs = _read_samples(read, {setting: words[: _first_count(setting)] for setting, words in samples.items()})
-    rest = {
-        setting: words[_first_count(setting) :] for setting, words in samples.items() if not _decide(pairs[setting])
-    }
-    for setting, more in _read_samples(read, rest).items():
-        pairs[setting] += more
+    pairs: dict[Setting, list[tuple[LayerWord, Reading]]] = {setting: [] for setting in samples}
+    for count in (_exact_count, _first_count, lambda setting, words: len(words)):
+        unread = {
+            setting: words[len(pairs[setting]) : count(setting, words)]
+            for setting, words in samples.items()
+            if not pairs[setting] or not _decide(setting, words, pairs[setting])
+        }
+        for setting, more in _read_samples(read, unread).items():
+            pairs[setting] += more
     return pairs
 
 
@@ -143,8 +146,20 @@ def _grown(box: Rectangle) -> Rectangle:
     return box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
 
 
-def _first_count(setting: Setting) -> int:
-    """Return how many words of a sample are read first: others change no median that most agree on."""
+def _exact_count(setting: Setting, words: Sequence[LayerWord]) -> int:
+    """Return how many words of a sample decide alone if they are read letter by letter as they are written.
+
+    These are the figures that have each digit of the sample once, or the first stretch if it has enough letters.
+    """
+    if not setting.has_digits:
+        letters = set(plain_form(words[0].text)) if words else ()
+        return int(sum(map(is_readable, letters)) >= THRESHOLDS.exact_letters)
+    digits = [set(_digits(word.text)) for word in words]
+    return next((n for n in range(len(words)) if set().union(*digits[:n]) == set().union(*digits)), len(words))
+
+
+def _first_count(setting: Setting, words: Sequence[LayerWord]) -> int:
+    """Return how many words of a sample decide if all agree: others change no median that most agree on."""
     return THRESHOLDS.figure_sample if setting.has_digits else THRESHOLDS.layer_sample // 2 + 1
 
 
@@ -160,7 +175,7 @@ def _sample(setting: Setting, words: Sequence[LayerWord]) -> list[LayerWord]:
     if not candidates:
         return []
     indices = np.unique(np.linspace(0, len(candidates) - 1, THRESHOLDS.layer_sample).round().astype(int))
-    return [candidates[i] for i in indices]
+    return sorted((candidates[i] for i in indices), key=lambda word: -len(set(plain_form(word.text))))
 
 
 def _is_level(word: LayerWord) -> bool:
@@ -169,17 +184,21 @@ def _is_level(word: LayerWord) -> bool:
 
 
 def _figure_sample(words: Sequence[LayerWord]) -> list[LayerWord]:
-    """Return the figures that together have most digits twice: a font may lie about a single digit."""
+    """Return the figures that together have most digits twice, those with new digits first.
+
+    A font may lie about a single digit.
+    """
     counts: Counter[str] = Counter()
     sample: list[LayerWord] = []
     remaining = list(words)
 
-    def gain(word: LayerWord) -> int:
-        return sum(counts[digit] < 2 for digit in set(_digits(word.text)))
+    def gain(word: LayerWord) -> tuple[int, int]:
+        digits = set(_digits(word.text))
+        return sum(not counts[digit] for digit in digits), sum(counts[digit] < 2 for digit in digits)
 
     while remaining and len(sample) < THRESHOLDS.figure_sample:
         best = max(remaining, key=gain)
-        if not gain(best):
+        if not any(gain(best)):
             break
         remaining.remove(best)
         sample.append(best)
@@ -187,8 +206,16 @@ def _figure_sample(words: Sequence[LayerWord]) -> list[LayerWord]:
     return sample
 
 
-def _decide(pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
-    """Return whether more readings would hardly change the verdict: all agree, or none can read the script."""
+def _decide(setting: Setting, words: Sequence[LayerWord], pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
+    """Return whether more readings would hardly change the verdict: all agree, or none can read the script.
+
+    words: the sample, of which only `pairs` are read.
+    """
+    if len(pairs) < min(_first_count(setting, words), len(words)):
+        return all(
+            _is_confident(word, reading) and plain_form(word.text) == plain_form(reading.text)
+            for word, reading in pairs
+        )
     return _agree(pairs) or (_is_foreign(pairs) and not any(_is_confident(*pair) for pair in pairs))
 
 

@@ -32,6 +32,15 @@ def load_rapid_ocr(params: Mapping[str, Any]) -> Any:
     return RapidOCR(params={**models, **params})
 
 
+def use_session(ocr: Any, task: str, session: Any) -> None:
+    """Let RapidOCR run its detector (`Det`) or recognizer (`Rec`), which is not loaded yet, with this session."""
+    from omegaconf import flag_override
+
+    settings = ocr.cfg[task]
+    with flag_override(settings, "allow_objects", True):
+        settings.session = session
+
+
 @contextmanager
 def _empty(model_list: Path) -> Iterator[None]:
     """Let packages that read this file with OmegaConf find it empty meanwhile."""

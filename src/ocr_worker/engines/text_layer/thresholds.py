@@ -20,6 +20,9 @@ class LayerThresholds:
     figure_sample: int = 6  # words with digits that are read to check a font
     min_checked_text: int = 6  # letters of a stretch that is preferred for the check
     min_checked_word: int = 3  # letters of the shortest stretch that is checked
+    # Different letters of a stretch that proves its font alone if it is read letter by letter as it is written. English
+    # stretches of six words have 15.
+    exact_letters: int = 10
     min_similarity: float = 0.8  # median similarity of the text read and the layer's text; honest layers reach 0.95
     min_figure_similarity: float = 0.9  # the same for digits; those of printed figures are read without an error
     # Confidence above which a reading can contradict the layer. Scripts that the reader reads have 0.94 and more, and

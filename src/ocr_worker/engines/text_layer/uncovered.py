@@ -52,11 +52,17 @@ def _find_edges(small: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _marks(ink: NDArray[np.uint8]) -> list[Rectangle]:
     """Return the boxes of words and shapes in the ink, without dots, dashes and parts of rules."""
+    x0, y0, ink_width, ink_height = cv2.boundingRect(ink)  # on most pages, there is little or none
+    if not ink_width:
+        return []
+    rows, columns = THRESHOLDS.letter_distance
+    left, top = max(0, x0 - columns), max(0, y0 - rows)
+    ink = ink[top : y0 + ink_height + rows, left : x0 + ink_width + columns]
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones(THRESHOLDS.letter_distance, np.uint8))
     _, _, boxes, _ = cv2.connectedComponentsWithStats(joined)
     smallest, proportion = THRESHOLDS.min_mark, THRESHOLDS.max_mark_proportion
     return [
-        (float(x), float(y), float(x + width), float(y + height))
+        (float(left + x), float(top + y), float(left + x + width), float(top + y + height))
         for x, y, width, height in np.asarray(boxes)[1:, :4].tolist()
         if height >= smallest and height < proportion * width
     ]

@@ -13,7 +13,6 @@ write tables of another kind.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import io
 import re
 from collections import defaultdict
@@ -48,7 +47,7 @@ class FontProver:
     """The proofs of one document's fonts. Close it before the document."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, _Table | None] = {}  # by digests of fonts; None: no table of characters
+        self._tables: dict[bytes, _Table | None] = {}  # by fonts' files; None: no table of characters
 
     def examine(self, page: Any, pixels: NDArray[np.uint8], scale: float, characters: Sequence[Character]) -> PageFonts:
         """Return the facts about the fonts of the page's visible characters; renumber those that are not proven.
@@ -61,8 +60,8 @@ class FontProver:
                 by_font[character.font].append(character)
         handles = {number: _font_of(group[0]) for number, group in by_font.items()}
         symbols = [number for number, handle in handles.items() if _SYMBOLS.search(_name(handle))]
-        digests = {number: self._load(page.pdf.raw, handle) for number, handle in handles.items()}
-        tables = {number: table for number, digest in digests.items() if (table := self._tables[digest])}
+        files = {number: self._load(page.pdf.raw, handle) for number, handle in handles.items()}
+        tables = {number: table for number, data in files.items() if (table := self._tables[data])}
         copied = {
             number: can_be_copied(by_font[number]) + _ligatures(by_font[number], tables[number]) for number in tables
         }
@@ -75,26 +74,25 @@ class FontProver:
         numbers = [number for number, group in copied.items() if 2 * _count(group, unproven) < len(group)]
         _renumber([character for number in numbers for character in by_font[number]], unproven, max(by_font))
         for number in tables.keys() - set(numbers):
-            self._drop(digests[number])  # a table of another kind: it is not tried on further pages
+            self._drop(files[number])  # a table of another kind: it is not tried on further pages
         return PageFonts(numbers, symbols)
 
     def close(self) -> None:
         """Free the fonts."""
-        for digest in self._tables:
-            self._drop(digest)
+        for data in self._tables:
+            self._drop(data)
 
-    def _load(self, document: Any, handle: Any) -> str:
-        """Load the table of a font of the document. Return the font's digest."""
+    def _load(self, document: Any, handle: Any) -> bytes:
+        """Load the table of a font of the document. Return the font's file."""
         data = _data(handle)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._tables:
-            self._tables[digest] = _load_table(document, data)
-        return digest
+        if data not in self._tables:
+            self._tables[data] = _load_table(document, data)
+        return data
 
-    def _drop(self, digest: str) -> None:
-        if table := self._tables[digest]:
+    def _drop(self, data: bytes) -> None:
+        if table := self._tables[data]:
             pdfium_c.FPDFFont_Close(table.font)
-        self._tables[digest] = None
+        self._tables[data] = None
 
 
 class _Table:

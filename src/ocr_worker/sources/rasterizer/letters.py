@@ -14,22 +14,24 @@ _MIN_SLANT = 15.0  # degrees between a baseline and the nearest axis; less is th
 
 
 class Baseline(NamedTuple):
-    """Start of a character on its baseline, and the vector of one em in the direction of the text."""
+    """Start of a character on its baseline, and the vector of one em in the direction of the text.
+
+    em: size of the font, the vector's length. angle: direction of the text in degrees, clockwise from the right. Both
+    follow from the vector, and are needed several times for each character.
+    """
 
     x: float
     y: float
     dx: float
     dy: float
+    em: float
+    angle: float
 
-    @property
-    def em(self) -> float:
-        """Size of the font in pixels."""
-        return math.hypot(self.dx, self.dy)
-
-    @property
-    def angle(self) -> float:
-        """Direction of the text in degrees, clockwise from the right."""
-        return math.degrees(math.atan2(self.dy, self.dx))
+    @classmethod
+    def between(cls, x0: float, y0: float, x1: float, y1: float) -> Baseline:
+        """Return the baseline of a character that begins at the first point; one em farther is the second one."""
+        dx, dy = x1 - x0, y1 - y0
+        return cls(x0, y0, dx, dy, math.hypot(dx, dy), math.degrees(math.atan2(dy, dx)))
 
     @property
     def is_slanted(self) -> bool:

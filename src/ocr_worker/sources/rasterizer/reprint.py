@@ -21,11 +21,12 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.characters import Character
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, render_pixels
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping, render_pixels
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 from ocr_worker.sources.rasterizer.visibility import changed_pixels, inactive, text_objects
 
 _CONTRAST = 33  # of 255: a pixel that changes less is the same; those of the same shapes do not change at all
+_BLACK = [0, 0, 0, 255]  # the color of a new text object
 _LAST_OF_PLANE = 0xFFFF  # PDFium takes text in 16 bits
 _LIGATURES = {
     unicodedata.normalize("NFKC", character): character for character in "\ufb00\ufb01\ufb02\ufb03\ufb04\ufb06"
@@ -76,14 +77,16 @@ def find_deviant(
     if again.shape != pixels.shape:
         return {character.index for character in copied}
     changed = changed_pixels(again, pixels, _CONTRAST)
-    to_bitmap = bitmap_mapping(page, pixels.shape[1], pixels.shape[0])
-    inks = {character.ink for character in copied}
-    for character in visible:
-        if character.ink and character.ink not in inks:  # it is missing on the page that was printed again
-            changed[_area(to_bitmap(character.ink), margin=1)] = False
     if not changed.any():
         return set()
-    return {each.index for each in copied if each.ink and changed[_area(to_bitmap(each.ink))].any()}
+    mapping = BitmapMapping(page, pixels.shape[1], pixels.shape[0])
+    inks = {character.ink for character in copied}
+    missing = [character.ink for character in visible if character.ink and character.ink not in inks]
+    for box in mapping.rectangles(missing):  # they are not on the page that was printed again
+        changed[_area(box, margin=1)] = False
+    placed = {character.index: character.ink for character in copied if character.ink}
+    boxes = mapping.rectangles(list(placed.values()))
+    return {index for index, box in zip(placed, boxes, strict=True) if changed[_area(box)].any()}
 
 
 def _area(box: Rectangle, margin: int = 0) -> tuple[slice, slice]:
@@ -96,9 +99,9 @@ def _area(box: Rectangle, margin: int = 0) -> tuple[slice, slice]:
 @contextmanager
 def _printed(page: Any, characters: Sequence[Character], fonts: Mapping[int, Any]) -> Iterator[None]:
     """Add a text object to the page for each character, and remove them at the end."""
-    fonts_of = {each.text_object: fonts[each.font] for each in characters}
-    styles = {text_object: _Style(text_object, font) for text_object, font in fonts_of.items()}
-    copies = [styles[each.text_object].copy(page.pdf.raw, each) for each in characters]
+    first = {each.text_object: each for each in reversed(characters)}
+    styles = {address: _Style(page.pdf.raw, character, fonts[character.font]) for address, character in first.items()}
+    copies = [styles[each.text_object].copy(each) for each in characters]
     for copy in copies:
         pdfium_c.FPDFPage_InsertObject(page.raw, copy)
     try:
@@ -110,10 +113,11 @@ def _printed(page: Any, characters: Sequence[Character], fonts: Mapping[int, Any
 
 
 class _Style:
-    """Size, colors and mode of the text object at this address, with another font."""
+    """Size, colors and mode of the text object of this character, with another font."""
 
-    def __init__(self, address: int, font: Any) -> None:
-        handle = ctypes.cast(address, pdfium_c.FPDF_PAGEOBJECT)
+    def __init__(self, document: Any, character: Character, font: Any) -> None:
+        handle = ctypes.cast(character.text_object, pdfium_c.FPDF_PAGEOBJECT)
+        self._document = document
         self._font = font
         self._size = ctypes.c_float()
         pdfium_c.FPDFTextObj_GetFontSize(handle, self._size)
@@ -122,13 +126,19 @@ class _Style:
         self._stroke = _color(pdfium_c.FPDFPageObj_GetStrokeColor, handle)
         self._stroke_width = ctypes.c_float()
         pdfium_c.FPDFPageObj_GetStrokeWidth(handle, self._stroke_width)
+        self._matrix = pdfium_c.FS_MATRIX(*character.matrix or ())
+        self._texts: dict[str, Any] = {}  # as PDFium takes them
 
-    def copy(self, document: Any, character: Character) -> Any:
+    def copy(self, character: Character) -> Any:
         """Return a new text object that sets the character, which has a matrix."""
-        copy = pdfium_c.FPDFPageObj_CreateTextObj(document, self._font, self._size)
-        pdfium_c.FPDFText_SetText(copy, (ctypes.c_ushort * 2)(ord(character.text), 0))
-        pdfium_c.FPDFPageObj_SetMatrix(copy, pdfium_c.FS_MATRIX(*character.matrix or ()))
-        if self._fill:
+        copy = pdfium_c.FPDFPageObj_CreateTextObj(self._document, self._font, self._size)
+        text = self._texts.get(character.text)
+        if text is None:
+            text = self._texts[character.text] = (ctypes.c_ushort * 2)(ord(character.text), 0)
+        pdfium_c.FPDFText_SetText(copy, text)
+        self._matrix.e, self._matrix.f = character.matrix[4:] if character.matrix else (0.0, 0.0)
+        pdfium_c.FPDFPageObj_SetMatrix(copy, self._matrix)
+        if self._fill and self._fill != _BLACK:
             pdfium_c.FPDFPageObj_SetFillColor(copy, *self._fill)
         if self._mode != pdfium_c.FPDF_TEXTRENDERMODE_FILL:
             pdfium_c.FPDFTextObj_SetTextRenderMode(copy, self._mode)

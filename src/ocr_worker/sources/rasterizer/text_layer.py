@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
-from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
+from ocr_worker.sources.rasterizer.characters import Character, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
@@ -191,10 +191,10 @@ def read_text_layer(
     """
     height, width = pixels.shape[:2]
     characters = read_visible_characters(page, width / page.get_width())
-    to_bitmap = bitmap_mapping(page, width, height)
+    mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
-    letters = _letters(characters, to_bitmap)  # after the characters are renumbered
-    return TextLayer(_build_lines(letters, to_bitmap, check_fields), fonts, _are_upright(letters))
+    letters = _letters(characters, mapping)  # after the characters are renumbered
+    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _are_upright(letters))
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
@@ -211,30 +211,40 @@ def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]
         inner = text_page.get_text_bounded(*page_band(page, depth, 1 - depth))
     finally:
         text_page.close()
-    to_bitmap = bitmap_mapping(page, round(width), round(height))
-    return _build_lines(_letters(characters, to_bitmap), to_bitmap), inner.splitlines()
+    mapping = BitmapMapping(page, round(width), round(height))
+    return _build_lines(_letters(characters, mapping), mapping), inner.splitlines()
 
 
-def _letters(characters: Iterable[Character], to_bitmap: Callable[[Rectangle], Rectangle]) -> list[Letter]:
+def _letters(characters: Sequence[Character], mapping: BitmapMapping) -> list[Letter]:
     """Return the characters on the bitmap."""
+    boxes = iter(mapping.rectangles([character.box for character in characters if character.box]))
+    stretches = np.array([character.stretch for character in characters if character.stretch], np.float64)
+    ends = mapping.points(stretches.reshape(-1, 2, 2)).reshape(-1, 4).tolist()
+    baselines = (Baseline.between(*each) for each in ends)
     return [
         Letter(
             character.text,
-            to_bitmap(character.box) if character.box else None,
+            next(boxes) if character.box else None,
             character.font,
-            _map_baseline(character.stretch, to_bitmap) if character.stretch else None,
+            _with_length(next(baselines)) if character.stretch else None,
         )
         for character in characters
     ]
 
 
+def _with_length(baseline: Baseline) -> Baseline | None:
+    """Return the baseline; None if it has no length on the bitmap."""
+    return baseline if baseline.em else None
+
+
 def _build_lines(
     letters: Iterable[Letter],
-    to_bitmap: Callable[[Rectangle], Rectangle],
+    mapping: BitmapMapping,
     check_fields: Sequence[CheckField] = (),
 ) -> list[LayerLine]:
     lines: list[_TextLine] = []
-    fields = [(sign, to_bitmap(box)) for sign, box in check_fields]
+    signs = [sign for sign, _ in check_fields]
+    fields = list(zip(signs, mapping.rectangles([box for _, box in check_fields]), strict=True))
     outside = (letter for letter in letters if not any(letter.box and _holds(box, letter.box) for _, box in fields))
     for letter in _in_logical_order(_composed(outside)):
         line = lines[-1] if lines else None
@@ -256,14 +266,6 @@ def _are_upright(letters: Iterable[Letter]) -> bool:
     baselines = [letter.baseline for letter in letters if letter.box]
     upright = sum(baseline is not None and abs(baseline.angle) <= _MAX_SKEW for baseline in baselines)
     return bool(baselines) and upright >= _UPRIGHT_LETTERS * len(baselines)
-
-
-def _map_baseline(stretch: Stretch, to_bitmap: Callable[[Rectangle], Rectangle]) -> Baseline | None:
-    """Return the stretch on the bitmap; None if it has no length there."""
-    x0, y0, x1, y1 = stretch
-    start, end = to_bitmap((x0, y0, x0, y0)), to_bitmap((x1, y1, x1, y1))
-    baseline = Baseline(start[0], start[1], end[0] - start[0], end[1] - start[1])
-    return baseline if baseline.em else None
 
 
 def _composed(letters: Iterable[Letter]) -> list[Letter]:

@@ -24,7 +24,7 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ocr_worker.sources.rasterizer.characters import Character, object_address, read_characters
-from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, render_pixels
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping, render_pixels
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 from ocr_worker.sources.rasterizer.repeats import follow, remove_repeats
 
@@ -129,13 +129,13 @@ def _compare(
     left out together, as in `_choose_layers`.
     """
     layers = dict(zip(groups, _choose_layers([_bounds(group) for group in groups.values()], overlap), strict=True))
-    to_bitmap = bitmap_mapping(page, complete.shape[1], complete.shape[0])
+    mapping = BitmapMapping(page, complete.shape[1], complete.shape[0])
     result: dict[int, int] = {}
     for layer in sorted(set(layers.values())):
         with inactive([handle for each in groups if layers[each] == layer for handle in handles.get(each, ())]):
-            changes = _changes(complete, render_pixels(page, scale))
+            changes = _Changes(changed_pixels(complete, render_pixels(page, scale), _CONTRAST))
         in_layer = [character for each, group in groups.items() if layers[each] == layer for character in group]
-        boxes = np.array([to_bitmap(character.ink or _EMPTY) for character in in_layer], np.float64)
+        boxes = mapping.boxes([character.ink or _EMPTY for character in in_layer])
         in_all_halves, in_one_half = _have_ink(changes, boxes)
         shares = np.where(in_all_halves, _ALL, np.where(in_one_half, _PART, _NOTHING))
         result.update(zip((character.index for character in in_layer), shares.tolist(), strict=True))
@@ -223,39 +223,50 @@ def changed_pixels(pixels: NDArray[np.uint8], others: NDArray[np.uint8], contras
     result = np.zeros(pixels.shape[:2], np.bool_)
     rows = (pixels != others).any(axis=(1, 2))  # most rows are equal, which takes less to see
     pixels, others = pixels[rows], others[rows]
-    is_changed = np.maximum(pixels, others) - np.minimum(pixels, others) >= contrast
-    result[rows] = is_changed[..., 0] | is_changed[..., 1] | is_changed[..., 2]
+    changes = np.maximum(pixels, others) - np.minimum(pixels, others)
+    result[rows] = np.maximum(np.maximum(changes[..., 0], changes[..., 1]), changes[..., 2]) >= contrast
     return result
 
 
-def _changes(complete: NDArray[np.uint8], reduced: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return the sums of changed pixels above and to the left of each corner, [height + 1, width + 1]."""
-    counts = changed_pixels(complete, reduced, _CONTRAST).view(np.uint8)
-    height, width = counts.shape
-    sums = np.zeros((height + 1, width + 1), np.int32)
-    np.cumsum(counts, axis=1, dtype=np.int32, out=sums[1:, 1:])
-    for row in range(height):  # a third of the time of `cumsum` down the columns
-        sums[row + 1] += sums[row]
-    return sums
+class _Changes:
+    """The changed pixels of a picture, counted above and to the left of each corner. is_changed: [height, width].
+
+    Rows without any, which are most, are left out.
+    """
+
+    def __init__(self, is_changed: NDArray[np.bool_]) -> None:
+        self.height, self.width = is_changed.shape
+        rows = is_changed.any(axis=1)
+        self._row_counts = np.concatenate(([0], np.cumsum(rows)))  # of the rows above each edge that are not left out
+        self._sums = np.zeros((self._row_counts[-1] + 1, self.width + 1), np.int32)
+        np.cumsum(is_changed[rows], axis=1, dtype=np.int32, out=self._sums[1:, 1:])
+        for row in range(1, len(self._sums)):  # a third of the time of `cumsum` down the columns
+            self._sums[row] += self._sums[row - 1]
+
+    def count(self, area: Sequence[NDArray[np.intp]]) -> NDArray[np.int32]:
+        """Return the number of changed pixels in each area. area: left, upper, right and lower edges, each [n]."""
+        left, top, right, bottom = area
+        top, bottom = self._row_counts[top], self._row_counts[bottom]
+        sums = self._sums
+        return sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
 
 
-def _have_ink(changes: NDArray[np.int32], boxes: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _have_ink(changes: _Changes, boxes: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return for each box, [n, 4] in pixels, whether all its halves have changed pixels, and whether one has.
 
     The halves are the left, the right, the upper and the lower one.
     """
-    height, width = changes.shape
     x0, y0, x1, y1 = boxes.T
     # The left and the right half exclude the ink of the neighbors in the line.
     inset = np.where(x1 - x0 >= _INSET_SIDE, 1.0, -_MARGIN)
     # A dash is thinner than a pixel, and may be drawn beside its box.
     columns, rows = (
         _outer(low, high, np.where(high - low < _THIN_SIDE, -_MARGIN, 0.0), limit)
-        for low, high, limit in ((x0, x1, width - 1), (y0, y1, height - 1))
+        for low, high, limit in ((x0, x1, changes.width), (y0, y1, changes.height))
     )
-    left_right = [(start, rows[0], end, rows[1]) for start, end in _halves(x0, x1, inset, width - 1)]
-    top_bottom = [(columns[0], start, columns[1], end) for start, end in _halves(y0, y1, -_MARGIN, height - 1)]
-    counts = [changes[d, c] - changes[b, c] - changes[d, a] + changes[b, a] for a, b, c, d in left_right + top_bottom]
+    left_right = [(start, rows[0], end, rows[1]) for start, end in _halves(x0, x1, inset, changes.width)]
+    top_bottom = [(columns[0], start, columns[1], end) for start, end in _halves(y0, y1, -_MARGIN, changes.height)]
+    counts = [changes.count(area) for area in left_right + top_bottom]
     return np.min(counts, axis=0) > 0, np.max(counts[:2], axis=0) > 0
 
 

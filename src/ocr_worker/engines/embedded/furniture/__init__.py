@@ -35,6 +35,7 @@ from ocr_worker.engines.embedded.underlines import without_underlines
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
 TITLES = ("doc_title", "paragraph_title")
+_GRAPHIC = ("image", "algorithm")  # labels of regions that no line at the page's edge belongs to
 _MERGED = ("text", "reference_content", "header", "footer")  # labels of regions that may merge furniture with text
 
 
@@ -43,7 +44,7 @@ class _EdgeView:
     """The page from one of its edges inwards; from its foot, it is upside down.
 
     regions: region of each line. across: long rules. letter: number of lines above a letter's salutation. is_foot: from
-    its foot. is_later_page: its foot has a number above 1.
+    its foot. bands: see `find_bands`. is_later_page: its foot has a number above 1.
     """
 
     lines: list[Line]
@@ -54,15 +55,22 @@ class _EdgeView:
     letter: int
     is_foot: bool
     is_later_page: bool
+    bands: list[Box]
 
 
 def label_by_place(
-    regions: Sequence[Region], width: int, height: int, rules: Rules, *, is_strip: bool = False
+    regions: Sequence[Region],
+    width: int,
+    height: int,
+    rules: Rules,
+    *,
+    bands: Sequence[Box] = (),
+    is_strip: bool = False,
 ) -> list[Region]:
     """Return the regions, labeled by their size, words and place; lines that are furniture become regions.
 
-    width, height: of the page, in pixels. is_strip: a receipt or a screenshot, which has no page furniture: what is at
-    its ends is its text.
+    width, height: of the page, in pixels. bands: see `find_bands`. is_strip: a receipt or a screenshot, which has no
+    page furniture: what is at its ends is its text.
     """
     if is_strip:
         corrected = [correct_label(region) for region in regions]
@@ -72,22 +80,24 @@ def label_by_place(
         for region in regions
     ]
     body = measure_body(corrected, width)
-    parts = [part for region in _separate_edges(corrected, body, rules, height) for part in region]
+    parts = [part for region in _separate_edges(corrected, body, rules, bands, height) for part in region]
     separators = without_underlines(rules, [line for region in parts for line in region.lines])
     with_notes = label_footnotes(parts, separators, body.height, body.spacing)
     return label_headings(with_notes, height, body.height)
 
 
-def _separate_edges(regions: Sequence[Region], body: Body, rules: Rules, height: int) -> list[list[Region]]:
+def _separate_edges(
+    regions: Sequence[Region], body: Body, rules: Rules, bands: Sequence[Box], height: int
+) -> list[list[Region]]:
     """Return the parts of each region: its furniture, and the remaining lines."""
-    searched = [region for region in regions if region.label not in ("image", "aside_text")]
+    searched = [region for region in regions if region.label not in (*_GRAPHIC, "aside_text")]
     line_numbers = find_line_numbers([line for region in searched if region.label != "table" for line in region.lines])
     taken = {id(line): "aside_text" for line in line_numbers}
     lines = [(line, region) for region in searched for line in region.lines if id(line) not in taken]
     lines.sort(key=lambda entry: entry[0].box.center[1])
-    foot = _view_from_edge(lines[::-1], regions, body, rules, height, is_foot=True)
+    foot = _view_from_edge(lines[::-1], regions, body, rules, bands, height, is_foot=True)
     is_later_page = any(is_later_number(line.text) for line in foot.lines[: _count_furniture(foot, body, False)[0]])
-    head = _view_from_edge(lines, regions, body, rules, height, is_foot=False, is_later_page=is_later_page)
+    head = _view_from_edge(lines, regions, body, rules, bands, height, is_foot=False, is_later_page=is_later_page)
     has_number = False
     for label, view, inwards in (("header", head, lines), ("footer", foot, lines[::-1])):
         count, has_number = _count_furniture(view, body, has_number)
@@ -137,6 +147,7 @@ def _view_from_edge(
     regions: Sequence[Region],
     body: Body,
     rules: Rules,
+    bands: Sequence[Box],
     height: int,
     *,
     is_foot: bool,
@@ -151,12 +162,13 @@ def _view_from_edge(
     return _EdgeView(
         lines=[replace(line, box=flip(line.box)) for line, _ in lines],
         regions=[region for _, region in lines],
-        pictures=[flip(region.box) for region in regions if region.label == "image"],
+        pictures=[flip(region.box) for region in regions if region.label in _GRAPHIC],
         across=[flip(rule) for rule in _find_long_rules(regions, rules, body)],
         height=height,
         letter=0 if is_foot else _count_letter_head(upper),
         is_foot=is_foot,
         is_later_page=is_later_page,
+        bands=[flip(band) for band in bands],
     )
 
 
@@ -269,4 +281,5 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
         has_number_before=has_number,
         is_foot=view.is_foot,
         is_later_page=view.is_later_page,
+        is_on_band=any(all(band.contains(line.box.center) for line in lines) for band in view.bands),
     )

@@ -64,6 +64,7 @@ class Strip:
     paragraph. edge: distance from the page's edge to the middle of the strip, as a share of the page's height.
     has_rule: a long rule is between the strip and the text farther in. has_number_before: the page's number was found
     in another strip. is_foot: at the page's foot, else at its head. is_later_page: its foot has a number above 1.
+    is_on_band: see `find_bands`.
     """
 
     lines: tuple[Line, ...]
@@ -74,6 +75,7 @@ class Strip:
     has_number_before: bool
     is_foot: bool
     is_later_page: bool
+    is_on_band: bool = False
 
     @property
     def text(self) -> str:
@@ -116,6 +118,8 @@ def has_evidence(strip: Strip, body: Body) -> bool:
         return False
     if strip.is_foot and any(is_sum(line.text) for line in strip.lines) and not has_page_word(strip.text):
         return _is_repeated(strip, body)
+    if _is_running_band(strip, body):
+        return True
     if _is_larger(strip, body):
         is_moderate = all(_is_moderate(line, body) for line in _worded(strip.lines))
         is_slight = all(line.box.height < THRESHOLDS.slightly_larger * body.height for line in _worded(strip.lines))
@@ -164,6 +168,16 @@ def _is_apart(strip: Strip, body: Body) -> bool:
         return False
     is_certain = all(_is_certain(region) for region in strip.regions)
     return strip.gap >= THRESHOLDS.some_gap and (strip.has_rule or (is_certain and is_white))
+
+
+def _is_running_band(strip: Strip, body: Body) -> bool:
+    """Return whether the strip is a colored band with text at both its ends, whatever the size of its letters.
+
+    A title has bands like that, too, but alone, and hardly on a later page. In a table, the rows follow closely.
+    """
+    is_free = strip.gap >= THRESHOLDS.some_gap and not any(region.label == "table" for region in strip.regions)
+    is_later = strip.is_later_page or strip.is_foot
+    return strip.is_on_band and is_free and is_later and is_in_parts(strip.lines, body)
 
 
 def _is_small_print(strip: Strip, body: Body) -> bool:
@@ -286,7 +300,7 @@ def evidence_points(strip: Strip, body: Body) -> float:
     capitals = THRESHOLDS.numbered_capitals_points if has_number else THRESHOLDS.capitals_points
     is_wide = any(_is_wide(line, body) for line in strip.lines)
     is_repeated = _is_repeated(strip, body)
-    size = 0.0 if is_repeated else size_points(strip.lines, body)
+    size = 0.0 if is_repeated or _is_running_band(strip, body) else size_points(strip.lines, body)
     return (
         number
         + gap_points(strip.gap)
@@ -294,7 +308,7 @@ def evidence_points(strip: Strip, body: Body) -> float:
         + size / (THRESHOLDS.number_divisor if has_number else 1)
         + label_points(frozenset(region.label for region in strip.regions))
         + THRESHOLDS.certain_points * all(_is_certain(region) for region in strip.regions)
-        + THRESHOLDS.ruled_points * strip.has_rule
+        + THRESHOLDS.ruled_points * (strip.has_rule or strip.is_on_band)
         + THRESHOLDS.repeated_points * is_repeated
         + THRESHOLDS.running_points * is_running_matter(text)
         + capitals * is_capital(text)

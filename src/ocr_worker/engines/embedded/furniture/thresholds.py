@@ -47,6 +47,11 @@ class FurnitureThresholds:
     rule_slack: float = 0.3  # line heights that this rule may be inside the text farther in
     letter_head: float = 0.5  # share of the page's height: a salutation is looked for above it
 
+    # Colored bands (`bands`).
+    band_contrast: int = 30  # levels of a color by which the band differs from the page
+    band_width: float = 0.6  # share of the page's width
+    band_height: float = 1.5  # line heights above the line and below it, at most
+
     # Points for a page number (`evidence`).
     page_word: float = 3.0  # points for a number with its word: "Page 3"
     separate_number: float = 2.5  # points for a number alone, or apart at an end of the row

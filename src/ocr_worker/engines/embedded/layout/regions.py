@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
+from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.lines import Line, is_vertical, line_height, rows
@@ -258,7 +259,9 @@ def _resolve_double(kept: list[Detection], double: Detection) -> list[Detection]
 
 
 def _is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
-    """Return whether the figure is a picture with some words, as on a chart's axes, and not text."""
+    """Return whether the figure is a chart, or a picture with some words, and not text."""
+    if has_scale(figure.box, lines):
+        return True
     inside = [line for line in lines if covered(line.box, figure.box) > THRESHOLDS.line_in_figure]
     if sum(line.box.area for line in inside) > THRESHOLDS.max_text_in_figure * figure.box.area:
         return False

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
+from ocr_worker.engines.embedded.geometry import Box, bounds, overlap, x_overlap
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
@@ -56,15 +56,16 @@ def find_rules(pixels: Pixels) -> Rules:
 def _find_on_gray(gray: Gray) -> Rules:
     """Return the rules on the gray page."""
     small = _reduce(gray, THRESHOLDS.small_side)
-    dark = _find_dark_fills(small)
+    dark = np.maximum(_find_dark_fills(small), _find_fills_with_light_letters(small))
     ink, ground = _find_ink(gray, THRESHOLDS.ink_step), _remove_letters(small, dark)
     ink[cv2.resize(dark, (gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_NEAREST) > 0] = 0
     by_axis = []
     for turn in (np.asarray, cv2.transpose):
         fine = _find_solid(turn(ink), max(gray.shape))
-        coarse = [*_find_faint(turn(small), turn(dark)), *_find_fill_edges(turn(ground))]
         sx, sy = (full / part for full, part in zip(turn(gray).shape[::-1], turn(small).shape[::-1], strict=True))
-        by_axis.append([*fine, *(box.scaled(sx, sy) for box in coarse)])
+        faint = [box.scaled(sx, sy) for box in _find_faint(turn(small), turn(dark))]
+        edges = [box.scaled(sx, sy) for box in _find_fill_edges(turn(ground))]
+        by_axis.append([*fine, *_without_blurred_ends(faint, fine, sx * _blur_length(small)), *edges])
     across, down = by_axis
     return Rules(tuple(across), tuple(Box(box.y0, box.x0, box.y1, box.x1) for box in down))
 
@@ -150,6 +151,29 @@ def _find_dark_fills(gray: Gray) -> Gray:
     return cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
 
 
+def _find_fills_with_light_letters(gray: Gray) -> Gray:
+    """Return a mask that is not 0 in colored areas whose letters are lighter than the ground.
+
+    The ground is no darker than some fills with dark letters, so the letters decide.
+    """
+    stroke = _stroke(gray)
+    gap = THRESHOLDS.letter_gap * stroke
+    medium = ((gray >= THRESHOLDS.dark_fill) & (gray < THRESHOLDS.medium_fill)).astype(np.uint8)
+    closed = cv2.morphologyEx(_open(medium, (stroke, stroke)), cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    count, labels, parts, _ = cv2.connectedComponentsWithStats(closed)
+    mask = np.zeros_like(closed)
+    for i in range(1, count):
+        x, y, width, height = parts[i, :4]
+        area = (slice(y, y + height), slice(x, x + width))
+        fill, pixels = labels[area] == i, gray[area]
+        ground = np.median(pixels[fill])
+        light = np.count_nonzero(pixels[fill] > ground + THRESHOLDS.letter_step)
+        dark = np.count_nonzero(pixels[fill] < ground - THRESHOLDS.letter_step)
+        if light > THRESHOLDS.min_light_letters * np.count_nonzero(fill) and light > THRESHOLDS.light_per_dark * dark:
+            mask[area][fill] = 1
+    return mask
+
+
 def _find_ink(gray: Gray, step: int) -> Gray:
     """Return a mask that is 255 where the image is darker than its surroundings by `step` gray values."""
     window = max(THRESHOLDS.min_surroundings, 2 * round(THRESHOLDS.ink_surroundings * max(gray.shape)) + 1)
@@ -168,10 +192,28 @@ def _find_faint(gray: Gray, dark: Gray) -> list[Box]:
     side = max(gray.shape)
     length = max(THRESHOLDS.min_rule_pixels, THRESHOLDS.faint_length * round(THRESHOLDS.min_rule_length * side))
     thickness = max(THRESHOLDS.min_faint_limit, round(THRESHOLDS.faint_thickness * side))
-    blur = max(THRESHOLDS.min_blur, round(THRESHOLDS.blur_length * side))
-    ink = _find_ink(cv2.blur(gray, (blur, 1)), THRESHOLDS.faint_step)
+    ink = _find_ink(cv2.blur(gray, (_blur_length(gray), 1)), THRESHOLDS.faint_step)
     ink[dark > 0] = 0
     return [box for box in _find_thin(ink, length, thickness) if _is_isolated(box, ink, thickness)]
+
+
+def _blur_length(gray: Gray) -> int:
+    """Return the pixels of this image over which it is blurred to find faint rules."""
+    side: int = max(gray.shape)
+    return max(THRESHOLDS.min_blur, round(THRESHOLDS.blur_length * side))
+
+
+def _without_blurred_ends(faint: Sequence[Box], solid: Sequence[Box], blur: float) -> list[Box]:
+    """Return the faint horizontal rules; one that is a solid rule, blurred, ends where the solid rule ends."""
+    trimmed = []
+    for box in faint:
+        level = (box.y0 - blur / 2, box.y1 + blur / 2)
+        same = [rule for rule in solid if level[0] <= rule.center[1] <= level[1] and x_overlap(rule, box) > 0]
+        start, end = min((rule.x0 for rule in same), default=box.x0), max((rule.x1 for rule in same), default=box.x1)
+        x0 = max(box.x0, start) if start - box.x0 < blur else box.x0
+        x1 = min(box.x1, end) if box.x1 - end < blur else box.x1
+        trimmed.append(box._replace(x0=x0, x1=x1))
+    return trimmed
 
 
 def _is_isolated(box: Box, ink: Gray, band: int) -> bool:
@@ -202,10 +244,21 @@ def _open(ink: Gray, mask: tuple[int, int]) -> Gray:
 
 
 def _boxes(lines: Gray, thickness: int) -> list[Box]:
-    """Return the boxes of the connected parts that are no higher than `thickness`."""
+    """Return the boxes of the connected parts that are no higher than `thickness`.
+
+    A long rule that slopes a little, as on a scan, is higher: it is cut in half until its pieces are not.
+    """
     outlines, _ = cv2.findContours(lines, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    rectangles = map(cv2.boundingRect, outlines)
-    return [Box(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in rectangles if h <= thickness]
+    boxes = []
+    for x, y, width, height in map(cv2.boundingRect, outlines):
+        if height <= thickness:
+            boxes.append(Box(float(x), float(y), float(x + width), float(y + height)))
+        elif height - thickness < THRESHOLDS.max_slope * width:
+            middle = x + width // 2
+            for start, end in ((x, middle), (middle, x + width)):
+                part = _boxes(np.ascontiguousarray(lines[y : y + height, start:end]), thickness)
+                boxes += [Box(box.x0 + start, box.y0 + y, box.x1 + start, box.y1 + y) for box in part]
+    return boxes
 
 
 def _remove_letters(gray: Gray, dark: Gray) -> Gray:

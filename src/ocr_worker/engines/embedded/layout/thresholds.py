@@ -69,6 +69,16 @@ class LayoutThresholds:
     share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
     same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
     nested_region: float = 0.7  # share of a region's area inside a text that makes it a part of the text
+    # The numbers along the upright axis of a chart (`charts`).
+    min_ticks: int = 4  # numbers on a scale
+    tick_rounding: float = 0.01  # steps by which a number may differ from a multiple of the step
+    max_chart_lines: int = 80  # lines of a chart: a picture with more has tables in it
+    max_ticks: int = 30  # numbers in a column: longer ones are those of a table
+    tick_slack: float = 0.5  # line heights by which their edges or middles may differ from left to right
+    tick_misfit: float = 0.15  # steps by which a number may miss its place
+    ticks_in_step: float = 0.75  # share of the numbers in the column that are on the scale
+    even_ticks: float = 2.4  # ratio of the largest step to the smallest: a number may not be read
+
     # A detected figure is a picture with some words, and not text that the model mistook for a picture.
     line_in_figure: float = 0.5  # share of a line's area inside a figure whose words it counts among
     max_text_in_figure: float = 0.3  # share of the figure's area covered by lines
@@ -110,6 +120,7 @@ class LayoutThresholds:
     min_rule_length: float = 0.015  # share of the side
     min_rule_pixels: int = 12  # pixels: no rule is shorter, however small the page
     max_rule_thickness: float = 0.004  # share of the side
+    max_slope: float = 0.02  # fall of a long rule that is not quite level, per width
     min_thickness_limit: int = 3  # pixels: lowest limit of the thickness
     # Faint, dotted and broken rules are visible when the image is blurred along them; they are thin and isolated.
     blur_length: float = 0.007  # share of the side
@@ -125,6 +136,10 @@ class LayoutThresholds:
     fill_edge: float = 0.0015  # share of the side between the two places that are compared
     edge_thickness: int = 4  # thickest edge, in distances of `fill_edge`
     dark_fill: int = 110  # gray value below which a fill is dark, so that its letters are light
+    medium_fill: int = 200  # gray value below which a fill may be colored and have light letters
+    letter_step: int = 30  # gray values between such a fill and its letters
+    min_light_letters: float = 0.01  # share of the fill that its light letters cover, to be exceeded
+    light_per_dark: float = 4.0  # pixels of light letters for each of dark letters: with fewer the letters are dark
     stroke: float = 0.008  # share of the side: no stroke of small print is thicker, and no fill is thinner
     min_stroke: int = 3  # pixels
     letter_gap: int = 3  # widest gap that light letters leave in a dark fill, in strokes

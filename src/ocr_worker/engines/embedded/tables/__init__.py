@@ -9,16 +9,18 @@ that can be tuned. All functions are pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from ocr_worker.engines.embedded.escaping import Write, escape_text
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
+from ocr_worker.engines.embedded.geometry import bounds as bounds_of
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.tables.alignment import align_rows
 from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
+from ocr_worker.engines.embedded.tables.leveling import make_level
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.text import row_ends, row_text
 from ocr_worker.engines.text_layer.joins import joined
@@ -46,6 +48,7 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     height = line_height(lines)
     slack = THRESHOLDS.same_level * height
     ruled = drop_strokes(rules.within(box, height), lines)
+    lines, ruled = make_level(box, lines, ruled, height)
     lines = [part for line in lines for part in split_at_leaders(line)]
     xs = levels([rule.center[0] for rule in ruled.down], slack)
     ys = levels([rule.center[1] for rule in ruled.across], slack)
@@ -57,9 +60,8 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
             ruled_cells = find_ruled_cells(wide_xs, wide_ys, lines, ruled)
             closed = max((column + right for _, column, _, right, _ in ruled_cells), default=0)
             if closed > THRESHOLDS.ruled_columns * columns:
-                return [
-                    Cell(row, column, _cell_text(texts), down, right) for row, column, down, right, texts in ruled_cells
-                ]
+                cells = [Cell(row, column, _cell_text(texts), *spans) for row, column, *spans, texts in ruled_cells]
+                return _without_false(cells)
     # The rules close no more than a few of the columns. The alignment of the words shows the others.
     min_length = THRESHOLDS.column_rule * box.height
     long = [x for x in xs if ruled_length(ruled.down, 1, x, (box.y0, box.y1), slack) > min_length]
@@ -67,9 +69,38 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     return _cells(align_rows(box, lines, ruled, inner))
 
 
+def _without_false(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells without rows and columns in which no text is alone, and which most of the texts cross.
+
+    They come from a false or a double rule. An empty column between rules, with cells of its own, is a column.
+    """
+    by_row = _without_false_columns([_turned(cell) for cell in _without_false_columns(cells)])
+    return sorted(map(_turned, by_row), key=lambda cell: (cell.row, cell.column))
+
+
+def _turned(cell: Cell) -> Cell:
+    return Cell(cell.column, cell.row, cell.text, cell.column_span, cell.row_span)
+
+
+def _without_false_columns(cells: Sequence[Cell]) -> list[Cell]:
+    kept = list(cells)
+    for column in reversed(range(max((cell.column + cell.column_span for cell in cells), default=0))):
+        covering = [cell for cell in kept if cell.column <= column < cell.column + cell.column_span]
+        alone = [cell for cell in covering if cell.column_span == 1]
+        crossing = sum(cell.row_span for cell in covering if cell.column_span > 1)
+        is_strip = len(covering) == 1 and covering[0].row_span > 1  # between two rules that are one
+        if any(cell.text for cell in alone) or (crossing <= sum(cell.row_span for cell in alone) and not is_strip):
+            continue
+        spans = [(cell, cell.column_span - (cell in covering)) for cell in kept]
+        kept = [
+            replace(cell, column=cell.column - (cell.column > column), column_span=span) for cell, span in spans if span
+        ]
+    return kept
+
+
 def drop_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
     """Return the rules without those that run through text: strokes of letters, leaders (`.....`), strike-throughs."""
-    words = [word.box for line in lines for word in line.words]
+    words = [run for line in lines for run in _runs(line)]
     # Leaders are at the foot of the line. A rule at its top is the table's.
     text_boxes = [line.box._replace(y0=line.box.y0 + THRESHOLDS.above_text * line.box.height) for line in lines]
 
@@ -84,6 +115,17 @@ def drop_strokes(rules: Rules, lines: Sequence[Line]) -> Rules:
     across = (rule for rule in rules.across if length_over_text(rule) < THRESHOLDS.max_over_text * rule.width)
     down = (rule for rule in rules.down if length_through_words(rule) < THRESHOLDS.max_through_words * rule.height)
     return Rules(tuple(across), tuple(down))
+
+
+def _runs(line: Line) -> list[Box]:
+    """Return the boxes of the line's words, those no farther apart than words of a sentence together."""
+    runs: list[Box] = []
+    for word in line.words:
+        if runs and word.box.x0 - runs[-1].x1 < THRESHOLDS.word_gap * line.box.height:
+            runs[-1] = bounds_of((runs[-1], word.box))
+        else:
+            runs.append(word.box)
+    return runs
 
 
 def to_html(cells: Sequence[Cell]) -> str:

@@ -18,6 +18,7 @@ from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Rows = list[list[Line]]
+_YEAR = re.compile(r"(19|20)\d\d[*†]?")
 _CAPTION = re.compile(r"(table|tab\.|figure|fig\.|tableau|tabelle|tabla|tabella|表|图)\s*\d", re.IGNORECASE)
 
 
@@ -30,11 +31,43 @@ def fit_box(box: Box, lines: Sequence[Line], rules: Rules) -> Box:
     if not inside:
         return box
     height = line_height(inside)
-    for grid in grids(rules, THRESHOLDS.grid_margin * height):
-        if min(covered(grid, box), covered(box, grid)) > THRESHOLDS.same_grid:
-            return grid
+    boxes = grids(rules, THRESHOLDS.grid_margin * height)
+    for grid in boxes:
+        if is_same_table(grid, box):
+            return _complete_grid(grid, rules.within(box, 0.0), inside, height)
     box = _widen_to_rules(_trim(box, inside, rules, height), rules, height)
-    return extend_box(_widen_to_labels(box, lines, height), lines, height)
+    box = _widen_to_labels(_widen_to_lines(box, lines), lines, height)
+    return extend_box(box, lines, height)
+
+
+def _complete_grid(grid: Box, rules: Rules, detected: Sequence[Line], height: float) -> Box:
+    """Return the grid with what the detected table has above and below it: headings in a frame of their own, sums.
+
+    rules: those in the detected table. detected: its lines.
+    """
+    above = [line for line in detected if line.box.center[1] < grid.y0]
+    frame = [rule for rule in rules.across if abs(rule.x0 - grid.x0) + abs(rule.x1 - grid.x1) < height]
+    top = min((rule.y0 for rule in frame), default=grid.y0)
+    headings = find_rows([line for line in above if line.box.center[1] > top])
+    if 0 < len(headings) <= THRESHOLDS.max_head_rows and not any(is_prose(line) for row in headings for line in row):
+        grid = grid._replace(y0=min(grid.y0, top))
+    return extend_box(grid, detected, height, is_framed=True)
+
+
+def _widen_to_lines(box: Box, lines: Sequence[Line]) -> Box:
+    """Return the box with the lines that its left or right edge cuts, if it cuts one in most of its rows."""
+    rows = [row for row in find_rows(lines) if box.y0 < (_top(row) + _bottom(row)) / 2 < box.y1]
+    for x in (box.x0, box.x1):
+        cut = [line.box for row in rows for line in row if line.box.x0 < x < line.box.x1]
+        if len(rows) > 1 and len(cut) > THRESHOLDS.labeled_rows * len(rows):
+            around = bounds(cut)
+            box = box._replace(x0=min(box.x0, around.x0), x1=max(box.x1, around.x1))
+    return box
+
+
+def is_same_table(grid: Box, box: Box) -> bool:
+    """Return whether a grid of rules and a detected table are mostly the same."""
+    return min(covered(grid, box), covered(box, grid)) > THRESHOLDS.same_grid
 
 
 def is_prose(line: Line) -> bool:
@@ -42,10 +75,10 @@ def is_prose(line: Line) -> bool:
     return sum(not is_number(word) for word in line.text.split()) >= THRESHOLDS.sentence_words
 
 
-def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
+def extend_box(box: Box, lines: Sequence[Line], height: float, *, is_framed: bool = False) -> Box:
     """Return the box with the next rows above and below, as far as they are close and fill several of its columns.
 
-    height: of a line, in pixels.
+    height: of a line, in pixels. is_framed: rules close the box, so that below it only sums belong to it.
     """
     min_share = THRESHOLDS.beside_overlap
     beside = [line for line in lines if overlap(line.box.x0, line.box.x1, box.x0, box.x1) > min_share * line.box.width]
@@ -58,7 +91,8 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
     rows_above = [row for row in reversed(rows) if _bottom(row) <= _top(inside[0]) + slack]
     rows_below = [row for row in rows if _top(row) >= _bottom(inside[-1]) - slack]
     for outer_rows, direction in ((rows_above, -1), (rows_below, 1)):
-        edge = box
+        edge = start = box
+        unnumbered = 0
         for row in outer_rows:
             row_box = bounds(line.box for line in row)
             gap = edge.y0 - row_box.y1 if direction < 0 else row_box.y0 - edge.y1
@@ -68,9 +102,14 @@ def extend_box(box: Box, lines: Sequence[Line], height: float) -> Box:
             parts = [*(piece.line for piece in placed), *(() if is_full else row)]
             is_foreign = any(is_prose(part) or _CAPTION.match(part.text) for part in parts)
             is_sum = direction > 0 and _are_numbers(placed)
-            if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign:
+            is_outside = is_framed and direction > 0 and not is_sum
+            if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign or is_outside:
                 break
             edge = bounds((edge, row_box))
+            unnumbered += not any(is_number(piece.line.text) for piece in placed if piece.first)
+            if direction < 0 and unnumbered > THRESHOLDS.max_head_rows:
+                box = start  # more than headings: another part of the page
+                break
             if len({piece.first for piece in placed}) > 1 or (direction < 0 and _heads(row, inside, gutters, height)):
                 box = edge  # a single text between such rows is the table's as well
     return box
@@ -83,8 +122,10 @@ def _are_numbers(pieces: Sequence[Piece]) -> bool:
 
 
 def _heads(row: Sequence[Line], inside: Rows, gutters: Sequence[float], height: float) -> bool:
-    """Return whether the row is a single text, centered over the columns beside the labels and not over the table."""
+    """Return whether the row is a year, or a single text centered over the columns beside the labels, not over all."""
     values = [line.box for other in inside for line in other if line.box.x0 > gutters[0]]
+    if len(row) == 1 and row[0].box.x0 > gutters[0] and _YEAR.fullmatch(row[0].text):
+        return True
     if len(row) > 1 or len(gutters) < 2 or not values or row[0].box.x0 < gutters[0]:
         return False
     middles = [area.center[0] for area in (bounds(values), bounds(line.box for other in inside for line in other))]

@@ -15,12 +15,13 @@ from itertools import pairwise
 from statistics import mean, median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered
+from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.tables import drop_strokes, find_cells
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
-from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box, is_prose
+from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box, is_prose, is_same_table
 from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, is_number, place, tighten
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
@@ -48,8 +49,17 @@ def correct_tables(detections: Sequence[Detection], rules: Rules, lines: Sequenc
             main = [table.box for table in overlaid if box.area > THRESHOLDS.main_part * table.box.area]
             certain.append(bounds([box, *main]))
             tables = [*(table for table in tables if table not in overlaid), Detection("table", certain[-1], 1.0)]
-    kept = [other for other in others if not any(covered(other.box, box) > THRESHOLDS.replaced for box in certain)]
+    kept = [other for other in others if not any(_is_replaced(other, box, lines) for box in certain)]
     return [*kept, *tables]
+
+
+def _is_replaced(other: Detection, table: Box, lines: Sequence[Line]) -> bool:
+    """Return whether most of another detection, or of the lines of a text, are in a certain table."""
+    if covered(other.box, table) > THRESHOLDS.replaced:
+        return True
+    inside = [line for line in lines if _is_in(line, [other.box])]
+    shared = sum(_is_in(line, [table]) for line in inside)
+    return other.label in PROSE and len(inside) > 1 and shared > THRESHOLDS.replaced * len(inside)
 
 
 def _correct_detected(
@@ -69,7 +79,7 @@ def _correct_detected(
         for detection in detections
         if detection.label == "table" and not _holds_tables(detection.box, ruled, lines)
     ]
-    for detection in sorted(detected, key=lambda detection: -detection.score):
+    for detection in _without_outlines(sorted(detected, key=lambda detection: -detection.score), ruled):
         free = [line for line in lines if _is_in(line, [detection.box]) or not _is_in(line, columns)]
         table = _correct_table(detection, rules, free)
         if not _grew_over(detection.box, table.box, tables) and not _is_layout(table.box, lines, rules):
@@ -77,19 +87,37 @@ def _correct_detected(
     return tables
 
 
+def _without_outlines(detections: Sequence[Detection], ruled: Sequence[Box]) -> list[Detection]:
+    """Return the detections without those around one with a clearly higher score, unless they are grids of rules.
+
+    detections: in order of their scores. ruled: grids of rules.
+    """
+    kept: list[Detection] = []
+    for detection in detections:
+        inside = [other for other in kept if covered(other.box, detection.box) > THRESHOLDS.part_of_detection]
+        is_ruled = any(is_same_table(grid, detection.box) for grid in ruled)
+        if is_ruled or all(other.score < detection.score + THRESHOLDS.clear_lead for other in inside):
+            kept.append(detection)
+    return kept
+
+
 def _find_missed(
     others: Sequence[Detection], ruled: Sequence[Box], taken: Sequence[Box], lines: Sequence[Line], rules: Rules
 ) -> list[Box]:
     """Return tables that the layout model missed: grids with text in them, and lines in columns.
 
-    others: detections that are no tables. taken: boxes whose lines are not free. A clear image is searched by itself.
+    others: detections that are no tables. taken: boxes whose lines are not free. A clear image is searched by itself,
+    unless it is a chart.
     """
     height = line_height(lines)
-    images = [other for other in others if other.label == "image" and not _is_text(other, lines)]
-    clear = [image.box for image in images if image.score > THRESHOLDS.certain]
-    parts = [[line for line in lines if not _is_in(line, [*taken, *clear])]]
+    detected = [other for other in others if other.label == "image"]
+    charts = [image.box for image in detected if has_scale(image.box, lines)]
+    images = [image for image in detected if image.box in charts or not _is_text(image, lines)]
+    clear = [image.box for image in images if image.score > THRESHOLDS.certain and image.box not in charts]
+    parts = [[line for line in lines if not _is_in(line, [*taken, *clear, *charts])]]
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
     boxes = [box for box in ruled if _holds_text(box, lines, rules, height)]
+    boxes = [box for box in boxes if not any(covered(box, chart) > THRESHOLDS.detail_overlap for chart in charts)]
     boxes += [box for part in parts for box in find_tables(part)]
     return [box for box in boxes if not any(_is_detail(box, image.box) for image in images)]
 

@@ -38,7 +38,8 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     texts = _lines_by_position(xs, ys, lines)
     numbers = _positions_with(texts, is_number)
     apart = _positions_apart(xs, ys, texts, rules.down, height)
-    owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart))
+    stacked = _positions_stacked(xs, ys, texts, rules.across, height)
+    owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart, stacked))
     _join_headings(owners, xs, soft_xs, _positions_with(texts, bool), numbers)
     members: dict[int, list[Line]] = {}
     for line in lines:
@@ -86,11 +87,19 @@ def _with_rows(
         inside = [line for line in lines if top < line.box.center[1] < bottom]
         rows = [place(row, xs[1:-1], height) for row in find_rows(inside)]
         is_open = len(bands) < THRESHOLDS.min_bands and len(rows) >= THRESHOLDS.min_open_rows
-        if len(rows) > 1 and (is_open or not is_one_row(rows, columns)) and _has_listing(rows, is_open):
+        if len(rows) > 1 and (is_open or not is_one_row(rows, columns)):
             merged = merge_rows(rows, [0] * len(rows), columns, height)
+            # Rows of several lines have their numbers in one of them.
+            if not _has_listing(rows, is_open) and not _has_listing(_several(merged), is_open):
+                continue
             boxes = [bounds(piece.line.box for piece in row) for row in merged]
             soft.update((a.y1 + b.y0) / 2 for a, b in pairwise(boxes))
     return sorted({*ys, *soft}), soft
+
+
+def _several(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows, or none where they are too few to be sure that each is a row of the table."""
+    return rows if len(rows) >= THRESHOLDS.min_open_rows else ()
 
 
 def _has_listing(rows: Sequence[Row], is_open: bool) -> bool:
@@ -106,14 +115,14 @@ def _merge_positions(
     height: float,
     soft_xs: set[float],
     soft_ys: set[float],
-    separated: tuple[set[Position], set[Position]],
+    separated: tuple[set[Position], set[Position], set[Position]],
 ) -> np.ndarray:
     """Return for each position of the grid the number of the cell that owns it, int [rows, columns].
 
-    separated: two sets of positions. Of the first, with numbers, no two above each other are one cell. Those of the
-    second are not one cell with the text at their left.
+    separated: three sets of positions. Of the first, with numbers, no two above each other are one cell. Those of the
+    second are not one cell with the text at their left, those of the third not with the text above.
     """
-    numbers, apart = separated
+    numbers, apart, stacked = separated
     shape = (len(ys) - 1, len(xs) - 1)
     is_numbered = np.zeros(shape, bool)
     for position in numbers:
@@ -125,7 +134,8 @@ def _merge_positions(
             is_open = column and x not in soft_xs and (row, column) not in apart
             if is_open and not _is_ruled(rules.down, 1, x, (y, ys[row + 1]), height):
                 _join(owners, (row, column - 1), (row, column))
-            if row and y not in soft_ys and not _is_ruled(rules.across, 0, y, (x, xs[column + 1]), height):
+            is_continued = row and y not in soft_ys and (row, column) not in stacked
+            if is_continued and not _is_ruled(rules.across, 0, y, (x, xs[column + 1]), height):
                 cells = (owners == owners[row - 1, column], owners == owners[row, column])
                 if not all((cell & is_numbered).any() for cell in cells):
                     _join(owners, (row - 1, column), (row, column))
@@ -181,6 +191,40 @@ def _positions_apart(
         if is_clear and not any(_is_ruled(rules, 1, x, side, height) for x in xs[previous + 1 : column + 1]):
             apart.add((row, column))
     return apart
+
+
+def _positions_stacked(
+    xs: Sequence[float],
+    ys: Sequence[float],
+    texts: Mapping[Position, Sequence[Line]],
+    rules: Sequence[Box],
+    height: float,
+) -> set[Position]:
+    """Return the positions whose text is apart from the one above though the rule between them was not found.
+
+    Row after row has a text there, each a single line level with a text of another column.
+    """
+    level = THRESHOLDS.level_text * height
+    by_row: dict[int, dict[int, list[float]]] = {}
+    for (row, column), parts in texts.items():
+        by_row.setdefault(row, {})[column] = [part.box.center[1] for part in parts]
+    single = {
+        (row, column)
+        for row, columns in by_row.items()
+        for column, middles in columns.items()
+        if max(middles) - min(middles) < level
+        and any(abs(other[0] - middles[0]) < level for j, other in columns.items() if j != column)
+    }
+    stacked: set[Position] = set()
+    for column, side in enumerate(pairwise(xs)):
+        run: list[Position] = []
+        for row in range(len(ys) - 1):
+            is_open = row > 0 and not _is_ruled(rules, 0, ys[row], side, height)
+            goes_on = (row, column) in single and not texts[row, column][0].text[:1].islower()
+            run = [*(run if is_open else []), (row, column)] if goes_on else []
+            if len(run) >= THRESHOLDS.min_stacked:
+                stacked.update(run[1:])
+    return stacked
 
 
 def _is_ruled(rules: Sequence[Box], axis: int, edge: float, side: tuple[float, float], height: float) -> bool:

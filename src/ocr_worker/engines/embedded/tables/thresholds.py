@@ -22,6 +22,12 @@ class TableThresholds:
         0.75  # share of the table's width: a wider rule separates rows, a shorter one underlines a heading
     )
 
+    # Tables that are not level (`leveling`).
+    chain_length: float = 10.0  # line heights: only longer rules show the fall
+    chain_gap: float = 0.2  # line heights between two pieces of one rule, at most
+    chain_step: float = 0.3  # line heights by which the next piece of a rule is higher or lower, at most
+    min_fall: float = 0.15  # line heights over the width of the table; with less it counts as level
+
     # Ruled or aligned (`tables`).
     ruled_columns: float = 0.5  # share of the columns that rules must close before the cells are taken from the rules
     min_grid_edges: int = 3  # edges per direction: two columns and two rows make a grid
@@ -87,6 +93,8 @@ class TableThresholds:
     edge_slack: float = 0.45  # line heights a rule may be off an edge of the grid
     ruled_edge: float = 0.5  # share of an edge that rules must cover
     cut_slack: float = 0.3  # line heights a text may reach over an edge without being cut
+    level_text: float = 0.3  # line heights by which texts of one row are off its level
+    min_stacked: int = 3  # rows with a text each, level with others, that are no single cell without a rule
     min_split_rows: int = 3  # rows with a number at the right, before a ruled column is split
     split_rows: float = 0.6  # share of a ruled column's rows that must be exceeded for the same
     min_bands: int = 4  # bands between rules; with fewer, the table has few rules and its rows come from the text
@@ -132,6 +140,7 @@ class TableThresholds:
     column_height: float = 0.5  # share of the page's text height that a column of the page exceeds
     column_width: float = 0.6  # share of the page's text width: a column of the page is narrower
     full_line: float = 0.7  # share of a page column's width that its median line exceeds
+    clear_lead: float = 0.1  # score by which a table in another one must lead to be the table
     same_table: float = 0.5  # share of a box in another, from which they are one table
     main_part: float = 0.5  # share of an uncertain table's area: a larger box that replaces it takes its bounds
     replaced: float = 0.7  # share of another detection in a certain table, above which the table replaces it
