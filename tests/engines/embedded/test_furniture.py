@@ -480,6 +480,46 @@ def test_titles_by_their_size() -> None:
     assert label_of["□ Yes □ No"] == "text"
 
 
+def test_the_title_of_a_section_is_not_that_of_the_document() -> None:
+    """A number before the largest title of the page makes it that of a section."""
+    assert labels(region(line("2. Water Levels", 100, 160, height=60)))["2. Water Levels"] == "paragraph_title"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Ida Abel (ida@mills.org)", "text"),
+        ("Mills Group (http://www.mills.org)", "text"),
+        ("a² + 8 = 12", "display_formula"),
+        ("Why x = 3 matters", "doc_title"),
+    ],
+)
+def test_addresses_and_formulas_are_no_titles(text: str, label: str) -> None:
+    """An author with an address is no heading, and neither is a formula, however large or whatever the model says."""
+    title = region(line(text, 100, 250, height=30), label="paragraph_title")
+    assert labels(title)[text] == label
+    if label == "text":
+        assert labels(region(*title.lines))[text] == label
+
+
+@pytest.mark.parametrize(
+    ("first", "width", "label"),
+    [
+        ("WE went along a path amongst", 700.0, "text"),
+        ("The path", 700.0, "doc_title"),
+        ("WE went along a path amongst", 400.0, "doc_title"),
+    ],
+)
+def test_the_first_row_of_a_text_is_no_title(first: str, width: float, label: str) -> None:
+    """A filled row over a text that begins in mid-sentence is its first row, even in larger capitals."""
+    title = region(line(first, 100, 266, width, height=24), label="paragraph_title")
+    body = paragraph(300)
+    if first == "The path":
+        rows = (replace(body.lines[0], text="Words and more words of it"), *body.lines[1:])
+        body = replace(body, lines=rows)
+    assert labels(title, body=body)[first] == label
+
+
 @pytest.mark.parametrize(
     "text",
     [

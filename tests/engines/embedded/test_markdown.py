@@ -67,3 +67,20 @@ def test_raised_text_without_a_form_in_unicode_is_markup_in_markdown_alone() -> 
     ]
     assert {passage.content for passage in passages[:3]} == {"the survey¹,² of <sup>x</sup>"}
     assert "the survey<sup>1,2</sup> of &lt;sup&gt;x" in passages[3].content
+
+
+@pytest.mark.parametrize(
+    ("title", "heading"),
+    [
+        ("1. Introduction", "## 1. Introduction"),
+        ("2 Structure", "## 2 Structure"),
+        ("1.1. Version", "### 1.1. Version"),
+        ("2.2.1 Names", "#### 2.2.1 Names"),
+        ("A.1 License", "### A.1 License"),
+        ("Summary", "## Summary"),
+        ("2019.5 was a year", "## 2019.5 was a year"),
+    ],
+)
+def test_the_number_of_a_section_is_its_level(title: str, heading: str) -> None:
+    """A numbered heading is as many levels down as its number has parts."""
+    assert write(("paragraph_title", title)) == heading

@@ -119,3 +119,42 @@ def test_a_note_in_the_margin_is_no_value_of_the_lines_beside_it(step: int, heig
     note = [Line("r", Box(960, y, 970, y + height)) for y in range(100, 660, step)]
     regions = fill_regions([*columns[0], *columns[1], *note], [])
     assert sorted(len(region.lines) for region in regions) == [*[1] * len(note), 20, 20]
+
+
+def from_layer(*rows: tuple[str, float]) -> tuple[Line, ...]:
+    """Return lines of a text layer below one another, from their texts and heights."""
+    return tuple(
+        Line(text, Box(100, 60 * i, 800, 60 * i + height), is_from_text_layer=True)
+        for i, (text, height) in enumerate(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "rows", "parts"),
+    [
+        ("text", (("Tables in tables", 26), ("Before the table", 20)), ["text", "text"]),
+        (
+            "paragraph_title",
+            (("On the Mills", 37), ("of the Valley", 36), ("Version 2.2", 31)),
+            ["paragraph_title", "text"],
+        ),
+        (
+            "paragraph_title",
+            (("Mills", 56), ("The Millers", 40), ("at mills dot org", 28)),
+            ["paragraph_title", "text", "text"],
+        ),
+        ("text", (("a bullet with a tall box", 26), ("and a row", 20), ("with another one", 26)), ["text"]),
+    ],
+)
+def test_rows_of_two_sizes_are_two_regions(label: str, rows: tuple[tuple[str, float], ...], parts: list[str]) -> None:
+    """Large rows over smaller ones are a title of their own; what is below them is a text until it is labeled."""
+    lines = from_layer(*rows)
+    detection = Detection(label, Box(90, -10, 810, 300), 0.9)
+    regions = sorted(fill_regions(lines, [detection]), key=lambda region: region.box.y0)
+    assert [region.label for region in regions] == parts
+
+
+def test_outlines_of_read_lines_may_differ_in_height() -> None:
+    """A line that was read from the page image is higher with descenders than without."""
+    lines = [Line("Gypsy judging", Box(100, 0, 800, 28)), Line("run on a moor", Box(100, 40, 800, 62))]
+    assert len(fill_regions(lines, [Detection("text", Box(90, -10, 810, 100), 0.9)])) == 1

@@ -20,6 +20,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.listings import LISTING, write_listing
+from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import paragraphs, split_paragraphs
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
@@ -29,6 +30,7 @@ from ocr_worker.wire.schema import PageWarning
 
 _FLOATS = ("image", "table", "figure_title")  # what a sentence may continue below
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
+_LOWEST_LEVEL = 6  # of the headings of Markdown
 
 
 class Part(NamedTuple):
@@ -151,9 +153,17 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
         return Passage(region, to_plain_text("\n".join(texts)), [figure], name)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
-        return Passage(region, to_plain_text(title), [Part(title, "heading", _HEADING_MARKS[region.label])])
+        return Passage(region, to_plain_text(title), [Part(title, "heading", _heading_mark(region.label, title))])
     parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
     return Passage(region, to_plain_text("\n\n".join(texts)), parts)
+
+
+def _heading_mark(label: str, title: str) -> str:
+    """Return the mark of the heading: "1.2 Title" is a level below "1 Title"."""
+    number = SECTION_NUMBER.match(title)
+    if label == "doc_title" or not number:
+        return _HEADING_MARKS[label]
+    return "#" * min(_LOWEST_LEVEL, 2 + number[1].count(".")) + " "
 
 
 def _joined_parts(above: AnyPart, below: AnyPart) -> Part | None:

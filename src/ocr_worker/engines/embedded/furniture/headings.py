@@ -1,7 +1,7 @@
 """Titles, by the size and the words of a region, and text that the layout model mistook for something else.
 
-`correct_label` makes text of references, formulas and titles that have no sign of being one. `label_headings` finds
-titles among the texts, one of them perhaps at the head of the page, and the title of the document among the titles.
+`correct_label` corrects references, formulas and titles that have no sign of being one. `label_headings` finds titles
+among the texts, one of them perhaps at the head of the page, and the title of the document among the titles.
 Headers and footers are recognized in `evidence`. All functions are pure.
 """
 
@@ -17,9 +17,12 @@ from ocr_worker.engines.embedded.furniture.words import is_running_matter, is_sa
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.layout.regions import TITLE, Region
 from ocr_worker.engines.embedded.lines import line_height
+from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
 _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
+_ADDRESS = re.compile(r"\S@\w+\.\w|://")
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
 _NO_TEXT = ("header", "footer", "number", "footnote", "aside_text", "image")
 _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no box to tick, no bullet
@@ -38,12 +41,14 @@ def body_height(regions: Sequence[Region]) -> float:
 
 
 def correct_label(region: Region) -> Region:
-    """Return the region, labeled as text if the layout model mistook it for a reference, a formula or a title."""
+    """Return the region with the label that its text allows: not each is a reference, a formula or a title."""
     if region.label == "reference_content" and not any(_REFERENCE.match(line.text) for line in region.lines):
         return replace(region, label="text")
     text = " ".join(line.text for line in region.lines)
     if region.label == "display_formula" and not _FORMULA.search(text):
         return replace(region, label="text")
+    if region.label == "paragraph_title" and _FORMULA.search(text) and not _LONG_WORD.search(text):
+        return replace(region, label="display_formula")
     if region.label == "paragraph_title" and _is_no_title(text):
         return replace(region, label="text")
     return region
@@ -61,6 +66,7 @@ def label_headings(regions: Sequence[Region], height: int, body: float) -> list[
     labeled = [_label_by_position(_label_by_size(region, body), regions, body) for region in regions]
     head = _find_title_at_head(labeled, body)
     labeled = [replace(region, label="paragraph_title") if region is head else region for region in labeled]
+    labeled = [replace(region, label="text") if _is_denied(region, labeled) else region for region in labeled]
     title = _find_document_title(labeled, height, body)
     return [replace(region, label="doc_title") if region is title else region for region in labeled]
 
@@ -107,6 +113,25 @@ def _is_headed(text: Region, title: Region, body: float) -> bool:
     )
 
 
+def _is_denied(title: Region, others: Sequence[Region]) -> bool:
+    """Return whether the region looks like a title, but has an address or is the first row of the text below."""
+    if title.label != "paragraph_title":
+        return False
+    has_address = any(_ADDRESS.search(line.text) for line in title.lines)
+    return has_address or any(_begins_text(title, other) for other in others)
+
+
+def _begins_text(title: Region, text: Region) -> bool:
+    """Return whether the title is a filled row right above a text that begins in mid-sentence."""
+    if len(title.lines) != 1 or text.label != "text" or len(text.lines) < 2:
+        return False
+    height = line_height(title.lines)
+    first = min(text.lines, key=lambda line: line.box.y0)
+    are_filled = max(abs(first.box.x1 - title.box.x1), abs(text.box.x1 - title.box.x1)) < height
+    is_close = abs(first.box.y0 - title.box.y1) < THRESHOLDS.row_white * height
+    return are_filled and is_close and title.lines[0].text[-1:].isalnum() and first.text[:1].islower()
+
+
 def is_bold(region: Region) -> bool:
     """Return whether all lines of the region are bold."""
     return bool(region.lines) and all(line.is_bold for line in region.lines)
@@ -148,6 +173,8 @@ def _is_centered(box: Box, text: Box, height: float) -> bool:
 def _find_document_title(regions: Sequence[Region], height: int, body: float) -> Region | None:
     """Return the title in the largest letters in the upper part of the page, if it is clearly larger than the others.
 
+    That of a numbered section is none.
+
     height: of the page, in pixels. body: of a line of text, in pixels.
     """
     max_y = THRESHOLDS.document_title_depth * height
@@ -157,4 +184,5 @@ def _find_document_title(regions: Sequence[Region], height: int, body: float) ->
     largest = max(titles, key=lambda region: line_height(region.lines))
     size = line_height(largest.lines)
     others = [line_height(region.lines) for region in titles if region is not largest]
-    return largest if size > THRESHOLDS.document_title_size * max([body, *others]) else None
+    is_larger = size > THRESHOLDS.document_title_size * max([body, *others])
+    return largest if is_larger and not SECTION_NUMBER.match(largest.lines[0].text) else None

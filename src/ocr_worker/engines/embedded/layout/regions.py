@@ -96,7 +96,8 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
-    titled = [part for region in unnest(columns) for part in split_title(region)]
+    sized = [part for region in unnest(columns) for part in split_sizes(region)]
+    titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
     return [*parts, *(Region("text", note.box, (note,), is_separate=True) for note in notes)]
 
@@ -189,6 +190,32 @@ def _is_caption(caption: Region, region: Region) -> bool:
         and x_overlap(region.box, caption.box) > min_shared
         and -y_overlap(region.box, caption.box) < THRESHOLDS.max_caption_gap * height
     )
+
+
+def split_sizes(region: Region) -> list[Region]:
+    """Return the region's first rows apart if they are larger than all below: a title over a subtitle or a text."""
+    if region.label not in ("text", "paragraph_title"):
+        return [region]
+    stacked = rows(region.lines)
+    heights = [max(line.box.height for line in row) for row in stacked]
+    ratio = _least_ratio(region)
+    for end in range(1, len(stacked)):
+        if min(heights[:end]) > ratio * max(heights[end:]):
+            first = _with_rows(region, stacked[:end])
+            return [first, *split_sizes(replace(_with_rows(region, stacked[end:]), label="text"))]
+    return [region]
+
+
+def _least_ratio(region: Region) -> float:
+    """Return the least ratio of the heights of rows in two sizes: those of a text layer are exact."""
+    if not all(line.is_from_text_layer for line in region.lines):
+        return THRESHOLDS.max_size_ratio
+    return THRESHOLDS.larger_title_rows if region.label == "paragraph_title" else THRESHOLDS.larger_rows
+
+
+def _with_rows(region: Region, stacked: Sequence[Sequence[Line]]) -> Region:
+    lines = tuple(line for row in stacked for line in row)
+    return replace(region, box=bounds(line.box for line in lines), lines=lines)
 
 
 def split_title(region: Region) -> list[Region]:
