@@ -99,6 +99,7 @@ class ReadingThresholds:
     max_speck: int = 2  # characters of a speck, or of a lone Chinese sign, at most
     speck_confidence: float = 0.4  # below it, a text of so few characters is a speck
     max_foreign_signs: float = 0.02  # share of Chinese signs among a page's letters; with more they are no accident
+    certain_signs: float = 0.7  # confidence from which a line of Chinese signs on such a page is no guess
     min_legible: float = 0.7  # share of the lines' length that is legible; below, the script counts as unsupported
 
 
