@@ -464,6 +464,42 @@ def test_the_stroke_of_a_letter_sets_no_section_off(heading: str) -> None:
     assert {part.label for part in parts} == {"text"}
 
 
+def test_a_note_that_quotes_is_a_footnote() -> None:
+    """A quotation mark may follow the mark of the note."""
+    note = region(line("5) “The valley”, appendix", 100, 1200, height=15))
+    assert labels(note)["5) “The valley”, appendix"] == "footnote"
+
+
+@pytest.mark.parametrize(
+    ("height", "rules", "label"), [(15, True, "footnote"), (20, True, "text"), (15, False, "text")]
+)
+def test_a_note_continues_at_the_foot_of_the_next_column(height: float, rules: bool, label: str) -> None:
+    """Small letters without a mark, under a short rule, are the end of a note of the column at the left."""
+    left = region(*(line("words and more words", 100, 300 + 30 * i, 380) for i in range(20)))
+    right = region(*(line("words and more words", 520, 300 + 30 * i, 380) for i in range(20)))
+    note = region(line("1 See the letters of the miller of", 100, 1200, 380, height=15), label="text")
+    end = region(line("Saltby to his sister", 520, 1200, 300, height=height))
+    across = (Box(100, 1180, 250, 1182), Box(520, 1180, 670, 1182))
+    parts = label_by_place([left, right, note, end], WIDTH, HEIGHT, Rules(across if rules else across[:1], ()))
+    assert {row.text: part.label for part in parts for row in part.lines}["Saltby to his sister"] == label
+
+
+def test_a_number_in_a_box_belongs_to_its_title() -> None:
+    """A lone number close beside a title is the number of its section, however the model labels the two."""
+    number = region(line("2", 100, 250, 20, height=40))
+    title = region(replace(line("보험 현황", 170, 250, height=40), is_bold=True))
+    regions = label_by_place([number, title, paragraph(320)], WIDTH, HEIGHT, NO_RULES)
+    assert ["doc_title", 2] in [[part.label, len(part.lines)] for part in regions]
+
+
+def test_a_bold_title_may_have_another_one_below() -> None:
+    """A numbered title right above the title of its first part is a title, too."""
+    chapter = region(line("3", 100, 900, 20, height=24), replace(line("문제점", 170, 900, height=24), is_bold=True))
+    part = region(line("(1) 보험약관의 해석", 100, 950, 600, height=22), label="paragraph_title")
+    text = region(*(line("words and more words of it", 100, 1000 + 30 * i, 700) for i in range(4)))
+    assert labels(chapter, part, text, body=paragraph(200))["문제점"] == "paragraph_title"
+
+
 def test_a_numbered_list_is_no_footnote() -> None:
     """Of the text's size and close to it."""
     assert labels(region(line("1 Measure the level", 100, 905)))["1 Measure the level"] == "text"

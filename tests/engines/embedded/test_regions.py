@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnest
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, Word
 
 coordinate = st.floats(0, 900)
 box = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), coordinate, coordinate, st.floats(5, 400), st.floats(5, 60))
@@ -158,3 +160,28 @@ def test_outlines_of_read_lines_may_differ_in_height() -> None:
     """A line that was read from the page image is higher with descenders than without."""
     lines = [Line("Gypsy judging", Box(100, 0, 800, 28)), Line("run on a moor", Box(100, 40, 800, 62))]
     assert len(fill_regions(lines, [Detection("text", Box(90, -10, 810, 100), 0.9)])) == 1
+
+
+def numbered(*rows: tuple[str, float]) -> list[str]:
+    """Return the labels of the parts of a text whose rows have these texts and heights."""
+    lines = from_layer(*rows)
+    regions = fill_regions(lines, [Detection("text", Box(90, -10, 810, 900), 0.9)])
+    return [region.label for region in sorted(regions, key=lambda region: region.box.y0)]
+
+
+def test_a_numbered_row_in_larger_letters_is_a_title() -> None:
+    """It may be as wide as the text, and in any script; the text above it stays apart."""
+    body = [("그리고 그날 밤 마을 사람들은", 34)] * 2
+    assert numbered(("(3) 법률상 해석의 원칙", 37), *body) == ["paragraph_title", "text"]
+    assert numbered(*body, ("2.1 The mills of the valley", 37), *body) == ["text", "paragraph_title", "text"]
+
+
+def test_a_numbered_row_is_no_title_by_its_number() -> None:
+    """Items of a list, sentences, and rows that are higher by raised text alone are no titles."""
+    assert numbered(("1. The first item", 37), ("2. The second item", 37), ("and its second row", 37)) == ["text"]
+    assert numbered(("(1) It ends like a sentence.", 37), ("and continues", 34)) == ["text"]
+    words = tuple(Word(word, Box(100 + 60 * i, 0, 150 + 60 * i, 34)) for i, word in enumerate(("1.", "an", "item")))
+    first = Line("1. an item\u00b2", Box(100, 0, 800, 39), words=words, is_from_text_layer=True)
+    second = replace(from_layer(("and its second row", 34))[0], box=Box(100, 60, 800, 94))
+    regions = fill_regions([first, second], [Detection("text", Box(90, -10, 810, 900), 0.9)])
+    assert [region.label for region in regions] == ["text"]

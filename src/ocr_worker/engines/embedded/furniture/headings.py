@@ -16,7 +16,7 @@ from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import is_running_matter, is_salutation
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.layout.regions import TITLE, Region
-from ocr_worker.engines.embedded.lines import line_height
+from ocr_worker.engines.embedded.lines import line_height, rows
 from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
@@ -24,6 +24,8 @@ _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
 _ADDRESS = re.compile(r"\S@\w+\.\w|://")
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
+_NUMBER = re.compile(r"\(?\d{1,2}[.)]?")  # of a section, apart from its title
+_NUMBERED = ("text", "paragraph_title")
 _NO_TEXT = ("header", "footer", "number", "footnote", "aside_text", "image")
 _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no box to tick, no bullet
 
@@ -63,12 +65,42 @@ def _is_no_title(text: str) -> bool:
 
 def label_headings(regions: Sequence[Region], height: int, body: float) -> list[Region]:
     """Return the regions with titles labeled. height: of the page; body: of a line of text, both in pixels."""
-    labeled = [_label_by_position(_label_by_size(region, body), regions, body) for region in regions]
+    joined = _join_numbers(regions)
+    labeled = [_label_by_size(region, body) for region in joined]
+    labeled = [_label_by_position(region, labeled, body) for region in labeled]
     head = _find_title_at_head(labeled, body)
     labeled = [replace(region, label="paragraph_title") if region is head else region for region in labeled]
     labeled = [replace(region, label="text") if _is_denied(region, labeled) else region for region in labeled]
     title = _find_document_title(labeled, height, body)
     return [replace(region, label="doc_title") if region is title else region for region in labeled]
+
+
+def _join_numbers(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, each lone number joined with the text that begins right beside it, as in a colored box."""
+    numbers = [region for region in regions if region.label in _NUMBERED and _is_lone_number(region)]
+    joined = [region for region in regions if not any(region is number for number in numbers)]
+    for number in numbers:
+        i = next((i for i, text in enumerate(joined) if text.label in _NUMBERED and _is_beside(number, text)), None)
+        if i is None:
+            joined.append(number)
+        else:
+            lines = (*number.lines, *joined[i].lines)
+            joined[i] = replace(joined[i], lines=lines, box=bounds(line.box for line in lines))
+    return joined
+
+
+def _is_lone_number(region: Region) -> bool:
+    return len(region.lines) == 1 and bool(_NUMBER.fullmatch(region.lines[0].text))
+
+
+def _is_beside(number: Region, text: Region) -> bool:
+    """Return whether the first row of the text is close at the right of the number, and of about its size."""
+    if not text.lines:
+        return False
+    first = min(text.lines, key=lambda line: line.box.y0).box
+    low, high = sorted((number.box.height, first.height))
+    is_level = y_overlap(number.box, first) > THRESHOLDS.row_overlap * low and high < THRESHOLDS.number_size * low
+    return is_level and 0 <= first.x0 - number.box.x1 < THRESHOLDS.number_gap * high
 
 
 def _label_by_size(region: Region, body: float) -> Region:
@@ -90,26 +122,32 @@ def _label_by_position(region: Region, others: Sequence[Region], body: float) ->
 
     A bold title may be as wide as the text, farther above it, and in a script without capitals.
     """
-    if region.label != "text" or len(region.lines) != 1:
+    if region.label != "text" or len(rows(region.lines)) != 1:
         return region
-    if not TITLE.fullmatch(region.lines[0].text) and not (is_bold(region) and _reads_like_title(region)):
+    *number, last = rows(region.lines)[0]
+    if len(number) > 1 or not all(_NUMBER.fullmatch(line.text) for line in number):
+        return region
+    text = " ".join(line.text for line in (*number, last))
+    if not TITLE.fullmatch(text) and not (is_bold(region) and _reads_like_title(region)):
         return region
     is_title = any(_is_headed(other, region, body) for other in others)
     return replace(region, label="paragraph_title") if is_title else region
 
 
 def _is_headed(text: Region, title: Region, body: float) -> bool:
-    """Return whether the region is a text of several lines right below the possible title, and not bold itself."""
+    """Return whether a text of several lines, which is not bold, is right below the possible title.
+
+    A bold title may have another one right below.
+    """
     gap, width = THRESHOLDS.title_gap, THRESHOLDS.title_width
     if is_bold(title):
         gap, width = THRESHOLDS.bold_title_gap, 1.0
+    is_text = text.label == "text" and len(text.lines) > 1 and not is_bold(text)
+    is_wider = is_text and title.box.width < width * text.box.width
     return (
-        text.label == "text"
-        and len(text.lines) > 1
+        (is_wider or (is_bold(title) and text.label == "paragraph_title"))
         and abs(text.box.x0 - title.box.x0) < THRESHOLDS.title_indent * body
         and -THRESHOLDS.title_overlap * body < text.box.y0 - title.box.y1 < gap * body
-        and title.box.width < width * text.box.width
-        and not is_bold(text)
     )
 
 
@@ -133,8 +171,9 @@ def _begins_text(title: Region, text: Region) -> bool:
 
 
 def is_bold(region: Region) -> bool:
-    """Return whether all lines of the region are bold."""
-    return bool(region.lines) and all(line.is_bold for line in region.lines)
+    """Return whether all lines of the region are bold. The number before a title may be anyhow, as in a colored box."""
+    lines = [line for line in region.lines if not _NUMBER.fullmatch(line.text)]
+    return bool(lines) and all(line.is_bold for line in lines)
 
 
 def _find_title_at_head(regions: Sequence[Region], body: float) -> Region | None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.lines import Line, is_vertical, line_height, rows
+from ocr_worker.engines.embedded.lines import Line, is_vertical, letter_height, line_height, rows
 
 # PaddleOCR-VL's label for each label of the layout model (CDLA's). A table's title is a figure's title there.
 LABELS = {
@@ -33,6 +34,8 @@ LABELS = {
 }
 # A title begins with a capital, perhaps after its number, has at most eight words, and ends without a stop.
 TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
+# "(1) Title", "2.1 Title", in any script.
+_NUMBERED_TITLE = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s+\W*[^\W\d_].*(?<![.,;:!?。])")
 CAPTIONED = ("image", "table")
 PROSE = ("text", "reference_content", "paragraph_title")
 
@@ -97,6 +100,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
     sized = [part for region in unnest(columns) for part in split_sizes(region)]
+    sized = [part for region in sized for part in split_numbered_titles(region)]
     titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
     return [*parts, *(Region("text", note.box, (note,), is_separate=True) for note in notes)]
@@ -204,6 +208,30 @@ def split_sizes(region: Region) -> list[Region]:
             first = _with_rows(region, stacked[:end])
             return [first, *split_sizes(replace(_with_rows(region, stacked[end:]), label="text"))]
     return [region]
+
+
+def split_numbered_titles(region: Region) -> list[Region]:
+    """Return the region divided at rows that are titles: numbered, and in letters larger than the row below.
+
+    Only letters of a text layer are measured. The number alone is no sign, because items of a list have it as well.
+    """
+    stacked = rows(region.lines)
+    if region.label != "text" or not all(line.is_from_text_layer for line in region.lines):
+        return [region]
+    titles = [i for i, (row, below) in enumerate(pairwise(stacked)) if _is_numbered_title(row, below)]
+    titles = [i for i in titles if i == 0 or letter_height(stacked[i]) > letter_height(stacked[i - 1])]
+    parts, start = [], 0
+    for i in titles:
+        parts += [_with_rows(region, stacked[start:i])] if i > start else []
+        parts.append(replace(_with_rows(region, stacked[i : i + 1]), label="paragraph_title"))
+        start = i + 1
+    return [*parts, _with_rows(region, stacked[start:])] if titles else [region]
+
+
+def _is_numbered_title(row: Sequence[Line], below: Sequence[Line]) -> bool:
+    text = " ".join(line.text for line in row)
+    is_larger = letter_height(row) > THRESHOLDS.larger_number_row * letter_height(below)
+    return is_larger and bool(_NUMBERED_TITLE.fullmatch(text)) and len(text) <= THRESHOLDS.max_numbered_title
 
 
 def _least_ratio(region: Region) -> float:

@@ -93,6 +93,8 @@ class LayoutThresholds:
     min_capitals: int = 4  # characters of a first line in capitals, which is a title even over a single row
     larger_rows: float = 1.22  # ratio of the heights of a text layer's rows that are of two sizes
     larger_title_rows: float = 1.12  # the same for a title, whose rows have one font
+    larger_number_row: float = 1.06  # ratio of the letters' heights in a numbered title and in the row below it
+    max_numbered_title: int = 60  # characters of such a title
     min_title_rows: int = 3  # rows of a region, with which its first line is a title without capitals
     title_room: float = 0.4  # share of the region's width that a title leaves free at its right
     full_row_room: float = 0.12  # share of the region's width free at the right of the full row below a title
