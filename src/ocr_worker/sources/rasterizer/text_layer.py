@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, Stretch, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
+from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import bitmap_mapping, page_band
@@ -123,6 +124,7 @@ class _TextLine:
     def finish(self) -> LayerLine | None:
         """Return the line; None if it consists of spaces."""
         self.drop_soft_hyphens()
+        self.letters = drop_false_spaces(self.letters)
         self.letters = write_raised_text(self.letters)
         text = self.text()
         return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
