@@ -34,8 +34,8 @@ from ocr_worker.engines.embedded.markdown import (
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
-from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
-from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
+from ocr_worker.engines.embedded.reading.confidence import remove_specks, review, warnings_for
+from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
     drop_covered,
@@ -48,7 +48,7 @@ from ocr_worker.engines.embedded.reading.text_layer import (
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
 from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
 from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_areas
-from ocr_worker.engines.embedded.reading.upright import is_upright, set_upright
+from ocr_worker.engines.embedded.reading.upright import is_upright, is_upside_down, set_upright
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.watermarks import separate_watermarks
@@ -136,7 +136,12 @@ def _read_page(
         pending_regions = models.begin_regions(straight)
     layer = layer_lines(text_lines, quads_of_layer, straight, page.proven_fonts)
     honest_layer = honest_lines(models, straight, layer, page.proven_fonts)
-    return straight, _read_beside(models, straight, honest_layer, quads), pending_regions
+    page_lines = _read_beside(models, straight, honest_layer, quads)
+    if not honest_layer and warnings_for(page_lines) and is_upside_down(models, straight, quads):
+        straight = turn(straight, 2)
+        pending_regions = models.begin_regions(straight)
+        page_lines = _read_beside(models, straight, [], models.find_lines(straight, side))
+    return straight, page_lines, pending_regions
 
 
 def _read_layer(models: Models, page: PageImage, layer: Sequence[Line]) -> list[Line]:

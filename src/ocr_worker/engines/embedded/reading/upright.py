@@ -45,6 +45,19 @@ def is_upright(models: Models, pixels: Pixels, quads: Quads, *, are_letters_upri
     return are_letters_upright or models.orientation(pixels) == 0
 
 
+def is_upside_down(models: Models, pixels: Pixels, quads: Quads) -> bool:
+    """Return whether a page that is hardly legible reads well upside down. The model misses that of pages of few lines.
+
+    quads: corners of its lines.
+    """
+    if not len(quads):
+        return False
+    turned_score = _score(models, pixels, quads, 2)
+    if turned_score < THRESHOLDS.certain_side:
+        return False
+    return turned_score - _score(models, pixels, quads, 0) > THRESHOLDS.better_side
+
+
 def _quarters(models: Models, pixels: Pixels, quads: Quads) -> int:
     """Return the counter-clockwise quarter turns that set the page upright.
 
