@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ocr_worker.engines.embedded.escaping import escape_text
@@ -68,3 +70,20 @@ def test_the_fence_is_longer_than_any_in_the_listing() -> None:
 def test_a_typewritten_letter_is_no_listing() -> None:
     """Rows of one pitch that are filled are prose."""
     assert write(mono(LETTER)) == " ".join(LETTER.split())
+
+
+@pytest.mark.parametrize(("widths", "is_listing"), [((12, 12, 12), True), ((8, 16, 12), False)])
+def test_rows_of_prose_that_are_as_wide_by_chance_are_no_listing(widths: tuple[int, ...], is_listing: bool) -> None:
+    """Each word of a text layer has the pitch in a font of one width; in others, only their mean may have it."""
+    region = mono(PYTHON)
+    lines = []
+    for line in region.lines:
+        words = [
+            replace(word, box=word.box._replace(x1=word.box.x0 + widths[i % 3] * len(word.text)))
+            for i, word in enumerate(line.words)
+        ]
+        scale = sum(word.box.width for word in line.words) / sum(word.box.width for word in words)
+        words = [replace(word, box=word.box._replace(x1=word.box.x0 + scale * word.box.width)) for word in words]
+        lines.append(replace(line, words=tuple(words), is_from_text_layer=True))
+    prose = replace(region, lines=tuple(line for line in lines if len(line.words) > 1))
+    assert (label_listings([prose])[0].label == "algorithm") is is_listing

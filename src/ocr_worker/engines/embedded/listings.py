@@ -62,6 +62,14 @@ def _line_pitch(line: Line) -> float:
     return sum(width for width, _ in boxes) / sum(len(text) for _, text in boxes)
 
 
+def _is_exact(lines: Sequence[Line], pitch: float) -> bool:
+    """Return whether nearly all words of a text layer have this pitch: rows of prose may have it in the mean."""
+    words = [word for line in lines if line.is_from_text_layer for word in line.words]
+    pitches = [word.box.width / len(word.text) for word in words if len(word.text) >= THRESHOLDS.min_pitch_text]
+    near = sum(abs(each - pitch) < THRESHOLDS.word_pitch * pitch for each in pitches)
+    return near >= THRESHOLDS.words_in_pitch * len(pitches)
+
+
 def _is_listing(region: Region) -> bool:
     """Return whether all rows have one pitch, and are set as code is: not filled, and set in or full of signs."""
     lines = [line for line in region.lines if len(line.text) >= THRESHOLDS.min_pitch_text]
@@ -69,6 +77,8 @@ def _is_listing(region: Region) -> bool:
         return False
     pitch = _pitch(lines)
     if any(abs(_line_pitch(line) - pitch) > THRESHOLDS.pitch_tolerance * pitch for line in lines):
+        return False
+    if not _is_exact(lines, pitch):
         return False
     box = bounds(line.box for line in region.lines)
     ends = [line.box.x1 for line in region.lines if box.x1 - line.box.x1 > THRESHOLDS.listing_room * box.width]

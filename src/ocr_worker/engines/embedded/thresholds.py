@@ -62,6 +62,8 @@ class EngineThresholds:
     min_listing_lines: int = 3  # rows that are long enough to show their pitch
     min_pitch_text: int = 4  # characters of such a row
     pitch_tolerance: float = 0.03  # share by which the pitch of a row differs: proportional fonts differ more
+    word_pitch: float = 0.06  # the same for a word of a text layer
+    words_in_pitch: float = 0.9  # share of the words of a text layer that have the pitch
     listing_room: float = 0.15  # share of the width that a row leaves free at its right, if it is not filled
     unfilled_listing: float = 0.4  # share of the rows that are not filled
     rows_with_signs: float = 0.5  # share of the rows with a sign of code, such as a bracket
