@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 
 from ocr_worker.sources.rasterizer.letters import Letter
 
@@ -22,21 +21,35 @@ _WIDEST_STEP = 1.1  # in pitches: with a true space, a step is two pitches
 def drop_false_spaces(letters: Sequence[Letter]) -> list[Letter]:
     """Return the letters of a line without spaces where no room for one is. Lines in other fonts stay as they are."""
     boxed = [i for i, letter in enumerate(letters) if letter.box]
-    steps = {i: step for i, j in pairwise(boxed) if (step := _step(letters[i], letters[j])) is not None}
-    within = {i: step for i, step in steps.items() if letters[i + 1].box}
-    narrow = sum(letters[i].text in _NARROW for i in within)
-    if narrow < _MIN_NARROW or len(within) == len(steps):
-        return list(letters)
-    pitch = median(within.values())
-    if any(abs(step - pitch) > _TOLERANCE * pitch for step in within.values()):
+    gaps = [(i, j) for i, j in pairwise(boxed) if j > i + 1]
+    pitch = _find_pitch(letters, boxed) if gaps else None
+    if pitch is None:
         return list(letters)
     false = {
         space
-        for i, j in pairwise(boxed)
-        if j > i + 1 and 0 < steps.get(i, 0) < _WIDEST_STEP * pitch
+        for i, j in gaps
+        if 0 < (_step(letters[i], letters[j]) or 0) < _WIDEST_STEP * pitch
         for space in range(i + 1, j)
     }
     return [letter for i, letter in enumerate(letters) if i not in false]
+
+
+def _find_pitch(letters: Sequence[Letter], boxed: Sequence[int]) -> float | None:
+    """Return the step in ems from a character to the next within words; None if the steps differ, or are too few.
+
+    boxed: indices of the letters that are no spaces.
+    """
+    least = most = 0.0
+    narrow = 0
+    for i, j in pairwise(boxed):
+        step = _step(letters[i], letters[j]) if j == i + 1 else None
+        if step is None:
+            continue
+        least, most = min(least or step, step), max(most, step)
+        if least <= 0 or most - least > 2 * _TOLERANCE * least:
+            return None
+        narrow += letters[i].text in _NARROW
+    return (least + most) / 2 if narrow >= _MIN_NARROW else None
 
 
 def _step(letter: Letter, following: Letter) -> float | None:
