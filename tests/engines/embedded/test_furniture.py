@@ -492,6 +492,20 @@ def test_a_number_in_a_box_belongs_to_its_title() -> None:
     assert ["doc_title", 2] in [[part.label, len(part.lines)] for part in regions]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_bold", "label"),
+    [("3.1 Title", True, "paragraph_title"), ("3.1 Title", False, "text"), ("3 Title", True, "text")],
+)
+def test_a_bold_line_with_the_number_of_a_part_is_a_title(text: str, is_bold: bool, label: str) -> None:
+    """It needs no text right below, which may begin in the margin or be a listing."""
+    title = region(
+        *(replace(part, is_bold=is_bold) for part in (line(text[:3].strip(), 200, 950), line("Title", 300, 950)))
+    )
+    below = region(line("a line in the margin, and words", 100, 1010, 700))
+    parts = label_by_place([title, below, paragraph(200)], WIDTH, HEIGHT, NO_RULES)
+    assert next(part.label for part in parts if part.lines[-1].text == "Title") == label
+
+
 def test_a_bold_title_may_have_another_one_below() -> None:
     """A numbered title right above the title of its first part is a title, too."""
     chapter = region(line("3", 100, 900, 20, height=24), replace(line("문제점", 170, 900, height=24), is_bold=True))

@@ -24,7 +24,8 @@ _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
 _ADDRESS = re.compile(r"\S@\w+\.\w|://")
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
-_NUMBER = re.compile(r"\(?\d{1,2}[.)]?")  # of a section, apart from its title
+_NUMBER = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?")  # of a section, apart from its title
+_PART_TITLE = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_].*(?<![.,;:])")  # "3.1 Title"
 _NUMBERED = ("text", "paragraph_title")
 _NO_TEXT = ("header", "footer", "number", "footnote", "aside_text", "image")
 _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no box to tick, no bullet
@@ -120,7 +121,8 @@ def _label_by_size(region: Region, body: float) -> Region:
 def _label_by_position(region: Region, others: Sequence[Region], body: float) -> Region:
     """Return the region, labeled as a title if it is a short line right above wider text with the same left edge.
 
-    A bold title may be as wide as the text, farther above it, and in a script without capitals.
+    A bold title may be as wide as the text, farther above it, and in a script without capitals. Whatever is below, a
+    bold line is a title with a number such as 3.1.
     """
     if region.label != "text" or len(rows(region.lines)) != 1:
         return region
@@ -130,7 +132,8 @@ def _label_by_position(region: Region, others: Sequence[Region], body: float) ->
     text = " ".join(line.text for line in (*number, last))
     if not TITLE.fullmatch(text) and not (is_bold(region) and _reads_like_title(region)):
         return region
-    is_title = any(_is_headed(other, region, body) for other in others)
+    is_part = is_bold(region) and bool(_PART_TITLE.fullmatch(text)) and len(text) <= THRESHOLDS.max_sentence_title
+    is_title = is_part or any(_is_headed(other, region, body) for other in others)
     return replace(region, label="paragraph_title") if is_title else region
 
 
