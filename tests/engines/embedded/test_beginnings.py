@@ -77,6 +77,18 @@ def test_a_sentence_goes_on_below_a_row_that_leaves_room() -> None:
     assert paragraphs(typeset(*rows))[-1].endswith("included in the section on copies.")
 
 
+def test_entries_in_small_letters_begin_at_the_margin() -> None:
+    """A row in lower case that begins elsewhere than the row above may begin an entry."""
+    rows = (
+        (0, "abel, ida, the mills of the upper valley and"),
+        (40, "their owners"),
+        (0, "brandt, jon, on the winter of the wolves as it"),
+        (40, "was seen by those who lived there"),
+        (0, "cole, ann, stones in the river and in the field"),
+    )
+    assert [text[:4] for text in paragraphs(typeset(*rows))] == ["abel", "bran", "cole"]
+
+
 def test_centered_rows_have_no_indents() -> None:
     """A row that is centered is not set in."""
     rows = typeset(

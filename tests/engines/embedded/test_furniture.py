@@ -506,6 +506,16 @@ def test_a_bold_line_with_the_number_of_a_part_is_a_title(text: str, is_bold: bo
     assert next(part.label for part in parts if part.lines[-1].text == "Title") == label
 
 
+@pytest.mark.parametrize(("second", "count"), [("plaster of the valley", 1), ("Plaster of the valley", 2)])
+def test_a_title_that_continues_in_lower_case_is_one(second: str, count: int) -> None:
+    """The second row of a title that was taken for a title of its own belongs to the first."""
+    rows = [
+        region(line(text, 100, y, 500, height=55)) for text, y in (("Festival and the pigment", 100), (second, 160))
+    ]
+    titles = label_by_place([*rows, paragraph(300)], WIDTH, HEIGHT, NO_RULES)
+    assert sum("title" in part.label for part in titles) == count
+
+
 def test_a_bold_title_may_have_another_one_below() -> None:
     """A numbered title right above the title of its first part is a title, too."""
     chapter = region(line("3", 100, 900, 20, height=24), replace(line("문제점", 170, 900, height=24), is_bold=True))

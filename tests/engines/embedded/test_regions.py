@@ -123,6 +123,9 @@ def test_a_note_in_the_margin_is_no_value_of_the_lines_beside_it(step: int, heig
     assert sorted(len(region.lines) for region in regions) == [*[1] * len(note), 20, 20]
 
 
+LIGATURE = (("When", 32), ("the", 32), ("first", 43), ("measurements", 32))
+
+
 def from_layer(*rows: tuple[str, float]) -> tuple[Line, ...]:
     """Return lines of a text layer below one another, from their texts and heights."""
     return tuple(
@@ -154,6 +157,14 @@ def test_rows_of_two_sizes_are_two_regions(label: str, rows: tuple[tuple[str, fl
     detection = Detection(label, Box(90, -10, 810, 300), 0.9)
     regions = sorted(fill_regions(lines, [detection]), key=lambda region: region.box.y0)
     assert [region.label for region in regions] == parts
+
+
+def test_a_word_with_a_higher_ligature_makes_no_row_of_another_size() -> None:
+    """A ligature from another font may be higher; the usual word of a row decides on its size."""
+    high = tuple(Word(text, Box(100 + 90 * i, 0, 180 + 90 * i, height)) for i, (text, height) in enumerate(LIGATURE))
+    first = Line("When the first measurements", Box(100, 0, 800, 43), words=high, is_from_text_layer=True)
+    second = replace(from_layer(("arrived in the cellar", 32))[0], box=Box(100, 46, 800, 78))
+    assert len(fill_regions([first, second], [Detection("text", Box(90, -10, 810, 100), 0.9)])) == 1
 
 
 def test_outlines_of_read_lines_may_differ_in_height() -> None:

@@ -66,7 +66,7 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
             or row.gap > THRESHOLDS.paragraph_gap * height
             or (are_lines and (row.is_after_room(height) or _CAPITAL.match(row.text) is not None))
             or (
-                not _continues_sentence(above, row)
+                not _continues_sentence(above, row, height)
                 and (
                     _begins_by_indent(above, row, style, text_box, height) or _begins_after_room(row, text_box, height)
                 )
@@ -75,9 +75,13 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
     return flags
 
 
-def _continues_sentence(above: _Row, row: _Row) -> bool:
-    """Return whether the row above ends within a sentence, and this one begins in lower case."""
-    return above.text[-1:].isalpha() and row.text[:1].islower()
+def _continues_sentence(above: _Row, row: _Row, height: float) -> bool:
+    """Return whether the row above ends within a sentence, and this one begins below its beginning in lower case.
+
+    height: of a line.
+    """
+    is_below = abs(row.box.x0 - above.box.x0) < THRESHOLDS.at_margin * height
+    return is_below and above.text[-1:].isalpha() and row.text[:1].islower()
 
 
 def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -> list[_Row]:

@@ -72,6 +72,7 @@ def label_headings(regions: Sequence[Region], height: int, body: float) -> list[
     head = _find_title_at_head(labeled, body)
     labeled = [replace(region, label="paragraph_title") if region is head else region for region in labeled]
     labeled = [replace(region, label="text") if _is_denied(region, labeled) else region for region in labeled]
+    labeled = _join_title_rows(labeled)
     title = _find_document_title(labeled, height, body)
     return [replace(region, label="doc_title") if region is title else region for region in labeled]
 
@@ -160,6 +161,28 @@ def _is_denied(title: Region, others: Sequence[Region]) -> bool:
         return False
     has_address = any(_ADDRESS.search(line.text) for line in title.lines)
     return has_address or any(_begins_text(title, other) for other in others)
+
+
+def _join_title_rows(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, a title joined with the one right below that continues it in lower case at the same size."""
+    joined: list[Region] = []
+    for region in sorted(regions, key=lambda region: region.box.y0):
+        above = next((i for i, title in enumerate(joined) if _continues_title(title, region)), None)
+        if above is None:
+            joined.append(region)
+        else:
+            lines = (*joined[above].lines, *region.lines)
+            joined[above] = replace(joined[above], lines=lines, box=bounds(line.box for line in lines))
+    return joined
+
+
+def _continues_title(title: Region, region: Region) -> bool:
+    if not (title.label == region.label == "paragraph_title" and region.lines[0].text[:1].islower()):
+        return False
+    height, other_height = line_height(title.lines), line_height(region.lines)
+    white = region.box.y0 - title.box.y1
+    is_close = abs(white) < THRESHOLDS.title_row_white * height and abs(region.box.x0 - title.box.x0) < height
+    return is_close and max(height, other_height) < THRESHOLDS.same_title_size * min(height, other_height)
 
 
 def _begins_text(title: Region, text: Region) -> bool:

@@ -201,7 +201,7 @@ def split_sizes(region: Region) -> list[Region]:
     if region.label not in ("text", "paragraph_title"):
         return [region]
     stacked = rows(region.lines)
-    heights = [max(line.box.height for line in row) for row in stacked]
+    heights = [letter_height(row) for row in stacked]
     ratio = _least_ratio(region)
     for end in range(1, len(stacked)):
         if min(heights[:end]) > ratio * max(heights[end:]):
