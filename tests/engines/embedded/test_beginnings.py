@@ -54,6 +54,41 @@ def test_hanging_indents_begin_at_the_margin() -> None:
     assert [text[:5] for text in paragraphs(typeset(*rows))] == ["Abel,", "Brand", "Cole,"]
 
 
+def test_an_indent_among_filled_rows_begins_a_paragraph() -> None:
+    """A row that is set in by less than its height is not centered, though all rows are filled."""
+    rows = (
+        (0, "down with muffled tread, so that they were"),
+        (0, "awake, and this was to be atheistical too."),
+        (16, "In England, there was scarcely an amount"),
+        (0, "of order and protection to justify much of"),
+        (0, "the boasting. Burglaries by armed men took"),
+    )
+    assert [text[:4] for text in paragraphs(typeset(*rows))] == ["down", "In E"]
+
+
+def test_a_sentence_goes_on_below_a_row_that_leaves_room() -> None:
+    """A narrow block below wide rows is no reason to part its sentences."""
+    rows = (
+        (0, "This manual is for the library of mills and rivers, and of their keepers and owners."),
+        (0, "Copyright 2001 The Mills."),
+        (30, "Permission is granted to copy a copy that is included"),
+        (30, "in the section on copies."),
+    )
+    assert paragraphs(typeset(*rows))[-1].endswith("included in the section on copies.")
+
+
+def test_entries_in_small_letters_begin_at_the_margin() -> None:
+    """A row in lower case that begins elsewhere than the row above may begin an entry."""
+    rows = (
+        (0, "abel, ida, the mills of the upper valley and"),
+        (40, "their owners"),
+        (0, "brandt, jon, on the winter of the wolves as it"),
+        (40, "was seen by those who lived there"),
+        (0, "cole, ann, stones in the river and in the field"),
+    )
+    assert [text[:4] for text in paragraphs(typeset(*rows))] == ["abel", "bran", "cole"]
+
+
 def test_centered_rows_have_no_indents() -> None:
     """A row that is centered is not set in."""
     rows = typeset(
@@ -72,6 +107,8 @@ def test_centered_rows_have_no_indents() -> None:
         ("Art. 4 The seat of the court is in Saltby. It meets", "Art. 5 The court has five members, who are elected."),
         ("Reported by: Ida Fennimore of the northern quay", "Lost on: 14 May 2026 at the platform of the station"),
         ("[1] Abel, I. The mills of the upper valley. Saltby", "[2] Brandt, J. The winter of the wolves. Saltby"),
+        ("-c, --check reads the file and writes nothing at", "-o, --output=FILE file for the result that is read"),
+        ("※ 주: 2020.1.1. 기준", "※ 자료: 생명보험협회"),
         ("1 The valley before the road ................... 3", "2 The road is built ............................ 19"),
         ("Index of names . . . . . . . . . . . . . . . . . 58", "Index of places . . . . . . . . . . . . . . . . . 61"),
         (

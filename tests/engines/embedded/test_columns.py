@@ -58,6 +58,25 @@ def test_labels_and_values_have_no_gutter() -> None:
     assert find_column_gutters(labels + column(300, 700, 100, 4)) == []
 
 
+def test_options_of_a_program_are_no_columns() -> None:
+    """Short labels of about one width, each level with its text, are read row by row."""
+    widths = (175, 270, 238, 159, 207)
+    labels = [Line("-o, --output", Box(100, 100 + 30 * i, 100 + width, 120 + 30 * i)) for i, width in enumerate(widths)]
+    texts = [
+        Line("file for it", Box(450, 100 + 30 * i, 450 + 2 * width, 120 + 30 * i)) for i, width in enumerate(widths)
+    ]
+    assert find_column_gutters(labels + texts) == []
+
+
+def test_narrow_columns_of_long_words_have_a_gutter() -> None:
+    """Lines of two words each that fill their columns are prose, though they are level."""
+    left, right = (
+        [Line("Wasserstandsmeldung zugestellt", Box(x, 100 + 30 * i, x + 300, 120 + 30 * i)) for i in range(6)]
+        for x in (100, 440)
+    )
+    assert find_column_gutters(left + right)
+
+
 def test_numbers_of_a_list_are_no_column() -> None:
     """Hanging labels in front of paragraphs belong to the paragraphs."""
     numbers = [Line(f"{i}.", Box(100, 100 + 30 * i, 120, 120 + 30 * i)) for i in range(8)]

@@ -57,6 +57,17 @@ def test_a_lone_chinese_sign_on_an_english_page_is_a_mark() -> None:
     assert remove_specks([english, Line("日", BOX, is_from_text_layer=True)])[1].text == "日"
 
 
+@pytest.mark.parametrize(
+    "page", ["통상 질병보험금에 비해 상해나 재해로 인한 보험금의 경우", "The gauges rose in February"]
+)
+def test_an_uncertain_line_of_chinese_signs_on_another_page_is_a_guess(page: str) -> None:
+    """Brush letters of another script that were read as Chinese are dropped; what is certain is text."""
+    text = Line(9 * page, BOX, is_from_text_layer=True)
+    assert remove_specks([text, Line("是對坐", BOX, 0.52)]) == [text]
+    assert len(remove_specks([text, Line("是對坐", BOX, 0.9)])) == 2
+    assert len(remove_specks([Line("水位在二月上涨", BOX), Line("是對坐", BOX, 0.52)])) == 2
+
+
 def test_outlines_without_any_text_are_no_error() -> None:
     """Outlines as short as they are high, in which nothing was read, neither fail the page nor warn."""
     assert warnings_for([Line("", Box(0, 0, 20, 20), 0.0)] * 3) == []

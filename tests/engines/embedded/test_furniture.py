@@ -513,6 +513,66 @@ def test_the_stroke_of_a_letter_sets_no_section_off(heading: str) -> None:
     assert {part.label for part in parts} == {"text"}
 
 
+def test_a_note_that_quotes_is_a_footnote() -> None:
+    """A quotation mark may follow the mark of the note."""
+    note = region(line("5) “The valley”, appendix", 100, 1200, height=15))
+    assert labels(note)["5) “The valley”, appendix"] == "footnote"
+
+
+@pytest.mark.parametrize(
+    ("height", "rules", "label"), [(15, True, "footnote"), (20, True, "text"), (15, False, "text")]
+)
+def test_a_note_continues_at_the_foot_of_the_next_column(height: float, rules: bool, label: str) -> None:
+    """Small letters without a mark, under a short rule, are the end of a note of the column at the left."""
+    left = region(*(line("words and more words", 100, 300 + 30 * i, 380) for i in range(20)))
+    right = region(*(line("words and more words", 520, 300 + 30 * i, 380) for i in range(20)))
+    note = region(line("1 See the letters of the miller of", 100, 1200, 380, height=15), label="text")
+    end = region(line("Saltby to his sister", 520, 1200, 300, height=height))
+    across = (Box(100, 1180, 250, 1182), Box(520, 1180, 670, 1182))
+    parts = label_by_place([left, right, note, end], WIDTH, HEIGHT, Rules(across if rules else across[:1], ()))
+    assert {row.text: part.label for part in parts for row in part.lines}["Saltby to his sister"] == label
+
+
+def test_a_number_in_a_box_belongs_to_its_title() -> None:
+    """A lone number close beside a title is the number of its section, however the model labels the two."""
+    number = region(line("2", 100, 250, 20, height=40))
+    title = region(replace(line("보험 현황", 170, 250, height=40), is_bold=True))
+    regions = label_by_place([number, title, paragraph(320)], WIDTH, HEIGHT, NO_RULES)
+    assert ["doc_title", 2] in [[part.label, len(part.lines)] for part in regions]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_bold", "label"),
+    [("3.1 Title", True, "paragraph_title"), ("3.1 Title", False, "text"), ("3 Title", True, "text")],
+)
+def test_a_bold_line_with_the_number_of_a_part_is_a_title(text: str, is_bold: bool, label: str) -> None:
+    """It needs no text right below, which may begin in the margin or be a listing."""
+    title = region(
+        *(replace(part, is_bold=is_bold) for part in (line(text[:3].strip(), 200, 950), line("Title", 300, 950)))
+    )
+    below = region(line("a line in the margin, and words", 100, 1010, 700))
+    parts = label_by_place([title, below, paragraph(200)], WIDTH, HEIGHT, NO_RULES)
+    assert next(part.label for part in parts if part.lines[-1].text == "Title") == label
+
+
+@pytest.mark.parametrize(("second", "count"), [("plaster of the valley", 1), ("Plaster of the valley", 2)])
+def test_a_title_that_continues_in_lower_case_is_one(second: str, count: int) -> None:
+    """The second row of a title that was taken for a title of its own belongs to the first."""
+    rows = [
+        region(line(text, 100, y, 500, height=55)) for text, y in (("Festival and the pigment", 100), (second, 160))
+    ]
+    titles = label_by_place([*rows, paragraph(300)], WIDTH, HEIGHT, NO_RULES)
+    assert sum("title" in part.label for part in titles) == count
+
+
+def test_a_bold_title_may_have_another_one_below() -> None:
+    """A numbered title right above the title of its first part is a title, too."""
+    chapter = region(line("3", 100, 900, 20, height=24), replace(line("문제점", 170, 900, height=24), is_bold=True))
+    part = region(line("(1) 보험약관의 해석", 100, 950, 600, height=22), label="paragraph_title")
+    text = region(*(line("words and more words of it", 100, 1000 + 30 * i, 700) for i in range(4)))
+    assert labels(chapter, part, text, body=paragraph(200))["문제점"] == "paragraph_title"
+
+
 def test_a_numbered_list_is_no_footnote() -> None:
     """Of the text's size and close to it."""
     assert labels(region(line("1 Measure the level", 100, 905)))["1 Measure the level"] == "text"
@@ -527,6 +587,46 @@ def test_titles_by_their_size() -> None:
     )
     assert (label_of["Water Levels"], label_of["Readings"]) == ("doc_title", "paragraph_title")
     assert label_of["□ Yes □ No"] == "text"
+
+
+def test_the_title_of_a_section_is_not_that_of_the_document() -> None:
+    """A number before the largest title of the page makes it that of a section."""
+    assert labels(region(line("2. Water Levels", 100, 160, height=60)))["2. Water Levels"] == "paragraph_title"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Ida Abel (ida@mills.org)", "text"),
+        ("Mills Group (http://www.mills.org)", "text"),
+        ("a² + 8 = 12", "display_formula"),
+        ("Why x = 3 matters", "doc_title"),
+    ],
+)
+def test_addresses_and_formulas_are_no_titles(text: str, label: str) -> None:
+    """An author with an address is no heading, and neither is a formula, however large or whatever the model says."""
+    title = region(line(text, 100, 250, height=30), label="paragraph_title")
+    assert labels(title)[text] == label
+    if label == "text":
+        assert labels(region(*title.lines))[text] == label
+
+
+@pytest.mark.parametrize(
+    ("first", "width", "label"),
+    [
+        ("WE went along a path amongst", 700.0, "text"),
+        ("The path", 700.0, "doc_title"),
+        ("WE went along a path amongst", 400.0, "doc_title"),
+    ],
+)
+def test_the_first_row_of_a_text_is_no_title(first: str, width: float, label: str) -> None:
+    """A filled row over a text that begins in mid-sentence is its first row, even in larger capitals."""
+    title = region(line(first, 100, 266, width, height=24), label="paragraph_title")
+    body = paragraph(300)
+    if first == "The path":
+        rows = (replace(body.lines[0], text="Words and more words of it"), *body.lines[1:])
+        body = replace(body, lines=rows)
+    assert labels(title, body=body)[first] == label
 
 
 @pytest.mark.parametrize(

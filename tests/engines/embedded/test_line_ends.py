@@ -41,6 +41,23 @@ def test_a_line_that_is_not_filled_ends_no_word() -> None:
     )
 
 
+def test_rows_of_an_address_end_no_word() -> None:
+    """The widest row of a text whose rows are not filled ends where its writer began a new line."""
+    widths = {"발행일 4월 2일": 250, "발행처 조사처": 237, "발행인 김하중 조사처장": 338, "www.nars.go.kr": 195}
+    rows = [
+        [Line(text, Box(0, 40 * i, width, 40 * i + 29), end="no space")]
+        for i, (text, width) in enumerate(widths.items())
+    ]
+    assert row_ends(rows) == ["unknown"] * 4
+    assert row_ends([[line] for line in stacked(*KOREAN, ends=("no space", "space"))])[:2] == ["no space", "space"]
+
+
+@pytest.mark.parametrize("mark", "*※◦")
+def test_a_mark_ends_the_word_above(mark: str) -> None:
+    """A note or an item in the cell of a table is apart from the filled line above."""
+    assert joined("페스트 등", f"{mark} 좌측 6종", end="no space") == f"페스트 등 {mark} 좌측 6종"
+
+
 def test_a_particle_at_the_next_line_belongs_to_the_word_above() -> None:
     """Without spaces at line ends, what is never a word of its own continues the word."""
     assert joined("바람이 세게 불어서 배", "를 띄우지 못했다") == "바람이 세게 불어서 배를 띄우지 못했다"

@@ -51,6 +51,43 @@ def test_a_word_that_is_broken_between_two_texts_is_whole(hyphen: str) -> None:
     assert write(("text", f"unless the wea{hyphen}"), ("text", "ther turns.")) == "unless the weather turns."
 
 
+def column(x: float, *rows: tuple[float, str]) -> Region:
+    """Return a text of 400 pixels, whose rows begin at these distances from its left edge and end at its right."""
+    lines = tuple(Line(text, Box(x + a, 40 * i, x + 400, 40 * i + 30)) for i, (a, text) in enumerate(rows))
+    return Region("text", Box(x, 0, x + 400, 40 * len(lines)), lines)
+
+
+KOREAN_COLUMN = ((28, "강물이 불어나서 마을 사람들이"), (0, "모두 언덕으로 올라가"))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "continues"),
+    [
+        (KOREAN_COLUMN, ((0, "아침까지 기다렸다."), (28, "그날 밤")), True),
+        (((28, "水位在二月上涨"), (0, "村民都上了")), ((0, "山坡等到早晨。"), (28, "那天晚上")), True),
+        (KOREAN_COLUMN, ((28, "아침까지 기다"), (0, "렸다.")), False),
+        (((28, "강물이 불어나서 마을 사람들이"), (0, "모두 올라갔다.")), ((0, "아침까지 기다"), (0, "렸다.")), False),
+        (((0, "강물이 불어나서"),), ((0, "아침까지 기다"), (0, "렸다.")), False),
+    ],
+    ids=["korean", "chinese", "set-in", "sentence-end", "title"],
+)
+def test_a_sentence_without_capitals_continues_in_the_next_column(
+    left: tuple[tuple[float, str], ...], right: tuple[tuple[float, str], ...], continues: bool
+) -> None:
+    """In Korean and Chinese the rows decide: the column ends with a filled row, and the next begins at its margin."""
+    passages = write_regions([column(0, *left), column(450, *right)], Rules((), ()), 1, ())
+    first = join_passages(passages, keep_text).split("\n\n")[0]
+    assert first.endswith(right[0][1]) is continues
+
+
+def test_a_caption_over_a_text_is_no_part_of_its_sentence() -> None:
+    """A single row that is centered over a text in small letters, such as a listing, is a paragraph of its own."""
+    caption = Region("text", Box(250, 0, 700, 26), (Line("Listing 1: A simple program", Box(250, 0, 700, 26)),))
+    code = Region("text", Box(0, 50, 300, 76), (Line("function add(a, b) {", Box(0, 50, 300, 76)),))
+    markdown = join_passages(write_regions([caption, code], Rules((), ()), 1, ()), keep_text)
+    assert markdown == "Listing 1: A simple program\n\nfunction add(a, b) {"
+
+
 @pytest.mark.parametrize("label", ["paragraph_title", "display_formula"])
 def test_a_sentence_ends_at_a_title_or_formula(label: str) -> None:
     """A text that follows a title or a formula is not moved above it."""
@@ -77,3 +114,21 @@ def test_raised_text_without_a_form_in_unicode_is_markup_in_markdown_alone() -> 
     ]
     assert {passage.content for passage in passages[:3]} == {"the survey¹,² of <sup>x</sup>"}
     assert "the survey<sup>1,2</sup> of &lt;sup&gt;x" in passages[3].content
+
+
+@pytest.mark.parametrize(
+    ("title", "heading"),
+    [
+        ("1. Introduction", "## 1. Introduction"),
+        ("2 Structure", "## 2 Structure"),
+        ("1.1. Version", "### 1.1. Version"),
+        ("2.2.1 Names", "#### 2.2.1 Names"),
+        ("A.1 License", "### A.1 License"),
+        ("(1) 법률 개정", "### (1) 법률 개정"),
+        ("Summary", "## Summary"),
+        ("2019.5 was a year", "## 2019.5 was a year"),
+    ],
+)
+def test_the_number_of_a_section_is_its_level(title: str, heading: str) -> None:
+    """A numbered heading is as many levels down as its number has parts."""
+    assert write(("paragraph_title", title)) == heading

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnest
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, Word
 
 coordinate = st.floats(0, 900)
 box = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), coordinate, coordinate, st.floats(5, 400), st.floats(5, 60))
@@ -128,3 +130,78 @@ def test_a_note_in_the_margin_is_no_value_of_the_lines_beside_it(step: int, heig
     note = [Line("r", Box(960, y, 970, y + height)) for y in range(100, 660, step)]
     regions = fill_regions([*columns[0], *columns[1], *note], [])
     assert sorted(len(region.lines) for region in regions) == [*[1] * len(note), 20, 20]
+
+
+LIGATURE = (("When", 32), ("the", 32), ("first", 43), ("measurements", 32))
+
+
+def from_layer(*rows: tuple[str, float]) -> tuple[Line, ...]:
+    """Return lines of a text layer below one another, from their texts and heights."""
+    return tuple(
+        Line(text, Box(100, 60 * i, 800, 60 * i + height), is_from_text_layer=True)
+        for i, (text, height) in enumerate(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "rows", "parts"),
+    [
+        ("text", (("Tables in tables", 26), ("Before the table", 20)), ["text", "text"]),
+        (
+            "paragraph_title",
+            (("On the Mills", 37), ("of the Valley", 36), ("Version 2.2", 31)),
+            ["paragraph_title", "text"],
+        ),
+        (
+            "paragraph_title",
+            (("Mills", 56), ("The Millers", 40), ("at mills dot org", 28)),
+            ["paragraph_title", "text", "text"],
+        ),
+        ("text", (("a bullet with a tall box", 26), ("and a row", 20), ("with another one", 26)), ["text"]),
+    ],
+)
+def test_rows_of_two_sizes_are_two_regions(label: str, rows: tuple[tuple[str, float], ...], parts: list[str]) -> None:
+    """Large rows over smaller ones are a title of their own; what is below them is a text until it is labeled."""
+    lines = from_layer(*rows)
+    detection = Detection(label, Box(90, -10, 810, 300), 0.9)
+    regions = sorted(fill_regions(lines, [detection]), key=lambda region: region.box.y0)
+    assert [region.label for region in regions] == parts
+
+
+def test_a_word_with_a_higher_ligature_makes_no_row_of_another_size() -> None:
+    """A ligature from another font may be higher; the usual word of a row decides on its size."""
+    high = tuple(Word(text, Box(100 + 90 * i, 0, 180 + 90 * i, height)) for i, (text, height) in enumerate(LIGATURE))
+    first = Line("When the first measurements", Box(100, 0, 800, 43), words=high, is_from_text_layer=True)
+    second = replace(from_layer(("arrived in the cellar", 32))[0], box=Box(100, 46, 800, 78))
+    assert len(fill_regions([first, second], [Detection("text", Box(90, -10, 810, 100), 0.9)])) == 1
+
+
+def test_outlines_of_read_lines_may_differ_in_height() -> None:
+    """A line that was read from the page image is higher with descenders than without."""
+    lines = [Line("Gypsy judging", Box(100, 0, 800, 28)), Line("run on a moor", Box(100, 40, 800, 62))]
+    assert len(fill_regions(lines, [Detection("text", Box(90, -10, 810, 100), 0.9)])) == 1
+
+
+def numbered(*rows: tuple[str, float]) -> list[str]:
+    """Return the labels of the parts of a text whose rows have these texts and heights."""
+    lines = from_layer(*rows)
+    regions = fill_regions(lines, [Detection("text", Box(90, -10, 810, 900), 0.9)])
+    return [region.label for region in sorted(regions, key=lambda region: region.box.y0)]
+
+
+def test_a_numbered_row_in_larger_letters_is_a_title() -> None:
+    """It may be as wide as the text, and in any script; the text above it stays apart."""
+    body = [("그리고 그날 밤 마을 사람들은", 34)] * 2
+    assert numbered(("(3) 법률상 해석의 원칙", 37), *body) == ["paragraph_title", "text"]
+    assert numbered(*body, ("2.1 The mills of the valley", 37), *body) == ["text", "paragraph_title", "text"]
+
+
+def test_a_numbered_row_is_no_title_by_its_number() -> None:
+    """Items of a list, sentences, and rows that are higher by raised text alone are no titles."""
+    assert numbered(("1. The first item", 37), ("2. The second item", 37), ("and its second row", 37)) == ["text"]
+    assert numbered(("(1) It ends like a sentence.", 37), ("and continues", 34)) == ["text"]
+    words = tuple(Word(word, Box(100 + 60 * i, 0, 150 + 60 * i, 34)) for i, word in enumerate(("1.", "an", "item")))
+    first = Line("1. an item\u00b2", Box(100, 0, 800, 39), words=words, is_from_text_layer=True)
+    second = replace(from_layer(("and its second row", 34))[0], box=Box(100, 60, 800, 94))
+    regions = fill_regions([first, second], [Detection("text", Box(90, -10, 810, 900), 0.9)])
+    assert [region.label for region in regions] == ["text"]

@@ -62,6 +62,19 @@ def test_columns_come_from_alignment_without_rules() -> None:
     assert texts(find_cells(WHOLE, lines, Rules((), ()))) == [["a", "1", "x"], ["b", "", "y"]]
 
 
+def test_bullets_are_no_column() -> None:
+    """The bullet of an item is in the cell of its text, however far apart they are, while dots in a column stay."""
+
+    def item(x: float, y: float, name: str) -> Line:
+        words = (Word("•", Box(x, y, x + 5, y + 20)), Word(name, Box(x + 30, y, x + 90, y + 20)))
+        return Line(f"• {name}", Box(x, y, x + 90, y + 20), words=words)
+
+    lines = [item(x, 40 * i, f"{name}{i}") for i in range(3) for x, name in ((0, "left"), (200, "right"))]
+    assert texts(find_cells(WHOLE, lines, Rules((), ()))) == [[f"• left{i}", f"• right{i}"] for i in range(3)]
+    dots = [line for i, name in enumerate("abc") for line in (word(name, 50, 40 * i), word("•", 150, 40 * i))]
+    assert texts(find_cells(WHOLE, dots, Rules((), ()))) == [["a", "•"], ["b", "•"], ["c", "•"]]
+
+
 def test_a_line_over_a_rule_is_cut() -> None:
     """A line that was detected across a rule is two cells."""
     rules = Rules(tuple(map(across, (0, 40, 80))), tuple(map(down, (0, 100, 200))))

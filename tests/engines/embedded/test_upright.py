@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ocr_worker.engines.embedded import page
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading import upright
+from ocr_worker.engines.embedded.reading.models import box_of
+from ocr_worker.pages import PageImage
 
 LINES = np.array([[[10, y], [90, y], [90, y + 8], [10, y + 8]] for y in (10, 30, 50)], np.float32)
 
@@ -53,3 +56,31 @@ def test_a_page_that_hardly_reads_is_tried_upside_down(confidence: tuple[float, 
     models = Guessing(confidence)
     lines = [Line("r sas n ner", Box(10, y, 90, y + 8), confidence[0]) for y in (10, 30, 50)]
     assert upright.is_upside_down(models, pixels, LINES, lines) is is_upside_down  # type: ignore[arg-type]
+
+
+class Misled(Guessing):
+    """Models that take a page for upright, but read its marks only upside down."""
+
+    def orientation(self, pixels: Any) -> int:
+        return 0
+
+    def begin_regions(self, pixels: Any) -> int:
+        return int(pixels[0, 0, 0])
+
+    def find_lines(self, pixels: Any, side: int | None = None) -> Any:
+        return LINES
+
+    def read_lines(self, pixels: Any, corners: Any) -> list[Line]:
+        is_legible = pixels[0, 0, 0] == 0
+        text, score = ("a line of twenty letters", 0.99) if is_legible else ("l n", 0.7)
+        return [Line(text, box_of(quad), score) for quad in corners]
+
+
+@pytest.mark.parametrize("is_upside_down", [True, False])
+def test_a_page_that_the_model_took_for_upright_is_turned_once_more(is_upside_down: bool) -> None:
+    """Lines and regions are those of the page that reads well; a page that does is left as it is."""
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    pixels[(0, 0) if is_upside_down else (99, 99)] = 255
+    straight, lines, regions = page._read_page(Misled((0, 0)), PageImage(1, pixels), ())  # type: ignore[arg-type]
+    assert {line.text for line in lines} == {"a line of twenty letters"}
+    assert (int(straight[0, 0, 0]), regions) == (0, 0)

@@ -65,10 +65,23 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
             row.is_marked
             or row.gap > THRESHOLDS.paragraph_gap * height
             or (are_lines and (row.is_after_room(height) or _CAPITAL.match(row.text) is not None))
-            or _begins_by_indent(above, row, style, text_box, height)
-            or _begins_after_room(row, text_box, height)
+            or (
+                not _continues_sentence(above, row, height)
+                and (
+                    _begins_by_indent(above, row, style, text_box, height) or _begins_after_room(row, text_box, height)
+                )
+            )
         )
     return flags
+
+
+def _continues_sentence(above: _Row, row: _Row, height: float) -> bool:
+    """Return whether the row above ends within a sentence, and this one begins below its beginning in lower case.
+
+    height: of a line.
+    """
+    is_below = abs(row.box.x0 - above.box.x0) < THRESHOLDS.at_margin * height
+    return is_below and above.text[-1:].isalpha() and row.text[:1].islower()
 
 
 def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -> list[_Row]:
@@ -99,8 +112,13 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
 
 
 def _is_centered(boxes: Sequence[Box], text_box: Box, height: float) -> bool:
-    """Return whether all rows have about as much white at their left as at their right. height: of a line."""
-    return all(abs((box.x0 - text_box.x0) - (text_box.x1 - box.x1)) < height for box in boxes)
+    """Return whether all rows have about as much white at their left as at their right, and some have it.
+
+    height: of a line.
+    """
+    whites = [(box.x0 - text_box.x0, text_box.x1 - box.x1) for box in boxes]
+    has_white = any(min(white) > THRESHOLDS.indent * height for white in whites)
+    return has_white and all(abs(left - right) < height for left, right in whites)
 
 
 def _first_width(line: Line) -> float:

@@ -94,6 +94,11 @@ def line_height(lines: Sequence[Line]) -> float:
     return median(min(line.box.height, line.box.width) for line in lines) if lines else 0.0
 
 
+def letter_height(row: Sequence[Line]) -> float:
+    """Return the median height of the row's words in pixels: a word with raised text is higher than the others."""
+    return median(box.height for line in row for box in ([word.box for word in line.words] or [line.box]))
+
+
 def rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Return the lines grouped into rows: rows from top to bottom, the lines of each from left to right."""
     groups: list[list[Line]] = []

@@ -14,21 +14,26 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ocr_worker.characters import to_markup, to_plain_text
+from ocr_worker.characters import is_wide, to_markup, to_plain_text
 from ocr_worker.engines.embedded.escaping import Place, Write
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
+from ocr_worker.engines.embedded.lines import line_height, rows
 from ocr_worker.engines.embedded.listings import LISTING, write_listing
+from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
-from ocr_worker.engines.embedded.text import paragraphs, split_paragraphs
+from ocr_worker.engines.embedded.text import paragraphs, row_ends, split_paragraphs
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
-from ocr_worker.engines.text_layer.joins import HYPHENS, joined
+from ocr_worker.engines.text_layer.joins import HYPHENS, joined, words_of
+from ocr_worker.engines.text_layer.line_ends import has_no_spaces
 from ocr_worker.pages import figure_name
 from ocr_worker.wire.schema import PageWarning
 
 _FLOATS = ("image", "table", "figure_title")  # what a sentence may continue below
 _HEADING_MARKS = {"doc_title": "# ", "paragraph_title": "## "}
+_PART = re.compile(r"\(\d{1,2}\)\s")
+_LOWEST_LEVEL = 6  # of the headings of Markdown
 
 
 class Part(NamedTuple):
@@ -119,25 +124,27 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
     outside it, and a sentence outside may continue below it.
     """
     parts: list[AnyPart] = []
-    last_texts: dict[Box | None, int | None] = {}  # by frame: position of the last part of a text that may continue
+    # By frame: the position of the last part of a text that may continue, and the text's region.
+    last_texts: dict[Box | None, tuple[int, Region] | None] = {}
     for passage in passages:
         if not passage.parts:
             continue
-        label = passage.region.label
-        around = [frame for frame in frames if frame.contains(passage.region.box.center)]
+        region = passage.region
+        around = [frame for frame in frames if frame.contains(region.box.center)]
         frame = min(around, key=lambda frame: frame.area, default=None)
-        last_text = last_texts.get(frame)
-        is_text = label == "text" and not passage.region.is_separate
+        is_text = region.label == "text" and not region.is_separate
         first, *others = passage.parts
-        if is_text and last_text is not None and (joined_part := _joined_parts(parts[last_text], first)):
-            parts[last_text] = joined_part
+        position, upper = last_texts.get(frame) or (0, None)
+        joined_part = _joined_parts(parts[position], first, upper, region) if is_text and upper else None
+        if joined_part:
+            parts[position] = joined_part
             parts += others
-            last_texts[frame] = len(parts) - 1 if others else last_text
+            last_texts[frame] = (len(parts) - 1 if others else position, region)
         else:
             parts += passage.parts
             if is_text:
-                last_texts[frame] = len(parts) - 1
-            elif label not in _FLOATS:
+                last_texts[frame] = (len(parts) - 1, region)
+            elif region.label not in _FLOATS:
                 last_texts[frame] = None
     return to_markup("\n\n".join(part.write(write) for part in parts))
 
@@ -155,19 +162,52 @@ def _write_region(region: Region, rules: Rules, name: str) -> Passage:
         return Passage(region, to_plain_text("\n".join(texts)), [figure], name)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
-        return Passage(region, to_plain_text(title), [Part(title, "heading", _HEADING_MARKS[region.label])])
+        return Passage(region, to_plain_text(title), [Part(title, "heading", _heading_mark(region.label, title))])
     parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
     return Passage(region, to_plain_text("\n\n".join(texts)), parts)
 
 
-def _joined_parts(above: AnyPart, below: AnyPart) -> Part | None:
-    """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence."""
+def _heading_mark(label: str, title: str) -> str:
+    """Return the mark of the heading: "1.2 Title" and "(1) Title" are a level below "1 Title"."""
+    if label == "paragraph_title" and _PART.match(title):
+        return "### "
+    number = SECTION_NUMBER.match(title)
+    if label == "doc_title" or not number:
+        return _HEADING_MARKS[label]
+    return "#" * min(_LOWEST_LEVEL, 2 + number[1].count(".")) + " "
+
+
+def _joined_parts(above: AnyPart, below: AnyPart, upper: Region, lower: Region) -> Part | None:
+    """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence.
+
+    upper, lower: their regions.
+    """
     if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
         return None
     is_in_sentence = above.text[-1:].isalpha() or above.text.endswith((",", *HYPHENS))
-    if is_in_sentence and below.text[:1].islower():
-        return above._replace(text=joined(above.text, below.text))
+    continues = below.text[:1].islower() and not _is_centered_over(upper, lower)
+    if is_in_sentence and (continues or _continues_without_case(above.text, below.text, upper, lower)):
+        words = words_of((above.text, below.text))
+        return above._replace(text=joined(above.text, below.text, words, row_ends(rows(upper.lines))[-1]))
     return None
+
+
+def _is_centered_over(upper: Region, lower: Region) -> bool:
+    """Return whether a single row is right above the other text, but begins far from its margin, as a caption does."""
+    indent = upper.box.x0 - lower.box.x0
+    is_above = upper.box.y1 <= lower.box.y0 and upper.box.x0 < lower.box.x1
+    return len(rows(upper.lines)) == 1 and is_above and indent > THRESHOLDS.caption_indent * upper.box.height
+
+
+def _continues_without_case(above: str, below: str, upper: Region, lower: Region) -> bool:
+    """Return whether a text in a script without capitals continues: its rows are filled, and the next is not set in."""
+    if not all(c.isalpha() and (is_wide(c) or has_no_spaces(c)) for c in (above[-1], below[0])):
+        return False
+    upper_rows, lower_rows = rows(upper.lines), rows(lower.lines)
+    height = line_height(upper.lines)
+    is_filled = upper.box.x1 - upper_rows[-1][-1].box.x1 < THRESHOLDS.filled_room * height
+    is_set_in = lower_rows[0][0].box.x0 - lower.box.x0 > THRESHOLDS.at_margin * height
+    return min(len(upper_rows), len(lower_rows)) > 1 and is_filled and not is_set_in
 
 
 def formula_warnings(regions: Sequence[Region]) -> list[PageWarning]:

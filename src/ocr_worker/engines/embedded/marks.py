@@ -17,12 +17,15 @@ _BULLETS = "•●▪■◦‣·➢➤►▶❖\ue000-\uf8ff"
 # Codes of symbol fonts that were taken for characters: control characters. Others are quotes and dashes of old texts.
 _CONTROLS = "\x81-\x84\x86-\x90\x95\x98-\x9f"
 BULLET = re.compile(rf"[{_BULLETS}]\s*|[{_CONTROLS}]\s+")
+# The number of a section before its title: "2", "2.", "2.1", "A.1". Group 1: without the last point.
+SECTION_NUMBER = re.compile(r"((?:\d{1,2}|[A-Z](?=\.\d))(?:\.\d{1,2})*)\.?\s+(?=[^\W\d])")
 _ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _BOX = re.compile("[☐☑☒◉○]")  # to tick; each question has a row with its options
 _CERTAIN = re.compile(
     rf"""
       [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○]\s*\S
     | [*–—-]\s+\S
+    | ※\s*\S                                               # a note below a table
     | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
     | \((?i:{_ROMAN})\)\s*\S                                # (ii)
     | (?i:{_ROMAN})[.)]\s+\S                                # ii. or IV)
@@ -34,6 +37,7 @@ _CERTAIN = re.compile(
 _UNCERTAIN = re.compile(
     r"""
       (?P<number>\d{1,3}(?:\.\d{1,3}){1,4}[.)]?\s+\S)       # 1.1 before a small letter, too
+    | (?P<option>--?[a-zA-Z][\w-]*(?=[\s,=]))             # -o FILE
     | (?P<reference>\[\d{1,3}\]\s+[^\W\d_a-z])              # [1] Author
     | (?P<law>(?:§{1,2}|Art\.|Article|Artikel|Articolo|Artículo|Section|Clause)\s*\d+[a-z]?\b)
     | (?P<key>(?=[^\W\d_a-z])[^:.!?;,]{1,40}\.?[:：](?=\s|$))

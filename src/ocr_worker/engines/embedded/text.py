@@ -70,11 +70,17 @@ def row_text(row: Sequence[Line]) -> str:
 
 
 def row_ends(stacked: Sequence[Sequence[Line]]) -> list[LineEnd]:
-    """Return the end of each row of a text. A row that is not filled ends where its writer began a new line."""
+    """Return the end of each row of a text. A row that is not filled ends where its writer began a new line.
+
+    So do all rows of a text that mostly does not fill them, such as an address.
+    """
     lines = [line for row in stacked for line in row]
     right = max(line.box.x1 for line in lines)
     room = THRESHOLDS.filled_room * line_height(lines)
-    return ["unknown" if right - row[-1].box.x1 > room else row[-1].end for row in stacked]
+    are_filled = [right - row[-1].box.x1 <= room for row in stacked]
+    if 2 * sum(are_filled[:-1]) < len(stacked) - 1:
+        return ["unknown"] * len(stacked)
+    return [row[-1].end if is_filled else "unknown" for row, is_filled in zip(stacked, are_filled, strict=True)]
 
 
 def _close_fractions(text: str) -> str:

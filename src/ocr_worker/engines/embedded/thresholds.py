@@ -40,6 +40,8 @@ class EngineThresholds:
 
     filled_room: float = 1.5  # line heights free at the right of a row that may end within a word (`text`)
 
+    # Line heights by which a single row begins farther right than the text below that it is no part of (`markdown`).
+    caption_indent: float = 3.0
     # Text left out of the Markdown (`markdown`).
     max_left_out: float = 0.1  # share of the page's characters: with more left out, the page has a warning
     # A paragraph fills its rows. Where most rows leave room for the next word, each is a line of its own: an address.

@@ -18,6 +18,7 @@ from ocr_worker.pages import TextLine
 LineEnd = Literal["space", "no space", "unknown"]
 
 HYPHENS = "-\u2010\u00ad"  # at the end of a line
+_ITEM_MARKS = tuple("*※•◦○●")  # begin a line of their own
 _WORD = re.compile(r"\w+(?:[-\u2010]\w+)*")
 # First parts that English joins with a hyphen which stays where the line breaks after it.
 _COMPOUND_STARTS = frozenset(
@@ -64,7 +65,7 @@ def joined(
         return above + below
     if above and below and _is_written_solid(above[-1]) and _is_written_solid(below[0]):
         return above + below
-    if end != "unknown" and (is_hangul(above[-1:]) or is_hangul(below[:1])):
+    if end != "unknown" and (is_hangul(above[-1:]) or is_hangul(below[:1])) and below[:1] not in _ITEM_MARKS:
         return above + (" " if end == "space" else "") + below
     if ends_in_word(above, below, words, is_usual=breaks_words):
         return above + below

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
+from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band
@@ -123,6 +124,7 @@ class _TextLine:
     def finish(self) -> LayerLine | None:
         """Return the line; None if it consists of spaces."""
         self.drop_soft_hyphens()
+        self.letters = drop_false_spaces(self.letters)
         self.letters = write_raised_text(self.letters)
         text = self.text()
         return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
@@ -246,7 +248,7 @@ def _build_lines(
     signs = [sign for sign, _ in check_fields]
     fields = list(zip(signs, mapping.rectangles([box for _, box in check_fields]), strict=True))
     outside = (letter for letter in letters if not any(letter.box and _holds(box, letter.box) for _, box in fields))
-    for letter in _in_logical_order(_composed(outside)):
+    for letter in _marks_after_letters(_in_logical_order(_composed(outside))):
         line = lines[-1] if lines else None
         if letter.box is None:
             if line and not letter.text:
@@ -324,6 +326,31 @@ def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
             if run[i].text in _ALEFS and run[i + 1][:2] == (_LAM, run[i].box):
                 run[i], run[i + 1] = run[i + 1], run[i]
         yield from run
+
+
+def _marks_after_letters(letters: Iterable[Letter]) -> list[Letter]:
+    """Return the letters; a mark over a letter of a right-to-left script comes after it.
+
+    Files often have it before, and PDFium takes the step back from it for a space, which is dropped.
+    """
+    result: list[Letter] = []
+    for letter in letters:
+        mark = result[-1] if result else None
+        if not mark or not letter.box or not _is_mark_over(mark, letter):
+            result.append(letter)
+            continue
+        result.pop()
+        if len(result) > 1 and result[-1].text == " " and _touch(result[-2].box, letter.box):
+            result.pop()
+        result += [letter, mark]
+    return result
+
+
+def _is_mark_over(mark: Letter, letter: Letter) -> bool:
+    """Return whether the first is a mark within the box of the other, a letter of a right-to-left script."""
+    is_mark = bool(mark.box) and unicodedata.bidirectional(mark.text[:1] or " ") == "NSM"
+    is_letter = unicodedata.bidirectional(letter.text[:1] or " ") in ("R", "AL")
+    return is_mark and is_letter and _holds(letter.box or _EMPTY, mark.box or _EMPTY)
 
 
 def _is_right_to_left(character: str) -> bool:

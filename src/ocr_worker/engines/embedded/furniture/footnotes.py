@@ -19,7 +19,7 @@ from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 
-_MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}\)?|[*∗†‡§¶⁰¹²³⁴-⁹]{1,3}|[ᵃ-ᶻ])\s*[^\W\d].*")
+_MARK = re.compile(r"(?:\(\d{1,3}\)|\[\d{1,3}\]|\d{1,3}\)?|[*∗†‡§¶⁰¹²³⁴-⁹]{1,3}|[ᵃ-ᶻ])\s*[\"'“‘„«「『(]*[^\W\d].*")
 _NUMBER = re.compile(r"[(\[]?(\d{1,3})")
 _BELOW = ("footer", "number", "footnote", "aside_text")
 
@@ -44,7 +44,30 @@ def label_footnotes(regions: Sequence[Region], rules: Rules, body: float, spacin
         others = list(chain.from_iterable(group for j, group in enumerate(parts) if j != i))
         if regions[i].label == "text" and _is_last(regions[i], others):
             parts[i] = _split_notes(regions[i], others, rules, body, spacing, min_y)
-    return list(chain.from_iterable(parts))
+    labeled = list(chain.from_iterable(parts))
+    return [
+        replace(region, label="footnote") if _continues_note(region, labeled, rules, body, spacing) else region
+        for region in labeled
+    ]
+
+
+def _continues_note(region: Region, others: Sequence[Region], rules: Rules, body: float, spacing: float) -> bool:
+    """Return whether the region is the end of a note that begins at the foot of a column at the left.
+
+    It has no mark, but a short rule above it and small letters. body, spacing: as in `label_footnotes`.
+    """
+    if region.label != "text" or not _is_last(region, others):
+        return False
+    box = region.box
+    is_small = line_height(region.lines) < THRESHOLDS.small_print * body
+    has_note_at_left = any(
+        other.label == "footnote" and other.box.x1 <= box.x0 and other.box.y1 > box.y0 for other in others
+    )
+    column = [other.box for other in others if x_overlap(other.box, box) > 0]
+    ceiling = max((other.y1 for other in column if other.y1 <= box.y0), default=0.0)
+    width = max(other.width for other in [*column, box])
+    has_rule = any(_is_note_rule(rule, box, ceiling, width, spacing) for rule in rules.across)
+    return is_small and has_note_at_left and has_rule
 
 
 def _is_last(region: Region, others: Sequence[Region]) -> bool:

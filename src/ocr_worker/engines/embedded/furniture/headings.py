@@ -1,7 +1,7 @@
 """Titles, by the size and the words of a region, and text that the layout model mistook for something else.
 
-`correct_label` makes text of references, formulas and titles that have no sign of being one. `label_headings` finds
-titles among the texts, one of them perhaps at the head of the page, and the title of the document among the titles.
+`correct_label` corrects references, formulas and titles that have no sign of being one. `label_headings` finds titles
+among the texts, one of them perhaps at the head of the page, and the title of the document among the titles.
 Headers and footers are recognized in `evidence`. All functions are pure.
 """
 
@@ -16,11 +16,17 @@ from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import is_running_matter, is_salutation
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.layout.regions import TITLE, Region
-from ocr_worker.engines.embedded.lines import line_height
+from ocr_worker.engines.embedded.lines import line_height, rows
+from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
 _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
+_ADDRESS = re.compile(r"\S@\w+\.\w|://")
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
+_NUMBER = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?")  # of a section, apart from its title
+_PART_TITLE = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_].*(?<![.,;:])")  # "3.1 Title"
+_NUMBERED = ("text", "paragraph_title")
 _NO_TEXT = ("header", "footer", "number", "footnote", "aside_text", "image")
 _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no box to tick, no bullet
 
@@ -38,12 +44,14 @@ def body_height(regions: Sequence[Region]) -> float:
 
 
 def correct_label(region: Region) -> Region:
-    """Return the region, labeled as text if the layout model mistook it for a reference, a formula or a title."""
+    """Return the region with the label that its text allows: not each is a reference, a formula or a title."""
     if region.label == "reference_content" and not any(_REFERENCE.match(line.text) for line in region.lines):
         return replace(region, label="text")
     text = " ".join(line.text for line in region.lines)
     if region.label == "display_formula" and not _FORMULA.search(text):
         return replace(region, label="text")
+    if region.label == "paragraph_title" and _FORMULA.search(text) and not _LONG_WORD.search(text):
+        return replace(region, label="display_formula")
     if region.label == "paragraph_title" and _is_no_title(text):
         return replace(region, label="text")
     return region
@@ -58,11 +66,43 @@ def _is_no_title(text: str) -> bool:
 
 def label_headings(regions: Sequence[Region], height: int, body: float) -> list[Region]:
     """Return the regions with titles labeled. height: of the page; body: of a line of text, both in pixels."""
-    labeled = [_label_by_position(_label_by_size(region, body), regions, body) for region in regions]
+    joined = _join_numbers(regions)
+    labeled = [_label_by_size(region, body) for region in joined]
+    labeled = [_label_by_position(region, labeled, body) for region in labeled]
     head = _find_title_at_head(labeled, body)
     labeled = [replace(region, label="paragraph_title") if region is head else region for region in labeled]
+    labeled = [replace(region, label="text") if _is_denied(region, labeled) else region for region in labeled]
+    labeled = _join_title_rows(labeled)
     title = _find_document_title(labeled, height, body)
     return [replace(region, label="doc_title") if region is title else region for region in labeled]
+
+
+def _join_numbers(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, each lone number joined with the text that begins right beside it, as in a colored box."""
+    numbers = [region for region in regions if region.label in _NUMBERED and _is_lone_number(region)]
+    joined = [region for region in regions if not any(region is number for number in numbers)]
+    for number in numbers:
+        i = next((i for i, text in enumerate(joined) if text.label in _NUMBERED and _is_beside(number, text)), None)
+        if i is None:
+            joined.append(number)
+        else:
+            lines = (*number.lines, *joined[i].lines)
+            joined[i] = replace(joined[i], lines=lines, box=bounds(line.box for line in lines))
+    return joined
+
+
+def _is_lone_number(region: Region) -> bool:
+    return len(region.lines) == 1 and bool(_NUMBER.fullmatch(region.lines[0].text))
+
+
+def _is_beside(number: Region, text: Region) -> bool:
+    """Return whether the first row of the text is close at the right of the number, and of about its size."""
+    if not text.lines:
+        return False
+    first = min(text.lines, key=lambda line: line.box.y0).box
+    low, high = sorted((number.box.height, first.height))
+    is_level = y_overlap(number.box, first) > THRESHOLDS.row_overlap * low and high < THRESHOLDS.number_size * low
+    return is_level and 0 <= first.x0 - number.box.x1 < THRESHOLDS.number_gap * high
 
 
 def _label_by_size(region: Region, body: float) -> Region:
@@ -82,34 +122,84 @@ def _label_by_size(region: Region, body: float) -> Region:
 def _label_by_position(region: Region, others: Sequence[Region], body: float) -> Region:
     """Return the region, labeled as a title if it is a short line right above wider text with the same left edge.
 
-    A bold or underlined title may be as wide as the text, farther above it, and in a script without capitals.
+    A bold or underlined title may be as wide as the text, farther above it, and in a script without capitals. Whatever
+    is below, such a line is a title with a number such as 3.1.
     """
-    if region.label != "text" or len(region.lines) != 1:
+    if region.label != "text" or len(rows(region.lines)) != 1:
         return region
-    if not TITLE.fullmatch(region.lines[0].text) and not (is_emphasized(region) and _reads_like_title(region)):
+    *number, last = rows(region.lines)[0]
+    if len(number) > 1 or not all(_NUMBER.fullmatch(line.text) for line in number):
         return region
-    is_title = any(_is_headed(other, region, body) for other in others)
+    text = " ".join(line.text for line in (*number, last))
+    if not TITLE.fullmatch(text) and not (is_emphasized(region) and _reads_like_title(region)):
+        return region
+    is_part = is_emphasized(region) and bool(_PART_TITLE.fullmatch(text)) and len(text) <= THRESHOLDS.max_sentence_title
+    is_title = is_part or any(_is_headed(other, region, body) for other in others)
     return replace(region, label="paragraph_title") if is_title else region
 
 
 def _is_headed(text: Region, title: Region, body: float) -> bool:
-    """Return whether the region is text of several lines right below the possible title, not emphasized itself."""
+    """Return whether a text of several lines, not emphasized itself, is right below the possible title.
+
+    An emphasized title may have another one right below.
+    """
     gap, width = THRESHOLDS.title_gap, THRESHOLDS.title_width
     if is_emphasized(title):
         gap, width = THRESHOLDS.bold_title_gap, 1.0
+    is_text = text.label == "text" and len(text.lines) > 1 and not is_emphasized(text)
+    is_wider = is_text and title.box.width < width * text.box.width
     return (
-        text.label == "text"
-        and len(text.lines) > 1
+        (is_wider or (is_emphasized(title) and text.label == "paragraph_title"))
         and abs(text.box.x0 - title.box.x0) < THRESHOLDS.title_indent * body
         and -THRESHOLDS.title_overlap * body < text.box.y0 - title.box.y1 < gap * body
-        and title.box.width < width * text.box.width
-        and not is_emphasized(text)
     )
 
 
+def _is_denied(title: Region, others: Sequence[Region]) -> bool:
+    """Return whether the region looks like a title, but has an address or is the first row of the text below."""
+    if title.label != "paragraph_title":
+        return False
+    has_address = any(_ADDRESS.search(line.text) for line in title.lines)
+    return has_address or any(_begins_text(title, other) for other in others)
+
+
+def _join_title_rows(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, a title joined with the one right below that continues it in lower case at the same size."""
+    joined: list[Region] = []
+    for region in sorted(regions, key=lambda region: region.box.y0):
+        above = next((i for i, title in enumerate(joined) if _continues_title(title, region)), None)
+        if above is None:
+            joined.append(region)
+        else:
+            lines = (*joined[above].lines, *region.lines)
+            joined[above] = replace(joined[above], lines=lines, box=bounds(line.box for line in lines))
+    return joined
+
+
+def _continues_title(title: Region, region: Region) -> bool:
+    if not (title.label == region.label == "paragraph_title" and region.lines[0].text[:1].islower()):
+        return False
+    height, other_height = line_height(title.lines), line_height(region.lines)
+    white = region.box.y0 - title.box.y1
+    is_close = abs(white) < THRESHOLDS.title_row_white * height and abs(region.box.x0 - title.box.x0) < height
+    return is_close and max(height, other_height) < THRESHOLDS.same_title_size * min(height, other_height)
+
+
+def _begins_text(title: Region, text: Region) -> bool:
+    """Return whether the title is a filled row right above a text that begins in mid-sentence."""
+    if len(title.lines) != 1 or text.label != "text" or len(text.lines) < 2:
+        return False
+    height = line_height(title.lines)
+    first = min(text.lines, key=lambda line: line.box.y0)
+    are_filled = max(abs(first.box.x1 - title.box.x1), abs(text.box.x1 - title.box.x1)) < height
+    is_close = abs(first.box.y0 - title.box.y1) < THRESHOLDS.row_white * height
+    return are_filled and is_close and title.lines[0].text[-1:].isalnum() and first.text[:1].islower()
+
+
 def is_emphasized(region: Region) -> bool:
-    """Return whether all lines of the region are bold or underlined."""
-    return bool(region.lines) and all(line.is_emphasized for line in region.lines)
+    """Return whether all lines of the region are bold or underlined, but for a number before a title, as in a box."""
+    lines = [line for line in region.lines if not _NUMBER.fullmatch(line.text)]
+    return bool(lines) and all(line.is_emphasized for line in lines)
 
 
 def _find_title_at_head(regions: Sequence[Region], body: float) -> Region | None:
@@ -148,6 +238,8 @@ def _is_centered(box: Box, text: Box, height: float) -> bool:
 def _find_document_title(regions: Sequence[Region], height: int, body: float) -> Region | None:
     """Return the title in the largest letters in the upper part of the page, if it is clearly larger than the others.
 
+    That of a numbered section is none.
+
     height: of the page, in pixels. body: of a line of text, in pixels.
     """
     max_y = THRESHOLDS.document_title_depth * height
@@ -157,4 +249,5 @@ def _find_document_title(regions: Sequence[Region], height: int, body: float) ->
     largest = max(titles, key=lambda region: line_height(region.lines))
     size = line_height(largest.lines)
     others = [line_height(region.lines) for region in titles if region is not largest]
-    return largest if size > THRESHOLDS.document_title_size * max([body, *others]) else None
+    is_larger = size > THRESHOLDS.document_title_size * max([body, *others])
+    return largest if is_larger and not SECTION_NUMBER.match(largest.lines[0].text) else None

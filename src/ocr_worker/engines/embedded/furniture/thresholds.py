@@ -127,6 +127,11 @@ class FurnitureThresholds:
     title_gap: float = 1.5  # line heights of white between a title and the text below it
     bold_title_gap: float = 3.0  # line heights of white below a bold title
     title_width: float = 0.7  # share of the width of the text below: a title is narrower
+    number_gap: float = 3.0  # line heights from the number of a section to its title, at most
+    number_size: float = 1.5  # ratio of the heights of the number and the title, at most
+    title_row_white: float = 0.5  # line heights of white between two rows of a title, at most
+    same_title_size: float = 1.06  # ratio of the heights of two rows of a title, at most
+    row_white: float = 0.7  # line heights of white below a title that is the first row of its text
     head_title_size: float = 1.1  # line heights: larger letters make a title of the first line above white
     head_title_white: float = 0.8  # line heights of white below such a title
     uneven_center: float = 0.12  # share of the text's width by which the indents of centered text may differ

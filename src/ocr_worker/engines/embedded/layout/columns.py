@@ -49,7 +49,11 @@ def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
                 break
         else:
             strips.append(gap)
-    return [strip for strip in strips if _is_prose(strip.left, lines) and _is_prose(strip.right, lines)]
+    return [
+        strip
+        for strip in strips
+        if _is_prose(strip.left, lines) and _is_prose(strip.right, lines) and not _are_labels(strip, lines)
+    ]
 
 
 def _inner_box(line: Line) -> Box:
@@ -136,3 +140,17 @@ def _is_prose(indices: frozenset[int], lines: Sequence[Line]) -> bool:
     widest = widths[-1 - int(THRESHOLDS.wider_lines * len(widths))]
     is_wide = usual >= THRESHOLDS.min_column_width * line_height(side)
     return is_wide and usual >= THRESHOLDS.min_column_fill * widest
+
+
+def _are_labels(strip: _GutterCandidate, lines: Sequence[Line]) -> bool:
+    """Return whether the left side has short labels, each level with its text at the right, as options of a program."""
+    left, right = ([lines[i] for i in sorted(side)] for side in (strip.left, strip.right))
+    if median(len(line.text.split()) for line in left) > THRESHOLDS.max_option_words:
+        return False
+    height, edge = line_height(left), max(line.box.x1 for line in left)
+    filled = sum(edge - line.box.x1 < THRESHOLDS.filled_column_room * height for line in left)
+    paired = sum(
+        any(abs(line.box.center[1] - other.box.center[1]) < THRESHOLDS.level_option * height for other in right)
+        for line in left
+    )
+    return paired == len(left) == len(right) and filled < len(left) / 2

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.lines import Line, is_vertical, line_height, rows
+from ocr_worker.engines.embedded.lines import Line, is_vertical, letter_height, line_height, rows
 
 # PaddleOCR-VL's label for each label of the layout model (CDLA's). A table's title is a figure's title there.
 LABELS = {
@@ -34,6 +35,8 @@ LABELS = {
 }
 # A title begins with a capital, perhaps after its number, has at most eight words, and ends without a stop.
 TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
+# "(1) Title", "2.1 Title", in any script.
+_NUMBERED_TITLE = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s+\W*[^\W\d_].*(?<![.,;:!?。])")
 CAPTIONED = ("image", "table")
 PROSE = ("text", "reference_content", "paragraph_title")
 
@@ -97,7 +100,9 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
-    titled = [part for region in unnest(columns) for part in split_title(region)]
+    sized = [part for region in unnest(columns) for part in split_sizes(region)]
+    sized = [part for region in sized for part in split_numbered_titles(region)]
+    titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
     return [*parts, *(Region("text", note.box, (note,), is_separate=True) for note in notes)]
 
@@ -190,6 +195,56 @@ def _is_caption(caption: Region, region: Region) -> bool:
         and x_overlap(region.box, caption.box) > min_shared
         and -y_overlap(region.box, caption.box) < THRESHOLDS.max_caption_gap * height
     )
+
+
+def split_sizes(region: Region) -> list[Region]:
+    """Return the region's first rows apart if they are larger than all below: a title over a subtitle or a text."""
+    if region.label not in ("text", "paragraph_title"):
+        return [region]
+    stacked = rows(region.lines)
+    heights = [letter_height(row) for row in stacked]
+    ratio = _least_ratio(region)
+    for end in range(1, len(stacked)):
+        if min(heights[:end]) > ratio * max(heights[end:]):
+            first = _with_rows(region, stacked[:end])
+            return [first, *split_sizes(replace(_with_rows(region, stacked[end:]), label="text"))]
+    return [region]
+
+
+def split_numbered_titles(region: Region) -> list[Region]:
+    """Return the region divided at rows that are titles: numbered, and in letters larger than the row below.
+
+    Only letters of a text layer are measured. The number alone is no sign, because items of a list have it as well.
+    """
+    stacked = rows(region.lines)
+    if region.label != "text" or not all(line.is_from_text_layer for line in region.lines):
+        return [region]
+    titles = [i for i, (row, below) in enumerate(pairwise(stacked)) if _is_numbered_title(row, below)]
+    titles = [i for i in titles if i == 0 or letter_height(stacked[i]) > letter_height(stacked[i - 1])]
+    parts, start = [], 0
+    for i in titles:
+        parts += [_with_rows(region, stacked[start:i])] if i > start else []
+        parts.append(replace(_with_rows(region, stacked[i : i + 1]), label="paragraph_title"))
+        start = i + 1
+    return [*parts, _with_rows(region, stacked[start:])] if titles else [region]
+
+
+def _is_numbered_title(row: Sequence[Line], below: Sequence[Line]) -> bool:
+    text = " ".join(line.text for line in row)
+    is_larger = letter_height(row) > THRESHOLDS.larger_number_row * letter_height(below)
+    return is_larger and bool(_NUMBERED_TITLE.fullmatch(text)) and len(text) <= THRESHOLDS.max_numbered_title
+
+
+def _least_ratio(region: Region) -> float:
+    """Return the least ratio of the heights of rows in two sizes: those of a text layer are exact."""
+    if not all(line.is_from_text_layer for line in region.lines):
+        return THRESHOLDS.max_size_ratio
+    return THRESHOLDS.larger_title_rows if region.label == "paragraph_title" else THRESHOLDS.larger_rows
+
+
+def _with_rows(region: Region, stacked: Sequence[Sequence[Line]]) -> Region:
+    lines = tuple(line for row in stacked for line in row)
+    return replace(region, box=bounds(line.box for line in lines), lines=lines)
 
 
 def split_title(region: Region) -> list[Region]:

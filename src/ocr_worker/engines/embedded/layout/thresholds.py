@@ -27,6 +27,10 @@ class LayoutThresholds:
     next_neighbors: float = 2.0  # line heights behind the nearest line at the right, within which others are as near
     crossing_width: float = 0.2  # share of a gutter's width: a line that covers more of it crosses the gutter
     crossing_height: float = 0.3  # share of a line's height beside the gutter, from which the line can cross it
+    # Labels at the left of a gutter, each with its text at the right, are no column of prose (`columns`).
+    max_option_words: float = 2.0  # median words of such a label
+    filled_column_room: float = 1.5  # line heights that a filled line of a column leaves free at its right
+    level_option: float = 0.3  # line heights by which a label and its text may differ
     # Columns of prose in a box that was detected as a table (`columns`).
     max_row_rules: int = 3  # rules across the gutters: so many separate the rows of a table
     min_framed_lines: int = 24  # lines in the box
@@ -102,6 +106,10 @@ class LayoutThresholds:
     caption_overlap: float = 0.5  # share of the narrower width that a caption and its figure have in common
     max_caption_gap: float = 2.5  # line heights of white between a caption and its figure
     min_capitals: int = 4  # characters of a first line in capitals, which is a title even over a single row
+    larger_rows: float = 1.22  # ratio of the heights of a text layer's rows that are of two sizes
+    larger_title_rows: float = 1.12  # the same for a title, whose rows have one font
+    larger_number_row: float = 1.06  # ratio of the letters' heights in a numbered title and in the row below it
+    max_numbered_title: int = 60  # characters of such a title
     min_title_rows: int = 3  # rows of a region, with which its first line is a title without capitals
     title_room: float = 0.4  # share of the region's width that a title leaves free at its right
     full_row_room: float = 0.12  # share of the region's width free at the right of the full row below a title

@@ -14,6 +14,7 @@ from ocr_worker.engines.embedded.geometry import bounds
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.judge import is_legible
+from ocr_worker.engines.text_layer.line_ends import is_hangul
 from ocr_worker.ink import has_ink
 from ocr_worker.pages import Pixels
 from ocr_worker.wire.schema import PageWarning
@@ -74,15 +75,22 @@ def is_speck(line: Line) -> bool:
 def remove_specks(lines: Sequence[Line]) -> list[Line]:
     """Return the lines that are text, without specks.
 
-    A lone Chinese sign on a page in another script is a mark, and removed as well.
+    On a page in another script, a lone Chinese sign is a mark, and an uncertain line of them is a guess at letters that
+    the recognizer does not know, such as Korean ones. Both are removed.
     """
     letters = [c for line in lines for c in line.text if c.isalpha()]
-    is_foreign = sum(map(is_wide, letters)) < THRESHOLDS.max_foreign_signs * len(letters)
-    return [line for line in lines if line.text and not is_speck(line) and not (is_foreign and _is_sign(line))]
+    is_foreign = sum(map(_is_sign, letters)) < THRESHOLDS.max_foreign_signs * len(letters)
+    return [line for line in lines if line.text and not is_speck(line) and not (is_foreign and _is_guess(line))]
 
 
-def _is_sign(line: Line) -> bool:
-    return not line.is_from_text_layer and len(line.text) <= THRESHOLDS.max_speck and all(map(is_wide, line.text))
+def _is_guess(line: Line) -> bool:
+    is_uncertain = len(line.text) <= THRESHOLDS.max_speck or line.score < THRESHOLDS.certain_signs
+    return is_uncertain and not line.is_from_text_layer and all(map(_is_sign, line.text))
+
+
+def _is_sign(character: str) -> bool:
+    """Return whether the character is wide and no Korean syllable, as Chinese signs are."""
+    return is_wide(character) and not is_hangul(character)
 
 
 def _is_legible(line: Line) -> bool:

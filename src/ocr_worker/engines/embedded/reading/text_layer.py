@@ -30,6 +30,8 @@ from ocr_worker.pages import Pixels, TextLine, TextWord
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
 
+_ELLIPSES = ("...", "…")
+
 
 def quads_of(boxes: Iterable[tuple[float, float, float, float]]) -> Quads:
     """Return the boxes' corners, float32 [n, 4, 2], clockwise from the top left."""
@@ -79,7 +81,8 @@ def layer_lines(
         box = box_of(quad)
         ink = pixels[max(0, int(box.y0)) : max(0, int(box.y1) + 1), max(0, int(box.x0)) : max(0, int(box.x1) + 1)]
         text = " ".join(line.text.split())
-        if text.strip(LEADERS) and ink.size and _deviation(ink) > THRESHOLDS.min_ink:
+        is_text = text.strip(LEADERS) or _is_ellipsis(line, lines)
+        if is_text and ink.size and _deviation(ink) > THRESHOLDS.min_ink:
             outline = outline_of(quad) if line.corners else ()
             end = line_end(line, keeps_spaces=keeps_spaces)
             layer.append(Line(text, box, 1.0, words, True, line.is_repeated, outline, end))
@@ -90,6 +93,14 @@ def _deviation(pixels: Pixels) -> float:
     """Return the standard deviation of all values; a tenth of the time of NumPy's."""
     _, deviation = cv2.meanStdDev(pixels.reshape(-1, 1))
     return float(deviation[0, 0])
+
+
+def _is_ellipsis(line: TextLine, others: Sequence[TextLine]) -> bool:
+    """Return whether the line is an ellipsis alone in its row, and no leader."""
+    y = (line.bbox[1] + line.bbox[3]) / 2
+    return line.text in _ELLIPSES and not any(
+        other.bbox[1] < y < other.bbox[3] for other in others if other is not line
+    )
 
 
 def _judged_font(word: TextWord, proven_fonts: Collection[int]) -> int:

@@ -55,6 +55,7 @@ class ReadingThresholds:
     # about the side, and the page is not turned.
     legible_side: float = 0.75
     certain_side: float = 0.9  # mean confidence of lines on an upright page; below, the page as it is competes, too
+    better_side: float = 0.1  # mean confidence that a page gains at least when it is turned after it was read
     vertical_line: float = 1.5  # ratio of height to width above which an outline counts as vertical text
     min_skew: float = 0.4  # degrees; a smaller skew does no harm
     max_skew: float = 15.0  # degrees; a larger angle is no skew
@@ -111,6 +112,7 @@ class ReadingThresholds:
     max_speck: int = 2  # characters of a speck, or of a lone Chinese sign, at most
     speck_confidence: float = 0.4  # below it, a text of so few characters is a speck
     max_foreign_signs: float = 0.02  # share of Chinese signs among a page's letters; with more they are no accident
+    certain_signs: float = 0.7  # confidence from which a line of Chinese signs on such a page is no guess
     min_legible: float = 0.7  # share of the lines' length that is legible; below, the script counts as unsupported
 
 

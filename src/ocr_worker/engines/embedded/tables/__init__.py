@@ -18,7 +18,14 @@ from ocr_worker.engines.embedded.geometry import bounds as bounds_of
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.tables.alignment import align_rows
-from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, split_at_leaders, tighten
+from ocr_worker.engines.embedded.tables.columns import (
+    Piece,
+    find_gutters,
+    find_rows,
+    join_bullets,
+    split_at_leaders,
+    tighten,
+)
 from ocr_worker.engines.embedded.tables.grid import find_ruled_cells
 from ocr_worker.engines.embedded.tables.leveling import make_level
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
@@ -44,7 +51,7 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     """
     if not lines:
         return []
-    lines = tighten(lines)
+    lines = [join_bullets(line) for line in tighten(lines)]
     height = line_height(lines)
     slack = THRESHOLDS.same_level * height
     ruled = drop_strokes(rules.within(box, height), lines)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows, split_at
+from ocr_worker.engines.embedded.marks import BULLET
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Span = tuple[float, float]  # start and end, in pixels
@@ -65,6 +66,18 @@ def _tight_box(line: Line, scale: float) -> Box:
         x0, x1 = min(word.box.x0 for word in line.words), max(word.box.x1 for word in line.words)
     trim = (1 - scale) * (y1 - y0) / 2
     return Box(x0, y0 + trim, x1, y1 - trim)
+
+
+def join_bullets(line: Line) -> Line:
+    """Return the line with the bullet at its beginning and the word beside it as one: an item has no column for it."""
+    if len(line.words) < 2 or not BULLET.fullmatch(line.words[0].text):
+        return line
+    bullet, word, *others = line.words
+    gap = word.box.x0 - bullet.box.x1
+    if not word.text[0].isalnum() or gap > THRESHOLDS.bullet_gap * line.box.height:
+        return line
+    item = replace(word, text=f"{bullet.text} {word.text}", box=bounds((bullet.box, word.box)))
+    return replace(line, words=(item, *others))
 
 
 def is_number(text: str) -> bool:

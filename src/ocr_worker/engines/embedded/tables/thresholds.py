@@ -38,6 +38,7 @@ class TableThresholds:
 
     # Numbers in columns (`columns`).
     word_gap: float = 0.45  # line heights: words that are closer belong together
+    bullet_gap: float = 2.0  # line heights from a bullet to the first word of its item, at most
     cell_gap: float = 1.0  # line heights: a wider gap between words separates two cells
     min_gutter: float = 0.5  # line heights: a column gutter is at least this wide
     max_height_per_width: float = 2.2  # mean character widths: a line is at most this high
