@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.reading.confidence import is_speck, remove_specks, warnings_for
+from ocr_worker.engines.embedded.reading.confidence import is_speck, remove_specks, review, warnings_for
 
 BOX = Box(0, 0, 400, 20)
 
@@ -61,9 +62,14 @@ def test_a_lone_chinese_sign_on_an_english_page_is_a_mark() -> None:
     "page", ["통상 질병보험금에 비해 상해나 재해로 인한 보험금의 경우", "The gauges rose in February"]
 )
 def test_an_uncertain_line_of_chinese_signs_on_another_page_is_a_guess(page: str) -> None:
-    """Brush letters of another script that were read as Chinese are dropped; what is certain is text."""
-    text = Line(9 * page, BOX, is_from_text_layer=True)
-    assert remove_specks([text, Line("是對坐", BOX, 0.52)]) == [text]
+    """Brush letters of another script that were read as Chinese are dropped with a warning; what is certain is text."""
+    text, guess = Line(9 * page, BOX, is_from_text_layer=True), Line("是對坐", Box(0, 40, 60, 60), 0.52)
+    pixels = np.full((200, 400, 3), 255, np.uint8)
+    pixels[80:100, 20:380] = 0
+    assert remove_specks([text, guess]) == [text]
+    (warning,) = review([text, guess], pixels)[1]
+    assert (warning.code, warning.bbox) == ("LOW_CONFIDENCE", (0, 40, 60, 60))
+    assert review([text, Line("是", Box(0, 40, 20, 60), 0.52)], pixels)[1] == []  # perhaps a mark
     assert len(remove_specks([text, Line("是對坐", BOX, 0.9)])) == 2
     assert len(remove_specks([Line("水位在二月上涨", BOX), Line("是對坐", BOX, 0.52)])) == 2
 

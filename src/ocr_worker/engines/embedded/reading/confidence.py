@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ocr_worker.characters import is_wide
-from ocr_worker.engines.embedded.geometry import bounds
+from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.judge import is_legible
 from ocr_worker.engines.text_layer.line_ends import is_hangul
 from ocr_worker.ink import has_ink
 from ocr_worker.pages import Pixels
-from ocr_worker.wire.schema import PageWarning
+from ocr_worker.wire.schema import BBox, PageWarning
 
 
 def review(lines: Sequence[Line], pixels: Pixels) -> tuple[list[Line], list[PageWarning]]:
     """Return the lines that are believed, and the page's warnings. pixels: the page image that was read."""
-    warnings = warnings_for(lines)
+    warnings = [*warnings_for(lines), *_warn_of_guesses(lines)]
     if warnings and not has_ink(pixels):
         return [line for line in lines if line.score >= THRESHOLDS.min_confidence], []
     return list(lines), warnings
@@ -58,9 +58,18 @@ def _warn_of_illegible(lines: Sequence[Line]) -> list[PageWarning]:
     if len(illegible) < THRESHOLDS.min_illegible_lines:
         return []
     box = bounds(line.box for line in illegible)
-    x0, y0, x1, y1 = (round(max(0.0, side)) for side in box)
     message = f"{len(illegible)} lines are hardly legible, such as {illegible[0].text!r}; compare them with the page"
-    return [PageWarning(code="LOW_CONFIDENCE", message=message, bbox=(x0, y0, x1, y1))]
+    return [PageWarning(code="LOW_CONFIDENCE", message=message, bbox=_bbox(box))]
+
+
+def _warn_of_guesses(lines: Sequence[Line]) -> list[PageWarning]:
+    """Return a warning for each line that `remove_specks` leaves out, unless it may be a mark."""
+    message = "a line here was left out: its letters are probably in a script or a hand that this engine cannot read"
+    return [
+        PageWarning(code="LOW_CONFIDENCE", message=message, bbox=_bbox(line.box))
+        for line in _guesses(lines)
+        if len(line.text) > THRESHOLDS.max_speck
+    ]
 
 
 def is_speck(line: Line) -> bool:
@@ -78,19 +87,31 @@ def remove_specks(lines: Sequence[Line]) -> list[Line]:
     On a page in another script, a lone Chinese sign is a mark, and an uncertain line of them is a guess at letters that
     the recognizer does not know, such as Korean ones. Both are removed.
     """
+    guesses = set(map(id, _guesses(lines)))
+    return [line for line in lines if line.text and not is_speck(line) and id(line) not in guesses]
+
+
+def _guesses(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines of Chinese signs that are uncertain, or of one or two, on a page in another script."""
     letters = [c for line in lines for c in line.text if c.isalpha()]
-    is_foreign = sum(map(_is_sign, letters)) < THRESHOLDS.max_foreign_signs * len(letters)
-    return [line for line in lines if line.text and not is_speck(line) and not (is_foreign and _is_guess(line))]
+    if sum(map(_is_sign, letters)) >= THRESHOLDS.max_foreign_signs * len(letters):
+        return []
+    return [line for line in lines if _is_guess(line)]
 
 
 def _is_guess(line: Line) -> bool:
     is_uncertain = len(line.text) <= THRESHOLDS.max_speck or line.score < THRESHOLDS.certain_signs
-    return is_uncertain and not line.is_from_text_layer and all(map(_is_sign, line.text))
+    return bool(line.text) and is_uncertain and not line.is_from_text_layer and all(map(_is_sign, line.text))
 
 
 def _is_sign(character: str) -> bool:
     """Return whether the character is wide and no Korean syllable, as Chinese signs are."""
     return is_wide(character) and not is_hangul(character)
+
+
+def _bbox(box: Box) -> BBox:
+    x0, y0, x1, y1 = (round(max(0.0, side)) for side in box)
+    return x0, y0, x1, y1
 
 
 def _is_legible(line: Line) -> bool:
