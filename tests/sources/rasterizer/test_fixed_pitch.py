@@ -18,7 +18,7 @@ def line(text: str, pitch: float | None) -> list[Letter]:
         if character in " _":
             letters.append(Letter(" ", None))
         else:
-            letters.append(Letter(character, (x, 0, x + 5, SIZE), 0, Baseline(x, SIZE, SIZE, 0)))
+            letters.append(Letter(character, (x, 0, x + 5, SIZE), 0, Baseline.between(x, SIZE, x + SIZE, SIZE)))
         if character != "_":
             x += SIZE * (pitch or NARROW.get(character, 0.556))
     return letters

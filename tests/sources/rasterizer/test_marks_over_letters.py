@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pypdfium2
 import pytest
 
 from ocr_worker.sources.rasterizer.letters import Letter
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping
 from ocr_worker.sources.rasterizer.text_layer import _build_lines
 
 FATHATAN, PATAH = "\u064b", "\u05b7"
@@ -38,5 +40,8 @@ def letter(text: str, x0: float, x1: float) -> Letter:
 )
 def test_a_mark_comes_after_its_letter(letters: list[Letter], text: str) -> None:
     """A mark that the file has before its letter comes after it, and does not part the word; true spaces stay."""
-    lines = _build_lines(letters, lambda box: box)
+    mapping = BitmapMapping(
+        pypdfium2.PdfDocument.new().new_page(100, 100), 100, 100
+    )  # for fields, of which none is here
+    lines = _build_lines(letters, mapping)
     assert [line[0] for line in lines] == [text]
