@@ -25,7 +25,6 @@ _ROW = re.compile(r"<tr[^>]*>(.*?)</tr>", re.S | re.I)
 _LATEX = re.compile(r"\\[a-zA-Z]+|[{}$^_&\\]")
 NUMBER = re.compile(r"\d(?:[\d.,' \u00a0\u2009]*\d)?")
 _MAX_SPAN = 100  # rows or columns of a cell; an engine that invents may write any number
-_LATIN_LETTERS = 0x250  # code points below it are the Latin letters that the small reader was measured on
 
 
 def plain(text: str) -> str:

@@ -7,7 +7,7 @@ are not formed here but in `text`. All functions are pure; lengths are in pixels
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -55,6 +55,11 @@ class Line:
         """True for a line that is bold or underlined, as titles are."""
         return self.is_bold or self.is_underlined
 
+    def moved(self, move: Callable[[Box], Box]) -> Line:
+        """Return the line with its box and those of its words moved."""
+        words = tuple(replace(word, box=move(word.box)) for word in self.words)
+        return replace(self, box=move(self.box), words=words)
+
 
 def trim_symbols(line: Line) -> Line:
     """Return a line of the text layer as high as its words, without bullets and other symbols that are higher.
@@ -68,13 +73,7 @@ def trim_symbols(line: Line) -> Line:
     is_level = all(y_overlap(word.box, box) > 0 for word in line.words)
     if not is_level or line.box.height < THRESHOLDS.tall_symbol * box.height:
         return line
-    words = (replace(word, box=_between(word.box, box)) for word in line.words)
-    return replace(line, box=_between(line.box, box), words=tuple(words))
-
-
-def _between(box: Box, limits: Box) -> Box:
-    """Return the part of the box between the upper and the lower edge of the limits."""
-    return box._replace(y0=max(box.y0, limits.y0), y1=min(box.y1, limits.y1))
+    return line.moved(lambda part: part._replace(y0=max(part.y0, box.y0), y1=min(part.y1, box.y1)))
 
 
 def text_source(lines: Sequence[Line]) -> TextSource:

@@ -1,7 +1,7 @@
 """Underlined lines: those with a rule right below them that begins and ends as they do.
 
-A title on a typewriter is underlined, as one in print is bold. A rule that is longer than the text is a blank to fill
-in, or parts the page. All functions are pure; lengths are in pixels of the page.
+Titles on a typewriter are underlined, as titles in print are bold. A rule that is longer than the text is a blank to
+fill in, or parts the page. All functions are pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _WIDEST_STEP = 1.1  # in pitches: with a true space, a step is two pitches
 
 
 def drop_false_spaces(letters: Sequence[Letter]) -> list[Letter]:
-    """Return the letters of a line without spaces where no room for one is. Lines in other fonts stay as they are."""
+    """Return the letters of a line without spaces where there is no room. Lines in other fonts stay as they are."""
     boxed = [i for i, letter in enumerate(letters) if letter.box]
     gaps = [(i, j) for i, j in pairwise(boxed) if j > i + 1]
     pitch = _find_pitch(letters, boxed) if gaps else None

@@ -100,11 +100,9 @@ def _split_notes(
         is_marked = has_note_mark(row[0].text)
         is_small = line_height(note) < THRESHOLDS.small_print * body
         if has_rule or (is_marked and has_gap and is_dense and is_small):
-            notes = [
-                replace(region, label="footnote", box=bounds(line.box for line in lines), lines=lines)
-                for lines in _single_notes(stacked[start:])
-            ]
-            return [replace(region, box=bounds(line.box for line in text), lines=text), *notes] if text else notes
+            note_region = replace(region, label="footnote")
+            notes = [note_region.with_lines(lines) for lines in _single_notes(stacked[start:])]
+            return [region.with_lines(text), *notes] if text else notes
     return [region]
 
 

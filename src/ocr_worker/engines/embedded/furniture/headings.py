@@ -86,8 +86,7 @@ def _join_numbers(regions: Sequence[Region]) -> list[Region]:
         if i is None:
             joined.append(number)
         else:
-            lines = (*number.lines, *joined[i].lines)
-            joined[i] = replace(joined[i], lines=lines, box=bounds(line.box for line in lines))
+            joined[i] = joined[i].with_lines((*number.lines, *joined[i].lines))
     return joined
 
 
@@ -171,8 +170,7 @@ def _join_title_rows(regions: Sequence[Region]) -> list[Region]:
         if above is None:
             joined.append(region)
         else:
-            lines = (*joined[above].lines, *region.lines)
-            joined[above] = replace(joined[above], lines=lines, box=bounds(line.box for line in lines))
+            joined[above] = joined[above].with_lines((*joined[above].lines, *region.lines))
     return joined
 
 

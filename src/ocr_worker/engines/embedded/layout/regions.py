@@ -67,6 +67,10 @@ class Region:
     score: float = 0.0
     is_separate: bool = False
 
+    def with_lines(self, lines: tuple[Line, ...]) -> Region:
+        """Return the region with these lines instead, and the box around them."""
+        return replace(self, box=bounds(line.box for line in lines), lines=lines)
+
 
 def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list[Region]:
     """Return regions that contain each line once: the detections with their lines, and groups of the other lines.
@@ -148,8 +152,7 @@ def unnest(regions: Sequence[Region]) -> list[Region]:
         if outer is None:
             kept.append(region)
         elif region.label == "text":
-            lines = kept[outer].lines + region.lines
-            kept[outer] = replace(kept[outer], lines=lines, box=bounds(line.box for line in lines))
+            kept[outer] = kept[outer].with_lines(kept[outer].lines + region.lines)
         else:
             kept[outer : outer + 1] = _divide(kept[outer], region.box.center[1])
             kept.append(region)
@@ -243,8 +246,7 @@ def _least_ratio(region: Region) -> float:
 
 
 def _with_rows(region: Region, stacked: Sequence[Sequence[Line]]) -> Region:
-    lines = tuple(line for row in stacked for line in row)
-    return replace(region, box=bounds(line.box for line in lines), lines=lines)
+    return region.with_lines(tuple(line for row in stacked for line in row))
 
 
 def split_title(region: Region) -> list[Region]:

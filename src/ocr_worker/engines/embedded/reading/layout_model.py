@@ -15,7 +15,7 @@ from ocr_worker.engines.embedded.reading.normalizing import by_table
 from ocr_worker.engines.embedded.reading.sessions import load_session
 from ocr_worker.pages import Pixels
 
-_MAX_IOU = 0.5  # RapidLayout's own: regions with the same label that share more are merged
+_MAX_IOU = 0.5  # of RapidLayout: regions with the same label that share more are merged
 
 
 def load_layout_model(min_score: float) -> Callable[[Pixels], Any]:

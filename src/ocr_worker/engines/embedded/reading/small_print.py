@@ -7,8 +7,7 @@ of small print makes no sense, its lines are looked for once more on such a copy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -57,9 +56,4 @@ def _read_enlarged(models: Models, pixels: Pixels, area: Box) -> list[Line]:
 
     quads = [quad for quad in models.find_lines(enlarged) if core.contains(on_page(box_of(quad)).center)]
     lines = models.read_lines(enlarged, np.asarray(quads, np.float32)) if quads else []
-    return [_moved(line, on_page) for line in lines if line.text and not line.outline]
-
-
-def _moved(line: Line, on_page: Callable[[Box], Box]) -> Line:
-    words = tuple(replace(word, box=on_page(word.box)) for word in line.words)
-    return replace(line, box=on_page(line.box), words=words)
+    return [line.moved(on_page) for line in lines if line.text and not line.outline]

@@ -55,7 +55,6 @@ class ReadingThresholds:
     # about the side, and the page is not turned.
     legible_side: float = 0.75
     certain_side: float = 0.9  # mean confidence of lines on an upright page; below, the page as it is competes, too
-    better_side: float = 0.1  # mean confidence that a page gains at least when it is turned after it was read
     vertical_line: float = 1.5  # ratio of height to width above which an outline counts as vertical text
     min_skew: float = 0.4  # degrees; a smaller skew does no harm
     max_skew: float = 15.0  # degrees; a larger angle is no skew

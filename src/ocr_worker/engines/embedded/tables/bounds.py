@@ -55,7 +55,7 @@ def _complete_grid(grid: Box, rules: Rules, detected: Sequence[Line], height: fl
 
 
 def _widen_to_lines(box: Box, lines: Sequence[Line]) -> Box:
-    """Return the box with the lines that its left or right edge cuts, if it cuts one in most of its rows."""
+    """Return the box with the lines that its left or right edge cuts, if it cuts a line in most of its rows."""
     rows = [row for row in find_rows(lines) if box.y0 < (_top(row) + _bottom(row)) / 2 < box.y1]
     for x in (box.x0, box.x1):
         cut = [line.box for row in rows for line in row if line.box.x0 < x < line.box.x1]

@@ -69,7 +69,7 @@ def _tight_box(line: Line, scale: float) -> Box:
 
 
 def join_bullets(line: Line) -> Line:
-    """Return the line with the bullet at its beginning and the word beside it as one: an item has no column for it."""
+    """Return the line, the bullet at its beginning joined with the word beside it: an item has no column for it."""
     if len(line.words) < 2 or not BULLET.fullmatch(line.words[0].text):
         return line
     bullet, word, *others = line.words

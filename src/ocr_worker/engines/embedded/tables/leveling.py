@@ -8,7 +8,6 @@ has one position. All functions are pure; lengths are in pixels of the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.rules import Rules
@@ -62,8 +61,4 @@ def make_level(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> 
         right, down = fall * (y - box.center[1]), -fall * (x - box.center[0])
         return Box(part.x0 + right, part.y0 + down, part.x1 + right, part.y1 + down)
 
-    leveled = [
-        replace(line, box=moved(line.box), words=tuple(replace(word, box=moved(word.box)) for word in line.words))
-        for line in lines
-    ]
-    return leveled, Rules(tuple(map(moved, rules.across)), tuple(map(moved, rules.down)))
+    return [line.moved(moved) for line in lines], Rules(tuple(map(moved, rules.across)), tuple(map(moved, rules.down)))
