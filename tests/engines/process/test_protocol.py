@@ -6,12 +6,13 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from ocr_worker import awake
+from ocr_worker.engines.process import protocol
 from ocr_worker.engines.process.protocol import (
     Channel,
     EngineCallError,
@@ -143,7 +144,8 @@ def test_a_wait_begins_again_if_this_process_stood_still(
 ) -> None:
     """A limit that passed by the system's clock only is no TimeoutError; one that passed while awake is."""
     moments = [0.0, 0.0, 1.0]  # at the beginning of the wait, and after each limit
-    monkeypatch.setattr(awake, "now", lambda: moments.pop(0))
+    # Only this module's view of the clock: threads of earlier tests read the clock itself.
+    monkeypatch.setattr(protocol, "awake", SimpleNamespace(now=lambda: moments.pop(0)))
     first, _ = channels
     first.limit(0.02)
     with pytest.raises(TimeoutError):
