@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ocr_worker.characters import is_wide
+from ocr_worker.engines.embedded.amounts import has_amount_apart
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.marks import find_marked
@@ -32,7 +33,8 @@ _IndentStyle = Literal["first", "hanging", "none"]
 class _Row:
     """A row of a text and how it compares with the row above it, if any.
 
-    room: pixels that the row above leaves free at its right, or 0. first_width: of the row's first word.
+    room: pixels that the row above leaves free at its right, or 0. first_width: of the row's first word. has_amount:
+    the row ends with an amount that is apart from its text.
     """
 
     box: Box
@@ -43,6 +45,7 @@ class _Row:
     room: float
     first_width: float
     is_after_sentence: bool
+    has_amount: bool
 
     def is_after_room(self, height: float) -> bool:
         """Return whether the row's first word would have fitted into the row above. height: of a line."""
@@ -59,11 +62,16 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
     described = _describe(stacked, text_box, height)
     style = _indent_style(described, height)
     are_lines = _are_lines(described, text_box, height)
+    amount_count = sum(row.has_amount for row in described)
+    has_amounts = amount_count >= THRESHOLDS.min_amount_rows
+    is_receipt = has_amounts and amount_count >= THRESHOLDS.amounts_of_receipt * len(described)
     flags = [True]
     for above, row in pairwise(described):
         flags.append(
             row.is_marked
             or row.gap > THRESHOLDS.paragraph_gap * height
+            or is_receipt
+            or (has_amounts and (row.has_amount or above.has_amount))
             or (are_lines and (row.is_after_room(height) or _CAPITAL.match(row.text) is not None))
             or (
                 not _continues_sentence(above, row, height)
@@ -106,6 +114,7 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
                 room=room,
                 first_width=_first_width(row[0]),
                 is_after_sentence=is_after_sentence,
+                has_amount=has_amount_apart(row),
             )
         )
     return described

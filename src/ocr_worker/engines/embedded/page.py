@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.amounts import join_amounts
 from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
@@ -83,6 +84,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         for detection in detections
         if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
     ]
+    texts = join_amounts(texts, [each.box for each in detections if each.label == "table"])
     others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
     regions += [_apart(LISTING, listing) for listing in listings]

@@ -107,6 +107,14 @@ class EngineThresholds:
     underline_reach: float = 0.6  # line heights around the end of a line within which its underline ends
     underlined_share: float = 0.8  # share of the line's width that is underlined
 
+    # Amounts at the ends of rows (`amounts`).
+    min_amounts: int = 3  # amounts below one another that are a column
+    aligned_amounts: float = 0.7  # line heights between the edges of an amount and the next one below it, at most
+    labeled_amounts: float = 0.6  # share of a column's amounts that have a text at their left
+    amount_gap: float = 1.5  # line heights of white before an amount that is apart from its text
+    min_amount_rows: int = 2  # rows of a text with such amounts: then each of them is a line of its own
+    amounts_of_receipt: float = 0.3  # share of a text's rows with such amounts: then all rows are lines of their own
+
     # Boxes to tick (`questions`).
     label_gap: float = 1.5  # sides of a box between it and its label, at most
     # Line heights between a label's lines, at most, and by which they begin beside the box or the label's first line.
