@@ -106,6 +106,9 @@ class ReadingThresholds:
     tick_ink: float = 0.04  # share of ink within, above which a square is ticked
     filled_ink: float = 0.95  # share of ink in a filled square
     same_frame: float = 0.15  # share by which a filled square's side differs from a frame's
+    label_reach: float = (
+        12.0  # sides of a square to the text that it belongs to, at most, if no other is above or below
+    )
     comb_gap: float = 0.5  # sides between squares that are boxes for letters
     square_script: float = 0.3  # share of wide letters: with more, a line is Chinese or Japanese
     narrow_part: float = 0.4  # line heights: what is left of a line beside a square is read if it is wider
