@@ -67,6 +67,21 @@ def test_a_picture_behind_most_of_the_pages_text_is_no_figure() -> None:
     assert [region.label for region in fill_regions(spread("2019"), detections)] == ["image"]
 
 
+def test_the_text_of_a_photographed_note_is_text_beside_the_picture() -> None:
+    """Lines below one another that are all text of the page are text; a label or a captioned note is not."""
+    note = [
+        Line("You must be the change", Box(200, 273, 554, 328)),
+        Line("you want to see", Box(245, 315, 700, 390)),
+    ]
+    photo = [Detection("image", Box(183, 0, 955, 663), 0.7)]
+    regions = fill_regions(note, photo)
+    assert [region.label for region in regions if not region.lines] == ["image"]
+    assert sum(len(region.lines) for region in regions if region.label == "text") == len(note)
+    caption = Line("Figure 1. A note.", Box(200, 700, 500, 720))
+    assert ("image", 2) in [(region.label, len(region.lines)) for region in fill_regions([*note, caption], photo)]
+    assert [len(region.lines) for region in fill_regions(note[:1], photo)] == [1]
+
+
 def test_a_forms_labels_are_parted_to_stand_before_their_values() -> None:
     """Labels that the layout model took for one text are read each with its value."""
     labels = [Line("Label", Box(100, 100 + 40 * i, 180, 120 + 40 * i)) for i in range(4)]

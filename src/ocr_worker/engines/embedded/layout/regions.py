@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
@@ -81,6 +81,8 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     """
     kept = _drop_doubles(detections)
     kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
+    photos = [detection for detection in kept if detection.label == "image" and _is_photo_of_text(detection, lines)]
+    kept = [detection for detection in kept if detection not in photos]
     members: list[list[Line]] = [[] for _ in kept]
     leftover: list[Line] = []
     apart = _find_vertical(lines) | {id(line) for line in lines if line.outline}
@@ -101,6 +103,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
         for detection, content in zip(kept, members, strict=True)
         if content or detection.label == "image"
     ]
+    regions += [_region(photo, ()) for photo in photos]
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
@@ -330,6 +333,19 @@ def _is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
     return figure.score >= THRESHOLDS.certain_figure and words < limit * len(inside)
 
 
+def _is_photo_of_text(picture: Detection, lines: Sequence[Line]) -> bool:
+    """Return whether the picture has all text of the page, in lines below one another, such as a photographed note.
+
+    Its text is the page's text, not only the alternative text of the picture.
+    """
+    return (
+        all(covered(line.box, picture.box) > THRESHOLDS.line_in_figure for line in lines)
+        and sum(len(line.text.split()) for line in lines) >= THRESHOLDS.words_in_photo * len(lines)
+        and any(_are_neighbors(a, b) and not _are_in_one_row(a, b) for a, b in combinations(lines, 2))
+        and not has_scale(picture.box, lines)
+    )
+
+
 def _adopt(leftover: Sequence[Line], detections: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
     """Add lines at the edge of a text to that text, whose box is often a little tight; return the other lines.
 
@@ -361,10 +377,14 @@ def _are_neighbors(a: Line, b: Line) -> bool:
     shared_x, shared_y = x_overlap(a.box, b.box), y_overlap(a.box, b.box)
     if high > THRESHOLDS.max_size_ratio * low or -shared_y > THRESHOLDS.max_line_gap * low:
         return False
-    if shared_y > THRESHOLDS.same_row_overlap * low:
+    if _are_in_one_row(a, b):
         return -THRESHOLDS.max_row_distance * low < shared_x < THRESHOLDS.max_row_overlap * low
     is_stacked = shared_x > THRESHOLDS.stacked_width * min(a.box.width, b.box.width)
     return is_stacked and shared_y < THRESHOLDS.max_stacked_overlap * low
+
+
+def _are_in_one_row(a: Line, b: Line) -> bool:
+    return y_overlap(a.box, b.box) > THRESHOLDS.same_row_overlap * min(a.box.height, b.box.height)
 
 
 def _region(detection: Detection, lines: Sequence[Line]) -> Region:

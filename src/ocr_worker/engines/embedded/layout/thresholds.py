@@ -90,6 +90,7 @@ class LayoutThresholds:
     certain_figure: float = 0.6  # certainty of the layout model, below which a figure of so many lines is text
     sentence_words: float = 3.0  # mean words per line of a figure's text: sentences have more
     most_lines: float = 0.6  # share of the page's lines: a figure with more of them may only have `axis_words`
+    words_in_photo: float = 1.5  # mean words per line of the text of a photographed page: labels of a map have fewer
     axis_words: float = 1.5  # mean words per line: the axes of a chart have fewer
 
     # Neighbors in a paragraph (`regions`). Line heights of the lower line, unless another unit is named.
