@@ -42,6 +42,9 @@ def test_a_broken_word_is_whole_again() -> None:
         ("it is cor-", "related with", "it is correlated with"),
         ("two inde-", "pendent units", "two independent units"),
         ("they are inter-", "related here", "they are interrelated here"),
+        ("all DocLayNet-", "trained models", "all DocLayNet-trained models"),
+        ("of an FAA-", "approved kind", "of an FAA-approved kind"),
+        ("by Mr. McDon-", "ald himself", "by Mr. McDonald himself"),
         ("viendra peut-", "être demain", "viendra peut-être demain"),
     ],
 )

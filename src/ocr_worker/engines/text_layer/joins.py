@@ -20,6 +20,8 @@ LineEnd = Literal["space", "no space", "unknown"]
 HYPHENS = "-\u2010\u00ad"  # at the end of a line
 _ITEM_MARKS = tuple("*※•◦○●")  # begin a line of their own
 _WORD = re.compile(r"\w+(?:[-\u2010]\w+)*")
+# Abbreviations and names with capitals inside, which nobody breaks before a small letter: "PDF-based". Not "McDonald".
+_NAME = re.compile(r"[^\W\d_]*[A-Z]{2,}|(?!Ma?c[A-Z])[^\W\d_]*[a-z][A-Z][^\W\d_]*")
 # First parts that English joins with a hyphen which stays where the line breaks after it.
 _COMPOUND_STARTS = frozenset(
     ["well", "non", "self", "half", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
@@ -106,9 +108,12 @@ def _keeps_hyphen(above: str, below: str, words: Collection[str]) -> bool:
     """Return whether the hyphen at the line's end is part of the word, as in "well-known"."""
     if above[-1] == "\u00ad":
         return False
-    start, end = str(_WORD.findall(above)[-1]).casefold(), str(_WORD.findall(below)[0]).casefold()
+    name = str(_WORD.findall(above)[-1])
+    start, end = name.casefold(), str(_WORD.findall(below)[0]).casefold()
     if start + end in words or f"{start}-{end}" in words:
         return start + end not in words
+    if _NAME.fullmatch(re.split("[-\u2010]", name)[-1]):
+        return True
     first = re.split("[-\u2010]", start)[-1]
     if first in _PREFIXES:
         return first.endswith(end[0])
