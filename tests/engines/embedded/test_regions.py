@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnest
+from ocr_worker.engines.embedded.layout.regions import (
+    LABELS,
+    Detection,
+    Region,
+    divide_at,
+    fill_regions,
+    group_lines,
+    merge_interleaved,
+    unnest,
+)
 from ocr_worker.engines.embedded.lines import Line, Word
 
 coordinate = st.floats(0, 900)
@@ -47,6 +56,38 @@ def test_a_title_below_a_paragraph_does_not_take_its_last_line() -> None:
     assert sorted(len(region.lines) for region in regions) == [1, 6]
     tight = fill_regions(paragraph(100, 7), [Detection("text", Box(95, 95, 805, 245), 0.9)])
     assert [len(region.lines) for region in tight] == [7]
+
+
+def _text(*lines: Line, label: str = "text") -> Region:
+    return Region(label, Box(0, 0, 1, 1)).with_lines(lines)
+
+
+def test_texts_whose_rows_alternate_are_one() -> None:
+    """Two detections of a text overlap; a short line is in the smaller one, and the longer lines around it are not."""
+    first, second, third, fourth = paragraph(100, 4)
+    (merged,) = merge_interleaved([_text(first, third, label="reference_content"), _text(second, fourth)])
+    assert merged.label == "text"
+    assert set(merged.lines) == {first, second, third, fourth}
+
+
+def test_texts_apart_or_side_by_side_stay_so() -> None:
+    first, second, third, fourth = paragraph(100, 4)
+    above, below = _text(first, second), _text(third, fourth)
+    assert merge_interleaved([above, below]) == [above, below]
+    inset = _text(second.moved(lambda box: box._replace(x0=500)))
+    around = _text(first, second.moved(lambda box: box._replace(x1=480)), third)
+    assert merge_interleaved([around, inset]) == [around, inset]
+    other = _text(*(line.moved(lambda box: box._replace(x0=810, x1=1500)) for line in (second, third)))
+    assert merge_interleaved([_text(first, fourth), other]) == [_text(first, fourth), other]
+
+
+def test_a_text_is_divided_at_the_options_within_it() -> None:
+    """Two questions that were detected as one text have the options of the first between them."""
+    first, second, third, _ = paragraph(100, 4)
+    question = _text(first, third)
+    assert [part.lines for part in divide_at([question], [second.box])] == [(first,), (third,)]
+    assert divide_at([question], [second.box._replace(x0=900, x1=1000)]) == [question]
+    assert divide_at([question], []) == [question]
 
 
 def test_a_title_over_a_paragraph_is_parted_from_it() -> None:

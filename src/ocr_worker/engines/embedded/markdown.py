@@ -93,12 +93,17 @@ def write_regions(regions: Sequence[Region], rules: Rules, page: int, ignored_la
 
     page: its number, for the figures' names. ignored_labels: labels of regions that get no Markdown.
     """
+    words = _words_of_regions(regions)
     passages, figure_count = [], 0
     for region in regions:
         figure_count += region.label == "image"
-        passage = _write_region(region, rules, figure_name(page, figure_count))
+        passage = _write_region(region, rules, words, figure_name(page, figure_count))
         passages.append(replace(passage, parts=[]) if region.label in ignored_labels else passage)
     return passages
+
+
+def _words_of_regions(regions: Sequence[Region]) -> frozenset[str]:
+    return words_of(line.text for region in regions for line in region.lines)
 
 
 def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
@@ -123,6 +128,7 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
     markup can form from two halves. frames: what is in a frame, such as an advertisement, is joined with nothing
     outside it, and a sentence outside may continue below it.
     """
+    words = _words_of_regions([passage.region for passage in passages])
     parts: list[AnyPart] = []
     # By frame: the position of the last part of a text that may continue, and the text's region.
     last_texts: dict[Box | None, tuple[int, Region] | None] = {}
@@ -135,7 +141,7 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
         is_text = region.label == "text" and not region.is_separate
         first, *others = passage.parts
         position, upper = last_texts.get(frame) or (0, None)
-        joined_part = _joined_parts(parts[position], first, upper, region) if is_text and upper else None
+        joined_part = _joined_parts(parts[position], first, upper, region, words) if is_text and upper else None
         if joined_part:
             parts[position] = joined_part
             parts += others
@@ -149,21 +155,21 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
     return to_markup("\n\n".join(part.write(write) for part in parts))
 
 
-def _write_region(region: Region, rules: Rules, name: str) -> Passage:
+def _write_region(region: Region, rules: Rules, words: Collection[str], name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
         return Passage(region, to_markup(to_html(cells)), [TablePart(cells)])
     if region.label == LISTING:
         listing = to_plain_text(write_listing(region.lines))
         return Passage(region, listing, [ListingPart(listing)])
-    texts = paragraphs(region.lines)
+    texts = paragraphs(region.lines, words)
     if region.label == "image":
         figure = Part(" ".join(texts), "alt", "![", f"]({name})")
         return Passage(region, to_plain_text("\n".join(texts)), [figure], name)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
         return Passage(region, to_plain_text(title), [Part(title, "heading", _heading_mark(region.label, title))])
-    parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
+    parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines, words)]
     return Passage(region, to_plain_text("\n\n".join(texts)), parts)
 
 
@@ -177,17 +183,16 @@ def _heading_mark(label: str, title: str) -> str:
     return "#" * min(_LOWEST_LEVEL, 2 + number[1].count(".")) + " "
 
 
-def _joined_parts(above: AnyPart, below: AnyPart, upper: Region, lower: Region) -> Part | None:
+def _joined_parts(above: AnyPart, below: AnyPart, upper: Region, lower: Region, words: Collection[str]) -> Part | None:
     """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence.
 
-    upper, lower: their regions.
+    upper, lower: their regions. words: those of the page.
     """
     if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
         return None
     is_in_sentence = above.text[-1:].isalpha() or above.text.endswith((",", *HYPHENS))
     continues = below.text[:1].islower() and not _is_centered_over(upper, lower)
     if is_in_sentence and (continues or _continues_without_case(above.text, below.text, upper, lower)):
-        words = words_of((above.text, below.text))
         return above._replace(text=joined(above.text, below.text, words, row_ends(rows(upper.lines))[-1]))
     return None
 

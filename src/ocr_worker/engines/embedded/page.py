@@ -23,7 +23,14 @@ from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
-from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
+from ocr_worker.engines.embedded.layout.regions import (
+    CAPTIONED,
+    Detection,
+    Region,
+    divide_at,
+    fill_regions,
+    group_captions,
+)
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source, trim_symbols
 from ocr_worker.engines.embedded.listings import LISTING, drop_listed, separate_listings
@@ -87,6 +94,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     texts = join_amounts(texts, [each.box for each in detections if each.label == "table"])
     others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
+    regions = divide_at(regions, [bounds(line.box for line in choice) for choice in choices])
     regions += [_apart(LISTING, listing) for listing in listings]
     labeled_regions = label_by_place(
         regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)

@@ -8,7 +8,7 @@ All functions are pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,19 +30,25 @@ class Paragraph(NamedTuple):
     text: str
 
 
-def paragraphs(lines: Sequence[Line]) -> list[str]:
-    """Return the lines' text as paragraphs and list items, in reading order, with "- " in place of bullets."""
-    return [mark + text for mark, text in split_paragraphs(lines)]
+def paragraphs(lines: Sequence[Line], words: Collection[str] = ()) -> list[str]:
+    """Return the lines' text as paragraphs and list items, in reading order, with "- " in place of bullets.
+
+    words: those of the page, which show how a word that is broken at a line's end is written.
+    """
+    return [mark + text for mark, text in split_paragraphs(lines, words)]
 
 
-def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
-    """Return the lines' text as paragraphs and list items, in reading order, joined and without hyphenation."""
+def split_paragraphs(lines: Sequence[Line], words: Collection[str] = ()) -> list[Paragraph]:
+    """Return the lines' text as paragraphs and list items, in reading order, joined and without hyphenation.
+
+    words: see `paragraphs`.
+    """
     if not lines:
         return []
     if is_right_to_left("".join(line.text for line in lines)):
         # A mirror image of such text has its margins and its first words where left-to-right text has them.
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
-    words = words_of(line.text for line in lines)
+    words = words_of(line.text for line in lines).union(words)
     stacked = rows(lines)
     row_texts = [_close_fractions(" ".join(line.text for line in row)) for row in stacked]
     is_usual = find_broken_words(row_texts, words)

@@ -38,7 +38,8 @@ TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
 # "(1) Title", "2.1 Title", in any script.
 _NUMBERED_TITLE = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s+\W*[^\W\d_].*(?<![.,;:!?。])")
 CAPTIONED = ("image", "table")
-PROSE = ("text", "reference_content", "paragraph_title")
+_TEXTS = ("text", "reference_content")
+PROSE = (*_TEXTS, "paragraph_title")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
-    sized = [part for region in unnest(columns) for part in split_sizes(region)]
+    sized = [part for region in merge_interleaved(unnest(columns)) for part in split_sizes(region)]
     sized = [part for region in sized for part in split_numbered_titles(region)]
     titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
@@ -162,8 +163,51 @@ def unnest(regions: Sequence[Region]) -> list[Region]:
     return kept
 
 
+def merge_interleaved(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, texts of which rows alternate joined: their detections overlapped, and are one text."""
+    merged: list[Region] = []
+    for region in regions:
+        while other := next((other for other in merged if _are_interleaved(other, region)), None):
+            merged.remove(other)
+            region = replace(region.with_lines(other.lines + region.lines), label="text")
+        merged.append(region)
+    return merged
+
+
+def _are_interleaved(a: Region, b: Region) -> bool:
+    """Return whether a row of one text is between rows of the other, and none is beside a row of the other."""
+    if not {a.label, b.label} <= set(_TEXTS):
+        return False
+    upper, lower = sorted((a, b), key=lambda region: min(line.box.center[1] for line in region.lines))
+    last = max(line.box.center[1] for line in upper.lines)
+    if all(line.box.center[1] > last for line in lower.lines):
+        return False
+    is_one_column = x_overlap(a.box, b.box) > THRESHOLDS.one_column * min(a.box.width, b.box.width)
+    members = {id(line) for line in a.lines}
+    return is_one_column and all(len({id(line) in members for line in row}) == 1 for row in rows(a.lines + b.lines))
+
+
+def divide_at(regions: Iterable[Region], boxes: Sequence[Box]) -> list[Region]:
+    """Return the regions, texts divided where one of the boxes is between two of their rows."""
+    return [part for region in regions for part in _divided(region, boxes)]
+
+
+def _divided(region: Region, boxes: Sequence[Box]) -> list[Region]:
+    near = [box for box in boxes if x_overlap(box, region.box) > 0]
+    if region.label not in _TEXTS or not near:
+        return [region]
+    parts: list[list[list[Line]]] = []
+    middle = float("-inf")
+    for row in rows(region.lines):
+        above, middle = middle, bounds(line.box for line in row).center[1]
+        if not parts or any(above < box.center[1] < middle for box in near):
+            parts.append([])
+        parts[-1].append(row)
+    return [_with_rows(region, part) for part in parts]
+
+
 def _contains(outer: Region, inner: Region) -> bool:
-    is_prose = outer.label in ("text", "reference_content") and inner.label in PROSE
+    is_prose = outer.label in _TEXTS and inner.label in PROSE
     return is_prose and len(outer.lines) > 1 and covered(inner.box, outer.box) > THRESHOLDS.nested_region
 
 

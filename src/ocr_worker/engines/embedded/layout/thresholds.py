@@ -72,6 +72,7 @@ class LayoutThresholds:
     line_in_region: float = 0.5  # share of a line's area inside a region to which it belongs
     share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
     same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
+    one_column: float = 0.5  # share of the narrower text's width that two texts of a column share
     nested_region: float = 0.7  # share of a region's area inside a text that makes it a part of the text
     # The numbers along the upright axis of a chart (`charts`).
     min_ticks: int = 4  # numbers on a scale
