@@ -30,6 +30,10 @@ class OpenDocument(Protocol):
 
     def __iter__(self) -> Iterator[PageImage | FailedPage]: ...
 
+    def with_layer(self, page: PageImage) -> PageImage:
+        """Return the page, which was the last one, with its text layer if that comes apart."""
+        ...
+
     def __enter__(self) -> OpenDocument: ...
 
     def __exit__(
@@ -52,6 +56,10 @@ class RenderedDocument:
 
     def __iter__(self) -> Iterator[PageImage | FailedPage]:
         return iter(self._pages)
+
+    def with_layer(self, page: PageImage) -> PageImage:
+        """Return the page, which has its text layer."""
+        return page
 
     def __enter__(self) -> Self:
         return self
