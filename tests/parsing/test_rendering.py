@@ -1,4 +1,4 @@
-"""What a document's rendering asks for, by the options of the request."""
+"""The rendering requests of documents, by the options of their jobs."""
 
 from __future__ import annotations
 
