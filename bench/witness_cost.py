@@ -76,11 +76,19 @@ def truth() -> list[list[Block]]:
     """Return the blocks of the pages in pixels at the engine's resolution."""
     return [
         [
-            Block(label=block.label, content=block.text, bbox=tuple(int(value) for value in block.box))  # type: ignore[arg-type]
+            Block(label=block.label, content=_as_html(block.text), bbox=tuple(int(value) for value in block.box))  # type: ignore[arg-type]
             for block in sheet.truths
         ]
         for sheet in SHEETS
     ]
+
+
+def _as_html(text: str) -> str:
+    """Return a table as an engine does, for the marks of cells and rows that the model writes."""
+    if "<fcel>" not in text:
+        return text
+    rows = ("".join(f"<td>{cell}</td>" for cell in row.split("<fcel>")[1:]) for row in text.split("<nl>") if row)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
 class Usage:

@@ -21,7 +21,7 @@ from ocr_worker.exits import PARENT_WATCH, follow_parent
 from ocr_worker.pages import Pixels
 from ocr_worker.sources.rasterizer import protocol
 from ocr_worker.sources.rasterizer.document import make_text_line
-from ocr_worker.witness.confirmation import confirmed_fonts
+from ocr_worker.witness.confirmation import confirm
 
 if TYPE_CHECKING:
     from ocr_worker.engines.embedded.reading.models import Models
@@ -89,8 +89,8 @@ def _read(models: Models, pixels: Pixels, header: protocol.Header) -> dict[str, 
     from ocr_worker.witness.reader import read_evidence
 
     text_lines = [make_text_line(*line) for line in header["text_lines"]]
-    honest_fonts = confirmed_fonts(text_lines, header["readings"]) | {*header["proven_fonts"]}
-    return read_evidence(models, pixels, text_lines, honest_fonts).to_json()
+    lines, honest_fonts = confirm(text_lines, header["proven_fonts"], header["readings"])
+    return read_evidence(models, pixels, lines, honest_fonts).to_json()
 
 
 def _write(out: Any, header: dict[str, Any]) -> None:
