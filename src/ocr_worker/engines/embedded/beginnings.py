@@ -25,6 +25,7 @@ _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"'
 # A row of an address or a form begins with a capital, a number or a box to tick, and contains no end of a sentence and
 # no broken word.
 _CAPITAL = re.compile(r"(?=[☐☑☒◉○A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
+_WORD_IN_SENTENCE = re.compile(r"[a-zß-öø-ÿα-ωа-я][^\W\d_]")  # a single letter may be the mark of a note
 # Which rows of a paragraph are set in: its first row, or all its rows but the first.
 _IndentStyle = Literal["first", "hanging", "none"]
 
@@ -102,7 +103,9 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
     for i, (row, box) in enumerate(zip(stacked, boxes, strict=True)):
         above = boxes[i - 1] if i else box
         is_set_in = THRESHOLDS.indent * height < box.x0 - margin < THRESHOLDS.max_indent * height
-        is_after_sentence = i > 0 and stacked[i - 1][-1].text.endswith(_SENTENCE_END)
+        # In lower case, a sentence continues after an abbreviation.
+        is_in_sentence = _WORD_IN_SENTENCE.match(texts[i]) is not None
+        is_after_sentence = i > 0 and stacked[i - 1][-1].text.endswith(_SENTENCE_END) and not is_in_sentence
         room = text_box.x1 - above.x1 if i else 0.0
         described.append(
             _Row(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import NamedTuple
 
 from ocr_worker.characters import is_wide, to_markup, to_plain_text
@@ -21,6 +22,7 @@ from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import line_height, rows
 from ocr_worker.engines.embedded.listings import LISTING, write_listing
+from ocr_worker.engines.embedded.lists import Item, list_item, nest_items
 from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import paragraphs, row_ends, split_paragraphs
@@ -37,12 +39,16 @@ _LOWEST_LEVEL = 6  # of the headings of Markdown
 
 
 class Part(NamedTuple):
-    """A paragraph of the Markdown, before its text is escaped: the engine's own markup around text of the page."""
+    """A paragraph of the Markdown, before its text is escaped: the engine's own markup around text of the page.
+
+    first_row: box of its first row, for paragraphs that may be items of lists.
+    """
 
     text: str
     place: Place
     before: str = ""
     after: str = ""
+    first_row: Box | None = None
 
     def write(self, write: Write) -> str:
         """Return the Markdown."""
@@ -124,9 +130,9 @@ def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
 def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Box] = ()) -> str:
     """Return the page's Markdown; a sentence that continues in the next column, or below a figure, is joined.
 
-    A figure or a table within a sentence comes after its paragraph. Text is escaped after it is joined, so that no
-    markup can form from two halves. frames: what is in a frame, such as an advertisement, is joined with nothing
-    outside it, and a sentence outside may continue below it.
+    A figure, a table or a text apart, such as a note in the margin, that is within a sentence comes after its
+    paragraph. Text is escaped after it is joined, so that no markup can form from two halves. frames: what is in a
+    frame, such as an advertisement, is joined with nothing outside it, and a sentence outside may continue below it.
     """
     words = _words_of_regions([passage.region for passage in passages])
     parts: list[AnyPart] = []
@@ -150,9 +156,28 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
             parts += passage.parts
             if is_text:
                 last_texts[frame] = (len(parts) - 1, region)
-            elif region.label not in _FLOATS:
+            elif region.label not in _FLOATS and not (region.label == "text" and region.is_separate):
                 last_texts[frame] = None
-    return to_markup("\n\n".join(part.write(write) for part in parts))
+    return to_markup("\n\n".join(part.write(write) for part in _nest_lists(parts)))
+
+
+def _nest_lists(parts: Sequence[AnyPart]) -> list[AnyPart]:
+    """Return the parts, the paragraphs of each list written with their levels."""
+    nested: list[AnyPart] = []
+    items = [_item_of(part) for part in parts]
+    for is_list, run in groupby(range(len(parts)), key=lambda i: items[i] is not None):
+        if not is_list:
+            nested += [parts[i] for i in run]
+            continue
+        written = nest_items([item for i in run if (item := items[i])])
+        nested += [Part(text, "paragraph", before) for before, text in written]
+    return nested
+
+
+def _item_of(part: AnyPart) -> Item | None:
+    if not isinstance(part, Part) or part.first_row is None:
+        return None
+    return list_item(part.before, part.text, part.first_row)
 
 
 def _write_region(region: Region, rules: Rules, words: Collection[str], name: str) -> Passage:
@@ -169,7 +194,8 @@ def _write_region(region: Region, rules: Rules, words: Collection[str], name: st
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
         return Passage(region, to_plain_text(title), [Part(title, "heading", _heading_mark(region.label, title))])
-    parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines, words)]
+    paragraphs_of_region = split_paragraphs(region.lines, words)
+    parts = [Part(text, "paragraph", mark, first_row=box) for mark, text, box in paragraphs_of_region]
     return Passage(region, to_plain_text("\n\n".join(texts)), parts)
 
 

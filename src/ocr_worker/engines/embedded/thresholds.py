@@ -56,6 +56,12 @@ class EngineThresholds:
     max_key_words: int = 4  # words before the colon of "Key: value"
     key_rows: float = 0.4  # share of the rows that begin with a key: values may continue on a second row
 
+    list_indent: float = 0.7  # heights of an item's row by which an item below another begins farther right (`lists`)
+
+    # Tables of contents (`contents`).
+    min_entries: int = 4  # entries with leaders
+    falling_entries: float = 0.15  # share of the page numbers that may be lower than the number above: two columns
+
     # A large first letter beside several rows (`initials`).
     initial_height: float = 1.6  # heights of a row beside the letter
     initial_gap: float = 1.2  # heights of a row between the letter and the row, at most

@@ -307,7 +307,13 @@ def split_title(region: Region) -> list[Region]:
     is_short = first_line.box.x1 < region.box.x1 - THRESHOLDS.title_room * width
     is_full = bounds(line.box for line in second_row).x1 > region.box.x1 - THRESHOLDS.full_row_room * width
     is_emphasized = first_line.is_emphasized and not any(line.is_emphasized for line in second_row)
-    if not is_short or not is_full or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows):
+    heights = [letter_height(row) for row in stacked]
+    is_larger = is_emphasized and heights[0] > THRESHOLDS.larger_title_rows * max(heights[1:])
+    if (
+        not is_short
+        or not (is_full or is_larger)
+        or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows)
+    ):
         return [region]
     if not TITLE.fullmatch(first_line.text):
         return [region]

@@ -59,6 +59,7 @@ class LayoutThresholds:
     # Lines of the highest box of a column, above which it is one: labels and their values, each of one line, are read
     # row by row.
     min_column_lines: float = 2.0
+    uneven_title: float = 0.05  # share of the columns' width by which a title over their middle may be off
 
     # Cards in frames (`cards`), and cards without frames that begin with titles (`reading_order`). Line heights.
     frame_corner: float = 1.0  # by which the edges of a frame may miss each other: corners are often round
@@ -66,6 +67,17 @@ class LayoutThresholds:
     min_card_side: float = 3.0  # shortest side of a frame; boxes to tick and combs are smaller
     min_card_gap: float = 0.3  # white between two cards; cells of a table touch
     card_level: float = 0.5  # by which the upper edges of cards side by side differ
+
+    # Notes in the margins (`margin_notes`). Line heights, unless another unit is named.
+    note_gap: float = 0.3  # white between a note and the margin of the text
+    note_alignment: float = 0.5  # by which the beginnings of lines at the margin differ
+    note_text_width: float = 12.0  # width of a line that shows where the margin is
+    note_text_lines: int = 8  # such lines
+    note_text_share: float = 0.6  # share of them that begin at the margin: those of two columns do not
+    note_letters: int = 3  # letters of a note; numbers of equations and of lines have none
+    note_share: float = 0.5  # lines of notes for each line at the margin, at most: a column beside the text has more
+    note_width: float = 0.4  # share of the text's width, to which notes are narrower
+    note_level: float = 0.5  # share of a note's height in common with the row beside it
 
     # Regions and their lines (`regions`).
     max_vertical: float = 0.5  # share of the lines: from it on, vertical lines are the page's text
@@ -103,6 +115,9 @@ class LayoutThresholds:
     max_row_distance: float = 1.5  # white between lines beside one another
     stacked_width: float = 0.5  # share of the narrower line's width that lines below one another have in common
     max_stacked_overlap: float = 0.5  # vertical overlap of lines below one another
+
+    # Parts of a paragraph (`sentences`).
+    sentence_gap: float = 2.0  # line heights of white between two regions that a sentence continues across
 
     # Captions, titles and labels (`regions`).
     caption_overlap: float = 0.5  # share of the narrower width that a caption and its figure have in common
