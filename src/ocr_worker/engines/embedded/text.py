@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.marks import BULLET
+from ocr_worker.engines.embedded.marks import bullet_of
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import LineEnd, is_broken_word, is_right_to_left, joined, words_of
 from ocr_worker.engines.text_layer.line_ends import breaks_words as find_broken_words
@@ -53,12 +53,11 @@ def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
             texts.append(text)
         else:
             texts[-1] = joined(texts[-1], text, words, end, breaks_words=is_usual)
-    return [_split_bullet(text) for text in texts]
-
-
-def _split_bullet(text: str) -> Paragraph:
-    bullet = BULLET.match(text)
-    return Paragraph("- ", text[bullet.end() :]) if bullet else Paragraph("", text)
+    bullets = [bullet_of(text, texts) for text in texts]
+    return [
+        Paragraph("- " if bullet else "", text.removeprefix(bullet))
+        for text, bullet in zip(texts, bullets, strict=True)
+    ]
 
 
 def row_text(row: Sequence[Line]) -> str:

@@ -170,6 +170,24 @@ def _divide(region: Region, y: float) -> list[Region]:
     return [replace(region, lines=tuple(part), box=bounds(line.box for line in part)) for part in parts if part]
 
 
+def divide_around(regions: Sequence[Region], boxes: Sequence[Box]) -> list[Region]:
+    """Return the regions, prose above and below one of these boxes divided there.
+
+    boxes: of what is read by itself, such as a listing. The layout model may have seen the texts around it as one.
+    """
+    parts = list(regions)
+    for box in boxes:
+        parts = [
+            part for region in parts for part in (_divide(region, box.center[1]) if _spans(region, box) else [region])
+        ]
+    return parts
+
+
+def _spans(region: Region, box: Box) -> bool:
+    is_around = region.box.y0 < box.center[1] < region.box.y1
+    return region.label in PROSE and is_around and x_overlap(region.box, box) > 0
+
+
 def group_captions(regions: Sequence[Region]) -> list[list[Region]]:
     """Return units of regions: figures and tables with the captions next to them, all other regions alone.
 
