@@ -47,6 +47,7 @@ from ocr_worker.engines.embedded.markdown import (
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
+from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
@@ -101,8 +102,9 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     others, choices = separate_options(texts, captioned)
     others, notes = separate_notes(others, captioned)
     regions = fill_regions(others, detections) if lines else []
-    regions = divide_at(regions, [bounds(line.box for line in choice) for choice in choices])
-    regions += [_apart(LISTING, listing) for listing in listings]
+    blocks = [_apart(LISTING, listing) for listing in listings]
+    apart = [*(bounds(line.box for line in choice) for choice in choices), *(block.box for block in blocks)]
+    regions = [*divide_at(regions, apart), *blocks]
     labeled_regions = label_by_place(
         regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
     )
@@ -199,11 +201,12 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
 
     quads: of the lines in the page image. Squares to tick are text of the lines that they belong to.
     """
+    quads, initials = (quads, []) if layer else read_initials(models, pixels, quads)
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    readings = reread_small_print(models, pixels, read_beside_boxes(models, pixels, quads, boxes))
+    readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
     return layer + drop_repeated(readings, layer)
 
 

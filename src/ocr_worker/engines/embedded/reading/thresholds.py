@@ -58,6 +58,18 @@ class ReadingThresholds:
     enlargement: float = 2.0  # factor by which the sides of the copy are larger
     outline_overlap: float = 0.2  # share of `small_print` by which outlines surely reach into the lines beside them
 
+    # Large first letters (`large_letters`).
+    min_shape: int = 3  # pixels of a shape's height; lower ones are dots of noise
+    # Heights of an outline between which a letter is an initial: a letter of the same size is lower than its outline.
+    initial_heights: tuple[float, float] = (1.2, 7.0)
+    initial_widths: tuple[float, float] = (0.1, 1.7)  # heights of the letter: thinner shapes are rules
+    accent_heights: tuple[float, float] = (0.08, 0.65)  # heights of the letter: of an accent or a quotation mark
+    accent_gap: float = 0.15  # heights of the letter between it and its accent or quotation mark, at most
+    initial_reach: float = 0.8  # heights of a line between it and the letter, at most
+    min_initial_lines: int = 2  # lines beside the letter
+    initial_margin: float = 0.15  # heights of the letter by which an outline would be larger
+    initial_crop: float = 1.3  # longer sides of the letter: the side of the square on which it is read
+
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
     # paragraphs, which it takes for titles.
