@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
@@ -19,6 +22,28 @@ def block(rows: list[list[str]], xs: list[float], top: float = 100) -> list[Line
     return [
         typeset(text, x, top + 28 * i) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text
     ]
+
+
+place = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), *[st.integers(0, 900)] * 2, *[st.integers(5, 400)] * 2)
+texts = st.sampled_from(["word", "12.50", "a few more words", "2019", "%", "Total", "-"])
+cells = st.builds(
+    lambda text, column, row: Line(text, Box(120 * column, 30 * row, 120 * column + 9 * len(text), 30 * row + 20)),
+    texts,
+    st.integers(0, 7),
+    st.integers(0, 30),
+)
+across = place.map(lambda box: box._replace(y1=box.y0 + 1))
+down = place.map(lambda box: box._replace(x1=box.x0 + 1))
+strokes = st.builds(Rules, st.lists(across, max_size=4).map(tuple), st.lists(down, max_size=4).map(tuple))
+detected = st.builds(Detection, st.sampled_from(["table", "image", "text"]), place, st.floats(0.3, 1))
+
+
+@given(st.lists(detected), strokes, st.lists(cells))
+def test_no_page_fails_for_its_tables(detections: list[Detection], rules: Rules, lines: list[Line]) -> None:
+    """Whatever the layout model, the rules and the lines are: tables without lines, lines over one another, one row."""
+    for detection in correct_tables(detections, rules, lines):
+        assert detection.box.width >= 0
+        assert detection.box.height >= 0
 
 
 NUMBERS = block([[f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 6)], [100, 300, 450])

@@ -47,6 +47,7 @@ from ocr_worker.engines.embedded.markdown import (
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
+from ocr_worker.engines.embedded.reading.foreign_signs import reread_foreign_signs
 from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
@@ -207,7 +208,7 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
-    return layer + drop_repeated(readings, layer)
+    return layer + drop_repeated(reread_foreign_signs(models, pixels, readings), layer)
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:

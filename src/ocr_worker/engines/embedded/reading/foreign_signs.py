@@ -25,7 +25,7 @@ def reread_foreign_signs(models: Models, pixels: Pixels, lines: Sequence[Line]) 
     better = {
         id(line): reading
         for line, reading in zip(mixed, models.read_lines(pixels, quads, with_signs=False), strict=True)
-        if reading.score >= line.score and len(reading.text) >= len(line.text)
+        if reading.score >= line.score and _length(reading) >= _length(line)
     }
     return [better.get(id(line), line) for line in lines]
 
@@ -34,3 +34,8 @@ def _is_mixed(line: Line) -> bool:
     """Return whether the upright line was read, and has Chinese signs among characters of other scripts."""
     signs = sum(map(is_sign, line.text))
     return 0 < signs < len(line.text) and not line.is_from_text_layer and not line.outline
+
+
+def _length(line: Line) -> int:
+    """Return the number of characters without spaces, which a sign may have around it."""
+    return len("".join(line.text.split()))

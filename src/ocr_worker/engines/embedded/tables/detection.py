@@ -93,9 +93,9 @@ def _correct_detected(
 def _part_stacked(detection: Detection, ruled: Sequence[Box], lines: Sequence[Line]) -> list[Detection]:
     """Return the detection, cut where another table begins below the first; a grid of rules is never cut."""
     box = detection.box
-    if any(is_same_table(grid, box) for grid in ruled):
-        return [detection]
     inside = [line for line in lines if _is_in(line, [box])]
+    if not inside or any(is_same_table(grid, box) for grid in ruled):
+        return [detection]
     parts = [bounds(line.box for row in part for line in row) for part in _part_rows(find_rows(inside))]
     edges = [(above.y1 + below.y0) / 2 for above, below in pairwise(parts)]
     return [replace(detection, box=box._replace(y0=y0, y1=y1)) for y0, y1 in pairwise([box.y0, *edges, box.y1])]
