@@ -67,6 +67,13 @@ def test_numbers_are_kept(text: str) -> None:
     assert not any(find_spaces(gaps, 0.97)[i] for i in places)
 
 
+def test_a_raised_ending_stays_at_its_number() -> None:
+    """In "1st" the ending is set apart; in "21Current" a word follows the number."""
+    text = "of 1st and 3rd grade"
+    assert _respaced(text, _gaps(text, {2: 0.3}, {2: 0.3})) == text
+    assert _respaced("Table 21Current", _gaps("Table 21Current", {6: 0.3}, {6: 0.3})) == "Table 21 Current"
+
+
 @pytest.mark.parametrize("text", ["so he said.", "done (all", "what?"])
 def test_no_space_before_a_point_or_within_brackets(text: str) -> None:
     gaps = _gaps(text, {}, {})

@@ -23,7 +23,8 @@ from ocr_worker.pages import Pixels
 
 _CLOSING = frozenset(".,;:!?)]}%…'’”»/\"<>")  # no space is added before these
 _OPENING = frozenset("([{'‘“«/<")  # nor after these
-_IN_NUMBERS = frozenset("0123456789.,:-–")  # nor between two of these: 15:45
+_IN_NUMBERS = frozenset("0123456789.,:%-–")  # nor between two of these: 15:45
+_ORDINALS = ("st", "nd", "rd", "th")  # nor between a figure and one of these, which may be raised
 
 
 class SpaceDecoder:
@@ -96,7 +97,16 @@ def find_spaces(gaps: Sequence[Gap], score: float) -> list[bool]:
         limit = THRESHOLDS.between_words * float(np.median([gap.white for gap in gaps]))
         return [gap.white >= limit for gap in gaps]
     limit = _narrowest_space(gaps) if score >= THRESHOLDS.certain_spaces else float("inf")
-    return [gap.is_space or (_may_be_missed(gap) and gap.white >= limit) for gap in gaps]
+    return [
+        gap.is_space or (_may_be_missed(gap) and gap.white >= limit and not _is_ordinal(gaps[i : i + 3]))
+        for i, gap in enumerate(gaps)
+    ]
+
+
+def _is_ordinal(gaps: Sequence[Gap]) -> bool:
+    """Return whether the first of these gaps is between a figure and the ending of an ordinal number."""
+    is_ending = "".join(gap.right for gap in gaps[:2]) in _ORDINALS
+    return gaps[0].left.isdigit() and is_ending and all(gap.is_space for gap in gaps[2:])
 
 
 def _is_set_apart(gaps: Sequence[Gap]) -> bool:
