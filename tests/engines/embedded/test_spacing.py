@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rapidocr.ch_ppocr_rec.typings import WordInfo, WordType
 
-from ocr_worker.engines.embedded.reading.spacing import Gap, SpaceDecoder, find_spaces
+from ocr_worker.engines.embedded.reading.spacing import Gap, SpaceDecoder, find_spaces, respace
 
 LETTER, SPACE = 0.06, 0.3  # usual widths in heights of the line
 
@@ -88,6 +89,27 @@ def test_letters_set_apart_are_words() -> None:
     gaps = [gap._replace(white=1.3 if i in (6, 11) else 0.45) for i, gap in enumerate(_gaps(text, {}, {}))]
     assert _respaced(text, gaps) == "QUALITY SINCE 1921"
     assert _respaced("NORTHERNTIMBER", _gaps("NORTHERNTIMBER", {7: 1.07}, {7: 0.3}, 0.4)) == "NORTHERN TIMBER"
+
+
+def test_a_likely_space_between_such_words_may_be_narrower() -> None:
+    gaps = _gaps("HOTELPOST", {}, {}, 0.44)
+    gaps[4] = gaps[4]._replace(white=0.65, certainty=0.05)
+    assert _respaced("HOTELPOST", gaps) == "HOTEL POST"
+    assert _respaced("HOTELPOST", [gap._replace(certainty=0.05) for gap in gaps]) == "HOTELPOST"
+
+
+def test_full_width_letters_of_a_latin_line_are_usual_letters() -> None:
+    """The recognizer takes letters that are set apart for those between Chinese ones."""
+    crop = np.full((20, 120, 3), 255, np.uint8)
+    crop[5:15, 5:115:20] = 0
+    assert respace("CＡFＥ1２", _word_info("CＡFＥ1２"), 0.9, crop)[0] == "CAFE12"
+    assert respace("第Ａ", _word_info("第Ａ"), 0.9, crop)[0] == "第Ａ"
+
+
+def _word_info(text: str) -> WordInfo:
+    info = WordInfo([list(text)], [list(range(0, 2 * len(text), 2))], [WordType.EN_NUM], 2.0 * len(text))
+    info.spaces = np.zeros(2 * len(text), np.float32)  # type: ignore[attr-defined]
+    return info
 
 
 @pytest.mark.parametrize("text", ["1 2 3 4 5", "A B C D E", "x x - x x", "Y N Y Y N"])
