@@ -4,11 +4,13 @@ The recognizer knows spaces by their usual width. It leaves them out between the
 and it puts them between letters that are set apart. The white between the characters shows both. `SpaceDecoder` keeps
 the probability of a space at each place, and `respace` decides with it: a space is added where the recognizer thought
 of it and the white is wider than between the letters of the line. Letters that are set apart form words where the
-white between them is even. Lines with Chinese or Japanese characters stay as they were read.
+white between them is even; the recognizer may take them for the full-width letters of Chinese text. Lines with
+Chinese or Japanese characters stay as they were read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
@@ -26,7 +28,7 @@ _OPENING = frozenset("([{'‘“«/<")  # nor after these
 _IN_NUMBERS = frozenset("0123456789.,:%-–")  # nor between two of these: 15:45
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code).isalnum()}
 _FULL_WIDTH_TABLE = str.maketrans(_FULL_WIDTH)
-_ORDINALS = ("st", "nd", "rd", "th")  # nor between a figure and one of these, which may be raised
+_ORDINAL = re.compile("st|[nr]d|th")  # nor between a figure and one of these, which may be raised
 
 
 class SpaceDecoder:
@@ -145,8 +147,8 @@ def _find_spaces_apart(gaps: Sequence[Gap]) -> list[bool]:
 
 def _is_ordinal(gaps: Sequence[Gap]) -> bool:
     """Return whether the first of these gaps is between a figure and the ending of an ordinal number."""
-    is_ending = "".join(gap.right for gap in gaps[:2]) in _ORDINALS
-    return gaps[0].left.isdigit() and is_ending and all(gap.is_space for gap in gaps[2:])
+    ending = "".join(gap.right for gap in gaps[:2])
+    return gaps[0].left.isdigit() and bool(_ORDINAL.fullmatch(ending)) and all(gap.is_space for gap in gaps[2:])
 
 
 def _is_set_apart(gaps: Sequence[Gap]) -> bool:
