@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from enum import Enum
 from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rapidocr.ch_ppocr_rec.typings import WordInfo, WordType
 
 from ocr_worker.engines.embedded.reading.spacing import Gap, SpaceDecoder, find_spaces, respace
+
+WordType = Enum("WordType", ["CN", "EN_NUM"])
+
+
+@dataclass
+class WordInfo:
+    """The characters of a line, as RapidOCR returns them: each is two columns wide."""
+
+    words: list[list[str]]
+    word_cols: list[list[int]]
+    word_types: list[WordType] = field(default_factory=lambda: [WordType.CN])
+
+    def __post_init__(self) -> None:
+        self.line_txt_len = 2.0 * len(self.words[0])
+        self.spaces = np.zeros(2 * len(self.words[0]), np.float32)
+
+
+def _word_info(text: str) -> WordInfo:
+    return WordInfo([list(text)], [list(range(0, 2 * len(text), 2))])
+
 
 LETTER, SPACE = 0.06, 0.3  # usual widths in heights of the line
 
@@ -104,12 +125,6 @@ def test_full_width_letters_of_a_latin_line_are_usual_letters() -> None:
     crop[5:15, 5:115:20] = 0
     assert respace("CＡFＥ1２", _word_info("CＡFＥ1２"), 0.9, crop)[0] == "CAFE12"
     assert respace("第Ａ", _word_info("第Ａ"), 0.9, crop)[0] == "第Ａ"
-
-
-def _word_info(text: str) -> WordInfo:
-    info = WordInfo([list(text)], [list(range(0, 2 * len(text), 2))], [WordType.EN_NUM], 2.0 * len(text))
-    info.spaces = np.zeros(2 * len(text), np.float32)  # type: ignore[attr-defined]
-    return info
 
 
 @pytest.mark.parametrize("text", ["1 2 3 4 5", "A B C D E", "x x - x x", "Y N Y Y N"])

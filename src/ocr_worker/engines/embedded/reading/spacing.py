@@ -108,9 +108,8 @@ def _narrow(text: str, characters: Any) -> tuple[str, Any]:
 
 def _changed(characters: Any, words: list[list[str]], columns: list[list[int]]) -> Any:
     """Return RapidOCR's WordInfo of a line in Latin letters with these words and the columns of their letters."""
-    from rapidocr.ch_ppocr_rec.typings import WordType
-
-    changed = replace(characters, words=words, word_cols=columns, word_types=[WordType.EN_NUM] * len(words))
+    latin = type(characters.word_types[0]).EN_NUM
+    changed = replace(characters, words=words, word_cols=columns, word_types=[latin] * len(words))
     changed.spaces = characters.spaces
     return changed
 
