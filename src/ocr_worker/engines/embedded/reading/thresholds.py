@@ -39,16 +39,20 @@ class ReadingThresholds:
     certain_spaces: float = 0.9  # confidence of a line in which spaces are added; others are often no text
     narrow_space: float = 0.15  # heights of the outline: the narrowest space that is added; spaces are 0.2 to 0.35
     wider_than_letters: float = 1.5  # widths of the wide gaps between the line's letters: a space is wider
+    likely_space: float = 0.01  # probability from which a space may be narrower than that
+    likely_space_width: float = 1.25  # widths of such a gap: a likely space is wider
     usual_letters: float = 0.9  # quantile of the gaps between the line's letters that is a wide one
     like_spaces: float = 0.8  # widths of the narrowest space that was read in the line: others are as wide
     min_letters: int = 3  # different letters of words, or gaps between letters, from which the others are judged
-    certain_letters: float = 0.8  # confidence of a line whose letters are set apart
+    certain_letters: float = 0.6  # confidence of a line whose letters are set apart; it doubts some of them
     # Heights of the outline between such letters; between letters of usual text it is up to 0.2.
     set_apart: float = 0.25
     max_set_apart: float = 1.0  # the same, at most: what is wider apart are marks, such as the heads of columns
     narrow_letters: float = 0.1  # quantile of such gaps that is a narrow one
     even_letters: float = 0.6  # widths of the median gap: a narrow one is as wide where letters are set apart
     between_words: float = 1.6  # widths of the gap between such letters: between words it is wider
+    most_letters: float = 0.75  # quantile of the other gaps and their probabilities that most letters stay below
+    likelier: float = 1.5  # times that probability: a likely space between such words has more
     crop_margin: float = 0.1  # heights at the upper and lower edge of an outline in which no ink is looked for
     min_ink_contrast: int = 40  # gray levels between ground and ink, at least; the grain of scans is below
     ink_share: float = 0.35  # share of the highest contrast in the outline from which there is ink
