@@ -436,3 +436,11 @@ def test_the_frame_of_a_table_within_a_cell_is_the_edge_of_the_cell() -> None:
         ["last", "more"],
     ]
     assert max(cell.column + cell.column_span for cell in cells) == 3
+
+
+def test_a_heading_and_its_number_are_two_cells_without_the_rule_between() -> None:
+    """A piece of a rule that was not found joins a heading with the number below only if they are not level."""
+    rules = Rules((across(0), across(40, 0, 200), across(80), across(120)), tuple(map(down, (0, 100, 200, 300))))
+    rows = (("", "Net", "All"), ("21%", "5.00", "6.00"), ("Sum", "5.00", "6.00"))
+    lines = [word(text, 100 * j + 50, 40 * i + 20) for i, row in enumerate(rows) for j, text in enumerate(row) if text]
+    assert texts(find_cells(WHOLE, lines, rules)) == [list(row) for row in rows]

@@ -98,6 +98,22 @@ def find_rows(lines: Sequence[Line]) -> list[list[Line]]:
     return rows(parts)
 
 
+def count_sums(line_rows: Sequence[Sequence[Line]]) -> int:
+    """Count the rows at the end that are sums: a label far from the left edge and a number.
+
+    Their labels are often set across columns, so that they show none.
+    """
+    if not line_rows:
+        return 0
+    box = bounds(line.box for row in line_rows for line in row)
+    first = box.x0 + THRESHOLDS.sum_indent * box.width
+    sums = [
+        len(row) == 2 and row[0].box.x0 > first and not is_number(row[0].text) and is_number(row[1].text)
+        for row in line_rows
+    ]
+    return next((i for i, is_sum in enumerate(reversed(sums)) if not is_sum), len(sums))
+
+
 def find_gutters(line_rows: Sequence[Sequence[Line]], height: float) -> list[float]:
     """Return the middles of the white stretches between columns, which run down through nearly all of the rows.
 

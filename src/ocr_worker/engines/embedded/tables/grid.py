@@ -230,7 +230,8 @@ def _positions_stacked(
 ) -> set[Position]:
     """Return the positions whose text is apart from the one above though the rule between them was not found.
 
-    Row after row has a text there, each a single line level with a text of another column.
+    Row after row has a text there, each a single line level with a text of another column; two are enough for a
+    heading and its number.
     """
     level = THRESHOLDS.level_text * height
     by_row: dict[int, dict[int, list[float]]] = {}
@@ -250,7 +251,8 @@ def _positions_stacked(
             is_open = row > 0 and not _is_ruled(rules, 0, ys[row], side, height)
             goes_on = (row, column) in single and not texts[row, column][0].text[:1].islower()
             run = [*(run if is_open else []), (row, column)] if goes_on else []
-            if len(run) >= THRESHOLDS.min_stacked:
+            is_heading = len(run) == 2 and len({is_number(texts[position][0].text) for position in run}) == 2
+            if len(run) >= THRESHOLDS.min_stacked or is_heading:
                 stacked.update(run[1:])
     return stacked
 
