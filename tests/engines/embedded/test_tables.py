@@ -444,3 +444,20 @@ def test_a_heading_and_its_number_are_two_cells_without_the_rule_between() -> No
     rows = (("", "Net", "All"), ("21%", "5.00", "6.00"), ("Sum", "5.00", "6.00"))
     lines = [word(text, 100 * j + 50, 40 * i + 20) for i, row in enumerate(rows) for j, text in enumerate(row) if text]
     assert texts(find_cells(WHOLE, lines, rules)) == [list(row) for row in rows]
+
+
+def test_a_number_half_way_between_two_rows_is_beside_both() -> None:
+    """A number that is centered beside two rows of numbers spans them, though no rule shows it."""
+    rules = Rules(
+        tuple(across(y, 0, 400) for y in (0, 30, 110, 190, 270)),
+        tuple(down(x, 0, 270) for x in (0, 100, 200, 300, 400)),
+    )
+    lines = [word(text, 100 * j + 50, 15) for j, text in enumerate(("size", "name", "score", "time"))]
+    for i, size in enumerate(("6", "4", "2")):
+        lines += [word(size, 50, 70 + 80 * i)]
+        for j, name in enumerate(("one", "two")):
+            lines += [word(f"{name}{i}", 150, 61 + 80 * i + 18 * j)]
+            lines += [word(f"{k}.{i}{j}", 250 + 100 * k, 61 + 80 * i + 18 * j) for k in range(2)]
+    cells = find_cells(Box(0, 0, 400, 270), lines, rules)
+    spans = [(cell.text, cell.row_span) for cell in cells if cell.column == 0]
+    assert spans == [("size", 1), ("6", 2), ("4", 2), ("2", 2)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 
 import numpy as np
 
@@ -43,6 +44,7 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     stacked = _positions_stacked(xs, ys, texts, rules.across, height)
     owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart, stacked))
     _join_headings(owners, xs, soft_xs, _positions_with(texts, bool), numbers)
+    _join_centered(owners, ys, soft_ys, texts, height)
     members: dict[int, list[Line]] = {}
     for line in lines:
         for part in _split_at_cells(line, xs, ys, owners):
@@ -187,6 +189,22 @@ def _join_headings(
                     _join(owners, (row, column - 1), (row, column))
 
 
+def _join_centered(
+    owners: np.ndarray, ys: Sequence[float], soft: set[float], texts: Mapping[Position, Sequence[Line]], height: float
+) -> None:
+    """Join two positions above each other that only their numbers separate, if a text is half way between the rows."""
+    middles = {position: bounds(part.box for part in parts).center[1] for position, parts in texts.items()}
+    level = {row: median(y for position, y in middles.items() if position[0] == row) for row, _ in texts}
+    for row in range(1, owners.shape[0]):
+        if ys[row] not in soft or not level.keys() >= {row - 1, row}:
+            continue
+        half = (level[row - 1] + level[row]) / 2
+        for column in range(owners.shape[1]):
+            filled = [middles[position] for position in ((row - 1, column), (row, column)) if position in middles]
+            if len(filled) == 1 and abs(filled[0] - half) < THRESHOLDS.level_text * height:
+                _join(owners, (row - 1, column), (row, column))
+
+
 def _lines_by_position(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line]) -> dict[Position, list[Line]]:
     """Return the parts of lines at each position, cut at all edges."""
     texts: dict[Position, list[Line]] = {}
@@ -251,7 +269,7 @@ def _positions_stacked(
             is_open = row > 0 and not _is_ruled(rules, 0, ys[row], side, height)
             goes_on = (row, column) in single and not texts[row, column][0].text[:1].islower()
             run = [*(run if is_open else []), (row, column)] if goes_on else []
-            is_heading = len(run) == 2 and len({is_number(texts[position][0].text) for position in run}) == 2
+            is_heading = [is_number(texts[position][0].text) for position in run] == [False, True]
             if len(run) >= THRESHOLDS.min_stacked or is_heading:
                 stacked.update(run[1:])
     return stacked
