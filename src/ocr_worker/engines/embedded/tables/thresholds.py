@@ -55,6 +55,7 @@ class TableThresholds:
     number_pairs: float = 0.8  # share of the rows with two cells around such a gutter
     max_groups: float = 0.9  # share of the pairs of numbers that may be one: with more, each is one, such as `1 234`
     filled_beside: float = 0.5  # share of the rows with words in the columns on both sides of such a gutter
+    numeric_rows: float = 0.3  # share of the rows with several numbers, from which only these rows count for the same
 
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
