@@ -461,3 +461,22 @@ def test_a_number_half_way_between_two_rows_is_beside_both() -> None:
     cells = find_cells(Box(0, 0, 400, 270), lines, rules)
     spans = [(cell.text, cell.row_span) for cell in cells if cell.column == 0]
     assert spans == [("size", 1), ("6", 2), ("4", 2), ("2", 2)]
+
+
+def test_two_headings_over_columns_that_only_numbers_part() -> None:
+    """Each heading spans the columns up to the next rule below, though no rule is between the two."""
+    ends = [260, 320, 380, 460, 520, 580]
+    lines = [typeset("Plan", 280, 0), typeset("Other", 475, 0), typeset("Unit", 0, 40)]
+    lines += [typeset_right(["North", "South", "Sum"] * 2, ends, 40)]
+    for i in range(5):
+        lines += [typeset(f"unit {i}", 0, 80 + 40 * i)]
+        lines += [typeset_right([f"{j}.5" for j in range(6)], ends, 80 + 40 * i)]
+    rules = Rules(
+        tuple(across(y, 0, 590) for y in (-5, 30, *range(70, 271, 40))),
+        (down(0, -5, 270), down(200, -5, 270), down(395, 70, 270), down(590, -5, 270)),
+    )
+    cells = find_cells(Box(0, -5, 590, 270), lines, rules)
+    assert [(cell.text, cell.column_span) for cell in cells if cell.row == 0 and cell.text] == [
+        ("Plan", 3),
+        ("Other", 3),
+    ]

@@ -41,6 +41,7 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     texts = _lines_by_position(xs, ys, lines)
     numbers = _positions_with(texts, is_number)
     apart = _positions_apart(xs, ys, texts, rules.down, height)
+    apart |= _span_starts(apart, xs, soft_xs, texts)
     stacked = _positions_stacked(xs, ys, texts, rules.across, height)
     owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart, stacked))
     _join_headings(owners, xs, soft_xs, _positions_with(texts, bool), numbers)
@@ -237,6 +238,22 @@ def _positions_apart(
         if is_clear and not any(_is_ruled(rules, 1, x, side, height) for x in xs[previous + 1 : column + 1]):
             apart.add((row, column))
     return apart
+
+
+def _span_starts(
+    apart: set[Position], xs: Sequence[float], soft: set[float], texts: Mapping[Position, Sequence[Line]]
+) -> set[Position]:
+    """Return the first positions of the ruled columns in which these texts are the first, behind columns of numbers.
+
+    A heading in the middle of such columns is apart from the one at its left as they are.
+    """
+    hard = [j for j, x in enumerate(xs) if x not in soft]
+    starts = {(row, column): max(j for j in hard if j <= column) for row, column in apart}
+    return {
+        (row, start)
+        for (row, column), start in starts.items()
+        if not any((row, j) in texts for j in range(start, column))
+    }
 
 
 def _positions_stacked(
