@@ -201,9 +201,11 @@ def _join_centered(
             continue
         half = (level[row - 1] + level[row]) / 2
         for column in range(owners.shape[1]):
-            filled = [middles[position] for position in ((row - 1, column), (row, column)) if position in middles]
-            if len(filled) == 1 and abs(filled[0] - half) < THRESHOLDS.level_text * height:
-                _join(owners, (row - 1, column), (row, column))
+            pair = ((row - 1, column), (row, column))
+            filled = [middles[position] for position in pair if position in middles]
+            is_half_way = len(filled) == 1 and abs(filled[0] - half) < THRESHOLDS.level_text * height
+            if is_half_way and all(np.count_nonzero(owners == owners[position]) == 1 for position in pair):
+                _join(owners, *pair)
 
 
 def _lines_by_position(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line]) -> dict[Position, list[Line]]:
@@ -266,7 +268,7 @@ def _positions_stacked(
     """Return the positions whose text is apart from the one above though the rule between them was not found.
 
     Row after row has a text there, each a single line level with a text of another column; two are enough for a
-    heading and its number.
+    heading in the first row and its number.
     """
     level = THRESHOLDS.level_text * height
     by_row: dict[int, dict[int, list[float]]] = {}
@@ -286,7 +288,8 @@ def _positions_stacked(
             is_open = row > 0 and not _is_ruled(rules, 0, ys[row], side, height)
             goes_on = (row, column) in single and not texts[row, column][0].text[:1].islower()
             run = [*(run if is_open else []), (row, column)] if goes_on else []
-            is_heading = [is_number(texts[position][0].text) for position in run] == [False, True]
+            is_first = bool(run) and run[0][0] == 0
+            is_heading = is_first and [is_number(texts[position][0].text) for position in run] == [False, True]
             if len(run) >= THRESHOLDS.min_stacked or is_heading:
                 stacked.update(run[1:])
     return stacked
