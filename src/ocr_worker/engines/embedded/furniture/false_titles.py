@@ -32,11 +32,11 @@ _NAME_MARKS = re.compile(r"[∗*†‡§¶⁰¹²³⁴-⁹]")
 _NAME_BREAK = re.compile(r"\s*(?:[,;&]|\band\b|\bund\b|\bet\b)\s*")
 _NAME = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*|van|von|der|den|de|del|di|da|la|le|dos|ten)(?:\s+(?!\d)|$)")
 _CONTACT = re.compile(
-    r"@|\S\sat\s\S+\.\w|://|<\w|\b(?:univ\w*|institut\w*|department|dept|faculty|school|college|laborator\w*|hochschule"
-    r"|academy|corporation|inc|ltd|gmbh|research)\b",
+    r"@|\S\sat\s\S+\.\w|://|<\w|\b(?:univ\w*|institut\w*|department|dept|faculty|laborator\w*|hochschule|academy)\b",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s")
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _POSTCODE = re.compile(
     r"\b(?:[A-Z]{1,2}-)?\d{4,6}\s+[A-ZÀ-Þ]\w|\b[A-Z]{2}\s\d{5}\b|^[A-ZÀ-Þ][\w .-]*\s\d{4,5}$"
     r"|\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b"
@@ -116,7 +116,9 @@ def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
     is_at_left = -height < indent < THRESHOLDS.first_row_indent * height
     if is_emphasized or size > THRESHOLDS.larger_title or not is_at_left:
         return False
-    is_prose = text.box.width > THRESHOLDS.prose_width * height and room > -height
+    words = _LONG_WORD.findall(title.lines[0].text)
+    has_capitals = sum(not word.islower() for word in words) > len(words) / 2
+    is_prose = text.box.width > THRESHOLDS.prose_width * height and room > -height and not has_capitals
     address = [" ".join(line.text for line in row) for row in stacked[: THRESHOLDS.address_rows]]
     is_address = len(stacked) <= THRESHOLDS.address_rows and any(map(_POSTCODE.search, address))
     return is_address or (is_prose and room < first_word_width(first) + THRESHOLDS.word_space * height)
