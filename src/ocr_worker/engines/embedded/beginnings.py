@@ -119,7 +119,7 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
                 is_indented=is_set_in and not is_centered,
                 gap=box.y0 - above.y1,
                 room=room,
-                first_width=_first_width(row[0]),
+                first_width=first_word_width(row[0]),
                 is_after_sentence=is_after_sentence,
                 has_amount=has_amount_apart(row),
             )
@@ -137,8 +137,10 @@ def _is_centered(boxes: Sequence[Box], text_box: Box, height: float) -> bool:
     return has_white and all(abs(left - right) < height for left, right in whites)
 
 
-def _first_width(line: Line) -> float:
+def first_word_width(line: Line) -> float:
     """Return the width of the line's first word, or of its first character in a script without spaces."""
+    if not line.text.strip():
+        return line.box.width
     if is_wide(line.text[0]):
         return line.box.width / len(line.text)
     if line.words:

@@ -7,7 +7,7 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
@@ -20,7 +20,7 @@ from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_pl
 from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
-from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
+from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames, frames_of_texts, split_at_frames
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.margin_notes import place_notes, separate_notes
@@ -32,6 +32,7 @@ from ocr_worker.engines.embedded.layout.regions import (
     divide_at,
     fill_regions,
     group_captions,
+    is_picture,
 )
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.layout.sentences import group_sentences
@@ -99,10 +100,14 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
     ]
     texts = join_amounts(texts, [each.box for each in detections if each.label == "table"])
-    captioned = [each.box for each in detections if each.label in CAPTIONED]
+    captioned = [
+        each.box for each in detections if each.label == "table" or (each.label == "image" and is_picture(each, texts))
+    ]
     others, choices = separate_options(texts, captioned)
     others, notes = separate_notes(others, captioned)
-    regions = fill_regions(others, detections) if lines else []
+    frames = find_frames(rules, line_height(lines))
+    text_frames = frames_of_texts(frames, captioned, texts)
+    regions = split_at_frames(fill_regions(others, detections), text_frames) if lines else []
     blocks = [_apart(LISTING, listing) for listing in listings]
     apart = [*(bounds(line.box for line in choice) for choice in choices), *(block.box for block in blocks)]
     regions = [*divide_at(regions, apart), *blocks]
@@ -111,9 +116,10 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     )
     options_apart = [_apart("text", choice) for choice in choices]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
-    frames = find_frames(rules, line_height(lines))
     cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
-    ordered_regions = place_notes(order_regions(labeled_regions, lines, cards), [_note(note) for note in notes])
+    ordered_regions = place_notes(
+        order_regions(labeled_regions, lines, cards, text_frames), [_note(note) for note in notes]
+    )
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -211,10 +217,12 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     return layer + drop_repeated(reread_foreign_signs(models, pixels, readings), layer)
 
 
-def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:
+def order_regions(
+    regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = (), frames: Sequence[Box] = ()
+) -> list[Region]:
     """Return the regions in reading order: page furniture of the upper half first, of the lower half last.
 
-    cards: frames of texts that are read one by one.
+    cards: frames of texts that are read one by one, row by row. frames: other frames, each of which is read in one.
     """
     is_rtl = is_right_to_left("".join(line.text for line in lines))
     groups: list[list[Region]] = [[], [], []]
@@ -223,25 +231,26 @@ def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Seque
         is_furniture = region.label in FURNITURE
         groups[1 if not is_furniture else 0 if region.box.y1 < middle else 2].append(region)
     layout = Layout((), is_right_to_left=is_rtl, line_height=line_height(lines))
-    return [region for group in groups for region in _order_cards(group, cards, layout)]
+    outermost_first = sorted({*cards, *frames}, key=lambda frame: -frame.area)
+    return [region for group in groups for region in _order_frames(group, outermost_first, set(cards), layout)]
 
 
-def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout) -> list[Region]:
-    """Return the regions in reading order, those of a card together."""
+def _order_frames(regions: Sequence[Region], frames: Sequence[Box], cards: Set[Box], layout: Layout) -> list[Region]:
+    """Return the regions in reading order, those of a frame together. frames: the outermost first."""
     rest, filled = list(regions), []
-    outermost_first = sorted(cards, key=lambda card: -card.area)
-    for i, card in enumerate(outermost_first):
-        if parts := [region for region in rest if card.contains(region.box.center)]:
-            filled.append((card, _order_cards(parts, outermost_first[i + 1 :], layout)))
-            rest = [region for region in rest if not card.contains(region.box.center)]
+    for i, frame in enumerate(frames):
+        parts = [region for region in rest if frame.contains(region.box.center)]
+        if len(parts) > 1 or (parts and frame in cards):
+            filled.append((frame, _order_frames(parts, frames[i + 1 :], cards, layout)))
+            rest = [region for region in rest if not frame.contains(region.box.center)]
     units = group_sentences(group_captions(rest))
     boxes = [bounds(region.box for region in unit) for unit in units]
     order = reading_order(
         replace(
             layout,
-            boxes=[*boxes, *(card for card, _ in filled)],
+            boxes=[*boxes, *(frame for frame, _ in filled)],
             heads={i for i, unit in enumerate(units) if unit[-1].label in TITLES},
-            cards=set(range(len(units), len(units) + len(filled))),
+            cards={len(units) + i for i, (frame, _) in enumerate(filled) if frame in cards},
         )
     )
     contents = [*units, *(parts for _, parts in filled)]
