@@ -42,6 +42,7 @@ from ocr_worker.engines.embedded.markdown import (
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
+from ocr_worker.engines.embedded.reading.comb_fields import read_combs
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
@@ -186,13 +187,17 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
 
     quads: of the lines in the page image. Squares to tick are text of the lines that they belong to.
     """
-    quads, initials = (quads, []) if layer else read_initials(models, pixels, quads)
+    initials: list[Line] = []
+    characters: list[Line] = []
+    if not layer:
+        quads, initials = read_initials(models, pixels, quads)
+        quads, characters = read_combs(models, pixels, quads)
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
-    return layer + drop_repeated(readings, layer)
+    return [*layer, *drop_repeated(readings, layer), *characters]
 
 
 def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:

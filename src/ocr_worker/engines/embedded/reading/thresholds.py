@@ -50,6 +50,20 @@ class ReadingThresholds:
     initial_margin: float = 0.15  # heights of the letter by which an outline would be larger
     initial_crop: float = 1.3  # longer sides of the letter: the side of the square on which it is read
 
+    # Fields with a box for each character (`comb_fields`).
+    comb_heights: tuple[float, float] = (0.4, 2.2)  # line heights of the white in a box
+    comb_widths: tuple[float, float] = (0.3, 1.4)  # heights of a box: the cells of a table are wider
+    comb_level: float = 0.2  # heights of a box by which those of a row differ in place and height
+    comb_step: float = 0.2  # widths of a box by which those of a row differ
+    comb_cell_gap: float = 0.4  # widths of a box between two of a row, or heights between two rows of a table
+    comb_contrast: int = 45  # gray levels between the ground and the ink of a frame, which is often gray
+    max_missing_cells: int = 2  # boxes side by side whose frames are broken
+    min_comb_cells: int = 4  # boxes
+    min_comb_read: float = 0.8  # share of the boxes with ink in which a character was read
+    comb_frame: float = 0.05  # heights of a box that its frame may reach into it
+    comb_ink: float = 0.015  # share of a box with ink in it: less is dirt
+    comb_space: float = 0.12  # heights of a box between the characters that are read
+
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
     # paragraphs, which it takes for titles.
