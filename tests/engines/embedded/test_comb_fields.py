@@ -32,7 +32,7 @@ def test_equal_boxes_in_a_row_are_a_comb(step: int) -> None:
 
 
 def test_a_broken_frame_is_a_box_of_the_comb() -> None:
-    """Where ink breaks a frame, the boxes around it show its place."""
+    """The boxes around a broken frame show its place."""
     ink = page(*row(8, 46))
     ink[100:140, 100 + 3 * 46 - 4 : 100 + 3 * 46 + 60] = False
     assert [len(comb) for comb in find_combs(ink, HEIGHT)] == [8]

@@ -25,7 +25,7 @@ _ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _BOX = re.compile("[☐☑☒◉○]")  # to tick; each question has a row with its options
 _CERTAIN = re.compile(
     rf"""
-      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○]\s*\S
+      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○□◻❏❑❒]\s*\S
     | [*–—-]\s+\S
     | ※\s*\S                                               # a note below a table
     | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
