@@ -13,6 +13,7 @@ from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
+from ocr_worker.engines.embedded.contents import separate_contents
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.furniture.bands import find_bands
@@ -47,6 +48,7 @@ from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
+from ocr_worker.engines.embedded.reading.page_numbers import read_page_numbers
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -92,6 +94,9 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         for detection in detections
         if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
     ]
+    tables = [each.box for each in detections if each.label == "table"]
+    texts, entries = separate_contents(texts, tables)
+    texts, fields = _separate_fields(texts, tables)
     others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
     regions = fill_regions(others, detections) if lines else []
     blocks = [_apart(LISTING, listing) for listing in listings]
@@ -99,7 +104,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     labeled_regions = label_by_place(
         regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
     )
-    options_apart = [_apart("text", choice) for choice in choices]
+    options_apart = [_apart("text", choice) for choice in [*choices, *([line] for line in (*entries, *fields))]]
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
     frames = find_frames(rules, line_height(lines))
     cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
@@ -126,6 +131,12 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
 def _apart(label: str, lines: Sequence[Line]) -> Region:
     """Return a region of these lines that is joined with no other."""
     return Region(label, bounds(line.box for line in lines), tuple(lines), is_separate=True)
+
+
+def _separate_fields(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[list[Line], list[Line]]:
+    """Return the other lines, and the fields of forms, which are read one by one unless they are in a table."""
+    fields = [line for line in lines if line.is_field and not any(box.contains(line.box.center) for box in tables)]
+    return [line for line in lines if not any(line is field for field in fields)], fields
 
 
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
@@ -197,6 +208,7 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
+    readings = read_page_numbers(models, pixels, readings)
     return [*layer, *drop_repeated(readings, layer), *characters]
 
 

@@ -31,7 +31,7 @@ class Shape(NamedTuple):
 
 def read_initials(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, list[Line]]:
     """Return the corners of the lines, found without the large letters beside them, and these letters as lines."""
-    shapes, labels = _shapes(pixels)
+    shapes, labels = find_shapes(pixels)
     outlines = [box_of(quad) for quad in quads]
     letters = [letter for letter in find_letters(shapes, outlines) if lines_beside(letter.box, outlines)]
     while letters:
@@ -46,7 +46,7 @@ def read_initials(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, 
     return quads, []
 
 
-def _shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
+def find_shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
     """Return the connected shapes of ink that are higher than a dot, and their map, [height, width]."""
     gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))

@@ -64,6 +64,13 @@ class ReadingThresholds:
     comb_ink: float = 0.015  # share of a box with ink in it: less is dirt
     comb_space: float = 0.12  # heights of a box between the characters that are read
 
+    # Page numbers behind leaders (`page_numbers`).
+    min_leaders: int = 2  # lines of a page that end in leaders
+    number_heights: tuple[float, float] = (0.3, 1.0)  # line heights of a digit's ink: dots are lower
+    number_reach: float = 3.0  # line heights right of all lines in which a number may be
+    number_width: float = 2.5  # line heights of a number, at most
+    number_margin: float = 0.3  # heights of the digits around them that are read with them
+
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
     # paragraphs, which it takes for titles.
