@@ -49,6 +49,7 @@ from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
 from ocr_worker.engines.embedded.reading.page_numbers import read_page_numbers
+from ocr_worker.engines.embedded.reading.radio_buttons import drop_layered, find_radio_buttons
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -205,6 +206,7 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
         quads, characters = read_combs(models, pixels, quads)
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
+    boxes += drop_layered(find_radio_buttons(pixels, texts), layer)
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])

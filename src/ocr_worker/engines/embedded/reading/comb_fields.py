@@ -54,8 +54,10 @@ def find_combs(ink: Mask, height: float) -> list[list[Box]]:
     contours, hierarchy = cv2.findContours(ink.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     holes = []
     for contour, (_, _, _, parent) in zip(contours, hierarchy[0] if hierarchy is not None else (), strict=True):
-        if parent >= 0:
-            x, y, width, side = cv2.boundingRect(contour)
+        x, y, width, side = cv2.boundingRect(contour)
+        # The white in letters is round.
+        is_rectangle = cv2.contourArea(contour) >= THRESHOLDS.rectangular * (width - 1) * (side - 1)
+        if parent >= 0 and is_rectangle:
             holes.append(Box(x + 1.0, y + 1.0, x + width - 1.0, y + side - 1.0))
     low, high = (factor * height for factor in THRESHOLDS.comb_heights)
     narrow, wide = THRESHOLDS.comb_widths

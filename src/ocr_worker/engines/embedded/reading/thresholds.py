@@ -38,6 +38,17 @@ class ReadingThresholds:
     enlargement: float = 2.0  # factor by which the sides of the copy are larger
     outline_overlap: float = 0.2  # share of `small_print` by which outlines surely reach into the lines beside them
 
+    # Circles of which somebody chooses one (`radio_buttons`).
+    round: float = 1.12  # longer side by shorter side of a circle, at most: a zero is longer
+    circle_area: tuple[float, float] = (0.7, 0.86)  # share of its box that a circle fills: 0.785, and a square 1
+    ring_width: float = 0.18  # widths of the white in a ring: a small letter o has a thicker one
+    circle_room: float = 0.25  # widths of a circle without ink beside it: letters of a word are closer
+    circle_dirt: float = 0.03  # share of ink there that is dirt
+    circle_label: float = 1.5  # widths of a circle between it and its label, at most
+    circle_margin: float = 0.22  # widths of a circle along its edge in which nothing is looked for
+    dot: float = 0.25  # widths of a circle that are filled in its middle
+    min_circles: int = 2  # of one size on a page
+
     # Large first letters (`large_letters`).
     min_shape: int = 3  # pixels of a shape's height; lower ones are dots of noise
     # Heights of an outline between which a letter is an initial: a letter of the same size is lower than its outline.
@@ -51,7 +62,8 @@ class ReadingThresholds:
     initial_crop: float = 1.3  # longer sides of the letter: the side of the square on which it is read
 
     # Fields with a box for each character (`comb_fields`).
-    comb_heights: tuple[float, float] = (0.4, 2.2)  # line heights of the white in a box
+    comb_heights: tuple[float, float] = (0.7, 2.6)  # line heights of the white in a box: that in letters is lower
+    rectangular: float = 0.88  # share of its box that the white in a frame fills
     comb_widths: tuple[float, float] = (0.3, 1.4)  # heights of a box: the cells of a table are wider
     comb_level: float = 0.2  # heights of a box by which those of a row differ in place and height
     comb_step: float = 0.2  # widths of a box by which those of a row differ
