@@ -42,6 +42,15 @@ def test_other_rings_are_none_to_choose() -> None:
     assert states(page("1", "2", "3")) == []
 
 
+def test_holes_beside_a_table_are_no_circles() -> None:
+    """A rule between the circle and the text parts them, and so does another height."""
+    pixels = page("", "", "")
+    for i in range(3):
+        cv2.line(pixels, (244 + 200 * i, 20), (244 + 200 * i, 110), (0, 0, 0), 2)
+    assert states(pixels) == []
+    assert states(page("", "", ""), [box._replace(y0=68, y1=100) for box in LABELS]) == []
+
+
 def test_letters_of_a_word_are_no_circles() -> None:
     """A ring with ink right beside it is a letter."""
     pixels = page("", "", "")

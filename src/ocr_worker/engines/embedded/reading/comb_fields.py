@@ -154,7 +154,11 @@ def _read(models: Models, pixels: Pixels, ink: Mask, cells: Sequence[Box], *, is
     if len(characters) != len(filled):
         if not is_alone:
             return []
-        characters = [read.text[:1] for read in _read_strips(models, [_side_by_side(pixels, [p]) for p in places])]
+        # Longer texts are those of a table's cells.
+        characters = [
+            read.text if len(read.text) == 1 else ""
+            for read in _read_strips(models, [_side_by_side(pixels, [p]) for p in places])
+        ]
     # Without others beside it, a zero is read as a sign that is a frame.
     characters = ["0" if character in _FRAMES else character for character in characters]
     read_cells = [(character, cell) for character, (cell, _) in zip(characters, filled, strict=True) if character]

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
@@ -37,13 +38,23 @@ def read_initials(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, 
     while letters:
         again = models.find_lines(_erased(pixels, labels, letters))
         outlines = [box_of(quad) for quad in again]
-        count = len(letters)
-        letters = [
+        beside = [
             letter for letter in letters if len(lines_beside(letter.box, outlines)) >= THRESHOLDS.min_initial_lines
         ]
-        if len(letters) == count:
-            return again, [_read(models, pixels, labels, letter) for letter in letters]
+        readings = [_read(models, pixels, labels, letter) for letter in beside]
+        initials = [letter for letter, line in zip(beside, readings, strict=True) if is_initial(line)]
+        if len(initials) == len(letters):
+            return again, readings
+        letters = initials
     return quads, []
+
+
+def is_initial(line: Line) -> bool:
+    """Return whether the reading is that of a letter or a short number, perhaps after a quotation mark."""
+    text = "".join(character for character in line.text if character.isalnum())
+    is_short = len(text) == 1 or (text.isdecimal() and len(text) <= THRESHOLDS.max_initial_digits)
+    is_sure = line.score >= THRESHOLDS.min_initial_score
+    return is_short and is_sure and not any(map(is_wide, line.text)) and len(line.text) <= len(text) + 2
 
 
 def find_shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.embedded.geometry import Box, y_overlap
+from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
@@ -34,7 +34,7 @@ def find_radio_buttons(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
     rings = [
         (ring, state)
         for ring in _rings(ink, float(np.median(heights)))
-        if _is_alone(ink, ring) and _is_before_text(ring, texts) and (state := _state(ink, ring))
+        if _is_alone(ink, ring) and _is_before_text(ink, ring, texts) and (state := _state(ink, ring))
     ]
     return [
         Line(state, ring, words=(Word(state, ring),))
@@ -88,15 +88,19 @@ def _is_alone(ink: Mask, ring: Box) -> bool:
     return all(part.mean() < THRESHOLDS.circle_dirt for part in beside if part.size)
 
 
-def _is_before_text(ring: Box, texts: Sequence[Box]) -> bool:
-    """Return whether a text begins right behind the ring, or contains it with more text behind it."""
+def _is_before_text(ink: Mask, ring: Box, texts: Sequence[Box]) -> bool:
+    """Return whether a text begins right behind the ring at its height, with no rule between the two.
+
+    The text may contain the ring, with more text behind it.
+    """
     reach = THRESHOLDS.circle_label * ring.width
-    return any(
-        y_overlap(ring, text) > THRESHOLDS.level_overlap * min(ring.height, text.height)
-        and text.x0 < ring.x1 + reach
-        and text.x1 > ring.x1 + ring.width
-        for text in texts
-    )
+    _, y0, x1, y1 = (int(side) for side in ring)
+    for text in texts:
+        is_level = abs(text.center[1] - ring.center[1]) < THRESHOLDS.circle_level * ring.height
+        if is_level and text.x0 < ring.x1 + reach and text.x1 > ring.x1 + ring.width:
+            between = ink[y0:y1, x1 + 1 : max(x1 + 1, int(text.x0))]
+            return not between.size or float(between.mean(axis=0).max()) < THRESHOLDS.rule_between
+    return False
 
 
 def _state(ink: Mask, ring: Box) -> str | None:

@@ -45,6 +45,8 @@ class ReadingThresholds:
     circle_room: float = 0.25  # widths of a circle without ink beside it: letters of a word are closer
     circle_dirt: float = 0.03  # share of ink there that is dirt
     circle_label: float = 1.5  # widths of a circle between it and its label, at most
+    circle_level: float = 0.3  # heights of a circle between its middle and that of the label
+    rule_between: float = 0.9  # share of a column of pixels with ink: a rule parts the circle from the text
     circle_margin: float = 0.22  # widths of a circle along its edge in which nothing is looked for
     dot: float = 0.25  # widths of a circle that are filled in its middle
     min_circles: int = 2  # of one size on a page
@@ -58,13 +60,15 @@ class ReadingThresholds:
     accent_gap: float = 0.15  # heights of the letter between it and its accent or quotation mark, at most
     initial_reach: float = 0.8  # heights of a line between it and the letter, at most
     min_initial_lines: int = 2  # lines beside the letter
+    max_initial_digits: int = 2  # of a number that is an initial
+    min_initial_score: float = 0.4  # confidence in a letter by itself, which is hard to read
     initial_margin: float = 0.15  # heights of the letter by which an outline would be larger
     initial_crop: float = 1.3  # longer sides of the letter: the side of the square on which it is read
 
     # Fields with a box for each character (`comb_fields`).
     comb_heights: tuple[float, float] = (0.7, 2.6)  # line heights of the white in a box: that in letters is lower
     rectangular: float = 0.88  # share of its box that the white in a frame fills
-    comb_widths: tuple[float, float] = (0.3, 1.4)  # heights of a box: the cells of a table are wider
+    comb_widths: tuple[float, float] = (0.3, 1.15)  # heights of a box: the cells of a table are wider
     comb_level: float = 0.2  # heights of a box by which those of a row differ in place and height
     comb_step: float = 0.2  # widths of a box by which those of a row differ
     comb_cell_gap: float = 0.4  # widths of a box between two of a row, or heights between two rows of a table
