@@ -201,6 +201,12 @@ def test_signs_with_a_meaning_begin_a_line_and_stay(rows: tuple[str, str]) -> No
     assert paragraphs(typeset(*((0, row) for row in rows))) == list(rows)
 
 
+def test_a_filled_square_among_empty_ones_is_no_bullet() -> None:
+    """It is the box that somebody ticked."""
+    assert paragraphs(typeset((0, "■ Summer"), (0, "□ Winter"))) == ["■ Summer", "□ Winter"]
+    assert paragraphs(typeset((0, "■ Summer"), (0, "■ Winter"))) == ["- Summer", "- Winter"]
+
+
 def test_an_o_in_a_sentence_is_no_bullet() -> None:
     """A single letter o begins no list."""
     assert (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.reading.large_letters import Shape, find_letters, lines_beside
+from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.reading.large_letters import Shape, find_letters, is_initial, lines_beside
 
 ROWS = [Box(100.0 if i < 2 else 40.0, 30.0 * i, 700, 30.0 * i + 28) for i in range(4)]
 
@@ -36,3 +37,20 @@ def test_an_initial_is_right_beside_lines() -> None:
     assert lines_beside(Box(42, 0, 95, 52), ROWS) == ROWS[:2]
     assert lines_beside(Box(142, 0, 195, 52), ROWS) == []
     assert lines_beside(Box(42, 0, 95, 52), [*ROWS, Box(0, 0, 38, 28)]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "expected"),
+    [
+        ("W", 0.9, True),
+        ("“W", 0.9, True),
+        ("19", 0.8, True),
+        ("木", 0.9, False),
+        ("Wo", 0.9, False),
+        ("W", 0.2, False),
+        ("†", 0.9, False),
+    ],
+)
+def test_only_a_letter_or_a_number_is_an_initial(text: str, score: float, expected: bool) -> None:
+    """A logo or another mark beside rows is read with them, as before."""
+    assert is_initial(Line(text, Box(0, 0, 40, 50), score)) is expected

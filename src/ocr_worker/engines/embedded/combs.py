@@ -162,6 +162,7 @@ def _join(comb: Sequence[Line], label: Line | None) -> Line:
         value += character.text if _is_step(distance, pitch, character) else f" {character.text}"
     value_box = bounds(character.box for character in comb)
     if label is None:
-        return replace(comb[0], text=value, box=value_box, words=(Word(value, value_box),))
+        return replace(comb[0], text=value, box=value_box, words=(Word(value, value_box),), is_field=True)
     # Without the boxes of its words, the line is not cut at the white behind the label.
-    return replace(label, text=f"{label.text} {value}", box=bounds((label.box, value_box)), words=())
+    box = bounds((label.box, value_box))
+    return replace(label, text=f"{label.text} {value}", box=box, words=(), is_field=True)

@@ -17,6 +17,7 @@ _BULLETS = "•●▪■◾◼◦▫‣·∙⁃➢➤►▶▸▹◆◇❖✦\ue
 # Codes of symbol fonts that were taken for characters: control characters. Others are quotes and dashes of old texts.
 _CONTROLS = "\x81-\x84\x86-\x90\x95\x98-\x9f"
 BULLET = re.compile(rf"[{_BULLETS}]\s*|[{_CONTROLS}]\s+")
+_FILLED, _EMPTY = frozenset("■●◼"), frozenset("□○☐◻")
 _RING = re.compile(r"o\s+(?=[^\W\d_a-z])")
 # The number of a section before its title: "2", "2.", "2.1", "A.1". Group 1: without the last point.
 SECTION_NUMBER = re.compile(r"((?:\d{1,2}|[A-Z](?=\.\d))(?:\.\d{1,2})*)\.?\s+(?=[^\W\d])")
@@ -24,7 +25,7 @@ _ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _BOX = re.compile("[☐☑☒◉○]")  # to tick; each question has a row with its options
 _CERTAIN = re.compile(
     rf"""
-      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○]\s*\S
+      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○□◻❏❑❒]\s*\S
     | [*–—-]\s+\S
     | ※\s*\S                                               # a note below a table
     | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
@@ -72,9 +73,11 @@ def find_marked(texts: Sequence[str]) -> list[bool]:
 def bullet_of(text: str, texts: Sequence[str]) -> str:
     """Return the bullet that the text begins with and the white behind it, or nothing. texts: those around, too.
 
-    The letter o is a bullet if another text begins with it, or with some other bullet.
+    The letter o is a bullet if another text begins with it, or with some other bullet. A filled square among empty ones
+    is a ticked box.
     """
-    if bullet := BULLET.match(text):
+    is_ticked = text[:1] in _FILLED and any(other[:1] in _EMPTY for other in texts)
+    if (bullet := BULLET.match(text)) and not is_ticked:
         return bullet[0]
     ring = _RING.match(text)
     if not ring or sum(bool(BULLET.match(other) or _RING.match(other)) for other in texts) < THRESHOLDS.min_marks:

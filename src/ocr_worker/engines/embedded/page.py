@@ -14,7 +14,7 @@ from multiprocessing.pool import AsyncResult
 from ocr_worker.engines.embedded.amounts import join_amounts
 from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
-from ocr_worker.engines.embedded.contents import find_entries, join_entries
+from ocr_worker.engines.embedded.contents import find_entries, join_entries, separate_contents
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.furniture.bands import find_bands
@@ -47,11 +47,14 @@ from ocr_worker.engines.embedded.markdown import (
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
+from ocr_worker.engines.embedded.reading.comb_fields import read_combs
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.foreign_signs import reread_foreign_signs
 from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
+from ocr_worker.engines.embedded.reading.page_numbers import read_page_numbers
+from ocr_worker.engines.embedded.reading.radio_buttons import drop_layered, find_radio_buttons
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -84,43 +87,8 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     height, width = pixels.shape[:2]
     page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
-    lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
-    rules = find_rules(pixels)
-    lines = mark_underlined(lines, rules)
-    # Waited for on a blank page as well, so that no model runs on after the result.
-    detections = pending_regions.get()
-    figures = [each.box for each in detections if each.label in CAPTIONED]
-    texts, listings = separate_listings(lines, pixels, figures, rules)
-    entries = find_entries(texts)
-    others = [line for line in texts if line not in entries]
-    detections = correct_tables(drop_listed(detections, [*listings, entries], others), rules, others)
-    detections = [
-        detection
-        for detection in detections
-        if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
-    ]
-    texts = join_amounts(texts, [each.box for each in detections if each.label == "table"])
-    captioned = [
-        each.box for each in detections if each.label == "table" or (each.label == "image" and is_picture(each, texts))
-    ]
-    others, choices = separate_options(texts, captioned)
-    others, notes = separate_notes(others, captioned)
-    frames = find_frames(rules, line_height(lines))
-    text_frames = frames_of_texts(frames, captioned, texts)
-    regions = split_at_frames(fill_regions(others, detections), text_frames) if lines else []
-    blocks = [_apart(LISTING, listing) for listing in listings]
-    apart = [*(bounds(line.box for line in choice) for choice in choices), *(block.box for block in blocks)]
-    regions = [*divide_at(regions, apart), *blocks]
-    labeled_regions = label_by_place(
-        regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
-    )
-    options_apart = [_apart("text", choice) for choice in choices]
-    labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
-    cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
-    ordered_regions = place_notes(
-        order_regions(labeled_regions, lines, cards, text_frames), [_note(note) for note in notes]
-    )
-    passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
+    regions, rules, frames = _arrange(page_lines, watermarks, pixels, pending_regions)
+    passages = write_regions(regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
         height=height,
@@ -133,10 +101,66 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=[*warnings, *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
+        warnings=[*warnings, *formula_warnings(regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source([*page_lines, *watermarks]),
     )
+
+
+def _arrange(
+    page_lines: Sequence[Line],
+    watermarks: Sequence[Line],
+    pixels: Pixels,
+    pending_regions: AsyncResult[list[Detection]],
+) -> tuple[list[Region], Rules, list[Box]]:
+    """Return the page's regions in reading order, its rules, and its frames."""
+    height, width = pixels.shape[:2]
+    lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
+    rules = find_rules(pixels)
+    lines = mark_underlined(lines, rules)
+    # Waited for on a blank page as well, so that no model runs on after the result.
+    detections = pending_regions.get()
+    figures = [each.box for each in detections if each.label in CAPTIONED]
+    texts, listings = separate_listings(lines, pixels, figures, rules)
+    detections = _correct_detections(detections, texts, listings, rules, pixels)
+    tables = [each.box for each in detections if each.label == "table"]
+    # What is read apart is taken out of the lines, step by step.
+    texts, titles = separate_contents(join_amounts(texts, tables), tables)
+    texts, fields = _separate_fields(texts, tables)
+    captioned = [*tables, *(each.box for each in detections if each.label == "image" and is_picture(each, texts))]
+    others, choices = separate_options(texts, captioned)
+    others, notes = separate_notes(others, captioned)
+    frames = find_frames(rules, line_height(lines))
+    text_frames = frames_of_texts(frames, captioned, texts)
+    regions = split_at_frames(fill_regions(others, detections), text_frames) if lines else []
+    blocks = [_apart(LISTING, listing) for listing in listings]
+    options = [_apart("text", choice) for choice in choices]
+    regions = [*divide_at(regions, [region.box for region in (*options, *blocks)]), *blocks]
+    regions = label_by_place(regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels))
+    options += [_apart("text", [line]) for line in (*titles, *fields)]
+    regions += [*(_apart("aside_text", [line]) for line in watermarks), *options]
+    cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options)]
+    regions = place_notes(order_regions(regions, lines, cards, text_frames), [_note(note) for note in notes])
+    return regions, rules, frames
+
+
+def _correct_detections(
+    detections: Sequence[Detection],
+    texts: Sequence[Line],
+    listings: Sequence[Sequence[Line]],
+    rules: Rules,
+    pixels: Pixels,
+) -> list[Detection]:
+    """Return the detections with the tables of the page, without those that are listings, contents, prose or ground."""
+    entries = find_entries(texts)
+    others = [line for line in texts if line not in entries]
+    lines = [*texts, *(line for listing in listings for line in listing)]
+    corrected = correct_tables(drop_listed(detections, [*listings, entries], others), rules, others)
+    return [
+        detection
+        for detection in corrected
+        if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
+    ]
 
 
 def _apart(label: str, lines: Sequence[Line]) -> Region:
@@ -147,6 +171,12 @@ def _apart(label: str, lines: Sequence[Line]) -> Region:
 def _note(lines: Sequence[Line]) -> Region:
     """Return the region of a note in the margin: page furniture if it comes again on other pages, else text."""
     return _apart("aside_text" if all(line.is_repeated for line in lines) else "text", lines)
+
+
+def _separate_fields(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[list[Line], list[Line]]:
+    """Return the other lines, and the fields of forms, which are read one by one unless they are in a table."""
+    fields = [line for line in lines if line.is_field and not any(box.contains(line.box.center) for box in tables)]
+    return [line for line in lines if not any(line is field for field in fields)], fields
 
 
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
@@ -208,13 +238,19 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
 
     quads: of the lines in the page image. Squares to tick are text of the lines that they belong to.
     """
-    quads, initials = (quads, []) if layer else read_initials(models, pixels, quads)
+    initials: list[Line] = []
+    characters: list[Line] = []
+    if not layer:
+        quads, initials = read_initials(models, pixels, quads)
+        quads, characters = read_combs(models, pixels, quads)
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
+    boxes += drop_layered(find_radio_buttons(pixels, texts), layer)
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
-    return layer + drop_repeated(reread_foreign_signs(models, pixels, readings), layer)
+    readings = read_page_numbers(models, pixels, reread_foreign_signs(models, pixels, readings))
+    return [*layer, *drop_repeated(readings, layer), *characters]
 
 
 def order_regions(

@@ -123,6 +123,10 @@ class EngineThresholds:
     labeled_matrix_row: float = 1.5
     aligned_characters: float = 0.6
 
+    # Titles with the numbers of their pages (`contents`).
+    min_contents: int = 3  # numbers below one another
+    contents_edge: float = 0.6  # line heights by which their right edges differ
+
     # Bold lines (`bold`).
     bold: float = 1.3  # widths of a usual stroke, at the line's height: the strokes of a bold line are wider
     grain: int = 15  # gray levels that are no ink

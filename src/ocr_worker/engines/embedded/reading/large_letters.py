@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
@@ -31,22 +32,32 @@ class Shape(NamedTuple):
 
 def read_initials(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, list[Line]]:
     """Return the corners of the lines, found without the large letters beside them, and these letters as lines."""
-    shapes, labels = _shapes(pixels)
+    shapes, labels = find_shapes(pixels)
     outlines = [box_of(quad) for quad in quads]
     letters = [letter for letter in find_letters(shapes, outlines) if lines_beside(letter.box, outlines)]
     while letters:
         again = models.find_lines(_erased(pixels, labels, letters))
         outlines = [box_of(quad) for quad in again]
-        count = len(letters)
-        letters = [
+        beside = [
             letter for letter in letters if len(lines_beside(letter.box, outlines)) >= THRESHOLDS.min_initial_lines
         ]
-        if len(letters) == count:
-            return again, [_read(models, pixels, labels, letter) for letter in letters]
+        readings = [_read(models, pixels, labels, letter) for letter in beside]
+        initials = [letter for letter, line in zip(beside, readings, strict=True) if is_initial(line)]
+        if len(initials) == len(letters):
+            return again, readings
+        letters = initials
     return quads, []
 
 
-def _shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
+def is_initial(line: Line) -> bool:
+    """Return whether the reading is that of a letter or a short number, perhaps after a quotation mark."""
+    text = "".join(character for character in line.text if character.isalnum())
+    is_short = len(text) == 1 or (text.isdecimal() and len(text) <= THRESHOLDS.max_initial_digits)
+    is_sure = line.score >= THRESHOLDS.min_initial_score
+    return is_short and is_sure and not any(map(is_wide, line.text)) and len(line.text) <= len(text) + 2
+
+
+def find_shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
     """Return the connected shapes of ink that are higher than a dot, and their map, [height, width]."""
     gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))

@@ -62,6 +62,19 @@ class ReadingThresholds:
     enlargement: float = 2.0  # factor by which the sides of the copy are larger
     outline_overlap: float = 0.2  # share of `small_print` by which outlines surely reach into the lines beside them
 
+    # Circles of which somebody chooses one (`radio_buttons`).
+    round: float = 1.12  # longer side by shorter side of a circle, at most: a zero is longer
+    circle_area: tuple[float, float] = (0.7, 0.86)  # share of its box that a circle fills: 0.785, and a square 1
+    ring_width: float = 0.18  # widths of the white in a ring: a small letter o has a thicker one
+    circle_room: float = 0.25  # widths of a circle without ink beside it: letters of a word are closer
+    circle_dirt: float = 0.03  # share of ink there that is dirt
+    circle_label: float = 1.5  # widths of a circle between it and its label, at most
+    circle_level: float = 0.3  # heights of a circle between its middle and that of the label
+    rule_between: float = 0.9  # share of a column of pixels with ink: a rule parts the circle from the text
+    circle_margin: float = 0.22  # widths of a circle along its edge in which nothing is looked for
+    dot: float = 0.25  # widths of a circle that are filled in its middle
+    min_circles: int = 2  # of one size on a page
+
     # Large first letters (`large_letters`).
     min_shape: int = 3  # pixels of a shape's height; lower ones are dots of noise
     # Heights of an outline between which a letter is an initial: a letter of the same size is lower than its outline.
@@ -71,8 +84,32 @@ class ReadingThresholds:
     accent_gap: float = 0.15  # heights of the letter between it and its accent or quotation mark, at most
     initial_reach: float = 0.8  # heights of a line between it and the letter, at most
     min_initial_lines: int = 2  # lines beside the letter
+    max_initial_digits: int = 2  # of a number that is an initial
+    min_initial_score: float = 0.4  # confidence in a letter by itself, which is hard to read
     initial_margin: float = 0.15  # heights of the letter by which an outline would be larger
     initial_crop: float = 1.3  # longer sides of the letter: the side of the square on which it is read
+
+    # Fields with a box for each character (`comb_fields`).
+    comb_heights: tuple[float, float] = (0.7, 2.6)  # line heights of the white in a box: that in letters is lower
+    rectangular: float = 0.88  # share of its box that the white in a frame fills
+    comb_widths: tuple[float, float] = (0.3, 1.15)  # heights of a box: the cells of a table are wider
+    comb_level: float = 0.2  # heights of a box by which those of a row differ in place and height
+    comb_step: float = 0.2  # widths of a box by which those of a row differ
+    comb_cell_gap: float = 0.4  # widths of a box between two of a row, or heights between two rows of a table
+    comb_contrast: int = 45  # gray levels between the ground and the ink of a frame, which is often gray
+    max_missing_cells: int = 2  # boxes side by side whose frames are broken
+    min_comb_cells: int = 4  # boxes
+    min_comb_read: float = 0.8  # share of the boxes with ink in which a character was read
+    comb_frame: float = 0.05  # heights of a box that its frame may reach into it
+    comb_ink: float = 0.015  # share of a box with ink in it: less is dirt
+    comb_space: float = 0.12  # heights of a box between the characters that are read
+
+    # Page numbers behind leaders (`page_numbers`).
+    min_leaders: int = 2  # lines of a page that end in leaders
+    number_heights: tuple[float, float] = (0.3, 1.0)  # line heights of a digit's ink: dots are lower
+    number_reach: float = 3.0  # line heights right of all lines in which a number may be
+    number_width: float = 2.5  # line heights of a number, at most
+    number_margin: float = 0.3  # heights of the digits around them that are read with them
 
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
