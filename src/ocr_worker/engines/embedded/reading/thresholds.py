@@ -75,7 +75,7 @@ class ReadingThresholds:
     comb_contrast: int = 45  # gray levels between the ground and the ink of a frame, which is often gray
     max_missing_cells: int = 2  # boxes side by side whose frames are broken
     min_comb_cells: int = 4  # boxes
-    min_comb_read: float = 0.8  # share of the boxes with ink in which a character was read
+    min_comb_read: float = 0.9  # share of the boxes with ink in which a character was read
     comb_frame: float = 0.05  # heights of a box that its frame may reach into it
     comb_ink: float = 0.015  # share of a box with ink in it: less is dirt
     comb_space: float = 0.12  # heights of a box between the characters that are read
