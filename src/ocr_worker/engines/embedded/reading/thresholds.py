@@ -57,7 +57,8 @@ class ReadingThresholds:
     initial_heights: tuple[float, float] = (1.2, 7.0)
     initial_widths: tuple[float, float] = (0.1, 1.7)  # heights of the letter: thinner shapes are rules
     accent_heights: tuple[float, float] = (0.08, 0.65)  # heights of the letter: of an accent or a quotation mark
-    accent_gap: float = 0.15  # heights of the letter between it and its accent or quotation mark, at most
+    accent_gap: float = 0.15  # heights of the letter between it and its accent, at most
+    quote_gap: float = 0.25  # heights of the letter between it and its quotation mark, at most
     initial_reach: float = 0.8  # heights of a line between it and the letter, at most
     min_initial_lines: int = 2  # lines beside the letter
     max_initial_digits: int = 2  # of a number that is an initial
