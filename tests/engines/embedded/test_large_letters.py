@@ -44,6 +44,7 @@ def test_an_initial_is_right_beside_lines() -> None:
     [
         ("W", 0.9, True),
         ("“W", 0.9, True),
+        ("《L", 0.9, True),
         ("19", 0.8, True),
         ("木", 0.9, False),
         ("Wo", 0.9, False),

@@ -16,7 +16,7 @@ from ocr_worker.engines.embedded.lines import Line, Word, line_height
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import words_of
 
-_QUOTES = "\"'“„«‘‚»”’"
+_QUOTES = "\"'“„«‘‚»”’《》<>"  # the recognizer reads « as a bracket, too
 _WORDS = frozenset("AÀEÉÈIÍOÓÒUYÅÖ")  # letters that are words in some language
 
 _DIGITS_AS_LETTERS = str.maketrans("01|l", "OIII")  # of letters without others beside them, as they are read

@@ -54,7 +54,7 @@ def is_initial(line: Line) -> bool:
     text = "".join(character for character in line.text if character.isalnum())
     is_short = len(text) == 1 or (text.isdecimal() and len(text) <= THRESHOLDS.max_initial_digits)
     is_sure = line.score >= THRESHOLDS.min_initial_score
-    return is_short and is_sure and not any(map(is_wide, line.text)) and len(line.text) <= len(text) + 2
+    return is_short and is_sure and not any(map(is_wide, text)) and len(line.text) <= len(text) + 2
 
 
 def find_shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
@@ -103,7 +103,7 @@ def _parts(shapes: Sequence[Shape], letter: Box) -> list[Shape]:
     accents = [
         shape for shape in small if letter.x0 < shape.box.center[0] < letter.x1 and 0 <= letter.y0 - shape.box.y1 < gap
     ]
-    quotes, edge = [], letter.x0
+    quotes, edge, gap = [], letter.x0, THRESHOLDS.quote_gap * letter.height
     for shape in sorted(small, reverse=True):
         if letter.y0 - gap < shape.box.y0 and shape.box.y1 <= letter.y1 and -gap < edge - shape.box.x1 < gap:
             quotes.append(shape)

@@ -81,7 +81,8 @@ class ReadingThresholds:
     initial_heights: tuple[float, float] = (1.2, 7.0)
     initial_widths: tuple[float, float] = (0.1, 1.7)  # heights of the letter: thinner shapes are rules
     accent_heights: tuple[float, float] = (0.08, 0.65)  # heights of the letter: of an accent or a quotation mark
-    accent_gap: float = 0.15  # heights of the letter between it and its accent or quotation mark, at most
+    accent_gap: float = 0.15  # heights of the letter between it and its accent, at most
+    quote_gap: float = 0.25  # heights of the letter between it and its quotation mark, at most
     initial_reach: float = 0.8  # heights of a line between it and the letter, at most
     min_initial_lines: int = 2  # lines beside the letter
     max_initial_digits: int = 2  # of a number that is an initial
@@ -99,7 +100,7 @@ class ReadingThresholds:
     comb_contrast: int = 45  # gray levels between the ground and the ink of a frame, which is often gray
     max_missing_cells: int = 2  # boxes side by side whose frames are broken
     min_comb_cells: int = 4  # boxes
-    min_comb_read: float = 0.8  # share of the boxes with ink in which a character was read
+    min_comb_read: float = 0.9  # share of the boxes with ink in which a character was read
     comb_frame: float = 0.05  # heights of a box that its frame may reach into it
     comb_ink: float = 0.015  # share of a box with ink in it: less is dirt
     comb_space: float = 0.12  # heights of a box between the characters that are read
