@@ -4,8 +4,9 @@
 imaginary engine (paced_engine.py) takes a fixed time per page and no processor time, as one on a GPU; the rest is the
 HTTP app's worker in this process, and the real witness processes. Jobs of one to four pages come faster than they can
 be parsed. The two sides take turns. Throughput is that of the engine: pages by the time from its first page to its
-last. It needs a quiet machine: what else runs takes the processors that the witness would use. Writes
-results/witness_cost.json.
+last. It needs a quiet machine: what else runs takes the processors that the witness would use. `machine` is the number
+of processors that were busy, whatever kept them so. Pages that were not compared are counted by reason. Writes
+results/witness_cost.json. All processes end with this one.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from statistics import median
@@ -72,29 +76,53 @@ def truth() -> list[list[Block]]:
     """Return the blocks of the pages in pixels at the engine's resolution."""
     return [
         [
-            Block(label=block.label, content=block.text, bbox=tuple(int(value) for value in block.box))  # type: ignore[arg-type]
+            Block(label=block.label, content=_as_html(block.text), bbox=tuple(int(value) for value in block.box))  # type: ignore[arg-type]
             for block in sheet.truths
         ]
         for sheet in SHEETS
     ]
 
 
-class Memory:
-    """The largest resident memory of the witness processes, in MB, and their processor time, while it is open."""
+def _as_html(text: str) -> str:
+    """Return a table as an engine does, for the marks of cells and rows that the model writes."""
+    if "<fcel>" not in text:
+        return text
+    rows = ("".join(f"<td>{cell}</td>" for cell in row.split("<fcel>")[1:]) for row in text.split("<nl>") if row)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+
+
+class Usage:
+    """Use of memory and processors by the child processes and by the machine, while it is open.
+
+    megabytes: largest resident memory of the witness processes. seconds: of processors by module, also of processes
+    that have ended and of their own children.
+    """
 
     def __init__(self) -> None:
         self.megabytes = 0.0
+        self._before = _processor_s()
+        self._after = dict(self._before)
         self._end = threading.Event()
-        self._future = threads.start(self._watch, "memory")
+        self._clock = time.monotonic(), _idle_s()
+        self._future = threads.start(self._watch, "usage")
 
     def _watch(self) -> None:
         while not self._end.wait(0.5):
-            self.megabytes = max(self.megabytes, sum(process.memory_info().rss for process in children(WITNESS)) / 1e6)
+            self._after |= _processor_s()
+            rss = [process.memory_info().rss for process in children(WITNESS) if process.is_running()]
+            self.megabytes = max(self.megabytes, sum(rss) / 1e6)
 
     def close(self) -> None:
         """Stop watching."""
         self._end.set()
         self._future.result()
+        self._after |= _processor_s()
+        elapsed_s = time.monotonic() - self._clock[0]
+        self.machine = round((os.cpu_count() or 1) - (_idle_s() - self._clock[1]) / elapsed_s, 2)
+
+    def seconds(self, module: str) -> float:
+        """Return the processor seconds of the module's processes."""
+        return sum(s - self._before.get(key, 0.0) for key, s in self._after.items() if key[0] == module)
 
 
 def children(module: str) -> list[psutil.Process]:
@@ -109,9 +137,19 @@ def children(module: str) -> list[psutil.Process]:
     return processes
 
 
-def processor_s(module: str) -> float:
-    """Return the processor seconds of these processes."""
-    return sum(sum(process.cpu_times()[:2]) for process in children(module))
+def _processor_s() -> dict[tuple[str, int], float]:
+    """Return the processor seconds of each child process and of those that it waited for, by module and id."""
+    seconds = {}
+    for module in (WITNESS, RASTERIZER):
+        for process in children(module):
+            with suppress(psutil.NoSuchProcess):
+                seconds[module, process.pid] = sum(process.cpu_times()[:4])
+    return seconds
+
+
+def _idle_s() -> float:
+    times = psutil.cpu_times()
+    return float(times.idle + times.iowait)
 
 
 async def run_side(worker: AppWorker, parts: Sequence[bytes], verify: str, pages: int) -> dict[str, Any]:
@@ -124,17 +162,18 @@ async def run_side(worker: AppWorker, parts: Sequence[bytes], verify: str, pages
             job = read_request(request(parts[size - 1], verify=verify), engine_spec("paced_engine:SPEC"))
             responses.append(await worker.parse(job))
 
-    memory, own_s = Memory(), time.process_time()
-    seconds = {module: processor_s(module) for module in (WITNESS, RASTERIZER)}
+    skips = Counter(worker.pipeline().witnesses.skips)
+    usage, own_s = Usage(), time.process_time()
     await asyncio.gather(*(call() for _ in range(CLIENTS)))
     own_s = time.process_time() - own_s
-    memory.close()
-    seconds = {module: round((processor_s(module) - before) / pages, 3) for module, before in seconds.items()}
+    usage.close()
     return _figures(responses) | {
-        "witness_mb": round(memory.megabytes),
-        "witness_s_per_page": seconds[WITNESS],
-        "rasterizer_s_per_page": seconds[RASTERIZER],
+        "witness_mb": round(usage.megabytes),
+        "witness_s_per_page": round(usage.seconds(WITNESS) / pages, 3),
+        "rasterizer_s_per_page": round(usage.seconds(RASTERIZER) / pages, 3),
         "worker_s_per_page": round(own_s / pages, 3),
+        "machine": usage.machine,
+        "skips": dict(Counter(worker.pipeline().witnesses.skips) - skips),
     }
 
 
@@ -146,11 +185,14 @@ def _turns(pages: int) -> list[int]:
 
 
 def _figures(responses: Sequence[ParseResponse]) -> dict[str, Any]:
-    results = [page for response in responses for document in response.documents for page in document.pages]
+    documents = [document for response in responses for document in response.documents]
+    pages = [(page, len(document.pages)) for document in documents for page in document.pages]
+    results = [page for page, _ in pages]
     starts, ends = zip(*paced_engine.CALLS, strict=True)
     return {
         "pages_per_s": round(len(results) / (max(ends) - min(starts)), 3),
         "compared": round(sum(page.verified is True for page in results) / len(results), 3),
+        "unverified": Counter(f"page {page.page} of {size}" for page, size in pages if page.verified is False),
         "seconds_per_job": round(median(response.timing.total for response in responses), 2),
     }
 
@@ -164,15 +206,17 @@ async def measure(
         Settings(engine="paced_engine:SPEC", verify_processes=processes, queue=100, concurrency=concurrency)
     )
     worker.start()
-    while worker.state == "loading":
-        await asyncio.sleep(0.05)
     parts = documents(kind)
-    await run_side(worker, parts, "auto", 8)  # loads the models of the witness
     sides: dict[str, list[dict[str, Any]]] = {"off": [], "auto": []}
-    for _ in range(rounds):
-        for verify, figures in sides.items():
-            figures.append(await run_side(worker, parts, verify, max(MIN_PAGES, round(rate * seconds))))
-    worker.close()
+    try:
+        while worker.state == "loading":
+            await asyncio.sleep(0.05)
+        await run_side(worker, parts, "auto", 8)  # loads the models of the witness
+        for _ in range(rounds):
+            for verify, figures in sides.items():
+                figures.append(await run_side(worker, parts, verify, max(MIN_PAGES, round(rate * seconds))))
+    finally:
+        worker.close()
     off, auto = (median(side["pages_per_s"] for side in figures) for figures in sides.values())
     result = {"kind": kind, "rate": rate, "processes": processes, "ratio": round(auto / off, 3)} | sides
     compared, waiting = (median(side[name] for side in sides["auto"]) for name in ("compared", "seconds_per_job"))
@@ -183,7 +227,8 @@ async def measure(
         f"{kind:13} {rate:4g} pages/s {processes} processes: throughput {off:.2f} -> {auto:.2f} ({auto / off:.3f}),"
         f" compared {compared:.0%}, a job {before:.2f} -> {waiting:.2f} s,"
         f" {last['witness_mb']} MB, processor seconds per page of worker, rasterizer, witness {needed}:"
-        f" {sum(needed) * rate:.2f} of {os.cpu_count()} processors",
+        f" {sum(needed) * rate:.2f} of {os.cpu_count()} processors, {last['machine']} busy; in the last round, not"
+        f" compared by reason: {last['skips']}, by place: {dict(last['unverified'])}",
         flush=True,
     )
     return result
@@ -198,6 +243,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--concurrency", type=int, help="OCR_CONCURRENCY; default: the worker's")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the worker's processes, too
     paced_engine.PAGES[:] = truth()
     results = [
         asyncio.run(measure(kind, rate, processes, arguments.seconds, arguments.rounds, arguments.concurrency))

@@ -18,6 +18,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
+PARENT_WATCH = "parent-watch"  # name of the thread of `follow_parent`
 INTERRUPTED = 128 + signal.SIGINT  # exit code, as shells report it: 130
 
 
@@ -75,7 +76,7 @@ def follow_parent(pipe: int) -> None:
     The process ends even while a native call hangs, if that call has released the interpreter lock.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_at_hang_up, args=(pipe,), name="parent-watch", daemon=True).start()
+    threading.Thread(target=_exit_at_hang_up, args=(pipe,), name=PARENT_WATCH, daemon=True).start()
 
 
 def _exit_at_hang_up(pipe: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import runpod
 
 from ocr_worker.endpoint import EndpointLimits, LocalEndpoint
@@ -304,3 +305,22 @@ def test_nobody_is_left_behind(tmp_path: Path) -> None:
         (pid,) = endpoint.workers.values()
         assert in_group(pid) != []
     assert in_group(pid) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example:8090"}, 403),
+        ({"Host": "user@localhost:no"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Host": "localhost:8090"}, 200),
+        ({"Host": "[::1]:8090"}, 200),
+        ({}, 200),
+    ],
+)
+def test_web_pages_are_rejected(endpoint: LocalEndpoint, headers: dict[str, str], status: int) -> None:
+    """A page whose host name resolves to this machine sends that name; a page of another origin says so."""
+    response = requests.get(f"{endpoint.url}/health", headers=headers, timeout=PATIENCE_S)
+    assert response.status_code == status
+    assert ("error" in response.json()) == (status == 403)

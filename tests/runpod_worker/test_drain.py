@@ -176,3 +176,27 @@ def test_the_gate_opens_for_as_many_jobs_as_there_is_room(fetched: list[int]) ->
 
     asyncio.run(one_is_answered_meanwhile())
     assert fetched == [1, 1]
+
+
+def test_a_failed_fetch_is_not_repeated_at_once(monkeypatch: pytest.MonkeyPatch, fetched: list[int]) -> None:
+    """The SDK repeats a failed fetch at once: the gate hands the error on only after a pause."""
+
+    async def fail(session: Any, number: int) -> None:
+        raise OSError("the platform is gone")
+
+    monkeypatch.setattr(rp_scale, "get_job", fail)
+    monkeypatch.setattr("ocr_worker.runpod_worker.drain._PAUSE_AFTER_ERROR_S", 3600)
+    Drain().install(lambda: 1)
+
+    async def is_pausing() -> bool:
+        fetch = asyncio.create_task(rp_scale.get_job(None, 1))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        is_pending = not fetch.done()
+        fetch.cancel()
+        return is_pending
+
+    assert asyncio.run(is_pausing())
+    monkeypatch.setattr("ocr_worker.runpod_worker.drain._PAUSE_AFTER_ERROR_S", 0)
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(rp_scale.get_job(None, 1))

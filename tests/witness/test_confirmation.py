@@ -8,7 +8,7 @@ import pytest
 
 from ocr_worker.pages import TextLine, TextWord
 from ocr_worker.wire.schema import Block, TextSource
-from ocr_worker.witness.confirmation import confirmed_fonts, needs_confirmation, readings_of
+from ocr_worker.witness.confirmation import Reading, confirm, needs_confirmation, readings_of
 
 TEXT = "The narrow harbour describes 1482 ledgers and 3590 boats and 76 cranes"
 
@@ -19,6 +19,12 @@ def layer(text: str, font: int = 1) -> list[TextLine]:
         TextWord(word, (100 * index, 100, 100 * index + 90, 120), font) for index, word in enumerate(text.split())
     )
     return [TextLine(text, (0, 100, 1500, 120), words)]
+
+
+def confirmed_fonts(lines: Sequence[TextLine], readings: Sequence[Reading]) -> set[int]:
+    """Return the fonts that are confirmed with all their words."""
+    confirmed_lines, fonts = confirm(lines, (), readings)
+    return fonts if confirmed_lines == lines else set()
 
 
 def blocks(text: str, source: TextSource | None = None) -> list[Block]:
@@ -58,3 +64,20 @@ def test_only_fonts_without_proof_need_it(fonts: Sequence[int], is_needed: bool)
     """A page whose fonts are all proven, or that has no words, needs no engine for it."""
     assert needs_confirmation(layer(TEXT), fonts) is is_needed
     assert not needs_confirmation([], fonts)
+
+
+def test_letters_are_confirmed_apart_from_digits() -> None:
+    """Only words with digits are to be read where a number differs; they have a font number of their own."""
+    (line,), fonts = confirm(layer(TEXT, font=4), {7}, readings_of(blocks(TEXT.replace("76", "78"))))
+    assert fonts == {4, 7}
+    assert {word.text for word in line.words if word.font not in fonts} == {"1482", "3590", "76"}
+    assert len({word.font for word in line.words}) == 2
+    assert line.text == TEXT
+
+
+def test_a_word_in_two_fonts_is_confirmed_with_both() -> None:
+    """A digit in a font whose numbers differ keeps its word from being believed."""
+    word = TextWord("A4", (0, 100, 90, 120), 7, (4,))
+    lines = [TextLine("A4", word.bbox, (word,)), *layer(TEXT, font=4)]
+    (line, _), fonts = confirm(lines, {7}, readings_of(blocks(TEXT.replace("76", "78"))))
+    assert not {line.words[0].font, *line.words[0].other_fonts} <= fonts

@@ -79,6 +79,7 @@ def test_a_full_pool_leaves_a_parsed_page_out_at_once(witnesses: Witnesses) -> N
     future = witnesses.offer(page(4), "long", lambda: released.append(4))
     assert future.result(timeout=0) is None
     assert released == [4]
+    assert witnesses.skips == {"no room": 1}
 
 
 def test_a_document_without_witnessed_pages_comes_before_a_long_one(witnesses: Witnesses) -> None:
@@ -183,6 +184,7 @@ def test_a_page_that_would_wait_too_long_is_left_out_at_once() -> None:
     Reader.gate.set()
     assert early.result(timeout=PATIENCE_S)
     assert futures[1].result(timeout=0) is None
+    assert pool.skips == {"late": 2}
     pool.close()
 
 

@@ -14,9 +14,9 @@ timeout and rates. It differs from the real platform as follows:
   fails when it loses its worker again after `EndpointLimits.retries` retries; the platform's number is not documented.
 - A response larger than `EndpointLimits.response` is rejected, no matter how it arrived. A time in `policy` that is out
   of bounds gives 400. Purged jobs stay visible as CANCELLED. The platform's behavior in these cases is not documented.
-- Everything is in memory, on loopback, without TLS. Without an API key, every caller is admitted. Every endpoint id
-  means this one endpoint. The SDK's checks of GPU and network at a worker's start are off, unless the environment sets
-  them.
+- Everything is in memory, on loopback, without TLS. Without an API key, every program is admitted, but no web page.
+  Every endpoint id means this one endpoint. The SDK's checks of GPU and network at a worker's start are off, unless the
+  environment sets them.
 - A worker learns once that it must stop a job (cancelled, timed out). The SDK loses a stop in the last tenth of a
   second before it calls the handler. The worker then continues a job that nobody waits for.
 - The endpoint leaves its workers behind when SIGKILL ends it, and in no other case.

@@ -21,6 +21,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from ocr_worker import threads
+from ocr_worker.endpoint.access import reject_web_pages
 from ocr_worker.endpoint.callers import CallersApi, json_errors
 from ocr_worker.endpoint.changes import Changes
 from ocr_worker.endpoint.jobs import JobQueue, JobRecord
@@ -152,7 +153,8 @@ class LocalEndpoint:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._close_event = asyncio.Event()
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=(json_errors, *self._middlewares()))
+        middlewares = (json_errors, reject_web_pages, *self._middlewares())
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=middlewares)
         for api in self._apis:
             app.add_routes(api.routes())
         # Cancel handlers of closed connections: a poll of a worker that is gone must not take a job.

@@ -397,6 +397,8 @@ class ParseJob:
     def _open(self, data: bytes, source: DocumentRequest) -> RasterDocument:
         pipeline, options = self._pipeline, self._request.options
         request = raster_request(source, options, pipeline.settings, pipeline.spec)
+        # The engine gets a page image before the text layer is read that only the second reading needs.
+        request = replace(request, is_layer_apart=request.text_layer and not pipeline.spec.wants_text_layer(options))
         with self._stopwatch.measure("rasterize"):
             return self._pipeline.rasters.open(data, request, self._is_stopped)
 
@@ -423,7 +425,7 @@ class ParseJob:
             if number in checkpoint.pages:
                 yield partial(checkpoint.pages.__getitem__, number)
             elif page := next(page_images, None):
-                yield self._submit(name, page, checkpoint, held_pages)
+                yield self._submit(name, page, checkpoint, held_pages, document)
         next(page_images, None)  # tells the rasterizer process that the document is done
 
     def _page_images(self, document: OpenDocument) -> Iterator[PageImage | FailedPage]:
@@ -436,7 +438,12 @@ class ParseJob:
             yield page
 
     def _submit(
-        self, name: str, page: PageImage | FailedPage, checkpoint: DocumentCheckpoint, held_pages: HeldPages
+        self,
+        name: str,
+        page: PageImage | FailedPage,
+        checkpoint: DocumentCheckpoint,
+        held_pages: HeldPages,
+        document: OpenDocument,
     ) -> PendingPage:
         if isinstance(page, FailedPage):
             failure = PageOutcome(page.number, page.error)
@@ -447,7 +454,7 @@ class ParseJob:
             checkpoint.store(stored_outcome)
             return lambda: stored_outcome
         try:
-            future, evidence, rereader = self._hand_over(name, page, held_pages)
+            future, evidence, rereader = self._hand_over(name, page, held_pages, document)
         except BaseException:
             claim.done(None)
             raise
@@ -496,7 +503,7 @@ class ParseJob:
         return replace(merged_page or page, raw=page.raw)
 
     def _hand_over(
-        self, name: str, page: PageImage, held_pages: HeldPages
+        self, name: str, page: PageImage, held_pages: HeldPages, document: OpenDocument
     ) -> tuple[Future[ParseOutcome], Future[Evidence | None] | None, Rereader | None]:
         """Hand the page to the engine and, with `verify`, to the witness. Waits for room for its pixels.
 
@@ -512,7 +519,7 @@ class ParseJob:
             return self._scheduled_job.submit(page_of_engine, options), unread, None
         if options.verify == "auto" or spec.block_repair is None:
             future, release = self._scheduled_job.submit_shared(page_of_engine, options)
-            return future, self._offer(name, page, release, future), None
+            return future, self._offer(name, page, document, release, future), None
         future, release = self._scheduled_job.submit_shared(page_of_engine, options, readers=2)
         rereader = Rereader(
             page,
@@ -524,14 +531,21 @@ class ParseJob:
             release,
         )
         held_pages.add(rereader)
-        evidence = self._offer(name, page, release, future)
+        evidence = self._offer(name, page, document, release, future)
         evidence.add_done_callback(lambda report: None if report.result() else held_pages.release(rereader))
         return future, evidence, rereader
 
     def _offer(
-        self, name: str, page: PageImage, release: Callable[[], None], parse_outcome: Future[ParseOutcome]
+        self,
+        name: str,
+        page: PageImage,
+        document: OpenDocument,
+        release: Callable[[], None],
+        parse_outcome: Future[ParseOutcome],
     ) -> Future[Evidence | None]:
-        """Offer the page to the witness, which learns when the engine has parsed it."""
+        """Offer the page, with its text layer, to the witness, which learns when the engine has parsed it."""
+        with self._stopwatch.measure("rasterize"):
+            page = document.with_layer(page)
         blocks: Future[Sequence[Block] | None] = Future()
         evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release, blocks)
 

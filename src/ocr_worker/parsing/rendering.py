@@ -30,6 +30,10 @@ class OpenDocument(Protocol):
 
     def __iter__(self) -> Iterator[PageImage | FailedPage]: ...
 
+    def with_layer(self, page: PageImage) -> PageImage:
+        """Return the page, which was the last one, with its text layer if that comes apart."""
+        ...
+
     def __enter__(self) -> OpenDocument: ...
 
     def __exit__(
@@ -53,6 +57,10 @@ class RenderedDocument:
     def __iter__(self) -> Iterator[PageImage | FailedPage]:
         return iter(self._pages)
 
+    def with_layer(self, page: PageImage) -> PageImage:
+        """Return the page, which has its text layer."""
+        return page
+
     def __enter__(self) -> Self:
         return self
 
@@ -63,13 +71,18 @@ class RenderedDocument:
 def raster_request(
     source: DocumentRequest, options: ParseOptions, settings: Settings, spec: EngineSpec[Any]
 ) -> RasterRequest:
-    """Return how a document is rendered."""
+    """Return how a document is rendered.
+
+    For `verify` alone, the text layer is read without looking for running heads, which only an engine needs.
+    """
+    is_layer_for_engine = spec.wants_text_layer(options)
+    is_compared = options.verify != "off" and spec.keeps_pixels(options)
     return RasterRequest(
         pages=parse_page_ranges(source.pages) if source.pages else None,
         password=source.password,
         dpi=options.dpi or spec.preferred_dpi,
         max_pixels=int(settings.max_page_mpx * 1_000_000),
         max_pages=settings.max_pages,
-        text_layer=spec.wants_text_layer(options) or options.verify != "off",
-        repeated_lines=spec.reads_repeated_lines,
+        text_layer=is_layer_for_engine or is_compared,
+        repeated_lines=is_layer_for_engine and spec.reads_repeated_lines,
     )

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _PAUSE_S = 0.05
 _CHECK_EVERY_S = 0.01
 _HOLD_S = 1.0  # after which the SDK checks whether it must end
+_PAUSE_AFTER_ERROR_S = 1.0  # the SDK repeats a failed fetch at once, and would keep a processor busy
 
 
 class Drain:
@@ -59,6 +60,10 @@ class Drain:
             self._is_fetching = True
             try:
                 jobs = await fetch_jobs(session, min(number_of_jobs, free_places))
+            except Exception:
+                self._is_fetching = False
+                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+                raise
             finally:
                 self._is_fetching = False
             self._jobs_fetched += len(jobs or ())

@@ -1,13 +1,15 @@
 """The witness process: reads page images from stdin and writes evidence to stdout, one page at a time.
 
 After its start it runs with the lowest priority, so that it uses only the time that the engine leaves. It ends when its
-stdin does, that is, with its worker. Messages are framed as those of the rasterizer processes.
+stdin does, that is, with its worker, even while it reads a page. Messages are framed as those of the rasterizer
+processes.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,20 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ocr_worker.exits import PARENT_WATCH, follow_parent
 from ocr_worker.pages import Pixels
 from ocr_worker.sources.rasterizer import protocol
 from ocr_worker.sources.rasterizer.document import make_text_line
-from ocr_worker.witness.confirmation import confirmed_fonts
+from ocr_worker.witness.confirmation import confirm
 
 if TYPE_CHECKING:
     from ocr_worker.engines.embedded.reading.models import Models
 
 _LOWEST = 19
-_AUTOGROUP = Path("/proc/self/autogroup")
+_AUTOGROUP, _THREADS = Path("/proc/self/autogroup"), Path("/proc/self/task")
 
 
 def main() -> None:
     """Serve pages with the niceness of the command line."""
+    follow_parent(0)  # on a thread of the usual priority: on a busy machine, the page might never be read
     niceness = int(sys.argv[1])
     serve(lambda: lower_priority(niceness))
 
@@ -36,16 +40,22 @@ def main() -> None:
 def lower_priority(niceness: int) -> None:
     """Give the processors to other processes first. niceness: 0 to 19; 0 changes nothing.
 
-    The process is in a session of its own, which Linux may treat as an autogroup: then the niceness counts only inside
-    of it, and the group has one of its own. `SCHED_IDLE` lets a thread of the worker that wakes up run at once.
+    Linux counts the niceness of each thread, and the models run on threads of their own; only the one that follows the
+    parent keeps the usual priority. The process is in a session of its own, which Linux may treat as an autogroup: then
+    the niceness counts only inside of it, and the group has one of its own. `SCHED_IDLE` lets a thread of the worker
+    that wakes up run at once.
     """
-    os.nice(niceness)
-    if niceness == _LOWEST:
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    if niceness:
-        with suppress(OSError):
-            _AUTOGROUP.write_text(str(niceness))
+    if not niceness:
+        return
+    watching = {thread.native_id for thread in threading.enumerate() if thread.name == PARENT_WATCH}
+    niceness = min(_LOWEST, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+    for thread in {int(entry.name) for entry in _THREADS.iterdir()} - watching:
+        with suppress(OSError):  # a thread that has ended
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+            if niceness == _LOWEST:
+                os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        _AUTOGROUP.write_text(str(niceness))
 
 
 def serve(on_loaded: Callable[[], None] = lambda: None) -> None:
@@ -79,8 +89,8 @@ def _read(models: Models, pixels: Pixels, header: protocol.Header) -> dict[str, 
     from ocr_worker.witness.reader import read_evidence
 
     text_lines = [make_text_line(*line) for line in header["text_lines"]]
-    honest_fonts = confirmed_fonts(text_lines, header["readings"]) | {*header["proven_fonts"]}
-    return read_evidence(models, pixels, text_lines, honest_fonts).to_json()
+    lines, honest_fonts = confirm(text_lines, header["proven_fonts"], header["readings"])
+    return read_evidence(models, pixels, lines, honest_fonts).to_json()
 
 
 def _write(out: Any, header: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ocr_worker import threads
 from ocr_worker.pages import PageImage
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 _NEWEST = 0.3  # weight of the newest page in the moving average of seconds per page
 _FAILED_STARTS = 3  # in a row, after which a process is not started again
+
+# Why a page has no evidence: it would come after the page's wait; the pixels of pages that wait fill the memory; the
+# engine could not parse the page; no process could read it; its document or the pool ended.
+SkipReason = Literal["late", "no room", "not parsed", "not read", "ended"]
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +97,7 @@ class Witnesses:
         self._is_closed = False
         self._seconds_per_page = 0.0  # of one process, a moving average; 0 before the first page
         self.pages_read = 0
+        self.skips: Counter[SkipReason] = Counter()  # pages without evidence
 
     def offer(
         self,
@@ -115,7 +121,7 @@ class Witnesses:
                 self._start_thread()
                 self._condition.notify()
         if not is_open:
-            self._give_up([task])
+            self._give_up([task], "ended")
         elif parsed:
             parsed.add_done_callback(lambda future: self._note_parsed(task, future.result()))
         else:
@@ -128,7 +134,7 @@ class Witnesses:
             dropped = [task for task in self._waiting if task.document == document]
             self._remove(dropped)
             del self._accepted[document]
-        self._give_up(dropped)
+        self._give_up(dropped, "ended")
 
     def close(self) -> None:
         """End the processes. Pages that wait are not witnessed."""
@@ -137,7 +143,7 @@ class Witnesses:
             dropped, self._waiting = self._waiting, []
             processes = list(self._processes)
             self._condition.notify_all()
-        self._give_up(dropped)
+        self._give_up(dropped, "ended")
         for process in processes:
             process.kill()
 
@@ -145,22 +151,26 @@ class Witnesses:
         """Decide whether the page is witnessed, now that only its evidence is missing. blocks: None: there are none."""
         with self._condition:
             task.parsed_at, task.blocks = time.monotonic(), blocks or ()
-            surplus = task if blocks is None else self._surplus(task)
+            skip: tuple[_Task, SkipReason] | None = (task, "not parsed") if blocks is None else self._surplus(task)
             self._condition.notify()
-            is_waiting = surplus in self._waiting
-            if surplus and is_waiting:
-                self._remove([surplus])
-        if surplus and is_waiting:
-            self._give_up([surplus])
-        elif surplus:  # its process reads on, which shows the pace
-            self._settle([surplus])
+            is_waiting = skip is not None and skip[0] in self._waiting
+            if skip and is_waiting:
+                self._remove([skip[0]])
+        if skip and is_waiting:
+            self._give_up([skip[0]], skip[1])
+        elif skip:  # its process reads on, which shows the pace
+            self._settle([skip[0]], skip[1])
 
     # ----------------------------------------------------------------- under the lock
 
-    def _surplus(self, task: _Task) -> _Task | None:
-        """Return the page that is not witnessed, so that the others are in time: this one, one that waits, or None."""
+    def _surplus(self, task: _Task) -> tuple[_Task, SkipReason] | None:
+        """Return the page that is not witnessed, so that the others are in time, and why; None if all are.
+
+        It is this one, or one that waits.
+        """
         if task.started_at is not None:
-            return task if task.started_at + self._seconds_per_page > time.monotonic() + self._wait_s else None
+            is_late = task.started_at + self._seconds_per_page > time.monotonic() + self._wait_s
+            return (task, "late") if is_late else None
         if task not in self._waiting:
             return None
         others = [other for other in self._waiting if other.parsed_at is not None and other is not task]
@@ -169,13 +179,14 @@ class Witnesses:
         if not is_late and task.size <= room:
             self._accepted[task.document] += 1
             return None
+        reason: SkipReason = "late" if is_late else "no room"
         last = max(others, key=lambda other: self._accepted[other.document], default=None)
         is_fair = last is None or self._accepted[last.document] <= self._accepted[task.document] + 1
         if last is None or is_fair or self._seconds_per_page > self._wait_s or task.size > room + last.size:
-            return task
+            return task, reason
         self._accepted[last.document] -= 1
         self._accepted[task.document] += 1
-        return last
+        return last, reason
 
     def _readable(self) -> list[_Task]:
         return [task for task in self._waiting if task.is_early or task.parsed_at is not None]
@@ -199,18 +210,20 @@ class Witnesses:
 
     # ----------------------------------------------------------------- without the lock
 
-    def _give_up(self, tasks: Sequence[_Task]) -> None:
+    def _give_up(self, tasks: Sequence[_Task], reason: SkipReason) -> None:
         """End the wait of pages that no process has."""
         for task in tasks:
             task.free()
-        self._settle(tasks)
+        self._settle(tasks, reason)
 
-    def _settle(self, tasks: Sequence[_Task], evidence: Evidence | None = None) -> None:
-        """Set the result of pages that have none yet."""
+    def _settle(self, tasks: Sequence[_Task], reason: SkipReason, evidence: Evidence | None = None) -> None:
+        """Set the result of pages that have none yet. reason: counts where there is no evidence."""
         with self._condition:
             unsettled = [task for task in tasks if not task.is_settled]
             for task in unsettled:
                 task.is_settled = True
+            if unsettled and evidence is None:
+                self.skips[reason] += len(unsettled)
         for task in unsettled:
             task.future.set_result(evidence)
 
@@ -234,13 +247,13 @@ class Witnesses:
                     self._end(process)
                     process = None
             task.free()
-            self._settle([task], evidence)
+            self._settle([task], "not read", evidence)
         self._end(process)
         with self._condition:
             self._alive -= 1
             dropped = [] if self._alive else [*self._waiting]
             self._remove(dropped)
-        self._give_up(dropped)
+        self._give_up(dropped, "not read")
 
     def _read(self, process: WitnessProcess, task: _Task) -> Evidence:
         """Return the evidence of the page, whose pixels are freed as soon as the process has them."""
@@ -277,7 +290,7 @@ class Witnesses:
                     self._remove([task])
                     task.started_at = time.monotonic()
                     self._accepted[task.document] += task.parsed_at is None
-            self._give_up(late)
+            self._give_up(late, "late")
             if task:
                 return task
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from ocr_worker.engines.embedded.reading.models import Models
+from ocr_worker.engines.embedded.reading.models import Models, Quads
 from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
 from ocr_worker.pages import Pixels
 from support.contracts import contract
@@ -32,7 +34,25 @@ def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
         assert heading.text == "Water Levels of the Upper Basin"
         assert [word.text for word in heading.words]
         assert all(word.box.x1 > word.box.x0 for word in heading.words)
+    advice = "`CTCLabelDecode.__call__` and `WordInfo`, and where `TextRecognizer.__call__` calls `postprocess_op`"
+    with contract("rapidocr", "engines.embedded.reading.spacing.respace", advice):
+        (logo,) = models.read_lines(*_logo("NORTHERN", "TIMBER"))
+        assert logo.text == "NORTHERN TIMBER"
+        assert [word.text for word in logo.words] == ["NORTHERN", "TIMBER"]
+        assert [round(word.box.x0) for word in logo.words] == pytest.approx([20, 412], abs=15)
     models.close()
+
+
+def _logo(*words: str) -> tuple[Pixels, Quads]:
+    """Return a picture of these words in large letters, of which those of a word are set apart, and its outline."""
+    pixels = np.full((100, 900, 3), 255, np.uint8)
+    x = 20
+    for word in words:
+        for letter in word:
+            cv2.putText(pixels, letter, (x, 70), cv2.FONT_HERSHEY_DUPLEX, 1.5, (120, 60, 20), 3)
+            x += cv2.getTextSize(letter, cv2.FONT_HERSHEY_DUPLEX, 1.5, 3)[0][0] + 12
+        x += 30
+    return pixels, np.array([[(5, 15), (x, 15), (x, 90), (5, 90)]], np.float32)
 
 
 def test_rapidocr_loads_without_its_list_of_models() -> None:

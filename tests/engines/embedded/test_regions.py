@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.regions import LABELS, Detection, Region, fill_regions, group_lines, unnest
+from ocr_worker.engines.embedded.layout.regions import (
+    LABELS,
+    Detection,
+    Region,
+    divide_at,
+    fill_regions,
+    group_lines,
+    merge_interleaved,
+    unnest,
+)
 from ocr_worker.engines.embedded.lines import Line, Word
 
 coordinate = st.floats(0, 900)
@@ -49,6 +58,38 @@ def test_a_title_below_a_paragraph_does_not_take_its_last_line() -> None:
     assert [len(region.lines) for region in tight] == [7]
 
 
+def _text(*lines: Line, label: str = "text") -> Region:
+    return Region(label, Box(0, 0, 1, 1)).with_lines(lines)
+
+
+def test_texts_whose_rows_alternate_are_one() -> None:
+    """Two detections of a text overlap; a short line is in the smaller one, and the longer lines around it are not."""
+    first, second, third, fourth = paragraph(100, 4)
+    (merged,) = merge_interleaved([_text(first, third, label="reference_content"), _text(second, fourth)])
+    assert merged.label == "text"
+    assert set(merged.lines) == {first, second, third, fourth}
+
+
+def test_texts_apart_or_side_by_side_stay_so() -> None:
+    first, second, third, fourth = paragraph(100, 4)
+    above, below = _text(first, second), _text(third, fourth)
+    assert merge_interleaved([above, below]) == [above, below]
+    inset = _text(second.moved(lambda box: box._replace(x0=500)))
+    around = _text(first, second.moved(lambda box: box._replace(x1=480)), third)
+    assert merge_interleaved([around, inset]) == [around, inset]
+    other = _text(*(line.moved(lambda box: box._replace(x0=810, x1=1500)) for line in (second, third)))
+    assert merge_interleaved([_text(first, fourth), other]) == [_text(first, fourth), other]
+
+
+def test_a_text_is_divided_at_the_options_within_it() -> None:
+    """Two questions that were detected as one text have the options of the first between them."""
+    first, second, third, _ = paragraph(100, 4)
+    question = _text(first, third)
+    assert [part.lines for part in divide_at([question], [second.box])] == [(first,), (third,)]
+    assert divide_at([question], [second.box._replace(x0=900, x1=1000)]) == [question]
+    assert divide_at([question], []) == [question]
+
+
 def test_a_title_over_a_paragraph_is_parted_from_it() -> None:
     """A short first line without a stop is a title, though the layout model took it for text."""
     lines = [Line("Stone bridges", Box(100, 70, 300, 90)), *paragraph(100)]
@@ -65,6 +106,21 @@ def test_a_picture_behind_most_of_the_pages_text_is_no_figure() -> None:
     detections = [Detection("image", Box(90, 90, 810, 860), 0.9)]
     assert next(region.label for region in fill_regions(spread("let x = 1"), detections)) == "text"
     assert [region.label for region in fill_regions(spread("2019"), detections)] == ["image"]
+
+
+def test_the_text_of_a_photographed_note_is_text_beside_the_picture() -> None:
+    """Lines below one another that are all text of the page are text; a label or a captioned note is not."""
+    note = [
+        Line("You must be the change", Box(200, 273, 554, 328)),
+        Line("you want to see", Box(245, 315, 700, 390)),
+    ]
+    photo = [Detection("image", Box(183, 0, 955, 663), 0.7)]
+    regions = fill_regions(note, photo)
+    assert [region.label for region in regions if not region.lines] == ["image"]
+    assert sum(len(region.lines) for region in regions if region.label == "text") == len(note)
+    caption = Line("Figure 1. A note.", Box(200, 700, 500, 720))
+    assert ("image", 2) in [(region.label, len(region.lines)) for region in fill_regions([*note, caption], photo)]
+    assert [len(region.lines) for region in fill_regions(note[:1], photo)] == [1]
 
 
 def test_a_forms_labels_are_parted_to_stand_before_their_values() -> None:

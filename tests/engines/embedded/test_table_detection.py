@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
@@ -219,3 +221,47 @@ def test_a_text_whose_lines_are_a_tables_is_no_text() -> None:
     detection = Detection("table", Box(90, 95, 520, 245), 0.9)
     (table,) = correct_tables([detection, text], NO_RULES, NUMBERS)
     assert table.label == "table"
+
+
+def test_a_table_within_a_cell_makes_no_layout() -> None:
+    """A column of long texts stays a column where one of its cells is divided by a table of its own."""
+    prose = [PROSE[i : i + 40] for i in range(0, len(PROSE), 40)] * 4
+    ys = [0, 40, 400, 620, 840]
+    across = [Box(0, y, 800, y + 2) for y in ys]
+    down = [Box(x, 0, x + 2, 842) for x in (0, 200, 800)]
+    inner_across = [Box(230, y, 770, y + 2) for y in (240, 280, 320)]
+    inner_down = [Box(x, 240, x + 2, 322) for x in (230, 400, 600, 770)]
+    lines = [typeset("Place", 20, 10), typeset("Comments", 300, 10)]
+    lines += [typeset(label, 20, y + 60) for label, y in zip(("north", "east", "south"), ys[1:], strict=False)]
+    lines += [typeset(text, 230, y + 10 + 24 * i) for y in ys[1:4] for i, text in enumerate(prose[:8])]
+    lines += [typeset(f"{i}{j}.5", 240 + 190 * j, 250 + 40 * i) for i in range(2) for j in range(3)]
+    rules = Rules((*across, *inner_across), (*down, *inner_down))
+    (table,) = correct_tables([Detection("table", Box(0, 0, 800, 840), 0.9)], rules, lines)
+    assert table.label == "table"
+    assert table.box.y1 > 830
+
+
+def test_headings_below_white_begin_another_table() -> None:
+    """Two tables below one another, each with emphasized headings, are two, however the model saw them."""
+    xs = [100, 300, 450]
+    first = block([["name", "value", "share"], *([f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 5))], xs)
+    second = block([["code", "price", "rate"], *([f"art {i}", f"{i}.90", f"{3 * i}%"] for i in range(1, 5))], xs, 300)
+    heads = ("name", "value", "share", "code", "price", "rate")
+    lines = [replace(line, is_bold=line.text in heads) for line in (*first, *second)]
+    for detections in ([], [Detection("table", Box(90, 90, 520, 440), 0.9)]):
+        tables = correct_tables(detections, NO_RULES, lines)
+        counts = [
+            [sum(table.box.contains(line.box.center) for line in part) for part in (first, second)] for table in tables
+        ]
+        assert sorted(counts) == [[0, 15], [15, 0]]
+
+
+def test_a_grid_of_texts_within_a_doubtful_picture_is_a_table() -> None:
+    """The model's doubt about a picture is weaker than rules around texts."""
+    rules = Rules(
+        tuple(Box(100, y, 500, y + 2) for y in (100, 140, 180)), tuple(Box(x, 100, x + 2, 182) for x in (100, 300, 500))
+    )
+    lines = [typeset(text, x, y) for text, x, y in (("a", 120, 110), ("b", 320, 110), ("c", 120, 150), ("d", 320, 150))]
+    lines += [typeset(PROSE, 100, 300 + 30 * i) for i in range(6)]
+    tables = correct_tables([Detection("image", Box(50, 50, 700, 280), 0.5)], rules, lines)
+    assert "table" in [table.label for table in tables]

@@ -240,9 +240,10 @@ def test_a_phrase_over_columns_is_not_cut_at_their_edges() -> None:
     [
         ([["1", "234"], ["56", "789"], ["9", "012"], ["3", "456"]], [280, 316]),
         ([["12", "(3.4%)"], ["56", "(7.8%)"], ["90", "(1.2%)"], ["34", "(5.6%)"]], [280, 346]),
+        ([["(055)", "555-0101"], ["(055)", "555-0102"], ["(033)", "555-0103"], ["(044)", "555-0104"]], [250, 336]),
         ([["1.2", "–", "3.4"], ["5.6", "–", "7.8"], ["9.0", "–", "9.5"], ["2.2", "–", "4.4"]], [280, 296, 332]),
     ],
-    ids=["groups of a number", "a number and its share", "a range"],
+    ids=["groups of a number", "a number and its share", "a phone number", "a range"],
 )
 def test_numbers_of_one_cell_stay_together(values: list[list[str]], ends: list[float]) -> None:
     """Groups of digits, a share behind its number and both ends of a range are one cell."""
@@ -378,3 +379,60 @@ def test_a_missing_rule_does_not_join_row_after_row() -> None:
     rows = [(15, "Ada", "1"), (45, "Bob", "2"), (75, "Cy", "3"), (105, "Di", "4")]
     lines = [part for y, name, sum_ in rows for part in (word(name, 50, y), word(sum_, 150, y))]
     assert [row[:2] for row in texts(find_cells(WHOLE, lines, rules))] == [[name, sum_] for _, name, sum_ in rows]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_headings_that_nearly_touch_are_over_their_columns(count: int) -> None:
+    """Of headings that are as close as words, each ends with the numbers below it."""
+    ends = [300, 420, 480, 600]
+    numbers = [["1", "99.50", "21%", f"€{i}12.00"] for i in range(count)]
+    lines = [typeset_right(row, ends, 40 * i + 40) for i, row in enumerate(numbers)]
+    lines += [typeset("some thing", 0, 40 * i + 40) for i in range(count)]
+    heads = typeset_right(["Count", "Net price", "VAT", "With VAT in"], ends, 0)
+    first, *_ = texts(
+        find_cells(Box(0, 0, 600, 300), [typeset("Article", 0, 0), heads, *lines], Rules((across(30, 0, 600),), ()))
+    )
+    assert first == ["Article", "Count", "Net price", "VAT", "With VAT in"]
+
+
+def test_rows_set_apart_at_the_end_show_no_columns() -> None:
+    """A note and its total, below more white than the rows have, are written across columns that they do not hide."""
+    rows = [("E1", "a gasket", "49.99", "2"), ("E2", "a longer part", "10.00", "1"), ("E3", "a part", "9.00", "3")]
+    xs = (0, 60, 260, 360)
+    lines = [typeset(text, x, 30 * i) for i, row in enumerate(rows) for text, x in zip(row, xs, strict=True)]
+    foot = [typeset("prices include all taxes", 0, 130), typeset("68.99", 260, 130)]
+    cells = texts(find_cells(Box(0, 0, 400, 160), [*lines, *foot], Rules((), ())))
+    assert cells[0] == ["E1", "a gasket", "49.99", "2"]
+    assert "prices include all taxes" in cells[3]
+
+
+def test_rows_of_few_numbers_do_not_hide_close_columns() -> None:
+    """Headings of sections and totals say nothing of two columns of numbers that are a word's space apart."""
+    ends = [300, 366, 500]
+    lines = []
+    for i, row in enumerate((["1.00", "15.0%", "9.50"], ["0.00", "15.0%", "70.00"], ["10.00", "15.0%", "0.90"])):
+        lines += [typeset(f"[{i}] thing", 0, 80 * i + 40), typeset_right(row, ends, 80 * i + 40)]
+        lines += [typeset("--- Section ---", 0, 80 * i)]
+    lines += [typeset("Total", 0, 260), typeset_right(["80.40"], [500], 260)]
+    cells = texts(find_cells(Box(0, 0, 500, 300), lines, Rules((), ())))
+    assert ["[1] thing", "0.00", "15.0%", "70.00"] in cells
+
+
+def test_the_frame_of_a_table_within_a_cell_is_the_edge_of_the_cell() -> None:
+    """The frame and the edge enclose no column: there is no room for text."""
+    outer = (*map(across, (0, 40, 160, 200)),), (*(down(x, 0, 200) for x in (0, 100, 300)),)
+    inner_across = (*(across(y, 106, 294) for y in (80, 115, 150)),)
+    inner_down = (*(down(x, 80, 150) for x in (106, 200, 294)),)
+    rules = Rules((*outer[0], *inner_across), (*outer[1], *inner_down))
+    lines = [word("head", 50, 20), word("text", 200, 20), word("label", 50, 60), word("above", 200, 60)]
+    lines += [word(text, x, y) for text, x, y in (("a", 150, 98), ("b", 250, 98), ("c", 150, 132), ("d", 250, 132))]
+    lines += [word("last", 50, 180), word("more", 200, 180)]
+    cells = find_cells(Box(0, 0, 300, 200), lines, rules)
+    assert [[text for text in row if text] for row in texts(cells)] == [
+        ["head", "text"],
+        ["label", "above"],
+        ["a", "b"],
+        ["c", "d"],
+        ["last", "more"],
+    ]
+    assert max(cell.column + cell.column_span for cell in cells) == 3

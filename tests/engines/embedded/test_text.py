@@ -10,7 +10,7 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import group_lines
 from ocr_worker.engines.embedded.lines import Line, Word, rows, split_at, trim_symbols
 from ocr_worker.engines.embedded.text import paragraphs, row_text
-from ocr_worker.engines.text_layer.joins import joined
+from ocr_worker.engines.text_layer.joins import joined, words_of
 
 
 def stacked(*texts: str, x0: float = 0, width: float = 400) -> list[Line]:
@@ -43,6 +43,18 @@ def test_a_broken_word_is_whole_again() -> None:
         ("птицы из-", "вестны", "птицы известны"),
         ("the trans\u00ac", "port", "the transport"),
         ("յո\u058a", "թին", "յոթին"),
+        ("of high-", "quality paper", "of high-quality paper"),
+        ("the high-", "lights of", "the highlights of"),
+        ("on a large-", "scale map", "on a large-scale map"),
+        ("in real-", "ity it is", "in reality it is"),
+        ("an evidence-", "based rule", "an evidence-based rule"),
+        ("it is cor-", "related with", "it is correlated with"),
+        ("two inde-", "pendent units", "two independent units"),
+        ("they are inter-", "related here", "they are interrelated here"),
+        ("all DocLayNet-", "trained models", "all DocLayNet-trained models"),
+        ("of an FAA-", "approved kind", "of an FAA-approved kind"),
+        ("by Mr. McDon-", "ald himself", "by Mr. McDonald himself"),
+        ("viendra peut-", "être demain", "viendra peut-être demain"),
     ],
 )
 def test_hyphens_of_compounds_stay(above: str, below: str, text: str) -> None:
@@ -54,6 +66,13 @@ def test_the_text_around_decides_on_a_hyphen() -> None:
     """A word that occurs elsewhere in the paragraph keeps that form, with or without its hyphen."""
     assert paragraphs(stacked("the ferry-man met a ferry-", "man again")) == ["the ferry-man met a ferry-man again"]
     assert paragraphs(stacked("this nonsense is non-", "sense again")) == ["this nonsense is nonsense again"]
+
+
+def test_the_page_decides_on_a_hyphen() -> None:
+    """A word that occurs elsewhere on the page keeps the form that it has there."""
+    lines = stacked("a grant of ferry-", "men and others")
+    assert paragraphs(lines) == ["a grant of ferrymen and others"]
+    assert paragraphs(lines, words_of(["Two ferry-men came"])) == ["a grant of ferry-men and others"]
 
 
 def test_a_short_line_that_ends_in_a_hyphen_ends_no_paragraph() -> None:

@@ -69,6 +69,15 @@ def test_squares_that_nobody_ticks_are_none() -> None:
     assert find_tick_boxes(comb, TEXT) == []
 
 
+def test_a_square_needs_a_label_near_it() -> None:
+    """A square in a figure is level with the text of another column only; answers in rows may be far from theirs."""
+    pixels = np.full((400, 1200, 3), 255, np.uint8)
+    cv2.rectangle(pixels, (900, 50), (930, 80), BLACK, 2)
+    assert find_tick_boxes(pixels, TEXT) == []
+    cv2.rectangle(pixels, (900, 150), (930, 180), BLACK, 2)
+    assert len(find_tick_boxes(pixels, [*TEXT, Box(20, 150, 280, 180)])) == 2
+
+
 def test_cells_and_letters_are_no_squares() -> None:
     """The cells of a table and round letters are no boxes to tick."""
     pixels = np.full((200, 800, 3), 255, np.uint8)

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ocr_worker.characters import is_wide
+from ocr_worker.engines.embedded.amounts import has_amount_apart
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.marks import find_marked
@@ -24,6 +25,7 @@ _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"'
 # A row of an address or a form begins with a capital, a number or a box to tick, and contains no end of a sentence and
 # no broken word.
 _CAPITAL = re.compile(r"(?=[☐☑☒◉○A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
+_WORD_IN_SENTENCE = re.compile(r"[a-zß-öø-ÿα-ωа-я][^\W\d_]")  # a single letter may be the mark of a note
 # Which rows of a paragraph are set in: its first row, or all its rows but the first.
 _IndentStyle = Literal["first", "hanging", "none"]
 
@@ -32,7 +34,8 @@ _IndentStyle = Literal["first", "hanging", "none"]
 class _Row:
     """A row of a text and how it compares with the row above it, if any.
 
-    room: pixels that the row above leaves free at its right, or 0. first_width: of the row's first word.
+    room: pixels that the row above leaves free at its right, or 0. first_width: of the row's first word. has_amount:
+    the row ends with an amount that is apart from its text.
     """
 
     box: Box
@@ -43,6 +46,7 @@ class _Row:
     room: float
     first_width: float
     is_after_sentence: bool
+    has_amount: bool
 
     def is_after_room(self, height: float) -> bool:
         """Return whether the row's first word would have fitted into the row above. height: of a line."""
@@ -59,11 +63,16 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
     described = _describe(stacked, text_box, height)
     style = _indent_style(described, height)
     are_lines = _are_lines(described, text_box, height)
+    amount_count = sum(row.has_amount for row in described)
+    has_amounts = amount_count >= THRESHOLDS.min_amount_rows
+    is_receipt = has_amounts and amount_count >= THRESHOLDS.amounts_of_receipt * len(described)
     flags = [True]
     for above, row in pairwise(described):
         flags.append(
             row.is_marked
             or row.gap > THRESHOLDS.paragraph_gap * height
+            or is_receipt
+            or (has_amounts and (row.has_amount or above.has_amount))
             or (are_lines and (row.is_after_room(height) or _CAPITAL.match(row.text) is not None))
             or (
                 not _continues_sentence(above, row, height)
@@ -94,7 +103,9 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
     for i, (row, box) in enumerate(zip(stacked, boxes, strict=True)):
         above = boxes[i - 1] if i else box
         is_set_in = THRESHOLDS.indent * height < box.x0 - margin < THRESHOLDS.max_indent * height
-        is_after_sentence = i > 0 and stacked[i - 1][-1].text.endswith(_SENTENCE_END)
+        # In lower case, a sentence continues after an abbreviation.
+        is_in_sentence = _WORD_IN_SENTENCE.match(texts[i]) is not None
+        is_after_sentence = i > 0 and stacked[i - 1][-1].text.endswith(_SENTENCE_END) and not is_in_sentence
         room = text_box.x1 - above.x1 if i else 0.0
         described.append(
             _Row(
@@ -106,6 +117,7 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
                 room=room,
                 first_width=_first_width(row[0]),
                 is_after_sentence=is_after_sentence,
+                has_amount=has_amount_apart(row),
             )
         )
     return described

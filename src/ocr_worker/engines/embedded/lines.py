@@ -118,6 +118,24 @@ def _is_in_row(row: Sequence[Line], line: Line) -> bool:
     return all(min(line.box.x1, other.box.x1) - max(line.box.x0, other.box.x0) < line.box.height for other in row)
 
 
+def are_level(a: Line, b: Line) -> bool:
+    """Return whether two lines are beside one another, or would be."""
+    return y_overlap(a.box, b.box) > THRESHOLDS.row_overlap * min(a.box.height, b.box.height)
+
+
+def join_lines(parts: Sequence[Line]) -> Line:
+    """Return the lines of a row as one, with the score of the most uncertain one."""
+    words = tuple(word for part in parts for word in part.words or (Word(part.text, part.box),))
+    return replace(
+        parts[-1],
+        text=" ".join(part.text for part in parts),
+        box=bounds(part.box for part in parts),
+        words=words,
+        score=min(part.score for part in parts),
+        is_from_text_layer=all(part.is_from_text_layer for part in parts),
+    )
+
+
 def split_at(line: Line, xs: Sequence[float]) -> list[Line]:
     """Return the parts of the line between these x; a word belongs to the part that contains its middle.
 

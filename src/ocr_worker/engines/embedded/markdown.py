@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import NamedTuple
 
 from ocr_worker.characters import is_wide, to_markup, to_plain_text
@@ -21,6 +22,7 @@ from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import line_height, rows
 from ocr_worker.engines.embedded.listings import LISTING, write_listing
+from ocr_worker.engines.embedded.lists import Item, list_item, nest_items
 from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
 from ocr_worker.engines.embedded.text import paragraphs, row_ends, split_paragraphs
@@ -37,12 +39,16 @@ _LOWEST_LEVEL = 6  # of the headings of Markdown
 
 
 class Part(NamedTuple):
-    """A paragraph of the Markdown, before its text is escaped: the engine's own markup around text of the page."""
+    """A paragraph of the Markdown, before its text is escaped: the engine's own markup around text of the page.
+
+    first_row: box of its first row, for paragraphs that may be items of lists.
+    """
 
     text: str
     place: Place
     before: str = ""
     after: str = ""
+    first_row: Box | None = None
 
     def write(self, write: Write) -> str:
         """Return the Markdown."""
@@ -93,12 +99,17 @@ def write_regions(regions: Sequence[Region], rules: Rules, page: int, ignored_la
 
     page: its number, for the figures' names. ignored_labels: labels of regions that get no Markdown.
     """
+    words = _words_of_regions(regions)
     passages, figure_count = [], 0
     for region in regions:
         figure_count += region.label == "image"
-        passage = _write_region(region, rules, figure_name(page, figure_count))
+        passage = _write_region(region, rules, words, figure_name(page, figure_count))
         passages.append(replace(passage, parts=[]) if region.label in ignored_labels else passage)
     return passages
+
+
+def _words_of_regions(regions: Sequence[Region]) -> frozenset[str]:
+    return words_of(line.text for region in regions for line in region.lines)
 
 
 def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
@@ -119,10 +130,11 @@ def warn_of_left_out(passages: Sequence[Passage]) -> list[PageWarning]:
 def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Box] = ()) -> str:
     """Return the page's Markdown; a sentence that continues in the next column, or below a figure, is joined.
 
-    A figure or a table within a sentence comes after its paragraph. Text is escaped after it is joined, so that no
-    markup can form from two halves. frames: what is in a frame, such as an advertisement, is joined with nothing
-    outside it, and a sentence outside may continue below it.
+    A figure, a table or a text apart, such as a note in the margin, that is within a sentence comes after its
+    paragraph. Text is escaped after it is joined, so that no markup can form from two halves. frames: what is in a
+    frame, such as an advertisement, is joined with nothing outside it, and a sentence outside may continue below it.
     """
+    words = _words_of_regions([passage.region for passage in passages])
     parts: list[AnyPart] = []
     # By frame: the position of the last part of a text that may continue, and the text's region.
     last_texts: dict[Box | None, tuple[int, Region] | None] = {}
@@ -135,7 +147,7 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
         is_text = region.label == "text" and not region.is_separate
         first, *others = passage.parts
         position, upper = last_texts.get(frame) or (0, None)
-        joined_part = _joined_parts(parts[position], first, upper, region) if is_text and upper else None
+        joined_part = _joined_parts(parts[position], first, upper, region, words) if is_text and upper else None
         if joined_part:
             parts[position] = joined_part
             parts += others
@@ -144,26 +156,46 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
             parts += passage.parts
             if is_text:
                 last_texts[frame] = (len(parts) - 1, region)
-            elif region.label not in _FLOATS:
+            elif region.label not in _FLOATS and not (region.label == "text" and region.is_separate):
                 last_texts[frame] = None
-    return to_markup("\n\n".join(part.write(write) for part in parts))
+    return to_markup("\n\n".join(part.write(write) for part in _nest_lists(parts)))
 
 
-def _write_region(region: Region, rules: Rules, name: str) -> Passage:
+def _nest_lists(parts: Sequence[AnyPart]) -> list[AnyPart]:
+    """Return the parts, the paragraphs of each list written with their levels."""
+    nested: list[AnyPart] = []
+    items = [_item_of(part) for part in parts]
+    for is_list, run in groupby(range(len(parts)), key=lambda i: items[i] is not None):
+        if not is_list:
+            nested += [parts[i] for i in run]
+            continue
+        written = nest_items([item for i in run if (item := items[i])])
+        nested += [Part(text, "paragraph", before) for before, text in written]
+    return nested
+
+
+def _item_of(part: AnyPart) -> Item | None:
+    if not isinstance(part, Part) or part.first_row is None:
+        return None
+    return list_item(part.before, part.text, part.first_row)
+
+
+def _write_region(region: Region, rules: Rules, words: Collection[str], name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
         return Passage(region, to_markup(to_html(cells)), [TablePart(cells)])
     if region.label == LISTING:
         listing = to_plain_text(write_listing(region.lines))
         return Passage(region, listing, [ListingPart(listing)])
-    texts = paragraphs(region.lines)
+    texts = paragraphs(region.lines, words)
     if region.label == "image":
         figure = Part(" ".join(texts), "alt", "![", f"]({name})")
         return Passage(region, to_plain_text("\n".join(texts)), [figure], name)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
         return Passage(region, to_plain_text(title), [Part(title, "heading", _heading_mark(region.label, title))])
-    parts = [Part(text, "paragraph", mark) for mark, text in split_paragraphs(region.lines)]
+    paragraphs_of_region = split_paragraphs(region.lines, words)
+    parts = [Part(text, "paragraph", mark, first_row=box) for mark, text, box in paragraphs_of_region]
     return Passage(region, to_plain_text("\n\n".join(texts)), parts)
 
 
@@ -177,17 +209,16 @@ def _heading_mark(label: str, title: str) -> str:
     return "#" * min(_LOWEST_LEVEL, 2 + number[1].count(".")) + " "
 
 
-def _joined_parts(above: AnyPart, below: AnyPart, upper: Region, lower: Region) -> Part | None:
+def _joined_parts(above: AnyPart, below: AnyPart, upper: Region, lower: Region, words: Collection[str]) -> Part | None:
     """Return the two paragraphs as one if the first ends in mid-sentence and the second begins in mid-sentence.
 
-    upper, lower: their regions.
+    upper, lower: their regions. words: those of the page.
     """
     if not isinstance(above, Part) or not isinstance(below, Part) or below.before:
         return None
     is_in_sentence = above.text[-1:].isalpha() or above.text.endswith((",", *HYPHENS))
     continues = below.text[:1].islower() and not _is_centered_over(upper, lower)
     if is_in_sentence and (continues or _continues_without_case(above.text, below.text, upper, lower)):
-        words = words_of((above.text, below.text))
         return above._replace(text=joined(above.text, below.text, words, row_ends(rows(upper.lines))[-1]))
     return None
 

@@ -39,12 +39,17 @@ _UNCERTAIN = re.compile(
       (?P<number>\d{1,3}(?:\.\d{1,3}){1,4}[.)]?\s+\S)       # 1.1 before a small letter, too
     | (?P<option>--?[a-zA-Z][\w-]*(?=[\s,=]))             # -o FILE
     | (?P<reference>\[\d{1,3}\]\s+[^\W\d_a-z])              # [1] Author
+    | (?P<ring>o\s+[^\W_])                                # the second bullet of word processors
+    | (?P<letter>\([a-zA-Z\d]{1,2}\)[^\W_])                # (a)Text, as it is read from pictures
     | (?P<law>(?:§{1,2}|Art\.|Article|Artikel|Articolo|Artículo|Section|Clause)\s*\d+[a-z]?\b)
     | (?P<key>(?=[^\W\d_a-z])[^:.!?;,]{1,40}\.?[:：](?=\s|$))
     """,
     re.VERBOSE,
 )
-_LEADERS_AND_PAGE = re.compile(r"(?:[.·_]{4,}|…{2,}|(?:[.·]\s){3,}[.·]?)\s*(?:\d{1,4}|[ivxlc]{1,7})$")
+# Of a leader that was read, often only a few dots are left.
+_LEADERS_AND_PAGE = re.compile(
+    r"(?:[._·]{4,}|…{2,}|(?:[.·]\s){3,}[.·]?|\s[.·](?:\s?[.·])*\s)\s*(?:\d{1,4}|[ivxlc]{1,7})$"
+)
 
 
 def find_marked(texts: Sequence[str]) -> list[bool]:

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.amounts import join_amounts
 from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
+from ocr_worker.engines.embedded.contents import find_entries, join_entries
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.furniture.bands import find_bands
@@ -21,9 +23,18 @@ from ocr_worker.engines.embedded.initials import join_initials
 from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
+from ocr_worker.engines.embedded.layout.margin_notes import place_notes, separate_notes
 from ocr_worker.engines.embedded.layout.reading_order import Layout, reading_order
-from ocr_worker.engines.embedded.layout.regions import CAPTIONED, Detection, Region, fill_regions, group_captions
+from ocr_worker.engines.embedded.layout.regions import (
+    CAPTIONED,
+    Detection,
+    Region,
+    divide_at,
+    fill_regions,
+    group_captions,
+)
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
+from ocr_worker.engines.embedded.layout.sentences import group_sentences
 from ocr_worker.engines.embedded.lines import Line, line_height, text_source, trim_symbols
 from ocr_worker.engines.embedded.listings import LISTING, drop_listed, separate_listings
 from ocr_worker.engines.embedded.markdown import (
@@ -70,21 +81,27 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     height, width = pixels.shape[:2]
     page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
-    lines = mark_bold(join_options(join_combs(join_initials(split_at_gutters(page_lines)))), pixels)
+    lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
     rules = find_rules(pixels)
     lines = mark_underlined(lines, rules)
     # Waited for on a blank page as well, so that no model runs on after the result.
     detections = pending_regions.get()
     figures = [each.box for each in detections if each.label in CAPTIONED]
     texts, listings = separate_listings(lines, pixels, figures, rules)
-    detections = correct_tables(drop_listed(detections, listings, texts), rules, texts)
+    entries = find_entries(texts)
+    others = [line for line in texts if line not in entries]
+    detections = correct_tables(drop_listed(detections, [*listings, entries], others), rules, others)
     detections = [
         detection
         for detection in detections
         if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
     ]
-    others, choices = separate_options(texts, [each.box for each in detections if each.label in CAPTIONED])
+    texts = join_amounts(texts, [each.box for each in detections if each.label == "table"])
+    captioned = [each.box for each in detections if each.label in CAPTIONED]
+    others, choices = separate_options(texts, captioned)
+    others, notes = separate_notes(others, captioned)
     regions = fill_regions(others, detections) if lines else []
+    regions = divide_at(regions, [bounds(line.box for line in choice) for choice in choices])
     regions += [_apart(LISTING, listing) for listing in listings]
     labeled_regions = label_by_place(
         regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
@@ -93,7 +110,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
     frames = find_frames(rules, line_height(lines))
     cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
-    ordered_regions = order_regions(labeled_regions, lines, cards)
+    ordered_regions = place_notes(order_regions(labeled_regions, lines, cards), [_note(note) for note in notes])
     passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -116,6 +133,11 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
 def _apart(label: str, lines: Sequence[Line]) -> Region:
     """Return a region of these lines that is joined with no other."""
     return Region(label, bounds(line.box for line in lines), tuple(lines), is_separate=True)
+
+
+def _note(lines: Sequence[Line]) -> Region:
+    """Return the region of a note in the margin: page furniture if it comes again on other pages, else text."""
+    return _apart("aside_text" if all(line.is_repeated for line in lines) else "text", lines)
 
 
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
@@ -208,7 +230,7 @@ def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout
         if parts := [region for region in rest if card.contains(region.box.center)]:
             filled.append((card, _order_cards(parts, outermost_first[i + 1 :], layout)))
             rest = [region for region in rest if not card.contains(region.box.center)]
-    units = group_captions(rest)
+    units = group_sentences(group_captions(rest))
     boxes = [bounds(region.box for region in unit) for unit in units]
     order = reading_order(
         replace(

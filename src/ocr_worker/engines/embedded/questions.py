@@ -10,10 +10,9 @@ lengths are in pixels of the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
-from ocr_worker.engines.embedded.lines import Line, Word, line_height, rows
+from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
+from ocr_worker.engines.embedded.lines import Line, are_level, join_lines, line_height, rows
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 BOXES = frozenset("☐☑☒◉○")  # signs of boxes to tick and of their states
@@ -30,7 +29,7 @@ def join_options(lines: Sequence[Line]) -> list[Line]:
     for line in labeled:
         options = beside.get(id(line))
         if options and _is_question(line, labeled, beside):
-            joined.append(_join([line, *options]))
+            joined.append(join_lines([line, *options]))
             taken |= {id(line), *map(id, options)}
     return [*(line for line in labeled if id(line) not in taken), *joined]
 
@@ -73,14 +72,16 @@ def _join_labels(lines: Sequence[Line]) -> list[Line]:
     labels: dict[int, Line] = {}
     for box in (line for line in lines if line.text in BOXES):
         right = [
-            line for line in lines if _is_level(line, box) and line.box.x0 >= box.box.center[0] and line is not box
+            line for line in lines if are_level(line, box) and line.box.x0 >= box.box.center[0] and line is not box
         ]
         label = min(right, key=lambda line: line.box.x0, default=None)
         reach = THRESHOLDS.label_gap * box.box.height
         if label and label.text not in BOXES and label.box.x0 - box.box.x1 < reach:
             labels[id(box)] = label
     taken = {id(label) for label in labels.values()}
-    return [_join([line, labels[id(line)]]) if id(line) in labels else line for line in lines if id(line) not in taken]
+    return [
+        join_lines([line, labels[id(line)]]) if id(line) in labels else line for line in lines if id(line) not in taken
+    ]
 
 
 def _options_beside(line: Line, lines: Sequence[Line]) -> list[Line]:
@@ -94,11 +95,7 @@ def _options_beside(line: Line, lines: Sequence[Line]) -> list[Line]:
 
 
 def _is_right_of(other: Line, line: Line) -> bool:
-    return other is not line and _is_level(other, line) and other.box.x0 >= line.box.x1
-
-
-def _is_level(a: Line, b: Line) -> bool:
-    return y_overlap(a.box, b.box) > THRESHOLDS.row_overlap * min(a.box.height, b.box.height)
+    return other is not line and are_level(other, line) and other.box.x0 >= line.box.x1
 
 
 def _is_question(line: Line, lines: Sequence[Line], beside: dict[int, list[Line]]) -> bool:
@@ -112,17 +109,3 @@ def _is_question(line: Line, lines: Sequence[Line], beside: dict[int, list[Line]
         if other is not line and x_overlap(other.box, line.box) > 0 and -y_overlap(other.box, line.box) < reach
     ]
     return all(beside.get(id(other)) for other in close)
-
-
-def _join(parts: Sequence[Line]) -> Line:
-    """Return the lines of a row as one."""
-    words = tuple(word for part in parts for word in part.words or (Word(part.text, part.box),))
-    box: Box = bounds(part.box for part in parts)
-    return replace(
-        parts[-1],
-        text=" ".join(part.text for part in parts),
-        box=box,
-        words=words,
-        score=min(part.score for part in parts),
-        is_from_text_layer=all(part.is_from_text_layer for part in parts),
-    )

@@ -8,13 +8,14 @@ All functions are pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ocr_worker.engines.embedded.beginnings import find_beginnings
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
+from ocr_worker.engines.embedded.lists import BULLET_MARK
 from ocr_worker.engines.embedded.marks import BULLET
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import LineEnd, is_broken_word, is_right_to_left, joined, words_of
@@ -24,41 +25,50 @@ _FRACTION = re.compile(r"(?<=\d)\s*\u2044\s*(?=\d)")
 
 
 class Paragraph(NamedTuple):
-    """A paragraph or a list item. mark: "- " if the item has a bullet, else empty."""
+    """A paragraph or a list item. mark: "- " if the item has a bullet, else empty. box: its first row."""
 
     mark: str
     text: str
+    box: Box
 
 
-def paragraphs(lines: Sequence[Line]) -> list[str]:
-    """Return the lines' text as paragraphs and list items, in reading order, with "- " in place of bullets."""
-    return [mark + text for mark, text in split_paragraphs(lines)]
+def paragraphs(lines: Sequence[Line], words: Collection[str] = ()) -> list[str]:
+    """Return the lines' text as paragraphs and list items, in reading order, with "- " in place of bullets.
+
+    words: those of the page, which show how a word that is broken at a line's end is written.
+    """
+    return [mark + text for mark, text, _ in split_paragraphs(lines, words)]
 
 
-def split_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
-    """Return the lines' text as paragraphs and list items, in reading order, joined and without hyphenation."""
+def split_paragraphs(lines: Sequence[Line], words: Collection[str] = ()) -> list[Paragraph]:
+    """Return the lines' text as paragraphs and list items, in reading order, joined and without hyphenation.
+
+    words: see `paragraphs`.
+    """
     if not lines:
         return []
     if is_right_to_left("".join(line.text for line in lines)):
         # A mirror image of such text has its margins and its first words where left-to-right text has them.
         lines = [replace(line, box=_mirrored(line.box), words=()) for line in lines]
-    words = words_of(line.text for line in lines)
+    words = words_of(line.text for line in lines).union(words)
     stacked = rows(lines)
     row_texts = [_close_fractions(" ".join(line.text for line in row)) for row in stacked]
     is_usual = find_broken_words(row_texts, words)
     ends: list[LineEnd] = ["unknown", *row_ends(stacked)[:-1]]  # of the row above
     texts: list[str] = []
-    for text, end, begins in zip(row_texts, ends, find_beginnings(stacked), strict=True):
+    boxes: list[Box] = []
+    for row, text, end, begins in zip(stacked, row_texts, ends, find_beginnings(stacked), strict=True):
         if begins and not (texts and is_broken_word(texts[-1], text)):
             texts.append(text)
+            boxes.append(bounds(line.box for line in row))
         else:
             texts[-1] = joined(texts[-1], text, words, end, breaks_words=is_usual)
-    return [_split_bullet(text) for text in texts]
+    return [_split_bullet(text, box) for text, box in zip(texts, boxes, strict=True)]
 
 
-def _split_bullet(text: str) -> Paragraph:
+def _split_bullet(text: str, box: Box) -> Paragraph:
     bullet = BULLET.match(text)
-    return Paragraph("- ", text[bullet.end() :]) if bullet else Paragraph("", text)
+    return Paragraph(BULLET_MARK, text[bullet.end() :], box) if bullet else Paragraph("", text, box)
 
 
 def row_text(row: Sequence[Line]) -> str:

@@ -56,6 +56,12 @@ class EngineThresholds:
     max_key_words: int = 4  # words before the colon of "Key: value"
     key_rows: float = 0.4  # share of the rows that begin with a key: values may continue on a second row
 
+    list_indent: float = 0.7  # heights of an item's row by which an item below another begins farther right (`lists`)
+
+    # Tables of contents (`contents`).
+    min_entries: int = 4  # entries with leaders
+    falling_entries: float = 0.15  # share of the page numbers that may be lower than the number above: two columns
+
     # A large first letter beside several rows (`initials`).
     initial_height: float = 1.6  # heights of a row beside the letter
     initial_gap: float = 1.2  # heights of a row between the letter and the row, at most
@@ -106,6 +112,14 @@ class EngineThresholds:
     # Underlined lines (`underlines`).
     underline_reach: float = 0.6  # line heights around the end of a line within which its underline ends
     underlined_share: float = 0.8  # share of the line's width that is underlined
+
+    # Amounts at the ends of rows (`amounts`).
+    min_amounts: int = 3  # amounts below one another that are a column
+    aligned_amounts: float = 0.7  # line heights between the edges of an amount and the next one below it, at most
+    labeled_amounts: float = 0.6  # share of a column's amounts that have a text at their left
+    amount_gap: float = 1.5  # line heights of white before an amount that is apart from its text
+    min_amount_rows: int = 2  # rows of a text with such amounts: then each of them is a line of its own
+    amounts_of_receipt: float = 0.3  # share of a text's rows with such amounts: then all rows are lines of their own
 
     # Boxes to tick (`questions`).
     label_gap: float = 1.5  # sides of a box between it and its label, at most

@@ -28,10 +28,35 @@ _CONJUNCTION = re.compile(r"(?:und|oder|bis|sowie|bzw)\b|(?:and|or|to)\s\w+[-\u2
 _COMPOUNDS = frozenset(["из-за", "из-под"])
 # Words within a compound, which has a hyphen before and after them: "state-of-the-art".
 _LINKS = frozenset(["a", "and", "at", "by", "de", "for", "in", "la", "of", "on", "or", "the", "to", "up"])
+# Abbreviations and names with capitals inside, which nobody breaks before a small letter: "PDF-based". Not "McDonald".
+_NAME = re.compile(r"[^\W\d_]*[A-Z]{2,}|(?!Ma?c[A-Z])[^\W\d_]*[a-z][A-Z][^\W\d_]*")
 # First parts that English joins with a hyphen which stays where the line breaks after it.
 _COMPOUND_STARTS = frozenset(
     ["well", "non", "self", "half", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 )
+# Adjectives that English joins in the same way, except before the ends of their own forms and of solid words.
+_COMPOUND_ADJECTIVES = frozenset(["high", "low", "long", "short", "large", "small", "full", "real", "hard", "heavy"])
+_SOLID_ENDS = re.compile(
+    r"""
+      (?:er|est|ly|en|ish)(?:s|ed|ing)? | ness(?:es)? | ings? | ages? | it(?:y|ies) | itud\w* | evity | temps
+    | i[sz](?:e[ds]?|ing|ms?|ts?|tic|ation) | land(?:s|ers?)? | light(?:s|ed|ing)? | ways? | time | shore | standing
+    | comings? | falls? | cuts? | hands? | backs? | ware | wood | ships? | weight | cover | core
+    """,
+    re.VERBOSE,
+)
+# Second parts that keep the hyphen after a word. Hyphenation within a word does not leave them at its end.
+_COMPOUND_ENDS = re.compile(
+    r"""
+      based | related | oriented | driven | specific | level | duty | speaking | making | friendly | readable | quality
+    | scale | weighted | reported | eligible | dependent | resolution | aware | term | sized | dimensional | intensive
+    | efficient
+    """,
+    re.VERBOSE,
+)
+_FRENCH_COMPOUND_ENDS = frozenset(["même", "mêmes", "être", "dessus", "dessous", "delà"])
+# Parts that are written solid before the same ends.
+_SOLID_STARTS = frozenset(["inter", "over", "under", "super", "trans", "counter", "dress", "film"])
+_MIN_COMPOUND_START = 4  # letters; shorter parts begin solid words, such as "cor-related" and "un-aware"
 # Parts that have a hyphen only before the vowel that they end in, as in "re-entry".
 _PREFIXES = frozenset(["co", "re", "pre", "anti", "semi", "multi"])
 
@@ -93,16 +118,23 @@ def _keeps_hyphen(above: str, below: str, words: Collection[str]) -> bool:
     """Return whether the hyphen at the line's end is part of the word, as in "well-known"."""
     if above[-1] in _PRIVATE_HYPHENS:
         return False
+    name = str(_WORD.findall(above)[-1])
     start, end = _parts(above, below)
     if start + end in words or f"{start}-{end}" in words:
         return start + end not in words
-    if f"{start}-{end}" in _COMPOUNDS:
+    if f"{start}-{end}" in _COMPOUNDS or _NAME.fullmatch(re.split("[-\u2010]", name)[-1]):
         return True
     *others, first = re.split("[-\u2010]", start)
     if others and first in _LINKS:
         return True
     if first in _PREFIXES:
         return first.endswith(end[0])
+    if first in _COMPOUND_ADJECTIVES:
+        return not _SOLID_ENDS.fullmatch(end)
+    if end in _FRENCH_COMPOUND_ENDS:
+        return True
+    if _COMPOUND_ENDS.fullmatch(end):
+        return len(first) >= _MIN_COMPOUND_START and first not in _SOLID_STARTS
     # Hyphenation leaves at least two letters.
     return len(first) == 1 or first in _COMPOUND_STARTS
 

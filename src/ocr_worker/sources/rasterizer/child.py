@@ -35,6 +35,10 @@ class OpenDocument(Protocol):
         """Render page `number` (1-based). Raises DocumentError when it cannot be rendered."""
         ...
 
+    def read_layer(self, page: RenderedPage) -> None:
+        """Add its text layer to the page that was rendered last. Raises DocumentError when that fails."""
+        ...
+
     def close(self) -> None:
         """Free the document."""
         ...
@@ -85,14 +89,21 @@ def serve_document(replies: Any, header: protocol.Header, payload: bytes, start_
         return
     del payload
     send(replies, {"page_count": document.page_count, "numbers": numbers, "warnings": warnings})
+    page: RenderedPage | None = None  # the last one
     for command, _ in read_commands():
         if command["do"] == "close":
             break
+        number = {"number": command["number"]}
         try:
-            page = document.render(command["number"])
-            send(replies, {"number": command["number"], **page.header()}, page.pixels.reshape(-1).data)
+            if command["do"] == "page":
+                page = document.render(command["number"])
+                layer = {} if request.is_layer_apart else page.layer_header()
+                send(replies, number | page.header() | layer, page.pixels.reshape(-1).data)
+            elif page:
+                document.read_layer(page)
+                send(replies, number | page.layer_header())
         except Exception as error:
-            send(replies, {"number": command["number"], **error_header(error)})
+            send(replies, number | error_header(error))
     document.close()
     send(replies, {"swollen": resident_bytes() - start_bytes > SWOLLEN_BYTES})
 

@@ -10,6 +10,7 @@ another process opens the document and continues at the missing page. Only a sec
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from ocr_worker import awake
@@ -60,6 +61,9 @@ class RasterDocument:
         self._is_cancelled = is_cancelled
         self._release = release
         self._is_reusable = False
+        self._is_layer_apart = request.is_layer_apart
+        self._is_layer_due = False  # the layer of the last page is still to be received
+        self._layer_error: Exception | None = None  # at which the layer of the last page ended
 
     def skip(self, numbers: Container[int]) -> None:
         """Leave these pages out of the iteration. Call before it begins."""
@@ -89,13 +93,40 @@ class RasterDocument:
             header, pixels = self._receive(self._max_payload)
             page = self._read_page(header, pixels)
             try:
+                self._request_layer(page)
                 self._request_page(index + 1)  # the process renders the next page while this one is parsed
             except DocumentError:
+                self._is_layer_due = False
                 yield page  # it was complete before the process died
                 raise
             yield page
+            self._end_layer(page)
         header, _ = self._receive(0)
         self._is_reusable = not header["swollen"]
+
+    def with_layer(self, page: PageImage) -> PageImage:
+        """Return the page, which was the last one, with its text layer if that comes apart; else as it is.
+
+        Call before the next page. A page whose layer cannot be read stays without, and a process that dies meanwhile
+        raises its error with the next page.
+        """
+        if not self._is_layer_due:
+            return page
+        self._is_layer_due = False
+        try:
+            header, _ = self._receive(0)
+            return page if read_error(header) else _with_layer(page, header)
+        except Exception as error:  # also of a malformed reply, which a stranger's file may cause
+            self._layer_error = error
+            return page
+
+    def _end_layer(self, page: PageImage | FailedPage) -> None:
+        """Receive a layer that nobody asked for. Raises the error at which a layer ended."""
+        if isinstance(page, PageImage):
+            self.with_layer(page)
+        error, self._layer_error = self._layer_error, None
+        if error:
+            raise error
 
     def __enter__(self) -> RasterDocument:
         return self
@@ -104,6 +135,13 @@ class RasterDocument:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._release(self._process, self._is_reusable)
+
+    def _request_layer(self, page: PageImage | FailedPage) -> None:
+        """Send the command to read the page's text layer, if it comes apart."""
+        if self._is_layer_apart and isinstance(page, PageImage):
+            header: Header = {"do": "layer", "number": page.number}
+            self._process.send(header, b"", self._page_timeout_s, self._is_cancelled)
+            self._is_layer_due = True
 
     def _request_page(self, index: int) -> None:
         """Send the command to render the page at `index`, or to close the document after the last page."""
@@ -122,19 +160,23 @@ class RasterDocument:
         height, width = header["height"], header["width"]
         if pixels.size != height * width * 3:
             raise RasterizerCrashed("the rasterizer process sent an invalid reply; print the document to a new PDF")
-        lines, repeated = header["text_lines"], set(header["repeated_lines"])
-        return PageImage(
-            number=number,
-            pixels=pixels.reshape(height, width, 3),
-            dpi=header["dpi"],
-            warnings=tuple(PageWarning(**warning) for warning in header["warnings"]),
-            text_lines=None
-            if lines is None
-            else tuple(make_text_line(*line, is_repeated=i in repeated) for i, line in enumerate(lines)),
-            proven_fonts=frozenset(header["proven_fonts"]),
-            symbol_fonts=frozenset(header["symbol_fonts"]),
-            is_text_upright=header["is_text_upright"],
-        )
+        warnings = tuple(PageWarning(**warning) for warning in header["warnings"])
+        page = PageImage(number, pixels.reshape(height, width, 3), header["dpi"], warnings)
+        return page if self._is_layer_apart else _with_layer(page, header)
+
+
+def _with_layer(page: PageImage, header: Header) -> PageImage:
+    """Return the page with the text layer that a rasterizer process describes by this header."""
+    lines, repeated = header["text_lines"], set(header["repeated_lines"])
+    return replace(
+        page,
+        text_lines=None
+        if lines is None
+        else tuple(make_text_line(*line, is_repeated=i in repeated) for i, line in enumerate(lines)),
+        proven_fonts=frozenset(header["proven_fonts"]),
+        symbol_fonts=frozenset(header["symbol_fonts"]),
+        is_text_upright=header["is_text_upright"],
+    )
 
 
 def make_text_line(

@@ -81,6 +81,9 @@ class ImageDocument:
             dpi = dpi * scale if dpi else None
         return RenderedPage(np.asarray(flat)[:, :, ::-1], dpi, warnings)
 
+    def read_layer(self, page: RenderedPage) -> None:
+        """Do nothing: an image has no text layer."""
+
     def close(self) -> None:
         """Free the image."""
         self._image.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2 as pdfium
@@ -30,6 +31,15 @@ _POINTS_PER_INCH = 72
 _ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)
 
 
+@dataclass(slots=True)
+class _LayerlessPage:
+    """A page that was rendered, and whose text layer is still to be read. page: of PDFium. user_unit: in points."""
+
+    page: Any
+    number: int
+    user_unit: float = 1.0
+
+
 class PdfDocument:
     """An open PDF. Raises Encrypted when its password is missing or wrong, Corrupt when it cannot be opened."""
 
@@ -44,30 +54,55 @@ class PdfDocument:
         self._file.document.init_forms()  # without this call, the values of form fields are not drawn
         self._prover = FontProver()
         self._running_lines = RunningLines(self.page_count, self._look_at)
+        self._layerless: _LayerlessPage | None = None  # the last page, if its text layer is to be read
 
     def render(self, number: int) -> RenderedPage:
-        """Render page `number` (1-based).
+        """Render page `number` (1-based), with its text layer if the request wants it together.
 
         Raises PageTooLarge when the page exceeds the budget even at 36 dpi, Corrupt when it cannot be rendered.
         """
+        self._close_layerless()
         page, warnings = self._load_or_repair(number)
+        self._layerless = layerless = _LayerlessPage(page, number)
         try:
-            user_unit = self._user_unit(page, number)
-            rendered_page = self._render(page, user_unit)
+            layerless.user_unit = self._user_unit(page, number)
+            rendered_page = self._render(page, layerless.user_unit)
             rendered_page.warnings += warnings + _attachments(page)
-            if self._request.text_layer:
-                check_fields = read_check_fields(self._file.document, page)
-                if _flatten_form_fields(page):
-                    page.close()
-                    page = self._load_page(number)
-                self._read_text_layer(page, rendered_page, user_unit, check_fields)
-                if self._request.repeated_lines:
-                    scale = rendered_page.pixels.shape[0] / page.get_height()
-                    lines = place_lines(rendered_page.text_lines or (), page.get_height(), scale)
-                    rendered_page.repeated_lines = self._running_lines.find(number, lines)
-        finally:
-            page.close()
+            if not self._request.is_layer_apart:
+                self.read_layer(rendered_page)
+        except BaseException:
+            self._close_layerless()
+            raise
         return rendered_page
+
+    def read_layer(self, rendered_page: RenderedPage) -> None:
+        """Add its text layer to the page that was rendered last, if the request wants it. Once for each page.
+
+        Raises Corrupt when the page cannot be loaded.
+        """
+        layerless = self._layerless
+        try:
+            if layerless and self._request.text_layer:
+                self._add_layer(rendered_page, layerless)
+        finally:
+            self._close_layerless()
+
+    def _add_layer(self, rendered_page: RenderedPage, layerless: _LayerlessPage) -> None:
+        check_fields = read_check_fields(self._file.document, layerless.page)
+        if _flatten_form_fields(layerless.page):
+            layerless.page.close()
+            layerless.page = self._load_page(layerless.number)
+        page = layerless.page
+        self._read_text_layer(page, rendered_page, layerless.user_unit, check_fields)
+        if self._request.repeated_lines:
+            scale = rendered_page.pixels.shape[0] / page.get_height()
+            lines = place_lines(rendered_page.text_lines or (), page.get_height(), scale)
+            rendered_page.repeated_lines = self._running_lines.find(layerless.number, lines)
+
+    def _close_layerless(self) -> None:
+        layerless, self._layerless = self._layerless, None
+        if layerless:
+            layerless.page.close()
 
     def _read_text_layer(
         self, page: Any, rendered_page: RenderedPage, user_unit: float, check_fields: list[CheckField]
@@ -126,6 +161,7 @@ class PdfDocument:
 
     def close(self) -> None:
         """Free the document."""
+        self._close_layerless()
         self._prover.close()
         self._file.document.close()
 

@@ -5,6 +5,7 @@ The worker sends commands, and the process sends one reply to each. It starts no
 
     open, with the file's bytes    page_count, numbers, warnings; or code and message of an error
     page                           number and the page's header, with its pixels; or number, code and message
+    layer                          text layer of the last page, where the request wants it apart; or code and message
     close                          swollen: whether the process must be replaced
 """
 

@@ -47,13 +47,13 @@ class RenderedPage:
         self.pixels = np.ascontiguousarray(self.pixels)
 
     def header(self) -> dict[str, Any]:
-        """Return everything except the pixels, as JSON values."""
+        """Return everything except the pixels and the text layer, as JSON values."""
         height, width = self.pixels.shape[:2]
+        return {"height": height, "width": width, "dpi": self.dpi, "warnings": self.warnings}
+
+    def layer_header(self) -> dict[str, Any]:
+        """Return the text layer as JSON values."""
         return {
-            "height": height,
-            "width": width,
-            "dpi": self.dpi,
-            "warnings": self.warnings,
             "text_lines": self.text_lines,
             "repeated_lines": self.repeated_lines,
             "proven_fonts": self.proven_fonts,

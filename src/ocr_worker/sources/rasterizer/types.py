@@ -17,7 +17,8 @@ class RasterRequest:
 
     dpi: of PDF pages; images keep their pixels. max_pixels: budget of a page. max_pages: most pages that a request may
     select. text_layer: also return the text layer of PDF pages. repeated_lines: look for those of its lines that come
-    again on neighboring pages.
+    again on neighboring pages. is_layer_apart: send the text layer after the page image, for which an engine then need
+    not wait (`RasterDocument.with_layer`).
     """
 
     pages: tuple[PageRange, ...] | None
@@ -27,6 +28,7 @@ class RasterRequest:
     max_pages: int
     text_layer: bool = False
     repeated_lines: bool = True
+    is_layer_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

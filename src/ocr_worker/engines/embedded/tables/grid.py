@@ -33,6 +33,8 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     """
     height = line_height(lines)
     xs, ys = _ruled_edges(xs, ys, rules.down, 1, height), _ruled_edges(ys, xs, rules.across, 0, height)
+    xs = _without_strips(xs, ys, rules.down, 1, lines)
+    ys = _without_strips(ys, xs, rules.across, 0, lines)
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
     texts = _lines_by_position(xs, ys, lines)
@@ -62,6 +64,32 @@ def _ruled_edges(
     sides = list(pairwise(others))
     inner = [edge for edge in edges[1:-1] if any(_is_ruled(rules, axis, edge, side, height) for side in sides)]
     return [edges[0], *inner, edges[-1]]
+
+
+def _without_strips(
+    edges: Sequence[float], others: Sequence[float], rules: Sequence[Box], axis: int, lines: Sequence[Line]
+) -> list[float]:
+    """Return the edges, of two that are too close for text only that whose rules go along all of the other's.
+
+    Such are the edge of a cell and the frame of a table within it. axis: as for `_is_ruled`.
+    """
+    height = line_height(lines)
+    centers = [line.box.center[1 - axis] for line in lines]
+    sides = list(pairwise(others))
+
+    def ruled_sides(edge: float) -> set[int]:
+        return {i for i, side in enumerate(sides) if _is_ruled(rules, axis, edge, side, height)}
+
+    kept: list[float] = []
+    for edge in edges:
+        if kept and edge - kept[-1] < THRESHOLDS.min_strip * height:
+            before, after = ruled_sides(kept[-1]), ruled_sides(edge)
+            is_empty = not any(kept[-1] < center < edge for center in centers)
+            if is_empty and (before > after or before < after):
+                kept[-1] = kept[-1] if before > after else edge
+                continue
+        kept.append(edge)
+    return kept
 
 
 def _with_columns(xs: Sequence[float], lines: Sequence[Line], height: float) -> tuple[list[float], set[float]]:

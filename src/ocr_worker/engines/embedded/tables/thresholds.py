@@ -58,12 +58,16 @@ class TableThresholds:
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
     min_body_rows: int = 3  # lines of text below the headings, from which the gutters are taken without the headings
+    max_apart_rows: int = 3  # rows at the end that white sets apart, such as totals
+    apart_gap: float = 0.6  # line heights by which this white is higher than that between the other rows
     min_rows_for_text_head: int = 4  # lines of a table without numbers, from which its first line may be the headings
     numeric_row: float = 0.5  # share of the texts after the first that are numbers: the row is no heading
     labeled_rows_below: float = (
         0.8  # share of the rows below with a label: rows above a rule without labels are headings
     )
     nearer_column: float = 0.5  # line heights by which a heading must be nearer to one of two columns to be its alone
+    numeric_column: float = 0.6  # share of numbers among a column's texts: headings that nearly touch are cut over it
+    max_off_heading: float = 0.75  # line heights such a heading may be off the beginning, end or center of its column
     gutter_at_rule: float = 1.5  # line heights: a gutter no farther from a rule down the table is that rule
     underline_above: float = 0.3  # line heights an underline may be above the foot of its heading
     underline_below: float = 1.2  # line heights an underline may be below the foot of its heading
@@ -92,6 +96,7 @@ class TableThresholds:
     # Ruled grids (`grid`).
     apart: float = 1.0  # line heights of white between the texts of two cells that no rule separates
     edge_slack: float = 0.45  # line heights a rule may be off an edge of the grid
+    min_strip: float = 0.75  # line heights between two edges: less has no room for text, so that the edges are one
     ruled_edge: float = 0.5  # share of an edge that rules must cover
     cut_slack: float = 0.3  # line heights a text may reach over an edge without being cut
     level_text: float = 0.3  # line heights by which texts of one row are off its level
@@ -156,6 +161,7 @@ class TableThresholds:
     long_text: int = 300  # characters of a cell, above which the rules may be the page's layout
     long_line: int = 25  # characters of a line, above which it counts for such a cell
     spanning_text: float = 0.5  # share of the characters in spanning cells, above which the rules are the layout
+    min_spanning_rows: int = 3  # rows with the same span beside other columns, from which it is a column
 
 
 THRESHOLDS = TableThresholds()
