@@ -111,7 +111,7 @@ class PdfDocument:
         scale = _scale(rendered_page.dpi or _POINTS_PER_INCH, user_unit)
         with suppress(pdfium.PdfiumError):
             layer = read_text_layer(page, rendered_page.pixels, scale, check_fields, self._prover)
-            rendered_page.text_lines, rendered_page.is_text_upright = layer.lines, layer.is_upright
+            rendered_page.text_lines, rendered_page.text_turn = layer.lines, layer.turn
             rendered_page.proven_fonts, rendered_page.symbol_fonts = layer.fonts
 
     def _look_at(self, number: int) -> PageView:

@@ -57,7 +57,7 @@ _DESCENT, _ASCENT = 0.25, 0.85  # ems
 _RAISED_STEP = -0.4, 0.6  # ems of white between raised text and the text beside it
 _RAISED_SPACE = 0.15  # ems; as much white is a space
 _UPRIGHT = 0.8  # ratio of width to height below which a character is an upright letter or figure
-_UPRIGHT_LETTERS = 0.9  # share of the letters from which the text counts as upright
+_EQUAL_LETTERS = 0.9  # share of the letters in one direction, from which it is that of the text
 _TURNED_GAP = 1.0  # in widths of a turned character's box, which is its line's height; a word's gap is narrower
 _TURNED_SPACE = 0.15  # in such widths; a wider gap is a space
 _TURNED_LEVEL = 0.1  # in such widths: characters of one turned line begin and end no farther apart
@@ -172,13 +172,13 @@ class _TextLine:
 class TextLayer(NamedTuple):
     """The visible text of a page.
 
-    lines: in the order of the file. fonts: facts about their fonts. is_upright: whether nearly all letters are drawn
-    upright on the page image.
+    lines: in the order of the file. fonts: facts about their fonts. turn: quarter turns, counter-clockwise, that set
+    nearly all letters upright on the page image; None if they are drawn in several directions.
     """
 
     lines: list[LayerLine]
     fonts: PageFonts
-    is_upright: bool
+    turn: int | None
 
 
 def read_text_layer(
@@ -199,7 +199,7 @@ def read_text_layer(
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
     letters = _letters(characters, mapping)  # after the characters are renumbered
-    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _are_upright(letters))
+    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters))
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
@@ -266,11 +266,19 @@ def _build_lines(
     return [text_line for line in lines if (text_line := line.finish())] + states
 
 
-def _are_upright(letters: Iterable[Letter]) -> bool:
-    """Return whether nearly all letters have a baseline from left to right on the bitmap, as a reader sees it."""
+def _turn(letters: Iterable[Letter]) -> int | None:
+    """Return the quarter turns, counter-clockwise, that set nearly all letters upright; None if there are none.
+
+    The baseline of an upright letter runs from left to right on the bitmap.
+    """
     baselines = [letter.baseline for letter in letters if letter.box]
-    upright = sum(baseline is not None and abs(baseline.angle) <= _MAX_SKEW for baseline in baselines)
-    return bool(baselines) and upright >= _UPRIGHT_LETTERS * len(baselines)
+    turns = Counter(round(each.angle / 90) % 4 for each in baselines if each and _is_along_page(each))
+    turn, count = max(turns.items(), key=itemgetter(1), default=(None, 0))
+    return turn if count >= _EQUAL_LETTERS * len(baselines) else None
+
+
+def _is_along_page(baseline: Baseline) -> bool:
+    return abs((baseline.angle + 45) % 90 - 45) <= _MAX_SKEW
 
 
 def _composed(letters: Iterable[Letter]) -> list[Letter]:
@@ -352,7 +360,7 @@ def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
     """
     for is_rtl, group in groupby(_directions(letters), key=itemgetter(0)):
         run = [letter for _, letter in group]
-        if is_rtl and (run[0].box or _EMPTY)[0] < (run[-1].box or _EMPTY)[0]:
+        if is_rtl and _is_before(run[0], run[-1]):
             run.reverse()
         for i in range(len(run) - 1 if is_rtl else 0):
             # The glyph for lam and alef is often stored in visual order, with the alef first.
@@ -384,6 +392,13 @@ def _is_mark_over(mark: Letter, letter: Letter) -> bool:
     is_mark = bool(mark.box) and unicodedata.bidirectional(mark.text[:1] or " ") == "NSM"
     is_letter = unicodedata.bidirectional(letter.text[:1] or " ") in ("R", "AL")
     return is_mark and is_letter and _holds(letter.box or _EMPTY, mark.box or _EMPTY)
+
+
+def _is_before(letter: Letter, other: Letter) -> bool:
+    """Return whether the letter is left of the other one, as seen when the letters are upright."""
+    (x0, y0, *_), (x1, y1, *_) = letter.box or _EMPTY, other.box or _EMPTY
+    dx, dy = (letter.baseline.dx, letter.baseline.dy) if letter.baseline else (1.0, 0.0)
+    return (x1 - x0) * dx + (y1 - y0) * dy > 0
 
 
 def _directions(letters: Iterable[Letter]) -> Iterator[tuple[bool, Letter]]:
