@@ -63,9 +63,17 @@ def test_words_that_are_not_drawn() -> None:
     ],
 )
 def test_signs_of_figures_that_are_not_drawn(written: Sequence[str], drawn: Sequence[str]) -> None:
-    """A comma, point or minus that is another sign each time refutes the font: the amount is another one."""
+    """A point or minus that is another sign in most figures refutes the font: the amount is another one."""
     assert verdict(written, drawn) == "lying"
     assert verdict(drawn, drawn) == "proven"
+
+
+def test_commas_that_are_read_as_points() -> None:
+    """The tail of a comma is easily lost, and in small print any sign: that refutes no font."""
+    assert verdict(["26,874.99", "37,499.96"], ["26.874.99", "37.499.96"]) == "proven"
+    small = [word._replace(box=(word.box[0], 0.0, word.box[2], 20.0)) for word in line(["26.874", "37.499"])]
+    drawn = [word._replace(text=word.text.replace(".", ",")) for word in small]
+    assert judge([small], Reader(drawn), ()) == {Setting(1, True): "proven"}
 
 
 @pytest.mark.parametrize("drawn", [["4,817.20", "1,350,00"], ["4 817.20", "1 350.00"]])

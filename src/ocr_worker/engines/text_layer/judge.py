@@ -217,7 +217,7 @@ def _decide(setting: Setting, words: Sequence[LayerWord], pairs: Sequence[tuple[
         return all(
             _is_confident(word, reading)
             and plain_form(word.text) == plain_form(reading.text)
-            and (not setting.has_digits or not _sign_pairs([(word.text, reading.text)], only_changed=True))
+            and (not setting.has_digits or all(a == b for a, b in _sign_pairs(word.text, reading.text)))
             for word, reading in pairs
         )
     return _agree(pairs) or (_is_foreign(pairs) and not any(_is_confident(*pair) for pair in pairs))
@@ -250,28 +250,36 @@ def _agree(pairs: Iterable[tuple[LayerWord, Reading]]) -> bool:
 
 def _is_refuted(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
     """Return whether confident readings contradict the texts: most of them, or all readings of some character."""
-    confident = [(word.text, reading.text) for word, reading in pairs if _is_confident(word, reading)]
+    confident_pairs = [pair for pair in pairs if _is_confident(*pair)]
+    confident = [(word.text, reading.text) for word, reading in confident_pairs]
+    clear = [(word.text, reading.text) for word, reading in confident_pairs if _is_clear(word)]
     figures = [(_digits(text), _digits(text_read)) for text, text_read in confident] if setting.has_digits else []
     if not any(text for text, _ in figures):
         similarities = [similarity for pair in confident if (similarity := _similarity(*pair)) is not None]
         if similarities and float(np.median(similarities)) < THRESHOLDS.min_similarity:
             return True
-        return _has_false_character(_letter_pairs(confident), THRESHOLDS.min_false_letters)
+        return _has_false_character(_letter_pairs(clear), THRESHOLDS.min_false_letters)
     ratios = [_ratio(*pair) for pair in figures]
     if float(np.median(ratios)) < THRESHOLDS.min_figure_similarity:
         return True
     same = [pair for pair in figures if len(pair[0]) == len(pair[1])]
     digits = [pair for text, text_read in same for pair in zip(text, text_read, strict=True)]
-    return any(_has_false_character(each, THRESHOLDS.min_false_figures) for each in (digits, _sign_pairs(confident)))
+    return _has_false_character(digits, THRESHOLDS.min_false_figures, sides=(0,)) or _have_false_signs(clear)
 
 
-def _has_false_character(pairs: Iterable[tuple[str, str]], min_count: int) -> bool:
+def _is_clear(word: LayerWord) -> bool:
+    """Return whether the word is large enough that commas differ from points, and letters from similar ones."""
+    return min(word.box[2] - word.box[0], word.box[3] - word.box[1]) >= THRESHOLDS.min_clear_height
+
+
+def _has_false_character(pairs: Iterable[tuple[str, str]], min_count: int, sides: Sequence[int] = (0, 1)) -> bool:
     """Return whether some character occurs `min_count` times, and is each time another one in the other text.
 
-    pairs: characters of the layer, and those that were read at their places.
+    pairs: characters of the layer, and those that were read at their places. sides: 0 for characters of the layer, 1
+    for those that were read.
     """
     pairs = list(pairs)
-    for side in (0, 1):
+    for side in sides:
         total = Counter(pair[side] for pair in pairs)
         right = Counter(pair[side] for pair in pairs if pair[0] == pair[1])
         if any(count >= min_count and not right[character] for character, count in total.items()):
@@ -291,17 +299,25 @@ def _letter_pairs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]
                         yield pair
 
 
-def _sign_pairs(texts: Iterable[tuple[str, str]], *, only_changed: bool = False) -> list[tuple[str, str]]:
-    """Return the signs of figures, such as commas, with those that were read at their places; none if one has no sign.
+def _have_false_signs(figures: Sequence[tuple[str, str]]) -> bool:
+    """Return whether most of the figures with signs, and at least two, have other signs than were read.
 
-    only_changed: return only those that differ.
+    A comma that is read as a point alone is no evidence: its tail may be lost.
     """
-    pairs = []
-    for text, text_read in texts:
-        signs, signs_read = _signs(text), _signs(text_read)
-        if len(signs) == len(signs_read):
-            pairs += [pair for pair in zip(signs, signs_read, strict=True) if all(len(sign) == 1 for sign in pair)]
-    return [(sign, sign_read) for sign, sign_read in pairs if not only_changed or sign != sign_read]
+    with_signs = [pairs for pair in figures if (pairs := _sign_pairs(*pair))]
+    false = [pairs for pairs in with_signs if any(sign != sign_read and sign != "," for sign, sign_read in pairs)]
+    return len(false) >= THRESHOLDS.min_false_figures and 2 * len(false) > len(with_signs)
+
+
+def _sign_pairs(text: str, text_read: str) -> list[tuple[str, str]]:
+    """Return the signs of a figure, such as commas, with those that were read at their places.
+
+    There are none where one of both has no sign.
+    """
+    signs, signs_read = _signs(text), _signs(text_read)
+    if len(signs) != len(signs_read):
+        return []
+    return [pair for pair in zip(signs, signs_read, strict=True) if all(len(sign) == 1 for sign in pair)]
 
 
 def _signs(text: str) -> list[str]:
