@@ -219,3 +219,24 @@ def test_pages_of_an_ended_document_and_of_a_closed_pool_are_released(witnesses:
     assert futures[1].result(timeout=0) is None
     assert released == [2, 3]
     assert witnesses.offer(page(4), "late").result(timeout=0) is None
+
+
+def test_there_is_time_for_a_page_that_would_be_read_before_its_wait_ends() -> None:
+    """A document with fewer pages takes the place of one with more; an idle process always has time."""
+    Reader.gate = threading.Event()
+    pool = Witnesses(1, 100 * SIZE, wait_s=10, process=Reader)
+    pool._seconds_per_page = 100.0
+    assert pool.has_time("long")  # nothing is read yet, so the pace may have changed
+    pool._seconds_per_page = 4.0
+    futures = [pool.offer(page(1), "long", parsed=Future())]
+    assert eventually(lambda: not pool._waiting)
+    futures += [pool.offer(page(number), "long", parsed=Future()) for number in (2, 3)]
+    assert not pool.has_time("long")  # two and a half pages come before it: 14 seconds
+    assert pool.has_time("short")
+    assert pool.skips == {"late": 1}
+    pool._seconds_per_page = 2.5
+    assert pool.has_time("long")
+    Reader.gate.set()
+    assert all(future.result(timeout=PATIENCE_S) for future in futures)
+    assert eventually(lambda: pool._reading == 0)
+    pool.close()

@@ -375,7 +375,7 @@ class ParseJob:
         try:
             rendered = self._rendered.get(name)
             data = b"" if rendered else self._fetch(source)
-            with self._rendering_slots, rendered or self._open(data, source) as document:
+            with self._rendering_slots, rendered or self._open(data, source, name) as document:
                 facts = DocumentFacts(document.page_count, document.numbers, document.warnings)
                 self._on_open(name, len(facts.numbers))
                 checkpoint = self._checkpoints.document(name, data, document.numbers, self._result_inputs)
@@ -394,13 +394,15 @@ class ParseJob:
         with self._stopwatch.measure("fetch"):
             return self._pipeline.fetcher.fetch(source, self._is_stopped)
 
-    def _open(self, data: bytes, source: DocumentRequest) -> RasterDocument:
+    def _open(self, data: bytes, source: DocumentRequest, name: str) -> RasterDocument:
         pipeline, options = self._pipeline, self._request.options
         request = raster_request(source, options, pipeline.settings, pipeline.spec)
         # The engine gets a page image before the text layer is read that only the second reading needs.
         request = replace(request, is_layer_apart=request.text_layer and not pipeline.spec.wants_text_layer(options))
         with self._stopwatch.measure("rasterize"):
-            return self._pipeline.rasters.open(data, request, self._is_stopped)
+            document = pipeline.rasters.open(data, request, self._is_stopped)
+        document.wants_layer = lambda: pipeline.witnesses.has_time(f"{self.id}/{name}")
+        return document
 
     def _result_inputs(self) -> dict[str, Any]:
         """Return everything besides the file's bytes that changes a parsed page. Part of the checkpoint key.
@@ -514,9 +516,7 @@ class ParseJob:
         if options.verify == "off":
             return self._scheduled_job.submit(page_of_engine, options), None, None
         if not spec.keeps_pixels(options):
-            unread: Future[Evidence | None] = Future()
-            unread.set_result(None)
-            return self._scheduled_job.submit(page_of_engine, options), unread, None
+            return self._scheduled_job.submit(page_of_engine, options), _unread(), None
         if options.verify == "auto" or spec.block_repair is None:
             future, release = self._scheduled_job.submit_shared(page_of_engine, options)
             return future, self._offer(name, page, document, release, future), None
@@ -545,9 +545,12 @@ class ParseJob:
     ) -> Future[Evidence | None]:
         """Offer the page, with its text layer, to the witness, which learns when the engine has parsed it."""
         with self._stopwatch.measure("rasterize"):
-            page = document.with_layer(page)
+            page_with_layer = document.with_layer(page)
+        if page_with_layer is None:
+            release()
+            return _unread()
         blocks: Future[Sequence[Block] | None] = Future()
-        evidence = self._pipeline.witnesses.offer(page, f"{self.id}/{name}", release, blocks)
+        evidence = self._pipeline.witnesses.offer(page_with_layer, f"{self.id}/{name}", release, blocks)
 
         def pass_on(outcome: Future[ParseOutcome]) -> None:
             result = outcome.result().result
@@ -583,3 +586,10 @@ class ParseJob:
         if not isinstance(error, OcrWorkerError):
             log.exception("unexpected error job=%s", self.id)
         return as_worker_error(error)
+
+
+def _unread() -> Future[Evidence | None]:
+    """Return the evidence of a page that the second reader does not get."""
+    unread: Future[Evidence | None] = Future()
+    unread.set_result(None)
+    return unread

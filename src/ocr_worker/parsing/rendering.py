@@ -30,8 +30,8 @@ class OpenDocument(Protocol):
 
     def __iter__(self) -> Iterator[PageImage | FailedPage]: ...
 
-    def with_layer(self, page: PageImage) -> PageImage:
-        """Return the page, which was the last one, with its text layer if that comes apart."""
+    def with_layer(self, page: PageImage) -> PageImage | None:
+        """Return the page, which was the last one, with its text layer if that comes apart; None if nobody wants it."""
         ...
 
     def __enter__(self) -> OpenDocument: ...

@@ -56,6 +56,7 @@ class _Task:
     parsed_at: float | None = None
     started_at: float | None = None
     is_settled: bool = False
+    offered_at: float = field(default_factory=time.monotonic)
     future: Future[Evidence | None] = field(default_factory=Future)
 
     def free(self) -> None:
@@ -96,8 +97,28 @@ class Witnesses:
         self._alive = workers
         self._is_closed = False
         self._seconds_per_page = 0.0  # of one process, a moving average; 0 before the first page
+        self._parse_s = 0.0  # until the engine has parsed a page that is offered, a moving average
+        self._reading = 0  # pages that processes have
         self.pages_read = 0
         self.skips: Counter[SkipReason] = Counter()  # pages without evidence
+
+    def has_time(self, document: str) -> bool:
+        """Return whether a page of the document, offered now, would be read in time at the pace of those before it.
+
+        If not, it counts as skipped and is not to be offered. As long as a process is idle, there is time: only a page
+        that is read shows a new pace. Ask before work that only the second reading needs.
+        """
+        with self._condition:
+            if self._reading + len(self._waiting) < self._alive:
+                return True
+            pages_before = len(self._waiting) + self._reading / 2  # those that are read are half done
+            seconds = (pages_before / max(1, self._alive) + 1) * self._seconds_per_page
+            if seconds <= self._wait_s + self._parse_s:
+                return True
+            counts = self._accepted + Counter(task.document for task in self._waiting if task.parsed_at is None)
+            takes_place = any(counts[task.document] > counts[document] + 1 for task in self._waiting)
+            self.skips["late"] += not takes_place
+            return takes_place
 
     def offer(
         self,
@@ -151,6 +172,7 @@ class Witnesses:
         """Decide whether the page is witnessed, now that only its evidence is missing. blocks: None: there are none."""
         with self._condition:
             task.parsed_at, task.blocks = time.monotonic(), blocks or ()
+            self._parse_s += (task.parsed_at - task.offered_at - self._parse_s) * _NEWEST
             skip: tuple[_Task, SkipReason] | None = (task, "not parsed") if blocks is None else self._surplus(task)
             self._condition.notify()
             is_waiting = skip is not None and skip[0] in self._waiting
@@ -247,6 +269,8 @@ class Witnesses:
                     self._end(process)
                     process = None
             task.free()
+            with self._condition:
+                self._reading -= 1
             self._settle([task], "not read", evidence)
         self._end(process)
         with self._condition:
@@ -289,6 +313,7 @@ class Witnesses:
                 if task:
                     self._remove([task])
                     task.started_at = time.monotonic()
+                    self._reading += 1
                     self._accepted[task.document] += task.parsed_at is None
             self._give_up(late, "late")
             if task:

@@ -151,6 +151,15 @@ def test_a_mark_within_a_sentence_begins_no_line(rows: tuple[str, str]) -> None:
     [
         ("Ida Fennimore", "3 Mill Lane", "Saltby SB4 1AA", "United Kingdom"),
         ("Society for the Study of Reeds", "Northern Quay 7", "4410 Saltby", "Norway"),
+        ("Mr. and Mrs. Odo Fennimore", "The Old Mill", "8821 Sandby", "Prof. Ida Marrable"),
+        (
+            "The river is wide and the evening is late,",
+            "The ferryman leans on his pole by the gate,",
+            "And nobody comes down the lane to the shore",
+            "But the wind that was knocking all day at his door,",
+            "He counts up his pennies, he counts what he hears,",
+            "and rows to the island and sleeps,",
+        ),
         ("Oh,", "the boat came in,", "and", "nobody saw it come,", "not", "even those who waited there"),
     ],
 )
@@ -178,6 +187,32 @@ def test_a_clause_keeps_its_set_in_rows() -> None:
         (0, "1.1 The tenant pays the rent on the first day and"), (60, "keeps the receipt for as long as it runs.")
     )
     assert len(paragraphs(rows)) == 1
+
+
+@pytest.mark.parametrize("rows", [("◆ bread for two days", "▸ a letter"), ("o Bread for two days", "o A letter")])
+def test_bullets_of_all_forms_become_markdown(rows: tuple[str, str]) -> None:
+    """Diamonds and triangles are bullets, and so is the letter o if another item has one."""
+    assert paragraphs(typeset(*((0, row) for row in rows))) == [f"- {row[2:]}" for row in rows]
+
+
+@pytest.mark.parametrize("rows", [("✓ the quay was swept", "✓ the bell was rung"), ("→ turn left", "→ knock twice")])
+def test_signs_with_a_meaning_begin_a_line_and_stay(rows: tuple[str, str]) -> None:
+    """A check or an arrow before each item is text."""
+    assert paragraphs(typeset(*((0, row) for row in rows))) == list(rows)
+
+
+def test_a_filled_square_among_empty_ones_is_no_bullet() -> None:
+    """It is the box that somebody ticked."""
+    assert paragraphs(typeset((0, "■ Summer"), (0, "□ Winter"))) == ["■ Summer", "□ Winter"]
+    assert paragraphs(typeset((0, "■ Summer"), (0, "■ Winter"))) == ["- Summer", "- Winter"]
+
+
+def test_an_o_in_a_sentence_is_no_bullet() -> None:
+    """A single letter o begins no list."""
+    assert (
+        len(paragraphs(typeset((0, "They bring Ida the bread and the milk"), (0, "o Ana and the others come later."))))
+        == 1
+    )
 
 
 def test_symbol_bullets_become_markdown() -> None:

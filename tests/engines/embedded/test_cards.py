@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
+from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames, frames_of_texts, split_at_frames
+from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
+from ocr_worker.engines.embedded.page import order_regions
+from support.typeset import typeset
 
 HEIGHT = 20.0
 
@@ -51,3 +54,29 @@ def test_a_frame_close_below_another_is_a_frame_of_its_own() -> None:
     assert [round(box.y0, -1) for box in find_frames(close, HEIGHT)] == [0, 220]
     thick = Rules((*frame(0, 0, 300, 200).across, Box(0, 206, 300, 208)), frame(0, 0, 300, 200).down)
     assert len(find_frames(thick, HEIGHT)) == 1
+
+
+def test_texts_in_frames_are_read_one_after_the_other() -> None:
+    """Advertisements of unequal heights: no text is in two of them, and none is read in bands across them."""
+    frames = [Box(0, 0, 300, 400), Box(320, 0, 620, 200), Box(320, 220, 620, 400)]
+    lines = [
+        typeset(f"{i} {row}", frame.x0 + 20, frame.y0 + y)
+        for i, frame in enumerate(frames)
+        for row, y in enumerate((30, 140))
+    ]
+    bands = [lines[0::2], lines[1::2]]
+    regions = [Region("text", bounds(line.box for line in band), tuple(band)) for band in bands]
+    ordered = order_regions(split_at_frames(regions, frames), lines, (), frames)
+    assert [line.text for region in ordered for line in region.lines] == [line.text for line in lines]
+
+
+def test_cells_and_parts_of_tables_are_no_frames_of_texts() -> None:
+    """Cells touch each other, and have few lines or are equally high; advertisements that touch are neither."""
+    cells = [Box(0, 0, 300, 100), Box(300, 0, 600, 100)]
+    few = [typeset("cell", 20, 30), typeset("cell", 320, 30)]
+    many = [typeset("row", frame.x0 + 20, 5 + 22 * row) for frame in cells for row in range(4)]
+    texts = [cells[0], Box(300, 0, 600, 160)]
+    assert frames_of_texts(texts, [], few) == []
+    assert frames_of_texts(cells, [], many) == []
+    assert frames_of_texts(texts, [], many) == texts
+    assert frames_of_texts(texts, [Box(0, 0, 600, 160)], many) == []

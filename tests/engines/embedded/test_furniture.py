@@ -288,6 +288,27 @@ def test_text_at_both_ends_of_a_band_at_the_head_of_a_later_page_is_furniture(
     assert all(label_of[part.text].endswith(label) for part in head)
 
 
+@pytest.mark.parametrize(
+    ("number", "has_title", "label"), [("41", True, "header"), ("41", False, "_title"), ("1", True, "_title")]
+)
+def test_a_band_with_one_text_is_furniture_above_a_title_of_a_later_page(
+    number: str, has_title: bool, label: str
+) -> None:
+    """The page's title is then another, as large as the text of the band; else the text may be the title."""
+    head = line("Yearly Report of the Mill", 300, 60, height=36)
+    title = line("Chapter of the Gates", 100, 200, height=36)
+    regions = [
+        region(head, label="paragraph_title"),
+        *([region(title, label="paragraph_title")] if has_title else []),
+        paragraph(300),
+        region(line(number, 480, 1330)),
+    ]
+    labeled = label_by_place(regions, WIDTH, HEIGHT, NO_RULES, bands=[Box(0, 40, WIDTH, 110)])
+    labels_of = {each.text: part.label for part in labeled for each in part.lines}
+    assert labels_of[head.text].endswith(label)
+    assert not has_title or labels_of[title.text].endswith("_title")
+
+
 def test_the_first_row_of_a_table_on_a_band_stays() -> None:
     """The rows of the table follow closely."""
     cells = [line("Lamp", 100, 60), line("Price", 790, 60)]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ocr_worker.engines.embedded.reading.decoding import without_signs
 from ocr_worker.engines.embedded.reading.models import Models, Quads
 from ocr_worker.engines.text_layer.rapid_ocr import load_rapid_ocr
 from ocr_worker.pages import Pixels
@@ -34,6 +35,14 @@ def test_rapidocr_has_the_names_that_we_use(own_page: Pixels) -> None:
         assert heading.text == "Water Levels of the Upper Basin"
         assert [word.text for word in heading.words]
         assert all(word.box.x1 > word.box.x0 for word in heading.words)
+    advice = "`TextRecognizer.__call__`, which decodes by `postprocess_op`, and `CTCLabelDecode.character`"
+    with contract("rapidocr", "engines.embedded.reading.decoding.without_signs", advice):
+        characters = models._recognizer.postprocess_op.character
+        probabilities = np.zeros((1, 2, len(characters)), np.float32)
+        probabilities[0, 0, [characters.index("日"), characters.index("0")]] = 0.6, 0.3
+        assert models._recognizer.postprocess_op(probabilities)[0][0][0] == "日"
+        assert without_signs(models._recognizer).postprocess_op(probabilities)[0][0][0] == "0"
+        assert models.read_lines(own_page, quads[:1], with_signs=False)[0].text == heading.text
     advice = "`CTCLabelDecode.__call__` and `WordInfo`, and where `TextRecognizer.__call__` calls `postprocess_op`"
     with contract("rapidocr", "engines.embedded.reading.spacing.respace", advice):
         (logo,) = models.read_lines(*_logo("NORTHERN", "TIMBER"))

@@ -261,3 +261,11 @@ def test_a_numbered_row_is_no_title_by_its_number() -> None:
     second = replace(from_layer(("and its second row", 34))[0], box=Box(100, 60, 800, 94))
     regions = fill_regions([first, second], [Detection("text", Box(90, -10, 810, 900), 0.9)])
     assert [region.label for region in regions] == ["text"]
+
+
+def test_prose_around_a_listing_is_divided_there() -> None:
+    """A text that the model saw as one is read above and below a listing; what is beside the listing stays whole."""
+    text = Region("text", Box(100, 100, 800, 800), tuple(paragraph(100, 3) + paragraph(500, 3)))
+    parts = divide_at([text], [Box(120, 250, 600, 450)])
+    assert [[line.box.y0 for line in part.lines] for part in parts] == [[100, 130, 160], [500, 530, 560]]
+    assert divide_at([text], [Box(900, 250, 1200, 450)]) == [text]

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from enum import Enum
 from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ocr_worker.engines.embedded.reading.spacing import Gap, SpaceDecoder, find_spaces
+from ocr_worker.engines.embedded.reading.spacing import Gap, SpaceDecoder, find_spaces, respace
+
+WordType = Enum("WordType", ["CN", "EN_NUM"])
+
+
+@dataclass
+class WordInfo:
+    """The characters of a line, as RapidOCR returns them: each is two columns wide."""
+
+    words: list[list[str]]
+    word_cols: list[list[int]]
+    word_types: list[WordType] = field(default_factory=lambda: [WordType.CN])
+
+    def __post_init__(self) -> None:
+        self.line_txt_len = 2.0 * len(self.words[0])
+        self.spaces = np.zeros(2 * len(self.words[0]), np.float32)
+
+
+def _word_info(text: str) -> WordInfo:
+    return WordInfo([list(text)], [list(range(0, 2 * len(text), 2))])
+
 
 LETTER, SPACE = 0.06, 0.3  # usual widths in heights of the line
 
@@ -67,6 +89,13 @@ def test_numbers_are_kept(text: str) -> None:
     assert not any(find_spaces(gaps, 0.97)[i] for i in places)
 
 
+def test_a_raised_ending_stays_at_its_number() -> None:
+    """In "1st" the ending is set apart; in "21Current" a word follows the number."""
+    text = "of 1st and 3rd grade"
+    assert _respaced(text, _gaps(text, {2: 0.3}, {2: 0.3})) == text
+    assert _respaced("Table 21Current", _gaps("Table 21Current", {6: 0.3}, {6: 0.3})) == "Table 21 Current"
+
+
 @pytest.mark.parametrize("text", ["so he said.", "done (all", "what?"])
 def test_no_space_before_a_point_or_within_brackets(text: str) -> None:
     gaps = _gaps(text, {}, {})
@@ -81,6 +110,21 @@ def test_letters_set_apart_are_words() -> None:
     gaps = [gap._replace(white=1.3 if i in (6, 11) else 0.45) for i, gap in enumerate(_gaps(text, {}, {}))]
     assert _respaced(text, gaps) == "QUALITY SINCE 1921"
     assert _respaced("NORTHERNTIMBER", _gaps("NORTHERNTIMBER", {7: 1.07}, {7: 0.3}, 0.4)) == "NORTHERN TIMBER"
+
+
+def test_a_likely_space_between_such_words_may_be_narrower() -> None:
+    gaps = _gaps("HOTELPOST", {}, {}, 0.44)
+    gaps[4] = gaps[4]._replace(white=0.65, certainty=0.05)
+    assert _respaced("HOTELPOST", gaps) == "HOTEL POST"
+    assert _respaced("HOTELPOST", [gap._replace(certainty=0.05) for gap in gaps]) == "HOTELPOST"
+
+
+def test_full_width_letters_of_a_latin_line_are_usual_letters() -> None:
+    """The recognizer takes letters that are set apart for those between Chinese ones."""
+    crop = np.full((20, 120, 3), 255, np.uint8)
+    crop[5:15, 5:115:20] = 0
+    assert respace("CＡFＥ1２", _word_info("CＡFＥ1２"), 0.9, crop)[0] == "CAFE12"
+    assert respace("第Ａ", _word_info("第Ａ"), 0.9, crop)[0] == "第Ａ"
 
 
 @pytest.mark.parametrize("text", ["1 2 3 4 5", "A B C D E", "x x - x x", "Y N Y Y N"])

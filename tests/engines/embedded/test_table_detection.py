@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.tables import find_cells
 from ocr_worker.engines.embedded.tables.columns import is_number
 from ocr_worker.engines.embedded.tables.detection import correct_tables, find_tables
 from support.typeset import typeset
@@ -19,6 +23,28 @@ def block(rows: list[list[str]], xs: list[float], top: float = 100) -> list[Line
     return [
         typeset(text, x, top + 28 * i) for i, row in enumerate(rows) for x, text in zip(xs, row, strict=True) if text
     ]
+
+
+place = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), *[st.integers(0, 900)] * 2, *[st.integers(5, 400)] * 2)
+texts = st.sampled_from(["word", "12.50", "a few more words", "2019", "%", "Total", "-"])
+cells = st.builds(
+    lambda text, column, row: Line(text, Box(120 * column, 30 * row, 120 * column + 9 * len(text), 30 * row + 20)),
+    texts,
+    st.integers(0, 7),
+    st.integers(0, 30),
+)
+across = place.map(lambda box: box._replace(y1=box.y0 + 1))
+down = place.map(lambda box: box._replace(x1=box.x0 + 1))
+strokes = st.builds(Rules, st.lists(across, max_size=4).map(tuple), st.lists(down, max_size=4).map(tuple))
+detected = st.builds(Detection, st.sampled_from(["table", "image", "text"]), place, st.floats(0.3, 1))
+
+
+@given(st.lists(detected), strokes, st.lists(cells))
+def test_no_page_fails_for_its_tables(detections: list[Detection], rules: Rules, lines: list[Line]) -> None:
+    """Whatever the layout model, the rules and the lines are: tables without lines, lines over one another, one row."""
+    for detection in correct_tables(detections, rules, lines):
+        assert detection.box.width >= 0
+        assert detection.box.height >= 0
 
 
 NUMBERS = block([[f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 6)], [100, 300, 450])
@@ -265,3 +291,59 @@ def test_a_grid_of_texts_within_a_doubtful_picture_is_a_table() -> None:
     lines += [typeset(PROSE, 100, 300 + 30 * i) for i in range(6)]
     tables = correct_tables([Detection("image", Box(50, 50, 700, 280), 0.5)], rules, lines)
     assert "table" in [table.label for table in tables]
+
+
+def invoice() -> list[Line]:
+    """Return an item below headings, and the sums, whose labels are across the columns."""
+    xs = [100, 220, 420, 520, 640, 760]
+    heads = ["Code", "Description", "Count", "Price", "Discount", "Amount"]
+    item = ["A17", "a screen", "1", "€156.20", "0", "€156.20"]
+    sums = ["Subtotal of the items", "Taxes", "Sum with all taxes", "Paid before", "To be paid"]
+    lines = block([heads, ["", "", "", "(net)", "(net)", "(net)"], item], xs)
+    return [*lines, *block([[label, f"€{i}9.00"] for i, label in enumerate(sums, 1)], [470, 760], top=190)]
+
+
+def test_sums_across_the_columns_do_not_hide_a_table() -> None:
+    """An invoice with a single item and many sums is a table, and keeps its columns."""
+    (table,) = find_tables(invoice())
+    assert table.y0 == 100
+    assert table.y1 > 300
+    cells = find_cells(table, invoice(), NO_RULES)
+    assert max(cell.column for cell in cells) == 5
+    assert [cell.text for cell in cells if cell.text.startswith("Sum")] == ["Sum with all taxes"]
+
+
+def test_headings_below_sums_begin_another_table() -> None:
+    """A small table of taxes right below the sums is a table, beside a note of small print, too."""
+    taxes = [
+        ["", "Net", "Tax", "Gross"],
+        ["21%", "€156.20", "€32.80", "€189.00"],
+        ["All", "€156.20", "€32.80", "€189.00"],
+    ]
+    note = [typeset(PROSE, 700, 335 + 28 * i) for i in range(4)]
+    tables = find_tables([*invoice(), *block(taxes, [100, 220, 340, 460], top=335), *note])
+    assert [round(table.y0) for table in tables] == [100, 335]
+    assert tables[1].x1 < 700
+
+
+def test_two_lists_of_sums_side_by_side_are_two_tables() -> None:
+    """Labels and numbers whose rows are not level are read one list after the other."""
+    left = [typeset(t, x, 100 + y) for y, *row in ((0, "Net", "9.00"), (28, "Tax", "1.00"), (70, "All", "10.00"))
+            for t, x in zip(row, (100, 250), strict=True)]  # fmt: skip
+    rows = ((0, "Subtotal", "9.00"), (49, "Total", "10.00"), (70, "Paid in May", "10.00"), (98, "Left", "0.00"))
+    right = [typeset(t, x, 100 + y) for y, *row in rows for t, x in zip(row, (500, 700), strict=True)]
+    tables = sorted(find_tables([*left, *right]))
+    counts = [[sum(table.contains(line.box.center) for line in part) for part in (left, right)] for table in tables]
+    assert counts == [[6, 0], [0, 8]]
+
+
+def test_further_lines_of_items_do_not_hide_a_table() -> None:
+    """Items whose descriptions have several lines each are rows of a table."""
+    lines = []
+    for i in range(4):
+        lines += block(
+            [[str(i + 1), "1", "Business plan", "3.89", "3.89"]], [100, 180, 260, 600, 750], top=100 + 100 * i
+        )
+        lines += block([["basic charge"], ["service: aa"], ["in May"]], [260], top=124 + 100 * i)
+    (table,) = find_tables(lines)
+    assert (table.y0, table.y1 > 400) == (100, True)

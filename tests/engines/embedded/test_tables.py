@@ -436,3 +436,47 @@ def test_the_frame_of_a_table_within_a_cell_is_the_edge_of_the_cell() -> None:
         ["last", "more"],
     ]
     assert max(cell.column + cell.column_span for cell in cells) == 3
+
+
+def test_a_heading_and_its_number_are_two_cells_without_the_rule_between() -> None:
+    """A piece of a rule that was not found joins a heading with the number below only if they are not level."""
+    rules = Rules((across(0), across(40, 0, 200), across(80), across(120)), tuple(map(down, (0, 100, 200, 300))))
+    rows = (("", "Net", "All"), ("21%", "5.00", "6.00"), ("Sum", "5.00", "6.00"))
+    lines = [word(text, 100 * j + 50, 40 * i + 20) for i, row in enumerate(rows) for j, text in enumerate(row) if text]
+    assert texts(find_cells(WHOLE, lines, rules)) == [list(row) for row in rows]
+
+
+def test_a_number_half_way_between_two_rows_is_beside_both() -> None:
+    """A number that is centered beside two rows of numbers spans them, though no rule shows it."""
+    rules = Rules(
+        tuple(across(y, 0, 400) for y in (0, 30, 110, 190, 270)),
+        tuple(down(x, 0, 270) for x in (0, 100, 200, 300, 400)),
+    )
+    lines = [word(text, 100 * j + 50, 15) for j, text in enumerate(("size", "name", "score", "time"))]
+    for i, size in enumerate(("6", "4", "2")):
+        lines += [word(size, 50, 70 + 80 * i)]
+        for j, name in enumerate(("one", "two")):
+            lines += [word(f"{name}{i}", 150, 61 + 80 * i + 18 * j)]
+            lines += [word(f"{k}.{i}{j}", 250 + 100 * k, 61 + 80 * i + 18 * j) for k in range(2)]
+    cells = find_cells(Box(0, 0, 400, 270), lines, rules)
+    spans = [(cell.text, cell.row_span) for cell in cells if cell.column == 0]
+    assert spans == [("size", 1), ("6", 2), ("4", 2), ("2", 2)]
+
+
+def test_two_headings_over_columns_that_only_numbers_part() -> None:
+    """Each heading spans the columns up to the next rule below, though no rule is between the two."""
+    ends = [260, 320, 380, 460, 520, 580]
+    lines = [typeset("Plan", 280, 0), typeset("Other", 475, 0), typeset("Unit", 0, 40)]
+    lines += [typeset_right(["North", "South", "Sum"] * 2, ends, 40)]
+    for i in range(5):
+        lines += [typeset(f"unit {i}", 0, 80 + 40 * i)]
+        lines += [typeset_right([f"{j}.5" for j in range(6)], ends, 80 + 40 * i)]
+    rules = Rules(
+        tuple(across(y, 0, 590) for y in (-5, 30, *range(70, 271, 40))),
+        (down(0, -5, 270), down(200, -5, 270), down(395, 70, 270), down(590, -5, 270)),
+    )
+    cells = find_cells(Box(0, -5, 590, 270), lines, rules)
+    assert [(cell.text, cell.column_span) for cell in cells if cell.row == 0 and cell.text] == [
+        ("Plan", 3),
+        ("Other", 3),
+    ]

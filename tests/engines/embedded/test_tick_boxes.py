@@ -10,7 +10,10 @@ import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word, rows
-from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes
+from ocr_worker.engines.embedded.reading import tick_boxes
+from ocr_worker.engines.embedded.reading.models import Quads, box_of
+from ocr_worker.engines.embedded.reading.text_layer import quads_of
+from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
 from ocr_worker.engines.embedded.text import paragraphs, row_text
 from ocr_worker.pages import Pixels
 
@@ -103,6 +106,37 @@ def test_a_typed_letter_ticks_a_drawn_square() -> None:
     kept, marks = apply_tick_boxes(lines, boxes)
     assert [line.text for line in kept] == ["gas", "wood"]
     assert [mark.text for mark in marks] == ["☑", "☑", "☐"]
+
+
+def test_a_filled_square_of_the_layer_ticks_a_drawn_square() -> None:
+    """A symbol font's filled square in a frame is a tick, and no bullet."""
+    boxes = find_tick_boxes(page(nothing, nothing), TEXT)
+    lines, marks = apply_tick_boxes([layer_line("■", 208)], boxes)
+    assert (lines, [mark.text for mark in marks]) == ([], ["☑", "☐"])
+
+
+class Reader:
+    """A recognizer that reads each outline as this text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read_lines(self, pixels: Pixels, quads: Quads, batch: int = 2) -> list[Line]:
+        return [Line(self.text, box_of(quad)) for quad in quads]
+
+
+@pytest.mark.parametrize(
+    ("others", "texts"), [([], ["☑"]), ([Line("每天早晨", Box(0, 300, 200, 330))], ["冈", "每天早晨"])]
+)
+def test_a_ticked_square_is_no_chinese_character(
+    others: list[Line], texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crossed square alone in a cell is read as a character like it; on a page in Chinese it is that character."""
+    square = Line("☑", Box(200, 50, 230, 80), words=(Word("☑", Box(200, 50, 230, 80)),))
+    readings = [Line("冈", Box(190, 40, 240, 90)), *others]
+    monkeypatch.setattr(tick_boxes, "read_lines_over_watermark", lambda *_: readings)
+    lines = read_beside_boxes(Reader("冈"), page(cross), quads_of([line.box for line in readings]), [square])  # type: ignore[arg-type]
+    assert [line.text for line in lines] == texts
 
 
 def test_a_square_with_a_letter_is_none_to_tick() -> None:

@@ -142,3 +142,28 @@ def test_marks_never_come_from_a_document() -> None:
     (line,) = lines_of(pieces(("survey", 11, 0), ("1,2", 7, 4), (" here", 11, 0)))
     assert to_markup(line[0]) == "survey<sup>1,2</sup> here"
     assert to_plain_text(line[0]) == "survey¹,² here"
+
+
+@pytest.mark.parametrize(
+    ("before", "upper", "lower", "text"),
+    [
+        ("Mix ", "1", "[556 (2)]", "Mix 1/2 cups"),
+        ("Mix 2", "3", "[556 (4)]", "Mix 2 3/4 cups"),
+        ("near ", "22", "[834 (7) -278]", "near 22/7 cups"),
+        ("or ", "a+b", "[1084 (n) -528]", "or (a+b)/n cups"),
+    ],
+)
+def test_a_number_over_another_is_a_fraction(before: str, upper: str, lower: str, text: str) -> None:
+    """A small number that is centered over another one is written with a slash, and a space after a whole number."""
+    small = f"/F 7 Tf 5 Ts ({upper}) Tj -3 Ts {lower} TJ"
+    lines = lines_of(f"BT 40 200 Td /F 12 Tf ({before}) Tj {small} /F 12 Tf 0 Ts ( cups) Tj ET")
+    assert [line[0] for line in lines] == [text]
+    assert " ".join(word for word, *_ in lines[0][2]) == text
+
+
+def test_a_power_over_an_index_is_no_fraction() -> None:
+    """An index and a power behind one letter are both written as such."""
+    (line,) = lines_of(
+        "BT 40 200 Td /F 12 Tf (x) Tj /F 7 Tf 5 Ts (2) Tj -3 Ts [556 (1)] TJ /F 12 Tf 0 Ts ( ends) Tj ET"
+    )
+    assert "/" not in line[0]

@@ -25,7 +25,7 @@ APART = replace(TOGETHER, is_layer_apart=True)
 SHEETS = sheets_pdf((running_text(0), form(1), mixed_text(2), running_text(3)))
 
 
-def with_layers(document: RasterDocument) -> Iterator[PageImage | FailedPage]:
+def with_layers(document: RasterDocument) -> Iterator[PageImage | FailedPage | None]:
     for page in document:
         yield document.with_layer(page) if isinstance(page, PageImage) else page
 
@@ -82,3 +82,11 @@ def test_a_process_that_is_killed_at_a_layer_costs_the_layer() -> None:
         document.with_layer(page)
         assert [page.number for page in pages] == [2, 3, 4]
     pool.close()
+
+
+def test_a_layer_that_is_not_wanted_is_not_read(pool: RasterPool) -> None:
+    """The owner decides for each page; a page without its layer is none for the second reader."""
+    with pool.open(SHEETS, APART) as document:
+        document.wants_layer = iter((True, False, False, True)).__next__
+        pages = [document.with_layer(page) for page in document if isinstance(page, PageImage)]
+    assert [page and bool(page.text_lines) for page in pages] == [True, None, None, True]

@@ -26,6 +26,8 @@ _SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "”", '"'
 # no broken word.
 _CAPITAL = re.compile(r"(?=[☐☑☒◉○A-ZÀ-ÞΑ-ΩА-Я0-9])(?:(?![.!?]\s).)*(?<!-)$")
 _WORD_IN_SENTENCE = re.compile(r"[a-zß-öø-ÿα-ωа-я][^\W\d_]")  # a single letter may be the mark of a note
+_ABBREVIATION = re.compile(r"\b([A-ZÀ-Þ][a-zß-ÿ]{0,4})\.(?=\s)")  # "Mr. Fennimore", "Prof. Marrable": no end
+_VERSE = re.compile(r"\W*[A-ZÀ-ÞΑ-ΩА-Я0-9]")  # the beginning of most rows of a poem
 # Which rows of a paragraph are set in: its first row, or all its rows but the first.
 _IndentStyle = Literal["first", "hanging", "none"]
 
@@ -66,6 +68,7 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
     amount_count = sum(row.has_amount for row in described)
     has_amounts = amount_count >= THRESHOLDS.min_amount_rows
     is_receipt = has_amounts and amount_count >= THRESHOLDS.amounts_of_receipt * len(described)
+    are_verses = _are_verses(described, text_box, height)
     flags = [True]
     for above, row in pairwise(described):
         flags.append(
@@ -73,7 +76,8 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
             or row.gap > THRESHOLDS.paragraph_gap * height
             or is_receipt
             or (has_amounts and (row.has_amount or above.has_amount))
-            or (are_lines and (row.is_after_room(height) or _CAPITAL.match(row.text) is not None))
+            or (are_lines and (row.is_after_room(height) or _is_capital(row)))
+            or (are_verses and not row.is_indented)
             or (
                 not _continues_sentence(above, row, height)
                 and (
@@ -115,7 +119,7 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
                 is_indented=is_set_in and not is_centered,
                 gap=box.y0 - above.y1,
                 room=room,
-                first_width=_first_width(row[0]),
+                first_width=first_word_width(row[0]),
                 is_after_sentence=is_after_sentence,
                 has_amount=has_amount_apart(row),
             )
@@ -133,8 +137,10 @@ def _is_centered(boxes: Sequence[Box], text_box: Box, height: float) -> bool:
     return has_white and all(abs(left - right) < height for left, right in whites)
 
 
-def _first_width(line: Line) -> float:
+def first_word_width(line: Line) -> float:
     """Return the width of the line's first word, or of its first character in a script without spaces."""
+    if not line.text.strip():
+        return line.box.width
     if is_wide(line.text[0]):
         return line.box.width / len(line.text)
     if line.words:
@@ -198,5 +204,27 @@ def _are_lines(described: Sequence[_Row], text_box: Box, height: float) -> bool:
     with_room = sum(row.is_after_room(height) for row in following)
     is_unfilled = with_room >= THRESHOLDS.unfilled_rows * len(following)
     is_short = text_box.width < THRESHOLDS.max_short_width * height
-    are_capital = is_short and all(_CAPITAL.match(row.text) for row in described)
+    are_capital = is_short and all(map(_is_capital, described))
     return are_capital or (is_unfilled and text_box.width < THRESHOLDS.max_unfilled_width * height)
+
+
+def _is_capital(row: _Row) -> bool:
+    """Return whether the row begins and ends as rows of addresses do."""
+    return _CAPITAL.match(_ABBREVIATION.sub(r"\1", row.text)) is not None
+
+
+def _are_verses(described: Sequence[_Row], text_box: Box, height: float) -> bool:
+    """Return whether the rows are verses: many leave room, and most within a sentence begin with a capital.
+
+    height: of a line.
+    """
+    following = described[1:]
+    if text_box.width > THRESHOLDS.max_verse_width * height:
+        return False
+    within = [row for row in following if not row.is_after_sentence]
+    if len(within) < max(THRESHOLDS.min_verses, THRESHOLDS.verses_within * len(following)):
+        return False
+    capitals = sum(_VERSE.match(row.text) is not None for row in within)
+    with_room = sum(row.is_after_room(height) for row in following)
+    are_capital = capitals >= THRESHOLDS.capital_verses * len(within)
+    return are_capital and with_room >= THRESHOLDS.verses_with_room * len(following)

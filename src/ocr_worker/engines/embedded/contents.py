@@ -1,20 +1,20 @@
-"""Tables of contents: entries with leaders and page numbers.
+"""Tables of contents: entries and the numbers of their pages, with leaders between them or with white.
 
-The number at the end of the leader is often a line of its own, far from its entry, and some of the entries look like a
+The number at the end of a leader is often a line of its own, far from its entry, and some of the entries look like a
 table. `join_entries` makes a line of each entry and its number, and `find_entries` returns the entries of a page that
-has a table of contents: its numbers never fall. Amounts at the ends of leaders do, so that they stay a table. Both are
-pure; lengths are in pixels of the page.
+has a table of contents: its numbers never fall. Amounts at the ends of leaders do, so that they stay a table. Without
+leaders, the white before the numbers looks like the gutter of two columns. `separate_contents` returns titles with
+their numbers, which have one right edge and do not fall. All functions are pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
-from ocr_worker.engines.embedded.geometry import bounds, y_overlap
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.lines import Line, are_level, join_lines
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _PAGE = re.compile(r"\d{1,4}|[ivxlc]{1,7}")
@@ -42,7 +42,7 @@ def join_entries(lines: Sequence[Line]) -> list[Line]:
         if number in with_leader or any(abs(number.box.x1 - edge) < number.box.height for edge in edges)
     }
     taken = {id(number) for _, number in joined.values()}
-    return [_join(*joined[id(line)]) if id(line) in joined else line for line in lines if id(line) not in taken]
+    return [join_lines(joined[id(line)]) if id(line) in joined else line for line in lines if id(line) not in taken]
 
 
 def find_entries(lines: Sequence[Line]) -> list[Line]:
@@ -53,14 +53,30 @@ def find_entries(lines: Sequence[Line]) -> list[Line]:
     return entries
 
 
+def separate_contents(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[list[Line], list[Line]]:
+    """Return the other lines, and the titles that have the number of a page, without leaders.
+
+    tables: boxes whose lines stay.
+    """
+    outside = [line for line in lines if not any(table.contains(line.box.center) for table in tables)]
+    numbers = [line for line in outside if line.text.isdecimal() and _PAGE.fullmatch(line.text)]
+    rest, entries = list(lines), []
+    for column in _columns(numbers):
+        pairs = [(title, number) for number in column if (title := _title(number, outside))]
+        if len(pairs) < max(THRESHOLDS.min_contents, len(column)) or not _do_not_fall(column):
+            continue
+        taken = {id(line) for pair in pairs for line in pair}
+        rest = [line for line in rest if id(line) not in taken]
+        entries += [join_lines(pair) for pair in pairs]
+    return rest, entries
+
+
 def _entry_before(number: Line, lines: Sequence[Line]) -> Line | None:
     """Return the nearest line at the left of the number and level with it, if it has words."""
     level = [
         line
         for line in lines
-        if line is not number
-        and line.box.x1 <= number.box.x0 + number.box.height / 2
-        and y_overlap(line.box, number.box) > THRESHOLDS.row_overlap * min(line.box.height, number.box.height)
+        if line is not number and line.box.x1 <= number.box.x0 + number.box.height / 2 and are_level(line, number)
     ]
     entry = max(level, key=lambda line: line.box.x1, default=None)
     return entry if entry and any(map(str.isalpha, entry.text)) else None
@@ -74,8 +90,27 @@ def _are_rising(lines: Sequence[Line]) -> bool:
     return falls <= THRESHOLDS.falling_entries * len(pages)
 
 
-def _join(entry: Line, number: Line) -> Line:
-    words = (*entry.words, *number.words) if entry.words and number.words else ()
-    return replace(
-        entry, text=f"{entry.text} {number.text}", box=bounds((entry.box, number.box)), words=words, end=number.end
-    )
+def _columns(numbers: Sequence[Line]) -> list[list[Line]]:
+    """Return the numbers that end at one right edge, from top to bottom."""
+    columns: list[list[Line]] = []
+    for number in sorted(numbers, key=lambda line: line.box.y0):
+        edge = number.box.x1
+        near = (each for each in columns if abs(each[-1].box.x1 - edge) < THRESHOLDS.contents_edge * number.box.height)
+        if column := next(near, None):
+            column.append(number)
+        else:
+            columns.append([number])
+    return columns
+
+
+def _title(number: Line, lines: Sequence[Line]) -> Line | None:
+    """Return the only other line that is level with the number, far at its left; None if there are others."""
+    level = [line for line in lines if line is not number and are_level(line, number)]
+    if len(level) != 1 or level[0].box.x1 > number.box.x0:
+        return None
+    return level[0] if any(map(str.isalpha, level[0].text)) else None
+
+
+def _do_not_fall(column: Sequence[Line]) -> bool:
+    pages = [int(number.text) for number in column]
+    return all(above <= below for above, below in pairwise(pages)) and pages[0] < pages[-1]

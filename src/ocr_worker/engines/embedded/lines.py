@@ -34,7 +34,7 @@ class Line:
     is_from_text_layer: taken from the page's text layer, not read from the page image. is_repeated: see `TextLine`.
     outline: of a line at an angle to the page, its corners (x, y), clockwise from the top left one; empty for all other
     lines. end: whether a space follows the line in a text layer that keeps spaces at line ends. is_bold: see `bold`.
-    is_underlined: see `underlines`.
+    is_underlined: see `underlines`. is_field: a field of a form with its label, see `combs`.
     doubtful_marks: letters of the text whose mark the recognizer doubts; see `letter_marks`.
     """
 
@@ -48,6 +48,7 @@ class Line:
     end: LineEnd = "unknown"
     is_bold: bool = False
     is_underlined: bool = False
+    is_field: bool = False
     doubtful_marks: str = ""
 
     @property

@@ -24,7 +24,9 @@ from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 LISTING = "algorithm"
-_ONLY_CODE = re.compile(r"[{}=<>#$\\|]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^//|/\*|\*/")  # hardly in letters
+_ONLY_CODE = re.compile(
+    r"[{}=<>#$\\|├└│]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^//|/\*|\*/"
+)  # hardly in letters
 _CODE = re.compile(rf"{_ONLY_CODE.pattern}|[()\[\];/:]")
 _BULLETS = "•◦▪●○■□–*·"
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ocr_worker.characters import is_wide, to_markup, to_plain_text
 from ocr_worker.engines.embedded.escaping import Place, Write
 from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.layout.cards import innermost
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import line_height, rows
@@ -142,8 +143,7 @@ def join_passages(passages: Sequence[Passage], write: Write, frames: Sequence[Bo
         if not passage.parts:
             continue
         region = passage.region
-        around = [frame for frame in frames if frame.contains(region.box.center)]
-        frame = min(around, key=lambda frame: frame.area, default=None)
+        frame = innermost(frames, region.box)
         is_text = region.label == "text" and not region.is_separate
         first, *others = passage.parts
         position, upper = last_texts.get(frame) or (0, None)

@@ -13,17 +13,19 @@ from collections.abc import Sequence
 
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
-_BULLETS = "•●▪■◦‣·➢➤►▶❖\ue000-\uf8ff"
+_BULLETS = "•●▪■◾◼◦▫‣·∙⁃➢➤►▶▸▹◆◇❖✦\ue000-\uf8ff"
 # Codes of symbol fonts that were taken for characters: control characters. Others are quotes and dashes of old texts.
 _CONTROLS = "\x81-\x84\x86-\x90\x95\x98-\x9f"
 BULLET = re.compile(rf"[{_BULLETS}]\s*|[{_CONTROLS}]\s+")
+_FILLED, _EMPTY = frozenset("■●◼"), frozenset("□○☐◻")
+_RING = re.compile(r"o\s+(?=[^\W\d_a-z])")
 # The number of a section before its title: "2", "2.", "2.1", "A.1". Group 1: without the last point.
 SECTION_NUMBER = re.compile(r"((?:\d{1,2}|[A-Z](?=\.\d))(?:\.\d{1,2})*)\.?\s+(?=[^\W\d])")
 _ROMAN = "(?=[ivxlc])(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _BOX = re.compile("[☐☑☒◉○]")  # to tick; each question has a row with its options
 _CERTAIN = re.compile(
     rf"""
-      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○]\s*\S
+      [{_BULLETS}]\s*\S | [{_CONTROLS}]\s+\S | [☐☑☒◉○□◻❏❑❒]\s*\S
     | [*–—-]\s+\S
     | ※\s*\S                                               # a note below a table
     | \(?(?:\d{{1,3}}|[a-zA-Z])[.)]\s+\S                      # 1. or a) or (a)
@@ -38,8 +40,9 @@ _UNCERTAIN = re.compile(
     r"""
       (?P<number>\d{1,3}(?:\.\d{1,3}){1,4}[.)]?\s+\S)       # 1.1 before a small letter, too
     | (?P<option>--?[a-zA-Z][\w-]*(?=[\s,=]))             # -o FILE
+    | (?P<sign>[→⇒➔➜✓✔✗✘✕★☆]\s*\S)                          # as bullets, but with a meaning
+    | (?P<ring>o\s+[^\W\d_a-z])                            # the hollow bullet of word processors
     | (?P<reference>\[\d{1,3}\]\s+[^\W\d_a-z])              # [1] Author
-    | (?P<ring>o\s+[^\W_])                                # the second bullet of word processors
     | (?P<letter>\([a-zA-Z\d]{1,2}\)[^\W_])                # (a)Text, as it is read from pictures
     | (?P<law>(?:§{1,2}|Art\.|Article|Artikel|Articolo|Artículo|Section|Clause)\s*\d+[a-z]?\b)
     | (?P<key>(?=[^\W\d_a-z])[^:.!?;,]{1,40}\.?[:：](?=\s|$))
@@ -65,6 +68,21 @@ def find_marked(texts: Sequence[str]) -> list[bool]:
             texts, kinds, follows_entry, has_box, follows_box, strict=False
         )
     ]
+
+
+def bullet_of(text: str, texts: Sequence[str]) -> str:
+    """Return the bullet that the text begins with and the white behind it, or nothing. texts: those around, too.
+
+    The letter o is a bullet if another text begins with it, or with some other bullet. A filled square among empty ones
+    is a ticked box.
+    """
+    is_ticked = text[:1] in _FILLED and any(other[:1] in _EMPTY for other in texts)
+    if (bullet := BULLET.match(text)) and not is_ticked:
+        return bullet[0]
+    ring = _RING.match(text)
+    if not ring or sum(bool(BULLET.match(other) or _RING.match(other)) for other in texts) < THRESHOLDS.min_marks:
+        return ""
+    return ring[0]
 
 
 def _kind(text: str) -> str | None:

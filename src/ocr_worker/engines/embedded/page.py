@@ -7,20 +7,20 @@ are in the rooms below; this module decides only what follows what.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
 from ocr_worker.engines.embedded.amounts import join_amounts
 from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
-from ocr_worker.engines.embedded.contents import find_entries, join_entries
+from ocr_worker.engines.embedded.contents import find_entries, join_entries, separate_contents
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.initials import join_initials
-from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames
+from ocr_worker.engines.embedded.layout.cards import find_cards, find_frames, frames_of_texts, split_at_frames
 from ocr_worker.engines.embedded.layout.columns import holds_columns
 from ocr_worker.engines.embedded.layout.gutters import split_at_gutters
 from ocr_worker.engines.embedded.layout.margin_notes import place_notes, separate_notes
@@ -32,6 +32,7 @@ from ocr_worker.engines.embedded.layout.regions import (
     divide_at,
     fill_regions,
     group_captions,
+    is_picture,
 )
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.layout.sentences import group_sentences
@@ -46,9 +47,14 @@ from ocr_worker.engines.embedded.markdown import (
 )
 from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.questions import join_options, separate_options
+from ocr_worker.engines.embedded.reading.comb_fields import read_combs
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
+from ocr_worker.engines.embedded.reading.foreign_signs import reread_foreign_signs
+from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
+from ocr_worker.engines.embedded.reading.page_numbers import read_page_numbers
+from ocr_worker.engines.embedded.reading.radio_buttons import drop_layered, find_radio_buttons
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -81,37 +87,8 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     height, width = pixels.shape[:2]
     page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
-    lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
-    rules = find_rules(pixels)
-    lines = mark_underlined(lines, rules)
-    # Waited for on a blank page as well, so that no model runs on after the result.
-    detections = pending_regions.get()
-    figures = [each.box for each in detections if each.label in CAPTIONED]
-    texts, listings = separate_listings(lines, pixels, figures, rules)
-    entries = find_entries(texts)
-    others = [line for line in texts if line not in entries]
-    detections = correct_tables(drop_listed(detections, [*listings, entries], others), rules, others)
-    detections = [
-        detection
-        for detection in detections
-        if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
-    ]
-    texts = join_amounts(texts, [each.box for each in detections if each.label == "table"])
-    captioned = [each.box for each in detections if each.label in CAPTIONED]
-    others, choices = separate_options(texts, captioned)
-    others, notes = separate_notes(others, captioned)
-    regions = fill_regions(others, detections) if lines else []
-    regions = divide_at(regions, [bounds(line.box for line in choice) for choice in choices])
-    regions += [_apart(LISTING, listing) for listing in listings]
-    labeled_regions = label_by_place(
-        regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels)
-    )
-    options_apart = [_apart("text", choice) for choice in choices]
-    labeled_regions += [*(_apart("aside_text", [line]) for line in watermarks), *options_apart]
-    frames = find_frames(rules, line_height(lines))
-    cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options_apart)]
-    ordered_regions = place_notes(order_regions(labeled_regions, lines, cards), [_note(note) for note in notes])
-    passages = write_regions(ordered_regions, rules, page.number, options.markdown_ignore_labels)
+    regions, rules, frames = _arrange(page_lines, watermarks, pixels, pending_regions)
+    passages = write_regions(regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
         height=height,
@@ -124,10 +101,66 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
             _figure(pixels, name, _bbox(box, width, height), options.figures == "inline")
             for name, box in figure_boxes(passages)
         ],
-        warnings=[*warnings, *formula_warnings(ordered_regions), *warn_of_left_out(passages)],
+        warnings=[*warnings, *formula_warnings(regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
         text_source=text_source([*page_lines, *watermarks]),
     )
+
+
+def _arrange(
+    page_lines: Sequence[Line],
+    watermarks: Sequence[Line],
+    pixels: Pixels,
+    pending_regions: AsyncResult[list[Detection]],
+) -> tuple[list[Region], Rules, list[Box]]:
+    """Return the page's regions in reading order, its rules, and its frames."""
+    height, width = pixels.shape[:2]
+    lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
+    rules = find_rules(pixels)
+    lines = mark_underlined(lines, rules)
+    # Waited for on a blank page as well, so that no model runs on after the result.
+    detections = pending_regions.get()
+    figures = [each.box for each in detections if each.label in CAPTIONED]
+    texts, listings = separate_listings(lines, pixels, figures, rules)
+    detections = _correct_detections(detections, texts, listings, rules, pixels)
+    tables = [each.box for each in detections if each.label == "table"]
+    # What is read apart is taken out of the lines, step by step.
+    texts, titles = separate_contents(join_amounts(texts, tables), tables)
+    texts, fields = _separate_fields(texts, tables)
+    captioned = [*tables, *(each.box for each in detections if each.label == "image" and is_picture(each, texts))]
+    others, choices = separate_options(texts, captioned)
+    others, notes = separate_notes(others, captioned)
+    frames = find_frames(rules, line_height(lines))
+    text_frames = frames_of_texts(frames, captioned, texts)
+    regions = split_at_frames(fill_regions(others, detections), text_frames) if lines else []
+    blocks = [_apart(LISTING, listing) for listing in listings]
+    options = [_apart("text", choice) for choice in choices]
+    regions = [*divide_at(regions, [region.box for region in (*options, *blocks)]), *blocks]
+    regions = label_by_place(regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels))
+    options += [_apart("text", [line]) for line in (*titles, *fields)]
+    regions += [*(_apart("aside_text", [line]) for line in watermarks), *options]
+    cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options)]
+    regions = place_notes(order_regions(regions, lines, cards, text_frames), [_note(note) for note in notes])
+    return regions, rules, frames
+
+
+def _correct_detections(
+    detections: Sequence[Detection],
+    texts: Sequence[Line],
+    listings: Sequence[Sequence[Line]],
+    rules: Rules,
+    pixels: Pixels,
+) -> list[Detection]:
+    """Return the detections with the tables of the page, without those that are listings, contents, prose or ground."""
+    entries = find_entries(texts)
+    others = [line for line in texts if line not in entries]
+    lines = [*texts, *(line for listing in listings for line in listing)]
+    corrected = correct_tables(drop_listed(detections, [*listings, entries], others), rules, others)
+    return [
+        detection
+        for detection in corrected
+        if not _is_prose(detection, texts, rules) and not _is_ground(detection, lines, pixels)
+    ]
 
 
 def _apart(label: str, lines: Sequence[Line]) -> Region:
@@ -138,6 +171,12 @@ def _apart(label: str, lines: Sequence[Line]) -> Region:
 def _note(lines: Sequence[Line]) -> Region:
     """Return the region of a note in the margin: page furniture if it comes again on other pages, else text."""
     return _apart("aside_text" if all(line.is_repeated for line in lines) else "text", lines)
+
+
+def _separate_fields(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[list[Line], list[Line]]:
+    """Return the other lines, and the fields of forms, which are read one by one unless they are in a table."""
+    fields = [line for line in lines if line.is_field and not any(box.contains(line.box.center) for box in tables)]
+    return [line for line in lines if not any(line is field for field in fields)], fields
 
 
 def _is_prose(detection: Detection, lines: Sequence[Line], rules: Rules) -> bool:
@@ -201,18 +240,27 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
 
     quads: of the lines in the page image. Squares to tick are text of the lines that they belong to.
     """
+    initials: list[Line] = []
+    characters: list[Line] = []
+    if not layer:
+        quads, initials = read_initials(models, pixels, quads)
+        quads, characters = read_combs(models, pixels, quads)
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
+    boxes += drop_layered(find_radio_buttons(pixels, texts), layer)
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    readings = reread_small_print(models, pixels, read_beside_boxes(models, pixels, quads, boxes))
-    return layer + drop_repeated(readings, layer)
+    readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
+    readings = read_page_numbers(models, pixels, reread_foreign_signs(models, pixels, readings))
+    return [*layer, *drop_repeated(readings, layer), *characters]
 
 
-def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = ()) -> list[Region]:
+def order_regions(
+    regions: Sequence[Region], lines: Sequence[Line], cards: Sequence[Box] = (), frames: Sequence[Box] = ()
+) -> list[Region]:
     """Return the regions in reading order: page furniture of the upper half first, of the lower half last.
 
-    cards: frames of texts that are read one by one.
+    cards: frames of texts that are read one by one, row by row. frames: other frames, each of which is read in one.
     """
     is_rtl = is_right_to_left("".join(line.text for line in lines))
     groups: list[list[Region]] = [[], [], []]
@@ -221,25 +269,26 @@ def order_regions(regions: Sequence[Region], lines: Sequence[Line], cards: Seque
         is_furniture = region.label in FURNITURE
         groups[1 if not is_furniture else 0 if region.box.y1 < middle else 2].append(region)
     layout = Layout((), is_right_to_left=is_rtl, line_height=line_height(lines))
-    return [region for group in groups for region in _order_cards(group, cards, layout)]
+    outermost_first = sorted({*cards, *frames}, key=lambda frame: -frame.area)
+    return [region for group in groups for region in _order_frames(group, outermost_first, set(cards), layout)]
 
 
-def _order_cards(regions: Sequence[Region], cards: Sequence[Box], layout: Layout) -> list[Region]:
-    """Return the regions in reading order, those of a card together."""
+def _order_frames(regions: Sequence[Region], frames: Sequence[Box], cards: Set[Box], layout: Layout) -> list[Region]:
+    """Return the regions in reading order, those of a frame together. frames: the outermost first."""
     rest, filled = list(regions), []
-    outermost_first = sorted(cards, key=lambda card: -card.area)
-    for i, card in enumerate(outermost_first):
-        if parts := [region for region in rest if card.contains(region.box.center)]:
-            filled.append((card, _order_cards(parts, outermost_first[i + 1 :], layout)))
-            rest = [region for region in rest if not card.contains(region.box.center)]
+    for i, frame in enumerate(frames):
+        parts = [region for region in rest if frame.contains(region.box.center)]
+        if len(parts) > 1 or (parts and frame in cards):
+            filled.append((frame, _order_frames(parts, frames[i + 1 :], cards, layout)))
+            rest = [region for region in rest if not frame.contains(region.box.center)]
     units = group_sentences(group_captions(rest))
     boxes = [bounds(region.box for region in unit) for unit in units]
     order = reading_order(
         replace(
             layout,
-            boxes=[*boxes, *(card for card, _ in filled)],
+            boxes=[*boxes, *(frame for frame, _ in filled)],
             heads={i for i, unit in enumerate(units) if unit[-1].label in TITLES},
-            cards=set(range(len(units), len(units) + len(filled))),
+            cards={len(units) + i for i, (frame, _) in enumerate(filled) if frame in cards},
         )
     )
     contents = [*units, *(parts for _, parts in filled)]

@@ -16,7 +16,7 @@ from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
 from ocr_worker.engines.embedded.lists import BULLET_MARK
-from ocr_worker.engines.embedded.marks import BULLET
+from ocr_worker.engines.embedded.marks import bullet_of
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import LineEnd, is_broken_word, is_right_to_left, joined, words_of
 from ocr_worker.engines.text_layer.line_ends import breaks_words as find_broken_words
@@ -63,12 +63,11 @@ def split_paragraphs(lines: Sequence[Line], words: Collection[str] = ()) -> list
             boxes.append(bounds(line.box for line in row))
         else:
             texts[-1] = joined(texts[-1], text, words, end, breaks_words=is_usual)
-    return [_split_bullet(text, box) for text, box in zip(texts, boxes, strict=True)]
-
-
-def _split_bullet(text: str, box: Box) -> Paragraph:
-    bullet = BULLET.match(text)
-    return Paragraph(BULLET_MARK, text[bullet.end() :], box) if bullet else Paragraph("", text, box)
+    bullets = [bullet_of(text, texts) for text in texts]
+    return [
+        Paragraph(BULLET_MARK if bullet else "", text.removeprefix(bullet), box)
+        for text, bullet, box in zip(texts, bullets, boxes, strict=True)
+    ]
 
 
 def row_text(row: Sequence[Line]) -> str:

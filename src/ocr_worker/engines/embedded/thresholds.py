@@ -50,6 +50,12 @@ class EngineThresholds:
     max_unfilled_width: float = 25.0  # line heights of the text: wider rows are sentences
     max_short_width: float = 16.0  # line heights of the text: short rows that begin with capitals are lines, too
     min_own_lines: int = 2  # rows below the first
+    # Verses are of similar lengths, so that fewer of them leave room for the next word, but begin with capitals.
+    max_verse_width: float = 35.0  # line heights of the text
+    min_verses: int = 3  # rows within a sentence
+    verses_within: float = 0.5  # share of the rows that are within a sentence, unlike speeches of a row each
+    capital_verses: float = 0.75  # share of these that begin with a capital; fewer begin so in German prose
+    verses_with_room: float = 0.4  # share of the rows above another that leave room
 
     # Marks that also occur within a sentence (`marks`).
     min_marks: int = 2  # rows of a text that begin with the same kind of mark
@@ -66,6 +72,9 @@ class EngineThresholds:
     initial_height: float = 1.6  # heights of a row beside the letter
     initial_gap: float = 1.2  # heights of a row between the letter and the row, at most
     min_initial_lines: int = 2  # rows beside the letter
+    min_initial_words: int = 3  # words of a row of which the first begins with the letter
+    max_initial_digits: int = 2  # of a number whose other digits are in the row
+    initial_next_row: float = 1.8  # heights of a row from the last row beside the letter to the next one
 
     # The width of characters that are equally wide (`pitches`).
     min_pitch_text: int = 4  # characters of a word of the text layer whose pitch is compared
@@ -101,8 +110,22 @@ class EngineThresholds:
 
     # Fields with a box for each character (`combs`).
     min_comb: int = 4  # characters
+    min_short_comb: int = 2  # characters, if they are as far apart as those of a longer comb on the page
     max_comb_pitch: float = 2.2  # heights of a character from one to the next: the cells of a table are wider
     comb_tolerance: float = 0.12  # share by which the distances differ
+    comb_tolerance_read: float = 0.35  # the same for characters that were read
+    comb_steps: float = 0.6  # share of the distances that are equal: the others are over empty boxes
+    max_empty_boxes: float = 4.5  # distances of two characters
+    max_close_characters: int = 4  # of a word that the recognizer made of several boxes
+    comb_letters: float = 0.6  # share of letters and figures: the other characters are signs, as in a formula
+    # A table: heights of a character to the row above or below, and the share of characters that are in its columns.
+    matrix_row: float = 2.2
+    labeled_matrix_row: float = 1.5
+    aligned_characters: float = 0.6
+
+    # Titles with the numbers of their pages (`contents`).
+    min_contents: int = 3  # numbers below one another
+    contents_edge: float = 0.6  # line heights by which their right edges differ
 
     # Bold lines (`bold`).
     bold: float = 1.3  # widths of a usual stroke, at the line's height: the strokes of a bold line are wider

@@ -36,7 +36,8 @@ class RasterDocument:
     """An open document in a rasterizer process. A context manager; leaving it releases the process.
 
     process, header: the process in which the document is open, and its reply. open_process: opens the document in
-    another process, and returns the same. page_count: pages of the file. numbers: 1-based numbers of the pages that the
+    another process, and returns the same. wants_layer: called for each page before a text layer that comes apart is
+    read; may be set by the owner. page_count: pages of the file. numbers: 1-based numbers of the pages that the
     request selects. Iterate once.
     """
 
@@ -62,6 +63,8 @@ class RasterDocument:
         self._release = release
         self._is_reusable = False
         self._is_layer_apart = request.is_layer_apart
+        self.wants_layer: Callable[[], bool] = lambda: True
+        self._is_layer_wanted = True  # of the last page
         self._is_layer_due = False  # the layer of the last page is still to be received
         self._layer_error: Exception | None = None  # at which the layer of the last page ended
 
@@ -104,12 +107,14 @@ class RasterDocument:
         header, _ = self._receive(0)
         self._is_reusable = not header["swollen"]
 
-    def with_layer(self, page: PageImage) -> PageImage:
+    def with_layer(self, page: PageImage) -> PageImage | None:
         """Return the page, which was the last one, with its text layer if that comes apart; else as it is.
 
-        Call before the next page. A page whose layer cannot be read stays without, and a process that dies meanwhile
-        raises its error with the next page.
+        None if nobody wanted the layer. Call before the next page. A page whose layer cannot be read stays without, and
+        a process that dies meanwhile raises its error with the next page.
         """
+        if not self._is_layer_wanted:
+            return None
         if not self._is_layer_due:
             return page
         self._is_layer_due = False
@@ -137,8 +142,11 @@ class RasterDocument:
         self._release(self._process, self._is_reusable)
 
     def _request_layer(self, page: PageImage | FailedPage) -> None:
-        """Send the command to read the page's text layer, if it comes apart."""
-        if self._is_layer_apart and isinstance(page, PageImage):
+        """Send the command to read the page's text layer, if it comes apart and is wanted."""
+        if not self._is_layer_apart or isinstance(page, FailedPage):
+            return
+        self._is_layer_wanted = self.wants_layer()
+        if self._is_layer_wanted:
             header: Header = {"do": "layer", "number": page.number}
             self._process.send(header, b"", self._page_timeout_s, self._is_cancelled)
             self._is_layer_due = True

@@ -28,7 +28,8 @@ from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band
-from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_raised_beside, write_raised_text
+from ocr_worker.sources.rasterizer.raised_glyphs import write_raised_glyphs
+from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_denominator, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
 from ocr_worker.sources.rasterizer.visibility import read_visible_characters
@@ -84,7 +85,8 @@ class _TextLine:
         if _is_slanted(letter) or _is_slanted(self.last):
             return _continues_slanted(self.last.baseline, letter.baseline)
         if not self.is_open:
-            return self._white_beside_raised(letter) is not None or _continues_turned(last, box)
+            is_beside = self._white_beside_raised(letter) is not None or is_denominator(self.letters, letter)
+            return is_beside or _continues_turned(last, box)
         if _continues(self.box, last, box):
             return True
         if not self._may_be_vertical(last) or not all(map(_may_be_turned, (last, box))):
@@ -97,11 +99,13 @@ class _TextLine:
 
     def add(self, letter: Letter) -> None:
         """Append the letter and extend the line's box; a line that had ended has a space in a wide gap."""
-        if not self.is_open and self._is_space_before(letter):
+        is_below = is_denominator(self.letters, letter)
+        if not self.is_open and self.letters[-1].box and (is_below or self._is_space_before(letter)):
             self.letters.append(Letter(" ", None))
         self.letters.append(letter)
         self.box = _union(self.box, letter.box or self.box)
-        self.last = letter
+        if not is_below or (letter.box or _EMPTY)[2] > (self.last.box or _EMPTY)[2]:
+            self.last = letter
         if not (self.large.baseline and letter.baseline and letter.baseline.em < LARGEST * self.large.baseline.em):
             self.large = letter
         self.is_open = True
@@ -198,7 +202,7 @@ def read_text_layer(
     characters = read_visible_characters(page, width / page.get_width())
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
-    letters = _letters(characters, mapping)  # after the characters are renumbered
+    letters = _letters(write_raised_glyphs(characters), mapping)  # after the characters are renumbered
     return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters))
 
 

@@ -30,7 +30,7 @@ from ocr_worker.engines.embedded.furniture.words import has_page_word, is_later_
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.underlines import without_underlines
 
 FURNITURE = ("header", "footer", "number", "footnote", "aside_text")
@@ -282,4 +282,7 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
         is_foot=view.is_foot,
         is_later_page=view.is_later_page,
         is_on_band=any(all(band.contains(line.box.center) for line in lines) for band in view.bands),
+        is_over_title=any(
+            region.label in TITLES and line_height(region.lines) >= line_height(lines) for region in view.regions[end:]
+        ),
     )

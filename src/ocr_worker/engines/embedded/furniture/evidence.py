@@ -64,7 +64,7 @@ class Strip:
     paragraph. edge: distance from the page's edge to the middle of the strip, as a share of the page's height.
     has_rule: a long rule is between the strip and the text farther in. has_number_before: the page's number was found
     in another strip. is_foot: at the page's foot, else at its head. is_later_page: its foot has a number above 1.
-    is_on_band: see `find_bands`.
+    is_on_band: see `find_bands`. is_over_title: a title farther in has letters as large as the strip's.
     """
 
     lines: tuple[Line, ...]
@@ -76,6 +76,7 @@ class Strip:
     is_foot: bool
     is_later_page: bool
     is_on_band: bool = False
+    is_over_title: bool = False
 
     @property
     def text(self) -> str:
@@ -173,11 +174,13 @@ def _is_apart(strip: Strip, body: Body) -> bool:
 def _is_running_band(strip: Strip, body: Body) -> bool:
     """Return whether the strip is a colored band with text at both its ends, whatever the size of its letters.
 
-    A title has bands like that, too, but alone, and hardly on a later page. In a table, the rows follow closely.
+    A title has bands like that, too, but alone, and hardly on a later page. On such a page, a band with one text is
+    no title if the page has another one that is as large. In a table, the rows follow closely.
     """
     is_free = strip.gap >= THRESHOLDS.some_gap and not any(region.label == "table" for region in strip.regions)
     is_later = strip.is_later_page or strip.is_foot
-    return strip.is_on_band and is_free and is_later and is_in_parts(strip.lines, body)
+    is_head_over_title = strip.is_later_page and strip.is_over_title and strip.edge < THRESHOLDS.near_edge
+    return strip.is_on_band and is_free and is_later and (is_in_parts(strip.lines, body) or is_head_over_title)
 
 
 def _is_small_print(strip: Strip, body: Body) -> bool:

@@ -12,35 +12,47 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
+from ocr_worker.engines.embedded.furniture.false_titles import is_author, is_first_row, is_no_title
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.furniture.words import is_running_matter, is_salutation
+from ocr_worker.engines.embedded.furniture.words import (
+    is_later_number,
+    is_numbered_caption,
+    is_running_matter,
+    is_salutation,
+)
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.layout.regions import TITLE, Region
-from ocr_worker.engines.embedded.lines import line_height, rows
+from ocr_worker.engines.embedded.lines import letter_height, line_height, rows
 from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
 _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
-_ADDRESS = re.compile(r"\S@\w+\.\w|://")
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
 _NUMBER = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?")  # of a section, apart from its title
 _PART_TITLE = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_].*(?<![.,;:])")  # "3.1 Title"
+_CAPITAL_PART = re.compile(r"(?:[IVX]+|[A-Z]|\d{1,2})\.\s+[A-ZÀ-Þ][A-ZÀ-Þ\s,&/:’'-]{3,}")  # "II. BASICS OF MILLING"
 _NUMBERED = ("text", "paragraph_title")
 _NO_TEXT = ("header", "footer", "number", "footnote", "aside_text", "image")
 _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no box to tick, no bullet
 
 
 def body_height(regions: Sequence[Region]) -> float:
-    """Return the line height of most of the text in pixels; 0 without text."""
-    heights = [
+    """Return the line height of most of the text in pixels; 0 without text. Tables count where they are nearly all."""
+    texts = _height_votes(regions, ("text", "reference_content"))
+    tables = _height_votes(regions, ("table",))
+    votes = texts if len(texts) > THRESHOLDS.little_text * len(tables) else [*texts, *tables]
+    return median(votes) if texts else 0.0
+
+
+def _height_votes(regions: Sequence[Region], labels: Sequence[str]) -> list[float]:
+    return [
         line.box.height
         for region in regions
-        if region.label in ("text", "reference_content")
+        if region.label in labels
         for line in region.lines
         for _ in range(max(1, len(line.text) // THRESHOLDS.characters_per_vote))
     ]
-    return median(heights) if heights else 0.0
 
 
 def correct_label(region: Region) -> Region:
@@ -52,12 +64,12 @@ def correct_label(region: Region) -> Region:
         return replace(region, label="text")
     if region.label == "paragraph_title" and _FORMULA.search(text) and not _LONG_WORD.search(text):
         return replace(region, label="display_formula")
-    if region.label == "paragraph_title" and _is_no_title(text):
+    if region.label == "paragraph_title" and _is_sentence(text):
         return replace(region, label="text")
     return region
 
 
-def _is_no_title(text: str) -> bool:
+def _is_sentence(text: str) -> bool:
     """Return whether the text ends like a sentence and is long or begins in the middle, or has a dotted leader."""
     is_long = len(text) > THRESHOLDS.max_sentence_title
     is_sentence = text.endswith(".") and (is_long or text[:1].islower())
@@ -71,7 +83,7 @@ def label_headings(regions: Sequence[Region], height: int, body: float) -> list[
     labeled = [_label_by_position(region, labeled, body) for region in labeled]
     head = _find_title_at_head(labeled, body)
     labeled = [replace(region, label="paragraph_title") if region is head else region for region in labeled]
-    labeled = [replace(region, label="text") if _is_denied(region, labeled) else region for region in labeled]
+    labeled = _correct_false_titles(labeled, body)
     labeled = _join_title_rows(labeled)
     title = _find_document_title(labeled, height, body)
     return [replace(region, label="doc_title") if region is title else region for region in labeled]
@@ -133,33 +145,70 @@ def _label_by_position(region: Region, others: Sequence[Region], body: float) ->
     if not TITLE.fullmatch(text) and not (is_emphasized(region) and _reads_like_title(region)):
         return region
     is_part = is_emphasized(region) and bool(_PART_TITLE.fullmatch(text)) and len(text) <= THRESHOLDS.max_sentence_title
-    is_title = is_part or any(_is_headed(other, region, body) for other in others)
+    is_capital = bool(_CAPITAL_PART.fullmatch(text)) and any(_is_over(region, other, body) for other in others)
+    is_title = (
+        is_part
+        or is_capital
+        or any(_is_headed(other, region, body) or _is_over_table(region, other, body) for other in others)
+    )
     return replace(region, label="paragraph_title") if is_title else region
+
+
+def _is_over(title: Region, text: Region, body: float) -> bool:
+    """Return whether a text of several lines is right below the possible title, which may be centered over it."""
+    is_below = 0 <= text.box.y0 - title.box.y1 + body / 2 < THRESHOLDS.bold_title_gap * body
+    is_within = text.box.x0 - body < title.box.x0 and title.box.x1 < text.box.x1 + body
+    return text.label == "text" and len(text.lines) > 2 and is_below and is_within
+
+
+def _is_over_table(title: Region, table: Region, body: float) -> bool:
+    """Return whether the possible title is bold and large, and right above a table, as over the parts of a menu."""
+    is_large = is_emphasized(title) and letter_height(title.lines) > THRESHOLDS.larger_title * body
+    is_below = 0 <= table.box.y0 - title.box.y1 < THRESHOLDS.bold_title_gap * body
+    is_within = table.box.x0 - body < title.box.x0 and title.box.x1 < table.box.x1 + body
+    is_numbered = is_numbered_caption(title.lines[0].text)
+    return table.label == "table" and is_large and is_below and is_within and not is_numbered
 
 
 def _is_headed(text: Region, title: Region, body: float) -> bool:
     """Return whether a text of several lines, not emphasized itself, is right below the possible title.
 
-    An emphasized title may have another one right below.
+    An emphasized title may be centered over the text, or have another one right below. If it is also larger, the text
+    may be a single line, and narrower.
     """
-    gap, width = THRESHOLDS.title_gap, THRESHOLDS.title_width
+    gap, width, min_lines = THRESHOLDS.title_gap, THRESHOLDS.title_width, 2
+    is_aligned = abs(text.box.x0 - title.box.x0) < THRESHOLDS.title_indent * body
     if is_emphasized(title):
         gap, width = THRESHOLDS.bold_title_gap, 1.0
-    is_text = text.label == "text" and len(text.lines) > 1 and not is_emphasized(text)
+        min_lines = 1 if letter_height(title.lines) > THRESHOLDS.larger_title * body else 2
+        is_aligned = is_aligned or abs(text.box.center[0] - title.box.center[0]) < body
+    is_text = text.label == "text" and len(text.lines) >= min_lines and not is_emphasized(text)
     is_wider = is_text and title.box.width < width * text.box.width
     return (
-        (is_wider or (is_emphasized(title) and text.label == "paragraph_title"))
-        and abs(text.box.x0 - title.box.x0) < THRESHOLDS.title_indent * body
+        (is_wider or (is_text and min_lines == 1) or (is_emphasized(title) and text.label == "paragraph_title"))
+        and is_aligned
         and -THRESHOLDS.title_overlap * body < text.box.y0 - title.box.y1 < gap * body
     )
 
 
-def _is_denied(title: Region, others: Sequence[Region]) -> bool:
-    """Return whether the region looks like a title, but has an address or is the first row of the text below."""
-    if title.label != "paragraph_title":
-        return False
-    has_address = any(_ADDRESS.search(line.text) for line in title.lines)
-    return has_address or any(_begins_text(title, other) for other in others)
+def _correct_false_titles(regions: Sequence[Region], body: float) -> list[Region]:
+    """Return the regions, titles that are none as text, or as the first row of the text below; see `false_titles`."""
+    corrected = list(regions)
+    for title in regions:
+        if title.label != "paragraph_title" or not title.lines:
+            continue
+        text = next((other for other in corrected if is_first_row(title, other, is_emphasized(title))), None)
+        if text is not None:
+            corrected[corrected.index(text)] = text.with_lines((*title.lines, *text.lines))
+            corrected.remove(title)
+            continue
+        words = " ".join(line.text for line in title.lines)
+        is_large = letter_height(title.lines) > THRESHOLDS.larger_title * body
+        if is_no_title(words, is_emphasized(title) or is_large):
+            corrected[corrected.index(title)] = replace(title, label="text")
+        elif is_author(title, regions):
+            corrected[corrected.index(title)] = replace(title, label="text", is_separate=True)
+    return corrected
 
 
 def _join_title_rows(regions: Sequence[Region]) -> list[Region]:
@@ -181,17 +230,6 @@ def _continues_title(title: Region, region: Region) -> bool:
     white = region.box.y0 - title.box.y1
     is_close = abs(white) < THRESHOLDS.title_row_white * height and abs(region.box.x0 - title.box.x0) < height
     return is_close and max(height, other_height) < THRESHOLDS.same_title_size * min(height, other_height)
-
-
-def _begins_text(title: Region, text: Region) -> bool:
-    """Return whether the title is a filled row right above a text that begins in mid-sentence."""
-    if len(title.lines) != 1 or text.label != "text" or len(text.lines) < 2:
-        return False
-    height = line_height(title.lines)
-    first = min(text.lines, key=lambda line: line.box.y0)
-    are_filled = max(abs(first.box.x1 - title.box.x1), abs(text.box.x1 - title.box.x1)) < height
-    is_close = abs(first.box.y0 - title.box.y1) < THRESHOLDS.row_white * height
-    return are_filled and is_close and title.lines[0].text[-1:].isalnum() and first.text[:1].islower()
 
 
 def is_emphasized(region: Region) -> bool:
@@ -217,7 +255,25 @@ def _find_title_at_head(regions: Sequence[Region], body: float) -> Region | None
     text = bounds(region.box for region in others)
     if not is_alone or white < THRESHOLDS.head_title_white * body:
         return None
-    return first if is_large or _is_centered(first.box, text, body) else None
+    is_later = any(
+        is_later_number(line.text) for region in regions if region.label in _NO_TEXT for line in region.lines
+    )
+    is_small = line_height(first.lines) < THRESHOLDS.smaller * body
+    is_plain = not (is_later or is_small) and _is_plain_title(first, others[: THRESHOLDS.next_texts], text)
+    return first if is_large or is_plain or _is_centered(first.box, text, body) else None
+
+
+def _is_plain_title(first: Region, below: Sequence[Region], text: Box) -> bool:
+    """Return whether the page's first row is the title of its text, though it is not larger: short, and over prose.
+
+    below: the next regions. text: the box of all the page's other text.
+    """
+    words = " ".join(line.text for line in first.lines)
+    is_title = bool(TITLE.fullmatch(words)) and len(words.split()) > 1 and words[:1].isalpha()
+    is_short = len(rows(first.lines)) == 1 and first.box.width < THRESHOLDS.title_width * text.width
+    prose = [region for region in below if region.label == "text" and len(region.lines) > 1]
+    is_wide = any(line.box.width > THRESHOLDS.title_width * text.width for region in prose for line in region.lines[:2])
+    return is_title and is_short and is_wide
 
 
 def _reads_like_title(region: Region) -> bool:

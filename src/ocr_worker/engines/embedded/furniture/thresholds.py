@@ -114,6 +114,7 @@ class FurnitureThresholds:
     min_step: float = 0.8  # line heights from a line to the next: a smaller step does not count for the line spacing
     max_step: float = 4.0  # line heights from a line to the next: a larger step does not count for the line spacing
     usual_spacing: float = 1.4  # line heights: the line spacing of a page without two lines below one another
+    little_text: float = 0.25  # characters of text for each of tables: with less, the page's text is that of tables
     characters_per_vote: int = 10  # characters of a line for each vote on the line height: long lines count more
 
     # Titles (`headings`).
@@ -133,11 +134,22 @@ class FurnitureThresholds:
     same_title_size: float = 1.06  # ratio of the heights of two rows of a title, at most
     row_white: float = 0.7  # line heights of white below a title that is the first row of its text
     head_title_size: float = 1.1  # line heights: larger letters make a title of the first line above white
+    next_texts: int = 3  # regions below the first row of a page among which is prose, if the row is its title
     head_title_white: float = 0.8  # line heights of white below such a title
     uneven_center: float = 0.12  # share of the text's width by which the indents of centered text may differ
     center_indent: float = 3.0  # line heights by which centered text is indented on both sides
     document_title_depth: float = 0.4  # share of the page's height above which the document's title begins
     document_title_size: float = 1.15  # ratio of its line height to that of all other titles and of the body
+
+    # Titles that are none (`false_titles`). Line heights, unless another unit is named.
+    larger_title: float = 1.12  # ratio of the letters' heights from which a title is larger than what is beside it
+    contact_distance: float = 2.5  # white between the names of authors and their address, at most
+    min_name_words: int = 2
+    max_name_words: int = 4
+    first_row_indent: float = 6.0  # by which the first row of a paragraph is set in, at most
+    word_space: float = 0.3  # space between two words
+    prose_width: float = 8.0  # width of a paragraph whose rows are filled
+    address_rows: int = 6  # rows of an address, at most
 
     # Footnotes (`footnotes`).
     small_print: float = 0.9  # line heights: a note's lines are lower

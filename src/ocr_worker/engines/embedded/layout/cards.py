@@ -2,16 +2,19 @@
 
 Columns of prose are read down, one after the other. The lines of cards look the same, but their frames say that each is
 complete. `find_frames` finds the frames from the page's rules, where the edges of fills count as rules, too, and
-`find_cards` those that are cards. Both are pure; lengths are in pixels of the page.
+`find_cards` those that are cards. `split_at_frames` separates texts that are not in the same frame. All functions are
+pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, covered, x_overlap, y_overlap
+from ocr_worker.engines.embedded.layout.regions import PROSE, Region, group_lines
 from ocr_worker.engines.embedded.layout.rules import Rules, ruled_length
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
+from ocr_worker.engines.embedded.lines import Line, line_height
 
 
 def find_cards(frames: Sequence[Box], height: float) -> list[Box]:
@@ -20,6 +23,52 @@ def find_cards(frames: Sequence[Box], height: float) -> list[Box]:
     Cells of a table touch their neighbors, and are no cards. height: of a line.
     """
     return [frame for frame in frames if any(_is_beside(frame, other, height) for other in frames)]
+
+
+def frames_of_texts(frames: Sequence[Box], others: Sequence[Box], lines: Sequence[Line]) -> list[Box]:
+    """Return the frames whose texts are read in one, such as advertisements: no cells of a table.
+
+    Cells touch their neighbors, and have few lines or a neighbor of their height at the side, or they are in one of the
+    others: boxes of tables and pictures.
+    """
+    apart = [frame for frame in frames if not any(covered(frame, box) > THRESHOLDS.framed_cell for box in others)]
+    margin = THRESHOLDS.min_card_gap * line_height(lines)
+    return [frame for frame in apart if not _is_cell(frame, frames, lines, margin)]
+
+
+def _is_cell(frame: Box, frames: Sequence[Box], lines: Sequence[Line], margin: float) -> bool:
+    neighbors = [other for other in frames if _touches(frame, other, margin)]
+    count = sum(frame.contains(line.box.center) for line in lines)
+    is_in_row = any(max(abs(frame.y0 - other.y0), abs(frame.y1 - other.y1)) < margin for other in neighbors)
+    return is_in_row or (len(neighbors) > 0 and count < THRESHOLDS.min_framed_text)
+
+
+def _touches(frame: Box, other: Box, margin: float) -> bool:
+    """Return whether two frames have an edge in common, side by side or one above the other."""
+    x, y = x_overlap(frame, other), y_overlap(frame, other)
+    return other is not frame and min(x, y) > -margin and min(abs(x), abs(y)) < margin
+
+
+def split_at_frames(regions: Sequence[Region], frames: Sequence[Box]) -> list[Region]:
+    """Return the regions, each text in several frames, or inside and outside of a frame, in a part for each."""
+    parts: list[Region] = []
+    for region in regions:
+        by_frame: dict[Box | None, list[Line]] = {}
+        for line in region.lines:
+            by_frame.setdefault(innermost(frames, line.box), []).append(line)
+        if len(by_frame) > 1 and region.label in PROSE:
+            outside = group_lines(by_frame.pop(None, []))
+            groups = [*by_frame.values(), *outside]
+            parts += [region.with_lines(tuple(group)) for group in groups]
+        else:
+            parts.append(region)
+    return parts
+
+
+def innermost(frames: Sequence[Box], box: Box) -> Box | None:
+    """Return the smallest frame around the middle of the box; None outside of all frames."""
+    around = [frame for frame in frames if frame.contains(box.center)]
+    return min(around, key=lambda frame: frame.area, default=None)
 
 
 def find_frames(rules: Rules, height: float) -> list[Box]:

@@ -19,6 +19,7 @@ from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.lines import Line, is_vertical, letter_height, line_height, rows
+from ocr_worker.engines.embedded.marks import find_marked
 
 # PaddleOCR-VL's label for each label of the layout model (CDLA's). A table's title is a figure's title there.
 LABELS = {
@@ -81,7 +82,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     part of a paragraph.
     """
     kept = _drop_doubles(detections)
-    kept = [detection for detection in kept if detection.label != "image" or _is_picture(detection, lines)]
+    kept = [detection for detection in kept if detection.label != "image" or is_picture(detection, lines)]
     photos = [detection for detection in kept if detection.label == "image" and _is_photo_of_text(detection, lines)]
     kept = [detection for detection in kept if detection not in photos]
     members: list[list[Line]] = [[] for _ in kept]
@@ -108,7 +109,8 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     loose = [Region("text", bounds(line.box for line in group), tuple(group)) for group in group_lines(leftover)]
     prose = [line for region in [*regions, *loose] if region.label in PROSE for line in region.lines]
     columns = split_columns([*regions, *loose], find_column_gutters(prose))
-    sized = [part for region in merge_interleaved(unnest(columns)) for part in split_sizes(region)]
+    divided = divide_around(merge_interleaved(unnest(columns)))
+    sized = [part for region in divided for part in split_sizes(region)]
     sized = [part for region in sized for part in split_numbered_titles(region)]
     titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
@@ -204,6 +206,25 @@ def _divided(region: Region, boxes: Sequence[Box]) -> list[Region]:
             parts.append([])
         parts[-1].append(row)
     return [_with_rows(region, part) for part in parts]
+
+
+def divide_around(regions: Sequence[Region]) -> list[Region]:
+    """Return the regions, a text with lines above and below another text divided where that text is between them."""
+    parts = list(regions)
+    for inner in regions:
+        if inner.label in PROSE:
+            parts = [part for region in parts for part in _divide_around(region, inner)]
+    return parts
+
+
+def _divide_around(region: Region, inner: Region) -> list[Region]:
+    shared = x_overlap(region.box, inner.box)
+    if region.label != "text" or region is inner or shared < THRESHOLDS.stacked_width * region.box.width:
+        return [region]
+    middle = inner.box.center[1]
+    is_beside = any(inner.box.y0 < line.box.center[1] < inner.box.y1 for line in region.lines)
+    is_around = region.box.y0 < middle < region.box.y1
+    return _divide(region, middle) if is_around and not is_beside else [region]
 
 
 def _contains(outer: Region, inner: Region) -> bool:
@@ -309,11 +330,9 @@ def split_title(region: Region) -> list[Region]:
     is_emphasized = first_line.is_emphasized and not any(line.is_emphasized for line in second_row)
     heights = [letter_height(row) for row in stacked]
     is_larger = is_emphasized and heights[0] > THRESHOLDS.larger_title_rows * max(heights[1:])
-    if (
-        not is_short
-        or not (is_full or is_larger)
-        or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows)
-    ):
+    is_over_list = is_emphasized and find_marked([" ".join(line.text for line in second_row)])[0]
+    is_above = is_over_list or (is_short and (is_full or is_larger))
+    if not is_above or not (is_capital or is_emphasized or len(stacked) >= THRESHOLDS.min_title_rows):
         return [region]
     if not TITLE.fullmatch(first_line.text):
         return [region]
@@ -368,7 +387,7 @@ def _resolve_double(kept: list[Detection], double: Detection) -> list[Detection]
     return kept
 
 
-def _is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
+def is_picture(figure: Detection, lines: Sequence[Line]) -> bool:
     """Return whether the figure is a chart, or a picture with some words, and not text."""
     if has_scale(figure.box, lines):
         return True

@@ -68,6 +68,9 @@ class LayoutThresholds:
     min_card_gap: float = 0.3  # white between two cards; cells of a table touch
     card_level: float = 0.5  # by which the upper edges of cards side by side differ
 
+    framed_cell: float = 0.5  # share of a frame in a table or a picture, of which it is then a part
+    min_framed_text: int = 4  # lines in a frame that touches others: cells of a table have fewer
+
     # Notes in the margins (`margin_notes`). Line heights, unless another unit is named.
     note_gap: float = 0.3  # white between a note and the margin of the text
     note_alignment: float = 0.5  # by which the beginnings of lines at the margin differ

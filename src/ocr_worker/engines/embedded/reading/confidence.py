@@ -91,22 +91,25 @@ def remove_specks(lines: Sequence[Line]) -> list[Line]:
     return [line for line in lines if line.text and not is_speck(line) and id(line) not in guesses]
 
 
+def is_in_other_script(lines: Sequence[Line]) -> bool:
+    """Return whether hardly any letter of the page is a Chinese sign, so that the few are misread."""
+    letters = [c for line in lines for c in line.text if c.isalpha()]
+    return sum(map(is_sign, letters)) < THRESHOLDS.max_foreign_signs * len(letters)
+
+
+def is_sign(character: str) -> bool:
+    """Return whether the character is wide and no Korean syllable, as Chinese signs are."""
+    return is_wide(character) and not is_hangul(character)
+
+
 def _guesses(lines: Sequence[Line]) -> list[Line]:
     """Return the lines of Chinese signs that are uncertain, or of one or two, on a page in another script."""
-    letters = [c for line in lines for c in line.text if c.isalpha()]
-    if sum(map(_is_sign, letters)) >= THRESHOLDS.max_foreign_signs * len(letters):
-        return []
-    return [line for line in lines if _is_guess(line)]
+    return [line for line in lines if _is_guess(line)] if is_in_other_script(lines) else []
 
 
 def _is_guess(line: Line) -> bool:
     is_uncertain = len(line.text) <= THRESHOLDS.max_speck or line.score < THRESHOLDS.certain_signs
-    return bool(line.text) and is_uncertain and not line.is_from_text_layer and all(map(_is_sign, line.text))
-
-
-def _is_sign(character: str) -> bool:
-    """Return whether the character is wide and no Korean syllable, as Chinese signs are."""
-    return is_wide(character) and not is_hangul(character)
+    return bool(line.text) and is_uncertain and not line.is_from_text_layer and all(map(is_sign, line.text))
 
 
 def _bbox(box: Box) -> BBox:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.regions import LABELS, Detection
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.decoding import without_signs
 from ocr_worker.engines.embedded.reading.denormals import flush_denormals
 from ocr_worker.engines.embedded.reading.layout_model import load_layout_model
 from ocr_worker.engines.embedded.reading.letter_marks import doubtful_marks
@@ -144,27 +145,30 @@ class Models:
         line_map: NDArray[Any] = self._network(image)
         return line_map
 
-    def read_lines(self, pixels: Pixels, quads: Quads, batch: int = THRESHOLDS.batch) -> list[Line]:
+    def read_lines(
+        self, pixels: Pixels, quads: Quads, batch: int = THRESHOLDS.batch, *, with_signs: bool = True
+    ) -> list[Line]:
         """Return one line for each outline, in the same order; the text of an illegible line may be empty.
 
-        batch: lines that are recognized at once.
+        batch: lines that are recognized at once. with_signs: whether a character may be a Chinese sign.
         """
         # Similar lengths are batched, the longest first: little is padded, and no thread ends with a long line.
         length, height = _sides(quads)
         order = np.argsort(-length / np.maximum(1, height), kind="stable")
         batches = [order[start : start + batch] for start in range(0, len(order), batch)]
-        lines = [
-            line
-            for batch_lines in self._pool.map(lambda part: self._recognize(pixels, quads[part]), batches, chunksize=1)
-            for line in batch_lines
-        ]
+        recognizer = self._recognizer if with_signs else without_signs(self._recognizer)
+
+        def recognize(part: NDArray[Any]) -> list[Line]:
+            return self._recognize(recognizer, pixels, quads[part])
+
+        lines = [line for batch_lines in self._pool.map(recognize, batches, chunksize=1) for line in batch_lines]
         return [lines[index] for index in np.argsort(order)]
 
-    def _recognize(self, pixels: Pixels, quads: Quads) -> list[Line]:
+    def _recognize(self, recognizer: Any, pixels: Pixels, quads: Quads) -> list[Line]:
         from rapidocr.ch_ppocr_rec.typings import TextRecInput
 
         crops = self._ocr.crop_text_regions(pixels, quads)
-        texts = self._recognizer(TextRecInput(img=crops, return_word_box=True))
+        texts = recognizer(TextRecInput(img=crops, return_word_box=True))
         confidences = [characters.confs for characters in texts.word_results]
         marks = [doubtful_marks(text, scores) for text, scores in zip(texts.txts, confidences, strict=True)]
         lines = zip(texts.txts, texts.word_results, texts.scores, crops, strict=True)

@@ -4,11 +4,13 @@ The recognizer knows spaces by their usual width. It leaves them out between the
 and it puts them between letters that are set apart. The white between the characters shows both. `SpaceDecoder` keeps
 the probability of a space at each place, and `respace` decides with it: a space is added where the recognizer thought
 of it and the white is wider than between the letters of the line. Letters that are set apart form words where the
-white between them is even. Lines with Chinese or Japanese characters stay as they were read.
+white between them is even; the recognizer may take them for the full-width letters of Chinese text. Lines with
+Chinese or Japanese characters stay as they were read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
@@ -23,7 +25,10 @@ from ocr_worker.pages import Pixels
 
 _CLOSING = frozenset(".,;:!?)]}%…'’”»/\"<>")  # no space is added before these
 _OPENING = frozenset("([{'‘“«/<")  # nor after these
-_IN_NUMBERS = frozenset("0123456789.,:-–")  # nor between two of these: 15:45
+_IN_NUMBERS = frozenset("0123456789.,:%-–")  # nor between two of these: 15:45
+_FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in range(0xFF10, 0xFF5B) if chr(code).isalnum()}
+_FULL_WIDTH_TABLE = str.maketrans(_FULL_WIDTH)
+_ORDINAL = re.compile("st|[nr]d|th")  # nor between a figure and one of these, which may be raised
 
 
 class SpaceDecoder:
@@ -66,6 +71,7 @@ def respace(text: str, characters: Any, score: float, crop: Pixels) -> tuple[str
 
     characters: RapidOCR's WordInfo, from `SpaceDecoder`. score: the recognizer's confidence. crop: the line's pixels.
     """
+    text, characters = _narrow(text, characters)
     letters = [letter for word in characters.words for letter in word]
     columns = [column for word in characters.word_cols for column in word]
     if len(letters) < THRESHOLDS.min_letters or any(map(is_wide, letters)) or "".join(text.split()) != "".join(letters):
@@ -86,17 +92,62 @@ def respace(text: str, characters: Any, score: float, crop: Pixels) -> tuple[str
     numbers = list(accumulate(visible_spaces, initial=0))  # of the word of each letter
     words = [[letters[i] for i in group] for _, group in groupby(range(len(letters)), numbers.__getitem__)]
     word_cols = [[columns[i] for i in group] for _, group in groupby(range(len(letters)), numbers.__getitem__)]
-    types = [characters.word_types[0]] * len(words)
-    return " ".join(map("".join, words)), replace(characters, words=words, word_cols=word_cols, word_types=types)
+    return " ".join(map("".join, words)), _changed(characters, words, word_cols)
+
+
+def _narrow(text: str, characters: Any) -> tuple[str, Any]:
+    """Return the line with usual letters for full-width ones, which the recognizer takes those set apart for.
+
+    Beside Chinese or Japanese characters they stay.
+    """
+    if not any(c in _FULL_WIDTH for c in text) or any(is_wide(c) and c not in _FULL_WIDTH for c in text):
+        return text, characters
+    words = [[letter.translate(_FULL_WIDTH_TABLE) for letter in word] for word in characters.words]
+    return text.translate(_FULL_WIDTH_TABLE), _changed(characters, words, characters.word_cols)
+
+
+def _changed(characters: Any, words: list[list[str]], columns: list[list[int]]) -> Any:
+    """Return RapidOCR's WordInfo of a line in Latin letters with these words and the columns of their letters."""
+    latin = type(characters.word_types[0]).EN_NUM
+    changed = replace(characters, words=words, word_cols=columns, word_types=[latin] * len(words))
+    changed.spaces = characters.spaces
+    return changed
 
 
 def find_spaces(gaps: Sequence[Gap], score: float) -> list[bool]:
     """Return for each gap of a line whether it is a space. score: the recognizer's confidence in the line."""
     if score >= THRESHOLDS.certain_letters and _is_set_apart(gaps):
-        limit = THRESHOLDS.between_words * float(np.median([gap.white for gap in gaps]))
-        return [gap.white >= limit for gap in gaps]
-    limit = _narrowest_space(gaps) if score >= THRESHOLDS.certain_spaces else float("inf")
-    return [gap.is_space or (_may_be_missed(gap) and gap.white >= limit) for gap in gaps]
+        return _find_spaces_apart(gaps)
+    if score < THRESHOLDS.certain_spaces:
+        return [gap.is_space for gap in gaps]
+    limit, likely_limit = (
+        _narrowest_space(gaps, factor) for factor in (THRESHOLDS.wider_than_letters, THRESHOLDS.likely_space_width)
+    )
+    return [
+        gap.is_space
+        or (
+            _may_be_missed(gap)
+            and gap.white >= (likely_limit if gap.certainty >= THRESHOLDS.likely_space else limit)
+            and not _is_ordinal(gaps[i : i + 3])
+        )
+        for i, gap in enumerate(gaps)
+    ]
+
+
+def _find_spaces_apart(gaps: Sequence[Gap]) -> list[bool]:
+    """Return the same for words whose letters are set apart: spaces are wider, or likelier and a little wider."""
+    limit = THRESHOLDS.between_words * float(np.median([gap.white for gap in gaps]))
+    others = [(gap.white, gap.certainty) for gap in gaps if gap.white < limit]
+    white, certainty = np.quantile(others, THRESHOLDS.most_letters, axis=0).tolist()
+    likely_white = THRESHOLDS.likely_space_width * white
+    likely = max(THRESHOLDS.likely_space, THRESHOLDS.likelier * certainty)
+    return [gap.white >= (likely_white if gap.certainty >= likely else limit) for gap in gaps]
+
+
+def _is_ordinal(gaps: Sequence[Gap]) -> bool:
+    """Return whether the first of these gaps is between a figure and the ending of an ordinal number."""
+    ending = "".join(gap.right for gap in gaps[:2])
+    return gaps[0].left.isdigit() and bool(_ORDINAL.fullmatch(ending)) and all(gap.is_space for gap in gaps[2:])
 
 
 def _is_set_apart(gaps: Sequence[Gap]) -> bool:
@@ -119,15 +170,18 @@ def _has_single(gaps: Sequence[Gap]) -> bool:
     return any(before and after for before, after in pairwise(sides))
 
 
-def _narrowest_space(gaps: Sequence[Gap]) -> float:
-    """Return the width from which the white is no gap between two letters of this line."""
+def _narrowest_space(gaps: Sequence[Gap], factor: float) -> float:
+    """Return the width from which the white is no gap between two letters of this line.
+
+    factor: widths of a wide gap between its letters.
+    """
     letters = [gap.white for gap in gaps if not gap.is_space and gap.certainty < THRESHOLDS.possible_space]
     spaces = [gap.white for gap in gaps if gap.is_space]
     if len(letters) < THRESHOLDS.min_letters:
         return float("inf")
     return max(
         THRESHOLDS.narrow_space,
-        THRESHOLDS.wider_than_letters * float(np.quantile(letters, THRESHOLDS.usual_letters)),
+        factor * float(np.quantile(letters, THRESHOLDS.usual_letters)),
         THRESHOLDS.like_spaces * min(spaces, default=0.0),
     )
 

@@ -39,16 +39,20 @@ class ReadingThresholds:
     certain_spaces: float = 0.9  # confidence of a line in which spaces are added; others are often no text
     narrow_space: float = 0.15  # heights of the outline: the narrowest space that is added; spaces are 0.2 to 0.35
     wider_than_letters: float = 1.5  # widths of the wide gaps between the line's letters: a space is wider
+    likely_space: float = 0.01  # probability from which a space may be narrower than that
+    likely_space_width: float = 1.25  # widths of such a gap: a likely space is wider
     usual_letters: float = 0.9  # quantile of the gaps between the line's letters that is a wide one
     like_spaces: float = 0.8  # widths of the narrowest space that was read in the line: others are as wide
     min_letters: int = 3  # different letters of words, or gaps between letters, from which the others are judged
-    certain_letters: float = 0.8  # confidence of a line whose letters are set apart
+    certain_letters: float = 0.6  # confidence of a line whose letters are set apart; it doubts some of them
     # Heights of the outline between such letters; between letters of usual text it is up to 0.2.
     set_apart: float = 0.25
     max_set_apart: float = 1.0  # the same, at most: what is wider apart are marks, such as the heads of columns
     narrow_letters: float = 0.1  # quantile of such gaps that is a narrow one
     even_letters: float = 0.6  # widths of the median gap: a narrow one is as wide where letters are set apart
     between_words: float = 1.6  # widths of the gap between such letters: between words it is wider
+    most_letters: float = 0.75  # quantile of the other gaps and their probabilities that most letters stay below
+    likelier: float = 1.5  # times that probability: a likely space between such words has more
     crop_margin: float = 0.1  # heights at the upper and lower edge of an outline in which no ink is looked for
     min_ink_contrast: int = 40  # gray levels between ground and ink, at least; the grain of scans is below
     ink_share: float = 0.35  # share of the highest contrast in the outline from which there is ink
@@ -57,6 +61,55 @@ class ReadingThresholds:
     small_print: float = 20.0  # pixels of an outline's height, below which it may reach into the lines beside it
     enlargement: float = 2.0  # factor by which the sides of the copy are larger
     outline_overlap: float = 0.2  # share of `small_print` by which outlines surely reach into the lines beside them
+
+    # Circles of which somebody chooses one (`radio_buttons`).
+    round: float = 1.12  # longer side by shorter side of a circle, at most: a zero is longer
+    circle_area: tuple[float, float] = (0.7, 0.86)  # share of its box that a circle fills: 0.785, and a square 1
+    ring_width: float = 0.18  # widths of the white in a ring: a small letter o has a thicker one
+    circle_room: float = 0.25  # widths of a circle without ink beside it: letters of a word are closer
+    circle_dirt: float = 0.03  # share of ink there that is dirt
+    circle_label: float = 1.5  # widths of a circle between it and its label, at most
+    circle_level: float = 0.3  # heights of a circle between its middle and that of the label
+    rule_between: float = 0.9  # share of a column of pixels with ink: a rule parts the circle from the text
+    circle_margin: float = 0.22  # widths of a circle along its edge in which nothing is looked for
+    dot: float = 0.25  # widths of a circle that are filled in its middle
+    min_circles: int = 2  # of one size on a page
+
+    # Large first letters (`large_letters`).
+    min_shape: int = 3  # pixels of a shape's height; lower ones are dots of noise
+    # Heights of an outline between which a letter is an initial: a letter of the same size is lower than its outline.
+    initial_heights: tuple[float, float] = (1.2, 7.0)
+    initial_widths: tuple[float, float] = (0.1, 1.7)  # heights of the letter: thinner shapes are rules
+    accent_heights: tuple[float, float] = (0.08, 0.65)  # heights of the letter: of an accent or a quotation mark
+    accent_gap: float = 0.15  # heights of the letter between it and its accent or quotation mark, at most
+    initial_reach: float = 0.8  # heights of a line between it and the letter, at most
+    min_initial_lines: int = 2  # lines beside the letter
+    max_initial_digits: int = 2  # of a number that is an initial
+    min_initial_score: float = 0.4  # confidence in a letter by itself, which is hard to read
+    initial_margin: float = 0.15  # heights of the letter by which an outline would be larger
+    initial_crop: float = 1.3  # longer sides of the letter: the side of the square on which it is read
+
+    # Fields with a box for each character (`comb_fields`).
+    comb_heights: tuple[float, float] = (0.7, 2.6)  # line heights of the white in a box: that in letters is lower
+    rectangular: float = 0.88  # share of its box that the white in a frame fills
+    comb_widths: tuple[float, float] = (0.3, 1.15)  # heights of a box: the cells of a table are wider
+    comb_level: float = 0.2  # heights of a box by which those of a row differ in place and height
+    comb_step: float = 0.2  # widths of a box by which those of a row differ
+    comb_cell_gap: float = 0.4  # widths of a box between two of a row, or heights between two rows of a table
+    comb_contrast: int = 45  # gray levels between the ground and the ink of a frame, which is often gray
+    max_missing_cells: int = 2  # boxes side by side whose frames are broken
+    min_comb_cells: int = 4  # boxes
+    min_comb_read: float = 0.8  # share of the boxes with ink in which a character was read
+    comb_frame: float = 0.05  # heights of a box that its frame may reach into it
+    comb_ink: float = 0.015  # share of a box with ink in it: less is dirt
+    comb_space: float = 0.12  # heights of a box between the characters that are read
+
+    # Page numbers behind leaders (`page_numbers`).
+    min_leaders: int = 2  # lines of a page that end in leaders
+    number_heights: tuple[float, float] = (0.3, 1.0)  # line heights of a digit's ink: dots are lower
+    number_reach: float = 3.0  # line heights right of all lines in which a number may be
+    number_width: float = 2.5  # line heights of a number, at most
+    number_margin: float = 0.3  # heights of the digits around them that are read with them
 
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half

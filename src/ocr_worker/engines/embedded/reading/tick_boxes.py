@@ -32,6 +32,7 @@ from ocr_worker.pages import Pixels
 
 EMPTY, TICKED = "☐", "☑"
 _SQUARE_CHARACTERS = "□☐■☑☒口"
+_EMPTY_SQUARES = "□☐☑☒口"  # a filled one may be the tick of a drawn square
 Mask = NDArray[np.bool_]
 
 
@@ -69,7 +70,7 @@ def apply_tick_boxes(layer: Sequence[Line], boxes: Sequence[Line]) -> tuple[list
 
 def _is_tick(text: str) -> bool:
     """Return whether the text is one character that ticks a square: no other letter or figure, and no empty square."""
-    is_symbol = len(text) == 1 and unicodedata.category(text) in ("So", "Sm") and text not in _SQUARE_CHARACTERS
+    is_symbol = len(text) == 1 and unicodedata.category(text) in ("So", "Sm") and text not in _EMPTY_SQUARES
     return text in THRESHOLDS.tick_letters or is_symbol
 
 
@@ -95,9 +96,11 @@ def read_beside_boxes(models: Models, pixels: Pixels, quads: Quads, boxes: Seque
     lines = read_lines_over_watermark(models, pixels, quads)
     refused: set[int] = set()
     read_again: list[tuple[Line, list[Line]]] = []
+    is_page_of_squares = _is_square_script("".join(line.text for line in lines if len(line.text) > 1))
     for line in lines:
         inside = [box for box in boxes if _is_in_line(box, line)]
-        if inside and _is_square_script(line.text):
+        is_box = bool(inside) and not _parts(line.box, [box.box for box in inside])  # read as a character like 冈
+        if inside and _is_square_script(line.text) and (is_page_of_squares or not is_box):
             refused |= {id(box) for box in inside if not (box is inside[0] and line.text[0] in _SQUARE_CHARACTERS)}
             inside = [box for box in inside if id(box) not in refused]
         if inside:

@@ -20,6 +20,7 @@ from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
 from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 from ocr_worker.engines.embedded.tables.columns import (
     Piece,
+    count_sums,
     find_gutters,
     find_rows,
     is_number,
@@ -43,9 +44,9 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     rule_ys = find_wide_rules(box, rules, height)
     bands = [sum(y < bounds(line.box for line in row).center[1] for y in rule_ys) for row in line_rows]
     head = _count_head_rows(line_rows, bands)
-    body_rows = line_rows[head : len(line_rows) - _count_apart(line_rows[head:])]
-    has_body = len(body_rows) >= THRESHOLDS.min_body_rows or _are_all_numeric(body_rows)
-    gutters = _with_edges(find_gutters(body_rows if has_body else line_rows, height), edges, height)
+    end = len(line_rows) - _count_foot_rows(line_rows[head:])
+    has_body = end - head >= THRESHOLDS.min_body_rows or _are_all_numeric(line_rows[head:end])
+    gutters = _with_edges(find_gutters(line_rows[head if has_body else 0 : end], height), edges, height)
     placed = [(place_headings if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(line_rows)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
@@ -147,11 +148,10 @@ def _column_boxes(boxes: Sequence[Box], gutters: Sequence[float]) -> list[Box]:
     return columns
 
 
-def _count_apart(rows: Sequence[Sequence[Line]]) -> int:
-    """Count the rows at the end that are set apart from the others by white, as totals often are.
-
-    They may be set across the columns.
-    """
+def _count_foot_rows(rows: Sequence[Sequence[Line]]) -> int:
+    """Count the rows at the end that may be set across the columns: sums, or notes and totals set apart by white."""
+    if sums := count_sums(rows):
+        return sums
     boxes = [bounds(line.box for line in row) for row in rows]
     gaps = [below.y0 - above.y1 for above, below in pairwise(boxes)]
     height = line_height([line for row in rows for line in row])

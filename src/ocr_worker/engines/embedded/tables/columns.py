@@ -98,6 +98,22 @@ def find_rows(lines: Sequence[Line]) -> list[list[Line]]:
     return rows(parts)
 
 
+def count_sums(line_rows: Sequence[Sequence[Line]]) -> int:
+    """Count the rows at the end that are sums: a label far from the left edge and a number.
+
+    Their labels are often set across columns, so that they show none.
+    """
+    if not line_rows:
+        return 0
+    box = bounds(line.box for row in line_rows for line in row)
+    first = box.x0 + THRESHOLDS.sum_indent * box.width
+    sums = [
+        len(row) == 2 and row[0].box.x0 > first and not is_number(row[0].text) and is_number(row[1].text)
+        for row in line_rows
+    ]
+    return next((i for i, is_sum in enumerate(reversed(sums)) if not is_sum), len(sums))
+
+
 def find_gutters(line_rows: Sequence[Sequence[Line]], height: float) -> list[float]:
     """Return the middles of the white stretches between columns, which run down through nearly all of the rows.
 
@@ -167,13 +183,14 @@ def _white_stretches(spans: Sequence[Sequence[Span]], left: float, right: float,
 def _is_between_columns(x: float, edges: Sequence[float], word_rows: Sequence[Sequence[Word]]) -> bool:
     """Return whether most rows of numbers have words right beside the gutter at `x`, up to the edges on both sides.
 
-    Other rows, such as totals and headings of sections, say nothing.
+    Other rows, such as totals and headings of sections, say nothing, unless few rows have several numbers.
     """
     i = edges.index(x)
     numeric = [row for row in word_rows if _count_numbers(row) > 1]
+    rows_of_table = numeric if len(numeric) >= THRESHOLDS.numeric_rows * len(word_rows) else word_rows
     sides = ((edges[i - 1], x), (x, edges[i + 1]))
-    filled = (sum(any(a < word.box.center[0] < b for word in row) for row in numeric) for a, b in sides)
-    return min(filled) >= max(THRESHOLDS.min_rows_for_pairs, THRESHOLDS.filled_beside * len(numeric))
+    filled = (sum(any(a < word.box.center[0] < b for word in row) for row in rows_of_table) for a, b in sides)
+    return min(filled) >= THRESHOLDS.filled_beside * len(rows_of_table)
 
 
 def _words(row: Sequence[Line]) -> list[Word]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import mean, median
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, covered
+from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap
 from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
@@ -23,7 +23,7 @@ from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.tables import Cell, drop_strokes, find_cells
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
 from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box, is_prose, is_same_table
-from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, is_number, place, tighten
+from ocr_worker.engines.embedded.tables.columns import count_sums, find_gutters, find_rows, is_number, place, tighten
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 _INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
@@ -93,34 +93,36 @@ def _correct_detected(
 def _part_stacked(detection: Detection, ruled: Sequence[Box], lines: Sequence[Line]) -> list[Detection]:
     """Return the detection, cut where another table begins below the first; a grid of rules is never cut."""
     box = detection.box
-    if any(is_same_table(grid, box) for grid in ruled):
-        return [detection]
     inside = [line for line in lines if _is_in(line, [box])]
+    if not inside or any(is_same_table(grid, box) for grid in ruled):
+        return [detection]
     parts = [bounds(line.box for row in part for line in row) for part in _part_rows(find_rows(inside))]
     edges = [(above.y1 + below.y0) / 2 for above, below in pairwise(parts)]
     return [replace(detection, box=box._replace(y0=y0, y1=y1)) for y0, y1 in pairwise([box.y0, *edges, box.y1])]
 
 
 def _part_rows(rows: Rows) -> list[Rows]:
-    """Return the rows in parts: below white, a row of emphasized headings with numbers below begins another table."""
+    """Return the rows in parts: below white or sums, a row of headings with numbers below begins another table."""
     height = line_height([line for row in rows for line in row])
     starts = [0]
     for i in range(1, len(rows) - 1):
-        is_apart = _gap(rows[i - 1], rows[i]) > THRESHOLDS.row_gap * height
-        has_rows = sum(len(row) > 1 for row in rows[starts[-1] : i]) > 1
-        if is_apart and has_rows and _are_headings(rows[i], rows[i + 1]):
+        above = rows[starts[-1] : i]
+        is_apart = _gap(above[-1], rows[i]) > THRESHOLDS.row_gap * height and _is_emphasized(rows[i], rows[i + 1])
+        is_full = sum(len(row) > 1 for row in above) > 1
+        if is_full and (is_apart or count_sums(above)) and _are_headings(rows[i], rows[i + 1]):
             starts.append(i)
     return [rows[start:end] for start, end in pairwise([*starts, len(rows)])]
 
 
 def _are_headings(row: Sequence[Line], below: Sequence[Line]) -> bool:
-    """Return whether a row is several emphasized texts without numbers, unlike the row below."""
+    """Return whether a row is several texts without numbers, unlike the row below."""
     are_texts = len(row) >= THRESHOLDS.min_columns and not any(is_number(line.text) for line in row)
-    return (
-        are_texts
-        and all(line.is_emphasized for line in row)
-        and any(is_number(line.text) and not line.is_emphasized for line in below)
-    )
+    return are_texts and any(is_number(line.text) for line in below)
+
+
+def _is_emphasized(row: Sequence[Line], below: Sequence[Line]) -> bool:
+    """Return whether all texts of a row are emphasized, unlike those of the row below."""
+    return all(line.is_emphasized for line in row) and not all(line.is_emphasized for line in below)
 
 
 def _without_outlines(detections: Sequence[Detection], ruled: Sequence[Box]) -> list[Detection]:
@@ -234,11 +236,12 @@ def _correct_table(detection: Detection, rules: Rules, lines: Sequence[Line]) ->
 
 
 def _is_text(image: Detection, lines: Sequence[Line]) -> bool:
-    """Return whether an image is text: it has sentences or, with a lower score, most of the page's lines."""
+    """Return whether an image is text: it has sentences or, with a lower score, many or most of the page's lines."""
     inside = [line for line in lines if _is_in(line, [image.box])]
     if sum(map(is_prose, inside)) > THRESHOLDS.max_image_sentences:
         return True
-    return image.score <= THRESHOLDS.certain and len(inside) > THRESHOLDS.max_image_lines * len(lines)
+    is_full = sum(line.box.area for line in inside) > THRESHOLDS.max_image_text * image.box.area
+    return image.score <= THRESHOLDS.certain and (is_full or len(inside) > THRESHOLDS.max_image_lines * len(lines))
 
 
 def _is_detail(box: Box, image: Box) -> bool:
@@ -256,9 +259,37 @@ def find_tables(lines: Sequence[Line]) -> list[Box]:
     return [
         extend_box(bounds(line.box for row in part for line in row), lines, height)
         for block in _find_blocks(find_rows(lines), height)
-        if _is_table(block, height)
-        for part in _part_rows(block)
+        for part in _part_block(block, height)
     ]
+
+
+def _part_block(block: Rows, height: float) -> list[Rows]:
+    """Return the tables of a block of rows that follow each other."""
+    parts = _part_rows(block)
+    tables = parts if _is_table(block, height) else [part for part in parts if _is_table(part, height)]
+    return [side for table in tables for side in _part_sides(table, height)]
+
+
+def _part_sides(rows: Rows, height: float) -> list[Rows]:
+    """Return the rows of each of two tables side by side, or the rows if they are of a single table.
+
+    Rows of two tables are not level: each side has rows with a label and a number where the other side has none.
+    """
+    for gutter in find_gutters(rows, height):
+        sides = [
+            [part for row in rows if (part := [line for line in row if (line.box.center[0] > gutter) is is_right])]
+            for is_right in (False, True)
+        ]
+        alone = [[row for row in side if _is_entry(row) and row in rows] for side in sides]
+        counts = [sum(map(_is_entry, side)) for side in sides]
+        if min(map(len, alone)) > 0 and sum(map(len, alone)) >= THRESHOLDS.min_rows and min(counts) > 1:
+            return sides
+    return [rows]
+
+
+def _is_entry(row: Sequence[Line]) -> bool:
+    """Return whether a row is a label and a number."""
+    return len(row) > 1 and not is_number(row[0].text) and is_number(row[-1].text)
 
 
 def _holds_text(box: Box, lines: Sequence[Line], rules: Rules, height: float) -> bool:
@@ -280,6 +311,8 @@ def _find_blocks(rows: Rows, height: float) -> list[Rows]:
     open_block: Rows = []
     for row in rows:
         cells = [line for line in row if not is_prose(line)]
+        if open_block and not cells and _is_beside(row, open_block[-2:]):
+            continue
         if open_block and (not cells or _gap(open_block[-1], cells) > THRESHOLDS.max_row_gap * height):
             blocks.append(open_block)
             open_block = []
@@ -290,6 +323,11 @@ def _find_blocks(rows: Rows, height: float) -> list[Rows]:
             open_block = []
     blocks.append(open_block)
     return [block for block in map(_without_single_ends, blocks) if len(block) >= THRESHOLDS.min_rows]
+
+
+def _is_beside(row: Sequence[Line], above: Rows) -> bool:
+    """Return whether the row is at the right or left of the rows above: it has nothing to do with their table."""
+    return x_overlap(bounds(line.box for line in row), bounds(line.box for other in above for line in other)) < 0
 
 
 def _may_be_row(row: Sequence[Line]) -> bool:
@@ -310,7 +348,14 @@ def _without_single_ends(block: Rows) -> Rows:
 
 
 def _is_table(block: Rows, height: float) -> bool:
-    """Return whether a block of rows is a table: its columns are filled, and its texts are numbers or short."""
+    """Return whether a block of rows, or the block without the sums at its end, is a table."""
+    sums = count_sums(block)
+    return _has_columns(block, height) or (sums > 0 and _has_columns(block[:-sums], height))
+
+
+def _has_columns(block: Rows, height: float) -> bool:
+    """Return whether the block's columns are filled, and its texts are numbers or short."""
+    block = _without_further_lines(block, height)
     rows = [row for row in block if _may_be_row(row)]
     if len(rows) < THRESHOLDS.min_rows or len(rows) < THRESHOLDS.table_rows * len(block):
         return False
@@ -334,6 +379,22 @@ def _is_table(block: Rows, height: float) -> bool:
     is_short = mean(len(text.split()) for text in texts) < THRESHOLDS.max_mean_words
     is_text_table = is_short and filled > THRESHOLDS.min_filled_text and len(rows) >= THRESHOLDS.min_text_rows
     return numbers >= THRESHOLDS.min_numbers or is_text_table
+
+
+def _without_further_lines(block: Rows, height: float) -> Rows:
+    """Return the rows without single lines that only continue a cell: they begin where a cell above begins.
+
+    A line at the left edge begins a row.
+    """
+    kept: Rows = []
+    cells: Sequence[Line] = ()
+    for row in block:
+        starts = [cell.box.x0 for cell in cells[1:]]
+        if len(row) == 1 and any(abs(row[0].box.x0 - start) < height / 2 for start in starts):
+            continue
+        kept.append(row)
+        cells = row if len(row) > 1 else cells
+    return kept
 
 
 def _counts_up(texts: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 
 import numpy as np
 
@@ -40,9 +41,11 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     texts = _lines_by_position(xs, ys, lines)
     numbers = _positions_with(texts, is_number)
     apart = _positions_apart(xs, ys, texts, rules.down, height)
+    apart |= _span_starts(apart, xs, soft_xs, texts)
     stacked = _positions_stacked(xs, ys, texts, rules.across, height)
     owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart, stacked))
     _join_headings(owners, xs, soft_xs, _positions_with(texts, bool), numbers)
+    _join_centered(owners, ys, soft_ys, texts, height)
     members: dict[int, list[Line]] = {}
     for line in lines:
         for part in _split_at_cells(line, xs, ys, owners):
@@ -187,6 +190,24 @@ def _join_headings(
                     _join(owners, (row, column - 1), (row, column))
 
 
+def _join_centered(
+    owners: np.ndarray, ys: Sequence[float], soft: set[float], texts: Mapping[Position, Sequence[Line]], height: float
+) -> None:
+    """Join two positions above each other that only their numbers separate, if a text is half way between the rows."""
+    middles = {position: bounds(part.box for part in parts).center[1] for position, parts in texts.items()}
+    level = {row: median(y for position, y in middles.items() if position[0] == row) for row, _ in texts}
+    for row in range(1, owners.shape[0]):
+        if ys[row] not in soft or not level.keys() >= {row - 1, row}:
+            continue
+        half = (level[row - 1] + level[row]) / 2
+        for column in range(owners.shape[1]):
+            pair = ((row - 1, column), (row, column))
+            filled = [middles[position] for position in pair if position in middles]
+            is_half_way = len(filled) == 1 and abs(filled[0] - half) < THRESHOLDS.level_text * height
+            if is_half_way and all(np.count_nonzero(owners == owners[position]) == 1 for position in pair):
+                _join(owners, *pair)
+
+
 def _lines_by_position(xs: Sequence[float], ys: Sequence[float], lines: Sequence[Line]) -> dict[Position, list[Line]]:
     """Return the parts of lines at each position, cut at all edges."""
     texts: dict[Position, list[Line]] = {}
@@ -221,6 +242,22 @@ def _positions_apart(
     return apart
 
 
+def _span_starts(
+    apart: set[Position], xs: Sequence[float], soft: set[float], texts: Mapping[Position, Sequence[Line]]
+) -> set[Position]:
+    """Return the first positions of the ruled columns in which these texts are the first, behind columns of numbers.
+
+    A heading in the middle of such columns is apart from the one at its left as they are.
+    """
+    hard = [j for j, x in enumerate(xs) if x not in soft]
+    starts = {(row, column): max(j for j in hard if j <= column) for row, column in apart}
+    return {
+        (row, start)
+        for (row, column), start in starts.items()
+        if not any((row, j) in texts for j in range(start, column))
+    }
+
+
 def _positions_stacked(
     xs: Sequence[float],
     ys: Sequence[float],
@@ -230,7 +267,8 @@ def _positions_stacked(
 ) -> set[Position]:
     """Return the positions whose text is apart from the one above though the rule between them was not found.
 
-    Row after row has a text there, each a single line level with a text of another column.
+    Row after row has a text there, each a single line level with a text of another column; two are enough for a
+    heading in the first row and its number.
     """
     level = THRESHOLDS.level_text * height
     by_row: dict[int, dict[int, list[float]]] = {}
@@ -250,7 +288,9 @@ def _positions_stacked(
             is_open = row > 0 and not _is_ruled(rules, 0, ys[row], side, height)
             goes_on = (row, column) in single and not texts[row, column][0].text[:1].islower()
             run = [*(run if is_open else []), (row, column)] if goes_on else []
-            if len(run) >= THRESHOLDS.min_stacked:
+            is_first = bool(run) and run[0][0] == 0
+            is_heading = is_first and [is_number(texts[position][0].text) for position in run] == [False, True]
+            if len(run) >= THRESHOLDS.min_stacked or is_heading:
                 stacked.update(run[1:])
     return stacked
 

@@ -50,10 +50,12 @@ class TableThresholds:
     min_rows_for_pairs: int = 3  # rows; in a smaller table one row with text on both sides is enough
     min_narrow_gutter_rows: int = 4  # rows with text on both sides; with fewer a gutter must be `cell_gap` wide
 
+    sum_indent: float = 0.25  # share of the table's width at the left of the label of a sum below the columns
     narrow_gutter: float = 0.2  # line heights: narrowest gutter, between columns of numbers
     number_pairs: float = 0.8  # share of the rows with two cells around such a gutter
     max_groups: float = 0.9  # share of the pairs of numbers that may be one: with more, each is one, such as `1 234`
     filled_beside: float = 0.5  # share of the rows with words in the columns on both sides of such a gutter
+    numeric_rows: float = 0.3  # share of the rows with several numbers, from which only these rows count for the same
 
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
@@ -155,6 +157,7 @@ class TableThresholds:
     min_cells: float = 0.4  # share of a grid's cells with text; with less it is the grid of a chart
     min_cells_count: float = 3.0  # the same, in cells
     max_image_lines: float = 0.8  # share of the page's lines in an image with a lower score; with more it is text
+    max_image_text: float = 0.1  # share of the area of such an image that lines cover; with more it is text
     max_image_sentences: int = 1  # lines of prose in an image; with more it is text
     detail_overlap: float = 0.5  # share of a box in an image, above which the box may be a detail of the image
     detail_area: float = 0.5  # share of the image's area: a smaller box is a detail, such as the figures of an axis
