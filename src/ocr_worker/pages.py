@@ -61,8 +61,8 @@ class PageImage:
     number: page number, 1-based. pixels: [height, width, 3], BGR. dpi: resolution of the pixels; None for image files
     that do not state one. warnings: of the rendering. text_lines: the page's text layer; None if it has none, or if the
     engine did not ask for it. proven_fonts: numbers of the fonts whose own tables prove that they set what the text
-    layer says. symbol_fonts: numbers of the fonts of formulas and symbols. is_text_upright: whether nearly all letters
-    of the text layer are drawn upright on the page image.
+    layer says. symbol_fonts: numbers of the fonts of formulas and symbols. text_turn: quarter turns, counter-clockwise,
+    that set nearly all letters of the text layer upright; None if they are drawn in several directions.
     """
 
     number: int
@@ -72,7 +72,7 @@ class PageImage:
     text_lines: tuple[TextLine, ...] | None = None
     proven_fonts: frozenset[int] = frozenset()
     symbol_fonts: frozenset[int] = frozenset()
-    is_text_upright: bool = False
+    text_turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,19 @@ def _picture(run: Run) -> str:
     return f"q {run.width + 2:.2f} 0 0 {1.3 * size:.2f} {run.x - 1:.2f} {run.y - 0.3 * size:.2f} cm /I Do Q"
 
 
+def _stroked(run: Run, height: float, width: float) -> str:
+    """Return a line of this width along the run, at a share of its size above the baseline."""
+    y = run.y + height * run.size
+    return f"q {width:.2f} w {run.x - 1:.2f} {y:.2f} m {run.x + run.width + 1:.2f} {y:.2f} l S Q"
+
+
+def _inline_picture(run: Run) -> str:
+    """Return a gray inline picture over the run."""
+    size = run.size
+    place = f"{run.width + 2:.2f} 0 0 {1.3 * size:.2f} {run.x - 1:.2f} {run.y - 0.3 * size:.2f} cm"
+    return f"q {place} BI /W 1 /H 1 /CS /G /BPC 8 /F /AHx ID 80> EI Q"
+
+
 VISIBLE: dict[str, Callable[[Run], str]] = {
     "plain": _text,
     "red": lambda run: f"q 1 0 0 rg {_text(run)} Q",
@@ -77,6 +90,15 @@ VISIBLE: dict[str, Callable[[Run], str]] = {
     "switched on": lambda run: f"/OC /On BDC {_text(run)} EMC",
     "marked": lambda run: f"{_text(run)} q /Multiply gs 1 1 0 rg {_box(run)} Q",
     "twice": lambda run: f"{_text(run)} {_text(run, 0.3)}",
+    "struck through": lambda run: f"{_text(run)} {_stroked(run, 0.27, 0.06 * run.size)}",
+    "underlined": lambda run: f"{_text(run)} {_stroked(run, -0.15, 0.06 * run.size)}",
+    "under a translucent box": lambda run: f"{_text(run)} q /Half gs 0 0 1 rg {_box(run)} Q",
+    "with a halo": lambda run: f"q 1 G 2 w BT 1 Tr ET {_text(run)} Q {_text(run)}",
+    "filled, then outlined": lambda run: f"{_text(run)} q 0.2 w BT 1 Tr ET {_text(run)} Q",
+    "filled and clipping": lambda run: f"q BT 4 Tr ET {_text(run)} Q",
+    "in a spot color": lambda run: f"q /Spot cs 1 scn {_text(run)} Q",
+    "seen through a mask": lambda run: f"q /Seen gs {_text(run)} Q",
+    "in a frame": lambda run: f"{_text(run)} q 0.4 w {_box(run, 'S')} Q",
     "over an old one": lambda run: (
         f"q 0.4 g {_text(replace(run, text='i' * len(run.text)))} 1 g {_box(run)} Q " + _text(run)
     ),
@@ -85,6 +107,14 @@ HIDDEN: dict[str, Callable[[Run], str]] = {
     "covered": lambda run: f"{_text(run)} {_box(run)}",
     "covered in white": lambda run: f"{_text(run)} q 1 g {_box(run)} Q",
     "behind a picture": lambda run: f"{_text(run)} {_picture(run)}",
+    "behind an inline picture": lambda run: f"{_text(run)} {_inline_picture(run)}",
+    "under a thick line": lambda run: f"{_text(run)} {_stroked(run, 0.32, 1.4 * run.size)}",
+    "under a pattern": lambda run: f"{_text(run)} q /Pattern cs /Tiles scn {_box(run)} Q",
+    "under a gradient": lambda run: f"{_text(run)} q {_box(run, 'W n')} /Shade sh Q",
+    "masked": lambda run: f"q /Masked gs {_text(run)} Q",
+    "spot color without ink": lambda run: f"q /Spot cs 0 scn {_text(run)} Q",
+    "clipping alone": lambda run: f"q BT 7 Tr ET {_text(run)} Q",
+    "flat": lambda run: f"q 1 0 0 0.01 0 {0.99 * run.y:.2f} cm {_text(run)} Q",
     "transparent": lambda run: f"q /Clear gs {_text(run)} Q",
     "switched off": lambda run: f"/OC /Off BDC {_text(run)} EMC",
     "clipped away": lambda run: f"q 0 0 1 1 re W n {_text(run)} Q",
@@ -95,6 +125,9 @@ HIDDEN: dict[str, Callable[[Run], str]] = {
     "tiny": lambda run: _text(replace(run, size=0.2)),
 }
 WAYS = VISIBLE | HIDDEN
+# Ways with lines or a ground beside the letters, on which a neighbor's white letters can be seen: not on random pages.
+_WITH_GROUND = ("struck through", "underlined", "under a translucent box", "with a halo", "in a frame")
+PLAIN_WAYS = tuple(way for way in VISIBLE if way not in _WITH_GROUND)
 
 
 def text_pdf(runs: Sequence[Run], in_form: bool = False, drawing: str = "") -> bytes:
@@ -106,7 +139,11 @@ def text_pdf(runs: Sequence[Run], in_form: bool = False, drawing: str = "") -> b
     resources = (
         "/Resources << /Font << /F 3 0 R /H 10 0 R >> /XObject << /I 8 0 R /X 9 0 R >> "
         "/Properties << /On 6 0 R /Off 7 0 R >> /ExtGState << /Clear << /ca 0 /CA 0 >> /Half << /ca 0.5 >> "
-        "/Multiply << /BM /Multiply >> >> >>"
+        "/Multiply << /BM /Multiply >> /Seen << /SMask << /S /Luminosity /G 11 0 R >> >> "
+        "/Masked << /SMask << /S /Luminosity /G 12 0 R >> >> >> /Pattern << /Tiles 13 0 R >> "
+        "/ColorSpace << /Spot [/Separation /Spot /DeviceRGB << /FunctionType 2 /Domain [0 1] /C0 [1 1 1] /C1 [0.6 0 0] "
+        "/N 1 >>] >> /Shading << /Shade << /ShadingType 2 /ColorSpace /DeviceGray /Coords [0 0 595 0] "
+        "/Extend [true true] /Function << /FunctionType 2 /Domain [0 1] /C0 [0.1] /C1 [0.3] /N 1 >> >> >> >>"
     )
     body = stream(content)
     form = b"<< /Type /XObject /Subtype /Form /BBox [-5000 -5000 5000 5000] " + resources.encode()
@@ -124,8 +161,22 @@ def text_pdf(runs: Sequence[Run], in_form: bool = False, drawing: str = "") -> b
             "/Length 1 >>\nstream\n\x80\nendstream".encode("latin-1"),
             body.replace(b"<<", form, 1),
             "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            _mask(1),
+            _mask(0),
+            stream("0 g 0 0 5 5 re f").replace(b"<<", b"<< " + _TILES, 1),
         ]
     )
+
+
+_TILES = b"/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 5 5] /XStep 5 /YStep 5 /Resources << >>"
+
+
+def _mask(light: int) -> bytes:
+    """Return the group of a soft mask that shows all or nothing."""
+    group = (
+        b"<< /Type /XObject /Subtype /Form /BBox [-5000 -5000 5000 5000] /Group << /S /Transparency /CS /DeviceGray >>"
+    )
+    return stream(f"{light} g -5000 -5000 10000 10000 re f").replace(b"<<", group, 1)
 
 
 # --------------------------------------------------------------------------- pages at random
@@ -177,7 +228,17 @@ UNSEEN_WORDS = [
 _LEFT, _TOP, _LEADING, _SIZE = 60.0, 760.0, 15.0, 11.0
 _GLYPH = 0.6 * _SIZE
 # Ways that leave what is drawn later at the same place as it is.
-WITHOUT_TRACE = ("transparent", "switched off", "clipped away", "white", "invisible mode", "outside")
+WITHOUT_TRACE = (
+    "transparent",
+    "masked",
+    "spot color without ink",
+    "clipping alone",
+    "switched off",
+    "clipped away",
+    "white",
+    "invisible mode",
+    "outside",
+)
 
 
 @dataclass(frozen=True)
@@ -232,7 +293,7 @@ def _draw_line(
         word = draw(st.sampled_from(UNSEEN_WORDS if is_hidden else SEEN_WORDS))
         if x + _GLYPH * len(word) > start.x + width:
             break
-        way = draw(st.sampled_from(hidden if is_hidden else ("plain",) * len(VISIBLE) + tuple(VISIBLE)))
+        way = draw(st.sampled_from(hidden if is_hidden else ("plain",) * len(PLAIN_WAYS) + PLAIN_WAYS))
         if not is_hidden:
             words.append(word)
             if hidden and draw(st.integers(0, 6)) == 0:

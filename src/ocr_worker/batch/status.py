@@ -27,7 +27,7 @@ _ERRORS = {error.code: error for error in error_types()[1:] if "code" in vars(er
 KNOWN_CODES = tuple(sorted(_ERRORS))
 _WARNINGS = {
     "ANIMATION_FIRST_FRAME": "The image is an animation, and only its first frame was parsed.",
-    "ATTACHMENTS": "The PDF contains files besides its pages, as a portfolio does; they were not parsed.",
+    "ATTACHMENTS": "The PDF contains files besides its pages, or attached to them; they were not parsed.",
     "CUT": "A block ends before the text on the page, by a second reading; look at the page.",
     "DPI_LOWERED": "The page is large and was rendered at a lower resolution; small print may be misread.",
     "FEWER_PIXELS": "Device memory was short, so blocks were read with half the pixels; small print may be misread.",

@@ -120,7 +120,7 @@ class PageCache:
             [warning.model_dump() for warning in page.warnings],
             lines,
             [sorted(page.proven_fonts), sorted(page.symbol_fonts)],
-            page.is_text_upright,
+            page.text_turn,
         ]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         digest.update(numpy.ascontiguousarray(page.pixels).data)

@@ -34,6 +34,15 @@ def test_a_broken_word_is_whole_again() -> None:
         ("they re-", "turned", "they returned"),
         ("the soft dis\u00ad", "cretion", "the soft discretion"),
         ("die Wohnungs-", "eigentümer", "die Wohnungseigentümer"),
+        ("die Vor-", "und Nachteile", "die Vor- und Nachteile"),
+        ("the pre-", "and post-war years", "the pre- and post-war years"),
+        ("a thous-", "and miles", "a thousand miles"),
+        ("state-of-the-", "art saws", "state-of-the-art saws"),
+        ("self-govern-", "ment", "self-government"),
+        ("утра из-", "за тумана", "утра из-за тумана"),
+        ("птицы из-", "вестны", "птицы известны"),
+        ("the trans\u00ac", "port", "the transport"),
+        ("յո\u058a", "թին", "յոթին"),
         ("of high-", "quality paper", "of high-quality paper"),
         ("the high-", "lights of", "the highlights of"),
         ("on a large-", "scale map", "on a large-scale map"),
@@ -70,6 +79,19 @@ def test_a_short_line_that_ends_in_a_hyphen_ends_no_paragraph() -> None:
     """A line that breaks a word is followed by the word's rest, however early it ends."""
     lines = [Line("a sen-", Box(0, 0, 100, 20)), Line("tence that fills all of the width", Box(0, 30, 400, 50))]
     assert paragraphs(lines) == ["a sentence that fills all of the width"]
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "text"),
+    [
+        ("from 1914\u2013", "1918 on", "from 1914\u20131918 on"),
+        ("the river\u2014", "that is", "the river\u2014that is"),
+        ("he said \u2013", "and left", "he said \u2013 and left"),
+    ],
+)
+def test_a_dash_at_a_word_has_no_space(above: str, below: str, text: str) -> None:
+    """A dash right behind a word or number at a line's end is right before what follows, too."""
+    assert joined(above, below) == text
 
 
 def test_a_hyphen_between_names_stays() -> None:

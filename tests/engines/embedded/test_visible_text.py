@@ -13,6 +13,7 @@ from ocr_worker.pages import PageImage, ParsedPage
 from ocr_worker.sources.rasterizer import pdf
 from ocr_worker.sources.rasterizer.document import make_text_line
 from support import files
+from support.born_digital import Sheet
 from support.text_pdf import Run, text_pdf
 
 pytestmark = pytest.mark.process
@@ -28,7 +29,7 @@ def parsed(engine: EmbeddedEngine, data: bytes, text_layer: str = "auto") -> Par
     document.close()
     lines = tuple(make_text_line(*line) for line in page.text_lines or ())
     options = EmbeddedOptions.model_validate({"text_layer": text_layer})
-    return engine.parse([PageImage(1, page.pixels, text_lines=lines)], options)[0]
+    return engine.parse([PageImage(1, page.pixels, text_lines=lines, text_turn=page.text_turn)], options)[0]
 
 
 def sentence(before: str, words: Sequence[tuple[str, str]], after: str) -> list[Run]:
@@ -114,3 +115,24 @@ def test_each_question_has_its_options_once(engine: EmbeddedEngine, text_layer: 
         "Do you own a bicycle? ☑ yes ☐ no",
         "Heating of the house: ☐ coal ☐ gas ☑ wood",
     ]
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param((ABOVE, BELOW), id="English"),
+        pytest.param(("המעבורת עזבה את הרציף הצפוני", "בשבע בבוקר והסיעה נוסעים"), id="Hebrew"),
+        pytest.param(("Паром отошёл от северного причала", "в семь часов и перевёз всех"), id="Russian"),
+    ],
+)
+def test_a_turned_page_is_read_as_its_letters_are(engine: EmbeddedEngine, lines: Sequence[str], rotate: int) -> None:
+    """A page on its side or upside down has its lines in order, also in scripts that the recognizer does not read."""
+    sheet = Sheet(has_tables=False)
+    for row, line in enumerate(lines):
+        is_rtl = "א" <= line[0] <= "ת"
+        sheet.line(line[::-1] if is_rtl else line, 300 if is_rtl else 60, 100 + 16 * row, 11)
+    data = sheet.pdf().replace(b"/MediaBox", f"/Rotate {rotate} /MediaBox".encode())
+    page = parsed(engine, data)
+    assert page.markdown.split() == " ".join(lines).split()
+    assert page.text_source == "text_layer"

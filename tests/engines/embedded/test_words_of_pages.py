@@ -35,7 +35,7 @@ def parsed(engine: EmbeddedEngine, page: Page) -> ParsedPage:
     rendered_page = document.render(1)
     document.close()
     lines = tuple(make_text_line(*line) for line in rendered_page.text_lines or ())
-    image = PageImage(1, rendered_page.pixels, text_lines=lines)
+    image = PageImage(1, rendered_page.pixels, text_lines=lines, text_turn=rendered_page.text_turn)
     return engine.parse([image], EmbeddedOptions(markdown_ignore_labels=[]))[0]
 
 

@@ -54,6 +54,49 @@ def test_words_that_are_not_drawn() -> None:
     assert verdict(["7140", "4683", "7519"], ["1740", "4683", "1579"]) == "lying"
 
 
+@pytest.mark.parametrize(
+    ("written", "drawn"),
+    [
+        pytest.param(["4.817,20", "1.350,00"], ["4,817.20", "1,350.00"], id="swapped"),
+        pytest.param(["4.817.20", "1.350.00"], ["4,817.20", "1,350.00"], id="one for two"),
+        pytest.param(["+375", "+286"], ["\u2212375", "-286"], id="minus"),
+    ],
+)
+def test_signs_of_figures_that_are_not_drawn(written: Sequence[str], drawn: Sequence[str]) -> None:
+    """A point or minus that is another sign in most figures refutes the font: the amount is another one."""
+    assert verdict(written, drawn) == "lying"
+    assert verdict(drawn, drawn) == "proven"
+
+
+def test_commas_that_are_read_as_points() -> None:
+    """The tail of a comma is easily lost, and in small print any sign: that refutes no font."""
+    assert verdict(["26,874.99", "37,499.96"], ["26.874.99", "37.499.96"]) == "proven"
+    small = [word._replace(box=(word.box[0], 0.0, word.box[2], 20.0)) for word in line(["26.874", "37.499"])]
+    drawn = [word._replace(text=word.text.replace(".", ",")) for word in small]
+    assert judge([small], Reader(drawn), ()) == {Setting(1, True): "proven"}
+
+
+@pytest.mark.parametrize("drawn", [["4,817.20", "1,350,00"], ["4 817.20", "1 350.00"]])
+def test_signs_that_are_missed_or_misread_once(drawn: Sequence[str]) -> None:
+    """Signs that a reading lacks, or shows as others only once, are no evidence."""
+    assert verdict(["4,817.20", "1,350.00"], drawn) == "proven"
+
+
+@pytest.mark.parametrize("swap", [{"e": "o", "o": "e"}, {"e": "c"}, {"c": "e"}])
+def test_a_letter_that_is_never_drawn(swap: dict[str, str]) -> None:
+    """A letter that is read as another one each time refutes the font, however alike the words are."""
+    drawn = ["the", "dealer", "cared", "once", "for", "each", "ocean", "he", "had", "crossed"]
+    written = ["".join(swap.get(letter, letter) for letter in word) for word in drawn]
+    assert verdict(written * 2, drawn * 2) == "lying"
+    assert verdict(drawn * 2, [word.replace("I", "l") for word in drawn * 2]) == "proven"
+
+
+def test_digits_of_another_script_that_are_not_drawn() -> None:
+    """Figures in digits that the reader does not read are refuted by Latin digits."""
+    arabic = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+    assert verdict(["4817.20".translate(arabic), "1350.00".translate(arabic)], ["4817.20", "1350.00"]) == "lying"
+
+
 def test_a_script_that_the_reader_does_not_read() -> None:
     """Unsure readings of a script outside the reader's are no evidence; a confident one in Latin is against it."""
     assert verdict(RUSSIAN, score=0.6) == "unreadable"
@@ -63,7 +106,7 @@ def test_a_script_that_the_reader_does_not_read() -> None:
 def test_readings_that_decide_are_not_repeated() -> None:
     """One stretch is read of a font whose letters are all as they are written, two if some are read as others or the
     script is not read at all, and three if the readings are unsure."""
-    misread = [word.replace("u", "v") for word in ENGLISH]
+    misread = [word.replace("m", "n") for word in ENGLISH]
     for written, drawn, score, stretches in (
         (ENGLISH, ENGLISH, 0.97, 1),
         (ENGLISH, misread, 0.97, 2),

@@ -6,6 +6,7 @@ import ctypes
 import io
 from pathlib import Path
 
+import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 import pytest
@@ -91,6 +92,33 @@ def test_a_second_shape_for_a_digit_is_no_proof() -> None:
     fonts = fonts_of(page)
     assert sorted(page.proven_fonts) == [fonts["Balance"], fonts["1111"]]
     assert fonts["4811"] == [fonts["1111"], max(page.proven_fonts) + 1]
+
+
+def test_a_shape_for_several_digits_is_no_proof() -> None:
+    """A font that maps a digit to two is not proven for figures: the shape of two digits is never one."""
+    lies = {**{code: chr(code) for code in range(33, 127)}, **{ord(digit): 2 * digit for digit in "0123456789"}}
+    font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding /ToUnicode 6 0 R >>"
+    characters = "".join(f"<{code:02x}> <{text.encode('utf-16-be').hex()}>\n" for code, text in lies.items())
+    to_unicode = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /T def /CMapType 2 def "
+        f"1 begincodespacerange <00> <ff> endcodespacerange {len(lies)} beginbfchar\n{characters}endbfchar "
+        "endcmap end end"
+    )
+    resources = "/Resources << /Font << /F 3 0 R >> >>"
+    content = files.text_page("Rent of the hall") + files.text_page("4,817.20", y=20)
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+        font,
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Contents 5 0 R {resources} >>",
+        files.stream(content),
+        files.stream(to_unicode),
+    ]
+    page = page_of(files.pdf(objects))
+    fonts = fonts_of(page)
+    assert fonts["Rent"] in page.proven_fonts
+    (figure_fonts,) = [font for word, font in fonts.items() if "8" in word]
+    assert {*np.atleast_1d(figure_fonts)} - {*page.proven_fonts}
 
 
 def test_figures_are_proven_where_the_page_shows_them() -> None:

@@ -81,6 +81,36 @@ def test_dark_letters_and_pictures_with_holes_stay_on_white(pool: RasterPool) ->
     assert has_ink(pixels)
 
 
+@pytest.mark.parametrize("shade", [0, 255])
+@pytest.mark.parametrize("alpha", [12, 60])
+def test_faint_drawings_can_be_read(pool: RasterPool, shade: int, alpha: int) -> None:
+    """Letters that are nearly transparent all over have the contrast of opaque ones."""
+    image = lettering((shade, shade, shade), (shade, shade, shade))
+    image.putalpha(image.getchannel("A").point(lambda value: value * alpha // 255))
+    _, (pixels,) = read(pool, saved(image, "PNG"))
+    assert np.ptp(pixels) > 200
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_letters_beside_a_card_can_be_seen(pool: RasterPool, shade: int) -> None:
+    """Letters outside of an opaque card of their own color decide on the ground; the card shows its letters anyway."""
+    image = Image.new("RGBA", (300, 400), (0, 0, 0, 0))
+    card = Image.new("RGBA", (300, 200), (shade, shade, shade, 255))
+    card.alpha_composite(lettering((255 - shade,) * 3))
+    image.paste(card, (0, 0))
+    image.alpha_composite(lettering((shade,) * 3), (0, 200))
+    _, (pixels,) = read(pool, saved(image, "PNG"))
+    assert has_ink(pixels[:200])
+    assert np.ptp(pixels[210:390]) > 200
+
+
+def test_twelve_bits_in_sixteen_are_scaled(pool: RasterPool) -> None:
+    """Gray values of 12 bits, as cameras and X-ray scanners write them in 16 bits, become black to white."""
+    ink = np.asarray(lettering((255, 255, 255)).getchannel("A")) > 128
+    _, (pixels,) = read(pool, saved(Image.fromarray(np.where(ink, 0, 4000).astype(np.uint16)), "TIFF"))
+    assert np.ptp(pixels) > 200
+
+
 def test_sixteen_bits_with_a_transparent_value(pool: RasterPool) -> None:
     """White letters in 16-bit gray, whose ground is transparent and hardly darker, stay visible."""
     ink = np.asarray(lettering((255, 255, 255)).getchannel("A")) > 128

@@ -1,4 +1,4 @@
-"""Marks over letters of scripts that run from right to left."""
+"""Marks over letters: of scripts that run from right to left, and several over one letter."""
 
 from __future__ import annotations
 
@@ -45,3 +45,31 @@ def test_a_mark_comes_after_its_letter(letters: list[Letter], text: str) -> None
     )  # for fields, of which none is here
     lines = _build_lines(letters, mapping)
     assert [line[0] for line in lines] == [text]
+
+
+@pytest.mark.parametrize("text", ["สี่", "ผู้", "q\u0302\u0301a", "x\u0304a"])
+def test_marks_of_other_scripts_keep_their_order(text: str) -> None:
+    """Two marks over a letter that runs from left to right stay as the file has them, and with that letter."""
+    first, *marks = text.rstrip("a")
+    letters = [letter(first, 0, 8), *(letter(mark, 4 + i, 8 + i) for i, mark in enumerate(marks))]
+    if text.endswith("a"):
+        letters.append(letter("a", 8.5, 16))
+    mapping = BitmapMapping(pypdfium2.PdfDocument.new().new_page(100, 100), 100, 100)
+    assert [line[0] for line in _build_lines(letters, mapping)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("letters", "text"),
+    [
+        pytest.param([letter("ε", 0, 8), letter("\u0384", 2, 6)], "έ", id="Greek"),
+        pytest.param([letter("\u1fce", 2, 6), letter("ο", 0, 8)], "ὄ", id="two marks"),
+        pytest.param([letter("\u0384", 0, 3), letter("Ε", 3, 11)], "Έ", id="capital"),
+        pytest.param([letter("f", 0, 5), letter("\u0301", 7, 11), letter("e", 5, 13)], "fé", id="before its letter"),
+        pytest.param([letter("e", 0, 8), letter("\u0301", 8, 8), letter("e", 8, 16)], "ée", id="without width"),
+        pytest.param([letter("5", 0, 8), letter("\u0384", 8, 11)], "5\u0384", id="sign"),
+    ],
+)
+def test_accents_are_composed_with_the_letter_that_they_are_over(letters: list[Letter], text: str) -> None:
+    """A Greek accent that is a character of its own, or a combining one before its letter, is part of that letter."""
+    mapping = BitmapMapping(pypdfium2.PdfDocument.new().new_page(100, 100), 100, 100)
+    assert [line[0] for line in _build_lines(letters, mapping)] == [text]

@@ -154,6 +154,27 @@ def test_passwords_are_prepared_as_pdf_2_does(pool: RasterPool, stored: str, typ
         assert tuple(page.pixels[10, 10][::-1]) == RED
 
 
+def test_a_file_that_needs_no_password_opens_with_any(pool: RasterPool) -> None:
+    """A password is ignored where none is needed: a batch has the same one for all its files."""
+    for data in (files.pages([files.filled(RED)]), encrypted("")):
+        _, page = read(pool, data, request(password="sesame"))
+        assert tuple(page.pixels[10, 10][::-1]) == RED
+
+
+@pytest.mark.parametrize("password", ["5€", "Łódź".replace("ź", "z"), "clé"])
+def test_older_pdfs_have_passwords_in_their_own_encoding(pool: RasterPool, password: str) -> None:
+    """Characters that the encoding of older PDFs has beyond Latin-1 open a file of 128 bits."""
+    import pikepdf
+
+    buffer = io.BytesIO()
+    with pikepdf.open(io.BytesIO(files.pages([files.filled(RED)]))) as document:
+        document.save(buffer, encryption=pikepdf.Encryption(user=password, owner="owner", R=4))
+    _, page = read(pool, buffer.getvalue(), request(password=password))
+    assert tuple(page.pixels[10, 10][::-1]) == RED
+    with pytest.raises(Encrypted, match="password does not open"):
+        pool.open(buffer.getvalue(), request(password="sesame"))
+
+
 def code_of(pool: RasterPool, data: bytes) -> str:
     try:
         with pool.open(data, request()) as document:
@@ -189,6 +210,27 @@ def test_a_file_that_can_be_repaired_gets_its_pages(pool: RasterPool) -> None:
     document, page = read(pool, without_root(files.pages([files.filled(RED)])))
     assert tuple(page.pixels[10, 10][::-1]) == RED
     assert codes(document) == ["REPAIRED"]
+
+
+def test_pages_without_their_tree_are_found(pool: RasterPool) -> None:
+    """The pages of an incomplete download are read, although the object that lists them is at the lost end."""
+    import pikepdf
+
+    buffer = io.BytesIO()
+    with pikepdf.open(io.BytesIO(files.pages([files.filled(RED)] * 3))) as document:
+        document.save(buffer, linearize=True)
+    data = buffer.getvalue()
+    document, page = read(pool, data[: data.rindex(b"/Kids")])
+    assert (document.page_count, codes(document)) == (3, ["REPAIRED"])
+    assert tuple(page.pixels[10, 10][::-1]) == RED
+
+
+@pytest.mark.parametrize("box", ["1000 1000 1200 1200", "10 10 10 10"])
+def test_a_crop_box_without_a_part_of_the_page_is_ignored(pool: RasterPool, box: str) -> None:
+    """A page whose crop box is outside of its media box, or empty, is rendered as a whole, as viewers do."""
+    _, page = read(pool, files.pages([files.filled(RED)], extra=f"/CropBox [{box}]"), request())
+    assert page.pixels.shape == (100, 200, 3)
+    assert tuple(page.pixels[10, 10][::-1]) == RED
 
 
 # --------------------------------------------------------------------------- what pages do not show
@@ -231,3 +273,17 @@ def test_attachments_warn(pool: RasterPool, count: int) -> None:
         writer.add_attachment(f"{number}.txt", b"not on any page")
     document, _ = read(pool, written(writer))
     assert codes(document) == ["ATTACHMENTS"]
+
+
+def test_a_file_that_is_attached_to_a_page_warns(pool: RasterPool) -> None:
+    """A file behind an icon on a page, which the list of the document's files lacks, is the page's warning."""
+    data = with_catalog(
+        "",
+        (
+            "<< /Type /Annot /Subtype /FileAttachment /Rect [150 50 170 70] /FS 7 0 R >>",
+            "<< /Type /Filespec /F (a.txt) /EF << /F 8 0 R >> >>",
+            files.stream("not on the page"),
+        ),
+    ).replace(b"/Contents 4 0 R", b"/Contents 4 0 R /Annots [6 0 R]")
+    document, page = read(pool, data)
+    assert (codes(document), codes(page)) == ([], ["ATTACHMENTS"])

@@ -36,11 +36,11 @@ def test_upright_letters_below_one_another_are_lines_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_the_letters_of_a_page_that_is_turned_are_not_upright(rotation: int) -> None:
-    """A page says whether nearly all of its letters are upright, for engines that would have to find out."""
+def test_a_page_knows_the_turn_that_sets_its_letters_upright(rotation: int) -> None:
+    """A page says by how many quarters nearly all of its letters are turned, so that engines need not find out."""
     document = pdf.PdfDocument(
         pages([text_page("A plain line")], extra=f"/Rotate {rotation}"), request(text_layer=True)
     )
     page = document.render(1)
     document.close()
-    assert page.is_text_upright is (rotation == 0)
+    assert page.text_turn == rotation // 90

@@ -55,7 +55,7 @@ def test_a_letter_that_a_hidden_word_has_at_its_place_stays(in_form: bool) -> No
     assert words_of(text_pdf(runs, in_form)) == Counter(("before", "orchard", "behind", "below"))
 
 
-@pytest.mark.parametrize("way", sorted(set(HIDDEN) - {"invisible mode", "tiny"}))
+@pytest.mark.parametrize("way", sorted(set(HIDDEN) - {"invisible mode", "tiny", "flat"}))
 def test_only_the_renderings_hide_them(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the comparison of renderings, each of these words is in the layer: no other check hides it."""
 

@@ -68,7 +68,7 @@ from ocr_worker.engines.embedded.reading.text_layer import (
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
 from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
 from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_areas
-from ocr_worker.engines.embedded.reading.upright import is_upright, is_upside_down, set_upright
+from ocr_worker.engines.embedded.reading.upright import is_upright, is_upside_down, set_upright, turn_as_text
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.underlines import mark_underlined
@@ -196,15 +196,15 @@ def _read_page(
 
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
-    pixels = page.pixels
-    pending_regions = models.begin_regions(pixels)
     quads_of_layer = layer_quads(text_lines)
-    layer = layer_lines(text_lines, quads_of_layer, pixels, page.proven_fonts)
-    lines = _read_layer(models, page, layer)
+    pixels, turned_quads = turn_as_text(page, quads_of_layer)
+    pending_regions = models.begin_regions(pixels)
+    layer = layer_lines(text_lines, turned_quads, pixels, page.proven_fonts)
+    lines = _read_layer(models, page, pixels, layer)
     if lines:
         return pixels, lines, pending_regions
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
-    straight, quads, quads_of_layer = set_upright(models, pixels, side, quads_of_layer)
+    straight, quads, quads_of_layer = set_upright(models, page.pixels, side, quads_of_layer)
     if straight is not pixels:
         pending_regions = models.begin_regions(straight)
     layer = layer_lines(text_lines, quads_of_layer, straight, page.proven_fonts)
@@ -217,12 +217,14 @@ def _read_page(
     return straight, lines, pending_regions
 
 
-def _read_layer(models: Models, page: PageImage, layer: Sequence[Line]) -> list[Line]:
-    """Return the lines of an upright page with an honest text layer that covers most of its ink; else none."""
-    pixels = page.pixels
+def _read_layer(models: Models, page: PageImage, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+    """Return the lines of a page with an honest text layer that covers most of its ink; else none.
+
+    pixels: of the page, as its letters are upright. layer: its lines on that image.
+    """
     along_page = [line for line in layer if not line.outline]
     quads = line_quads(along_page)
-    if is_strip(pixels) or not is_upright(models, pixels, quads, are_letters_upright=page.is_text_upright):
+    if is_strip(pixels) or not is_upright(models, pixels, quads, are_letters_upright=page.text_turn is not None):
         return []
     areas = uncovered_areas(pixels, along_page, THRESHOLDS.layer_side)
     if sum(area.area for area in areas) > READING.max_uncovered * pixels.shape[0] * pixels.shape[1]:

@@ -17,9 +17,17 @@ from ocr_worker.pages import TextLine
 
 LineEnd = Literal["space", "no space", "unknown"]
 
-HYPHENS = "-\u2010\u00ad"  # at the end of a line
+_PRIVATE_HYPHENS = "\u00ad\u00ac"  # only mark where a word is broken; "not" signs are soft hyphens that were recognized
+HYPHENS = "-\u2010\u058a" + _PRIVATE_HYPHENS  # at the end of a line
+_DASHES = "\u2013\u2014"
 _ITEM_MARKS = tuple("*※•◦○●")  # begin a line of their own
 _WORD = re.compile(r"\w+(?:[-\u2010]\w+)*")
+# Begins a line after the first of two words with the same end, as in "Vor- und Nachteile" and "pre- and post-war".
+_CONJUNCTION = re.compile(r"(?:und|oder|bis|sowie|bzw)\b|(?:and|or|to)\s\w+[-\u2010]\w")
+# Compounds whose first parts are also the beginnings of other words.
+_COMPOUNDS = frozenset(["из-за", "из-под"])
+# Words within a compound, which has a hyphen before and after them: "state-of-the-art".
+_LINKS = frozenset(["a", "and", "at", "by", "de", "for", "in", "la", "of", "on", "or", "the", "to", "up"])
 # Abbreviations and names with capitals inside, which nobody breaks before a small letter: "PDF-based". Not "McDonald".
 _NAME = re.compile(r"[^\W\d_]*[A-Z]{2,}|(?!Ma?c[A-Z])[^\W\d_]*[a-z][A-Z][^\W\d_]*")
 # First parts that English joins with a hyphen which stays where the line breaks after it.
@@ -85,8 +93,10 @@ def joined(
     end: of the first line. breaks_words: whether lines of this text end within Korean words.
     """
     if is_broken_word(above, below):
+        if above[-1] not in _PRIVATE_HYPHENS and _CONJUNCTION.match(below) and not _is_in(above, below, words):
+            return f"{above} {below}"
         return (above if _keeps_hyphen(above, below, words) else above[:-1]) + below
-    if len(above) > 1 and above[-1] == "-" and above[-2].isalnum() and below[:1].isalnum():
+    if len(above) > 1 and above[-1] in "-" + _DASHES and above[-2].isalnum() and below[:1].isalnum():
         return above + below
     if above and below and _is_written_solid(above[-1]) and _is_written_solid(below[0]):
         return above + below
@@ -106,15 +116,17 @@ def is_broken_word(above: str, below: str) -> bool:
 
 def _keeps_hyphen(above: str, below: str, words: Collection[str]) -> bool:
     """Return whether the hyphen at the line's end is part of the word, as in "well-known"."""
-    if above[-1] == "\u00ad":
+    if above[-1] in _PRIVATE_HYPHENS:
         return False
     name = str(_WORD.findall(above)[-1])
-    start, end = name.casefold(), str(_WORD.findall(below)[0]).casefold()
+    start, end = _parts(above, below)
     if start + end in words or f"{start}-{end}" in words:
         return start + end not in words
-    if _NAME.fullmatch(re.split("[-\u2010]", name)[-1]):
+    if f"{start}-{end}" in _COMPOUNDS or _NAME.fullmatch(re.split("[-\u2010]", name)[-1]):
         return True
-    first = re.split("[-\u2010]", start)[-1]
+    *others, first = re.split("[-\u2010]", start)
+    if others and first in _LINKS:
+        return True
     if first in _PREFIXES:
         return first.endswith(end[0])
     if first in _COMPOUND_ADJECTIVES:
@@ -125,6 +137,16 @@ def _keeps_hyphen(above: str, below: str, words: Collection[str]) -> bool:
         return len(first) >= _MIN_COMPOUND_START and first not in _SOLID_STARTS
     # Hyphenation leaves at least two letters.
     return len(first) == 1 or first in _COMPOUND_STARTS
+
+
+def _is_in(above: str, below: str, words: Collection[str]) -> bool:
+    """Return whether the broken word occurs without a hyphen in the text around."""
+    return "".join(_parts(above, below)) in words
+
+
+def _parts(above: str, below: str) -> tuple[str, str]:
+    """Return the two parts of the broken word, in lower case."""
+    return str(_WORD.findall(above)[-1]).casefold(), str(_WORD.findall(below)[0]).casefold()
 
 
 def is_right_to_left(text: str) -> bool:

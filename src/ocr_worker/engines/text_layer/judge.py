@@ -30,6 +30,8 @@ Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1, in pixels of th
 Verdict = Literal["proven", "unreadable", "open", "lying"]
 
 _ALIKE = str.maketrans("oil", "011")  # letters that the reader confuses with digits
+_SIGNS = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\uff0c\uff1a\u2019", "------,:'")  # forms of one sign
+_AMBIGUOUS = frozenset("il")  # letters of one shape in many fonts
 _LEADERS = frozenset(".-_=*·…")
 
 
@@ -166,8 +168,8 @@ def _first_count(setting: Setting, words: Sequence[LayerWord]) -> int:
 def _sample(setting: Setting, words: Sequence[LayerWord]) -> list[LayerWord]:
     """Return the stretches that are read from the page image to check a setting; none if nothing can be compared."""
     level = [word for word in words if _is_level(word)]
-    if setting.has_digits:
-        return _figure_sample([word for word in level if _digits(word.text)])
+    if setting.has_digits and (figures := [word for word in level if _digits(word.text)]):
+        return _figure_sample(figures)
     length = THRESHOLDS.min_checked_text
     lengths = {word: len(plain_form(word.text)) for word in level}
     candidates = [word for word in level if lengths[word] >= length]
@@ -213,7 +215,9 @@ def _decide(setting: Setting, words: Sequence[LayerWord], pairs: Sequence[tuple[
     """
     if len(pairs) < min(_first_count(setting, words), len(words)):
         return all(
-            _is_confident(word, reading) and plain_form(word.text) == plain_form(reading.text)
+            _is_confident(word, reading)
+            and plain_form(word.text) == plain_form(reading.text)
+            and (not setting.has_digits or all(a == b for a, b in _sign_pairs(word.text, reading.text)))
             for word, reading in pairs
         )
     return _agree(pairs) or (_is_foreign(pairs) and not any(_is_confident(*pair) for pair in pairs))
@@ -245,25 +249,86 @@ def _agree(pairs: Iterable[tuple[LayerWord, Reading]]) -> bool:
 
 
 def _is_refuted(setting: Setting, pairs: Sequence[tuple[LayerWord, Reading]]) -> bool:
-    """Return whether confident readings contradict the texts: most of them, or all readings of some digit."""
-    confident = [(word.text, reading.text) for word, reading in pairs if _is_confident(word, reading)]
-    if not setting.has_digits:
+    """Return whether confident readings contradict the texts: most of them, or all readings of some character."""
+    confident_pairs = [pair for pair in pairs if _is_confident(*pair)]
+    confident = [(word.text, reading.text) for word, reading in confident_pairs]
+    clear = [(word.text, reading.text) for word, reading in confident_pairs if _is_clear(word)]
+    figures = [(_digits(text), _digits(text_read)) for text, text_read in confident] if setting.has_digits else []
+    if not any(text for text, _ in figures):
         similarities = [similarity for pair in confident if (similarity := _similarity(*pair)) is not None]
-        return bool(similarities) and float(np.median(similarities)) < THRESHOLDS.min_similarity
-    figures = [(_digits(text), _digits(text_read)) for text, text_read in confident]
+        if similarities and float(np.median(similarities)) < THRESHOLDS.min_similarity:
+            return True
+        return _has_false_character(_letter_pairs(clear), THRESHOLDS.min_false_letters)
     ratios = [_ratio(*pair) for pair in figures]
-    return bool(ratios) and (float(np.median(ratios)) < THRESHOLDS.min_figure_similarity or _has_false_digit(figures))
+    if float(np.median(ratios)) < THRESHOLDS.min_figure_similarity:
+        return True
+    same = [pair for pair in figures if len(pair[0]) == len(pair[1])]
+    digits = [pair for text, text_read in same for pair in zip(text, text_read, strict=True)]
+    return _has_false_character(digits, THRESHOLDS.min_false_figures, sides=(0,)) or _have_false_signs(clear)
 
 
-def _has_false_digit(figures: Sequence[tuple[str, str]]) -> bool:
-    """Return whether some digit occurs at least twice and is read each time as another."""
-    total: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    for written, drawn in figures:
-        if len(written) == len(drawn):
-            total.update(written)
-            right.update(a for a, b in zip(written, drawn, strict=True) if a == b)
-    return any(count > 1 and not right[digit] for digit, count in total.items())
+def _is_clear(word: LayerWord) -> bool:
+    """Return whether the word is large enough that commas differ from points, and letters from similar ones."""
+    return min(word.box[2] - word.box[0], word.box[3] - word.box[1]) >= THRESHOLDS.min_clear_height
+
+
+def _has_false_character(pairs: Iterable[tuple[str, str]], min_count: int, sides: Sequence[int] = (0, 1)) -> bool:
+    """Return whether some character occurs `min_count` times, and is each time another one in the other text.
+
+    pairs: characters of the layer, and those that were read at their places. sides: 0 for characters of the layer, 1
+    for those that were read.
+    """
+    pairs = list(pairs)
+    for side in sides:
+        total = Counter(pair[side] for pair in pairs)
+        right = Counter(pair[side] for pair in pairs if pair[0] == pair[1])
+        if any(count >= min_count and not right[character] for character, count in total.items()):
+            return True
+    return False
+
+
+def _letter_pairs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield letters of ASCII in the layer, with those that were read in their place."""
+    for text, text_read in texts:
+        letters, letters_read = plain_form(text), plain_form(text_read)
+        matcher = SequenceMatcher(None, letters, letters_read, autojunk=False)
+        for _, start, end, start_read, end_read in matcher.get_opcodes():
+            if end - start == end_read - start_read:
+                for pair in zip(letters[start:end], letters_read[start_read:end_read], strict=True):
+                    if all(each.isascii() and each.isalpha() for each in pair) and not _AMBIGUOUS.issuperset(pair):
+                        yield pair
+
+
+def _have_false_signs(figures: Sequence[tuple[str, str]]) -> bool:
+    """Return whether most of the figures with signs, and at least two, have other signs than were read.
+
+    A comma that is read as a point alone is no evidence: its tail may be lost.
+    """
+    with_signs = [pairs for pair in figures if (pairs := _sign_pairs(*pair))]
+    false = [pairs for pairs in with_signs if any(sign != sign_read and sign != "," for sign, sign_read in pairs)]
+    return len(false) >= THRESHOLDS.min_false_figures and 2 * len(false) > len(with_signs)
+
+
+def _sign_pairs(text: str, text_read: str) -> list[tuple[str, str]]:
+    """Return the signs of a figure, such as commas, with those that were read at their places.
+
+    There are none where one of both has no sign.
+    """
+    signs, signs_read = _signs(text), _signs(text_read)
+    if len(signs) != len(signs_read):
+        return []
+    return [pair for pair in zip(signs, signs_read, strict=True) if all(len(sign) == 1 for sign in pair)]
+
+
+def _signs(text: str) -> list[str]:
+    """Return what is before, between and after the digits and letters of the text."""
+    signs = [""]
+    for character in text.translate(_SIGNS):
+        if character.isalnum():
+            signs.append("")
+        elif not character.isspace():
+            signs[-1] += character
+    return signs
 
 
 def _is_confident(word: LayerWord, reading: Reading) -> bool:

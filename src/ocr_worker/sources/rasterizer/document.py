@@ -183,7 +183,7 @@ def _with_layer(page: PageImage, header: Header) -> PageImage:
         else tuple(make_text_line(*line, is_repeated=i in repeated) for i, line in enumerate(lines)),
         proven_fonts=frozenset(header["proven_fonts"]),
         symbol_fonts=frozenset(header["symbol_fonts"]),
-        is_text_upright=header["is_text_upright"],
+        text_turn=header["text_turn"],
     )
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import ImageFont
 
 from ocr_worker.sources.rasterizer.characters import Character
-from ocr_worker.sources.rasterizer.reprint import can_be_copied, find_deviant, ligatures
+from ocr_worker.sources.rasterizer.reprint import can_be_copied, find_deviant, ligatures, shared_digits
 
 _SIZE = 32  # pixels of an em in which shapes are drawn
 _NO_CHARACTER = "\U0010ffff"
@@ -72,6 +72,7 @@ class FontProver:
         deviant = find_deviant(page, pixels, scale, characters, all_copied, fonts)
         unproven = {each.index for each in all_copied if each.index in deviant or not tables[each.font].has(each.text)}
         numbers = [number for number, group in copied.items() if 2 * _count(group, unproven) < len(group)]
+        unproven |= {each.index for number in numbers for each in shared_digits(by_font[number])}
         _renumber([character for number in numbers for character in by_font[number]], unproven, max(by_font))
         for number in tables.keys() - set(numbers):
             self._drop(files[number])  # a table of another kind: it is not tried on further pages

@@ -22,6 +22,7 @@ from ocr_worker.sources.rasterizer.types import RasterRequest
 # The budget is checked from the header, before anything is decoded. Pillow's own limit against bombs is not needed.
 Image.MAX_IMAGE_PIXELS = None
 
+_WHITES = (4095.0, 16_383.0, 65_535.0)  # of 12, 14 and 16 bits: cameras and scanners store fewer bits than 16 in 16
 DECODED_PER_BUDGET = 4  # an image of up to so many times the budget is decoded and then scaled down
 
 
@@ -138,5 +139,6 @@ def _scale_to_8_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     if values.dtype.kind == "f":
         white = 1.0 if gray.max(initial=0) <= 1 else 255.0
     else:
-        white = 65535.0 if gray.max(initial=0) > 255 or values.dtype.newbyteorder("=") == np.uint16 else 255.0
+        is_wide = gray.max(initial=0) > 255 or values.dtype.newbyteorder("=") == np.uint16
+        white = next((white for white in _WHITES if gray.max(initial=0) <= white), _WHITES[-1]) if is_wide else 255.0
     return np.asarray((gray.clip(0, white) * (255.0 / white)).round(), np.uint8)

@@ -21,7 +21,7 @@ from ocr_worker.sources.rasterizer.check_fields import CheckField, read_check_fi
 from ocr_worker.sources.rasterizer.fonts import FontProver
 from ocr_worker.sources.rasterizer.mapping import render_pixels
 from ocr_worker.sources.rasterizer.page_scale import is_small, needed_dpi
-from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile
+from ocr_worker.sources.rasterizer.pdf_file import REPAIRED, PdfFile, annotation_kinds, attachments_warning
 from ocr_worker.sources.rasterizer.rendered import RenderedPage, choose_dpi, make_warning
 from ocr_worker.sources.rasterizer.running_lines import EDGE_DEPTH, PageView, PlacedLine, RunningLines, place_lines
 from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_layer
@@ -67,7 +67,7 @@ class PdfDocument:
         try:
             layerless.user_unit = self._user_unit(page, number)
             rendered_page = self._render(page, layerless.user_unit)
-            rendered_page.warnings += warnings
+            rendered_page.warnings += warnings + _attachments(page)
             if not self._request.is_layer_apart:
                 self.read_layer(rendered_page)
         except BaseException:
@@ -111,7 +111,7 @@ class PdfDocument:
         scale = _scale(rendered_page.dpi or _POINTS_PER_INCH, user_unit)
         with suppress(pdfium.PdfiumError):
             layer = read_text_layer(page, rendered_page.pixels, scale, check_fields, self._prover)
-            rendered_page.text_lines, rendered_page.is_text_upright = layer.lines, layer.is_upright
+            rendered_page.text_lines, rendered_page.text_turn = layer.lines, layer.turn
             rendered_page.proven_fonts, rendered_page.symbol_fonts = layer.fonts
 
     def _look_at(self, number: int) -> PageView:
@@ -141,7 +141,12 @@ class PdfDocument:
 
     def _load_page(self, number: int) -> Any:
         try:
-            return self._file.document[number - 1]
+            page = self._file.document[number - 1]
+            if not all(page.get_size()):  # a crop box outside of the media box is ignored, as by viewers
+                page.set_cropbox(*page.get_mediabox())
+                page.close()
+                page = self._file.document[number - 1]
+            return page
         except (pdfium.PdfiumError, IndexError):
             raise Corrupt("the page is damaged; print the document to a new PDF") from None
 
@@ -179,11 +184,13 @@ def _scale(dpi: float, user_unit: float) -> float:
 
 def _flatten_form_fields(page: Any) -> bool:
     """Flatten form fields, so that their values become page text. Return whether the page was changed."""
-    for index in range(pdfium_c.FPDFPage_GetAnnotCount(page.raw)):
-        annotation = pdfium_c.FPDFPage_GetAnnot(page.raw, index)
-        kind = pdfium_c.FPDFAnnot_GetSubtype(annotation)
-        pdfium_c.FPDFPage_CloseAnnot(annotation)
-        if kind in _ANNOTATIONS_WITH_TEXT:
-            result = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
-            return bool(result == pdfium_c.FLATTEN_SUCCESS)
+    if any(kind in _ANNOTATIONS_WITH_TEXT for kind in annotation_kinds(page)):
+        result = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
+        return bool(result == pdfium_c.FLATTEN_SUCCESS)
     return False
+
+
+def _attachments(page: Any) -> list[dict[str, str]]:
+    """Return the warning for a page with icons of attached files."""
+    count = sum(kind == pdfium_c.FPDF_ANNOT_FILEATTACHMENT for kind in annotation_kinds(page))
+    return [attachments_warning("page", count)] if count else []

@@ -7,8 +7,10 @@ again; it is imported when it is needed, since most files do not need it.
 from __future__ import annotations
 
 import io
+import re
 import stringprep
 import unicodedata
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +22,7 @@ from ocr_worker.sources.rasterizer.rendered import make_warning
 
 REPAIRED = make_warning("REPAIRED", "the PDF is damaged and was repaired; parts of it may be missing")
 _XFA = "the PDF is a dynamic form (XFA), whose contents are not on its pages; print it to a new PDF in Adobe Acrobat"
+_PAGE_BYTES = 4096  # of an object, in which it says that it is a page
 _CHECKED_PAGES = 5  # first pages on which fields of a form are looked for
 
 
@@ -33,9 +36,10 @@ class PdfFile:
     def __init__(self, data: bytes, password: str | None) -> None:
         self._data = data
         self._password: str | None = None
+        self.document: Any = None
         self._is_repaired = False
         self.warnings: list[dict[str, str]] = []
-        self.document: Any = self._open(password)
+        self.document = self._open(password)
         if not len(self.document) and not self.repair():
             raise Corrupt("the PDF has no pages")
         self.warnings += _unseen_contents(self.document)
@@ -52,19 +56,34 @@ class PdfFile:
         self._is_repaired = True
         import pikepdf
 
+        try:
+            document = self._write_again() or self._list_pages()
+        except pikepdf.PasswordError:
+            raise _password_error(self._password) from None
+        self.document = document or self.document
+        return document is not None
+
+    def _write_again(self) -> Any:
+        """Return the document that pikepdf has written again; None if it has no pages. Raises pikepdf.PasswordError."""
+        import pikepdf
+
         repaired = io.BytesIO()
         try:
             with self.structure() as structure:
                 structure.save(repaired)
             document = pdfium.PdfDocument(repaired.getvalue())
         except pikepdf.PasswordError:
-            raise _password_error(self._password) from None
+            raise
         except (pikepdf.PdfError, pdfium.PdfiumError, ValueError, RuntimeError, TypeError, KeyError):
-            return False
-        if not len(document):
-            return False
-        self.document = document
-        return True
+            return None
+        return document if len(document) else None
+
+    def _list_pages(self) -> Any:
+        """Return the document with a new list of its pages; None if it has none."""
+        with suppress(pdfium.PdfiumError):
+            document = pdfium.PdfDocument(_with_page_tree(self._data), password=self._password)
+            return document if len(document) else None
+        return None
 
     def structure(self) -> Any:
         """Return the file as pikepdf reads it. Raises any error of pikepdf."""
@@ -113,8 +132,44 @@ def _forget_last_error() -> None:
 
 
 def _forms_of(password: str | None) -> list[str | None]:
-    """Return the password as it is, and as PDF 2.0 prepares it (SASLprep) if that differs."""
-    return [password] if password is None else list(dict.fromkeys((password, saslprep(password))))
+    """Return the forms of a password that are tried: as it is, as PDF 2.0 prepares it (SASLprep), and none at all.
+
+    PDFium takes characters up to U+00FF as the bytes of older PDFs, whose encoding has some others as well, such as the
+    euro sign. A file that opens without a password opens with any.
+    """
+    if password is None:
+        return [None]
+    forms: list[str | None] = [password, saslprep(password)]
+    if max(password, default="") > "\xff":
+        import pikepdf.codec  # noqa: F401 (registers the encoding)
+
+        with suppress(UnicodeEncodeError):
+            forms.append(password.encode("pdfdoc").decode("latin-1"))
+    return [*dict.fromkeys(forms), None]
+
+
+def _with_page_tree(data: bytes) -> bytes:
+    """Return the file with a list of all its pages if its own is lost, as at the end of an incomplete download.
+
+    Pages in compressed objects are not found.
+    """
+    tree = re.search(rb"/Pages\s+(\d+)\s+\d+\s+R", data)
+    if not tree:
+        return data
+    starts = {match.start(): match for match in re.finditer(rb"(\d+)\s+\d+\s+obj\b", data)}
+    ends = [*[*starts][1:], len(data)]
+    pages = [
+        match[1]
+        for (start, match), end in zip(starts.items(), ends, strict=True)
+        if re.search(rb"/Type\s*/Page\b", data[start : min(end, start + _PAGE_BYTES)])
+    ]
+    kids = b" ".join(b"%s 0 R" % page for page in pages)
+    return b"%s\nendobj\n%s 0 obj\n<< /Type /Pages /Kids [%s] /Count %d >>\nendobj\n" % (
+        data,
+        tree[1],
+        kids,
+        len(pages),
+    )
 
 
 def saslprep(password: str) -> str:
@@ -136,12 +191,26 @@ def _unseen_contents(document: Any) -> list[dict[str, str]]:
         warnings.append(make_warning("XFA_FORM", _XFA))
     count = pdfium_c.FPDFDoc_GetAttachmentCount(document.raw)
     if count > 0:
-        files = "a file" if count == 1 else f"{count} files"
-        message = (
-            f"the PDF contains {files} besides its pages, which the result lacks; extract and send them separately"
-        )
-        warnings.append(make_warning("ATTACHMENTS", message))
+        warnings.append(attachments_warning("PDF", count))
     return warnings
+
+
+def attachments_warning(place: str, count: int) -> dict[str, str]:
+    """Return the warning for so many files inside a PDF, or attached to a page of it. place: "PDF" or "page"."""
+    files = "a file" if count == 1 else f"{count} files"
+    contains = f"PDF contains {files} besides its pages" if place == "PDF" else f"page has {files} attached"
+    which = "it" if count == 1 else "them"
+    message = f"the {contains}, which the result lacks; extract {which} and send {which} separately"
+    return make_warning("ATTACHMENTS", message)
+
+
+def annotation_kinds(page: Any) -> Iterator[int]:
+    """Yield PDFium's subtype of each annotation on the page."""
+    for index in range(pdfium_c.FPDFPage_GetAnnotCount(page.raw)):
+        annotation = pdfium_c.FPDFPage_GetAnnot(page.raw, index)
+        kind: int = pdfium_c.FPDFAnnot_GetSubtype(annotation)
+        pdfium_c.FPDFPage_CloseAnnot(annotation)
+        yield kind
 
 
 def _has_fields(document: Any) -> bool:
@@ -149,11 +218,7 @@ def _has_fields(document: Any) -> bool:
     for number in range(min(_CHECKED_PAGES, len(document))):
         with suppress(pdfium.PdfiumError):
             page = document[number]
-            kinds = set()
-            for index in range(pdfium_c.FPDFPage_GetAnnotCount(page.raw)):
-                annotation = pdfium_c.FPDFPage_GetAnnot(page.raw, index)
-                kinds.add(pdfium_c.FPDFAnnot_GetSubtype(annotation))
-                pdfium_c.FPDFPage_CloseAnnot(annotation)
+            kinds = set(annotation_kinds(page))
             page.close()
             if pdfium_c.FPDF_ANNOT_WIDGET in kinds:
                 return True

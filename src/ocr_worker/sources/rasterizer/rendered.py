@@ -31,7 +31,7 @@ class RenderedPage:
 
     dpi: the true one; None for images that state none. repeated_lines: indices of the text lines that come again on
     neighboring pages (see `running_lines`). proven_fonts, symbol_fonts: see `fonts.PageFonts`.
-    is_text_upright: see `text_layer.TextLayer`.
+    text_turn: see `text_layer.TextLayer`.
     """
 
     pixels: NDArray[np.uint8]
@@ -41,7 +41,7 @@ class RenderedPage:
     repeated_lines: list[int] = field(default_factory=list)
     proven_fonts: list[int] = field(default_factory=list)
     symbol_fonts: list[int] = field(default_factory=list)
-    is_text_upright: bool = False
+    text_turn: int | None = None
 
     def __post_init__(self) -> None:
         self.pixels = np.ascontiguousarray(self.pixels)
@@ -58,7 +58,7 @@ class RenderedPage:
             "repeated_lines": self.repeated_lines,
             "proven_fonts": self.proven_fonts,
             "symbol_fonts": self.symbol_fonts,
-            "is_text_upright": self.is_text_upright,
+            "text_turn": self.text_turn,
         }
 
 

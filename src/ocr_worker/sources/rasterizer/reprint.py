@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -51,12 +51,23 @@ def can_be_copied(characters: Sequence[Character]) -> list[Character]:
 
 def ligatures(characters: Sequence[Character]) -> list[Character]:
     """Return a character for each Latin ligature, in place of its pieces, with the index of the first piece."""
+    texts = ((group[0], _LIGATURES.get("".join(piece.text for piece in group))) for group in _shapes(characters))
+    return [replace(first, text=text) for first, text in texts if text]
+
+
+def shared_digits(characters: Sequence[Character]) -> list[Character]:
+    """Return the characters of shapes that are several characters, one of them a digit. No ligature has digits."""
+    shapes = (group for group in _shapes(characters) if len(group) > 1)
+    return [each for group in shapes if any(piece.text.isdigit() for piece in group) for each in group]
+
+
+def _shapes(characters: Sequence[Character]) -> Iterable[list[Character]]:
+    """Return the characters in groups that are one shape; most groups are single characters."""
     pieces: dict[Any, list[Character]] = defaultdict(list)
     for character in characters:
         if character.ink and character.matrix:
             pieces[character.ink].append(character)
-    texts = ((group[0], _LIGATURES.get("".join(piece.text for piece in group))) for group in pieces.values())
-    return [replace(first, text=text) for first, text in texts if text]
+    return pieces.values()
 
 
 def find_deviant(

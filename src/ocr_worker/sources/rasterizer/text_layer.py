@@ -9,11 +9,13 @@ baseline continue a line, although PDFium often ends it there; `raised_text` wri
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +46,7 @@ _ACCENTS = dict(
 )
 _DOTLESS = str.maketrans("ıȷ", "ij")
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
+_ACCENT_MARGIN = 0.1  # in sides of a letter's box
 _COLUMN_GAP = 1.2  # in heights of the smaller character; a wider gap separates two columns
 _SLIVER = 0.08  # in heights of a character's box; a space is at least twice as wide
 _MAX_SKEW = 1.0  # degrees between the baseline of an upright letter and the page
@@ -55,7 +58,7 @@ _DESCENT, _ASCENT = 0.25, 0.85  # ems
 _RAISED_STEP = -0.4, 0.6  # ems of white between raised text and the text beside it
 _RAISED_SPACE = 0.15  # ems; as much white is a space
 _UPRIGHT = 0.8  # ratio of width to height below which a character is an upright letter or figure
-_UPRIGHT_LETTERS = 0.9  # share of the letters from which the text counts as upright
+_EQUAL_LETTERS = 0.9  # share of the letters in one direction, from which it is that of the text
 _TURNED_GAP = 1.0  # in widths of a turned character's box, which is its line's height; a word's gap is narrower
 _TURNED_SPACE = 0.15  # in such widths; a wider gap is a space
 _TURNED_LEVEL = 0.1  # in such widths: characters of one turned line begin and end no farther apart
@@ -173,13 +176,13 @@ class _TextLine:
 class TextLayer(NamedTuple):
     """The visible text of a page.
 
-    lines: in the order of the file. fonts: facts about their fonts. is_upright: whether nearly all letters are drawn
-    upright on the page image.
+    lines: in the order of the file. fonts: facts about their fonts. turn: quarter turns, counter-clockwise, that set
+    nearly all letters upright on the page image; None if they are drawn in several directions.
     """
 
     lines: list[LayerLine]
     fonts: PageFonts
-    is_upright: bool
+    turn: int | None
 
 
 def read_text_layer(
@@ -200,7 +203,7 @@ def read_text_layer(
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
     letters = _letters(write_raised_glyphs(characters), mapping)  # after the characters are renumbered
-    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _are_upright(letters))
+    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters))
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:
@@ -267,11 +270,19 @@ def _build_lines(
     return [text_line for line in lines if (text_line := line.finish())] + states
 
 
-def _are_upright(letters: Iterable[Letter]) -> bool:
-    """Return whether nearly all letters have a baseline from left to right on the bitmap, as a reader sees it."""
+def _turn(letters: Iterable[Letter]) -> int | None:
+    """Return the quarter turns, counter-clockwise, that set nearly all letters upright; None if there are none.
+
+    The baseline of an upright letter runs from left to right on the bitmap.
+    """
     baselines = [letter.baseline for letter in letters if letter.box]
-    upright = sum(baseline is not None and abs(baseline.angle) <= _MAX_SKEW for baseline in baselines)
-    return bool(baselines) and upright >= _UPRIGHT_LETTERS * len(baselines)
+    turns = Counter(round(each.angle / 90) % 4 for each in baselines if each and _is_along_page(each))
+    turn, count = max(turns.items(), key=itemgetter(1), default=(None, 0))
+    return turn if count >= _EQUAL_LETTERS * len(baselines) else None
+
+
+def _is_along_page(baseline: Baseline) -> bool:
+    return abs((baseline.angle + 45) % 90 - 45) <= _MAX_SKEW
 
 
 def _composed(letters: Iterable[Letter]) -> list[Letter]:
@@ -286,7 +297,7 @@ def _composed(letters: Iterable[Letter]) -> list[Letter]:
             result.pop()
         at = len(result) - 2 if len(result) > 1 and result[-1].text == " " else len(result) - 1
         neighbor = result[at] if result else None
-        composed = (_accented(neighbor, letter) or _accented(letter, neighbor)) if neighbor else None
+        composed = (_accented(neighbor, letter, is_after=True) or _accented(letter, neighbor)) if neighbor else None
         if composed:
             result[at:] = [accented := composed]
         else:
@@ -294,15 +305,42 @@ def _composed(letters: Iterable[Letter]) -> list[Letter]:
     return result
 
 
-def _accented(letter: Letter, accent: Letter) -> Letter | None:
-    """Return the letter with the accent over or under it as one character; None if they are not one."""
+def _accented(letter: Letter, accent: Letter, *, is_after: bool = False) -> Letter | None:
+    """Return the letter with the accent over or under it as one character; None if they are not one.
+
+    is_after: whether the accent comes after the letter in the file, where a combining one belongs to it.
+    """
     text, box = letter.text, letter.box
-    mark = _ACCENTS.get(accent.text, accent.text if accent.text and unicodedata.combining(accent.text[0]) else "")
+    mark = _mark_of(accent.text)
     if not mark or not box or not accent.box or not text.isalpha():  # spaces and line ends have no box
         return None
     composed = unicodedata.normalize("NFC", text.translate(_DOTLESS) + mark)
-    is_over = accent.text == mark or _holds(box, accent.box)
+    is_combining = is_after and accent.text == mark and _holds(_grown(box), accent.box)
+    is_over = is_combining or _holds(box, accent.box) or _is_before_capital(letter, accent)
     return letter._replace(text=composed, box=_union(box, accent.box)) if is_over and len(composed) == 1 else None
+
+
+@functools.cache
+def _mark_of(text: str) -> str:
+    """Return the marks that compose an accent with a letter; empty if the text is no accent."""
+    if text in _ACCENTS or (text and unicodedata.combining(text[0])):
+        return _ACCENTS.get(text, text)
+    marks = unicodedata.normalize("NFKD", text)  # an accent of its own is a space with marks
+    return marks[1:] if marks[:1] == " " and all(map(unicodedata.combining, marks[1:])) else ""
+
+
+def _is_before_capital(letter: Letter, accent: Letter) -> bool:
+    """Return whether the accent is right before a Greek capital, as Greek is written."""
+    if not ("\u0386" <= letter.text <= "\u03ff" and letter.text.isupper()) or not letter.box or not accent.box:
+        return False
+    is_greek = unicodedata.name(accent.text, "").startswith("GREEK")
+    return is_greek and accent.box[0] < letter.box[0] and _touch(letter.box, accent.box)
+
+
+def _grown(box: Rectangle) -> Rectangle:
+    """Return the box with a margin, in which is the start of a combining accent that has no width."""
+    margin = _ACCENT_MARGIN * max(box[2] - box[0], box[3] - box[1])
+    return box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin
 
 
 def _touch(a: Rectangle | None, b: Rectangle | None) -> bool:
@@ -320,10 +358,13 @@ def _holds(box: Rectangle, other: Rectangle) -> bool:
 
 
 def _in_logical_order(letters: Iterable[Letter]) -> Iterator[Letter]:
-    """Yield the letters in reading order: reverse words of right-to-left scripts that the file stores left to right."""
-    for is_rtl, group in groupby(letters, key=lambda letter: letter.box is not None and _is_right_to_left(letter.text)):
-        run = list(group)
-        if is_rtl and (run[0].box or _EMPTY)[0] < (run[-1].box or _EMPTY)[0]:
+    """Yield the letters in reading order: reverse words of right-to-left scripts that the file stores left to right.
+
+    A mark is of the script of the letter before it. Those of Thai are not reversed.
+    """
+    for is_rtl, group in groupby(_directions(letters), key=itemgetter(0)):
+        run = [letter for _, letter in group]
+        if is_rtl and _is_before(run[0], run[-1]):
             run.reverse()
         for i in range(len(run) - 1 if is_rtl else 0):
             # The glyph for lam and alef is often stored in visual order, with the alef first.
@@ -357,8 +398,25 @@ def _is_mark_over(mark: Letter, letter: Letter) -> bool:
     return is_mark and is_letter and _holds(letter.box or _EMPTY, mark.box or _EMPTY)
 
 
-def _is_right_to_left(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("R", "AL", "NSM")
+def _is_before(letter: Letter, other: Letter) -> bool:
+    """Return whether the letter is left of the other one, as seen when the letters are upright."""
+    (x0, y0, *_), (x1, y1, *_) = letter.box or _EMPTY, other.box or _EMPTY
+    dx, dy = (letter.baseline.dx, letter.baseline.dy) if letter.baseline else (1.0, 0.0)
+    return (x1 - x0) * dx + (y1 - y0) * dy > 0
+
+
+def _directions(letters: Iterable[Letter]) -> Iterator[tuple[bool, Letter]]:
+    """Yield each letter with whether it is of a right-to-left script; marks are if the letter before them is not other.
+
+    Files of such scripts also have marks before their letters, at the beginning of a word.
+    """
+    is_rtl = True
+    for letter in letters:
+        kind = unicodedata.bidirectional(letter.text) if letter.box else ""
+        is_rtl = is_rtl if kind == "NSM" else kind in ("R", "AL")
+        yield is_rtl and letter.box is not None, letter
+        if not letter.box:
+            is_rtl = True
 
 
 def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:

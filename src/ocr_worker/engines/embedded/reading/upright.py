@@ -1,8 +1,9 @@
 """Pages that are on their side, upside down, or skewed.
 
-`set_upright` finds a page's lines, turns the page by quarters if they read better so, and then removes a small skew.
-The orientation model only guesses; the confidence of a few lines that are read decides. It often calls a page of a few
-lines upright, so `is_upside_down` looks once more at a page that hardly reads.
+`turn_as_text` turns a page by its text layer, which knows the direction of its letters. On other pages, `set_upright`
+finds the lines, turns the page by quarters if they read better so, and then removes a small skew. The orientation model
+only guesses; the confidence of a few lines that are read decides. It often calls a page of a few lines upright, so
+`is_upside_down` looks once more at a page that hardly reads.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.models import Models, Quads, turn
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
-from ocr_worker.pages import Pixels
+from ocr_worker.pages import PageImage, Pixels
 
 
 def set_upright(models: Models, pixels: Pixels, side: int | None, others: Quads) -> tuple[Pixels, Quads, Quads]:
@@ -37,6 +38,14 @@ def set_upright(models: Models, pixels: Pixels, side: int | None, others: Quads)
         pixels, both = level(pixels, np.concatenate((quads, others)), angle)
         quads, others = both[: len(quads)], both[len(quads) :]
     return pixels, quads, others
+
+
+def turn_as_text(page: PageImage, quads: Quads) -> tuple[Pixels, Quads]:
+    """Return the page image turned so that the letters of its text layer are upright, and the corners on it."""
+    if not page.text_turn:
+        return page.pixels, quads
+    height, width = page.pixels.shape[:2]
+    return turn(page.pixels, page.text_turn), turn_quads(quads, page.text_turn, width, height)
 
 
 def is_upright(models: Models, pixels: Pixels, quads: Quads, *, are_letters_upright: bool) -> bool:
