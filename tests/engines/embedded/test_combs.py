@@ -64,15 +64,10 @@ def test_a_short_comb_is_as_the_long_one() -> None:
     assert [line.text for line in join_combs(lines[1:])] == ["Name I D A"]
 
 
-def test_characters_that_were_read_together_are_parted() -> None:
-    """A word that the recognizer made of two boxes is part of the comb."""
-    words = (
-        *characters_of("IBAN", "70", is_read=True).words,
-        Word("40", Box(280, 0, 334, 30)),
-        Word("5", Box(362, 0, 374, 30)),
-    )
-    line = Line("IBAN 7 0 40 5", Box(0, 0, 374, 30), words=words)
-    assert [line.text for line in join_combs([line])] == ["IBAN 70405"]
+def test_letters_within_a_line_that_was_read_are_no_comb() -> None:
+    """There they are letters set apart, or a reading of the white: "signs, a PRO instrument"."""
+    line = characters_of("214", "HISTOIRE", is_read=True)
+    assert join_combs([line]) == [line]
 
 
 @pytest.mark.parametrize("value", ["MDMDFSS", "1011"])

@@ -1,14 +1,14 @@
 """Combs: fields of a form with a box for each character.
 
-A text layer and the recognizer have the characters of a comb as lines of their own, or as words within a line that may
-begin with the label. `join_combs` makes one word of characters that are alone at equal distances, with a space where
-boxes are empty, and puts it behind the label at its left. Rows of such characters below one another are a table or a
-calendar, and stay. It is pure; lengths are in pixels of the page.
+A text layer has the characters of a comb as lines of their own, or as words within a line that may begin with the
+label. `join_combs` makes one word of characters that are alone at equal distances, with a space where boxes are empty,
+and puts it behind the label at its left. Rows of such characters below one another are a table or a calendar, and stay.
+It is pure; lengths are in pixels of the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 from statistics import median, median_low
@@ -39,33 +39,20 @@ def join_combs(lines: Sequence[Line]) -> list[Line]:
 
 
 def _pieces(line: Line) -> list[Line]:
-    """Return the line cut around each character that is a word, if it has enough of these."""
-    words = line.words if line.is_from_text_layer else tuple(_with_close_characters(line.words))
+    """Return a line of the text layer cut around each character that is a word, if it has enough of these.
+
+    In a line that was read, such words are letters set apart, or a reading of its white: `comb_fields` looks for boxes.
+    """
+    words = line.words
     are_single = [_is_character(word.text) for word in words]
-    if sum(are_single) < THRESHOLDS.min_short_comb or line.outline:
+    if not line.is_from_text_layer or sum(are_single) < THRESHOLDS.min_short_comb or line.outline:
         return [line]
     cuts = [
         (left.box.x1 + right.box.x0) / 2
         for (left, is_left), (right, is_right) in pairwise(zip(words, are_single, strict=True))
         if is_left or is_right
     ]
-    return split_at(replace(line, words=words), cuts)
-
-
-def _with_close_characters(words: Sequence[Word]) -> Iterator[Word]:
-    """Yield the words that were read, each short one beside a single character as characters that are equally wide.
-
-    The recognizer may leave out the white between two boxes.
-    """
-    for i, word in enumerate(words):
-        beside = [*words[max(0, i - 1) : i], *words[i + 1 : i + 2]]
-        is_close = any(len(other.text) == 1 for other in beside) and len(word.text) <= THRESHOLDS.max_close_characters
-        if len(word.text) == 1 or not is_close or not word.text.isalnum() or word.text.upper() != word.text:
-            yield word
-            continue
-        step = word.box.width / len(word.text)
-        for j, character in enumerate(word.text):
-            yield Word(character, word.box._replace(x0=word.box.x0 + j * step, x1=word.box.x0 + (j + 1) * step))
+    return split_at(line, cuts)
 
 
 def _is_character(text: str) -> bool:

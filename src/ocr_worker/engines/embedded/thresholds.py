@@ -116,7 +116,6 @@ class EngineThresholds:
     comb_tolerance_read: float = 0.35  # the same for characters that were read
     comb_steps: float = 0.6  # share of the distances that are equal: the others are over empty boxes
     max_empty_boxes: float = 4.5  # distances of two characters
-    max_close_characters: int = 4  # of a word that the recognizer made of several boxes
     comb_letters: float = 0.6  # share of letters and figures: the other characters are signs, as in a formula
     # A table: heights of a character to the row above or below, and the share of characters that are in its columns.
     matrix_row: float = 2.2
