@@ -35,6 +35,18 @@ def check(pixels: Pixels, x: int) -> None:
     cv2.polylines(pixels, [np.array([(x + 6, 64), (x + 13, 74), (x + 38, 42)])], False, BLACK, 3)
 
 
+def large_cross(pixels: Pixels, x: int) -> None:
+    """Draw a cross by hand that leaves the square on all sides."""
+    cv2.line(pixels, (x - 9, 40), (x + 37, 92), BLACK, 2)
+    cv2.line(pixels, (x - 4, 90), (x + 41, 38), BLACK, 3)
+
+
+def scribble(pixels: Pixels, x: int) -> None:
+    """Draw strokes over most of the square that leave it above and below."""
+    points = [(x - 5, 42), (x + 8, 90), (x + 12, 40), (x + 20, 92), (x + 24, 38), (x + 36, 88)]
+    cv2.polylines(pixels, [np.array(points)], False, BLACK, 4)
+
+
 def small_cross(pixels: Pixels, x: int) -> None:
     """Draw a cross that does not touch the frame."""
     cv2.line(pixels, (x + 9, 59), (x + 21, 71), BLACK, 2)
@@ -60,6 +72,34 @@ def test_squares_are_marks_with_their_state(width: int) -> None:
     marks = find_tick_boxes(page(nothing, cross, check, small_cross, fill, width=width), TEXT)
     assert "".join(mark.text for mark in marks) == "☐☑☑☑☑"
     assert [round(mark.box.x0 / 10) for mark in marks] == [20, 40, 60, 80, 100]
+
+
+def test_a_tick_by_hand_may_run_over_the_frame() -> None:
+    """A square whose frame is as large as an open one is found under strokes that leave it on all sides."""
+    marks = find_tick_boxes(page(large_cross, nothing, scribble), TEXT)
+    assert "".join(mark.text for mark in marks) == "☑☐☑"
+    assert [round(mark.box.x0 / 10) for mark in marks] == [20, 40, 60]
+    skewed = cv2.warpAffine(
+        page(large_cross, nothing),
+        cv2.getRotationMatrix2D((300, 65), 1.0, 1.0),
+        (1200, 200),
+        borderValue=(255, 255, 255),
+    )
+    assert "".join(mark.text for mark in find_tick_boxes(skewed, TEXT)) == "☑☐"
+
+
+@pytest.mark.parametrize("letter", "BDEHNOR8")
+def test_letters_as_large_as_a_square_are_none(letter: str) -> None:
+    """Their edges are round or broken."""
+    pixels = page(nothing)
+    (width, height), _ = cv2.getTextSize(letter, cv2.FONT_HERSHEY_DUPLEX, 1.0, 2)
+    glyph = np.full((height + 4, width, 3), 255, np.uint8)
+    cv2.putText(glyph, letter, (0, height + 2), cv2.FONT_HERSHEY_DUPLEX, 1.0, BLACK, 2)
+    ink = np.argwhere(glyph[:, :, 0] < 128)
+    (y0, x0), (y1, x1) = ink.min(axis=0), ink.max(axis=0) + 1
+    large = cv2.resize(glyph[y0:y1, x0:x1], (round(33 * (x1 - x0) / (y1 - y0)), 33))
+    pixels[49:82, 600 : 600 + large.shape[1]] = large
+    assert [mark.text for mark in find_tick_boxes(pixels, TEXT)] == ["☐"]
 
 
 def test_squares_that_nobody_ticks_are_none() -> None:

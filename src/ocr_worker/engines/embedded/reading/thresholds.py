@@ -159,6 +159,14 @@ class ReadingThresholds:
     tick_margin: float = 0.12  # sides of the inner edge along the frame in which a tick is not looked for
     tick_ink: float = 0.04  # share of ink within, above which a square is ticked
     filled_ink: float = 0.95  # share of ink in a filled square
+    # Squares whose ticks run over their edges, as large as a square without; sides of the square.
+    max_sizes: int = 4  # sizes of frames on the page that are looked for
+    edge_span: float = 0.95  # part of an edge that is looked at
+    edge_reach: float = 0.06  # by which an edge may be displaced, in a photo or a skewed scan
+    edge_ink: float = 0.95  # share of ink along each edge: the sides of letters are round or broken
+    same_square: float = 0.3  # share of a square that others may cover
+    around_square: float = 0.25  # distance at which the white around a square is looked for
+
     same_frame: float = 0.15  # share by which a filled square's side differs from a frame's
     label_reach: float = (
         12.0  # sides of a square to the text that it belongs to, at most, if no other is above or below

@@ -16,6 +16,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ from ocr_worker.pages import Pixels
 EMPTY, TICKED = "☐", "☑"
 _SQUARE_CHARACTERS = "□☐■☑☒口"
 _EMPTY_SQUARES = "□☐☑☒口"  # a filled one may be the tick of a drawn square
+_FULL = np.uint8(255)  # of ink, in means of eight bits
 Mask = NDArray[np.bool_]
 
 
@@ -44,8 +46,10 @@ def find_tick_boxes(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
     height = float(np.median(heights))
     ink = _ink(pixels)
     frames = [(outer, inner) for outer, inner in _frames(ink, height) if _is_beside_text(outer, texts)]
+    open_frames = [outer for outer, _ in frames]
+    frames += [(outer, outer) for outer in _crossed(ink, open_frames) if _is_beside_text(outer, texts)]
     states = [(outer, TICKED if _is_ticked(ink, inner) else EMPTY) for outer, inner in frames]
-    states += [(box, TICKED) for box in _filled(ink, [outer for outer, _ in frames]) if _is_beside_text(box, texts)]
+    states += [(box, TICKED) for box in _filled(ink, open_frames) if _is_beside_text(box, texts)]
     boxes = [box for box, _ in states]
     labeled = _labeled([box for box in boxes if not _is_in_comb(box, boxes)], texts)
     return [Line(state, box, words=(Word(state, box),)) for box, state in sorted(states) if box in labeled]
@@ -199,6 +203,69 @@ def _is_ticked(ink: Mask, inner: Box) -> bool:
     margin = max(1.0, THRESHOLDS.tick_margin * inner.height)
     x0, y0, x1, y1 = (int(value) for value in inner.grown(-margin))
     return bool(ink[y0:y1, x0:x1].mean() > THRESHOLDS.tick_ink)
+
+
+def _crossed(ink: Mask, frames: Sequence[Box]) -> list[Box]:
+    """Return the outer edges of squares as large as one of the frames whose ticks run over their edges.
+
+    Their holes do not show the frame, but all four edges have ink along them: means of the ink along each possible edge
+    are compared at the four places where a frame of this size has its edges.
+    """
+    crossed: list[Box] = []
+    dots = ink.astype(np.uint8) * _FULL
+    for width, height in _sizes(frames):
+        reach = _reach(height)
+        spans = max(3, round(THRESHOLDS.edge_span * width)), max(3, round(THRESHOLDS.edge_span * height))
+        across = cv2.boxFilter(dots, -1, (spans[0], 1), borderType=cv2.BORDER_CONSTANT)
+        down = cv2.boxFilter(dots, -1, (1, spans[1]), borderType=cv2.BORDER_CONSTANT)
+        across = cv2.dilate(across, np.ones((2 * reach + 1, 1), np.uint8))
+        down = cv2.dilate(down, np.ones((1, 2 * reach + 1), np.uint8))
+        x, y = width // 2 - 1, height // 2 - 1
+        edges = [_shifted(across, 0, -y), _shifted(across, 0, y), _shifted(down, -x, 0), _shifted(down, x, 0)]
+        is_frame = np.minimum.reduce(edges) > THRESHOLDS.edge_ink * _FULL
+        _, _, _, centers = cv2.connectedComponentsWithStats(is_frame.astype(np.uint8))
+        for center_x, center_y in centers[1:]:
+            box = Box(center_x - width / 2, center_y - height / 2, center_x + width / 2, center_y + height / 2)
+            if all(covered(box, other) < THRESHOLDS.same_square for other in (*frames, *crossed)) and _is_alone(
+                ink, box
+            ):
+                crossed.append(box)
+    return crossed
+
+
+def _sizes(frames: Sequence[Box]) -> list[tuple[int, int]]:
+    """Return widths and heights of the frames in pixels; those that differ no more than edges may be displaced once."""
+    sizes: list[tuple[int, int]] = []
+    for frame in frames:
+        width, height = round(frame.width), round(frame.height)
+        if all(max(abs(width - w), abs(height - h)) > _reach(height) for w, h in sizes):
+            sizes.append((width, height))
+    return sizes[: THRESHOLDS.max_sizes]
+
+
+def _reach(height: int) -> int:
+    return max(1, round(THRESHOLDS.edge_reach * height))
+
+
+def _shifted(values: NDArray[Any], x: int, y: int) -> NDArray[Any]:
+    """Return the values so that each place has the one at `x`, `y` pixels from it; zero outside."""
+    height, width = values.shape
+    shifted = np.zeros_like(values)
+    shifted[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)] = values[
+        max(0, y) : height - max(0, -y), max(0, x) : width - max(0, -x)
+    ]
+    return shifted
+
+
+def _is_alone(ink: Mask, box: Box) -> bool:
+    """Return whether the box has white in it, and mostly white right around it: no dark ground, no cell of a table."""
+    reach = THRESHOLDS.around_square * box.height
+    x0, y0, x1, y1 = (max(0, int(value)) for value in box.grown(reach))
+    core = box.grown(-THRESHOLDS.tick_margin * box.height)
+    inner = ink[int(core.y0) : int(core.y1), int(core.x0) : int(core.x1)]
+    sides = ink[y0, x0:x1], ink[min(y1, len(ink)) - 1, x0:x1], ink[y0:y1, x0], ink[y0:y1, min(x1, ink.shape[1]) - 1]
+    is_white_around = all(side.mean() < THRESHOLDS.outside_ink for side in sides if side.size)
+    return bool(inner.size) and inner.mean() < THRESHOLDS.filled_ink and is_white_around
 
 
 def _filled(ink: Mask, frames: Sequence[Box]) -> list[Box]:
