@@ -18,7 +18,6 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
-PARENT_WATCH = "parent-watch"  # name of the thread of `follow_parent`
 INTERRUPTED = 128 + signal.SIGINT  # exit code, as shells report it: 130
 
 
@@ -70,13 +69,15 @@ def leave_now() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
-def follow_parent(pipe: int) -> None:
+def follow_parent(pipe: int) -> threading.Thread:
     """Let this child process ignore Ctrl-C, and end it when its parent closes the other end of `pipe`.
 
-    The process ends even while a native call hangs, if that call has released the interpreter lock.
+    Return the thread that waits for that. The process ends even while a native call hangs, if that call has released the interpreter lock.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_at_hang_up, args=(pipe,), name=PARENT_WATCH, daemon=True).start()
+    watch = threading.Thread(target=_exit_at_hang_up, args=(pipe,), name="parent-watch", daemon=True)
+    watch.start()
+    return watch
 
 
 def _exit_at_hang_up(pipe: int) -> None:

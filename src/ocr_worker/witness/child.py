@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ocr_worker.exits import PARENT_WATCH, follow_parent
+from ocr_worker.exits import follow_parent
 from ocr_worker.pages import Pixels
 from ocr_worker.sources.rasterizer import protocol
 from ocr_worker.sources.rasterizer.document import make_text_line
@@ -32,24 +32,23 @@ _AUTOGROUP, _THREADS = Path("/proc/self/autogroup"), Path("/proc/self/task")
 
 def main() -> None:
     """Serve pages with the niceness of the command line."""
-    follow_parent(0)  # on a thread of the usual priority: on a busy machine, the page might never be read
+    watch = follow_parent(0)
     niceness = int(sys.argv[1])
-    serve(lambda: lower_priority(niceness))
+    serve(lambda: lower_priority(niceness, watch))
 
 
-def lower_priority(niceness: int) -> None:
+def lower_priority(niceness: int, watch: threading.Thread) -> None:
     """Give the processors to other processes first. niceness: 0 to 19; 0 changes nothing.
 
-    Linux counts the niceness of each thread, and the models run on threads of their own; only the one that follows the
-    parent keeps the usual priority. The process is in a session of its own, which Linux may treat as an autogroup: then
-    the niceness counts only inside of it, and the group has one of its own. `SCHED_IDLE` lets a thread of the worker
-    that wakes up run at once.
+    watch: the thread that follows the parent. It alone keeps the usual priority, since on a busy machine the page that
+    is read might never end. Linux counts the niceness of each thread, and the models run on threads of their own. The
+    process is in a session of its own, which Linux may treat as an autogroup: then the niceness counts only inside of
+    it, and the group has one of its own. `SCHED_IDLE` lets a thread of the worker that wakes up run at once.
     """
     if not niceness:
         return
-    watching = {thread.native_id for thread in threading.enumerate() if thread.name == PARENT_WATCH}
     niceness = min(_LOWEST, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
-    for thread in {int(entry.name) for entry in _THREADS.iterdir()} - watching:
+    for thread in {int(entry.name) for entry in _THREADS.iterdir()} - {watch.native_id}:
         with suppress(OSError):  # a thread that has ended
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
             if niceness == _LOWEST:
