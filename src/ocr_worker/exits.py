@@ -72,7 +72,8 @@ def leave_now() -> NoReturn:
 def follow_parent(pipe: int) -> threading.Thread:
     """Let this child process ignore Ctrl-C, and end it when its parent closes the other end of `pipe`.
 
-    Return the thread that waits for that. The process ends even while a native call hangs, if that call has released the interpreter lock.
+    Return the thread that waits for that. The process ends even while a native call hangs, if that call has released
+    the interpreter lock.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch = threading.Thread(target=_exit_at_hang_up, args=(pipe,), name="parent-watch", daemon=True)
