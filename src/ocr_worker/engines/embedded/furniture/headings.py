@@ -38,21 +38,15 @@ _BEGINNING = re.compile(r"[\"'“«„(§\d.\s)]*[^\W\d_]")  # of a title: no bo
 
 
 def body_height(regions: Sequence[Region]) -> float:
-    """Return the line height of most of the text in pixels; 0 without text. Tables count where they are nearly all."""
-    texts = _height_votes(regions, ("text", "reference_content"))
-    tables = _height_votes(regions, ("table",))
-    votes = texts if len(texts) > THRESHOLDS.little_text * len(tables) else [*texts, *tables]
-    return median(votes) if texts else 0.0
-
-
-def _height_votes(regions: Sequence[Region], labels: Sequence[str]) -> list[float]:
-    return [
+    """Return the line height of most of the text in pixels; 0 without text. Tables are often in smaller letters."""
+    heights = [
         line.box.height
         for region in regions
-        if region.label in labels
+        if region.label in ("text", "reference_content")
         for line in region.lines
         for _ in range(max(1, len(line.text) // THRESHOLDS.characters_per_vote))
     ]
+    return median(heights) if heights else 0.0
 
 
 def correct_label(region: Region) -> Region:
@@ -162,8 +156,9 @@ def _is_over(title: Region, text: Region, body: float) -> bool:
 
 
 def _is_over_table(title: Region, table: Region, body: float) -> bool:
-    """Return whether the possible title is bold and large, and right above a table, as over the parts of a menu."""
-    is_large = is_emphasized(title) and letter_height(title.lines) > THRESHOLDS.larger_title * body
+    """Return whether the possible title is bold, and right above a table in smaller letters, as in a menu."""
+    size = letter_height(table.lines) if table.label == "table" and table.lines else body
+    is_large = is_emphasized(title) and letter_height(title.lines) > THRESHOLDS.larger_title * size
     is_below = 0 <= table.box.y0 - title.box.y1 < THRESHOLDS.bold_title_gap * body
     is_within = table.box.x0 - body < title.box.x0 and title.box.x1 < table.box.x1 + body
     is_numbered = is_numbered_caption(title.lines[0].text)

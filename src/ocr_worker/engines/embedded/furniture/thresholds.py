@@ -114,7 +114,6 @@ class FurnitureThresholds:
     min_step: float = 0.8  # line heights from a line to the next: a smaller step does not count for the line spacing
     max_step: float = 4.0  # line heights from a line to the next: a larger step does not count for the line spacing
     usual_spacing: float = 1.4  # line heights: the line spacing of a page without two lines below one another
-    little_text: float = 0.25  # characters of text for each of tables: with less, the page's text is that of tables
     characters_per_vote: int = 10  # characters of a line for each vote on the line height: long lines count more
 
     # Titles (`headings`).
