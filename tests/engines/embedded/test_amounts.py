@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ocr_worker.engines.embedded.amounts import has_amount_apart, join_amounts
 from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box
@@ -40,6 +42,17 @@ def test_amounts_are_read_with_the_text_in_their_row() -> None:
 def test_each_row_of_a_receipt_is_a_line() -> None:
     """Rows with amounts, and the rows between them, are not joined."""
     assert all(find_beginnings(rows(join_amounts(receipt(), []))))
+
+
+@pytest.mark.parametrize("amounts", [("8 €", "10 €", "9€"), ("$8", "$12", "$1,200"), ("8,- €", "12,- €", "9,- €")])
+def test_amounts_of_a_menu_need_no_decimals(amounts: tuple[str, str, str]) -> None:
+    """The sign of a currency shows what they are."""
+    lines = [
+        part
+        for i, amount in enumerate(amounts)
+        for part in (item("A soup of the day", 100 + 40 * i, 50, 230), item(amount, 102 + 40 * i, 500, 560))
+    ]
+    assert texts(join_amounts(lines, [])) == [f"A soup of the day {amount}" for amount in amounts]
 
 
 def test_a_row_of_parts_is_joined_from_its_text_on() -> None:

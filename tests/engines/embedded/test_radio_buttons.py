@@ -51,6 +51,15 @@ def test_holes_beside_a_table_are_no_circles() -> None:
     assert states(page("", "", ""), [box._replace(y0=68, y1=100) for box in LABELS]) == []
 
 
+def test_thin_letters_that_are_set_apart_are_no_circles() -> None:
+    """In a word of a wide font there is white beside an o, but less than between words."""
+    pixels = page("", "", "")
+    for i in range(3):
+        cv2.line(pixels, (194 + 200 * i, 52), (194 + 200 * i, 78), (0, 0, 0), 2)
+        cv2.line(pixels, (246 + 200 * i, 52), (246 + 200 * i, 78), (0, 0, 0), 2)
+    assert states(pixels) == []
+
+
 def test_letters_of_a_word_are_no_circles() -> None:
     """A ring with ink right beside it is a letter."""
     pixels = page("", "", "")

@@ -15,10 +15,14 @@ from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word, are_level, join_lines
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
-# A number with two decimals; around it a sign, a currency or its code, and the letter of a tax rate.
+_DIGITS = r"(?:\d{1,3}(?:[ ,.'’]\d{3})+|\d+)"
+_CURRENCY = "[$€£¥₹₱₩]"
+# A number with two decimals, or one with the sign of a currency; before and behind it a minus, a currency or its code,
+# and the letter of a tax rate.
 _AMOUNT = re.compile(
-    r"[-+−–(]?\s?(?:[$€£¥₹₱₩]|[A-Z]{2,3}\s|[A-Z]{0,2}\$)?\s?[-−–]?"
-    r"(?:\d{1,3}(?:[ ,.'’]\d{3})+|\d+)[.,]\d{2}\s?[-)]?(?:\s?(?:[$€£¥₹%*]|[A-Z]{1,3}))?"
+    rf"[-+−–(]?\s?(?:{_CURRENCY}|[A-Z]{{2,3}}\s|[A-Z]{{0,2}}\$)?\s?[-−–]?{_DIGITS}[.,]\d{{2}}\s?[-)]?"
+    rf"(?:\s?(?:{_CURRENCY}|[%*]|[A-Z]{{1,3}}))?"
+    rf"|{_CURRENCY}\s?{_DIGITS}(?:[.,]-)?|{_DIGITS}(?:[.,]-)?\s?{_CURRENCY}"
 )
 
 

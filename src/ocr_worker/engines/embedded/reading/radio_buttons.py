@@ -81,10 +81,10 @@ def _circle(contour: NDArray[Any]) -> Box | None:
 
 
 def _is_alone(ink: Mask, ring: Box) -> bool:
-    """Return whether nothing is right beside the ring, as other letters are."""
-    reach = max(2, round(THRESHOLDS.circle_room * ring.width))
+    """Return whether nothing is right beside the ring, as other letters are, and the white of a word before it."""
+    before, behind = (max(2, round(room * ring.width)) for room in THRESHOLDS.circle_room)
     x0, y0, x1, y1 = (int(side) for side in ring)
-    beside = ink[y0:y1, max(0, x0 - reach) : max(0, x0 - 1)], ink[y0:y1, x1 + 1 : x1 + reach]
+    beside = ink[y0:y1, max(0, x0 - before) : max(0, x0 - 1)], ink[y0:y1, x1 + 1 : x1 + behind]
     return all(part.mean() < THRESHOLDS.circle_dirt for part in beside if part.size)
 
 

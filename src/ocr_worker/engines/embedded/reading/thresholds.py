@@ -66,7 +66,8 @@ class ReadingThresholds:
     round: float = 1.12  # longer side by shorter side of a circle, at most: a zero is longer
     circle_area: tuple[float, float] = (0.7, 0.86)  # share of its box that a circle fills: 0.785, and a square 1
     ring_width: float = 0.18  # widths of the white in a ring: a small letter o has a thicker one
-    circle_room: float = 0.25  # widths of a circle without ink beside it: letters of a word are closer
+    # Widths of a circle without ink before and behind it: letters of a word are closer, also in wide and thin fonts.
+    circle_room: tuple[float, float] = (0.8, 0.35)
     circle_dirt: float = 0.03  # share of ink there that is dirt
     circle_label: float = 1.5  # widths of a circle between it and its label, at most
     circle_level: float = 0.3  # heights of a circle between its middle and that of the label
