@@ -18,10 +18,20 @@ def _region(label: str, x: float, y: float, *texts: str, size: float = 20) -> Re
 
 @pytest.mark.parametrize(
     "text",
-    ["Ms", "Herrn", "No. 1695", "제1695호", "第12期", "Account number: 296664", "Date: 01/09/2015", "Gates . . . . 4"],
+    [
+        "Ms",
+        "Herrn",
+        "No. 1695",
+        "제1695호",
+        "第12期",
+        "Account number: 296664",
+        "Date: 01/09/2015",
+        "Gates . . . . 4",
+        "Cough? ☑ No",
+    ],
 )
 def test_some_lines_are_no_titles_even_in_large_letters(text: str) -> None:
-    """Forms of address, numbers of an issue, keys with their numbers, and entries of a table of contents."""
+    """Forms of address, numbers of an issue, keys with their numbers, entries of a table of contents, questions."""
     assert is_no_title(text, is_distinct=True)
 
 

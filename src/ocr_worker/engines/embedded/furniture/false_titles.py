@@ -18,6 +18,7 @@ from ocr_worker.engines.embedded.lines import letter_height, line_height, rows
 
 _ADDRESS = re.compile(r"\S@\w+\.\w|://")
 _LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
+_BOX = re.compile("[☐☑☒]")  # to tick; circles are bullets of Korean titles
 _FORM_OF_ADDRESS = re.compile(
     r"(?:mr|mrs|ms|miss|mx|dr|prof|herrn?|frau|m|mm|mme|mlle|monsieur|madame|sra?|sig|sig\.ra|dhr|mevr)\.?",
     re.IGNORECASE,
@@ -49,7 +50,7 @@ def is_no_title(text: str, is_distinct: bool) -> bool:
     is_distinct: it is emphasized or larger than the body. Else it is also none if it introduces what follows, begins
     in lower case, or has the end of a sentence within.
     """
-    if _ADDRESS.search(text) or _LEADER.search(text):
+    if _ADDRESS.search(text) or _LEADER.search(text) or _BOX.search(text):
         return True
     if _FORM_OF_ADDRESS.fullmatch(text) or _ISSUE.fullmatch(text) or _is_number_of(text):
         return True
