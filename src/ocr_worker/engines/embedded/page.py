@@ -11,6 +11,7 @@ from collections.abc import Sequence, Set
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
 
+from ocr_worker.engines.embedded.addresses import separate_addresses
 from ocr_worker.engines.embedded.amounts import join_amounts
 from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
@@ -128,6 +129,7 @@ def _arrange(
     texts, titles = separate_contents(join_amounts(texts, tables), tables)
     texts, fields = _separate_fields(texts, tables)
     captioned = [*tables, *(each.box for each in detections if each.label == "image" and is_picture(each, texts))]
+    texts, addresses = separate_addresses(texts, captioned)
     others, choices = separate_options(texts, captioned)
     others, notes = separate_notes(others, captioned)
     frames = find_frames(rules, line_height(lines))
@@ -137,7 +139,7 @@ def _arrange(
     options = [_apart("text", choice) for choice in choices]
     regions = [*divide_at(regions, [region.box for region in (*options, *blocks)]), *blocks]
     regions = label_by_place(regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels))
-    options += [_apart("text", [line]) for line in (*titles, *fields)]
+    options += [_apart("text", block) for block in (*addresses, *([line] for line in (*titles, *fields)))]
     regions += [*(_apart("aside_text", [line]) for line in watermarks), *options]
     cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options)]
     regions = place_notes(order_regions(regions, lines, cards, text_frames), [_note(note) for note in notes])

@@ -135,6 +135,17 @@ class EngineThresholds:
     underline_reach: float = 0.6  # line heights around the end of a line within which its underline ends
     underlined_share: float = 0.8  # share of the line's width that is underlined
 
+    # Addresses beside one another (`addresses`). Line heights of the lower line, unless another unit is named.
+    address_gap: float = 0.9  # white between its rows, at most
+    address_overlap: float = 0.4  # by which the outlines of its rows may overlap
+    address_edge: float = 0.6  # between the left edges of its rows
+    address_sizes: float = 1.5  # ratio of the heights of two rows
+    min_address_lines: int = 2
+    max_address_lines: int = 8
+    max_address_marks: int = 2  # rows with a postcode or an address of mail: a column of a table has more
+    address_white: float = 1.5  # between two addresses
+    address_level: float = 0.5  # share of the lower one's height at which the other one is
+
     # Amounts at the ends of rows (`amounts`).
     min_amounts: int = 3  # amounts below one another that are a column
     aligned_amounts: float = 0.7  # line heights between the edges of an amount and the next one below it, at most

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ocr_worker.engines.embedded.addresses import POSTCODE
 from ocr_worker.engines.embedded.beginnings import first_word_width
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.geometry import x_overlap
@@ -38,10 +39,6 @@ _CONTACT = re.compile(
 )
 _NUMBERED = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s")
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
-_POSTCODE = re.compile(
-    r"\b(?:[A-Z]{1,2}-)?\d{4,6}\s+[A-ZÀ-Þ]\w|\b[A-Z]{2}\s\d{5}\b|^[A-ZÀ-Þ][\w .-]*\s\d{4,5}$"
-    r"|\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b"
-)
 
 
 def is_no_title(text: str, is_distinct: bool) -> bool:
@@ -121,5 +118,5 @@ def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
     has_capitals = sum(not word.islower() for word in words) > len(words) / 2
     is_prose = text.box.width > THRESHOLDS.prose_width * height and room > -height and not has_capitals
     address = [" ".join(line.text for line in row) for row in stacked[: THRESHOLDS.address_rows]]
-    is_address = len(stacked) <= THRESHOLDS.address_rows and any(map(_POSTCODE.search, address))
+    is_address = len(stacked) <= THRESHOLDS.address_rows and any(map(POSTCODE.search, address))
     return is_address or (is_prose and room < first_word_width(first) + THRESHOLDS.word_space * height)
