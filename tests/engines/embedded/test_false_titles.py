@@ -73,6 +73,10 @@ def test_the_first_row_of_a_paragraph_is_no_title() -> None:
     assert not is_first_row(row, text, is_emphasized=True)
     assert not is_first_row(short, text, is_emphasized=False)
     assert not is_first_row(large, text, is_emphasized=False)
+    continued = _region("text", 100, 125, "remembered a spring as early as that", "and nobody looked for the keys.")
+    opening = _region("paragraph_title", 100, 60, "WE kept the mill of the valley, which", size=62)  # with an initial
+    assert is_first_row(opening, continued, is_emphasized=False)
+    assert not is_first_row(opening, text, is_emphasized=False)
 
 
 def test_the_name_above_an_address_is_no_title() -> None:

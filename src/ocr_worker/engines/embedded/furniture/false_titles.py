@@ -93,9 +93,10 @@ def _is_name(text: str) -> bool:
 
 
 def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
-    """Return whether the title, of the size of the text right below, is the first row of that text.
+    """Return whether the title is the first row of the text right below.
 
-    The text then begins in lower case, the row leaves no room for its first word, or both are an address.
+    It is as wide, and the text continues in lower case: the row may be higher for its initial. Or it has the size of
+    the text and leaves no room for its first word, or both are an address.
     """
     if len(title.lines) != 1 or text.label != "text" or len(text.lines) < 2:
         return False
@@ -104,12 +105,14 @@ def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
     first = min(text.lines, key=lambda line: line.box.y0)
     size = letter_height(title.lines) / letter_height(stacked[0])
     is_far = abs(first.box.y0 - title.box.y1) >= THRESHOLDS.row_white * height
-    if is_far or size > THRESHOLDS.title_size or _NUMBERED.match(title.lines[0].text):
+    if is_far or _NUMBERED.match(title.lines[0].text):
         return False
     room = text.box.x1 - title.box.x1
     is_as_wide = max(abs(room), abs(first.box.x1 - title.box.x1)) < height
     if is_as_wide and title.lines[-1].text[-1:].isalnum() and first.text[:1].islower():
         return True
+    if size > THRESHOLDS.title_size:
+        return False
     indent = title.box.x0 - text.box.x0
     is_at_left = -height < indent < THRESHOLDS.first_row_indent * height
     if is_emphasized or size > THRESHOLDS.larger_title or not is_at_left:
