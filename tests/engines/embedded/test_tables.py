@@ -395,6 +395,18 @@ def test_headings_that_nearly_touch_are_over_their_columns(count: int) -> None:
     assert first == ["Article", "Count", "Net price", "VAT", "With VAT in"]
 
 
+def test_many_headings_that_nearly_touch_are_over_their_columns() -> None:
+    """Those of a wide table are not compared in all ways in which their words can be cut."""
+    ends = [300 + 102 * i for i in range(14)]
+    lines = [typeset("some thing", 0, 40 * i + 40) for i in range(4)]
+    lines += [typeset_right([f"{i}{j}.50" for j in range(14)], ends, 40 * i + 40) for i in range(4)]
+    heads = [f"Net {chr(97 + j)}bcde" for j in range(14)]
+    words = tuple(word for head, end in zip(heads, ends, strict=True) for word in typeset(head, end - 96, 0).words)
+    line = Line(" ".join(heads), Box(words[0].box.x0, 0, ends[-1], 20), words=words)
+    first, *_ = texts(find_cells(Box(0, 0, ends[-1], 250), [line, *lines], Rules((across(30, 0, ends[-1]),), ())))
+    assert [text for text in first if text] == heads
+
+
 def test_rows_set_apart_at_the_end_show_no_columns() -> None:
     """A note and its total, below more white than the rows have, are written across columns that they do not hide."""
     rows = [("E1", "a gasket", "49.99", "2"), ("E2", "a longer part", "10.00", "1"), ("E3", "a part", "9.00", "3")]

@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 from statistics import median
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
-from ocr_worker.engines.embedded.lines import Line, line_height, split_at
+from ocr_worker.engines.embedded.lines import Line, Word, line_height, split_at
 from ocr_worker.engines.embedded.tables.columns import (
     Piece,
     count_sums,
@@ -31,6 +31,7 @@ from ocr_worker.engines.embedded.tables.columns import (
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Row = list[Piece]
+_Distances = tuple[float, float, float]  # of a heading from the beginnings, ends and centers of a column, in pixels
 _YEARS = re.compile(r"((19|20)\d\d[*†]?( |$))+")
 
 
@@ -216,21 +217,47 @@ def _part_group(group: Row, columns: Mapping[int, Sequence[Box]], height: float)
         box=bounds(piece.line.box for piece in group),
         words=tuple(words),
     )
-    best: Row = []
-    best_distance = THRESHOLDS.max_off_heading * height
-    for cuts in combinations(range(1, len(words)), len(span) - 1):
-        middles = [(words[cut - 1].box.x1 + words[cut].box.x0) / 2 for cut in cuts]
-        parts = split_at(line, middles)
-        if len(parts) == len(span):
-            off = [_off_column(part.box, columns[j]) for part, j in zip(parts, span, strict=True)]
-            distance = min(max(sides) for sides in zip(*off, strict=True))
-            if distance < best_distance:
-                best = [Piece(part, j, j) for part, j in zip(parts, span, strict=True)]
-                best_distance = distance
-    return best
+    parts_off = _off_columns(words, [columns[j] for j in span])
+    distance, cuts = min(_best_cuts(parts_off, len(words), len(span), side) for side in range(3))
+    parts = split_at(line, [(words[cut - 1].box.x1 + words[cut].box.x0) / 2 for cut in cuts])
+    if distance >= THRESHOLDS.max_off_heading * height or len(parts) != len(span):
+        return []
+    return [Piece(part, j, j) for part, j in zip(parts, span, strict=True)]
 
 
-def _off_column(box: Box, column: Sequence[Box]) -> tuple[float, float, float]:
+def _off_columns(words: Sequence[Word], columns: Sequence[Sequence[Box]]) -> dict[tuple[int, int, int], _Distances]:
+    """Return how far each run of words, from the first up to an end, is off each column: by start, end and column."""
+    return {
+        (start, end, j): _off_column(bounds(word.box for word in words[start:end]), column)
+        for j, column in enumerate(columns)
+        for start in range(j, len(words))
+        for end in range(start + 1, len(words) + 1)
+    }
+
+
+def _best_cuts(
+    parts_off: Mapping[tuple[int, int, int], _Distances], word_count: int, column_count: int, side: int
+) -> tuple[float, tuple[int, ...]]:
+    """Return the cuts between words at which the part that is farthest off its column is nearest, and how far it is.
+
+    side: of the distances. Column by column, the best cuts for each number of words are kept: there are too many cuts
+    of a long row to compare all.
+    """
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}
+    for j in range(column_count):
+        best = {
+            end: min(
+                (max(distance, parts_off[start, end, j][side]), (*cuts, end))
+                for start, (distance, cuts) in best.items()
+                if start < end
+            )
+            for end in range(j + 1, word_count + 1)
+        }
+    distance, ends = best[word_count]
+    return distance, ends[:-1]
+
+
+def _off_column(box: Box, column: Sequence[Box]) -> _Distances:
     """Return how far a heading is off the beginnings, the ends and the centers of a column's texts, in pixels.
 
     Each is a median, so that the ragged side of a column is far.
