@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.reading.ink_mask import Mask, ground_color, ink_mask
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 _FRAMES = frozenset("日口回目")
-Mask = NDArray[np.bool_]
 
 
 def read_combs(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, list[Line]]:
@@ -29,7 +29,7 @@ def read_combs(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, lis
     outlines = [box_of(quad) for quad in quads]
     if not outlines:
         return quads, []
-    ink = _ink(pixels)
+    ink = ink_mask(pixels, THRESHOLDS.comb_contrast)
     combs = find_combs(ink, float(np.median([min(box.width, box.height) for box in outlines])))
     lines: list[Line] = []
     taken: list[Box] = []
@@ -41,12 +41,6 @@ def read_combs(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, lis
         lines += [line for group in groups for line in group]
         taken += row if together else [bounds(comb) for comb, group in zip(beside, groups, strict=True) if group]
     return (_beside(quads, taken) if taken else quads), lines
-
-
-def _ink(pixels: Pixels) -> Mask:
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))
-    return np.asarray(gray < ground - THRESHOLDS.comb_contrast)
 
 
 def find_combs(ink: Mask, height: float) -> list[list[Box]]:
@@ -187,14 +181,14 @@ def _content(ink: Mask, cell: Box) -> Box | None:
 
 def _side_by_side(pixels: Pixels, places: Sequence[Box]) -> Pixels:
     """Return a picture of these places beside one another, as a word is printed."""
-    gray = np.median(pixels[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step], axis=(0, 1))
+    ground = ground_color(pixels)
     height = round(max(place.height for place in places))
     space = max(2, round(THRESHOLDS.comb_space * height))
-    blank = np.full((height, space, 3), gray, np.uint8)
+    blank = np.full((height, space, 3), ground, np.uint8)
     parts: list[Pixels] = [blank, blank]
     for place in places:
         x0, y0, x1 = (int(side) for side in place[:3])
-        part = np.full((height, x1 - x0, 3), gray, np.uint8)
+        part = np.full((height, x1 - x0, 3), ground, np.uint8)
         crop = pixels[y0 : y0 + height, x0:x1]
         part[: crop.shape[0]] = crop
         parts += [part, blank]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.reading.ink_mask import ground_color, ink_mask
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
@@ -59,10 +60,7 @@ def is_initial(line: Line) -> bool:
 
 def find_shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
     """Return the connected shapes of ink that are higher than a dot, and their map, [height, width]."""
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))
-    ink = np.asarray(gray < ground - THRESHOLDS.frame_contrast, np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink_mask(pixels).astype(np.uint8))
     sized = np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= THRESHOLDS.min_shape)
     shapes = [
         Shape(Box(float(x), float(y), float(x + width), float(y + height)), (int(label),))
@@ -135,7 +133,7 @@ def _erased(pixels: Pixels, labels: NDArray[np.int32], letters: Sequence[Shape])
     erased = pixels.copy()
     for letter in letters:
         area, mask = _mask(labels, letter)
-        erased[area][mask] = _ground(pixels)
+        erased[area][mask] = ground_color(pixels)
     return erased
 
 
@@ -144,7 +142,7 @@ def _read(models: Models, pixels: Pixels, labels: NDArray[np.int32], letter: Sha
     area, mask = _mask(labels, letter)
     side = round(max(letter.box.width, letter.box.height) * THRESHOLDS.initial_crop)
     height, width = mask.shape
-    alone = np.full((max(side, height), max(side, width), 3), _ground(pixels), np.uint8)
+    alone = np.full((max(side, height), max(side, width), 3), ground_color(pixels), np.uint8)
     top, left = (alone.shape[0] - height) // 2, (alone.shape[1] - width) // 2
     part = alone[top : top + height, left : left + width]
     part[mask] = pixels[area][mask]
@@ -158,8 +156,3 @@ def _mask(labels: NDArray[np.int32], letter: Shape) -> tuple[tuple[slice, slice]
     area = slice(y0, y1), slice(x0, x1)
     mask = np.isin(labels[area], letter.labels).astype(np.uint8)
     return area, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
-
-
-def _ground(pixels: Pixels) -> NDArray[np.uint8]:
-    step = THRESHOLDS.ground_step
-    return np.asarray(np.median(pixels[::step, ::step], axis=(0, 1)), np.uint8)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.ink_mask import Mask, ink_mask
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 OPEN, CHOSEN = "○", "◉"
-Mask = NDArray[np.bool_]
 
 
 def find_radio_buttons(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
@@ -28,9 +28,7 @@ def find_radio_buttons(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
     heights = [min(box.width, box.height) for box in texts]
     if not heights:
         return []
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))
-    ink = np.asarray(gray < ground - THRESHOLDS.frame_contrast)
+    ink = ink_mask(pixels)
     rings = [
         (ring, state)
         for ring in _rings(ink, float(np.median(heights)))

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds, covered, y_overlap
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.ink_mask import Mask, ink_mask
 from ocr_worker.engines.embedded.reading.models import Models, Quads
 from ocr_worker.engines.embedded.reading.pale import read_lines_over_watermark
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
@@ -35,7 +36,6 @@ EMPTY, TICKED = "☐", "☑"
 _SQUARE_CHARACTERS = "□☐■☑☒口"
 _EMPTY_SQUARES = "□☐☑☒口"  # a filled one may be the tick of a drawn square
 _FULL = np.uint8(255)  # of ink, in means of eight bits
-Mask = NDArray[np.bool_]
 
 
 def find_tick_boxes(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
@@ -44,7 +44,7 @@ def find_tick_boxes(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
     if not heights:
         return []
     height = float(np.median(heights))
-    ink = _ink(pixels)
+    ink = ink_mask(pixels)
     frames = [(outer, inner) for outer, inner in _frames(ink, height) if _is_beside_text(outer, texts)]
     open_frames = [outer for outer, _ in frames]
     frames += [(outer, outer) for outer in _crossed(ink, open_frames) if _is_beside_text(outer, texts)]
@@ -136,12 +136,6 @@ def _parts(line: Box, boxes: Sequence[Box]) -> list[Box]:
         start = box.x1 + 1
     parts.append(line._replace(x0=start))
     return [part for part in parts if part.width > THRESHOLDS.narrow_part * line.height]
-
-
-def _ink(pixels: Pixels) -> Mask:
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    ground = float(np.median(gray[:: THRESHOLDS.ground_step, :: THRESHOLDS.ground_step]))
-    return np.asarray(gray < ground - THRESHOLDS.frame_contrast)
 
 
 def _frames(ink: Mask, height: float) -> list[tuple[Box, Box]]:
