@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
-from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.lines import Line, chains, is_inside
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _CERTAIN = r"\b(?:[A-Z]{1,2}-)?\d{4,6}\s+[A-ZÀ-Þ]\w|\b[A-Z]{2}\s\d{5}\b|\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b"
@@ -22,31 +21,19 @@ _MAIL = re.compile(r"\S@\w+\.\w")
 
 
 def separate_addresses(lines: Sequence[Line], taken: Sequence[Box]) -> tuple[list[Line], list[list[Line]]]:
-    """Return the other lines, and the addresses that are beside one another, in their order from left to right.
+    """Return the other lines, and the addresses that are beside one another.
 
     taken: boxes of tables and pictures, whose lines stay.
     """
-    free = [line for line in lines if not line.outline and not any(box.contains(line.box.center) for box in taken)]
-    blocks = [block for block in _blocks(free) if _is_address(block)]
+    free = [line for line in lines if not line.outline and not is_inside(line, taken)]
+    blocks = [block for block in chains(free, _continues) if _is_address(block)]
     beside = [block for block in blocks if any(_are_beside(block, other) for other in blocks if other is not block)]
     ids = {id(line) for block in beside for line in block}
-    ordered = sorted(beside, key=lambda block: (block[0].box.y1 // block[0].box.height, block[0].box.x0))
-    return [line for line in lines if id(line) not in ids], ordered
-
-
-def _blocks(lines: Sequence[Line]) -> list[list[Line]]:
-    """Return the lines in blocks: below one another without white between them, with one left edge and one size."""
-    blocks: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: line.box.y0):
-        block = next((block for block in blocks if _continues(block[-1], line)), None)
-        if block:
-            block.append(line)
-        else:
-            blocks.append([line])
-    return blocks
+    return [line for line in lines if id(line) not in ids], beside
 
 
 def _continues(above: Line, line: Line) -> bool:
+    """Return whether the line is right below, with the same left edge and of the same size."""
     low, high = sorted((above.box.height, line.box.height))
     gap = line.box.y0 - above.box.y1
     is_below = -THRESHOLDS.address_overlap * low < gap < THRESHOLDS.address_gap * low
@@ -62,7 +49,7 @@ def _is_address(block: Sequence[Line]) -> bool:
 
 
 def _are_beside(a: Sequence[Line], b: Sequence[Line]) -> bool:
-    """Return whether the blocks have white between them, and level rows that begin at the same height."""
+    """Return whether the blocks begin at the same height, and have white between them."""
     left, right = sorted((a, b), key=lambda block: block[0].box.x0)
     box, other = bounds(line.box for line in left), bounds(line.box for line in right)
     height = min(left[0].box.height, right[0].box.height)
@@ -70,5 +57,4 @@ def _are_beside(a: Sequence[Line], b: Sequence[Line]) -> bool:
     shared = y_overlap(box, other)
     is_level = shared > THRESHOLDS.address_level * min(box.height, other.height)
     is_parted = other.x0 - box.x1 > THRESHOLDS.address_white * height
-    are_rows_even = all(below.box.y0 > above.box.y0 for above, below in (*pairwise(left), *pairwise(right)))
-    return starts_level and is_level and is_parted and are_rows_even
+    return starts_level and is_level and is_parted

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import Line, Word, are_level, join_lines
+from ocr_worker.engines.embedded.lines import Line, Word, are_level, chains, is_inside, join_lines
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _DIGITS = r"(?:\d{1,3}(?:[ ,.'’]\d{3})+|\d+)"
@@ -31,10 +31,11 @@ def join_amounts(lines: Sequence[Line], taken: Sequence[Box]) -> list[Line]:
 
     taken: boxes of tables, whose cells stay apart, and of pictures.
     """
-    free = [line for line in lines if not line.outline and not any(box.contains(line.box.center) for box in taken)]
+    free = [line for line in lines if not line.outline and not is_inside(line, taken)]
     joined: dict[int, Line] = {}  # by the id of the first line of each row that is joined
     parts: set[int] = set()
-    for column in _columns([line for line in free if _AMOUNT.fullmatch(line.text)]):
+    columns = chains((line for line in free if _AMOUNT.fullmatch(line.text)), _is_aligned)
+    for column in (column for column in columns if len(column) >= THRESHOLDS.min_amounts):
         labeled = [(row, amount) for amount in column if (row := _texts_at_left(amount, free))]
         if len(labeled) < THRESHOLDS.labeled_amounts * len(column):
             continue
@@ -56,20 +57,8 @@ def has_amount_apart(row: Sequence[Line]) -> bool:
     return _AMOUNT.fullmatch(" ".join(word.text for word in amount)) is not None
 
 
-def _columns(amounts: Sequence[Line]) -> list[list[Line]]:
-    """Return the amounts that are below one another with the same left or right edge, in columns of several."""
-    columns: list[list[Line]] = []
-    for amount in sorted(amounts, key=lambda line: line.box.y0):
-        column = next((column for column in columns if _is_aligned(column[-1], amount)), None)
-        if column:
-            column.append(amount)
-        else:
-            columns.append([amount])
-    return [column for column in columns if len(column) >= THRESHOLDS.min_amounts]
-
-
 def _is_aligned(above: Line, amount: Line) -> bool:
-    """Return whether an edge of both is at the same x, but for a small skew of the page."""
+    """Return whether the amount is below the other one, with an edge at the same x but for a small skew of the page."""
     reach = THRESHOLDS.aligned_amounts * min(above.box.height, amount.box.height)
     is_below = amount.box.center[1] > above.box.y1
     return is_below and (abs(above.box.x1 - amount.box.x1) < reach or abs(above.box.x0 - amount.box.x0) < reach)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.lines import Line, are_level, join_lines
+from ocr_worker.engines.embedded.lines import Line, are_level, chains, is_inside, join_lines
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _PAGE = re.compile(r"\d{1,4}|[ivxlc]{1,7}")
@@ -58,10 +58,10 @@ def separate_contents(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[lis
 
     tables: boxes whose lines stay.
     """
-    outside = [line for line in lines if not any(table.contains(line.box.center) for table in tables)]
+    outside = [line for line in lines if not is_inside(line, tables)]
     numbers = [line for line in outside if line.text.isdecimal() and _PAGE.fullmatch(line.text)]
     rest, entries = list(lines), []
-    for column in _columns(numbers):
+    for column in chains(numbers, _are_flush):
         pairs = [(title, number) for number in column if (title := _title(number, outside))]
         if len(pairs) < max(THRESHOLDS.min_contents, len(column)) or not _do_not_fall(column):
             continue
@@ -90,17 +90,9 @@ def _are_rising(lines: Sequence[Line]) -> bool:
     return falls <= THRESHOLDS.falling_entries * len(pages)
 
 
-def _columns(numbers: Sequence[Line]) -> list[list[Line]]:
-    """Return the numbers that end at one right edge, from top to bottom."""
-    columns: list[list[Line]] = []
-    for number in sorted(numbers, key=lambda line: line.box.y0):
-        edge = number.box.x1
-        near = (each for each in columns if abs(each[-1].box.x1 - edge) < THRESHOLDS.contents_edge * number.box.height)
-        if column := next(near, None):
-            column.append(number)
-        else:
-            columns.append([number])
-    return columns
+def _are_flush(number: Line, other: Line) -> bool:
+    """Return whether the numbers end at one right edge."""
+    return abs(number.box.x1 - other.box.x1) < THRESHOLDS.contents_edge * other.box.height
 
 
 def _title(number: Line, lines: Sequence[Line]) -> Line | None:

@@ -7,7 +7,7 @@ are not formed here but in `text`. All functions are pure; lengths are in pixels
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -119,6 +119,11 @@ def _is_in_row(row: Sequence[Line], line: Line) -> bool:
     return all(min(line.box.x1, other.box.x1) - max(line.box.x0, other.box.x0) < line.box.height for other in row)
 
 
+def is_inside(line: Line, boxes: Iterable[Box]) -> bool:
+    """Return whether the middle of the line is in one of the boxes, such as those of tables."""
+    return any(box.contains(line.box.center) for box in boxes)
+
+
 def are_level(a: Line, b: Line) -> bool:
     """Return whether two lines are beside one another, or would be."""
     return y_overlap(a.box, b.box) > THRESHOLDS.row_overlap * min(a.box.height, b.box.height)
@@ -135,6 +140,21 @@ def join_lines(parts: Sequence[Line]) -> Line:
         score=min(part.score for part in parts),
         is_from_text_layer=all(part.is_from_text_layer for part in parts),
     )
+
+
+def chains(lines: Iterable[Line], continues: Callable[[Line, Line], bool]) -> list[list[Line]]:
+    """Return the lines from top to bottom in chains, such as columns: each in the first whose last line it continues.
+
+    continues: called with the last line of a chain, and with a line that is not above it.
+    """
+    all_chains: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.box.y0):
+        chain = next((chain for chain in all_chains if continues(chain[-1], line)), None)
+        if chain:
+            chain.append(line)
+        else:
+            all_chains.append([line])
+    return all_chains
 
 
 def split_at(line: Line, xs: Sequence[float]) -> list[Line]:

@@ -37,7 +37,7 @@ from ocr_worker.engines.embedded.layout.regions import (
 )
 from ocr_worker.engines.embedded.layout.rules import Rules, find_rules
 from ocr_worker.engines.embedded.layout.sentences import group_sentences
-from ocr_worker.engines.embedded.lines import Line, line_height, text_source, trim_symbols
+from ocr_worker.engines.embedded.lines import Line, is_inside, line_height, text_source, trim_symbols
 from ocr_worker.engines.embedded.listings import LISTING, drop_listed, separate_listings
 from ocr_worker.engines.embedded.markdown import (
     figure_boxes,
@@ -177,7 +177,7 @@ def _note(lines: Sequence[Line]) -> Region:
 
 def _separate_fields(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[list[Line], list[Line]]:
     """Return the other lines, and the fields of forms, which are read one by one unless they are in a table."""
-    fields = [line for line in lines if line.is_field and not any(box.contains(line.box.center) for box in tables)]
+    fields = [line for line in lines if line.is_field and not is_inside(line, tables)]
     return [line for line in lines if not any(line is field for field in fields)], fields
 
 

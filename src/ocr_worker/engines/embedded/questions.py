@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ocr_worker.engines.embedded.geometry import Box, x_overlap, y_overlap
-from ocr_worker.engines.embedded.lines import Line, are_level, join_lines, line_height, rows
+from ocr_worker.engines.embedded.lines import Line, are_level, is_inside, join_lines, line_height, rows
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 BOXES = frozenset("☐☑☒◉○")  # signs of boxes to tick and of their states
@@ -39,9 +39,7 @@ def separate_options(lines: Sequence[Line], taken: Sequence[Box]) -> tuple[list[
 
     lines: as `join_options` returns them. taken: boxes of tables and figures, whose options stay where they are.
     """
-    starts = [
-        line for line in lines if line.text[0] in BOXES and not any(box.contains(line.box.center) for box in taken)
-    ]
+    starts = [line for line in lines if line.text[0] in BOXES and not is_inside(line, taken)]
     options: list[list[Line]] = []
     for row in rows(starts):
         ends = [*(line.box.x0 for line in row[1:]), float("inf")]

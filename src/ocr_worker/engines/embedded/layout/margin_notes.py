@@ -17,7 +17,7 @@ from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.regions import Region, group_lines
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.lines import Line, is_vertical, line_height, rows, split_at
+from ocr_worker.engines.embedded.lines import Line, is_inside, is_vertical, line_height, rows, split_at
 from ocr_worker.engines.embedded.marks import find_marked
 from ocr_worker.engines.text_layer.joins import is_right_to_left
 
@@ -48,9 +48,7 @@ def separate_notes(lines: Sequence[Line], detected: Sequence[Box]) -> tuple[list
     margins = _find_margins(level)
     if margins is None or is_right_to_left("".join(line.text for line in level)):
         return list(lines), []
-    parts = {
-        id(line): _cut(line, margins) for line in level if not any(box.contains(line.box.center) for box in detected)
-    }
+    parts = {id(line): _cut(line, margins) for line in level if not is_inside(line, detected)}
     pieces_of_all = [part for pieces in parts.values() for part in pieces]
     text = [part for part in pieces_of_all if not margins.is_outside(part.box)]
     candidates = [part for part in pieces_of_all if _is_candidate(part, margins)]

@@ -19,7 +19,7 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap
 from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.regions import PROSE, Detection
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
-from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.embedded.lines import Line, is_inside, line_height
 from ocr_worker.engines.embedded.tables import Cell, drop_strokes, find_cells
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
 from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box, is_prose, is_same_table
@@ -59,8 +59,8 @@ def _is_replaced(other: Detection, table: Box, lines: Sequence[Line]) -> bool:
     """Return whether most of another detection, or of the lines of a text, are in a certain table."""
     if covered(other.box, table) > THRESHOLDS.replaced:
         return True
-    inside = [line for line in lines if _is_in(line, [other.box])]
-    shared = sum(_is_in(line, [table]) for line in inside)
+    inside = [line for line in lines if is_inside(line, [other.box])]
+    shared = sum(is_inside(line, [table]) for line in inside)
     return other.label in PROSE and len(inside) > 1 and shared > THRESHOLDS.replaced * len(inside)
 
 
@@ -83,7 +83,7 @@ def _correct_detected(
     ]
     detected = [part for detection in detected for part in _part_stacked(detection, ruled, lines)]
     for detection in _without_outlines(sorted(detected, key=lambda detection: -detection.score), ruled):
-        free = [line for line in lines if _is_in(line, [detection.box]) or not _is_in(line, columns)]
+        free = [line for line in lines if is_inside(line, [detection.box]) or not is_inside(line, columns)]
         table = _correct_table(detection, rules, free)
         if not _grew_over(detection.box, table.box, tables) and not _is_layout(table.box, lines, rules):
             tables.append(table)
@@ -93,7 +93,7 @@ def _correct_detected(
 def _part_stacked(detection: Detection, ruled: Sequence[Box], lines: Sequence[Line]) -> list[Detection]:
     """Return the detection, cut where another table begins below the first; a grid of rules is never cut."""
     box = detection.box
-    inside = [line for line in lines if _is_in(line, [box])]
+    inside = [line for line in lines if is_inside(line, [box])]
     if not inside or any(is_same_table(grid, box) for grid in ruled):
         return [detection]
     parts = [bounds(line.box for row in part for line in row) for part in _part_rows(find_rows(inside))]
@@ -152,18 +152,14 @@ def _find_missed(
     charts = [image.box for image in detected if has_scale(image.box, lines)]
     images = [image for image in detected if image.box in charts or not _is_text(image, lines)]
     clear = [image.box for image in images if image.score > THRESHOLDS.certain and image.box not in charts]
-    parts = [[line for line in lines if not _is_in(line, [*taken, *clear, *charts])]]
-    parts += [[line for line in lines if _is_in(line, [box])] for box in clear]
+    parts = [[line for line in lines if not is_inside(line, [*taken, *clear, *charts])]]
+    parts += [[line for line in lines if is_inside(line, [box])] for box in clear]
     boxes = [box for box in ruled if _holds_text(box, lines, rules, height)]
     boxes = [box for box in boxes if not any(covered(box, chart) > THRESHOLDS.detail_overlap for chart in charts)]
     # A grid with text in its cells is surer than an image that the model doubts.
     boxes = [box for box in boxes if not any(_is_detail(box, image) for image in clear)]
     unruled = [box for part in parts for box in find_tables(part)]
     return boxes + [box for box in unruled if not any(_is_detail(box, image.box) for image in images)]
-
-
-def _is_in(line: Line, boxes: Sequence[Box]) -> bool:
-    return any(box.contains(line.box.center) for box in boxes)
 
 
 def _page_columns(detections: Sequence[Detection], lines: Sequence[Line]) -> list[Box]:
@@ -199,7 +195,7 @@ def _holds_tables(box: Box, ruled: Sequence[Box], lines: Sequence[Line]) -> bool
 
 def _is_layout(box: Box, lines: Sequence[Line], rules: Rules) -> bool:
     """Return whether the grid is a page's boxes: it has a long text, and most text is in cells that span others."""
-    inside = [line for line in lines if _is_in(line, [box])]
+    inside = [line for line in lines if is_inside(line, [box])]
     if sum(len(line.text) for line in inside if len(line.text) > THRESHOLDS.long_line) < THRESHOLDS.long_text:
         return False
     cells = find_cells(box, inside, rules)
@@ -237,7 +233,7 @@ def _correct_table(detection: Detection, rules: Rules, lines: Sequence[Line]) ->
 
 def _is_text(image: Detection, lines: Sequence[Line]) -> bool:
     """Return whether an image is text: it has sentences or, with a lower score, many or most of the page's lines."""
-    inside = [line for line in lines if _is_in(line, [image.box])]
+    inside = [line for line in lines if is_inside(line, [image.box])]
     if sum(map(is_prose, inside)) > THRESHOLDS.max_image_sentences:
         return True
     is_full = sum(line.box.area for line in inside) > THRESHOLDS.max_image_text * image.box.area
