@@ -125,7 +125,7 @@ HIDDEN: dict[str, Callable[[Run], str]] = {
     "tiny": lambda run: _text(replace(run, size=0.2)),
 }
 WAYS = VISIBLE | HIDDEN
-# Ways with lines or a ground beside the letters, on which a neighbor's white letters can be seen: not on random pages.
+# Ways with lines or a ground beside the letters, which may show a neighbor's white letters: not on random pages.
 _WITH_GROUND = ("struck through", "underlined", "under a translucent box", "with a halo", "in a frame")
 PLAIN_WAYS = tuple(way for way in VISIBLE if way not in _WITH_GROUND)
 

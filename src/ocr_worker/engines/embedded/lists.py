@@ -105,7 +105,7 @@ def nest_items(items: Sequence[Item]) -> list[WrittenItem]:
 
 
 def _find_mark(item: Item, items: Sequence[Item], outline: _Outline) -> str | None:
-    """Return the item's mark in Markdown; empty for one that Markdown has not; None if it is no item."""
+    """Return the item's mark in Markdown; empty for a mark that Markdown has not; None if it is no item."""
     match item.kind:
         case "bullet":
             return BULLET_MARK

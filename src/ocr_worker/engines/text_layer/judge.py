@@ -273,7 +273,7 @@ def _is_clear(word: LayerWord) -> bool:
 
 
 def _has_false_character(pairs: Iterable[tuple[str, str]], min_count: int, sides: Sequence[int] = (0, 1)) -> bool:
-    """Return whether some character occurs `min_count` times, and is each time another one in the other text.
+    """Return whether some character occurs `min_count` times, and is always a different character in the other text.
 
     pairs: characters of the layer, and those that were read at their places. sides: 0 for characters of the layer, 1
     for those that were read.

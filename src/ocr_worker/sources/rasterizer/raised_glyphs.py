@@ -1,4 +1,4 @@
-"""Raised and lowered figures that are glyphs of their own in the font, at full size and on the baseline.
+"""Raised and lowered figures that are separate glyphs of the font, at full size and on the baseline.
 
 Typesetters take such glyphs from a font that has them, and the text layer then says "109" where 10⁹ is printed. Only
 the ink shows it: no Latin letter or figure floats above the baseline, and none sinks below it without rising as high
@@ -20,7 +20,7 @@ _RAISED_BOTTOM = 0.18  # ems above the baseline at which the ink begins, at leas
 _RAISED_SIGN = 0.38  # the same of a sign: a minus is above the baseline anyway
 _LOWERED_BOTTOM, _LOWERED_TOP = -0.05, 0.42  # ems at which the ink of lowered text begins, at most, and ends
 _HEIGHTS = 0.15, 0.62  # ems of a raised character's ink
-_MAX_LOWERED = 0.48  # the same of a lowered one: a figure of the old style that sinks is higher
+_MAX_LOWERED = 0.48  # the same of a lowered character: a figure of the old style that sinks is higher
 _SIGNS = frozenset("+-−–=()")
 _MAX_LENGTH = 8  # characters
 _SLASHES = frozenset("/\u2044")  # beside a numerator or a denominator

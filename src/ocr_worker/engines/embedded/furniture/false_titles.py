@@ -18,7 +18,7 @@ from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.lines import letter_height, line_height, rows
 
 _ADDRESS = re.compile(r"\S@\w+\.\w|://")
-_LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
+LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
 _BOX = re.compile("[☐☑☒]")  # to tick; circles are bullets of Korean titles
 _FORM_OF_ADDRESS = re.compile(
     r"(?:mr|mrs|ms|miss|mx|dr|prof|herrn?|frau|m|mm|mme|mlle|monsieur|madame|sra?|sig|sig\.ra|dhr|mevr)\.?",
@@ -38,16 +38,16 @@ _CONTACT = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s")
-_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
+LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 
 
 def is_no_title(text: str, is_distinct: bool) -> bool:
-    """Return whether the text is none of a title.
+    """Return whether the text cannot be a title.
 
     is_distinct: it is emphasized or larger than the body. Else it is also none if it introduces what follows, begins
     in lower case, or has the end of a sentence within.
     """
-    if _ADDRESS.search(text) or _LEADER.search(text) or _BOX.search(text):
+    if _ADDRESS.search(text) or LEADER.search(text) or _BOX.search(text):
         return True
     if _FORM_OF_ADDRESS.fullmatch(text) or _ISSUE.fullmatch(text) or _is_number_of(text):
         return True
@@ -117,7 +117,7 @@ def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
     is_at_left = -height < indent < THRESHOLDS.first_row_indent * height
     if is_emphasized or size > THRESHOLDS.larger_title or not is_at_left:
         return False
-    words = _LONG_WORD.findall(title.lines[0].text)
+    words = LONG_WORD.findall(title.lines[0].text)
     has_capitals = sum(not word.islower() for word in words) > len(words) / 2
     is_prose = text.box.width > THRESHOLDS.prose_width * height and room > -height and not has_capitals
     address = [" ".join(line.text for line in row) for row in stacked[: THRESHOLDS.address_rows]]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from ocr_worker.engines.embedded.furniture.false_titles import is_author, is_first_row, is_no_title
+from ocr_worker.engines.embedded.furniture.false_titles import LEADER, LONG_WORD, is_author, is_first_row, is_no_title
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.furniture.words import (
     is_later_number,
@@ -27,8 +27,6 @@ from ocr_worker.engines.embedded.marks import SECTION_NUMBER
 
 _REFERENCE = re.compile(r"\[\d+\]|\d{1,3}\.\s+[A-Z]")
 _FORMULA = re.compile(r"[=<>≤≥≈∑∫√±×^∂∈→]")
-_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
-_LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
 _NUMBER = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?")  # of a section, apart from its title
 _PART_TITLE = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_].*(?<![.,;:])")  # "3.1 Title"
 _CAPITAL_PART = re.compile(r"(?:[IVX]+|[A-Z]|\d{1,2})\.\s+[A-ZÀ-Þ][A-ZÀ-Þ\s,&/:’'-]{3,}")  # "II. BASICS OF MILLING"
@@ -56,7 +54,7 @@ def correct_label(region: Region) -> Region:
     text = " ".join(line.text for line in region.lines)
     if region.label == "display_formula" and not _FORMULA.search(text):
         return replace(region, label="text")
-    if region.label == "paragraph_title" and _FORMULA.search(text) and not _LONG_WORD.search(text):
+    if region.label == "paragraph_title" and _FORMULA.search(text) and not LONG_WORD.search(text):
         return replace(region, label="display_formula")
     if region.label == "paragraph_title" and _is_sentence(text):
         return replace(region, label="text")
@@ -67,7 +65,7 @@ def _is_sentence(text: str) -> bool:
     """Return whether the text ends like a sentence and is long or begins in the middle, or has a dotted leader."""
     is_long = len(text) > THRESHOLDS.max_sentence_title
     is_sentence = text.endswith(".") and (is_long or text[:1].islower())
-    return is_sentence or bool(_LEADER.search(text))
+    return is_sentence or bool(LEADER.search(text))
 
 
 def label_headings(regions: Sequence[Region], height: int, body: float) -> list[Region]:
@@ -157,12 +155,13 @@ def _is_over(title: Region, text: Region, body: float) -> bool:
 
 def _is_over_table(title: Region, table: Region, body: float) -> bool:
     """Return whether the possible title is bold, and right above a table in smaller letters, as in a menu."""
-    size = letter_height(table.lines) if table.label == "table" and table.lines else body
-    is_large = is_emphasized(title) and letter_height(title.lines) > THRESHOLDS.larger_title * size
+    if table.label != "table" or not is_emphasized(title):
+        return False
+    size = letter_height(table.lines) if table.lines else body
+    is_large = letter_height(title.lines) > THRESHOLDS.larger_title * size
     is_below = 0 <= table.box.y0 - title.box.y1 < THRESHOLDS.bold_title_gap * body
     is_within = table.box.x0 - body < title.box.x0 and title.box.x1 < table.box.x1 + body
-    is_numbered = is_numbered_caption(title.lines[0].text)
-    return table.label == "table" and is_large and is_below and is_within and not is_numbered
+    return is_large and is_below and is_within and not is_numbered_caption(title.lines[0].text)
 
 
 def _is_headed(text: Region, title: Region, body: float) -> bool:

@@ -70,7 +70,7 @@ def find_combs(ink: Mask, height: float) -> list[list[Box]]:
 
 
 def _is_within(inner: Box, outer: Box) -> bool:
-    """Return whether the first row is in the second one: the white inside of letters."""
+    """Return whether the first row is in the second, as the white inside of letters is."""
     return inner.height < outer.height / (1 + THRESHOLDS.comb_level) and outer.contains(inner.center)
 
 
@@ -135,7 +135,7 @@ def _is_below(a: Box, b: Box) -> bool:
 
 
 def _read(models: Models, pixels: Pixels, ink: Mask, cells: Sequence[Box], *, is_alone: bool = False) -> list[Line]:
-    """Return the characters in the cells, each with the box of its cell; none if they are not one in each.
+    """Return the characters in the cells, each with the box of its cell; none if a cell has several.
 
     is_alone: read each character by itself if reading them as a word fails.
     """

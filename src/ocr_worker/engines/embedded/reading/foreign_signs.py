@@ -1,6 +1,6 @@
 """Chinese signs in lines of another script, which are misread letters and digits.
 
-The recognizer knows far more Chinese signs than letters, and takes a stained or boxed character for one of them: "0.00"
+The recognizer knows far more Chinese signs than letters, and takes a stained or boxed character for such a sign: "0.00"
 becomes "日.00". On a page in another script, such a line is read once more without these signs. The second reading
 counts if the recognizer is at least as sure of it. Lines of Chinese signs alone are left to `confidence`.
 """

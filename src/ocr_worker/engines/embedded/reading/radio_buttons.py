@@ -102,7 +102,7 @@ def _is_before_text(ink: Mask, ring: Box, texts: Sequence[Box]) -> bool:
 
 
 def _state(ink: Mask, ring: Box) -> str | None:
-    """Return the sign of an empty circle or of a circle with a dot; None for one with something else in it."""
+    """Return the sign of an empty circle or of a circle with a dot; None for a circle with other contents."""
     margin = THRESHOLDS.circle_margin * ring.width
     x0, y0, x1, y1 = (round(side) for side in ring.grown(-margin))
     inside = ink[y0:y1, x0:x1]
