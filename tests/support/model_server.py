@@ -31,6 +31,7 @@ class ModelServer:
         version: str | None = "0.33.0",
     ) -> None:
         self.mode = mode
+        self.finish_reason = "stop"
         self.model = model
         self.questions: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
@@ -84,7 +85,7 @@ class ModelServer:
         if self.mode == "garbage":
             return 200, {"surprise": []}
         message = {"role": "assistant", "content": self.text_of(question)}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        choice = {"index": 0, "finish_reason": self.finish_reason, "message": message}
         return 200, {"id": "1", "object": "chat.completion", "created": 1, "model": self.model, "choices": [choice]}
 
     def die(self) -> None:

@@ -163,6 +163,19 @@ def test_a_repetition_is_reported_of_its_page_only(start: StartServer) -> None:
     engine.close()
 
 
+def test_a_text_at_the_limit_of_tokens_is_reported(start: StartServer) -> None:
+    """The server stops at the limit of tokens: the crop is read once more, with sampling, and the page warns."""
+    double = start()
+    engine = Builder(settings(double, retry_repetition=True))()
+    double.finish_reason = "length"
+    before = len(double.questions)
+    page = engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0]
+    assert [warning.code for warning in page.warnings] == ["REPETITION"]
+    assert page.blocks[0].content == TEXT
+    assert [question["temperature"] for question in double.questions[before:]] == [0, 0.2]
+    engine.close()
+
+
 def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
     """Pages are read without pixel limits where they are refused; asking for some is then an invalid request."""
     double = start("refuses-limits")
@@ -180,7 +193,7 @@ def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer) -> None:
     double = start()
     engine = Builder(settings(double))()
     double.mode = "dying"
-    with pytest.raises(EngineUnavailable, match=r"no longer works \(InternalServerError\)"):
+    with pytest.raises(EngineUnavailable, match=r"no longer works \(HTTP 500\)"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
 
 

@@ -46,7 +46,6 @@ from ocr_worker.wire.schema import EngineInfo, PageWarning
 
 log = logging.getLogger(__name__)
 logging.getLogger("paddlex").setLevel(logging.ERROR)  # its warnings can contain document data
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # the openai client logs a line for each crop
 
 _restructure_lock = threading.Lock()
 
@@ -88,7 +87,7 @@ class PaddleOcrVl:
         self.batch_size = settings.pages_per_call if model_server else 1
         self._served_model: ServedModel | None = None
         self._server_start = 0
-        self._client = _server_client(pipeline) if model_server else None
+        self._client = _server_client(pipeline, settings) if model_server else None
         self._framework = framework
         self._seam = _install_seam(
             pipeline, self._framework, settings.retry_repetition, has_model_server=model_server is not None
@@ -161,6 +160,8 @@ class PaddleOcrVl:
         """Close the pipeline and free its memory on the device; the last engine stops a managed model server."""
         if self._model_server:
             self._model_server.leave()
+        if self._client:
+            self._client.close()
         self._pipeline.close()
         self._framework.free_cache()
 
@@ -326,15 +327,17 @@ def _limit_layout_batch(pipeline: Any, pages: int) -> None:
     pipeline.paddlex_pipeline._pipeline.layout_det_model.batch_sampler.batch_size = pages
 
 
-def _server_client(pipeline: Any) -> ServerClient:
+def _server_client(pipeline: Any, settings: Settings) -> ServerClient:
     """Return the pipeline's client of model servers. Call before `_install_seam`."""
-    return ServerClient(pipeline.paddlex_pipeline._pipeline.vl_rec_model.genai_client)
+    key = settings.server_api_key
+    client = pipeline.paddlex_pipeline._pipeline.vl_rec_model.genai_client
+    return ServerClient(client, key.get_secret_value() if key else None)
 
 
 def _install_seam(pipeline: Any, framework: frameworks.Framework, can_retry: bool, *, has_model_server: bool) -> Seam:
     """Replace the pipeline's model by a `Recognizer`, and install a `Seam` (paddlex 3.7.2). Return the seam."""
     inner = pipeline.paddlex_pipeline._pipeline
-    # With a model server there is no tokenizer, and the client drops the finish reason: only repetition is detected.
+    # With a model server there is no tokenizer, but the server says what it truncated.
     tokenizer = None if has_model_server else inner.vl_rec_model.processor.tokenizer
     inner.vl_rec_model = recognizer = Recognizer(
         inner.vl_rec_model if has_model_server else framework.model(inner.vl_rec_model),

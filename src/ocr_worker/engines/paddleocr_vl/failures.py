@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from enum import Enum, auto
+
+from ocr_worker.engines.paddleocr_vl.server_errors import ServerRejection, ServerUnreachable
 
 # https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html: after these, every later call fails, too.
 _STICKY_CUDA = (
@@ -64,11 +67,8 @@ _POISON_TEXT = re.compile(
     r"|(?:CUDA|HIP) error: (?:CU|HIP)BLAS_STATUS_(?:NOT_INITIALIZED|EXECUTION_FAILED|INTERNAL_ERROR)"
     rf"|(?:CUDA|HIP) error: (?:{'|'.join(_STICKY_TEXTS)})"
 )
-# The client's exceptions for a server that cannot be reached. Its timeouts are left to the worker's own deadline.
-# CancelledError: the call was abandoned (`ServerClient.cancel`).
-_UNREACHABLE_CLASSES = ("APIConnectionError", "ConnectError", "CancelledError")
-# The client's exceptions for an error response, which may concern this crop or every crop.
-_SERVER_ERROR_CLASSES = ("InternalServerError", "NotFoundError", "AuthenticationError", "PermissionDeniedError")
+# Of a model server: these and all from 500 on may concern this crop or every crop.
+_SERVER_FAILURE_STATUSES = (401, 403, 404)
 _OUT_OF_MEMORY_TEXT = re.compile(
     r"Out of memory error on GPU|\(ResourceExhausted\)|ResourceExhaustedError|CUDA error\(2\)"
     r"|CUDNN_STATUS_ALLOC_FAILED|CUDNN_STATUS_\w*ALLOCATION_FAILED|CUBLAS error\(3\)"
@@ -92,11 +92,11 @@ def classify(error: BaseException) -> tuple[Failure, str]:
     for _, text in causes:
         if match := _POISON_TEXT.search(text):
             return Failure.POISONED, match[0]
-    for cause, _ in causes:
-        if type(cause).__name__ in _UNREACHABLE_CLASSES:
-            return Failure.POISONED, type(cause).__name__
-        if type(cause).__name__ in _SERVER_ERROR_CLASSES:
-            return Failure.SERVER_FAILED, type(cause).__name__
+    for cause, text in causes:
+        if isinstance(cause, ServerUnreachable | CancelledError):  # cancelled by `ServerClient.cancel`
+            return Failure.POISONED, text or type(cause).__name__
+        if isinstance(cause, ServerRejection) and (cause.status in _SERVER_FAILURE_STATUSES or cause.status >= 500):
+            return Failure.SERVER_FAILED, f"HTTP {cause.status}"
     for cause, text in causes:
         if match := _OUT_OF_MEMORY_TEXT.search(text):
             return Failure.OUT_OF_MEMORY, match[0]

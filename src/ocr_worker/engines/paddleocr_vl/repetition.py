@@ -15,6 +15,10 @@ _MIN_CUT_CHARACTERS = 50
 _MIN_CUT_CHARACTERS_OF_TABLE = 5000
 
 
+class TruncatedText(str):
+    """The text of a crop at which a model server stopped because of the limit of tokens."""
+
+
 RetryArguments = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -74,7 +78,7 @@ class Recognizer:
         """Return True if the pipeline will cut the output's tail, or the output reaches the limit of tokens."""
         text: str = output.get("result") or ""
         min_count = _MIN_CUT_CHARACTERS_OF_TABLE if crop["query"] == "Table Recognition:" else _MIN_CUT_CHARACTERS
-        if self._cut(text, min_count=min_count) != text:
+        if isinstance(text, TruncatedText) or self._cut(text, min_count=min_count) != text:
             return True
         max_tokens: int = arguments["max_new_tokens"]
         max_tokens -= max_tokens // 50  # a text can have a few tokens less than the model generated

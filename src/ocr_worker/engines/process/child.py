@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import gc
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ from ocr_worker.engines.process.protocol import Channel, Header, Part
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.errors import EngineUnavailable
 from ocr_worker.exits import follow_parent, leave
+from ocr_worker.memory import garbage_kept
 from ocr_worker.settings import restore_settings
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -84,7 +86,9 @@ class Child:
         self._spec = engine_spec(settings.engine)
         division = self._spec.process_parts
         builder = division.builder(settings, self._call_worker) if division else self._spec.builder(settings)
-        self.engine = engine = builder()
+        with garbage_kept():
+            self.engine = engine = builder()
+        gc.freeze()  # these objects stay: each complete search for garbage among them would take 0.2 s
         end_at_crashes()
         return {
             "info": engine.info.model_dump(),
