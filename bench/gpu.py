@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from importlib import metadata
@@ -44,9 +45,10 @@ from support import tinyvl
 HERE = Path(__file__).parent
 IN_FLIGHT = 200  # crops, for each server alone
 TELLING = ((1, 2, 4), (2, 4, 8))  # servers, replicas, pages per call
-GRID = tuple((servers, *size) for servers in (1, 2, 4) for size in ((2, 4), (4, 8), (8, 8)))
+GRID = dict.fromkeys((1, 2, 4), ((2, 4), (4, 8), (8, 8)))  # replicas and pages per call, by servers
 PROCESSES = (1, 2, 4)
 SERVER_SHARE, MAX_SERVER_SHARE, SERVER_MIB = 0.15, 0.5, 10_000  # of the GPU's memory, for each model server
+CACHE_BYTES = 6_000_000_000  # of keys and values, of each server that starts with others: 330,000 tokens
 CPU_WORDS = 6  # of each answer of the small weights
 MIN_OF_SERVERS, MIN_BUSY_PERCENT, MIN_GAIN = 0.8, 60, 3  # wanted
 COLUMNS = ("pages/s", "tokens/s", "GPU %", "W", "GPU GB", "cores: main+children", "GB")
@@ -144,18 +146,25 @@ class Bench:
     # ----------------------------------------------------------------- rows
 
     def start_servers(self, count: int) -> Json:
-        """Start model servers until there are so many; return their times. After a failed start, none is started."""
+        """Start model servers until there are so many; return their times. After a failed start, none is started.
+
+        With `--at-once`, the first ones start side by side.
+        """
         starts = {}
         while len(self._servers) < count:
             if self._has_failed_start:
                 raise NotAvailable(f"only {len(self._servers)} of {count} model servers started")
-            number = len(self._servers) + 1
-            server = Server(number, self._folder)
+            first = len(self._servers) + 1
+            servers = [Server(first + i, self._folder) for i in range(max(1, self._arguments.at_once - first + 1))]
             self._has_failed_start = True
-            starts[f"server {number}"] = server.start(self._server_command(server))
+            commands = [self._server_command(server) for server in servers]
+            with ThreadPoolExecutor(len(servers)) as threads:
+                times = list(threads.map(Server.start, servers, commands))
             self._has_failed_start = False
-            self._servers.append(server)
-            self._stack.callback(server.close)
+            self._servers += servers
+            for number, (server, seconds) in enumerate(zip(servers, times, strict=True), start=first):
+                starts[f"server {number}"] = seconds
+                self._stack.callback(server.close)
         self.start |= starts
         return {"summary": {name: start["ready_s"] for name, start in starts.items()}, **starts}
 
@@ -239,7 +248,10 @@ class Bench:
             raise NotAvailable(f"{self._arguments.vllm} is not a command; install vLLM by itself and name it by --vllm")
         weights = gpu_weights.write(self._weights, gpu_weights.FULL, self._words, has_paddle=False)
         arguments = self._arguments
-        return server.vllm_command(program, weights, gpu_weights.MODEL, arguments.server_share, arguments.server_args)
+        more = [*arguments.server_args]
+        if arguments.at_once > 1:  # servers that measure the free memory at the same time count each other's
+            more += ["--kv-cache-memory-bytes", str(CACHE_BYTES)]
+        return server.vllm_command(program, weights, gpu_weights.MODEL, arguments.server_share, more)
 
     def _settings(self) -> dict[str, str]:
         """Return the settings that all rows share."""
@@ -319,9 +331,7 @@ def plan(bench: Bench) -> Iterator[tuple[str, Callable[[], Json]]]:
         yield f"worker natively, processes: {processes}", partial(bench.worker_natively, processes)
         if processes == 1:
             yield "a page too large for memory", bench.full_memory
-            yield f"{worker_row(*TELLING[1])}, processes", partial(bench.worker_on_servers, *TELLING[1], True)
-    for servers in sorted({servers for servers, *_ in GRID}):
-        sizes = [(replicas, pages) for count, replicas, pages in GRID if count == servers]
+    for servers, sizes in GRID.items():
         yield from _on_servers(bench, servers, sizes, started)
         started = max(started, servers)
 
@@ -331,9 +341,12 @@ def _on_servers(
 ) -> Iterator[tuple[str, Callable[[], Json]]]:
     if servers > started:
         yield f"start of servers {started + 1} to {servers}", partial(bench.start_servers, servers)
-    for replicas, pages in sizes:
-        yield worker_row(servers, replicas, pages), partial(bench.worker_on_servers, servers, replicas, pages)
+    for size in sizes:
+        yield worker_row(servers, *size), partial(bench.worker_on_servers, servers, *size)
     yield servers_row(servers), partial(bench.servers_alone, servers)
+    if servers > 1:
+        for size in sizes:
+            yield f"{worker_row(servers, *size)}, processes", partial(bench.worker_on_servers, servers, *size, True)
 
 
 def worker_row(servers: int, replicas: int, pages: int) -> str:
@@ -389,15 +402,19 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu", action="store_true", help="run it small, without a GPU")
     parser.add_argument("--minutes", type=float, help="begin no row after these. Default: 15; with --cpu 2")
-    parser.add_argument("--only", default="", help="measure rows with this text in their name, such as `natively`")
+    parser.add_argument(
+        "--only", action="append", help="measure rows with this text in their name, such as `natively`; repeatable"
+    )
     parser.add_argument("--vllm", default="vllm", help="command of vLLM, in its own environment")
     parser.add_argument("--server-args", nargs=argparse.REMAINDER, default=[], help="last: further arguments of vLLM")
+    parser.add_argument("--at-once", type=int, default=1, help="start so many servers side by side, which saves time")
     parser.add_argument("--server-share", type=float, help="of the GPU's memory, for each server. Default: room for 4")
     parser.add_argument("--weights", type=Path, help="folder that keeps the weights for the next run (4 GB)")
     parser.add_argument("--words", type=int, default=128, help="length of each block's answer, in tokens")
     parser.add_argument("--seconds", type=float, default=20, help="of each row, after its first round")
     parser.add_argument("--pages-per-job", type=int, default=4, help="of the jobs on model servers")
     arguments = parser.parse_args()
+    arguments.only = arguments.only or [""]
     arguments.minutes = arguments.minutes or (2 if arguments.cpu else 15)
     return arguments
 
@@ -424,7 +441,7 @@ def main() -> int:
         bench = Bench(arguments, folder, card, stack)
         table = Table(path, head, arguments.minutes, least_s=20 if arguments.cpu else 60)
         for name, run in plan(bench):
-            if arguments.only in name:
+            if any(text in name for text in arguments.only):
                 table.measure(name, run)
         verdict = compare(table.rows)
         table.write(start_s=bench.start, wanted=verdict)

@@ -66,13 +66,14 @@ def test_the_most_telling_rows_come_first() -> None:
     """The worker on one server and on two comes first, each with its servers alone; then native rows, then the grid."""
     bench: Any = _Rows()
     names = [name for name, _ in gpu.plan(bench)]
-    assert names[:6] == [
+    assert names[:7] == [
         "start of servers 1 to 1", "worker 2 x 4, servers: 1", "servers alone: 1",
         "start of servers 2 to 2", "worker 4 x 8, servers: 2", "servers alone: 2",
+        "worker 4 x 8, servers: 2, processes",
     ]  # fmt: skip
-    assert names[6:8] == ["bare loop, processes: 1", "worker natively, processes: 1"]
-    assert names[-1] == "servers alone: 4"
-    assert {gpu.worker_row(*size) for size in gpu.GRID} <= set(names)
+    assert names[7:9] == ["bare loop, processes: 1", "worker natively, processes: 1"]
+    assert names[-1] == "worker 8 x 8, servers: 4, processes"
+    assert {gpu.worker_row(servers, *size) for servers, sizes in gpu.GRID.items() for size in sizes} <= set(names)
 
 
 @pytest.mark.parametrize(
