@@ -193,9 +193,11 @@ class Bench:
         return self._worker(name, settings, 2 * replicas * pages_per_call, self._pages_per_job, _pids(servers))
 
     def worker_natively(self, processes: int) -> Json:
-        """Measure the whole worker on the native backend, with one-page jobs."""
+        """Measure the whole worker on the native backend: one-page jobs, or calls of several pages with torch."""
         settings = self._settings() | native_settings(processes) | self._native_weights()
-        return self._worker(f"native {processes}", settings, 2 * processes, 1, {})
+        is_torch = "OCR_NATIVE" in settings
+        pages = 2 * processes * (Settings().pages_per_call if is_torch else 1)
+        return self._worker(f"native {processes}", settings, pages, self._pages_per_job if is_torch else 1, {})
 
     def bare_loop(self, processes: int) -> Json:
         """Measure processes that only parse ready pages on the native backend."""

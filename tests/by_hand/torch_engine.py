@@ -32,10 +32,8 @@ from support import tinyvl
 engine = Builder(load_settings())()
 pages = [tinyvl.page([line]) for line in tinyvl.LINES[:2]]
 options = PaddleOcrVlOptions.model_validate({"use_layout_detection": False, "max_new_tokens": tinyvl.LIMIT})
-texts = []
-for page in pages:
-    strip = type(page)(number=1, pixels=page.pixels[24:60])
-    texts.append(engine.parse([strip], options)[0].markdown)
+strips = [type(page)(number=number, pixels=page.pixels[24:60]) for number, page in enumerate(pages, start=1)]
+texts = [parsed.markdown for parsed in engine.parse(strips, options)]
 print(json.dumps([engine.info.version, texts, engine.merge_pages([None]) == [None]]))
 """
 

@@ -70,7 +70,7 @@ class WorkerSettings(SettingsGroup):
         le=256,
         description="Number of jobs processed at the same time. Default: one more than `OCR_REPLICAS`, so that one"
         " downloads while the others are parsed, which is 2; with a model server, twice `OCR_REPLICAS` times"
-        " `OCR_PAGES_PER_CALL`, which is 64.",
+        " `OCR_PAGES_PER_CALL`, which is 64; likewise with `OCR_NATIVE=transformers`, which is 16.",
     )
     job_timeout_s: float | None = Field(
         None,
@@ -145,8 +145,9 @@ class LimitSettings(SettingsGroup):
     page_memory_mb: float | None = Field(
         None,
         gt=0,
-        description="Memory, in MB, for the rendered pages of all jobs together. Default: 100; with a model server,"
-        " room for twice `OCR_REPLICAS` times `OCR_PAGES_PER_CALL` pages, which is 400.",
+        description="Memory, in MB, for the rendered pages of all jobs together. Default: 100; with a model server"
+        " or `OCR_NATIVE=transformers`, room for twice `OCR_REPLICAS` times `OCR_PAGES_PER_CALL` pages, which is 400 or"
+        " 100.",
     )
     verify_processes: int | None = Field(
         None,
@@ -324,8 +325,8 @@ class ModelServerSettings(SettingsGroup):
         8,
         ge=1,
         le=64,
-        description="Largest number of pages that a pipeline sends to the model server at once; the native backend"
-        " reads one page. Default: 8.",
+        description="Largest number of pages whose crops a pipeline has read together, by the model server or by"
+        " `OCR_NATIVE=transformers`; Paddle reads one page. Default: 8.",
     )
 
 
@@ -514,7 +515,12 @@ class Settings(
 
         The default keeps the engines busy even if each job has one page: one more job downloads meanwhile.
         """
-        return self.concurrency or (self.replica_count + 1 if self.backend == "native" else self._pages_on_the_way)
+        return self.concurrency or (self._pages_on_the_way if self.reads_pages_together else self.replica_count + 1)
+
+    @property
+    def reads_pages_together(self) -> bool:
+        """Whether the crops of several pages are read together, which takes less time than page by page."""
+        return self.backend != "native" or self.native == "transformers"
 
     @property
     def replica_count(self) -> int:
@@ -526,11 +532,11 @@ class Settings(
         """Memory for the rendered pages of all jobs together, in MB. The default has room for `_pages_on_the_way`."""
         if self.page_memory_mb is not None:
             return self.page_memory_mb
-        return _NATIVE_PAGE_MEMORY_MB if self.backend == "native" else self._pages_on_the_way * _PAGE_MB
+        return self._pages_on_the_way * _PAGE_MB if self.reads_pages_together else _NATIVE_PAGE_MEMORY_MB
 
     @property
     def _pages_on_the_way(self) -> int:
-        """Number of pages with a model server: as many wait as are in the calls of all replicas."""
+        """Number of pages if they are read together: as many wait as are in the calls of all replicas."""
         return 2 * self.replica_count * self.pages_per_call
 
     def for_one_job(self, documents: int) -> Settings:

@@ -61,10 +61,10 @@ def test_crops_are_read_together_and_padded_on_the_left() -> None:
 
 
 def test_too_little_memory_for_several_crops() -> None:
-    """If memory runs out, every crop is read in a call of its own."""
-    predictor = Predictor(most=1)
-    assert read(predictor, [3, 1, 2]) == ["3", "1", "2"]
-    assert predictor.calls == [[1], [2], [3]]
+    """If memory runs out, the crops are read in halves, as often as it takes."""
+    predictor = Predictor(most=2)
+    assert read(predictor, [3, 1, 2, 5, 4], size=4) == ["3", "1", "2", "5", "4"]
+    assert predictor.calls == [[1, 2], [3, 4], [5]]
 
 
 def test_too_little_memory_for_a_crop() -> None:

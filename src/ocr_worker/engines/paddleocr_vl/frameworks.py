@@ -19,7 +19,7 @@ from ocr_worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_CROPS_PER_CALL = 16  # not measured on a GPU; their cache takes about 1.5 GB at the default limit of pixels
+_CROPS_PER_CALL = 64  # their cache takes about 6 GB at the default limit of pixels; fewer if memory runs out
 
 
 class Framework(Protocol):
@@ -138,7 +138,7 @@ class CropBatches:
 
     The predictor refuses several crops, whose prompts differ in length, because it does not pad them (paddlex 3.7.2,
     `DocVLMTransformersPredictor`; a test by hand checks it). Padding is on the left, so that each prompt ends where its
-    text begins. If memory runs out, the crops are read one by one.
+    text begins. If memory runs out, the crops are read in halves.
 
     predictor: its `preprocess_images` and its tokenizer are changed. size: largest number of crops in a call.
     free_cache: frees the memory of a failed call.
@@ -156,10 +156,11 @@ class CropBatches:
     def predict(self, crops: Sequence[dict[str, Any]], **arguments: Any) -> list[Any]:
         """Return the model's output for each crop, in order."""
         order = sorted(range(len(crops)), key=lambda index: crops[index]["image"].size)
-        sorted_crops = [crops[index] for index in order]
         outputs: list[Any] = [None] * len(crops)
-        for index, output in zip(order, self._read(sorted_crops, arguments), strict=True):
-            outputs[index] = output
+        for start in range(0, len(order), self._size):
+            indices = order[start : start + self._size]
+            for index, output in zip(indices, self._read([crops[i] for i in indices], arguments), strict=True):
+                outputs[index] = output
         return outputs
 
     def close(self) -> None:
@@ -167,16 +168,15 @@ class CropBatches:
         self._predictor.close()
 
     def _read(self, crops: list[dict[str, Any]], arguments: dict[str, Any]) -> list[Any]:
+        """Return the model's output for each crop, read in one call, or in halves if memory runs out."""
         try:
-            return self._call(crops, self._size, arguments)
+            self._predictor.batch_sampler.batch_size = len(crops)
+            return list(self._predictor.predict(crops, **arguments))
         except Exception as error:
             failure, text = classify(error)
             if failure is not Failure.OUT_OF_MEMORY or len(crops) < 2:
                 raise
-        log.warning("%d crops ran out of memory together (%s); they are read one by one", len(crops), text)
+        log.warning("%d crops ran out of memory together (%s); they are read in halves", len(crops), text)
         self._free_cache()
-        return self._call(crops, 1, arguments)
-
-    def _call(self, crops: list[dict[str, Any]], size: int, arguments: dict[str, Any]) -> list[Any]:
-        self._predictor.batch_sampler.batch_size = size
-        return list(self._predictor.predict(crops, **arguments))
+        middle = len(crops) // 2
+        return self._read(crops[:middle], arguments) + self._read(crops[middle:], arguments)
