@@ -180,15 +180,16 @@ class Bench:
         loop.join()  # the next row finds idle servers
         return row
 
-    def worker_on_servers(self, count: int, replicas: int, pages_per_call: int, has_processes: bool = False) -> Json:
+    def worker_on_servers(self, count: int, replicas: int, pages_per_call: int, has_processes: bool) -> Json:
         """Measure the whole worker on model servers. has_processes: each replica is a process of its own."""
         servers = self._first_servers(count)
         settings = self._settings() | server_settings([s.url for s in servers], replicas, pages_per_call)
         name = f"{replicas} x {pages_per_call} on {count}"
+        if "engine_processes" in Settings.model_fields:
+            settings["OCR_ENGINE_PROCESSES"] = str(has_processes).lower()
+        elif has_processes:
+            raise NotAvailable("this worker has no OCR_ENGINE_PROCESSES")
         if has_processes:
-            if "engine_processes" not in Settings.model_fields:
-                raise NotAvailable("this worker has no OCR_ENGINE_PROCESSES")
-            settings["OCR_ENGINE_PROCESSES"] = "true"
             name += " in processes"
         return self._worker(name, settings, 2 * replicas * pages_per_call, self._pages_per_job, _pids(servers))
 
@@ -343,12 +344,13 @@ def _on_servers(
 ) -> Iterator[tuple[str, Callable[[], Json]]]:
     if servers > started:
         yield f"start of servers {started + 1} to {servers}", partial(bench.start_servers, servers)
+    has_processes = servers > 1  # the worker's default
     for size in sizes:
-        yield worker_row(servers, *size), partial(bench.worker_on_servers, servers, *size)
+        yield worker_row(servers, *size), partial(bench.worker_on_servers, servers, *size, has_processes)
     yield servers_row(servers), partial(bench.servers_alone, servers)
-    if servers > 1:
+    if has_processes:
         for size in sizes:
-            yield f"{worker_row(servers, *size)}, processes", partial(bench.worker_on_servers, servers, *size, True)
+            yield f"{worker_row(servers, *size)}, one process", partial(bench.worker_on_servers, servers, *size, False)
 
 
 def worker_row(servers: int, replicas: int, pages: int) -> str:

@@ -36,6 +36,7 @@ from support.worker_process import Worker
 
 _POLL_S = 0.05
 _MIN_ANSWERS = 3  # after the first round
+_MIN_ROUNDS = 3  # of all callers, for a rate that is a slope; else it is a mean up to the last answer
 _MAX_S = 90.0  # for a second round that takes longer than planned
 _FIRST_ROUND_S = 240.0
 _MAX_NEW_TOKENS = 4096
@@ -119,8 +120,8 @@ class ClosedLoop:
             raise TimeoutError(f"{len(counted)} answers in {end - start:.0f} s: too slow to measure")
         times = [at for at, _ in counted]
         sums = list(accumulate(answer.pages for _, answer in counted))
-        is_coarse = len(counted) < len(self._callers)  # perhaps one burst
-        rate = sums[-1] / (end - start) if is_coarse else statistics.linear_regression(times, sums).slope
+        is_coarse = len(counted) < _MIN_ROUNDS * len(self._callers)  # a line through few bursts has any slope
+        rate = sums[-1] / (times[-1] - start) if is_coarse else statistics.linear_regression(times, sums).slope
         tokens = [answer.tokens for _, answer in counted if answer.tokens is not None]
         rates = {"pages_per_s": round(rate, 3), "pages": round(sums[-1], 1), "seconds": round(end - start, 1)}
         return rates | ({"tokens_per_s": round(rate * sum(tokens) / sums[-1], 1)} if tokens else {})

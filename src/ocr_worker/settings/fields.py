@@ -31,7 +31,7 @@ MEGABYTE = 1_000_000
 USABLE_GPU_SHARE = 0.9  # of a GPU's memory, for model servers and layout models together
 
 _NATIVE_PAGE_MEMORY_MB = 100
-_SERVER_REPLICAS = 4
+_REPLICAS_PER_SERVER, _MIN_REPLICAS = 2, 4  # pipelines of model servers
 _PAGE_MB = 6.25  # an A4 page at 144 dpi, in three bytes per pixel, with room for slightly larger paper
 
 
@@ -196,13 +196,14 @@ class EngineSettings(SettingsGroup):
         ge=1,
         le=16,
         description="Number of engines that parse pages side by side: with a model server, pipelines that send pages to"
-        " it; otherwise engines that each load the models. Default: 4 with a model server, else 1.",
+        " it; otherwise engines that each load the models. Default: 4 with one or two model servers, 2 for each of more"
+        " servers; without a server 1.",
     )
     engine_processes: bool | None = Field(
         None,
         description="Run each engine in a process of its own, so that a crash or a hanging page costs a restart of that"
         " process and not the worker. Default: true for several engines without a model server, and for PaddleOCR-VL on"
-        " a GPU without one; else false.",
+        " a GPU without a model server or with several; else false.",
     )
     engine_recycle_pages: int | None = Field(
         None,
@@ -525,7 +526,21 @@ class Settings(
     @property
     def replica_count(self) -> int:
         """Number of engines of ours that parse pages side by side."""
-        return self.replicas or (1 if self.backend == "native" else _SERVER_REPLICAS)
+        if self.replicas or self.backend == "native":
+            return self.replicas or 1
+        return max(_MIN_REPLICAS, _REPLICAS_PER_SERVER * self.server_count)
+
+    @property
+    def server_count(self) -> int:
+        """Number of model servers that this worker uses."""
+        return self.servers if self.has_managed_server else len(self.server_url)
+
+    @property
+    def pipelines_have_processes(self) -> bool:
+        """Whether each pipeline of a model server is a process: one process cannot feed several servers from a GPU."""
+        if self.engine_processes is None:
+            return self.server_count > 1 and self.device != "cpu"
+        return self.engine_processes
 
     @property
     def page_room_mb(self) -> float:

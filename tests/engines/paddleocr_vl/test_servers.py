@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from ocr_worker import threads
+from ocr_worker.engines.paddleocr_vl import servers
 from ocr_worker.engines.paddleocr_vl.model_server import ServedModel
 from ocr_worker.engines.paddleocr_vl.servers import ServerPool, start_pool
-from ocr_worker.errors import EngineUnavailable, OcrWorkerError
+from ocr_worker.errors import EngineUnavailable, OcrWorkerError, SettingsInvalid
+from ocr_worker.settings import Settings
 from support import tinyvl, vllm_command
 from support.model_server import ModelServer
 from support.waiting import PATIENCE_S, eventually
@@ -205,6 +207,13 @@ def test_an_old_vllm_is_refused(version: str | None, is_refused: bool, caplog: p
         assert share.wait()[0].url == double.url
     assert ("does not report its version" in caplog.text) is (version is None)
     double.die()
+
+
+def test_a_gpu_that_is_too_small_for_so_many_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 24 GB card leaves four servers nothing: the worker does not start, and its message names what to lower."""
+    monkeypatch.setattr(servers, "smallest_card_mb", lambda: 25_000)
+    with pytest.raises(SettingsInvalid, match="each of 4 model servers, which need 6 GB\nlower OCR_SERVERS"):
+        start_pool(Settings(backend="vllm-server", servers=4), {})
 
 
 def test_one_of_several_external_servers_is_down(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,9 @@ from ocr_worker.engines.registry import engine_spec
 from ocr_worker.runpod_worker.dry_run import keep_engine_here
 from ocr_worker.settings import Settings
 
-SERVER = {"backend": "vllm-server", "server_url": "http://127.0.0.1:1/v1"}
+SERVER: dict[str, Any] = {"backend": "vllm-server", "server_url": "http://127.0.0.1:1/v1"}
+SERVERS = SERVER | {"server_url": [f"http://127.0.0.1:{port}/v1" for port in (1, 2)]}
+FOUR_SERVERS = SERVER | {"server_url": [f"http://127.0.0.1:{port}/v1" for port in (1, 2, 3, 4)]}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,10 @@ SERVER = {"backend": "vllm-server", "server_url": "http://127.0.0.1:1/v1"}
         ({"engine_processes": False}, 1, False),
         (SERVER, 4, False),
         (SERVER | {"engine_processes": True}, 4, True),
+        (SERVERS, 4, True),
+        (SERVERS | {"device": "cpu"}, 4, False),
+        (SERVERS | {"engine_processes": False}, 4, False),
+        (FOUR_SERVERS, 8, True),
         ({"engine": "embedded"}, 1, False),
         ({"engine": "embedded", "replicas": 3}, 3, True),
         ({"engine": "support.doubles:by_colour"}, 1, False),
@@ -32,8 +38,10 @@ SERVER = {"backend": "vllm-server", "server_url": "http://127.0.0.1:1/v1"}
     ],
 )
 def test_the_choice_of_processes(fields: dict[str, Any], count: int, expected: bool) -> None:
-    """By default PaddleOCR-VL on a GPU without a server has processes, and several engines of ours do; `doctor` and the
-    pipeline agree on it."""
+    """By default several engines have processes, and PaddleOCR-VL on a GPU without a server or with several.
+
+    `doctor` and the pipeline agree on it.
+    """
     settings = Settings.model_validate(fields)
     spec = engine_spec(settings.engine)
     assert has_processes(spec, settings) is expected

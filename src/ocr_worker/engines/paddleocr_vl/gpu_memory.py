@@ -14,6 +14,7 @@ from functools import cache
 from ocr_worker.settings import USABLE_GPU_SHARE, Settings
 
 MAX_SERVER_SHARE = 0.5  # of a GPU's memory, for one server, as in PaddleX
+MIN_SERVER_MB = 6_000  # of a server: an H200 showed 10.5 GB with a cache of 6 GB, and 83,000 tokens of cache are 1.5 GB
 _LAYOUT_PAGES = 8  # in the layout batches of all pipelines together
 _LAYOUT_SHARE = USABLE_GPU_SHARE - MAX_SERVER_SHARE  # of a GPU's memory, for the layout models, if its size is unknown
 _BASE_MB = 1_600  # of a process with a layout model: CUDA, libraries, weights
@@ -52,7 +53,7 @@ def native_share(settings: Settings) -> float | None:
 
 
 def _base_mb(settings: Settings) -> int:
-    return _BASE_MB * (settings.replica_count if settings.engine_processes else 1)
+    return _BASE_MB * (settings.replica_count if settings.pipelines_have_processes else 1)
 
 
 @cache

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ocr_worker.engines.paddleocr_vl.external_server import ExternalServer
-from ocr_worker.engines.paddleocr_vl.gpu_memory import server_share, smallest_card_mb
+from ocr_worker.engines.paddleocr_vl.gpu_memory import MIN_SERVER_MB, server_share, smallest_card_mb
 from ocr_worker.engines.paddleocr_vl.managed_server import ManagedServer
 from ocr_worker.engines.paddleocr_vl.model_server import ServedModel
-from ocr_worker.errors import OcrWorkerError
+from ocr_worker.errors import OcrWorkerError, SettingsInvalid
 from ocr_worker.settings import Settings
 
 
@@ -162,15 +162,22 @@ class ServerShare:
 def start_pool(settings: Settings, directories: Mapping[str, Path]) -> ServerPool:
     """Start or connect the model servers that the settings ask for; return at once.
 
-    directories: of the weights, by part of the pipeline; managed servers need `vl`. Raises SettingsInvalid if the
-    command of a managed server does not exist.
+    directories: of the weights, by part of the pipeline; managed servers need `vl`. Raises SettingsInvalid: the command
+    of a managed server does not exist, or the GPU has too little memory for so many servers.
     """
     condition = threading.Condition()
     if not settings.has_managed_server:
         return ServerPool([ExternalServer(settings, url, condition) for url in settings.server_url], condition)
     # Servers that measure the GPU's memory at the same time count each other's.
     start_turn = threading.Lock()
-    gpu_share = server_share(settings, smallest_card_mb())
+    card_mb = smallest_card_mb()
+    gpu_share = server_share(settings, card_mb)
+    if card_mb and gpu_share * card_mb < MIN_SERVER_MB and "--gpu-memory-utilization" not in settings.server_args:
+        raise SettingsInvalid(
+            f"the GPU has {card_mb / 1000:.0f} GB, of which layout models leave {gpu_share * card_mb / 1000:.1f} GB to"
+            f" each of {settings.servers} model servers, which need {MIN_SERVER_MB / 1000:.0f} GB\n"
+            "lower OCR_SERVERS or OCR_REPLICAS, or set OCR_ENGINE_PROCESSES=false"
+        )
     managed_servers = [
         ManagedServer(settings, directories["vl"], gpu_share, condition, start_turn) for _ in range(settings.servers)
     ]
