@@ -5,6 +5,7 @@ The models are a double that returns drawn lines and regions; everything after t
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,9 @@ class Drawn:
 
     def begin_regions(self, pixels: Any) -> Drawn:
         return self
+
+    def begin(self, find: Any, pixels: Any) -> Any:
+        return SimpleNamespace(get=lambda: find(pixels))
 
     def get(self) -> list[Detection]:
         return sorted(self._regions, key=lambda region: -region.score)

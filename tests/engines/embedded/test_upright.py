@@ -67,6 +67,9 @@ class Misled(Guessing):
     def begin_regions(self, pixels: Any) -> int:
         return int(pixels[0, 0, 0])
 
+    def begin(self, find: Any, pixels: Any) -> int:
+        return int(pixels[0, 0, 0])
+
     def find_lines(self, pixels: Any, side: int | None = None) -> Any:
         return LINES
 
@@ -78,9 +81,9 @@ class Misled(Guessing):
 
 @pytest.mark.parametrize("is_upside_down", [True, False])
 def test_a_page_that_the_model_took_for_upright_is_turned_once_more(is_upside_down: bool) -> None:
-    """Lines and regions are those of the page that reads well; a page that does is left as it is."""
+    """Lines, regions and rules are those of the page that reads well; a page that does is left as it is."""
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[(0, 0) if is_upside_down else (99, 99)] = 255
-    straight, lines, regions = page._read_page(Misled((0, 0)), PageImage(1, pixels), ())  # type: ignore[arg-type]
+    straight, lines, pending = page._read_page(Misled((0, 0)), PageImage(1, pixels), ())  # type: ignore[arg-type]
     assert {line.text for line in lines} == {"a line of twenty letters"}
-    assert (int(straight[0, 0, 0]), regions) == (0, 0)
+    assert (int(straight[0, 0, 0]), *pending) == (0, 0, 0)

@@ -1,7 +1,7 @@
 """One page from page image to blocks and Markdown.
 
-`parse_page` calls the steps in their order. `_read_page` turns the page and reads its lines, while the layout model
-detects the regions on another thread. Then the regions are filled, labeled, ordered and written. The steps themselves
+`parse_page` calls the steps in their order. `_read_page` turns the page and reads its lines, while its regions
+and rules are found on other threads. Then the regions are filled, labeled, ordered and written. The steps themselves
 are in the rooms below; this module decides only what follows what.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from multiprocessing.pool import AsyncResult
+from typing import NamedTuple
 
 from ocr_worker.engines.embedded.addresses import separate_addresses
 from ocr_worker.engines.embedded.amounts import join_amounts
@@ -84,11 +85,11 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     """Return the parsed page; a blank page has no blocks and no text."""
     use_layer = bool(page.text_lines) and options.text_layer == "auto"
     text_lines = page.text_lines if use_layer and page.text_lines else ()
-    pixels, page_lines, pending_regions = _read_page(models, page, text_lines)
+    pixels, page_lines, pending = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
     page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
-    regions, rules, frames = _arrange(page_lines, watermarks, pixels, pending_regions)
+    regions, rules, frames = _arrange(page_lines, watermarks, pixels, pending)
     passages = write_regions(regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -112,15 +113,14 @@ def _arrange(
     page_lines: Sequence[Line],
     watermarks: Sequence[Line],
     pixels: Pixels,
-    pending_regions: AsyncResult[list[Detection]],
+    pending: _Pending,
 ) -> tuple[list[Region], Rules, list[Box]]:
     """Return the page's regions in reading order, its rules, and its frames."""
     height, width = pixels.shape[:2]
     lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
-    rules = find_rules(pixels)
+    # Waited for on a blank page as well, so that nothing runs on after the result.
+    rules, detections = pending.rules.get(), pending.regions.get()
     lines = mark_underlined(lines, rules)
-    # Waited for on a blank page as well, so that no model runs on after the result.
-    detections = pending_regions.get()
     figures = [each.box for each in detections if each.label in CAPTIONED]
     texts, listings = separate_listings(lines, pixels, figures, rules)
     detections = _correct_detections(detections, texts, listings, rules, pixels)
@@ -191,32 +191,44 @@ def _is_ground(detection: Detection, lines: Sequence[Line], pixels: Pixels) -> b
     return detection.label == "image" and is_plain(pixels, detection.box, lines)
 
 
-def _read_page(
-    models: Models, page: PageImage, text_lines: Sequence[TextLine]
-) -> tuple[Pixels, list[Line], AsyncResult[list[Detection]]]:
-    """Return the upright page image, its lines, and its regions, which are still being detected.
+class _Pending(NamedTuple):
+    """Regions and rules of the upright page image, which are found on other threads while its lines are read."""
+
+    regions: AsyncResult[list[Detection]]
+    rules: AsyncResult[Rules]
+
+
+def _begin(models: Models, pixels: Pixels) -> _Pending:
+    """Begin to find the regions and rules of the page image on other threads."""
+    return _Pending(models.begin_regions(pixels), models.begin(find_rules, pixels))
+
+
+def _read_page(models: Models, page: PageImage, text_lines: Sequence[TextLine]) -> tuple[Pixels, list[Line], _Pending]:
+    """Return the upright page image, its lines, and what is still being found on it.
 
     The lines are those of the text layer where its fonts are honest. All others are read from the page image.
     """
     quads_of_layer = layer_quads(text_lines)
     pixels, turned_quads = turn_as_text(page, quads_of_layer)
-    pending_regions = models.begin_regions(pixels)
-    layer = layer_lines(text_lines, turned_quads, pixels, page.proven_fonts)
-    lines = _read_layer(models, page, pixels, layer)
-    if lines:
-        return pixels, lines, pending_regions
+    # Without a layer, the line detector needs all processors, and whether the page must be turned is known after it.
+    pending = _begin(models, pixels) if text_lines else None
+    if pending:
+        layer = layer_lines(text_lines, turned_quads, pixels, page.proven_fonts)
+        lines = _read_layer(models, page, pixels, layer)
+        if lines:
+            return pixels, lines, pending
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
     straight, quads, quads_of_layer = set_upright(models, page.pixels, side, quads_of_layer)
-    if straight is not pixels:
-        pending_regions = models.begin_regions(straight)
+    if pending is None or straight is not pixels:
+        pending = _begin(models, straight)
     layer = layer_lines(text_lines, quads_of_layer, straight, page.proven_fonts)
     honest_layer = honest_lines(models, straight, layer, page.proven_fonts)
     lines = _read_beside(models, straight, honest_layer, quads)
     if not honest_layer and is_upside_down(models, straight, quads, lines):
         straight = turn(straight, 2)
-        pending_regions = models.begin_regions(straight)
+        pending = _begin(models, straight)
         lines = _read_beside(models, straight, [], models.find_lines(straight, side))
-    return straight, lines, pending_regions
+    return straight, lines, pending
 
 
 def _read_layer(models: Models, page: PageImage, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:

@@ -78,10 +78,12 @@ def find_letters(shapes: Sequence[Shape], lines: Sequence[Box]) -> list[Shape]:
     low, high = (factor * height for factor in THRESHOLDS.initial_heights)
     thin, wide = THRESHOLDS.initial_widths
     letters: list[Shape] = []
-    for shape in sorted(shapes):
+    tall = [shape for shape in shapes if low < shape.box.height < high]
+    edges = np.array([shape.box for shape in shapes], float)
+    for shape in sorted(tall):
         side = shape.box.height
-        if low < side < high and thin * side < shape.box.width < wide * side:
-            letter = _joined([shape, *_parts(shapes, shape.box)])
+        if thin * side < shape.box.width < wide * side:
+            letter = _joined([shape, *_parts(_small_shapes(shapes, edges, shape.box), shape.box)])
             if letters and _is_next(letters[-1].box, letter.box):
                 letters[-1] = _joined([letters[-1], letter])
             else:
@@ -93,11 +95,21 @@ def _joined(shapes: Sequence[Shape]) -> Shape:
     return Shape(bounds(shape.box for shape in shapes), tuple(label for shape in shapes for label in shape.labels))
 
 
-def _parts(shapes: Sequence[Shape], letter: Box) -> list[Shape]:
-    """Return the shapes of the letter's accent, and of the quotation mark right before it."""
+def _small_shapes(shapes: Sequence[Shape], edges: NDArray[np.float64], letter: Box) -> list[Shape]:
+    """Return the shapes as low as an accent that are level with the letter or right above it.
+
+    edges: of the shapes, [n, 4]. They are compared at once: a page has thousands of shapes.
+    """
+    top, bottom = edges[:, 1], edges[:, 3]
     low, high = (share * letter.height for share in THRESHOLDS.accent_heights)
+    reach = max(THRESHOLDS.accent_gap, THRESHOLDS.quote_gap) * letter.height
+    is_near = (bottom - top > low) & (bottom - top < high) & (bottom > letter.y0 - reach) & (bottom <= letter.y1)
+    return [shapes[i] for i in np.flatnonzero(is_near)]
+
+
+def _parts(small: Sequence[Shape], letter: Box) -> list[Shape]:
+    """Return the shapes of the letter's accent, and of the quotation mark right before it. small: near the letter."""
     gap = THRESHOLDS.accent_gap * letter.height
-    small = [shape for shape in shapes if low < shape.box.height < high]
     accents = [
         shape for shape in small if letter.x0 < shape.box.center[0] < letter.x1 and 0 <= letter.y0 - shape.box.y1 < gap
     ]

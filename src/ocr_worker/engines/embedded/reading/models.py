@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from multiprocessing.pool import AsyncResult, ThreadPool
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -38,6 +38,7 @@ from ocr_worker.lean_import import without
 from ocr_worker.pages import Pixels
 from ocr_worker.settings import disable_telemetry, processor_count
 
+Result = TypeVar("Result")
 Quads = NDArray[np.float32]  # [n, 4, 2]: (x, y) of the corners of n outlines, in pixels of the page
 
 _DETECTOR_THREADS = 4  # at most; two were measured
@@ -190,7 +191,11 @@ class Models:
 
     def begin_regions(self, pixels: Pixels) -> AsyncResult[list[Detection]]:
         """Begin to detect the page's regions on another thread; the result has the most certain first."""
-        return self._pool.apply_async(self._find_regions, (pixels,))
+        return self.begin(self._find_regions, pixels)
+
+    def begin(self, find: Callable[[Pixels], Result], pixels: Pixels) -> AsyncResult[Result]:
+        """Begin to call the function with the page image on another thread, before the lines that are read next."""
+        return self._pool.apply_async(find, (pixels,))
 
     def _find_regions(self, pixels: Pixels) -> list[Detection]:
         detections = [detection for tile in tiles(pixels) for detection in self._find_regions_of_tile(pixels, tile)]
