@@ -126,6 +126,13 @@ def test_a_word_drawn_twice_at_one_place_is_written_once(offset: float) -> None:
     assert words_of(text_pdf([*heading, *others, *again])) == words_of(text_pdf([*heading, *others]))
 
 
+@pytest.mark.parametrize("in_form", [False, True])
+def test_a_word_with_a_halo_beside_the_same_word_stays(in_form: bool) -> None:
+    """A word over its own outline, which is larger, is no copy of the same word before it."""
+    words = [Run("ferry", 72, 700), Run("secret", 112, 700, way="white"), Run("ferry", 112, 700, way="with a halo")]
+    assert words_of(text_pdf(words, in_form)) == Counter({"ferry": 2})
+
+
 def test_words_repeated_side_by_side_stay() -> None:
     """The same word twice in a line, and in the line below, is there three times."""
     runs = [Run("bye", 72, 700), Run("bye", 98, 700), Run("bye", 72, 686)]

@@ -191,8 +191,8 @@ def text_objects(page: Any) -> dict[int, Any]:
 def _link_silent(objects: Mapping[int, Any], links: Mapping[int, int], owners: set[int]) -> dict[int, int]:
     """Return links from text objects without characters, which PDFium left out as copies, to their originals.
 
-    An original is one of the few objects before the copy, has the same size, and is the nearest of these. owners: the
-    objects of the text layer's characters.
+    An original is one of the few objects before the copy, overlaps it, has the same size, and is the nearest of these.
+    owners: the objects of the text layer's characters.
     """
     silent: dict[int, int] = {}
     recent: list[tuple[int, NDArray[np.float64]]] = []
@@ -211,10 +211,14 @@ def _box(handle: Any) -> NDArray[np.float64]:
     return np.array([edge.value for edge in edges])
 
 
-def _unlikeness(box: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[bool, float]:
-    """Return whether the sizes differ, then how far apart the boxes are."""
+def _unlikeness(box: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[bool, bool, float]:
+    """Return whether the boxes are apart, then whether their sizes differ, then how far apart their edges are.
+
+    PDFium takes no text that is beside another for its copy. An outline around letters is larger than these.
+    """
     offsets = box - other
-    return bool(np.abs(offsets[2:] - offsets[:2]).max() > _SAME_SIZE), float(np.abs(offsets).sum())
+    is_apart = bool((np.maximum(box, other)[:2] >= np.minimum(box, other)[2:]).any())
+    return is_apart, bool(np.abs(offsets[2:] - offsets[:2]).max() > _SAME_SIZE), float(np.abs(offsets).sum())
 
 
 def _bounds(group: Sequence[Character]) -> Rectangle:
