@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from support.text_pdf import HIDDEN, PLAIN_WAYS, SEEN_WORDS, UNSEEN_WORDS, WITHOUT_TRACE, Page, Run
+from support.text_pdf import HIDDEN, SEEN_WORDS, UNSEEN_WORDS, VISIBLE, WITHOUT_TRACE, Page, Run
 
 # What hides a word -> the ways of `HIDDEN` in which it does.
 CHECKS: dict[str, tuple[str, ...]] = {
-    "clip": ("clipped away", "clipping alone"),
+    "clip": ("clipped away", "clipping alone", "in a hole", "clipped to a triangle", "clipped by letters"),
     "cover": (
         "covered",
         "covered in white",
@@ -23,10 +23,26 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "under a thick line",
         "under a pattern",
         "under a gradient",
+        "drawings, covered",
     ),
     "alpha": ("transparent", "masked"),
-    "optional content": ("switched off",),
-    "color": ("white", "black on black", "spot color without ink"),
+    "optional content": (
+        "switched off",
+        "not all layers on",
+        "neither layer on",
+        "not the layer that is on",
+        "on within off",
+        "for print alone",
+    ),
+    "color": (
+        "white",
+        "almost white",
+        "black on black",
+        "spot color without ink",
+        "in the picture's gray",
+        "in the gradient's colors",
+    ),
+    "blending": ("white, multiplied", "black, screened", "black, lightened", "black difference"),
 }
 _SIZE, _LEADING, _SPACE = 11.0, 15.0, 3.1
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 535.0, 770.0, 90.0
@@ -54,7 +70,7 @@ class _Sheet:
 
     def show(self, text: str, x: float, y: float, size: float = _SIZE) -> float:
         """Draw a text that is seen, sometimes with a hidden word at its place; return where it ends."""
-        way = self.draw(st.sampled_from(PLAIN_WAYS)) if self.happens(8) else "plain"
+        way = self.draw(st.sampled_from(tuple(VISIBLE))) if self.happens(8) else "plain"
         traceless = [each for each in self.hidden if each in WITHOUT_TRACE]
         if traceless and self.happens(12):
             self.hide(x, y, size, traceless)

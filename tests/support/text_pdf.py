@@ -61,6 +61,11 @@ def _box(run: Run, paint: str = "f") -> str:
     return f"{run.x - 1:.2f} {run.y - 0.3 * run.size:.2f} {run.width + 2:.2f} {1.3 * run.size:.2f} re {paint}"
 
 
+def _on_white(run: Run) -> str:
+    """Return a white rectangle around the run: the bare page is no ground to blend with, however white it looks."""
+    return f"q 1 g {_box(run)} Q"
+
+
 def _picture(run: Run) -> str:
     """Return a gray picture over the run."""
     size = run.size
@@ -99,6 +104,23 @@ VISIBLE: dict[str, Callable[[Run], str]] = {
     "in a spot color": lambda run: f"q /Spot cs 1 scn {_text(run)} Q",
     "seen through a mask": lambda run: f"q /Seen gs {_text(run)} Q",
     "in a frame": lambda run: f"{_text(run)} q 0.4 w {_box(run, 'S')} Q",
+    "filled and outlined": lambda run: f"q 0.3 w BT 2 Tr ET {_text(run)} Q",
+    "outlined and clipping": lambda run: f"q 0.3 w BT 5 Tr ET {_text(run)} Q",
+    "filled, outlined and clipping": lambda run: f"q 0.3 w BT 6 Tr ET {_text(run)} Q",
+    "overprinted": lambda run: f"q /Overprint gs {_text(run)} Q",
+    "over a picture": lambda run: f"{_picture(run)} {_text(run)}",
+    "under a translucent picture": lambda run: f"{_text(run)} q /Half gs {_picture(run)} Q",
+    "multiplied": lambda run: f"q /Multiply gs {_text(run)} Q",
+    "inverted": lambda run: f"{_on_white(run)} q /Difference gs 1 g {_text(run)} Q",
+    "seen by half": lambda run: f"q /HalfSeen gs {_text(run)} Q",
+    "light gray": lambda run: f"q 0.8 g {_text(run)} Q",
+    "filled with a gradient": lambda run: f"q /Pattern cs /Shaded scn {_text(run)} Q",
+    "filled with a pattern": lambda run: f"q /Pattern cs /Tiles scn {_text(run)} Q",
+    "beside a hole": lambda run: f"q {_box(run, '')} 0 0 1 1 re W* n {_text(run)} Q",
+    "all layers on": lambda run: f"/OC /BothOn BDC {_text(run)} EMC",
+    "any layer on": lambda run: f"/OC /AnyOn BDC {_text(run)} EMC",
+    "not the layer that is off": lambda run: f"/OC /NotOff BDC {_text(run)} EMC",
+    "in a font of drawings": lambda run: _text(replace(run, font="T" + run.font)),
     "over an old one": lambda run: (
         f"q 0.4 g {_text(replace(run, text='i' * len(run.text)))} 1 g {_box(run)} Q " + _text(run)
     ),
@@ -123,60 +145,118 @@ HIDDEN: dict[str, Callable[[Run], str]] = {
     "invisible mode": lambda run: f"q BT 3 Tr ET {_text(run)} Q",
     "outside": lambda run: _text(run, dx=2000),
     "tiny": lambda run: _text(replace(run, size=0.2)),
+    "half a point": lambda run: _text(replace(run, size=0.5)),
+    "narrow": lambda run: f"q 0.01 0 0 1 {0.99 * run.x:.2f} 0 cm {_text(run)} Q",
+    "almost white": lambda run: f"q 0.985 g {_text(run)} Q",
+    "white, multiplied": lambda run: f"{_on_white(run)} q /Multiply gs 1 g {_text(run)} Q",
+    "black, screened": lambda run: f"{_on_white(run)} q /Screen gs 0 g {_text(run)} Q",
+    "black, lightened": lambda run: f"{_on_white(run)} q /Lighten gs 0 g {_text(run)} Q",
+    "black difference": lambda run: f"{_on_white(run)} q /Difference gs 0 g {_text(run)} Q",
+    "in the picture's gray": lambda run: f"{_picture(run)} q 0.50196 g {_text(run)} Q",
+    "in the gradient's colors": lambda run: (
+        f"q {_box(run, 'W n')} /Shade sh Q q /Pattern cs /Shaded scn {_text(run)} Q"
+    ),
+    "in a hole": lambda run: f"q 0 0 595 842 re {_box(run, 'W* n')} {_text(run)} Q",
+    "clipped to a triangle": lambda run: f"q 0 0 m 9 0 l 0 9 l h W n {_text(run)} Q",
+    "clipped by letters": lambda run: (
+        f"q BT 7 Tr ET {_text(replace(run, text='i', x=5, y=5))} BT 0 Tr ET {_text(run)} Q"
+    ),
+    "not all layers on": lambda run: f"/OC /AllOn BDC {_text(run)} EMC",
+    "neither layer on": lambda run: f"/OC /AnyOff BDC {_text(run)} EMC",
+    "not the layer that is on": lambda run: f"/OC /NotOn BDC {_text(run)} EMC",
+    "on within off": lambda run: f"/OC /Off BDC /OC /On BDC {_text(run)} EMC EMC",
+    "for print alone": lambda run: f"/OC /Print BDC {_text(run)} EMC",
+    "drawings, covered": lambda run: f"{_text(replace(run, font='T' + run.font))} {_box(run)}",
 }
 WAYS = VISIBLE | HIDDEN
-# Ways with lines or a ground beside the letters, which may show a neighbor's white letters: not on random pages.
-_WITH_GROUND = ("struck through", "underlined", "under a translucent box", "with a halo", "in a frame")
-PLAIN_WAYS = tuple(way for way in VISIBLE if way not in _WITH_GROUND)
+_DIGITS = "zero one two three four five six seven eight nine"
+_IN_TYPE_3 = ("in a font of drawings", "drawings, covered")
 
 
-def text_pdf(runs: Sequence[Run], in_form: bool = False, drawing: str = "") -> bytes:
+def text_pdf(runs: Sequence[Run], in_form: bool = False, drawing: str = "", page: str = "") -> bytes:
     """Return a page of A4 with these runs; in_form: drawn by a form XObject, as many programs embed a page.
 
-    drawing: a content stream for below the runs.
+    drawing: a content stream for below the runs. page: more entries of the page's dictionary, such as a crop box.
     """
-    content = "\n".join([drawing, *(WAYS[run.way](run) for run in runs)])
-    resources = (
-        "/Resources << /Font << /F 3 0 R /H 10 0 R >> /XObject << /I 8 0 R /X 9 0 R >> "
-        "/Properties << /On 6 0 R /Off 7 0 R >> /ExtGState << /Clear << /ca 0 /CA 0 >> /Half << /ca 0.5 >> "
-        "/Multiply << /BM /Multiply >> /Seen << /SMask << /S /Luminosity /G 11 0 R >> >> "
-        "/Masked << /SMask << /S /Luminosity /G 12 0 R >> >> >> /Pattern << /Tiles 13 0 R >> "
-        "/ColorSpace << /Spot [/Separation /Spot /DeviceRGB << /FunctionType 2 /Domain [0 1] /C0 [1 1 1] /C1 [0.6 0 0] "
-        "/N 1 >>] >> /Shading << /Shade << /ShadingType 2 /ColorSpace /DeviceGray /Coords [0 0 595 0] "
-        "/Extend [true true] /Function << /FunctionType 2 /Domain [0 1] /C0 [0.1] /C1 [0.3] /N 1 >> >> >> >>"
-    )
-    body = stream(content)
-    form = b"<< /Type /XObject /Subtype /Form /BBox [-5000 -5000 5000 5000] " + resources.encode()
+    body = stream("\n".join([drawing, *(WAYS[run.way](run) for run in runs)]))
+    form = f"<< /Type /XObject /Subtype /Form /BBox [-5000 -5000 5000 5000] {_RESOURCES}"
+    letters = sorted({letter for run in runs if run.way in _IN_TYPE_3 for letter in run.text})
     return pdf(
         [
-            "<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [6 0 R 7 0 R] "
-            "/D << /ON [6 0 R] /OFF [7 0 R] /Order [6 0 R 7 0 R] >> >> >>",
+            "<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [6 0 R 7 0 R 15 0 R] /D << /ON [6 0 R 15 0 R] "
+            "/OFF [7 0 R] /Order [6 0 R 7 0 R 15 0 R] "
+            "/AS [<< /Event /View /Category [/View] /OCGs [15 0 R] >>] >> >> >>",
             "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
             "<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding /WinAnsiEncoding >>",
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R {resources} >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R {_RESOURCES} {page} >>",
             stream("/X Do") if in_form else body,
             "<< /Type /OCG /Name (On) >>",
             "<< /Type /OCG /Name (Off) >>",
             "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray "
             "/Length 1 >>\nstream\n\x80\nendstream".encode("latin-1"),
-            body.replace(b"<<", form, 1),
+            body.replace(b"<<", form.encode(), 1),
             "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
             _mask(1),
             _mask(0),
             stream("0 g 0 0 5 5 re f").replace(b"<<", b"<< " + _TILES, 1),
+            _mask(0.5),
+            "<< /Type /OCG /Name (Print) /Usage << /View << /ViewState /OFF >> /Print << /PrintState /ON >> >> >>",
+            _type_3("F", letters, 18),
+            _type_3("H", letters, 18),
+            *(stream(f"1000 0 d0 BT /F 1000 Tf ({letter}) Tj ET") for letter in letters),
+            *(stream(f"1000 0 d0 BT /H 1000 Tf ({letter}) Tj ET") for letter in letters),
         ]
     )
 
 
+_MASK_GROUPS = {"Seen": 11, "Masked": 12, "HalfSeen": 14}
+_SHADING = (
+    "<< /ShadingType 2 /ColorSpace /DeviceGray /Coords [0 0 595 0] /Extend [true true] "
+    "/Function << /FunctionType 2 /Domain [0 1] /C0 [0.1] /C1 [0.3] /N 1 >> >>"
+)
+_MASKS = " ".join(f"/{name} << /SMask << /S /Luminosity /G {group} 0 R >> >>" for name, group in _MASK_GROUPS.items())
+_BLENDS = " ".join(f"/{mode} << /BM /{mode} >>" for mode in ("Multiply", "Screen", "Lighten", "Difference"))
+_BOTH = "/Type /OCMD /OCGs [6 0 R 7 0 R]"
+_ON = "/Type /OCMD /OCGs [6 0 R]"
+_RESOURCES = (
+    "/Resources << /Font << /F 3 0 R /H 10 0 R /TF 16 0 R /TH 17 0 R >> /XObject << /I 8 0 R /X 9 0 R >> "
+    f"/Properties << /On 6 0 R /Off 7 0 R /Print 15 0 R /AnyOn << {_BOTH} /P /AnyOn >> /AllOn << {_BOTH} /P /AllOn >> "
+    f"/BothOn << {_ON} /P /AllOn >> /AnyOff << {_ON} /P /AnyOff >> "
+    "/NotOff << /Type /OCMD /VE [/Not 7 0 R] >> /NotOn << /Type /OCMD /VE [/And [/Not 6 0 R] 6 0 R] >> >> "
+    f"/ExtGState << /Clear << /ca 0 /CA 0 >> /Half << /ca 0.5 >> {_BLENDS} {_MASKS} "
+    "/Overprint << /OP true /op true /OPM 1 >> >> /Pattern << /Tiles 13 0 R "
+    f"/Shaded << /Type /Pattern /PatternType 2 /Shading {_SHADING} >> >> "
+    "/ColorSpace << /Spot [/Separation /Spot /DeviceRGB << /FunctionType 2 /Domain [0 1] /C0 [1 1 1] /C1 [0.6 0 0] "
+    f"/N 1 >>] >> /Shading << /Shade {_SHADING} >> >>"
+)
 _TILES = b"/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 5 5] /XStep 5 /YStep 5 /Resources << >>"
 
 
-def _mask(light: int) -> bytes:
-    """Return the group of a soft mask that shows all or nothing."""
+def _mask(light: float) -> bytes:
+    """Return the group of a soft mask that shows all, nothing, or a share."""
     group = (
         b"<< /Type /XObject /Subtype /Form /BBox [-5000 -5000 5000 5000] /Group << /S /Transparency /CS /DeviceGray >>"
     )
     return stream(f"{light} g -5000 -5000 10000 10000 re f").replace(b"<<", group, 1)
+
+
+def _type_3(font: str, letters: Sequence[str], first: int) -> str:
+    """Return a font that draws these letters as its own drawings. first: number of the object of the first letter."""
+    start = first + len(letters) * (font == "H")
+    drawings = " ".join(f"/{_glyph_name(letter)} {start + place} 0 R" for place, letter in enumerate(letters))
+    names = " ".join(f"{ord(letter)} /{_glyph_name(letter)}" for letter in letters)
+    widths = " ".join(f"{1000 * Run(chr(code), 0, 0, 1, font=font).width:.0f}" for code in range(32, 127))
+    return (
+        "<< /Type /Font /Subtype /Type3 /FontBBox [0 -300 1000 1000] /FontMatrix [0.001 0 0 0.001 0 0] "
+        f"/CharProcs << {drawings} >> /Encoding << /Type /Encoding /Differences [{names}] >> /FirstChar 32 "
+        f"/LastChar 126 /Widths [{widths}] /Resources << /Font << /F 3 0 R /H 10 0 R >> >> >>"
+    )
+
+
+def _glyph_name(letter: str) -> str:
+    """Return the name that PDFs give the shape of this character."""
+    names = dict(zip("0123456789.,-", [*_DIGITS.split(), "period", "comma", "hyphen"], strict=True))
+    return names.get(letter, letter)
 
 
 # --------------------------------------------------------------------------- pages at random
@@ -234,8 +314,18 @@ WITHOUT_TRACE = (
     "spot color without ink",
     "clipping alone",
     "switched off",
+    "not all layers on",
+    "neither layer on",
+    "not the layer that is on",
+    "on within off",
+    "for print alone",
     "clipped away",
+    "in a hole",
+    "clipped to a triangle",
+    "clipped by letters",
     "white",
+    "flat",
+    "narrow",
     "invisible mode",
     "outside",
 )
@@ -293,7 +383,7 @@ def _draw_line(
         word = draw(st.sampled_from(UNSEEN_WORDS if is_hidden else SEEN_WORDS))
         if x + _GLYPH * len(word) > start.x + width:
             break
-        way = draw(st.sampled_from(hidden if is_hidden else ("plain",) * len(PLAIN_WAYS) + PLAIN_WAYS))
+        way = draw(st.sampled_from(hidden if is_hidden else ("plain",) * len(VISIBLE) + tuple(VISIBLE)))
         if not is_hidden:
             words.append(word)
             if hidden and draw(st.integers(0, 6)) == 0:

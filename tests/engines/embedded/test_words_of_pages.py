@@ -41,12 +41,14 @@ def parsed(engine: EmbeddedEngine, page: Page) -> ParsedPage:
 
 def shown(markdown: str) -> str:
     """Return the text that a reader of the Markdown sees: without marks and escapes, and with the texts of figures."""
-    return " ".join(_text(token) for token in READER.parse(markdown) if token.type in ("inline", "fence"))
+    return " ".join(_text(token) for token in READER.parse(markdown) if token.type in ("inline", "fence", "html_block"))
 
 
 def _text(token: Token) -> str:
     if token.type == "softbreak":
         return " "
+    if token.type == "html_block":  # a table with cells that span others
+        return re.sub("<[^>]+>", " ", token.content)
     return "".join(map(_text, token.children)) if token.children else token.content
 
 

@@ -55,7 +55,7 @@ def test_a_letter_that_a_hidden_word_has_at_its_place_stays(in_form: bool) -> No
     assert words_of(text_pdf(runs, in_form)) == Counter(("before", "orchard", "behind", "below"))
 
 
-@pytest.mark.parametrize("way", sorted(set(HIDDEN) - {"invisible mode", "tiny", "flat"}))
+@pytest.mark.parametrize("way", sorted(set(HIDDEN) - {"invisible mode", "tiny", "half a point", "flat", "narrow"}))
 def test_only_the_renderings_hide_them(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the comparison of renderings, each of these words is in the layer: no other check hides it."""
 
@@ -74,6 +74,22 @@ def test_the_words_of_any_page_are_those_that_are_seen(page: Page) -> None:
     lines = lines_of(page.pdf())
     assert Counter(join_hyphens(" ".join(lines)).split()) == Counter(page.words)
     assert not any(word in line for word in UNSEEN_WORDS for line in lines)
+
+
+@pytest.mark.parametrize("page", ["", "/Rotate 90", "/Rotate 180", "/Rotate 270", "/UserUnit 2"])
+def test_words_beyond_the_crop_box_are_not_in_the_layer(page: str) -> None:
+    """Of a page that is cropped, the layer has what is within the crop box; a word that it cuts has its rest."""
+    runs = [Run("inside", 130, 700), Run("outside", 400, 700), Run("above", 130, 800), Run("Margit", 76, 640, 40)]
+    data = text_pdf(runs, page=f"/CropBox [100 600 350 750] {page}")
+    assert words_of(data) == Counter(("inside", "argit"))
+
+
+@pytest.mark.parametrize("way", ["flat", "narrow"])
+def test_letters_squeezed_to_a_hairline_are_not_drawn(way: str) -> None:
+    """PDFium draws such letters large; the page image that comes with the layer has none of them."""
+    document = pdf.PdfDocument(text_pdf([Run("Margit", 130, 700, way=way)]), request(text_layer=True))
+    assert document.render(1).pixels.min() == 255
+    document.close()
 
 
 def test_a_price_over_an_old_price_replaces_it() -> None:
@@ -108,6 +124,13 @@ def test_a_word_drawn_twice_at_one_place_is_written_once(offset: float) -> None:
     again = [Run(run.text, run.x + offset, run.y, run.size) for run in heading]
     others = [Run(f"line{number}", 72, 600 - 14 * number) for number in range(12)]
     assert words_of(text_pdf([*heading, *others, *again])) == words_of(text_pdf([*heading, *others]))
+
+
+@pytest.mark.parametrize("in_form", [False, True])
+def test_a_word_with_a_halo_beside_the_same_word_stays(in_form: bool) -> None:
+    """A word over its own outline, which is larger, is no copy of the same word before it."""
+    words = [Run("ferry", 72, 700), Run("secret", 112, 700, way="white"), Run("ferry", 112, 700, way="with a halo")]
+    assert words_of(text_pdf(words, in_form)) == Counter({"ferry": 2})
 
 
 def test_words_repeated_side_by_side_stay() -> None:

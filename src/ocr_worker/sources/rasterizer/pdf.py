@@ -8,6 +8,7 @@ again on the pages around it (see `running_lines`). These pages are read in a co
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,15 @@ from ocr_worker.sources.rasterizer.text_layer import read_edge_lines, read_text_
 from ocr_worker.sources.rasterizer.types import RasterRequest
 
 _POINTS_PER_INCH = 72
-_ANNOTATIONS_WITH_TEXT = (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT)
+_WITH_TEXT = frozenset(  # kinds of annotations whose appearance often has text
+    (
+        pdfium_c.FPDF_ANNOT_WIDGET,
+        pdfium_c.FPDF_ANNOT_FREETEXT,
+        pdfium_c.FPDF_ANNOT_STAMP,
+        pdfium_c.FPDF_ANNOT_WATERMARK,
+        pdfium_c.FPDF_ANNOT_REDACT,
+    )
+)
 
 
 @dataclass(slots=True)
@@ -89,7 +98,7 @@ class PdfDocument:
 
     def _add_layer(self, rendered_page: RenderedPage, layerless: _LayerlessPage) -> None:
         check_fields = read_check_fields(self._file.document, layerless.page)
-        if _flatten_form_fields(layerless.page):
+        if _flatten(layerless.page, _WITH_TEXT):
             layerless.page.close()
             layerless.page = self._load_page(layerless.number)
         page = layerless.page
@@ -112,6 +121,7 @@ class PdfDocument:
         with suppress(pdfium.PdfiumError):
             layer = read_text_layer(page, rendered_page.pixels, scale, check_fields, self._prover)
             rendered_page.text_lines, rendered_page.text_turn = layer.lines, layer.turn
+            rendered_page.pixels = layer.pixels
             rendered_page.proven_fonts, rendered_page.symbol_fonts = layer.fonts
 
     def _look_at(self, number: int) -> PageView:
@@ -121,7 +131,7 @@ class PdfDocument:
 
     def _read_edges(self, number: int) -> tuple[list[PlacedLine], list[str]]:
         page = self._load_page(number)
-        if _flatten_form_fields(page):
+        if _flatten(page, _WITH_TEXT):
             page = self._load_page(number)
         lines, inner = read_edge_lines(page, EDGE_DEPTH)
         return place_lines(lines, page.get_height(), 1), inner
@@ -144,6 +154,9 @@ class PdfDocument:
             page = self._file.document[number - 1]
             if not all(page.get_size()):  # a crop box outside of the media box is ignored, as by viewers
                 page.set_cropbox(*page.get_mediabox())
+                page.close()
+                page = self._file.document[number - 1]
+            if not page.formenv and _flatten(page, (pdfium_c.FPDF_ANNOT_WIDGET,)):  # fields of a form that was dropped
                 page.close()
                 page = self._file.document[number - 1]
             return page
@@ -182,12 +195,26 @@ def _scale(dpi: float, user_unit: float) -> float:
     return dpi / _POINTS_PER_INCH * user_unit
 
 
-def _flatten_form_fields(page: Any) -> bool:
-    """Flatten form fields, so that their values become page text. Return whether the page was changed."""
-    if any(kind in _ANNOTATIONS_WITH_TEXT for kind in annotation_kinds(page)):
-        result = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
-        return bool(result == pdfium_c.FLATTEN_SUCCESS)
-    return False
+def _flatten(page: Any, kinds: Collection[int]) -> bool:
+    """Flatten the annotations that are shown, if one of them is of these kinds, so that their text becomes page text.
+
+    That includes the values of form fields. Return whether the page was changed.
+    """
+    if not any(kind in kinds for kind in annotation_kinds(page)):
+        return False
+    _hide_unviewed(page)
+    result = pdfium_c.FPDFPage_Flatten(page.raw, pdfium_c.FLAT_NORMALDISPLAY)
+    return bool(result == pdfium_c.FLATTEN_SUCCESS)
+
+
+def _hide_unviewed(page: Any) -> None:
+    """Hide the annotations that are only printed: PDFium does not draw them, but would flatten them."""
+    for index in range(pdfium_c.FPDFPage_GetAnnotCount(page.raw)):
+        annotation = pdfium_c.FPDFPage_GetAnnot(page.raw, index)
+        flags = pdfium_c.FPDFAnnot_GetFlags(annotation)
+        if flags & pdfium_c.FPDF_ANNOT_FLAG_NOVIEW:
+            pdfium_c.FPDFAnnot_SetFlags(annotation, flags | pdfium_c.FPDF_ANNOT_FLAG_HIDDEN)
+        pdfium_c.FPDFPage_CloseAnnot(annotation)
 
 
 def _attachments(page: Any) -> list[dict[str, str]]:

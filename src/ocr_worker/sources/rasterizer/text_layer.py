@@ -27,12 +27,13 @@ from ocr_worker.sources.rasterizer.check_fields import CheckField
 from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
-from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band
+from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band, render_pixels
+from ocr_worker.sources.rasterizer.points import restore_points
 from ocr_worker.sources.rasterizer.raised_glyphs import write_raised_glyphs
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_denominator, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
-from ocr_worker.sources.rasterizer.visibility import read_visible_characters
+from ocr_worker.sources.rasterizer.visibility import inactive, read_visible_text
 
 _ALEFS, _LAM = "اأإآ", "ل"
 _SOFT_HYPHEN = "\u00ad"
@@ -177,12 +178,14 @@ class TextLayer(NamedTuple):
     """The visible text of a page.
 
     lines: in the order of the file. fonts: facts about their fonts. turn: quarter turns, counter-clockwise, that set
-    nearly all letters upright on the page image; None if they are drawn in several directions.
+    nearly all letters upright on the page image; None if they are drawn in several directions. pixels: the page image
+    without letters that are drawn as no other viewer does.
     """
 
     lines: list[LayerLine]
     fonts: PageFonts
     turn: int | None
+    pixels: NDArray[np.uint8]
 
 
 def read_text_layer(
@@ -199,11 +202,15 @@ def read_text_layer(
     of the document's fonts. Raises PdfiumError when PDFium cannot read the text.
     """
     height, width = pixels.shape[:2]
-    characters = read_visible_characters(page, width / page.get_width())
+    characters, squeezed = read_visible_text(page, width / page.get_width())
+    if squeezed:
+        with inactive(squeezed):
+            pixels = render_pixels(page, scale)
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
     letters = _letters(write_raised_glyphs(characters), mapping)  # after the characters are renumbered
-    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters))
+    letters = restore_points(letters, pixels)
+    return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters), pixels)
 
 
 def read_edge_lines(page: Any, depth: float) -> tuple[list[LayerLine], list[str]]:

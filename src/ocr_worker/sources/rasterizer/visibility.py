@@ -9,15 +9,19 @@ An old price under its new price would count as visible for the new price's ink.
 different layers, and the page is rendered without one layer at a time. Nearly all pages have one layer. A copy of the
 same text (see `repeats`) stays on the layer of its original, because neither makes a difference alone. Objects of which
 only a part is seen are compared a second time, apart from all their neighbors.
+
+Letters that are squeezed to less than a pixel in one direction are a hairline in other viewers. PDFium draws them in a
+large size that the file does not state, so they are left out of the page image, too.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pypdfium2.raw as pdfium_c
@@ -33,6 +37,7 @@ _MIN_PIXELS, _MAX_SCALE = 1_000_000, 10.0  # of the whole page; a small page, wi
 _CONTRAST = 8  # of 255; a smaller difference between text and ground is invisible
 _MAX_LAYERS = 8  # renderings per page, at most; more texts at one place share the last layer
 _MIN_HEIGHT = 0.001  # of the page's shorter side; smaller characters are illegible
+_SQUEEZED = 0.5  # ratio of an em's sides; letters of less than a pixel are squeezed below it, and else only tiny
 _OVERLAP = 0.25  # in heights of the lower text; adjacent lines and words overlap less
 _APART = np.array([[-1.5], [-1.5], [1.5], [1.5]])  # points; boxes that are compared alone are grown by two pixels
 _INSET_SIDE = 6  # pixels; a box as wide excludes a pixel on both sides, where the neighbors' ink may be
@@ -47,35 +52,70 @@ _NOTHING, _PART, _ALL = range(3)  # how much of a character is seen
 _Groups = dict[int, list[Character]]  # by the address of the object to which the links lead
 _Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
 _EMPTY: Rectangle = (0.0, 0.0, 0.0, 0.0)
+_NO_MATRIX = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
-def read_visible_characters(page: Any, scale: float) -> list[Character]:
-    """Return the visible characters in the order of the file, with the end of a line in place of each hidden one.
+class VisibleText(NamedTuple):
+    """The characters of a page that are seen, in the order of the file, and the text objects that PDFium draws wrongly.
+
+    characters: with the end of a line in place of each hidden one. squeezed: handles of objects whose letters are
+    squeezed to a hairline, but drawn large.
+    """
+
+    characters: list[Character]
+    squeezed: list[Any]
+
+
+def read_visible_text(page: Any, scale: float) -> VisibleText:
+    """Return the visible text of the page.
 
     scale: of the page image, in pixels per point. Raises PdfiumError when PDFium cannot read the text.
     """
     objects = text_objects(page)
     with inactive([handle for handle in objects.values() if _is_invisible(handle)]):
-        characters, hidden = _read(page, objects, scale)
+        characters, hidden, squeezed = _read(page, objects, scale)
         # PDFium reads characters at one place once: without the hidden text objects, no other one lacks a character.
         with inactive([objects[address] for address in hidden]):
-            return _read(page, objects, scale)[0] if hidden else characters
+            characters = _read(page, objects, scale)[0] if hidden else characters
+    return VisibleText(characters, [objects[address] for address in squeezed])
 
 
-def _read(page: Any, objects: Mapping[int, Any], scale: float) -> tuple[list[Character], set[int]]:
-    """Return the visible characters, and the addresses of the text objects that have none."""
+def _read(page: Any, objects: Mapping[int, Any], scale: float) -> tuple[list[Character], set[int], set[int]]:
+    """Return the visible characters, and the addresses of the text objects that have none, and of squeezed ones."""
     text_page = page.get_textpage()
     try:
         characters, links = remove_repeats(read_characters(text_page))
     finally:
         text_page.close()
+    scale = _choose_scale(page, scale)
     min_height = _MIN_HEIGHT * min(page.get_size())
-    large = [each for each in characters if each.box and each.box[3] - each.box[1] >= min_height]
-    visible = _find_visible(page, objects, large, links, _choose_scale(page, scale)) if large else set()
+    squeezed = _find_squeezed(characters, max(min_height, 1 / scale)) & objects.keys()
+    large = [
+        each
+        for each in characters
+        if each.box and each.box[3] - each.box[1] >= min_height and each.text_object not in squeezed
+    ]
+    with inactive([objects[address] for address in squeezed]):
+        visible = _find_visible(page, objects, large, links, scale) if large else set()
     hidden = {each.text_object for each in characters if each.box}
     hidden -= {each.text_object for each in characters if each.index in visible}
     ends = [each if not each.box or each.index in visible else Character("", each.index) for each in characters]
-    return ends, hidden & objects.keys()
+    return ends, hidden & objects.keys(), squeezed
+
+
+def _find_squeezed(characters: Sequence[Character], min_side: float) -> set[int]:
+    """Return the addresses of text objects whose letters are less than `min_side` points wide or high, but not both."""
+    first = {each.text_object: each for each in characters if each.stretch}
+    return {address for address, character in first.items() if _is_squeezed(character, min_side)}
+
+
+def _is_squeezed(character: Character, min_side: float) -> bool:
+    a, b, c, d = (character.matrix or _NO_MATRIX)[:4]
+    x0, y0, x1, y1 = character.stretch or _EMPTY
+    width, height = math.hypot(a, b), math.hypot(c, d)
+    em = math.hypot(x1 - x0, y1 - y0) * max(width / height, 1.0)  # the longer side
+    ratio = abs(a * d - b * c) / max(width, height) ** 2
+    return ratio * em < min_side and ratio < _SQUEEZED
 
 
 def _choose_scale(page: Any, scale: float) -> float:
@@ -151,8 +191,8 @@ def text_objects(page: Any) -> dict[int, Any]:
 def _link_silent(objects: Mapping[int, Any], links: Mapping[int, int], owners: set[int]) -> dict[int, int]:
     """Return links from text objects without characters, which PDFium left out as copies, to their originals.
 
-    An original is one of the few objects before the copy, has the same size, and is the nearest of these. owners: the
-    objects of the text layer's characters.
+    An original is one of the few objects before the copy, overlaps it, has the same size, and is the nearest of these.
+    owners: the objects of the text layer's characters.
     """
     silent: dict[int, int] = {}
     recent: list[tuple[int, NDArray[np.float64]]] = []
@@ -171,10 +211,14 @@ def _box(handle: Any) -> NDArray[np.float64]:
     return np.array([edge.value for edge in edges])
 
 
-def _unlikeness(box: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[bool, float]:
-    """Return whether the sizes differ, then how far apart the boxes are."""
+def _unlikeness(box: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[bool, bool, float]:
+    """Return whether the boxes are apart, then whether their sizes differ, then how far apart their edges are.
+
+    PDFium takes no text that is beside another for its copy. An outline around letters is larger than these.
+    """
     offsets = box - other
-    return bool(np.abs(offsets[2:] - offsets[:2]).max() > _SAME_SIZE), float(np.abs(offsets).sum())
+    is_apart = bool((np.maximum(box, other)[:2] >= np.minimum(box, other)[2:]).any())
+    return is_apart, bool(np.abs(offsets[2:] - offsets[:2]).max() > _SAME_SIZE), float(np.abs(offsets).sum())
 
 
 def _bounds(group: Sequence[Character]) -> Rectangle:
