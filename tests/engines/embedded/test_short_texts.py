@@ -11,7 +11,12 @@ import pytest
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.ink_mask import connect_ink, crop_alone
-from ocr_worker.engines.embedded.reading.short_texts import read_short_texts, restore_dollars, warn_of_lost
+from ocr_worker.engines.embedded.reading.short_texts import (
+    is_piece_of_rule,
+    read_short_texts,
+    restore_dollars,
+    warn_of_lost,
+)
 
 ROWS = [60 * i for i in range(1, 6)]  # y of the middles of the rows of a table
 NAMES = ["river", "garden", "office", "copper", "season"]
@@ -94,6 +99,9 @@ def test_a_missed_digit_is_read_where_texts_are_in_its_row_and_column() -> None:
     reader = Reader("7", 0.95)
     digit, elsewhere = (500, 110, 510, 130), (300, 370, 310, 390)
     column = [Line("5", Box(495, y - 15, 515, y + 15)) for y in ROWS if y != ROWS[1]]
+    missed = [(500, y - 10, 510, y + 10) for y in ROWS]
+    assert read([], *missed, reader=Reader("7", 0.95)) == ["7"] * 5  # a column of which none was detected
+    assert read([], *missed[:2], reader=Reader("7", 0.95)) == []
     assert read(column, digit, elsewhere, reader=reader).count("7") == 1
     assert reader.count == 1
     assert read(column, digit, reader=Reader("7", 0.5)) == ["5"] * 4
@@ -124,6 +132,16 @@ def test_a_short_text_in_doubt_is_read_from_its_ink_alone(
     """The second reading counts if it is certain, and no character is lost."""
     line = Line(text, Box(300, 90, 330, 150), score)
     assert read([line], (305, 110, 325, 130), reader=Reader(reading, new_score)) == [expected]
+
+
+def test_a_stroke_that_continues_is_a_piece_of_a_rule() -> None:
+    """Part of a colored rule is dark enough to be ink; an I or a dash ends at its ends."""
+    for box, rest in (((300, 100, 303, 130), (300, 60, 303, 170)), ((300, 100, 330, 103), (260, 100, 380, 103))):
+        assert not is_piece_of_rule(page(box), Box(*map(float, box)))
+        pixels = page(rest)
+        pixels[pixels == 0] = 190
+        cv2.rectangle(pixels, box[:2], (box[2] - 1, box[3] - 1), (0, 0, 0), -1)
+        assert is_piece_of_rule(pixels, Box(*map(float, box)))
 
 
 def test_a_sign_that_is_a_dash_or_a_rule() -> None:

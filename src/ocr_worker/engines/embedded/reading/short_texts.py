@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -63,12 +64,13 @@ def read_short_texts(
     kept = [line for line in doubtful if parts[id(line)] or not _is_dropped(line)]
     groups = [shapes for line in kept if (shapes := parts[id(line)])]
     taken = [line.box.grown(THRESHOLDS.beside_line * line.box.height) for line in (*sure, *kept)]
-    groups += find_missed(ink, [*taken, *pictures], line_height(texts))
+    missed = find_missed(ink, [*taken, *pictures], line_height(texts))
+    groups += [shapes for shapes in missed if not is_piece_of_rule(pixels, shapes.box)]
     dashes = find_dashes(ink, groups, texts)
     bars = {shapes.numbers for shapes, _ in dashes}
-    others = [
-        shapes for shapes in groups if shapes.numbers not in bars and (shapes.line or is_placed(shapes.box, texts))
-    ]
+    unread = [shapes for shapes in groups if shapes.numbers not in bars]
+    boxes = [shapes.box for shapes in unread if not shapes.line]
+    others = [shapes for shapes in unread if shapes.line or is_placed(shapes.box, texts, boxes)]
     readings = _read_alone(models, pixels, ink, others, texts, with_signs=not is_in_other_script(lines))
     read = dashes + [(shapes, line) for shapes, line in zip(others, readings, strict=True) if line]
     replaced = {id(shapes.line) for shapes, _ in read}
@@ -136,6 +138,32 @@ def _is_short(shapes: Shapes, height: float) -> bool:
     is_few = len(shapes.numbers) <= THRESHOLDS.max_short_shapes
     is_rule = len(shapes.numbers) == 1 and shapes.box.width * THRESHOLDS.rule_proportion < shapes.box.height
     return is_few and not is_rule and shapes.box.width < widest and shapes.box.height < highest
+
+
+def is_piece_of_rule(pixels: Pixels, box: Box) -> bool:
+    """Return whether the box is a stroke that continues beyond one of its ends, paler, as a colored rule may."""
+    length, thickness = max(box.width, box.height), max(1, round(min(box.width, box.height)))
+    if length < THRESHOLDS.stroke_proportion * thickness:
+        return False
+    reach, margin = round(THRESHOLDS.stroke_reach * length), 3 * thickness
+    x0, y0, x1, y1 = (round(side) for side in box)
+    top, left = max(0, y0 - margin - reach), max(0, x0 - margin - reach)
+    part = pixels[top : y1 + margin + reach, left : x1 + margin + reach].mean(axis=2)
+    x0, x1, y0, y1 = x0 - left, x1 - left, y0 - top, y1 - top
+    if box.width > box.height:
+        part, x0, x1, y0, y1 = part.T, y0, y1, x0, x1
+    return any(
+        _is_darker_than_beside(part[max(0, start) : start + reach - 2], x0, x1) for start in (y0 - reach, y1 + 2)
+    )
+
+
+def _is_darker_than_beside(part: NDArray[np.float64], x0: int, x1: int) -> bool:
+    """Return whether the columns from x0 to x1 are darker than those at both of their sides. part: gray values."""
+    width = x1 - x0
+    beside = part[:, max(0, x0 - 2 * width - 1) : max(0, x0 - width)], part[:, x1 + width : x1 + 2 * width + 1]
+    if not part.size or not all(side.size for side in beside):
+        return False
+    return bool(part[:, x0:x1].mean() < min(side.mean() for side in beside) - THRESHOLDS.pale_stroke)
 
 
 def _cover(shape: tuple[int, ...], boxes: Sequence[Box]) -> NDArray[np.bool_]:
@@ -213,23 +241,42 @@ def level_text(box: Box, texts: Sequence[Line]) -> Line | None:
     return max(level, key=lambda text: x_overlap(text.box, box), default=None)
 
 
-def count_aligned(box: Box, others: Sequence[Box], height: float) -> int:
-    """Return how many of the boxes near above and below are aligned with it at an edge or their middles."""
-    reach, slack = THRESHOLDS.column_reach * height, THRESHOLDS.column_slack * height
+def count_aligned(box: Box, others: Sequence[Box], height: float, reach: float = THRESHOLDS.column_reach) -> int:
+    """Return how many of the boxes above and below are aligned with it at an edge or their middles.
+
+    height: of the page's lines. reach: in such heights.
+    """
+    slack = THRESHOLDS.column_slack * height
     count = 0
     for other in others:
-        is_near = 0 < abs(other.center[1] - box.center[1]) < reach and other.width < THRESHOLDS.cell_width * height
+        is_near = (
+            0 < abs(other.center[1] - box.center[1]) < reach * height and other.width < THRESHOLDS.cell_width * height
+        )
         offsets = other.x0 - box.x0, other.x1 - box.x1, other.center[0] - box.center[0]
         count += is_near and min(map(abs, offsets)) < slack
     return count
 
 
-def is_placed(box: Box, texts: Sequence[Line]) -> bool:
-    """Return whether the box is as high as a letter of texts in its row and its column, or at a scale of them."""
+def is_placed(box: Box, texts: Sequence[Line], others: Sequence[Box] = ()) -> bool:
+    """Return whether the box is as high as a letter of texts in its row and its column, or at a scale of them.
+
+    others: boxes that were not detected either, of which several make a column.
+    """
     height = line_height(texts)
+    if not _is_letter(box, height):
+        return False
+    aligned = count_aligned(box, [text.box for text in texts], height)
+    if aligned >= THRESHOLDS.min_scale_texts:
+        return True
+    if level_text(box, texts) is None:
+        return False
+    alike = [other for other in others if other is not box and _is_letter(other, height) and level_text(other, texts)]
+    return aligned > 0 or count_aligned(box, alike, height, reach=inf) >= THRESHOLDS.min_missed_column
+
+
+def _is_letter(box: Box, height: float) -> bool:
     low, high = (share * height for share in THRESHOLDS.letter_heights)
-    aligned = count_aligned(box, [text.box for text in texts], height) if low < box.height < high else 0
-    return aligned >= THRESHOLDS.min_scale_texts or (aligned > 0 and level_text(box, texts) is not None)
+    return low < box.height < high
 
 
 def _read_alone(

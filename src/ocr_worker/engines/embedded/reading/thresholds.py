@@ -124,6 +124,9 @@ class ReadingThresholds:
     short_text_size: tuple[float, float] = (3.0, 1.3)  # width and height of a short text, at most
     max_short_shapes: int = 4  # shapes of a short text
     rule_proportion: float = 10.0  # height by width, from which an upright stroke is a piece of a rule, and no I
+    stroke_proportion: float = 3.0  # length by thickness, from which a shape is a stroke
+    stroke_reach: float = 0.4  # lengths beyond the ends of a stroke in which it may continue
+    pale_stroke: float = 15.0  # gray levels from the ground beside it, from which it does
     beside_line: float = 0.1  # around an outline: ink there belongs to the line
     level_mark: float = 0.35  # by which the middle of a short text may differ from that of the text in its row
     high_mark: float = 1.2  # height of a short text, at most, in heights of the text in its row
@@ -132,6 +135,7 @@ class ReadingThresholds:
     column_slack: float = 0.5  # by which the edges or the middles of a column differ
     cell_width: float = 8.0  # width of a text in such a column, at most
     min_scale_texts: int = 3  # texts of a column without a text in the row, such as the numbers at an axis
+    min_missed_column: int = 2  # others in a column of which the detector missed all
     mark_crop: float = 1.4  # heights of a short text: the height of the picture from which it is read
     mark_margin: float = 0.25  # heights of that picture at the left and the right of the text
     certain_missed: float = 0.8  # confidence in a text that was not detected; pieces of pictures have less
