@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
-from ocr_worker.engines.embedded.layout.rules import group_touching
+from ocr_worker.engines.embedded.layout.rules import group_touching, levels
 from ocr_worker.engines.embedded.lines import Line, Word, is_inside, line_height
 from ocr_worker.engines.embedded.reading.confidence import is_in_other_script, is_sign, is_speck
 from ocr_worker.engines.embedded.reading.ink_mask import ConnectedInk, crop_alone
@@ -65,7 +65,9 @@ def read_short_texts(
     groups = [shapes for line in kept if (shapes := parts[id(line)])]
     taken = [line.box.grown(THRESHOLDS.beside_line * line.box.height) for line in (*sure, *kept)]
     missed = find_missed(ink, [*taken, *pictures], line_height(texts))
-    groups += [shapes for shapes in missed if not is_piece_of_rule(pixels, shapes.box)]
+    groups += [
+        shapes for shapes in missed if is_clear(pixels, ink, shapes) and not is_piece_of_rule(pixels, shapes.box)
+    ]
     dashes = find_dashes(ink, groups, texts)
     bars = {shapes.numbers for shapes, _ in dashes}
     unread = [shapes for shapes in groups if shapes.numbers not in bars]
@@ -140,6 +142,14 @@ def _is_short(shapes: Shapes, height: float) -> bool:
     return is_few and not is_rule and shapes.box.width < widest and shapes.box.height < highest
 
 
+def is_clear(pixels: Pixels, ink: ConnectedInk, shapes: Shapes) -> bool:
+    """Return whether the shapes are much darker than what is around them, unlike the grain of a colored area."""
+    area = shapes.box.grown(THRESHOLDS.around_mark).clipped(*ink.labels.shape[::-1])
+    x0, y0, x1, y1 = (round(side) for side in area)
+    part, mask = pixels[y0:y1, x0:x1].mean(axis=2), np.isin(ink.labels[y0:y1, x0:x1], shapes.numbers)
+    return bool(np.median(part[~mask]) - part[mask].mean() > THRESHOLDS.clear_mark)
+
+
 def is_piece_of_rule(pixels: Pixels, box: Box) -> bool:
     """Return whether the box is a stroke that continues beyond one of its ends, paler, as a colored rule may."""
     length, thickness = max(box.width, box.height), max(1, round(min(box.width, box.height)))
@@ -183,14 +193,19 @@ def find_dashes(ink: ConnectedInk, groups: Sequence[Shapes], texts: Sequence[Lin
     """Return those of the shapes that are dashes, each with its line: flat bars in the rows and columns of texts."""
     height = line_height(texts)
     bars = [shapes for shapes in groups if is_bar(ink, shapes, height)]
-    dashes = []
+    dashes: list[tuple[Shapes, Line]] = []
     for bar in bars:
         mate = level_text(bar.box, texts)
         columns = [line.box for line in texts] + [other.box for other in bars if other is not bar]
         is_placed = bar.line or count_aligned(bar.box, columns, height)
         if mate and is_placed and _is_amid(bar.box, mate) and not _is_before_words(bar.box, texts, height):
-            dashes.append((bar, _line(_dash(bar.box.width / height), bar.box, mate)))
-    return dashes
+            dashes.append((bar, mate))
+    # Those of a page that are about as wide are the same.
+    widths = levels([bar.box.width for bar, _ in dashes], THRESHOLDS.same_dash * height)
+    return [
+        (bar, _line(_dash(min(widths, key=lambda width: abs(width - bar.box.width)) / height), bar.box, mate))
+        for bar, mate in dashes
+    ]
 
 
 def is_bar(ink: ConnectedInk, shapes: Shapes, height: float) -> bool:
