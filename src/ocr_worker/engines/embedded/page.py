@@ -52,11 +52,13 @@ from ocr_worker.engines.embedded.questions import join_options, separate_options
 from ocr_worker.engines.embedded.reading.comb_fields import read_combs
 from ocr_worker.engines.embedded.reading.confidence import remove_specks, review
 from ocr_worker.engines.embedded.reading.foreign_signs import reread_foreign_signs
+from ocr_worker.engines.embedded.reading.ink_mask import connect_ink
 from ocr_worker.engines.embedded.reading.large_letters import read_initials
 from ocr_worker.engines.embedded.reading.letter_marks import drop_doubtful_marks
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, turn
 from ocr_worker.engines.embedded.reading.page_numbers import read_page_numbers
 from ocr_worker.engines.embedded.reading.radio_buttons import drop_layered, find_radio_buttons
+from ocr_worker.engines.embedded.reading.short_texts import read_short_texts, warn_of_lost
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -87,9 +89,13 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
-    page_lines, warnings = review([trim_symbols(line) for line in page_lines], pixels)
-    page_lines, watermarks = separate_watermarks(drop_doubtful_marks(remove_specks(page_lines)), pixels)
+    believed, warnings = review([trim_symbols(line) for line in page_lines], pixels)
+    kept = remove_specks(believed)
+    page_lines, watermarks = separate_watermarks(drop_doubtful_marks(kept), pixels)
     regions, rules, frames = _arrange(page_lines, watermarks, pixels, pending)
+    pictures = [region.box for region in regions if region.label == "image"]
+    kept_ids = set(map(id, kept))
+    warnings += warn_of_lost([line for line in believed if id(line) not in kept_ids], kept, pictures)
     passages = write_regions(regions, rules, page.number, options.markdown_ignore_labels)
     return ParsedPage(
         width=width,
@@ -214,7 +220,7 @@ def _read_page(models: Models, page: PageImage, text_lines: Sequence[TextLine]) 
     pending = _begin(models, pixels) if text_lines else None
     if pending:
         layer = layer_lines(text_lines, turned_quads, pixels, page.proven_fonts)
-        lines = _read_layer(models, page, pixels, layer)
+        lines = _read_layer(models, page, pixels, layer, pending)
         if lines:
             return pixels, lines, pending
     side = THRESHOLDS.layer_side if any(not line.corners for line in text_lines) else None
@@ -223,15 +229,21 @@ def _read_page(models: Models, page: PageImage, text_lines: Sequence[TextLine]) 
         pending = _begin(models, straight)
     layer = layer_lines(text_lines, quads_of_layer, straight, page.proven_fonts)
     honest_layer = honest_lines(models, straight, layer, page.proven_fonts)
-    lines = _read_beside(models, straight, honest_layer, quads)
+    lines = _read_beside(models, straight, honest_layer, quads, pending)
     if not honest_layer and is_upside_down(models, straight, quads, lines):
         straight = turn(straight, 2)
         pending = _begin(models, straight)
-        lines = _read_beside(models, straight, [], models.find_lines(straight, side))
+        lines = _read_beside(models, straight, [], models.find_lines(straight, side), pending)
     return straight, lines, pending
 
 
-def _read_layer(models: Models, page: PageImage, pixels: Pixels, layer: Sequence[Line]) -> list[Line]:
+def _read_layer(
+    models: Models,
+    page: PageImage,
+    pixels: Pixels,
+    layer: Sequence[Line],
+    pending: _Pending,
+) -> list[Line]:
     """Return the lines of a page with an honest text layer that covers most of its ink; else none.
 
     pixels: of the page, as its letters are upright. layer: its lines on that image.
@@ -246,18 +258,26 @@ def _read_layer(models: Models, page: PageImage, pixels: Pixels, layer: Sequence
     honest_layer = honest_lines(models, pixels, layer, page.proven_fonts)
     if not honest_layer:
         return []
-    return _read_beside(models, pixels, honest_layer, models.find_lines_in(pixels, areas, READING.detection_side))
+    quads = models.find_lines_in(pixels, areas, READING.detection_side)
+    return _read_beside(models, pixels, honest_layer, quads, pending)
 
 
-def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads) -> list[Line]:
+def _read_beside(
+    models: Models,
+    pixels: Pixels,
+    layer: list[Line],
+    quads: Quads,
+    pending: _Pending,
+) -> list[Line]:
     """Return the lines of the layer and those that are read from the page image beside it.
 
     quads: of the lines in the page image. Squares to tick are text of the lines that they belong to.
     """
     initials: list[Line] = []
     characters: list[Line] = []
-    if not layer:
-        quads, initials = read_initials(models, pixels, quads)
+    ink = None if layer else connect_ink(pixels)
+    if ink:
+        quads, initials = read_initials(models, pixels, ink, quads)
         quads, characters = read_combs(models, pixels, quads)
     texts = [line.box for line in layer if not line.outline] or [box_of(quad) for quad in quads]
     layer, boxes = apply_tick_boxes(layer, find_tick_boxes(pixels, texts))
@@ -266,6 +286,10 @@ def _read_beside(models: Models, pixels: Pixels, layer: list[Line], quads: Quads
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
     readings = read_page_numbers(models, pixels, reread_foreign_signs(models, pixels, readings))
+    if ink:
+        images = [detection for detection in pending.regions.get() if detection.label == "image"]
+        pictures = [image.box for image in images if is_picture(image, readings)]
+        readings = read_short_texts(models, pixels, ink, readings, pictures)
     return [*layer, *drop_repeated(readings, layer), *characters]
 
 

@@ -8,5 +8,5 @@ the layout is not decided here.
 Some readings are corrected by what the pixels show: `spacing` sets spaces by the white between characters,
 `small_print` and `foreign_signs` read doubtful lines once more, and `letter_marks` finds accents that are dirt. What
 the detector misses is looked for in the ink: `tick_boxes`, `radio_buttons`, `comb_fields` (a box for each character),
-`large_letters` (initials) and `page_numbers` (behind leaders).
+`large_letters` (initials), `page_numbers` (behind leaders) and `short_texts` (dashes, digits and signs of tables).
 """

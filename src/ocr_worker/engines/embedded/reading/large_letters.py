@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.reading.ink_mask import ground_color, ink_mask
+from ocr_worker.engines.embedded.reading.ink_mask import ConnectedInk, ground_color
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
@@ -31,18 +31,18 @@ class Shape(NamedTuple):
     labels: tuple[int, ...]
 
 
-def read_initials(models: Models, pixels: Pixels, quads: Quads) -> tuple[Quads, list[Line]]:
+def read_initials(models: Models, pixels: Pixels, ink: ConnectedInk, quads: Quads) -> tuple[Quads, list[Line]]:
     """Return the corners of the lines, found without the large letters beside them, and these letters as lines."""
-    shapes, labels = find_shapes(pixels)
+    shapes = find_shapes(ink)
     outlines = [box_of(quad) for quad in quads]
     letters = [letter for letter in find_letters(shapes, outlines) if lines_beside(letter.box, outlines)]
     while letters:
-        again = models.find_lines(_erased(pixels, labels, letters))
+        again = models.find_lines(_erased(pixels, ink, letters))
         outlines = [box_of(quad) for quad in again]
         beside = [
             letter for letter in letters if len(lines_beside(letter.box, outlines)) >= THRESHOLDS.min_initial_lines
         ]
-        readings = [_read(models, pixels, labels, letter) for letter in beside]
+        readings = [_read(models, pixels, ink, letter) for letter in beside]
         initials = [letter for letter, line in zip(beside, readings, strict=True) if is_initial(line)]
         if len(initials) == len(letters):
             return again, readings
@@ -58,16 +58,14 @@ def is_initial(line: Line) -> bool:
     return is_short and is_sure and not any(map(is_wide, text)) and len(line.text) <= len(text) + 2
 
 
-def find_shapes(pixels: Pixels) -> tuple[list[Shape], NDArray[np.int32]]:
-    """Return the connected shapes of ink that are higher than a dot, and their map, [height, width]."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink_mask(pixels).astype(np.uint8))
-    sized = np.flatnonzero(stats[:, cv2.CC_STAT_HEIGHT] >= THRESHOLDS.min_shape)
-    shapes = [
-        Shape(Box(float(x), float(y), float(x + width), float(y + height)), (int(label),))
-        for label, (x, y, width, height, _) in zip(sized, stats[sized], strict=True)
-        if label
+def find_shapes(ink: ConnectedInk) -> list[Shape]:
+    """Return the connected shapes of ink that are higher than a dot."""
+    sized = np.flatnonzero(ink.boxes[:, 3] - ink.boxes[:, 1] >= THRESHOLDS.min_shape)
+    return [
+        Shape(Box(*box), (number,))
+        for number, box in zip(sized.tolist(), ink.boxes[sized].tolist(), strict=True)
+        if number
     ]
-    return shapes, np.asarray(labels, np.int32)
 
 
 def find_letters(shapes: Sequence[Shape], lines: Sequence[Box]) -> list[Shape]:
@@ -140,18 +138,18 @@ def lines_beside(letter: Box, lines: Sequence[Box]) -> list[Box]:
     return beside
 
 
-def _erased(pixels: Pixels, labels: NDArray[np.int32], letters: Sequence[Shape]) -> Pixels:
+def _erased(pixels: Pixels, ink: ConnectedInk, letters: Sequence[Shape]) -> Pixels:
     """Return the page image without these letters."""
     erased = pixels.copy()
     for letter in letters:
-        area, mask = _mask(labels, letter)
+        area, mask = _mask(ink.labels, letter)
         erased[area][mask] = ground_color(pixels)
     return erased
 
 
-def _read(models: Models, pixels: Pixels, labels: NDArray[np.int32], letter: Shape) -> Line:
+def _read(models: Models, pixels: Pixels, ink: ConnectedInk, letter: Shape) -> Line:
     """Return the letter, read from a copy on which nothing is around it."""
-    area, mask = _mask(labels, letter)
+    area, mask = _mask(ink.labels, letter)
     side = round(max(letter.box.width, letter.box.height) * THRESHOLDS.initial_crop)
     height, width = mask.shape
     alone = np.full((max(side, height), max(side, width), 3), ground_color(pixels), np.uint8)

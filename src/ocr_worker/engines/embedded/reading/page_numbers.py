@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
 from ocr_worker.engines.embedded.lines import Line, Word
+from ocr_worker.engines.embedded.reading.ink_mask import connect_ink
 from ocr_worker.engines.embedded.reading.large_letters import find_shapes
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
@@ -29,7 +30,7 @@ def read_page_numbers(models: Models, pixels: Pixels, lines: Sequence[Line]) -> 
         return list(lines)
     beside = {id(line): _beside(line, lines) for line in ends}
     open_ends = [line for line in ends if not beside[id(line)]]
-    shapes = [shape.box for shape in find_shapes(pixels)[0]] if open_ends else []
+    shapes = [shape.box for shape in find_shapes(connect_ink(pixels))] if open_ends else []
     boxes = [line.box for line in lines]
     places = {id(line): place for line in open_ends if (place := find_number(line.box, shapes, boxes))}
     margin = THRESHOLDS.number_margin

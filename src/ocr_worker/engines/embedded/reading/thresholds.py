@@ -113,6 +113,45 @@ class ReadingThresholds:
     number_width: float = 2.5  # line heights of a number, at most
     number_margin: float = 0.3  # heights of the digits around them that are read with them
 
+    # Short texts (`short_texts`). Line heights, unless another unit is named; outlines are higher than their letters.
+    max_short_text: int = 3  # characters of a short text that may be read again
+    certain_short_text: float = 0.8  # confidence from which it is not
+    out_of_line: float = 0.25  # by which ink of a line may reach out of its outline; rules and frames reach farther
+    min_mark: float = 0.12  # longer side of a shape; smaller ones are dots and grain
+    max_mark: float = 1.3  # the same, at most
+    max_missed: int = 400  # such shapes outside all lines: more are those of a drawing or of handwriting
+    within_text: float = 0.3  # white between two shapes of one text
+    short_text_size: tuple[float, float] = (3.0, 1.3)  # width and height of a short text, at most
+    max_short_shapes: int = 4  # shapes of a short text
+    rule_proportion: float = 10.0  # height by width, from which an upright stroke is a piece of a rule, and no I
+    around_mark: float = 3.0  # pixels around a shape that show its ground
+    clear_mark: float = 40.0  # gray levels from that ground; the grain of colored areas has less
+    stroke_proportion: float = 3.0  # length by thickness, from which a shape is a stroke
+    stroke_reach: float = 0.4  # lengths beyond the ends of a stroke in which it may continue
+    pale_stroke: float = 15.0  # gray levels from the ground beside it, from which it does
+    beside_line: float = 0.1  # around an outline: ink there belongs to the line
+    level_mark: float = 0.35  # by which the middle of a short text may differ from that of the text in its row
+    high_mark: float = 1.2  # height of a short text, at most, in heights of the text in its row
+    letter_heights: tuple[float, float] = (0.3, 1.1)  # of a letter or a digit
+    column_reach: float = 8.0  # up or down to a text of the same column
+    column_slack: float = 0.5  # by which the edges or the middles of a column differ
+    cell_width: float = 8.0  # width of a text in such a column, at most
+    min_scale_texts: int = 3  # texts of a column without a text in the row, such as the numbers at an axis
+    min_missed_column: int = 2  # others in a column of which the detector missed all
+    mark_crop: float = 1.4  # heights of a short text: the height of the picture from which it is read
+    mark_margin: float = 0.25  # heights of that picture at the left and the right of the text
+    certain_missed: float = 0.8  # confidence in a text that was not detected; pieces of pictures have less
+    placed_text: float = 0.5  # confidence in a text that was detected, and is in a row and a column of others
+    # A dash: a flat bar.
+    dash_lengths: tuple[float, float] = (0.14, 1.3)
+    dash_thickness: float = 0.2
+    dash_proportion: float = 1.7  # width by height, at least
+    dash_fill: float = 0.5  # share of its box that has ink
+    dash_level: tuple[float, float] = (0.3, 0.75)  # heights of the text in its row, from the top: a dash is amid
+    same_dash: float = 0.06  # by which the widths of dashes of one kind differ
+    legend_gap: float = 1.5  # between a bar and the words behind it: the line of a legend, or a bullet
+    dash_widths: tuple[float, float] = (0.34, 0.55)  # a wider bar is an en dash, an em dash
+
     # Strips (`strips`).
     # Longer side by shorter side, above which a page is a strip. Tiles of a page of 2.5 show the layout model half
     # paragraphs, which it takes for titles.
