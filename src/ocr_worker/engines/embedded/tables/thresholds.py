@@ -59,6 +59,7 @@ class TableThresholds:
 
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
+    max_ruled_head_rows: int = 9  # the same above a rule, if no line has numbers
     min_body_rows: int = 3  # lines of text below the headings, from which the gutters are taken without the headings
     max_apart_rows: int = 3  # rows at the end that white sets apart, such as totals
     apart_gap: float = 0.6  # line heights by which this white is higher than that between the other rows
@@ -92,6 +93,7 @@ class TableThresholds:
     centered_pitch: float = 0.75  # line heights: closer lines without overlap are two cells centered in one row
     continued_limit: float = 1.2  # a first cell goes on in lower case up to this multiple of the pitch limit
     continued_columns: float = 0.5  # share of the columns: a line with more texts is a row of its own
+    set_out: float = 0.3  # line heights by which a label that begins farther left than the one above does not continue it
     wrapped_pitch: float = 1.7  # line heights: farther lines do not continue a cell
     continued_pitch: float = 1.5  # line heights: a label goes on in lower case up to this pitch, even beside new cells
 
