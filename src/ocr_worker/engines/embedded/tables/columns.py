@@ -268,15 +268,15 @@ def place_headings(row: Sequence[Line], gutters: Sequence[float], height: float)
     Headings are closer to each other than cells, so every gap counts if this gives each column a heading. Years and the
     like can be wider than their columns of small numbers: they are placed word by word.
     """
-    if whole := _place_whole(row, gutters):
-        return whole
+    if uncut := _place_uncut(row, gutters):
+        return uncut
     pieces = place(row, gutters, height, 0.0)
     if len({piece.first for piece in pieces if piece.first == piece.last}) == len(gutters) + 1:
         return pieces
     return _place_years(row, gutters) or place(row, gutters, height)
 
 
-def _place_whole(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:
+def _place_uncut(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:
     """Return the row's texts uncut, if there is exactly one for each column, or for each but the first; else nothing.
 
     Each belongs to the column that it is over most: a heading may be wider than its column of numbers.
