@@ -51,15 +51,24 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     placed = [(place_headings if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(line_rows)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
-    underlines = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
+    short = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
+    underlines = [rule for rule in short if not _goes_on(rule, rules.across, height)]
     if head:  # each column has its own heading in the lowest row
         placed[head - 1] = _part_headings(placed[head - 1], _numeric_columns(placed[head:]), height)
     over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
-    over = _stack_headings(over, bands, height)
+    over = _stack_headings(over, bands, columns, height)
     headings = [_spread_headings(row, columns, underlines, height) for row in over]
     body = [[Piece(piece.line, piece.first, piece.first) for piece in row] for row in placed[head:]]
     head_rows = _join_headings(headings, bands[:head], height)
     return head_rows + merge_rows(body, bands[head:], len(gutters) + 1, height)
+
+
+def _goes_on(rule: Box, across: Sequence[Box], height: float) -> bool:
+    """Return whether another rule begins where this one ends, as pieces of a rule do, unlike underlines."""
+    slack = THRESHOLDS.same_level * height
+    level = [other for other in across if other != rule and abs(other.center[1] - rule.center[1]) < slack]
+    gaps = [-overlap(rule.x0, rule.x1, other.x0, other.x1) for other in level]
+    return any(gap < THRESHOLDS.piece_gap * height for gap in gaps)
 
 
 def find_wide_rules(box: Box, rules: Rules, height: float) -> list[float]:
@@ -296,7 +305,9 @@ def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Pi
     return piece
 
 
-def _stack_headings(rows: Sequence[Row], bands: Sequence[int], height: float) -> list[Row]:
+def _stack_headings(
+    rows: Sequence[Row], bands: Sequence[int], columns: Sequence[Box], height: float
+) -> list[Row]:
     """Return the rows of headings, each line that reaches over a gutter in the column of the line right below it.
 
     The two are lines of one heading: nothing else of the two rows is above or below them, and they are aligned.
@@ -305,21 +316,28 @@ def _stack_headings(rows: Sequence[Row], bands: Sequence[int], height: float) ->
     for i in reversed(range(len(stacked) - 1)):
         above, below = stacked[i], stacked[i + 1]
         if bands[i] == bands[i + 1] and _pitch(above, below) < THRESHOLDS.head_pitch * height:
-            stacked[i] = [_set_over_line(piece, above, below, height) for piece in above]
+            stacked[i] = [_set_over_line(piece, above, below, columns, height) for piece in above]
     return stacked
 
 
-def _set_over_line(piece: Piece, above: Row, below: Row, height: float) -> Piece:
-    """Return a piece over several columns in the column of the line below, if it is a line of the same heading."""
+def _set_over_line(piece: Piece, above: Row, below: Row, columns: Sequence[Box], height: float) -> Piece:
+    """Return a piece over several columns in the column of the line below, if it is a line of the same heading.
+
+    It is none if it is centered over all columns up to its neighbors.
+    """
     beneath = [other for other in below if _overlap(piece, other)]
     if piece.first == piece.last or len(beneath) != 1 or beneath[0].first != beneath[0].last:
         return piece
     (line,) = beneath
-    sides = zip(piece.line.box, line.line.box, strict=True)
-    x0, _, x1, _ = (abs(a - b) for a, b in sides)
+    others = [other for other in above if other is not piece]
+    first = max((other.last + 1 for other in others if other.last < piece.first), default=1)
+    last = min((other.first - 1 for other in others if other.first > piece.last), default=len(columns) - 1)
+    is_over_all = first < last and _off_center(piece.line.box, columns, (first, last)) < THRESHOLDS.max_off_center * height
+    x0, _, x1, _ = (abs(a - b) for a, b in zip(piece.line.box, line.line.box, strict=True))
     off = min(x0, x1, abs(piece.line.box.center[0] - line.line.box.center[0]))
-    is_alone = sum(_overlap(line, other) for other in above) == 1
-    return Piece(piece.line, line.first, line.last) if is_alone and off < THRESHOLDS.max_off_center * height else piece
+    if is_over_all or any(_overlap(line, other) for other in others) or off >= THRESHOLDS.max_off_center * height:
+        return piece
+    return Piece(piece.line, line.first, line.last)
 
 
 def _spread_headings(row: Row, columns: Sequence[Box], rules: Sequence[Box], height: float) -> Row:

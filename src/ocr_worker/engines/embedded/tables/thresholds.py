@@ -74,6 +74,7 @@ class TableThresholds:
     gutter_at_rule: float = 1.5  # line heights: a gutter no farther from a rule down the table is that rule
     underline_above: float = 0.3  # line heights an underline may be above the foot of its heading
     underline_below: float = 1.2  # line heights an underline may be below the foot of its heading
+    piece_gap: float = 0.3  # line heights between two pieces of one rule, at most; underlines are farther apart
     max_off_center: float = 0.6  # line heights a heading may be off the center of the columns that it spans
     min_center_gain: float = 0.8  # line heights by which the span must fit better than the heading's own column
     head_pitch: float = 1.7  # line heights: closer lines of headings between the same rules are one row
