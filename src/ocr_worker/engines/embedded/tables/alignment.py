@@ -305,9 +305,7 @@ def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Pi
     return piece
 
 
-def _stack_headings(
-    rows: Sequence[Row], bands: Sequence[int], columns: Sequence[Box], height: float
-) -> list[Row]:
+def _stack_headings(rows: Sequence[Row], bands: Sequence[int], columns: Sequence[Box], height: float) -> list[Row]:
     """Return the rows of headings, each line that reaches over a gutter in the column of the line right below it.
 
     The two are lines of one heading: nothing else of the two rows is above or below them, and they are aligned.
@@ -332,7 +330,9 @@ def _set_over_line(piece: Piece, above: Row, below: Row, columns: Sequence[Box],
     others = [other for other in above if other is not piece]
     first = max((other.last + 1 for other in others if other.last < piece.first), default=1)
     last = min((other.first - 1 for other in others if other.first > piece.last), default=len(columns) - 1)
-    is_over_all = first < last and _off_center(piece.line.box, columns, (first, last)) < THRESHOLDS.max_off_center * height
+    is_over_all = (
+        first < last and _off_center(piece.line.box, columns, (first, last)) < THRESHOLDS.max_off_center * height
+    )
     x0, _, x1, _ = (abs(a - b) for a, b in zip(piece.line.box, line.line.box, strict=True))
     off = min(x0, x1, abs(piece.line.box.center[0] - line.line.box.center[0]))
     if is_over_all or any(_overlap(line, other) for other in others) or off >= THRESHOLDS.max_off_center * height:

@@ -26,7 +26,8 @@ _CURRENCY = (
     r"Fr\.|Kč|kr\.?|Rs\.?|zł)"
 )
 _NUMBER = re.compile(
-    rf"(?=.*\d)({_CURRENCY}\s?)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’`´·×–—−-]+([a-c]|{_CURRENCY})?|[-–—−.]{{1,3}}|n/?a",
+    rf"(?=.*\d)({_CURRENCY}\s?)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’`´·×–—−-]+([a-c]|{_CURRENCY})?|[-–—−.]{{1,3}}|n/?a"
+    r"|[$€£¥]?\d[\d.,]*[.,]\d\d ?[A-Z]",  # with the letter of its tax rate
     re.IGNORECASE,
 )
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
