@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, Word
-from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
+from ocr_worker.engines.embedded.tables import Cell, find_cells, part_titles, to_html, to_markdown
 from support.typeset import typeset
 
 WHOLE = Box(0, 0, 300, 120)
@@ -492,3 +492,63 @@ def test_two_headings_over_columns_that_only_numbers_part() -> None:
         ("Plan", 3),
         ("Other", 3),
     ]
+
+
+def test_a_title_in_the_first_row_is_written_above_the_table() -> None:
+    """A text over all columns is no heading of one of them; one right over the first numbers stays."""
+    title = [Cell(0, 0, "Costs", column_span=2), Cell(0, 2, "(in EUR)")]
+    head = [Cell(1, j, text) for j, text in enumerate(("Item", "Plan", "Actual"))]
+    body = [Cell(2, j, text) for j, text in enumerate(("Rent", "10", "12"))]
+    titles, others = part_titles([*title, *head, *body])
+    assert titles == ["Costs", "(in EUR)"]
+    assert [(cell.row, cell.text) for cell in others[:4]] == [(0, "Item"), (0, "Plan"), (0, "Actual"), (1, "Rent")]
+    group = [*title[:1], *(Cell(1, cell.column, cell.text) for cell in body)]
+    assert part_titles(group) == ([], group)
+
+
+def test_headings_between_several_rules_are_of_the_head() -> None:
+    """Underlines in one row look like a rule across; the headings below them, up to the last rule, are no body."""
+    ends = [200.0, 300.0, 400.0, 500.0]
+    lines = [typeset("2007", 230, 0), typeset("2009", 430, 0), typeset("Kind", 0, 40)]
+    lines += [typeset_right(["North", "South", "North", "South"], ends, 40), typeset("Sex", 0, 80)]
+    for i in range(6):
+        lines += [typeset(f"kind {i}", 40, 120 + 40 * i)]
+        lines += [typeset_right([f"{i}{j}.5" for j in range(4)], ends, 120 + 40 * i)]
+    rules = Rules((across(-5, 0, 500), across(25, 120, 300), across(25, 310, 500), across(65, 0, 500)), ())
+    cells = find_cells(Box(0, -5, 500, 350), lines, rules)
+    assert texts(cells)[1:4] == [
+        ["Kind", "North", "South", "North", "South"],
+        ["Sex", "", "", "", ""],
+        ["kind 0", "00.5", "01.5", "02.5", "03.5"],
+    ]
+
+
+def test_a_heading_wider_than_its_column_is_not_cut() -> None:
+    """A line for each column is the heading of each, however far it reaches over the column beside it."""
+    lines = [typeset("Name", 0, 0), typeset("before change", 80, 0), typeset("after change", 220, 0)]
+    for i in range(4):
+        lines += [typeset(f"n{i}", 0, 40 + 40 * i), typeset_right([f"{i}", f"{i + 5}"], [208, 338], 40 + 40 * i)]
+    cells = find_cells(Box(0, 0, 340, 180), lines, Rules((), ()))
+    assert texts(cells)[0] == ["Name", "before change", "after change"]
+
+
+def test_a_label_that_is_set_out_continues_nothing() -> None:
+    """The second line of a label is set in; below it, a label farther left begins a row however close it is."""
+    lines = []
+    for i, y in enumerate((0, 65, 105, 190, 230)):
+        lines += [typeset(f"Kind {i}", 20, y), typeset_right([f"{i}1", f"{i}2"], [200, 300], y)]
+    lines += [typeset("Native", 30, 22), typeset("Native", 30, 127), typeset("Next group", 0, 149)]
+    rows = texts(find_cells(Box(0, 0, 300, 255), lines, Rules((), ())))
+    assert [row[0] for row in rows] == ["Kind 0 Native", "Kind 1", "Kind 2 Native", "Next group", "Kind 3", "Kind 4"]
+
+
+def test_texts_that_only_white_parts_are_columns_of_a_ruled_table() -> None:
+    """Texts side by side in row after row are two columns of the table though one rule encloses both."""
+    rules = Rules(tuple(across(40 * i, 0, 500) for i in range(7)), tuple(down(x, 0, 240) for x in (0, 300, 400, 500)))
+    lines = []
+    for i in range(6):
+        y = 40 * i + 10
+        lines += [typeset(f"firm{i}", 10, y), typeset(f"K{i}", 160, y), typeset("R", 330, y), typeset(f"{i}.5", 430, y)]
+    rows = texts(find_cells(Box(0, 0, 500, 240), lines, rules))
+    assert rows[0] == ["firm0", "K0", "R", "0.5"]
+    assert {len(row) for row in rows} == {4}

@@ -25,7 +25,7 @@ from ocr_worker.engines.embedded.lines import line_height, rows
 from ocr_worker.engines.embedded.listings import LISTING, write_listing
 from ocr_worker.engines.embedded.lists import Item, list_item, nest_items
 from ocr_worker.engines.embedded.marks import SECTION_NUMBER
-from ocr_worker.engines.embedded.tables import Cell, find_cells, to_html, to_markdown
+from ocr_worker.engines.embedded.tables import Cell, find_cells, part_titles, to_html, to_markdown
 from ocr_worker.engines.embedded.text import paragraphs, row_ends, split_paragraphs
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import HYPHENS, joined, words_of
@@ -183,7 +183,9 @@ def _item_of(part: AnyPart) -> Item | None:
 def _write_region(region: Region, rules: Rules, words: Collection[str], name: str) -> Passage:
     if region.label == "table":
         cells = find_cells(region.box, region.lines, rules)
-        return Passage(region, to_markup(to_html(cells)), [TablePart(cells)])
+        titles, others = part_titles(cells)
+        above = [Part(title, "paragraph") for title in titles]
+        return Passage(region, to_markup(to_html(cells)), [*above, TablePart(others)])
     if region.label == LISTING:
         listing = to_plain_text(write_listing(region.lines))
         return Passage(region, listing, [ListingPart(listing)])

@@ -8,6 +8,7 @@ that can be tuned. All functions are pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -22,6 +23,7 @@ from ocr_worker.engines.embedded.tables.columns import (
     Piece,
     find_gutters,
     find_rows,
+    is_number,
     join_bullets,
     split_at_leaders,
     tighten,
@@ -31,6 +33,8 @@ from ocr_worker.engines.embedded.tables.leveling import make_level
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.text import row_ends, row_text
 from ocr_worker.engines.text_layer.joins import joined
+
+_UNIT = re.compile(r"\(.+\)|\[.+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,28 @@ def _runs(line: Line) -> list[Box]:
         else:
             runs.append(word.box)
     return runs
+
+
+def part_titles(cells: Sequence[Cell]) -> tuple[list[str], list[Cell]]:
+    """Return the titles in the first rows, over several columns and without other cells, and the rest of the table.
+
+    Below a title are headings: several texts without numbers. The text over the first rows of a group stays.
+    """
+    height = max((cell.row + cell.row_span for cell in cells), default=0)
+    by_row = [[cell for cell in cells if cell.row == row and cell.text] for row in range(height)]
+    count = next((row for row in range(height) if not _is_title(by_row[row])), height)
+    headings = by_row[count] if count < height - 1 else []
+    if len(headings) < 2 or any(is_number(cell.text) for cell in headings):
+        return [], list(cells)
+    titles = [cell.text for row in by_row[:count] for cell in row]
+    return titles, [replace(cell, row=cell.row - count) for cell in cells if cell.row >= count]
+
+
+def _is_title(row: Sequence[Cell]) -> bool:
+    """Return whether a row has nothing but a text over several columns, and perhaps a unit or the like in brackets."""
+    title = row[0] if row else None
+    is_wide = title is not None and title.column == 0 and title.column_span > 1
+    return is_wide and all(cell.row_span == 1 for cell in row) and all(_UNIT.fullmatch(cell.text) for cell in row[1:])
 
 
 def to_html(cells: Sequence[Cell]) -> str:

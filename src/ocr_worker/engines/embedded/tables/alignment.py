@@ -51,14 +51,24 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     placed = [(place_headings if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(line_rows)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
-    underlines = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
+    short = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
+    underlines = [rule for rule in short if not _goes_on(rule, rules.across, height)]
     if head:  # each column has its own heading in the lowest row
         placed[head - 1] = _part_headings(placed[head - 1], _numeric_columns(placed[head:]), height)
     over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
+    over = _stack_headings(over, bands, columns, height)
     headings = [_spread_headings(row, columns, underlines, height) for row in over]
     body = [[Piece(piece.line, piece.first, piece.first) for piece in row] for row in placed[head:]]
     head_rows = _join_headings(headings, bands[:head], height)
     return head_rows + merge_rows(body, bands[head:], len(gutters) + 1, height)
+
+
+def _goes_on(rule: Box, across: Sequence[Box], height: float) -> bool:
+    """Return whether another rule begins where this one ends, as pieces of a rule do, unlike underlines."""
+    slack = THRESHOLDS.same_level * height
+    level = [other for other in across if other != rule and abs(other.center[1] - rule.center[1]) < slack]
+    gaps = [-overlap(rule.x0, rule.x1, other.x0, other.x1) for other in level]
+    return any(gap < THRESHOLDS.piece_gap * height for gap in gaps)
 
 
 def find_wide_rules(box: Box, rules: Rules, height: float) -> list[float]:
@@ -92,12 +102,26 @@ def _count_head_rows(rows: Sequence[Sequence[Line]], bands: Sequence[int]) -> in
         return 0
     ruled = sum(band == bands[0] for band in bands)
     unnumbered = next((i for i, row in enumerate(rows) if _has_numbers(row)), len(rows))
+    if ruled < unnumbered < len(rows):
+        ruled = _count_levels(rows, bands, ruled, unnumbered)
     is_head = ruled <= max(1, unnumbered) or _has_few_labels(rows, ruled)
-    if ruled <= THRESHOLDS.max_head_rows and ruled < len(rows) and is_head:
+    most = THRESHOLDS.max_ruled_head_rows if ruled <= unnumbered else THRESHOLDS.max_head_rows
+    if ruled <= most and ruled < len(rows) and is_head:
         return ruled
     if unnumbered <= THRESHOLDS.max_head_rows and unnumbered < len(rows):
         return unnumbered - _count_sections(rows, unnumbered)
     return 1 if len(rows) >= THRESHOLDS.min_rows_for_text_head and len(rows[0]) == max(map(len, rows)) else 0
+
+
+def _count_levels(rows: Sequence[Sequence[Line]], bands: Sequence[int], ruled: int, unnumbered: int) -> int:
+    """Count the rows above the last rule over the first numbers: a rule, or underlines in a row, may part headings.
+
+    ruled: the rows above the first rule, which are the headings if the rows below have labels. unnumbered: the rows
+    above the first numbers.
+    """
+    end = min(unnumbered - _count_sections(rows, unnumbered), THRESHOLDS.max_ruled_head_rows)
+    levels = [i for i in range(ruled + 1, end + 1) if bands[i] != bands[i - 1] and _has_few_labels(rows, i)]
+    return max(levels, default=ruled)
 
 
 def _count_sections(rows: Sequence[Sequence[Line]], end: int) -> int:
@@ -119,7 +143,7 @@ def _has_few_labels(rows: Sequence[Sequence[Line]], head: int) -> bool:
 
     Such rows are headings, even with numbers such as ages or years in them.
     """
-    edge = min(row[0].box.x1 for row in rows[head:]) if head < len(rows) else 0.0
+    edge = median(row[0].box.x1 for row in rows[head:]) if head < len(rows) else 0.0
     labels = [row[0].box.x0 < edge for row in rows]
     below = labels[head:]
     return sum(labels[:head]) <= 1 and sum(below) >= THRESHOLDS.labeled_rows_below * len(below) > 0
@@ -281,6 +305,41 @@ def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Pi
     return piece
 
 
+def _stack_headings(rows: Sequence[Row], bands: Sequence[int], columns: Sequence[Box], height: float) -> list[Row]:
+    """Return the rows of headings, each line that reaches over a gutter in the column of the line right below it.
+
+    The two are lines of one heading: nothing else of the two rows is above or below them, and they are aligned.
+    """
+    stacked = list(rows)
+    for i in reversed(range(len(stacked) - 1)):
+        above, below = stacked[i], stacked[i + 1]
+        if bands[i] == bands[i + 1] and _pitch(above, below) < THRESHOLDS.head_pitch * height:
+            stacked[i] = [_set_over_line(piece, above, below, columns, height) for piece in above]
+    return stacked
+
+
+def _set_over_line(piece: Piece, above: Row, below: Row, columns: Sequence[Box], height: float) -> Piece:
+    """Return a piece over several columns in the column of the line below, if it is a line of the same heading.
+
+    It is none if it is centered over all columns up to its neighbors.
+    """
+    beneath = [other for other in below if _overlap(piece, other)]
+    if piece.first == piece.last or len(beneath) != 1 or beneath[0].first != beneath[0].last:
+        return piece
+    (line,) = beneath
+    others = [other for other in above if other is not piece]
+    first = max((other.last + 1 for other in others if other.last < piece.first), default=1)
+    last = min((other.first - 1 for other in others if other.first > piece.last), default=len(columns) - 1)
+    is_over_all = (
+        first < last and _off_center(piece.line.box, columns, (first, last)) < THRESHOLDS.max_off_center * height
+    )
+    x0, _, x1, _ = (abs(a - b) for a, b in zip(piece.line.box, line.line.box, strict=True))
+    off = min(x0, x1, abs(piece.line.box.center[0] - line.line.box.center[0]))
+    if is_over_all or any(_overlap(line, other) for other in others) or off >= THRESHOLDS.max_off_center * height:
+        return piece
+    return Piece(piece.line, line.first, line.last)
+
+
 def _spread_headings(row: Row, columns: Sequence[Box], rules: Sequence[Box], height: float) -> Row:
     """Return the headings with their spans: centered above several columns, or with a rule below that spans them."""
     headings = []
@@ -414,6 +473,8 @@ def _continues(group: Sequence[Row], below: Row, limit: float, columns: int, hei
     above = group[-1]
     pitch = _pitch(above, below)
     upper, lower = {piece.first for piece in above}, {piece.first for piece in below}
+    if lower == {0} and _is_set_out(group, below, height):
+        return False
     if pitch < THRESHOLDS.centered_pitch * height and not any(_overlap(a, b) for a in above for b in below):
         # Cells centered in their row: a line of one cell is half way between two lines of another.
         return not any(is_number(b.line.text) and _overlap(a, b) for row in group for a in row for b in below)
@@ -428,6 +489,12 @@ def _continues(group: Sequence[Row], below: Row, limit: float, columns: int, hei
     if any(is_number(piece.line.text) for piece in below):
         return False
     return 0 not in lower or _is_lower_case(below)
+
+
+def _is_set_out(group: Sequence[Row], below: Row, height: float) -> bool:
+    """Return whether a label begins farther left than the label above, which it thus does not continue."""
+    starts = [piece.line.box.x0 for row in group for piece in row if piece.first == 0]
+    return bool(starts) and below[0].line.box.x0 < starts[0] - THRESHOLDS.set_out * height
 
 
 def _overlap(a: Piece, b: Piece) -> bool:

@@ -14,7 +14,7 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, grids, levels
 from ocr_worker.engines.embedded.lines import Line, line_height
 from ocr_worker.engines.embedded.tables.alignment import find_wide_rules
-from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, is_number, place_headings
+from ocr_worker.engines.embedded.tables.columns import Piece, find_gutters, find_rows, is_number, place, place_headings
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Rows = list[list[Line]]
@@ -96,13 +96,14 @@ def extend_box(box: Box, lines: Sequence[Line], height: float, *, is_framed: boo
         for row in outer_rows:
             row_box = bounds(line.box for line in row)
             gap = edge.y0 - row_box.y1 if direction < 0 else row_box.y0 - edge.y1
-            placed = place_headings(row, gutters, height)
+            placed = (place_headings if direction < 0 else place)(row, gutters, height)
             # One word over each column is no sentence, however many there are.
             is_full = len({piece.first for piece in placed if piece.first == piece.last}) == len(gutters) + 1
             parts = [*(piece.line for piece in placed), *(() if is_full else row)]
             is_foreign = any(is_prose(part) or _CAPTION.match(part.text) for part in parts)
             is_sum = direction > 0 and _are_numbers(placed)
             is_outside = is_framed and direction > 0 and not is_sum
+            is_outside |= len(gutters) == 1 and not _is_of_pairs(row, gutters[0], is_below=direction > 0)
             if gap > (THRESHOLDS.sum_gap if is_sum else THRESHOLDS.row_gap) * height or is_foreign or is_outside:
                 break
             edge = bounds((edge, row_box))
@@ -113,6 +114,16 @@ def extend_box(box: Box, lines: Sequence[Line], height: float, *, is_framed: boo
             if len({piece.first for piece in placed}) > 1 or (direction < 0 and _heads(row, inside, gutters, height)):
                 box = edge  # a single text between such rows is the table's as well
     return box
+
+
+def _is_of_pairs(row: Sequence[Line], gutter: float, *, is_below: bool) -> bool:
+    """Return whether a row may be of a table of two columns: no text crosses the gutter; below, a number ends it.
+
+    gutter: its x, in pixels.
+    """
+    if is_below:
+        return len(row) > 1 and is_number(row[-1].text)
+    return not any(line.box.x0 < gutter < line.box.x1 for line in row)
 
 
 def _are_numbers(pieces: Sequence[Piece]) -> bool:

@@ -26,7 +26,8 @@ _CURRENCY = (
     r"Fr\.|Kč|kr\.?|Rs\.?|zł)"
 )
 _NUMBER = re.compile(
-    rf"(?=.*\d)({_CURRENCY}\s?)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’`´·×–—−-]+([a-c]|{_CURRENCY})?|[-–—−.]{{1,3}}|n/?a",
+    rf"(?=.*\d)({_CURRENCY}\s?)?[\d\s.,:/()\[\]%±+<>~≈$€£¥*†‡'’`´·×–—−-]+([a-c]|{_CURRENCY})?|[-–—−.]{{1,3}}|n/?a"
+    r"|[$€£¥]?\d[\d.,]*[.,]\d\d ?[A-Z]",  # with the letter of its tax rate
     re.IGNORECASE,
 )
 _SYMBOL_BEFORE = re.compile(r"([$€£¥(]|US\$|[<>≤≥~±−–-])\s*")
@@ -268,10 +269,27 @@ def place_headings(row: Sequence[Line], gutters: Sequence[float], height: float)
     Headings are closer to each other than cells, so every gap counts if this gives each column a heading. Years and the
     like can be wider than their columns of small numbers: they are placed word by word.
     """
+    if uncut := _place_uncut(row, gutters):
+        return uncut
     pieces = place(row, gutters, height, 0.0)
     if len({piece.first for piece in pieces if piece.first == piece.last}) == len(gutters) + 1:
         return pieces
     return _place_years(row, gutters) or place(row, gutters, height)
+
+
+def _place_uncut(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:
+    """Return the row's texts uncut, if there is exactly one for each column, or for each but the first; else nothing.
+
+    Each belongs to the column that it is over most: a heading may be wider than its column of numbers.
+    """
+    if len(row) < max(2, len(gutters)):
+        return []
+    columns = list(pairwise([float("-inf"), *gutters, float("inf")]))
+    shares = [[overlap(line.box.x0, line.box.x1, *column) for column in columns] for line in row]
+    nearest = [share.index(max(share)) for share in shares]
+    if nearest not in (list(range(len(columns))), list(range(1, len(columns)))):
+        return []
+    return [Piece(line, column, column) for line, column in zip(row, nearest, strict=True)]
 
 
 def _place_years(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:

@@ -232,12 +232,16 @@ def _correct_table(detection: Detection, rules: Rules, lines: Sequence[Line]) ->
 
 
 def _is_text(image: Detection, lines: Sequence[Line]) -> bool:
-    """Return whether an image is text: it has sentences or, with a lower score, many or most of the page's lines."""
+    """Return whether an image is text: it has sentences, or many and most of the page's lines.
+
+    With a lower score, many or most of the lines are enough.
+    """
     inside = [line for line in lines if is_inside(line, [image.box])]
     if sum(map(is_prose, inside)) > THRESHOLDS.max_image_sentences:
         return True
     is_full = sum(line.box.area for line in inside) > THRESHOLDS.max_image_text * image.box.area
-    return image.score <= THRESHOLDS.certain and (is_full or len(inside) > THRESHOLDS.max_image_lines * len(lines))
+    has_most = len(inside) > THRESHOLDS.max_image_lines * len(lines)
+    return (is_full and has_most) or (image.score <= THRESHOLDS.certain and (is_full or has_most))
 
 
 def _is_detail(box: Box, image: Box) -> bool:
@@ -263,7 +267,26 @@ def _part_block(block: Rows, height: float) -> list[Rows]:
     """Return the tables of a block of rows that follow each other."""
     parts = _part_rows(block)
     tables = parts if _is_table(block, height) else [part for part in parts if _is_table(part, height)]
+    tables = [_without_other_rows(table, height) for table in tables]
     return [side for table in tables for side in _part_sides(table, height)]
+
+
+def _without_other_rows(rows: Rows, height: float) -> Rows:
+    """Return the rows without those at the end, or at the beginning, that no gutter of the others parts.
+
+    Below the amounts of a receipt are rows of other texts and numbers, which are in no columns.
+    """
+    if find_gutters(rows, height):
+        return rows
+    starts_and_ends = [(0, end) for end in range(len(rows) - 1, 0, -1)]
+    starts_and_ends += [(start, len(rows)) for start in range(1, len(rows))]
+    for start, end in starts_and_ends:
+        part = _without_single_ends(rows[start:end])
+        if len(part) < THRESHOLDS.min_rows:
+            continue
+        if find_gutters(part, height) and _is_table(part, height):
+            return part
+    return rows
 
 
 def _part_sides(rows: Rows, height: float) -> list[Rows]:

@@ -8,6 +8,7 @@ functions are pure.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -23,6 +24,8 @@ from ocr_worker.engines.embedded.tables.columns import find_gutters, find_rows, 
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
 Position = tuple[int, int]  # row and column
+_MAX_TITLE_TEXTS = 2  # in the row of a title, such as its unit at the right
+_ITEM_NUMBER = re.compile(r"\(?\w{1,3}[.)]|•")
 RuledCell = tuple[int, int, int, int, list[Line]]  # row, column, rows, columns, lines
 
 
@@ -38,12 +41,17 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     ys = _without_strips(ys, xs, rules.across, 0, lines)
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
+    xs, soft_xs = _without_empty_columns(xs, soft_xs, lines)
     texts = _lines_by_position(xs, ys, lines)
     numbers = _positions_with(texts, is_number)
     apart = _positions_apart(xs, ys, texts, rules.down, height)
     apart |= _span_starts(apart, xs, soft_xs, texts)
     stacked = _positions_stacked(xs, ys, texts, rules.across, height)
     owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart, stacked))
+    first = min((row for row, _ in numbers), default=0)
+    for left, right in _positions_crossed(xs, ys, soft_xs, lines, height):
+        if left[0] >= first:  # headings above are closer to one another than words
+            _join(owners, left, right)
     _join_headings(owners, xs, soft_xs, _positions_with(texts, bool), numbers)
     _join_centered(owners, ys, soft_ys, texts, height)
     members: dict[int, list[Line]] = {}
@@ -104,7 +112,54 @@ def _with_columns(xs: Sequence[float], lines: Sequence[Line], height: float) -> 
         splits = sum(len(row) > 1 and is_number(row[-1].text) for row in rows)
         if splits >= THRESHOLDS.min_split_rows and splits > THRESHOLDS.split_rows * len(rows):
             soft.update(find_gutters(rows, height))
+        else:
+            soft.update(x for x in find_gutters(rows, height) if _parts_texts(x, rows, height))
     return sorted({*xs, *soft}), soft
+
+
+def _without_empty_columns(
+    xs: Sequence[float], soft: set[float], lines: Sequence[Line]
+) -> tuple[list[float], set[float]]:
+    """Return the edges and the soft edges, without one of a column in whose middle is no text but titles and notes."""
+    middles = [line.box.center[0] for row in find_rows(lines) if len(row) > _MAX_TITLE_TEXTS for line in row]
+    kept = list(xs)
+    for left, right in pairwise(xs):
+        inner = [x for x in (left, right) if x in soft and x in kept]
+        if inner and not any(left <= middle < right for middle in middles):
+            kept.remove(inner[0])
+    return kept, soft & set(kept)
+
+
+def _positions_crossed(
+    xs: Sequence[float], ys: Sequence[float], soft: set[float], lines: Sequence[Line], height: float
+) -> list[tuple[Position, Position]]:
+    """Return the positions at the left and the right of each soft edge that a line crosses without white there."""
+    crossed = []
+    for line in lines:
+        row, _ = _position(line.box, xs, ys)
+        for column, x in enumerate(xs):
+            if x in soft and line.box.x0 < x < line.box.x1 and len(place([line], [x], height)) == 1:
+                slack = THRESHOLDS.gutter_slack * height
+                if line.box.x0 < x - slack and x + slack < line.box.x1:
+                    crossed.append(((row, column - 1), (row, column)))
+    return crossed
+
+
+def _parts_texts(x: float, rows: Sequence[Sequence[Line]], height: float) -> bool:
+    """Return whether nearly all rows of a ruled column have two texts around `x`, apart as cells are.
+
+    A number of an item in front of its text is no column.
+    """
+    pairs = [
+        (max(left, key=lambda line: line.box.x1), min(right, key=lambda line: line.box.x0))
+        for row in rows
+        if (left := [line for line in row if line.box.center[0] < x])
+        and (right := [line for line in row if line.box.center[0] > x])
+    ]
+    apart = sum(
+        b.box.x0 - a.box.x1 > THRESHOLDS.cell_gap * height and not _ITEM_NUMBER.fullmatch(a.text) for a, b in pairs
+    )
+    return apart >= max(THRESHOLDS.min_open_rows, THRESHOLDS.text_pairs * len(rows))
 
 
 def _with_rows(

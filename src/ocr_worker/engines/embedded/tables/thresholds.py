@@ -59,6 +59,7 @@ class TableThresholds:
 
     # Headings (`alignment`).
     max_head_rows: int = 5  # lines of text above the body
+    max_ruled_head_rows: int = 9  # the same above a rule, if no line has numbers
     min_body_rows: int = 3  # lines of text below the headings, from which the gutters are taken without the headings
     max_apart_rows: int = 3  # rows at the end that white sets apart, such as totals
     apart_gap: float = 0.6  # line heights by which this white is higher than that between the other rows
@@ -73,6 +74,7 @@ class TableThresholds:
     gutter_at_rule: float = 1.5  # line heights: a gutter no farther from a rule down the table is that rule
     underline_above: float = 0.3  # line heights an underline may be above the foot of its heading
     underline_below: float = 1.2  # line heights an underline may be below the foot of its heading
+    piece_gap: float = 0.3  # line heights between two pieces of one rule, at most; underlines are farther apart
     max_off_center: float = 0.6  # line heights a heading may be off the center of the columns that it spans
     min_center_gain: float = 0.8  # line heights by which the span must fit better than the heading's own column
     head_pitch: float = 1.7  # line heights: closer lines of headings between the same rules are one row
@@ -92,6 +94,9 @@ class TableThresholds:
     centered_pitch: float = 0.75  # line heights: closer lines without overlap are two cells centered in one row
     continued_limit: float = 1.2  # a first cell goes on in lower case up to this multiple of the pitch limit
     continued_columns: float = 0.5  # share of the columns: a line with more texts is a row of its own
+    set_out: float = (
+        0.3  # line heights by which a label that begins farther left than the one above does not continue it
+    )
     wrapped_pitch: float = 1.7  # line heights: farther lines do not continue a cell
     continued_pitch: float = 1.5  # line heights: a label goes on in lower case up to this pitch, even beside new cells
 
@@ -105,6 +110,7 @@ class TableThresholds:
     min_stacked: int = 3  # rows with a text each, level with others, that are no single cell without a rule
     min_split_rows: int = 3  # rows with a number at the right, before a ruled column is split
     split_rows: float = 0.6  # share of a ruled column's rows that must be exceeded for the same
+    text_pairs: float = 0.8  # share of a ruled column's rows with two texts apart at a gutter that no rule shows
     min_bands: int = 4  # bands between rules; with fewer, the table has few rules and its rows come from the text
     min_open_rows: int = 4  # rows of text in one band of such a table
     listing_rows: float = 0.7  # share of a band's rows with numbers, from which each is a row of the table
