@@ -13,14 +13,13 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex
 from ocr_worker.engines.embedded.lines import Line, are_level, chains, is_inside, join_lines
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
 _PAGE = re.compile(r"\d{1,4}|[ivxlc]{1,7}")
-_LEADER = r"(?:…|\s[.·]|[.·]{2})[.·…\s]*"
-_ENDS_WITH_LEADER = re.compile(rf".*[^\W_].*?{_LEADER}")
-_ENTRY = re.compile(rf".*[^\W_].*?{_LEADER}\s*({_PAGE.pattern})")
+_DOTS = re.compile(r"[.·…\s]+")
+_LEADER = re.compile(r"…|\s[.·]|[.·]{2}")
 
 
 def join_entries(lines: Sequence[Line]) -> list[Line]:
@@ -29,10 +28,11 @@ def join_entries(lines: Sequence[Line]) -> list[Line]:
     Where a few entries have lost their leader, the column of the numbers shows which they are.
     """
     numbers = [line for line in lines if _PAGE.fullmatch(line.text.strip())]
-    if len(numbers) < THRESHOLDS.min_entries:
+    if len(numbers) < THRESHOLDS.min_entries or not any(_ends_with_leader(line.text) for line in lines):
         return list(lines)
-    pairs = [(entry, number) for number in numbers if (entry := _entry_before(number, lines))]
-    with_leader = [number for entry, number in pairs if _ENDS_WITH_LEADER.fullmatch(entry.text)]
+    index = BoxIndex([line.box for line in lines])
+    pairs = [(entry, number) for number in numbers if (entry := _entry_before(number, lines, index))]
+    with_leader = [number for entry, number in pairs if _ends_with_leader(entry.text)]
     if len(with_leader) < THRESHOLDS.min_entries or not _are_rising(with_leader):
         return list(lines)
     edges = [number.box.x1 for number in with_leader]
@@ -47,7 +47,7 @@ def join_entries(lines: Sequence[Line]) -> list[Line]:
 
 def find_entries(lines: Sequence[Line]) -> list[Line]:
     """Return the lines that are entries of a table of contents, from top to bottom; none if there are few."""
-    entries = sorted((line for line in lines if _ENTRY.fullmatch(line.text.strip())), key=lambda line: line.box.y0)
+    entries = sorted((line for line in lines if _is_entry(line.text.strip())), key=lambda line: line.box.y0)
     if len(entries) < THRESHOLDS.min_entries or not _are_rising(entries):
         return []
     return entries
@@ -71,11 +71,24 @@ def separate_contents(lines: Sequence[Line], tables: Sequence[Box]) -> tuple[lis
     return rest, entries
 
 
-def _entry_before(number: Line, lines: Sequence[Line]) -> Line | None:
+def _is_entry(text: str) -> bool:
+    """Return whether the text is a title, a leader and the number of a page."""
+    end = _DOTS.split(text)[-1]
+    return _PAGE.fullmatch(end) is not None and _ends_with_leader(text[: len(text) - len(end)])
+
+
+def _ends_with_leader(text: str) -> bool:
+    """Return whether the text has a letter or a figure, and ends with a leader."""
+    dots = _DOTS.match(text[::-1])  # backwards from the end: the length of the line costs nothing
+    start = len(text) - dots.end() if dots else len(text)
+    return _LEADER.search(text, start) is not None and any(map(str.isalnum, text[:start]))
+
+
+def _entry_before(number: Line, lines: Sequence[Line], index: BoxIndex) -> Line | None:
     """Return the nearest line at the left of the number and level with it, if it has words."""
     level = [
         line
-        for line in lines
+        for line in (lines[i] for i in index.near(number.box.y0, number.box.y1))
         if line is not number and line.box.x1 <= number.box.x0 + number.box.height / 2 and are_level(line, number)
     ]
     entry = max(level, key=lambda line: line.box.x1, default=None)

@@ -6,7 +6,9 @@ share, how far apart they are, and what encloses them. This module knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -53,6 +55,27 @@ class Box(NamedTuple):
     def clipped(self, width: int, height: int) -> Box:
         """Return the box clipped to a page of this size in pixels."""
         return Box(max(0.0, self.x0), max(0.0, self.y0), min(float(width), self.x1), min(float(height), self.y1))
+
+
+class BoxIndex:
+    """Boxes in bands of the page from top to bottom: those level with a box are found without comparing all of them."""
+
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        # Bands as high as the usual box: each box is in a few bands, and a few boxes of a row are in each band.
+        self._step = max(1.0, sum(abs(box.height) for box in boxes) / max(1, len(boxes)))
+        self._bands: dict[int, list[int]] = defaultdict(list)
+        for i, box in enumerate(boxes):
+            for band in self._bands_between(box.y0, box.y1):
+                self._bands[band].append(i)
+
+    def near(self, y0: float, y1: float) -> list[int]:
+        """Return the indices, ascending, of all boxes that reach between these y or touch them, and of some nearby."""
+        # A pixel more on both sides: sums of the callers are rounded.
+        return sorted({i for band in self._bands_between(y0 - 1, y1 + 1) for i in self._bands.get(band, ())})
+
+    def _bands_between(self, y0: float, y1: float) -> range:
+        first, last = sorted((y0, y1))
+        return range(math.floor(first / self._step), math.floor(last / self._step) + 1)
 
 
 def intersection(a: Box, b: Box) -> Box:

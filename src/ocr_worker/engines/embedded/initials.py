@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from statistics import median
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, y_overlap
 from ocr_worker.engines.embedded.lines import Line, Word, line_height
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.text_layer.joins import words_of
@@ -24,12 +24,16 @@ _DIGITS_AS_LETTERS = str.maketrans("01|l", "OIII")  # of letters without others 
 
 def join_initials(lines: Sequence[Line]) -> list[Line]:
     """Return the lines, each initial joined with the first of the lines beside it."""
-    joined = list(lines)
+    joined, index = list(lines), BoxIndex([line.box for line in lines])
     for line in lines:
+        before = joined
         if _is_initial_text(line):
-            joined = _join_alone(line, joined)
+            level = [joined[i] for i in index.near(line.box.y0, line.box.y1)]
+            joined = _join_alone(line, [other for other in level if _is_beside(line.box, other)], joined)
         elif _has_initial(line):
             joined = _join_within(line, joined)
+        if joined is not before:
+            index = BoxIndex([other.box for other in joined])
     return joined
 
 
@@ -40,14 +44,14 @@ def _is_initial_text(line: Line) -> bool:
     return is_letter or text == "|" or (text.isdecimal() and len(text) <= THRESHOLDS.max_initial_digits)
 
 
-def _join_alone(alone: Line, lines: Sequence[Line]) -> list[Line]:
-    """Return the lines with an initial that is a line by itself joined."""
-    beside = sorted((line for line in lines if _is_beside(alone.box, line)), key=lambda line: line.box.y0)
+def _join_alone(alone: Line, others: Sequence[Line], lines: list[Line]) -> list[Line]:
+    """Return the lines with an initial that is a line by itself joined. others: lines beside it."""
+    beside = sorted(others, key=lambda line: line.box.y0)
     if not _is_initial(alone, beside, lines):
-        return list(lines)
+        return lines
     initial = _as_letter(alone, beside[0].text)
     if not _may_begin(initial.text, beside[0].text):
-        return list(lines)
+        return lines
     words = words_of(line.text for line in lines if line is not beside[0])
     return _set_out(
         [_with_initial(initial, beside[0], words), *beside[1:]],

@@ -102,21 +102,24 @@ def letter_height(row: Sequence[Line]) -> float:
 def rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Return the lines grouped into rows: rows from top to bottom, the lines of each from left to right."""
     groups: list[list[Line]] = []
+    row = Box(0, 0, 0, 0)  # around the last group
     for line in sorted(lines, key=lambda line: line.box.center[1]):
-        if groups and _is_in_row(groups[-1], line):
+        if groups and _is_in_row(groups[-1], row, line):
             groups[-1].append(line)
+            row = bounds((row, line.box))
         else:
             groups.append([line])
-    return [sorted(row, key=lambda line: line.box.x0) for row in groups]
+            row = line.box
+    return [sorted(group, key=lambda line: line.box.x0) for group in groups]
 
 
-def _is_in_row(row: Sequence[Line], line: Line) -> bool:
+def _is_in_row(row: Sequence[Line], row_box: Box, line: Line) -> bool:
     """Return whether the line is level with the row and hardly overlaps its lines from left to right."""
-    box = bounds(other.box for other in row)
-    shared = y_overlap(box, line.box)
-    if shared <= THRESHOLDS.row_overlap * min(box.height, line.box.height):
+    x0, _, x1, _ = line.box
+    height = line.box.height
+    if y_overlap(row_box, line.box) <= THRESHOLDS.row_overlap * min(row_box.height, height):
         return False
-    return all(min(line.box.x1, other.box.x1) - max(line.box.x0, other.box.x0) < line.box.height for other in row)
+    return all(min(x1, other.box.x1) - max(x0, other.box.x0) < height for other in row)
 
 
 def is_inside(line: Line, boxes: Iterable[Box]) -> bool:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 from statistics import median
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, covered, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.charts import has_scale
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters, split_by_gutter
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
@@ -90,9 +90,10 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     apart = _find_vertical(lines) | {id(line) for line in lines if line.outline}
     notes: list[Line] = []
     digits = THRESHOLDS.share_digits
+    index = BoxIndex([detection.box for detection in kept])
     for line in lines:
-        shares = [covered(line.box, detection.box) for detection in kept]
-        best = max(range(len(kept)), key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
+        shares = {i: covered(line.box, kept[i].box) for i in index.near(line.box.y0, line.box.y1)}
+        best = max(shares, key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
         if best is not None and shares[best] < THRESHOLDS.line_in_region:
             best = None
         if id(line) in apart and (best is None or kept[best].label not in CAPTIONED):
@@ -125,12 +126,20 @@ def _find_vertical(lines: Sequence[Line]) -> set[int]:
 
 def group_lines(lines: Sequence[Line]) -> list[list[Line]]:
     """Return the lines in groups: lines of similar height that are close below one another."""
-    groups: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: line.box.y0):
-        near = [group for group in groups if any(_are_neighbors(other, line) for other in group)]
-        groups = [group for group in groups if group not in near]
-        groups.append([member for group in near for member in group] + [line])
-    return groups
+    from_top = sorted(lines, key=lambda line: line.box.y0)
+    index = BoxIndex([line.box for line in from_top])
+    group_of: list[list[int]] = []  # the group of each line, which has the indices of its lines
+    for i, line in enumerate(from_top):
+        above = (group_of[other] for other in _find_neighbors(line, from_top, index) if other < i)
+        first, *others = sorted({group[-1]: group for group in above}.values(), key=lambda group: group[-1]) or [[]]
+        for group in others:
+            first += group
+            for member in group:
+                group_of[member] = first
+        first.append(i)
+        group_of.append(first)
+    groups = {group[-1]: group for group in group_of}
+    return [[from_top[i] for i in groups[last]] for last in sorted(groups)]
 
 
 def split_columns(regions: Iterable[Region], gutters: Iterable[Box]) -> list[Region]:
@@ -410,8 +419,18 @@ def _is_photo_of_text(picture: Detection, lines: Sequence[Line]) -> bool:
     return (
         all(covered(line.box, picture.box) > THRESHOLDS.line_in_figure for line in lines)
         and sum(len(line.text.split()) for line in lines) >= THRESHOLDS.words_in_photo * len(lines)
-        and any(_are_neighbors(a, b) and not _are_in_one_row(a, b) for a, b in combinations(lines, 2))
+        and _has_stacked(lines)
         and not has_scale(picture.box, lines)
+    )
+
+
+def _has_stacked(lines: Sequence[Line]) -> bool:
+    """Return whether a line is right below another."""
+    index = BoxIndex([line.box for line in lines])
+    return any(
+        lines[i] is not line and not _are_in_one_row(lines[i], line)
+        for line in lines
+        for i in _find_neighbors(line, lines, index)
     )
 
 
@@ -422,22 +441,34 @@ def _adopt(leftover: Sequence[Line], detections: Sequence[Detection], members: l
     paragraph does not take the paragraph's last line.
     """
     others: list[Line] = []
+    texts = [content for detection, content in zip(detections, members, strict=True) if detection.label == "text"]
+    lines = [*leftover, *(line for content in texts for line in content)]
+    index = BoxIndex([line.box for line in lines])
+    text_of = {id(line): number for number, content in enumerate(texts) for line in content}
+    loose = set(map(id, leftover))
     for line in sorted(leftover, key=lambda line: line.box.y0):
-        texts = [
-            content
-            for detection, content in zip(detections, members, strict=True)
-            if detection.label == "text" and any(_are_neighbors(other, line) for other in content)
-        ]
-        distance = _distance(line, texts[0]) if texts else 0.0
-        is_closer = _distance(line, leftover) < distance - THRESHOLDS.clearly_closer * line.box.height
-        (others if is_closer or not texts else texts[0]).append(line)
+        near = [other for i in _find_neighbors(line, lines, index) if (other := lines[i]) is not line]
+        number = min((text_of[id(other)] for other in near if id(other) in text_of), default=None)
+        distance = _distance(line, [other for other in near if text_of.get(id(other)) == number])
+        limit = distance - THRESHOLDS.clearly_closer * line.box.height
+        if number is None or _distance(line, [other for other in near if id(other) in loose]) < limit:
+            others.append(line)
+        else:
+            texts[number].append(line)
+            text_of[id(line)] = number
     return others
 
 
-def _distance(line: Line, lines: Sequence[Line]) -> float:
-    """Return the white between the line and the nearest of its neighbors among the lines, in pixels."""
-    near = [other for other in lines if other is not line and _are_neighbors(other, line)]
-    return min((-y_overlap(other.box, line.box) for other in near), default=float("inf"))
+def _distance(line: Line, neighbors: Sequence[Line]) -> float:
+    """Return the white between the line and the nearest of its neighbors, in pixels."""
+    return min((-y_overlap(other.box, line.box) for other in neighbors), default=float("inf"))
+
+
+def _find_neighbors(line: Line, lines: Sequence[Line], index: BoxIndex) -> list[int]:
+    """Return the indices of the lines that look like neighbors of the line. index: of their boxes."""
+    reach = THRESHOLDS.max_line_gap * line.box.height
+    near = index.near(line.box.y0 - reach, line.box.y1 + reach)
+    return [i for i in near if _are_neighbors(lines[i], line)]
 
 
 def _are_neighbors(a: Line, b: Line) -> bool:

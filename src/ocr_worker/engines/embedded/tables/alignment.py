@@ -10,10 +10,13 @@ functions are pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, overlap
 from ocr_worker.engines.embedded.layout.rules import Rules, levels, ruled_length
@@ -251,11 +254,12 @@ def _part_group(group: Row, columns: Mapping[int, Sequence[Box]], height: float)
 
 def _off_columns(words: Sequence[Word], columns: Sequence[Sequence[Box]]) -> dict[tuple[int, int, int], _Distances]:
     """Return how far each run of words, from the first up to an end, is off each column: by start, end and column."""
+    runs = [(start, end) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+    edges = np.asarray([bounds(word.box for word in words[start:end]) for start, end in runs])
     return {
-        (start, end, j): _off_column(bounds(word.box for word in words[start:end]), column)
+        (*run, j): distances
         for j, column in enumerate(columns)
-        for start in range(j, len(words))
-        for end in range(start + 1, len(words) + 1)
+        for run, distances in zip(runs, _off_column(edges, column), strict=True)
     }
 
 
@@ -281,16 +285,16 @@ def _best_cuts(
     return distance, ends[:-1]
 
 
-def _off_column(box: Box, column: Sequence[Box]) -> _Distances:
-    """Return how far a heading is off the beginnings, the ends and the centers of a column's texts, in pixels.
+def _off_column(edges: NDArray[np.float64], column: Sequence[Box]) -> Iterator[_Distances]:
+    """Yield how far each heading is off the beginnings, the ends and the centers of a column's texts, in pixels.
 
-    Each is a median, so that the ragged side of a column is far.
+    Each is a median, so that the ragged side of a column is far. edges: the headings' boxes, [n, 4].
     """
-    return (
-        median(abs(box.x0 - other.x0) for other in column),
-        median(abs(box.x1 - other.x1) for other in column),
-        median(abs(box.center[0] - other.center[0]) for other in column),
-    )
+    starts, _, ends, _ = edges.T
+    column_starts, _, column_ends, _ = np.asarray(column).T
+    sides = ((starts, column_starts), (ends, column_ends), ((starts + ends) / 2, (column_starts + column_ends) / 2))
+    medians = (np.median(np.abs(places[:, None] - texts), axis=1).tolist() for places, texts in sides)
+    yield from zip(*medians, strict=True)
 
 
 def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Piece:

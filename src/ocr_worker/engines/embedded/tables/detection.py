@@ -26,7 +26,9 @@ from ocr_worker.engines.embedded.tables.bounds import Rows, extend_box, fit_box,
 from ocr_worker.engines.embedded.tables.columns import count_sums, find_gutters, find_rows, is_number, place, tighten
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
-_INDEX_ENTRY = re.compile(r".*[^\W\d].*,\s*\d+([-–,\s]+\d+)*")
+_NUMBERS = re.compile(r"\d[-–,\s\d]*")  # at the end of an entry of an index, read backwards
+_COMMA_AND_NUMBER = re.compile(r",\s*\d")
+_LETTER = re.compile(r"[^\W\d]")
 
 
 def correct_tables(detections: Sequence[Detection], rules: Rules, lines: Sequence[Line]) -> list[Detection]:
@@ -387,7 +389,7 @@ def _has_columns(block: Rows, height: float) -> bool:
     values = [piece.line.text for row in placed for piece in row if piece.first]
     numbers = sum(map(is_number, values)) / max(1, len(values))
     texts = [line.text for row in rows for line in row]
-    entries = sum(bool(_INDEX_ENTRY.fullmatch(text)) for text in texts)
+    entries = sum(map(_is_index_entry, texts))
     if entries > THRESHOLDS.max_index_entries * len(texts) or filled < THRESHOLDS.min_filled:
         return False
     last = [piece.line.text for row in placed for piece in row if piece.first == len(gutters)]
@@ -398,6 +400,15 @@ def _has_columns(block: Rows, height: float) -> bool:
     is_short = mean(len(text.split()) for text in texts) < THRESHOLDS.max_mean_words
     is_text_table = is_short and filled > THRESHOLDS.min_filled_text and len(rows) >= THRESHOLDS.min_text_rows
     return numbers >= THRESHOLDS.min_numbers or is_text_table
+
+
+def _is_index_entry(text: str) -> bool:
+    """Return whether the text is a term and, behind a comma, the numbers of its pages."""
+    numbers = _NUMBERS.match(text[::-1])  # from the end: the length of a line costs nothing
+    if not numbers:
+        return False
+    start = len(text) - numbers.end()
+    return _COMMA_AND_NUMBER.search(text, start) is not None and _LETTER.search(text, 0, start) is not None
 
 
 def _without_further_lines(block: Rows, height: float) -> Rows:
