@@ -407,13 +407,13 @@ def warn_of_lost(dropped: Sequence[Line], kept: Sequence[Line], pictures: Sequen
 
 
 def find_lost(dropped: Sequence[Line], kept: Sequence[Line], pictures: Sequence[Box]) -> list[Line]:
-    """Return the short lines among the dropped ones that may be text: level with a text, and in no picture."""
+    """Return the dropped short lines that may be text: level with a text, and in no picture and no other line."""
     texts = [line for line in kept if _is_text(line)]
     return [
         line
         for line in dropped
         if len(line.text) <= THRESHOLDS.max_speck
         and line.text.strip("_")
-        and not is_inside(line, pictures)
+        and not is_inside(line, [*pictures, *(text.box for text in kept)])
         and level_text(line.box, texts)
     ]
