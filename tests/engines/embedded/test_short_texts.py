@@ -110,6 +110,7 @@ def test_a_missed_digit_is_read_where_texts_are_in_its_row_and_column() -> None:
     lines = [*PAGE, *NUMBERS, *column]
     assert read_short_texts(models, pixels, connect_ink(pixels), lines, [Box(480, 90, 540, 150)]) == lines
     assert read(column, (505, 107, 507, 133), reader=reader) == ["5"] * 4  # a piece of a rule
+    assert read(column, (496, 112, 510, 126), reader=reader) == ["5"] * 4  # a filled square
     drawing = [(490 + 6 * i, 108 + 4 * (i % 3), 494 + 6 * i, 118 + 4 * (i % 3)) for i in range(7)]
     assert read(column, *drawing, reader=reader) == ["5"] * 4
 

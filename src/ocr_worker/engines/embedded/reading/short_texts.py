@@ -131,15 +131,28 @@ def find_missed(ink: ConnectedInk, taken: Sequence[Box], height: float) -> list[
     by_box = {ink.box(number): number for number in candidates.tolist()}
     groups = group_touching(list(by_box), THRESHOLDS.within_text * height) if by_box else []
     texts = [Shapes(bounds(group), tuple(by_box[box] for box in group)) for group in groups]
-    return [text for text in texts if _is_short(text, height)]
+    return [text for text in texts if _is_short(ink, text, height)]
 
 
-def _is_short(shapes: Shapes, height: float) -> bool:
-    """Return whether the shapes are no more and no larger than those of a short text, and no piece of a rule."""
+def _is_short(ink: ConnectedInk, shapes: Shapes, height: float) -> bool:
+    """Return whether the shapes are no more and no larger than those of a short text, and no bullet and no rule."""
     widest, highest = (factor * height for factor in THRESHOLDS.short_text_size)
     is_few = len(shapes.numbers) <= THRESHOLDS.max_short_shapes
     is_rule = len(shapes.numbers) == 1 and shapes.box.width * THRESHOLDS.rule_proportion < shapes.box.height
-    return is_few and not is_rule and shapes.box.width < widest and shapes.box.height < highest
+    return (
+        is_few
+        and not is_rule
+        and not _is_bullet(ink, shapes)
+        and shapes.box.width < widest
+        and shapes.box.height < highest
+    )
+
+
+def _is_bullet(ink: ConnectedInk, shapes: Shapes) -> bool:
+    """Return whether the shapes are a filled square or circle."""
+    shorter, longer = sorted((shapes.box.width, shapes.box.height))
+    is_full = ink.areas[list(shapes.numbers)].sum() > THRESHOLDS.bullet_fill * shapes.box.area
+    return longer <= THRESHOLDS.square * shorter and bool(is_full)
 
 
 def is_clear(pixels: Pixels, ink: ConnectedInk, shapes: Shapes) -> bool:
@@ -394,13 +407,13 @@ def warn_of_lost(dropped: Sequence[Line], kept: Sequence[Line], pictures: Sequen
 
 
 def find_lost(dropped: Sequence[Line], kept: Sequence[Line], pictures: Sequence[Box]) -> list[Line]:
-    """Return the short lines among the dropped ones that may be text: level with a text, and in no picture."""
+    """Return the dropped short lines that may be text: level with a text, and in no picture and no other line."""
     texts = [line for line in kept if _is_text(line)]
     return [
         line
         for line in dropped
         if len(line.text) <= THRESHOLDS.max_speck
         and line.text.strip("_")
-        and not is_inside(line, pictures)
+        and not is_inside(line, [*pictures, *(text.box for text in kept)])
         and level_text(line.box, texts)
     ]

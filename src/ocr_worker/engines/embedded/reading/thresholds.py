@@ -124,6 +124,7 @@ class ReadingThresholds:
     short_text_size: tuple[float, float] = (3.0, 1.3)  # width and height of a short text, at most
     max_short_shapes: int = 4  # shapes of a short text
     rule_proportion: float = 10.0  # height by width, from which an upright stroke is a piece of a rule, and no I
+    bullet_fill: float = 0.75  # share of its box that a filled square or circle has; letters have less
     around_mark: float = 3.0  # pixels around a shape that show its ground
     clear_mark: float = 40.0  # gray levels from that ground; the grain of colored areas has less
     stroke_proportion: float = 3.0  # length by thickness, from which a shape is a stroke
@@ -145,9 +146,9 @@ class ReadingThresholds:
     # A dash: a flat bar.
     dash_lengths: tuple[float, float] = (0.14, 1.3)
     dash_thickness: float = 0.2
-    dash_proportion: float = 1.7  # width by height, at least
+    dash_proportion: float = 1.6  # width by height, at least
     dash_fill: float = 0.5  # share of its box that has ink
-    dash_level: tuple[float, float] = (0.3, 0.75)  # heights of the text in its row, from the top: a dash is amid
+    dash_level: tuple[float, float] = (0.3, 0.68)  # heights of the text in its row, from the top: a dash is amid
     same_dash: float = 0.06  # by which the widths of dashes of one kind differ
     legend_gap: float = 1.5  # between a bar and the words behind it: the line of a legend, or a bullet
     dash_widths: tuple[float, float] = (0.34, 0.55)  # a wider bar is an en dash, an em dash
