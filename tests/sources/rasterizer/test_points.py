@@ -1,4 +1,4 @@
-"""Points and commas between digits are in the layer as the page shows them, whatever the font calls them."""
+"""Points and commas between digits: the layer has what the page shows, whatever the font calls them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_point_drawn_after_its_figure_is_at_its_place() -> None:
 
 @pytest.mark.parametrize("font", ["Helvetica", "Helvetica-Bold", "Times-Roman", "Times-Italic", "Courier"])
 def test_points_that_are_called_commas_are_read_from_the_page(font: str) -> None:
-    """Where a font calls points commas and commas points, the layer has what the page shows; else it is as it was."""
+    """A font that calls points commas, and commas points, is contradicted by the page; an honest one is not."""
     exchanged = {ord("."): ord(","), ord(","): ord(".")}
     for size in (9, 11, 14):
         assert lines_of(page_of(FIGURES, 0, font, size, claims=exchanged)) == list(FIGURES)
