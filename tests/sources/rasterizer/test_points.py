@@ -1,4 +1,4 @@
-"""Points and commas between digits that a font calls spaces, or that are drawn after the digits."""
+"""Points and commas between digits: the layer has what the page shows, whatever the font calls them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,17 @@ def lines_of(data: bytes, dpi: int = 200) -> list[str]:
     return [line for line, *_ in page.text_lines or ()]
 
 
-def page_of(rows: Sequence[str], claim: int, font: str = "Helvetica", size: float = 11, drawing: str = "") -> bytes:
-    """Return a page whose font draws points, commas and colons, and says that they are the character `claim`."""
+def page_of(
+    rows: Sequence[str],
+    claim: int,
+    font: str = "Helvetica",
+    size: float = 11,
+    drawing: str = "",
+    claims: dict[int, int] | None = None,
+) -> bytes:
+    """Return a page whose font says that points, commas and colons are the character `claim`; or has other claims."""
     texts = (f"BT /F {size} Tf 30 {160 - 20 * row} Td ({text}) Tj ET" for row, text in enumerate(rows))
-    data = files.mapped_pdf(" ".join((drawing, *texts)), HONEST | dict.fromkeys(map(ord, ".,:"), claim))
+    data = files.mapped_pdf(" ".join((drawing, *texts)), HONEST | (claims or dict.fromkeys(map(ord, ".,:"), claim)))
     return data.replace(b"/BaseFont /Helvetica /Encoding", f"/BaseFont /{font} /Encoding".encode())
 
 
@@ -71,3 +78,17 @@ def test_a_point_drawn_after_its_figure_is_at_its_place() -> None:
     pieces = ((30, "1"), (39.174, "7"), (36.117, "."))  # a digit is 6.117 points wide, and a point 3.058
     content = " ".join(f"BT /F 11 Tf {x} 50 Td ({text}) Tj ET" for x, text in pieces)
     assert lines_of(files.pages([content])) == ["1.7"]
+
+
+@pytest.mark.parametrize("font", ["Helvetica", "Helvetica-Bold", "Times-Roman", "Times-Italic", "Courier"])
+def test_points_that_are_called_commas_are_read_from_the_page(font: str) -> None:
+    """A font that calls points commas, and commas points, is contradicted by the page; an honest one is not."""
+    exchanged = {ord("."): ord(","), ord(","): ord(".")}
+    for size in (9, 11, 14):
+        assert lines_of(page_of(FIGURES, 0, font, size, claims=exchanged)) == list(FIGURES)
+        assert lines_of(page_of(FIGURES, 0, font, size, claims=HONEST)) == list(FIGURES)
+
+
+def test_a_single_sign_contradicts_no_font() -> None:
+    """A comma that is called a point once on the page, alone, is not enough evidence."""
+    assert lines_of(page_of(["2,00"], 0, claims={ord(","): ord(".")})) == ["2.00"]

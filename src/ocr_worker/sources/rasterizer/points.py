@@ -1,16 +1,20 @@
-"""Points and commas within figures that a font calls spaces.
+"""Points and commas within figures, which some fonts call spaces, or each other.
 
 Runs only in a rasterizer process. Some fonts say that the sign between two digits is a space, or no character at all:
 3.50 becomes 3 50, another number. A reader sees the sign. So where two digits of one line leave the room of a sign, the
 page image is looked at between them: a mark at the baseline, nearly as dark as the digits and with white around it, is
-a point, and a comma if it has a tail below the baseline. `restore_points` is pure.
+a point, and a comma if it has a tail below the baseline. `restore_points` inserts these signs. `correct_points` looks
+at a few of the signs that each font sets, and exchanges points and commas if all of these are clearly the other sign.
+All functions are pure.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +23,15 @@ from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _GAP = 0.15, 0.9  # ems between the digits' boxes: the room of a sign, also in a font whose characters have one width
-_TOUCHING = 0.1  # ems between boxes, below which the digits follow one another; nearly all do
 _SAME = 0.02  # ems by which the sizes and the baselines of two digits of one figure differ at most
 _ABOVE, _BELOW = 0.8, 0.3  # ems around the baseline, within which there is no other ink
 _HIGHEST, _WIDEST = 0.3, 0.35  # ems of the mark; a higher one is no point, and a wider one is a dash or a rule
 # Ems of a mark below the baseline, weighted by their darkness. In seven fonts of 15 pixels and more, points have up to
 # 0.051 and commas 0.055 at least.
 _TAIL = 0.053
+_POINT, _COMMA = 0.035, 0.06  # the same for marks that contradict their font: in 20 pixels, points have 0.038 at most
+_CLEAR_SIZE = 20.0  # pixels of an em of such marks
+_SAMPLE, _MIN_SAMPLE = 4, 2  # points, or commas, of a font that are looked at: all of them must contradict it
 _RAISED = 0.06  # ems between the baseline and the lower end of a mark, from which it is no point
 _MIN_SIZE = 15.0  # pixels of an em, below which a point and a comma look alike
 _DARKNESS = 0.4  # share of the digits' contrast; a point of two pixels is paler than they are
@@ -43,10 +49,10 @@ def restore_points(letters: Sequence[Letter], pixels: NDArray[np.uint8]) -> list
     """
     boxed = [i for i, letter in enumerate(letters) if letter.box]
     signs = {
-        (i, j): sign
+        (i, j): mark.sign
         for i, j in pairwise(boxed)
-        if letters[i].text.isdigit() and letters[j].text.isdigit()
-        if (sign := _sign_between(letters[i], letters[j], pixels))
+        if j > i + 1 and letters[i].text.isdigit() and letters[j].text.isdigit()
+        if (mark := _mark_between(letters[i], letters[j], pixels))
     }
     if not signs:
         return list(letters)
@@ -73,10 +79,45 @@ def _holds(box: Rectangle, other: Rectangle) -> bool:
     return box[0] < x < box[2] and box[1] < y < box[3]
 
 
-def _sign_between(digit: Letter, following: Letter, pixels: NDArray[np.uint8]) -> Letter | None:
-    """Return the sign that the page shows between two digits; None if there is none."""
+def correct_points(letters: Sequence[Letter], pixels: NDArray[np.uint8]) -> list[Letter]:
+    """Return the letters, with points and commas between digits exchanged in fonts that call them each other.
+
+    pixels: as in `restore_points`.
+    """
+    groups: dict[tuple[int, str], list[int]] = defaultdict(list)  # positions, by the fonts of the digits, and signs
+    for i in range(1, len(letters) - 1):
+        sign = letters[i]
+        if sign.text in _SIGNS and letters[i - 1].text.isdigit() and letters[i + 1].text.isdigit():
+            groups[letters[i - 1].font, sign.text].append(i)
+    samples = {
+        key: [_mark_between(letters[i - 1], letters[i + 1], pixels) for i in places[:_SAMPLE]]
+        for key, places in groups.items()
+    }
+    false = {key for key, marks in samples.items() if all(mark and mark.contradicts(key[1]) for mark in marks)}
+    fonts = {key[0] for key in false if len(samples[key]) >= _MIN_SAMPLE}
+    result = list(letters)
+    for font, text in false:
+        for i in groups[font, text] if font in fonts else ():
+            result[i] = letters[i]._replace(text="," if text == "." else ".")
+    return result
+
+
+class _Mark(NamedTuple):
+    """A point or comma on the page. tail: ems of it below the baseline, weighted by their darkness."""
+
+    sign: Letter
+    tail: float
+
+    def contradicts(self, text: str) -> bool:
+        """Return whether the mark is clearly the other sign."""
+        em = self.sign.baseline.em if self.sign.baseline else 0.0
+        return em >= _CLEAR_SIZE and (self.tail > _COMMA if text == "." else self.tail < _POINT)
+
+
+def _mark_between(digit: Letter, following: Letter, pixels: NDArray[np.uint8]) -> _Mark | None:
+    """Return the mark that the page shows between two digits; None if there is none."""
     baseline, boxes = digit.baseline, (digit.box or _EMPTY, following.box or _EMPTY)
-    if not baseline or not following.baseline or not _TOUCHING * baseline.em < _distance(*boxes) < baseline.em:
+    if not baseline or not following.baseline or _distance(*boxes) > baseline.em:
         return None
     if not _is_level(baseline, following.baseline):
         return None
@@ -84,9 +125,12 @@ def _sign_between(digit: Letter, following: Letter, pixels: NDArray[np.uint8]) -
     if not _GAP[0] < end - start < _GAP[1]:
         return None
     gap = (start - middle) / (last - middle), (end - middle) / (last - middle)
-    text = _read_sign(_upright(pixels, _area(baseline, middle, last), baseline), gap, baseline.em)
+    tail = _find_tail(_upright(pixels, _area(baseline, middle, last), baseline), gap, baseline.em)
+    if tail is None:
+        return None
     place = Baseline.between(*baseline.point(start, 0), *baseline.point(start + 1, 0))
-    return Letter(text, _area(baseline, start, end), digit.font, place) if text else None
+    sign = Letter("," if tail > _TAIL else ".", _area(baseline, start, end), digit.font, place)
+    return _Mark(sign, tail)
 
 
 def _distance(a: Rectangle, b: Rectangle) -> float:
@@ -122,8 +166,8 @@ def _upright(pixels: NDArray[np.uint8], box: Rectangle, baseline: Baseline) -> N
     return np.rot90(gray, round(baseline.angle / 90))
 
 
-def _read_sign(area: NDArray[np.int16], gap: tuple[float, float], em: float) -> str:
-    """Return the sign between two digits: "." or ","; empty if there is none.
+def _find_tail(area: NDArray[np.int16], gap: tuple[float, float], em: float) -> float | None:
+    """Return how far the point or comma between two digits is below the baseline, in ems; None if there is none.
 
     area: gray levels, int16 [height, width], from the middle of a digit to that of the next. gap: the room between
     them, in shares of the width. em: in pixels.
@@ -133,30 +177,30 @@ def _read_sign(area: NDArray[np.int16], gap: tuple[float, float], em: float) -> 
     inside = area[:, math.ceil(start) : int(end)]
     contrasts = np.abs(area - float(np.median(inside))) if inside.size else np.zeros((1, 1))
     if em < _MIN_SIZE or contrasts.max() < _MIN_CONTRAST:
-        return ""
+        return None
     ink = contrasts > _DARKNESS * contrasts.max()
     base = height * _ABOVE / (_ABOVE + _BELOW)
     top = int(base - _HIGHEST * em)
     marks = [(x0, x1) for x0, x1 in _runs(ink[top:]) if start < (x0 + x1) / 2 < end]
     if len(marks) != 1 or marks[0][1] - marks[0][0] > _WIDEST * em:
-        return ""
+        return None
     (x0, x1) = marks[0]
     if any(left < x1 and x0 < right for left, right in _runs(ink[:top])):
-        return ""  # a colon, or another sign that is higher
+        return None  # a colon, or another sign that is higher
     darkness = contrasts[top:, x0:x1].max(axis=1)
-    return _name_mark(darkness / darkness.max(), base - top, em)
+    return _measure_tail(darkness / darkness.max(), base - top, em)
 
 
-def _name_mark(darkness: NDArray[np.float64], base: float, em: float) -> str:
-    """Return the sign that a mark is: "." or ","; empty if it is neither.
+def _measure_tail(darkness: NDArray[np.float64], base: float, em: float) -> float | None:
+    """Return how far a mark is below the baseline, in ems; None if it is neither point nor comma.
 
     darkness: of its rows, as shares of the darkest one. base: place of the baseline in them. em: in pixels.
     """
     rows = np.flatnonzero(darkness > _DARKNESS)
     if rows[0] == 0 or rows[-1] == len(darkness) - 1 or rows[-1] + 1 < base - _RAISED * em:
-        return ""
+        return None
     shares_below = np.clip(np.arange(len(darkness)) + 1 - base, 0, 1)
-    return "," if float((darkness * shares_below).sum()) > _TAIL * em else "."
+    return float((darkness * shares_below).sum()) / em
 
 
 def _runs(ink: NDArray[np.bool_]) -> list[tuple[int, int]]:

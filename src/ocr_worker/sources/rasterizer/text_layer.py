@@ -28,7 +28,7 @@ from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band, render_pixels
-from ocr_worker.sources.rasterizer.points import restore_points
+from ocr_worker.sources.rasterizer.points import correct_points, restore_points
 from ocr_worker.sources.rasterizer.raised_glyphs import write_raised_glyphs
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_denominator, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
@@ -209,7 +209,7 @@ def read_text_layer(
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
     letters = _letters(write_raised_glyphs(characters), mapping)  # after the characters are renumbered
-    letters = restore_points(letters, pixels)
+    letters = correct_points(restore_points(letters, pixels), pixels)
     return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters), pixels)
 
 
