@@ -347,3 +347,17 @@ def test_further_lines_of_items_do_not_hide_a_table() -> None:
         lines += block([["basic charge"], ["service: aa"], ["in May"]], [260], top=124 + 100 * i)
     (table,) = find_tables(lines)
     assert (table.y0, table.y1 > 400) == (100, True)
+
+
+def test_the_amounts_of_a_receipt_are_a_table_of_two_columns() -> None:
+    """The letter of a tax rate is of its amount; lines above and below that are in no columns are not in the table."""
+    lines = [typeset("TOWN MARKET PLUS", 110, 0)]
+    items = (("FLAT SCREEN 65", "$899.99 S"), ("CABLE BB", "$19.99 S"), ("RADIO V4", "$89.99 S"), ("TOTAL", "$1009.97"))
+    for i, (label, amount) in enumerate(items):
+        lines += [typeset(label, 0, 30 + 30 * i), typeset(amount, 300, 30 + 30 * i)]
+    lines += [typeset("ACCOUNT # **** **** **** VISA 3433", 0, 160), typeset("APPROVAL # 114801", 0, 190)]
+    (box,) = find_tables(lines)
+    inside = [line for line in lines if box.contains(line.box.center)]
+    cells = find_cells(box, inside, Rules((), ()))
+    assert [[cell.text for cell in cells if cell.row == i] for i in range(4)] == [list(item) for item in items]
+    assert len(cells) == 2 * len(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,11 @@ class Misled(Guessing):
     def orientation(self, pixels: Any) -> int:
         return 0
 
-    def begin_regions(self, pixels: Any) -> int:
-        return int(pixels[0, 0, 0])
+    def begin_regions(self, pixels: Any) -> Any:
+        return self.begin(None, pixels)
 
-    def begin(self, find: Any, pixels: Any) -> int:
-        return int(pixels[0, 0, 0])
+    def begin(self, find: Any, pixels: Any) -> Any:
+        return SimpleNamespace(corner=int(pixels[0, 0, 0]), get=list)
 
     def find_lines(self, pixels: Any, side: int | None = None) -> Any:
         return LINES
@@ -86,4 +87,5 @@ def test_a_page_that_the_model_took_for_upright_is_turned_once_more(is_upside_do
     pixels[(0, 0) if is_upside_down else (99, 99)] = 255
     straight, lines, pending = page._read_page(Misled((0, 0)), PageImage(1, pixels), ())  # type: ignore[arg-type]
     assert {line.text for line in lines} == {"a line of twenty letters"}
-    assert (int(straight[0, 0, 0]), *pending) == (0, 0, 0)
+    assert straight[0, 0, 0] == 0
+    assert [result.corner for result in pending] == [0, 0]  # type: ignore[attr-defined]

@@ -54,8 +54,8 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     placed = [(place_headings if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(line_rows)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
-    short = [rule for rule in rules.across if rule.width < THRESHOLDS.wide_rule * box.width]
-    underlines = [rule for rule in short if not _goes_on(rule, rules.across, height)]
+    joined = _join_pieces(rules.across, height)
+    underlines = [rule for rule in joined if rule.width < THRESHOLDS.wide_rule * box.width]
     if head:  # each column has its own heading in the lowest row
         placed[head - 1] = _part_headings(placed[head - 1], _numeric_columns(placed[head:]), height)
     over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
@@ -66,12 +66,18 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     return head_rows + merge_rows(body, bands[head:], len(gutters) + 1, height)
 
 
-def _goes_on(rule: Box, across: Sequence[Box], height: float) -> bool:
-    """Return whether another rule begins where this one ends, as pieces of a rule do, unlike underlines."""
-    slack = THRESHOLDS.same_level * height
-    level = [other for other in across if other != rule and abs(other.center[1] - rule.center[1]) < slack]
-    gaps = [-overlap(rule.x0, rule.x1, other.x0, other.x1) for other in level]
-    return any(gap < THRESHOLDS.piece_gap * height for gap in gaps)
+def _join_pieces(across: Sequence[Box], height: float) -> list[Box]:
+    """Return the rules across, the pieces of each joined, which nearly touch, unlike underlines beside one another."""
+    slack, gap = THRESHOLDS.same_level * height, THRESHOLDS.piece_gap * height
+    joined: list[Box] = []
+    for rule in sorted(across):
+        level = (i for i, other in enumerate(joined) if abs(other.center[1] - rule.center[1]) < slack)
+        match = next((i for i in level if rule.x0 - joined[i].x1 < gap), None)
+        if match is None:
+            joined.append(rule)
+        else:
+            joined[match] = bounds((joined[match], rule))
+    return joined
 
 
 def find_wide_rules(box: Box, rules: Rules, height: float) -> list[float]:
