@@ -89,3 +89,10 @@ def test_the_ink_behind_leaders_is_a_number() -> None:
     )
     assert find_number(line, dots, others) is None
     assert find_number(line, [Box(1160, 70, 1172, 92)], others) is None
+
+
+def test_a_line_of_many_dots_is_no_entry() -> None:
+    """A pattern that tries each dot with each other takes minutes here."""
+    lines = [typeset("word. " * 400 + ". " * 400 + "end", 100, 100 + 30 * i) for i in range(4)]
+    assert find_entries(lines) == []
+    assert join_entries([*lines, *_page(("3", "7", "7", "12", "30"), ("Gates",))])[:4] == lines

@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, y_overlap
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.lines import Line, line_height
@@ -43,9 +43,9 @@ def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
     strips: list[_GutterCandidate] = []
     for gap in sorted(_find_gaps(edges, min_width), key=lambda strip: strip.box.y0):
         for i, strip in enumerate(strips):
-            merged = _merge(strip, gap)
-            if merged.box.width >= min_width and not _is_crossed(merged.box, edges):
-                strips[i] = merged
+            box = _merge(strip.box, gap.box)
+            if box.width >= min_width and not _is_crossed(box, edges):
+                strips[i] = _GutterCandidate(box, strip.left | gap.left, strip.right | gap.right)
                 break
         else:
             strips.append(gap)
@@ -97,26 +97,28 @@ def split_by_gutter(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
 
 def _find_gaps(edges: Edges, min_width: float) -> list[_GutterCandidate]:
     """Return the white between each line and its next neighbors at the right."""
-    x0, y0, x1, y1 = edges.T
-    height = y1 - y0
-    shared = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
-    is_level = shared > THRESHOLDS.beside_overlap * np.minimum(height[:, None], height)
-    is_right = is_level & (x0 >= x1[:, None])
+    boxes = [Box(*edge) for edge in edges.tolist()]
+    index = BoxIndex(boxes)
     gaps = []
-    for i in np.flatnonzero(is_right.any(axis=1)):
-        right = np.flatnonzero(is_right[i])
-        reach = x0[right].min() + THRESHOLDS.next_neighbors * height[i]
-        right = right[(x0[right] - x1[i] >= min_width) & (x0[right] < reach)]
+    for i, box in enumerate(boxes):
+        near = index.near(box.y0, box.y1)
+        right = [j for j in near if boxes[j].x0 >= box.x1 and _are_beside(box, boxes[j])]
+        reach = min((boxes[j].x0 for j in right), default=0.0) + THRESHOLDS.next_neighbors * box.height
         for j in right:
-            box = Box(x1[i], min(y0[i], y0[j]), x0[j], max(y1[i], y1[j]))
-            gaps.append(_GutterCandidate(Box(*map(float, box)), frozenset([i]), frozenset([j])))
+            other = boxes[j]
+            if other.x0 - box.x1 >= min_width and other.x0 < reach:
+                gap = Box(box.x1, min(box.y0, other.y0), other.x0, max(box.y1, other.y1))
+                gaps.append(_GutterCandidate(gap, frozenset([i]), frozenset([j])))
     return gaps
 
 
-def _merge(a: _GutterCandidate, b: _GutterCandidate) -> _GutterCandidate:
+def _are_beside(a: Box, b: Box) -> bool:
+    return y_overlap(a, b) > THRESHOLDS.beside_overlap * min(a.height, b.height)
+
+
+def _merge(a: Box, b: Box) -> Box:
     """Return the strip that is as high as both together, and as wide as what they share."""
-    box = Box(max(a.box.x0, b.box.x0), min(a.box.y0, b.box.y0), min(a.box.x1, b.box.x1), max(a.box.y1, b.box.y1))
-    return _GutterCandidate(box, a.left | b.left, a.right | b.right)
+    return Box(max(a.x0, b.x0), min(a.y0, b.y0), min(a.x1, b.x1), max(a.y1, b.y1))
 
 
 def _is_crossed(strip: Box, edges: Edges) -> bool:

@@ -64,13 +64,18 @@ def _wide_gaps(line: Line) -> Iterator[tuple[Box, Box]]:
 def _find_cuts(line: Line, lines: Sequence[Line], starts: Sequence[Box]) -> Iterator[float]:
     """Yield the x of the gutters that cross the line. starts: boxes of lines and of words that follow a wide gap."""
     height = line.box.height
-    for left, right in _wide_gaps(line):
-        if min(left.x1 - line.box.x0, line.box.x1 - right.x0) < THRESHOLDS.min_part_width * height:
-            continue
+    gaps = [
+        (left, right)
+        for left, right in _wide_gaps(line)
+        if min(left.x1 - line.box.x0, line.box.x1 - right.x0) >= THRESHOLDS.min_part_width * height
+    ]
+    near_starts = [box for box in starts if _is_near(box, line.box)] if gaps else []
+    near_lines = [other for other in lines if _is_near(other.box, line.box)] if gaps else []
+    for left, right in gaps:
         middle = (left.x1 + right.x0) / 2
         reach = THRESHOLDS.alignment * height
-        witnesses = sum(_is_near(box, line.box) and abs(box.x0 - right.x0) < reach for box in starts) - 1
-        crossings = sum(_is_near(other.box, line.box) and _crosses(other, middle, height) for other in lines)
+        witnesses = sum(abs(box.x0 - right.x0) < reach for box in near_starts) - 1
+        crossings = sum(_crosses(other, middle, height) for other in near_lines)
         if witnesses >= THRESHOLDS.min_witnesses and crossings <= witnesses / THRESHOLDS.witnesses_per_crossing:
             yield middle
 

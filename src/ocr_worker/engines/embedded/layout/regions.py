@@ -187,15 +187,16 @@ def merge_interleaved(regions: Sequence[Region]) -> list[Region]:
 
 def _are_interleaved(a: Region, b: Region) -> bool:
     """Return whether a row of one text is between rows of the other, and none is beside a row of the other."""
-    if not {a.label, b.label} <= set(_TEXTS):
+    if a.label not in _TEXTS or b.label not in _TEXTS:
+        return False
+    if x_overlap(a.box, b.box) <= THRESHOLDS.one_column * min(a.box.width, b.box.width):
         return False
     upper, lower = sorted((a, b), key=lambda region: min(line.box.center[1] for line in region.lines))
     last = max(line.box.center[1] for line in upper.lines)
     if all(line.box.center[1] > last for line in lower.lines):
         return False
-    is_one_column = x_overlap(a.box, b.box) > THRESHOLDS.one_column * min(a.box.width, b.box.width)
     members = {id(line) for line in a.lines}
-    return is_one_column and all(len({id(line) in members for line in row}) == 1 for row in rows(a.lines + b.lines))
+    return all(len({id(line) in members for line in row}) == 1 for row in rows(a.lines + b.lines))
 
 
 def divide_at(regions: Iterable[Region], boxes: Sequence[Box]) -> list[Region]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
-from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.reading.ink_mask import ConnectedInk, ground_color
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
@@ -76,12 +76,11 @@ def find_letters(shapes: Sequence[Shape], lines: Sequence[Box]) -> list[Shape]:
     low, high = (factor * height for factor in THRESHOLDS.initial_heights)
     thin, wide = THRESHOLDS.initial_widths
     letters: list[Shape] = []
-    tall = [shape for shape in shapes if low < shape.box.height < high]
-    edges = np.array([shape.box for shape in shapes], float)
-    for shape in sorted(tall):
+    index = BoxIndex([shape.box for shape in shapes])
+    for shape in sorted(shapes):
         side = shape.box.height
-        if thin * side < shape.box.width < wide * side:
-            letter = _joined([shape, *_parts(_small_shapes(shapes, edges, shape.box), shape.box)])
+        if low < side < high and thin * side < shape.box.width < wide * side:
+            letter = _joined([shape, *_parts(shapes, index, shape.box)])
             if letters and _is_next(letters[-1].box, letter.box):
                 letters[-1] = _joined([letters[-1], letter])
             else:
@@ -93,25 +92,17 @@ def _joined(shapes: Sequence[Shape]) -> Shape:
     return Shape(bounds(shape.box for shape in shapes), tuple(label for shape in shapes for label in shape.labels))
 
 
-def _small_shapes(shapes: Sequence[Shape], edges: NDArray[np.float64], letter: Box) -> list[Shape]:
-    """Return the shapes as low as an accent that are level with the letter or right above it.
-
-    edges: of the shapes, [n, 4]. They are compared at once: a page has thousands of shapes.
-    """
-    top, bottom = edges[:, 1], edges[:, 3]
+def _parts(shapes: Sequence[Shape], index: BoxIndex, letter: Box) -> list[Shape]:
+    """Return the shapes of the letter's accent, and of the quotation mark right before it. index: of the shapes."""
     low, high = (share * letter.height for share in THRESHOLDS.accent_heights)
-    reach = max(THRESHOLDS.accent_gap, THRESHOLDS.quote_gap) * letter.height
-    is_near = (bottom - top > low) & (bottom - top < high) & (bottom > letter.y0 - reach) & (bottom <= letter.y1)
-    return [shapes[i] for i in np.flatnonzero(is_near)]
-
-
-def _parts(small: Sequence[Shape], letter: Box) -> list[Shape]:
-    """Return the shapes of the letter's accent, and of the quotation mark right before it. small: near the letter."""
     gap = THRESHOLDS.accent_gap * letter.height
+    quote_gap = THRESHOLDS.quote_gap * letter.height
+    near = (shapes[i] for i in index.near(letter.y0 - max(gap, quote_gap), letter.y1))
+    small = [shape for shape in near if low < shape.box.height < high]
     accents = [
         shape for shape in small if letter.x0 < shape.box.center[0] < letter.x1 and 0 <= letter.y0 - shape.box.y1 < gap
     ]
-    quotes, edge, gap = [], letter.x0, THRESHOLDS.quote_gap * letter.height
+    quotes, edge, gap = [], letter.x0, quote_gap
     for shape in sorted(small, reverse=True):
         if letter.y0 - gap < shape.box.y0 and shape.box.y1 <= letter.y1 and -gap < edge - shape.box.x1 < gap:
             quotes.append(shape)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocr_worker.engines.embedded.geometry import Box, bounds, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, y_overlap
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.ink_mask import connect_ink
 from ocr_worker.engines.embedded.reading.large_letters import find_shapes
@@ -32,7 +32,9 @@ def read_page_numbers(models: Models, pixels: Pixels, lines: Sequence[Line]) -> 
     open_ends = [line for line in ends if not beside[id(line)]]
     shapes = [shape.box for shape in find_shapes(connect_ink(pixels))] if open_ends else []
     boxes = [line.box for line in lines]
-    places = {id(line): place for line in open_ends if (place := find_number(line.box, shapes, boxes))}
+    index = BoxIndex(shapes)
+    level = {id(line): [shapes[i] for i in index.near(line.box.y0, line.box.y1)] for line in open_ends}
+    places = {id(line): place for line in open_ends if (place := find_number(line.box, level[id(line)], boxes))}
     margin = THRESHOLDS.number_margin
     crops = [place.grown(margin * place.height) for place in places.values()]
     readings = models.read_lines(pixels, quads_of(crops)) if crops else []

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.ink_mask import Mask, ink_mask
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
@@ -44,11 +44,13 @@ def find_radio_buttons(pixels: Pixels, texts: Sequence[Box]) -> list[Line]:
 def drop_layered(rings: Sequence[Line], layer: Sequence[Line]) -> list[Line]:
     """Return the circles that the layer does not have as characters."""
     words = [word.box for line in layer for word in line.words or (Word(line.text, line.box),)]
-    return [
-        ring
-        for ring in rings
-        if not any(ring.box.contains(word.center) or word.contains(ring.box.center) for word in words)
-    ]
+    index = BoxIndex(words)
+
+    def has_word(ring: Box) -> bool:
+        near = (words[i] for i in index.near(ring.y0, ring.y1))
+        return any(ring.contains(word.center) or word.contains(ring.center) for word in near)
+
+    return [ring for ring in rings if not has_word(ring.box)]
 
 
 def _rings(ink: Mask, height: float) -> list[Box]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
-from ocr_worker.engines.embedded.geometry import Box, bounds
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, is_slanted, outline_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
@@ -147,11 +147,18 @@ def drop_repeated(readings: Sequence[Line], layer: Sequence[Line]) -> list[Line]
     Letters of the layer that are far apart, as in the boxes of a form, do not cover the line that is detected around
     them. A reading that has more letters than the layer there stays whole.
     """
-    return [reading for reading in readings if not _is_repeated(reading, layer)]
+    words = [word for line in layer for word in _words(line)]
+    index = BoxIndex([word.box for word in words])
+    return [
+        reading
+        for reading in readings
+        if not _is_repeated(reading, [words[i] for i in index.near(reading.box.y0, reading.box.y1)])
+    ]
 
 
-def _is_repeated(reading: Line, layer: Sequence[Line]) -> bool:
-    inside = [word for line in layer for word in _words(line) if reading.box.contains(word.box.center)]
+def _is_repeated(reading: Line, words: Sequence[Word]) -> bool:
+    """Return whether the reading says only what the words in its box say. words: of the layer."""
+    inside = [word for word in words if reading.box.contains(word.box.center)]
     inside.sort(key=lambda word: word.box.x0)
     letters, letters_read = (
         [character for character in text if character.isalnum()]

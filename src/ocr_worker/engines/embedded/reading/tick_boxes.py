@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
-from ocr_worker.engines.embedded.geometry import Box, bounds, covered, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, covered, y_overlap
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.ink_mask import Mask, ink_mask
 from ocr_worker.engines.embedded.reading.models import Models, Quads
@@ -62,14 +62,23 @@ def apply_tick_boxes(layer: Sequence[Line], boxes: Sequence[Line]) -> tuple[list
     tick.
     """
     lines, kept = list(layer), []
+    words, index = _index_words(lines)
     for box in boxes:
-        words = [
-            word for line in lines for word in line.words or (Word(line.text, line.box),) if _share_place(word, box)
-        ]
-        if all(_is_tick(word.text) for word in words):
-            kept.append(replace(box, text=TICKED, words=(Word(TICKED, box.box),)) if words else box)
-            lines = [rest for line in lines if (rest := _without(line, words))]
+        near = (words[i] for i in index.near(box.box.y0, box.box.y1))
+        inside = [word for word in near if _share_place(word, box)]
+        if not inside:
+            kept.append(box)
+        elif all(_is_tick(word.text) for word in inside):
+            kept.append(replace(box, text=TICKED, words=(Word(TICKED, box.box),)))
+            lines = [rest for line in lines if (rest := _without(line, inside))]
+            words, index = _index_words(lines)
     return lines, kept
+
+
+def _index_words(lines: Sequence[Line]) -> tuple[list[Word], BoxIndex]:
+    """Return the words of the lines, and the index of their boxes."""
+    words = [word for line in lines for word in line.words or (Word(line.text, line.box),)]
+    return words, BoxIndex([word.box for word in words])
 
 
 def _is_tick(text: str) -> bool:
