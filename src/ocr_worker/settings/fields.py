@@ -520,7 +520,7 @@ class Settings(
 
     @property
     def reads_pages_together(self) -> bool:
-        """Whether the crops of several pages are read together, which takes less time than page by page."""
+        """True if the crops of several pages are read together, which takes less time than page by page."""
         return self.backend != "native" or self.native == "transformers"
 
     @property
@@ -537,7 +537,7 @@ class Settings(
 
     @property
     def pipelines_have_processes(self) -> bool:
-        """Whether each pipeline of a model server is a process: one process cannot feed several servers from a GPU."""
+        """True if each pipeline of a model server is a process: one process cannot feed several servers on a GPU."""
         if self.engine_processes is None:
             return self.server_count > 1 and self.device != "cpu"
         return self.engine_processes
