@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import cv2
@@ -54,6 +55,10 @@ class Models:
     def begin_regions(self, pixels: Pixels) -> Models:
         """Return the result of the layout model."""
         return self
+
+    def begin(self, find: Callable[[Pixels], Any], pixels: Pixels) -> Any:
+        """Return the result of a function that runs on another thread."""
+        return SimpleNamespace(get=lambda: find(pixels))
 
     def get(self) -> list[Detection]:
         """Return the drawn regions."""
