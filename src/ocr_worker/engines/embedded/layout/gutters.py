@@ -8,7 +8,9 @@ of `columns` that ends right at the line. All functions are pure.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ocr_worker.engines.embedded.geometry import Box, y_overlap
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters
@@ -18,8 +20,9 @@ from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 
 def split_at_gutters(lines: Sequence[Line]) -> list[Line]:
     """Return the lines, each cut at wide gaps where lines above and below begin, and few continue across."""
-    starts = [*(line.box for line in lines), *(right for line in lines for _, right in _wide_gaps(line))]
-    parts = [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, starts)))]
+    starts = _by_middle([*(line.box for line in lines), *(right for line in lines for _, right in _wide_gaps(line))])
+    ordered = _by_middle([line.box for line in lines])
+    parts = [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, ordered, starts)))]
     gutters = find_column_gutters([line for line in parts if not line.is_from_text_layer])
     return [part for line in parts for part in split_at(line, list(_continue_gutters(line, parts, gutters)))]
 
@@ -61,16 +64,19 @@ def _wide_gaps(line: Line) -> Iterator[tuple[Box, Box]]:
             yield left.box, right.box
 
 
-def _find_cuts(line: Line, lines: Sequence[Line], starts: Sequence[Box]) -> Iterator[float]:
-    """Yield the x of the gutters that cross the line. starts: boxes of lines and of words that follow a wide gap."""
+def _find_cuts(line: Line, lines: Sequence[Line], ordered: _Ordered, starts: _Ordered) -> Iterator[float]:
+    """Yield the x of the gutters that cross the line.
+
+    ordered: boxes of the lines. starts: boxes of lines and of words that follow a wide gap.
+    """
     height = line.box.height
     gaps = [
         (left, right)
         for left, right in _wide_gaps(line)
         if min(left.x1 - line.box.x0, line.box.x1 - right.x0) >= THRESHOLDS.min_part_width * height
     ]
-    near_starts = [box for box in starts if _is_near(box, line.box)] if gaps else []
-    near_lines = [other for other in lines if _is_near(other.box, line.box)] if gaps else []
+    near_starts = [starts.boxes[i] for i in starts.near(line.box)] if gaps else []
+    near_lines = [lines[i] for i in ordered.near(line.box)] if gaps else []
     for left, right in gaps:
         middle = (left.x1 + right.x0) / 2
         reach = THRESHOLDS.alignment * height
@@ -80,8 +86,26 @@ def _find_cuts(line: Line, lines: Sequence[Line], starts: Sequence[Box]) -> Iter
             yield middle
 
 
-def _is_near(box: Box, line: Box) -> bool:
-    return abs(box.center[1] - line.center[1]) < THRESHOLDS.witness_distance * line.height
+class _Ordered(NamedTuple):
+    """Boxes with their order by the middle of their height: a page has thousands of words, of which few are near."""
+
+    boxes: Sequence[Box]
+    middles: list[float]
+    indices: list[int]
+
+    def near(self, line: Box) -> list[int]:
+        """Return the indices of the boxes that are near the line above or below, in their order from top to bottom."""
+        reach = THRESHOLDS.witness_distance * line.height
+        first, last = (
+            bisect_right(self.middles, line.center[1] - reach),
+            bisect_left(self.middles, line.center[1] + reach),
+        )
+        return self.indices[first:last]
+
+
+def _by_middle(boxes: Sequence[Box]) -> _Ordered:
+    indices = sorted(range(len(boxes)), key=lambda i: boxes[i].center[1])
+    return _Ordered(boxes, [boxes[i].center[1] for i in indices], indices)
 
 
 def _crosses(line: Line, x: float, height: float) -> bool:
