@@ -120,7 +120,9 @@ class ServerClient:
         if not self._session:
             # The roots of trust as for downloads.
             context: ssl.SSLContext | bool = httpx.create_ssl_context() if self._url.startswith("https:") else True
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_IN_FLIGHT, ssl=context))
+            resolver = aiohttp.ThreadedResolver()  # the system's names, as for the check of the server at the start
+            connector = aiohttp.TCPConnector(limit=_IN_FLIGHT, ssl=context, resolver=resolver)
+            self._session = aiohttp.ClientSession(connector=connector)
         return self._session
 
     def _headers(self, url: str) -> dict[str, str]:

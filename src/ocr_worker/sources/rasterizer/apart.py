@@ -5,6 +5,7 @@ Runs only in a rasterizer process. A look at a page that nobody asked for must n
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -43,6 +44,7 @@ def call_apart(work: Callable[[], Any]) -> Any:
 def _work_and_exit(work: Callable[[], Any], writer: int) -> NoReturn:
     """Write the result of `work` to the pipe and end this process, which is the copy."""
     try:
+        gc.disable()  # garbage of the original may wait in its destructor for threads that the copy does not have
         # The worker must not wait for the copy when the rasterizer process ends.
         os.closerange(0, writer)
         os.closerange(writer + 1, _MAX_FILES)
