@@ -113,6 +113,14 @@ def test_no_line_lies_across_a_gutter(lines: list[Line]) -> None:
             assert shared <= 0.2 * gutter.width or level <= 0.3 * line.box.height
 
 
+def test_a_line_higher_than_wide_is_no_gutter() -> None:
+    """The margin around a letter of an outline is no wider than the letter."""
+    lines = [
+        Line(PROSE, box) for box in (Box(0, 0, 25, 5), Box(297, 0, 327, 5), Box(259, 0, 357, 5), Box(256, 0, 261, 20))
+    ]
+    assert not any(256 <= gutter.center[0] <= 261 for gutter in find_column_gutters(lines))
+
+
 def test_columns_in_a_frame_are_no_table() -> None:
     """A dictionary's page with a frame and a rule between its columns is prose; ruled rows of such text are a table."""
     lines = column(100, 400, 100, 12) + column(410, 710, 100, 12)

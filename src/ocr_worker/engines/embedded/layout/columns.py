@@ -58,7 +58,8 @@ def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
 
 def _inner_box(line: Line) -> Box:
     """Return the line's box without the margin by which outlines on a page image reach beyond the letters."""
-    margin = 0.0 if line.is_from_text_layer else THRESHOLDS.outline_margin * line.box.height
+    # Half a line's width at most: a narrow one has no inside.
+    margin = 0.0 if line.is_from_text_layer else min(THRESHOLDS.outline_margin * line.box.height, line.box.width / 2)
     return line.box._replace(x0=line.box.x0 + margin, x1=line.box.x1 - margin)
 
 
