@@ -78,6 +78,7 @@ class WorkerPool:
         self._grace_s = grace_s
         self._clock = clock
         self._workers: dict[str, Worker] = {}
+        self._lost: set[str] = set()  # names, which are not used again
         self._start_count = 0
         self._failures = 0  # in a row, of workers that ended before they were ready
         self._next_start = 0.0
@@ -125,9 +126,12 @@ class WorkerPool:
             self._terminate(self._workers[name])
 
     def is_leaving(self, name: str) -> bool:
-        """Return whether the worker must leave, so that it gets no more jobs."""
+        """Return whether the worker must leave or has ended, so that it gets no more jobs.
+
+        The poll of a killed worker can still be open when its jobs are given to others: it must not take one of them.
+        """
         worker = self._workers.get(name)
-        return worker is not None and worker.kill_at is not None
+        return name in self._lost or (worker is not None and worker.kill_at is not None)
 
     def close(self) -> None:
         """Let all workers leave. Call `update` until `workers` is empty."""
@@ -161,6 +165,7 @@ class WorkerPool:
 
     def _remove(self, worker: Worker, now: float) -> None:
         del self._workers[worker.name]
+        self._lost.add(worker.name)
         kill_group(worker.process)  # its remaining children
         self._on_lost(worker.name)
         stage = "" if worker.is_ready else " before it was ready"
