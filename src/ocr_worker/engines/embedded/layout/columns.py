@@ -39,9 +39,10 @@ def find_column_gutters(lines: Sequence[Line]) -> list[Box]:
 def _find_strips(lines: Sequence[Line]) -> list[_GutterCandidate]:
     """Return the white strips with prose on both sides: gaps between lines, joined from top to bottom."""
     min_width = THRESHOLDS.min_gutter_width * line_height(lines)
-    edges = np.asarray([_inner_box(line) for line in lines], np.float64).reshape(-1, 4)
+    boxes = [_inner_box(line) for line in lines]
+    edges = np.asarray(boxes, np.float64).reshape(-1, 4)
     strips: list[_GutterCandidate] = []
-    for gap in sorted(_find_gaps(edges, min_width), key=lambda strip: strip.box.y0):
+    for gap in sorted(_find_gaps(boxes, min_width), key=lambda strip: strip.box.y0):
         for i, strip in enumerate(strips):
             box = _merge(strip.box, gap.box)
             if box.width >= min_width and not _is_crossed(box, edges):
@@ -96,9 +97,8 @@ def split_by_gutter(lines: Iterable[Line], gutter: Box) -> list[list[Line]]:
     return [part for part in parts if part]
 
 
-def _find_gaps(edges: Edges, min_width: float) -> list[_GutterCandidate]:
+def _find_gaps(boxes: Sequence[Box], min_width: float) -> list[_GutterCandidate]:
     """Return the white between each line and its next neighbors at the right."""
-    boxes = [Box(*edge) for edge in edges.tolist()]
     index = BoxIndex(boxes)
     gaps = []
     for i, box in enumerate(boxes):

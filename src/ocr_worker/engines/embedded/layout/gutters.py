@@ -8,11 +8,9 @@ of `columns` that ends right at the line. All functions are pure.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from ocr_worker.engines.embedded.geometry import Box, y_overlap
+from ocr_worker.engines.embedded.geometry import Box, BoxIndex, y_overlap
 from ocr_worker.engines.embedded.layout.columns import find_column_gutters
 from ocr_worker.engines.embedded.layout.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.lines import Line, line_height, split_at
@@ -20,9 +18,10 @@ from ocr_worker.engines.embedded.lines import Line, line_height, split_at
 
 def split_at_gutters(lines: Sequence[Line]) -> list[Line]:
     """Return the lines, each cut at wide gaps where lines above and below begin, and few continue across."""
-    starts = _by_middle([*(line.box for line in lines), *(right for line in lines for _, right in _wide_gaps(line))])
-    ordered = _by_middle([line.box for line in lines])
-    parts = [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, ordered, starts)))]
+    # Boxes of the lines come first: so one index finds the lines and the beginnings near a line.
+    starts = [*(line.box for line in lines), *(right for line in lines for _, right in _wide_gaps(line))]
+    index = BoxIndex(starts)
+    parts = [part for line in lines for part in split_at(line, list(_find_cuts(line, lines, starts, index)))]
     gutters = find_column_gutters([line for line in parts if not line.is_from_text_layer])
     return [part for line in parts for part in split_at(line, list(_continue_gutters(line, parts, gutters)))]
 
@@ -64,10 +63,10 @@ def _wide_gaps(line: Line) -> Iterator[tuple[Box, Box]]:
             yield left.box, right.box
 
 
-def _find_cuts(line: Line, lines: Sequence[Line], ordered: _Ordered, starts: _Ordered) -> Iterator[float]:
+def _find_cuts(line: Line, lines: Sequence[Line], starts: Sequence[Box], index: BoxIndex) -> Iterator[float]:
     """Yield the x of the gutters that cross the line.
 
-    ordered: boxes of the lines. starts: boxes of lines and of words that follow a wide gap.
+    starts: boxes of the lines, and then of the words that follow a wide gap. index: of these boxes.
     """
     height = line.box.height
     gaps = [
@@ -75,37 +74,21 @@ def _find_cuts(line: Line, lines: Sequence[Line], ordered: _Ordered, starts: _Or
         for left, right in _wide_gaps(line)
         if min(left.x1 - line.box.x0, line.box.x1 - right.x0) >= THRESHOLDS.min_part_width * height
     ]
-    near_starts = [starts.boxes[i] for i in starts.near(line.box)] if gaps else []
-    near_lines = [lines[i] for i in ordered.near(line.box)] if gaps else []
+    near = _near(line.box, starts, index) if gaps else []
+    near_lines = [lines[i] for i in near if i < len(lines)]
     for left, right in gaps:
         middle = (left.x1 + right.x0) / 2
         reach = THRESHOLDS.alignment * height
-        witnesses = sum(abs(box.x0 - right.x0) < reach for box in near_starts) - 1
+        witnesses = sum(abs(starts[i].x0 - right.x0) < reach for i in near) - 1
         crossings = sum(_crosses(other, middle, height) for other in near_lines)
         if witnesses >= THRESHOLDS.min_witnesses and crossings <= witnesses / THRESHOLDS.witnesses_per_crossing:
             yield middle
 
 
-class _Ordered(NamedTuple):
-    """Boxes with their order by the middle of their height: a page has thousands of words, of which few are near."""
-
-    boxes: Sequence[Box]
-    middles: list[float]
-    indices: list[int]
-
-    def near(self, line: Box) -> list[int]:
-        """Return the indices of the boxes that are near the line above or below, in their order from top to bottom."""
-        reach = THRESHOLDS.witness_distance * line.height
-        first, last = (
-            bisect_right(self.middles, line.center[1] - reach),
-            bisect_left(self.middles, line.center[1] + reach),
-        )
-        return self.indices[first:last]
-
-
-def _by_middle(boxes: Sequence[Box]) -> _Ordered:
-    indices = sorted(range(len(boxes)), key=lambda i: boxes[i].center[1])
-    return _Ordered(boxes, [boxes[i].center[1] for i in indices], indices)
+def _near(line: Box, boxes: Sequence[Box], index: BoxIndex) -> list[int]:
+    """Return the indices of the boxes whose middles are near the line above or below. index: of the boxes."""
+    middle, reach = line.center[1], THRESHOLDS.witness_distance * line.height
+    return [i for i in index.near(middle - reach, middle + reach) if abs(boxes[i].center[1] - middle) < reach]
 
 
 def _crosses(line: Line, x: float, height: float) -> bool:
