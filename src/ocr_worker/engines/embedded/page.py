@@ -285,7 +285,7 @@ def _read_beside(
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
     readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
-    readings = read_page_numbers(models, pixels, reread_foreign_signs(models, pixels, readings))
+    readings = read_page_numbers(models, pixels, reread_foreign_signs(models, pixels, readings), ink)
     if ink:
         images = [detection for detection in pending.regions.get() if detection.label == "image"]
         pictures = [image.box for image in images if is_picture(image, readings)]

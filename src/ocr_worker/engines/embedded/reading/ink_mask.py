@@ -14,6 +14,7 @@ from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 Mask = NDArray[np.bool_]
+Area = tuple[slice, slice]  # rows and columns of the page image
 _EDGE = 5  # pixels of the square by which ink is widened: its blurred edge belongs to it
 
 
@@ -48,10 +49,16 @@ def crop_alone(pixels: Pixels, ink: ConnectedInk, box: Box, numbers: Collection[
     x0, y0, x1, y1 = (round(side) for side in box.clipped(*ink.labels.shape[::-1]))
     left, top = x0 - round(box.x0), y0 - round(box.y0)
     x1, y1 = min(x1, x0 + width - left), min(y1, y0 + height - top)
-    mask = np.isin(ink.labels[y0:y1, x0:x1], list(numbers)).astype(np.uint8)
-    mask = cv2.dilate(mask, np.ones((_EDGE, _EDGE), np.uint8)).astype(bool)
-    crop[top : top + y1 - y0, left : left + x1 - x0][mask] = pixels[y0:y1, x0:x1][mask]
+    area = slice(y0, y1), slice(x0, x1)
+    mask = mask_shapes(ink, area, numbers)
+    crop[top : top + y1 - y0, left : left + x1 - x0][mask] = pixels[area][mask]
     return crop
+
+
+def mask_shapes(ink: ConnectedInk, area: Area, numbers: Collection[int]) -> Mask:
+    """Return which pixels of the area belong to these shapes and their blurred edges."""
+    mask = np.isin(ink.labels[area], list(numbers)).astype(np.uint8)
+    return cv2.dilate(mask, np.ones((_EDGE, _EDGE), np.uint8)).astype(bool)
 
 
 def ink_mask(pixels: Pixels, contrast: int = THRESHOLDS.frame_contrast) -> Mask:

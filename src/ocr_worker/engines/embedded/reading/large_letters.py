@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ocr_worker.characters import is_wide
 from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.lines import Line
-from ocr_worker.engines.embedded.reading.ink_mask import ConnectedInk, ground_color
+from ocr_worker.engines.embedded.reading.ink_mask import Area, ConnectedInk, Mask, ground_color, mask_shapes
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
 from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS
@@ -133,14 +131,14 @@ def _erased(pixels: Pixels, ink: ConnectedInk, letters: Sequence[Shape]) -> Pixe
     """Return the page image without these letters."""
     erased = pixels.copy()
     for letter in letters:
-        area, mask = _mask(ink.labels, letter)
+        area, mask = _mask(ink, letter)
         erased[area][mask] = ground_color(pixels)
     return erased
 
 
 def _read(models: Models, pixels: Pixels, ink: ConnectedInk, letter: Shape) -> Line:
     """Return the letter, read from a copy on which nothing is around it."""
-    area, mask = _mask(ink.labels, letter)
+    area, mask = _mask(ink, letter)
     side = round(max(letter.box.width, letter.box.height) * THRESHOLDS.initial_crop)
     height, width = mask.shape
     alone = np.full((max(side, height), max(side, width), 3), ground_color(pixels), np.uint8)
@@ -151,9 +149,8 @@ def _read(models: Models, pixels: Pixels, ink: ConnectedInk, letter: Shape) -> L
     return line.moved(lambda _: letter.box.grown(THRESHOLDS.initial_margin * letter.box.height))
 
 
-def _mask(labels: NDArray[np.int32], letter: Shape) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+def _mask(ink: ConnectedInk, letter: Shape) -> tuple[Area, Mask]:
     """Return the place of the letter, and which of its pixels belong to it and its blurred edge."""
-    x0, y0, x1, y1 = (round(side) for side in letter.box.grown(2.0).clipped(*labels.shape[::-1]))
+    x0, y0, x1, y1 = (round(side) for side in letter.box.grown(2.0).clipped(*ink.labels.shape[::-1]))
     area = slice(y0, y1), slice(x0, x1)
-    mask = np.isin(labels[area], letter.labels).astype(np.uint8)
-    return area, cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
+    return area, mask_shapes(ink, area, letter.labels)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds, y_overlap
 from ocr_worker.engines.embedded.lines import Line, Word
-from ocr_worker.engines.embedded.reading.ink_mask import connect_ink
+from ocr_worker.engines.embedded.reading.ink_mask import ConnectedInk, connect_ink
 from ocr_worker.engines.embedded.reading.large_letters import find_shapes
 from ocr_worker.engines.embedded.reading.models import Models
 from ocr_worker.engines.embedded.reading.text_layer import quads_of
@@ -23,14 +23,16 @@ _PAGE = re.compile(r"\d{1,4}|[ivxlc]{1,7}", re.IGNORECASE)
 _SHOWN_LEADERS = " .... "  # instead of the few dots that were read before the number
 
 
-def read_page_numbers(models: Models, pixels: Pixels, lines: Sequence[Line]) -> list[Line]:
-    """Return the lines, those that end in leaders with the number behind them."""
+def read_page_numbers(
+    models: Models, pixels: Pixels, lines: Sequence[Line], ink: ConnectedInk | None = None
+) -> list[Line]:
+    """Return the lines, those that end in leaders with the number behind them. ink: of the page, if it is known."""
     ends = [line for line in lines if _LEADERS.search(line.text) and not line.outline]
     if len(ends) < THRESHOLDS.min_leaders:
         return list(lines)
     beside = {id(line): _beside(line, lines) for line in ends}
     open_ends = [line for line in ends if not beside[id(line)]]
-    shapes = [shape.box for shape in find_shapes(connect_ink(pixels))] if open_ends else []
+    shapes = [shape.box for shape in find_shapes(ink or connect_ink(pixels))] if open_ends else []
     boxes = [line.box for line in lines]
     index = BoxIndex(shapes)
     level = {id(line): [shapes[i] for i in index.near(line.box.y0, line.box.y1)] for line in open_ends}

@@ -335,7 +335,7 @@ def _read_alone(
 def choose_text(shapes: Shapes, reading: Line, texts: Sequence[Line]) -> tuple[str, float]:
     """Return the text of the shapes and its score: as their ink alone reads if that is better; "" if it is not.
 
-    A text that was not read before needs more certainty than one in the row and the column of others.
+    Text without an earlier reading needs more certainty than a doubtful reading in the row and the column of others.
     """
     old, is_text = shapes.line, _is_text(reading) and reading.text == normalize("NFKC", reading.text)
     if old is None:
