@@ -10,11 +10,22 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from support.text_pdf import HIDDEN, SEEN_WORDS, UNSEEN_WORDS, VISIBLE, WITHOUT_TRACE, Page, Run
+from support.text_pdf import (
+    CLIPPED,
+    HIDDEN,
+    LAYERS_OFF,
+    SEEN_WORDS,
+    TRANSPARENT,
+    UNSEEN_WORDS,
+    VISIBLE,
+    WITHOUT_TRACE,
+    Page,
+    Run,
+)
 
 # What hides a word -> the ways of `HIDDEN` in which it does.
 CHECKS: dict[str, tuple[str, ...]] = {
-    "clip": ("clipped away", "clipping alone", "in a hole", "clipped to a triangle", "clipped by letters"),
+    "clip": CLIPPED,
     "cover": (
         "covered",
         "covered in white",
@@ -25,15 +36,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
         "under a gradient",
         "drawings, covered",
     ),
-    "alpha": ("transparent", "masked"),
-    "optional content": (
-        "switched off",
-        "not all layers on",
-        "neither layer on",
-        "not the layer that is on",
-        "on within off",
-        "for print alone",
-    ),
+    "alpha": TRANSPARENT,
+    "optional content": LAYERS_OFF,
     "color": (
         "white",
         "almost white",

@@ -307,22 +307,22 @@ UNSEEN_WORDS = [
 ]
 _LEFT, _TOP, _LEADING, _SIZE = 60.0, 760.0, 15.0, 11.0
 _GLYPH = 0.6 * _SIZE
-# Ways that leave what is drawn later at the same place as it is.
-WITHOUT_TRACE = (
-    "transparent",
-    "masked",
-    "spot color without ink",
-    "clipping alone",
+TRANSPARENT = ("transparent", "masked")
+CLIPPED = ("clipped away", "clipping alone", "in a hole", "clipped to a triangle", "clipped by letters")
+LAYERS_OFF = (
     "switched off",
     "not all layers on",
     "neither layer on",
     "not the layer that is on",
     "on within off",
     "for print alone",
-    "clipped away",
-    "in a hole",
-    "clipped to a triangle",
-    "clipped by letters",
+)
+# Ways that leave what is drawn later at the same place as it is.
+WITHOUT_TRACE = (
+    *TRANSPARENT,
+    *LAYERS_OFF,
+    *CLIPPED,
+    "spot color without ink",
     "white",
     "flat",
     "narrow",

@@ -17,25 +17,13 @@ from ocr_worker.engines.embedded.reading.short_texts import (
     restore_dollars,
     warn_of_lost,
 )
+from support.line_reader import LineReader
 
 ROWS = [60 * i for i in range(1, 6)]  # y of the middles of the rows of a table
 NAMES = ["river", "garden", "office", "copper", "season"]
 TITLE = Line("a table of the goods of every place, with their prices and their numbers", Box(40, 5, 560, 25))
 PAGE = [TITLE, *(Line(name, Box(40, y - 15, 200, y + 15)) for y, name in zip(ROWS, NAMES, strict=True))]
 NUMBERS = [Line(str(7 * y), Box(400, y - 15, 460, y + 15)) for y in ROWS]
-
-
-class Reader:
-    """A double of the models: it reads every crop as this text, and keeps the crops' number."""
-
-    def __init__(self, text: str = "", score: float = 1.0) -> None:
-        self._text, self._score = text, score
-        self.count = 0
-
-    def read_lines(self, pixels: Any, quads: Any, *, with_signs: bool) -> list[Line]:
-        assert not with_signs
-        self.count += len(quads)
-        return [Line(self._text, Box(0, 0, 9, 9), self._score) for _ in quads]
 
 
 def page(*boxes: tuple[int, int, int, int]) -> np.ndarray:
@@ -46,9 +34,9 @@ def page(*boxes: tuple[int, int, int, int]) -> np.ndarray:
     return pixels
 
 
-def read(lines: list[Line], *boxes: tuple[int, int, int, int], reader: Reader | None = None) -> list[str]:
+def read(lines: list[Line], *boxes: tuple[int, int, int, int], reader: LineReader | None = None) -> list[str]:
     """Return the texts of the lines on a page with these boxes that are not among the rows of the table."""
-    models: Any = reader or Reader()
+    models: Any = reader or LineReader()
     pixels = page(*boxes)
     table = {id(line) for line in (*PAGE, *NUMBERS)}
     return [
@@ -75,7 +63,7 @@ def test_a_bar_in_the_row_and_the_column_of_texts_is_a_dash(
 ) -> None:
     """Its width tells which; it must be as long as a dash and amid the row."""
     pixels = page(box)
-    models: Any = Reader()
+    models: Any = LineReader()
     numbers = [line for line in NUMBERS if line.box.center[1] != ROWS[1]]
     lines = read_short_texts(models, pixels, connect_ink(pixels), [*PAGE, *numbers])
     assert [line.text for line in lines if line not in PAGE and line not in numbers] == expected
@@ -87,7 +75,7 @@ def test_the_line_of_a_legend_is_no_dash() -> None:
     words, number = (Line(text, Box(470, 105, 540, 135)) for text in ("yield", "12"))
     above = [line for line in NUMBERS if line.box.center[1] != ROWS[1]]
     pixels = page(bar)
-    models: Any = Reader()
+    models: Any = LineReader()
     assert [
         any(line.text == "—" for line in read_short_texts(models, pixels, connect_ink(pixels), [*PAGE, *above, behind]))
         for behind in (words, number)
@@ -96,15 +84,15 @@ def test_the_line_of_a_legend_is_no_dash() -> None:
 
 def test_a_missed_digit_is_read_where_texts_are_in_its_row_and_column() -> None:
     """A shape of the same size elsewhere is not read at all; neither is a drawing of many shapes."""
-    reader = Reader("7", 0.95)
+    reader = LineReader("7", 0.95)
     digit, elsewhere = (500, 110, 510, 130), (300, 370, 310, 390)
     column = [Line("5", Box(495, y - 15, 515, y + 15)) for y in ROWS if y != ROWS[1]]
     missed = [(500, y - 10, 510, y + 10) for y in ROWS]
-    assert read([], *missed, reader=Reader("7", 0.95)) == ["7"] * 5  # a column of which none was detected
-    assert read([], *missed[:2], reader=Reader("7", 0.95)) == []
+    assert read([], *missed, reader=LineReader("7", 0.95)) == ["7"] * 5  # a column of which none was detected
+    assert read([], *missed[:2], reader=LineReader("7", 0.95)) == []
     assert read(column, digit, elsewhere, reader=reader).count("7") == 1
     assert reader.count == 1
-    assert read(column, digit, reader=Reader("7", 0.5)) == ["5"] * 4
+    assert read(column, digit, reader=LineReader("7", 0.5)) == ["5"] * 4
     models: Any = reader
     pixels = page(digit)
     lines = [*PAGE, *NUMBERS, *column]
@@ -132,7 +120,7 @@ def test_a_short_text_in_doubt_is_read_from_its_ink_alone(
 ) -> None:
     """The second reading counts if it is certain, and no character is lost."""
     line = Line(text, Box(300, 90, 330, 150), score)
-    assert read([line], (305, 110, 325, 130), reader=Reader(reading, new_score)) == [expected]
+    assert read([line], (305, 110, 325, 130), reader=LineReader(reading, new_score)) == [expected]
 
 
 def test_a_stroke_that_continues_is_a_piece_of_a_rule() -> None:
@@ -154,7 +142,7 @@ def test_a_sign_that_is_a_dash_or_a_rule() -> None:
 
 def test_certain_texts_stay() -> None:
     """No short text of which the recognizer is sure is read again, and no page without text."""
-    reader = Reader("x")
+    reader = LineReader("x")
     assert read([Line("No", Box(300, 90, 330, 150), 0.9)], (305, 110, 325, 130), reader=reader) == ["No"]
     models: Any = reader
     pixels = page((305, 110, 325, 130))
