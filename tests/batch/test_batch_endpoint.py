@@ -44,7 +44,7 @@ from support.worker_process import HANDLER
 
 pytestmark = pytest.mark.process
 
-DOCUMENTS = 40
+DOCUMENTS, KILLED_DOCUMENTS = 40, 20
 # `BATCH_KILLS=50 pytest tests/batch/test_batch_endpoint.py` looks harder than `make test` can.
 KILLS, SEED = int(os.environ.get("BATCH_KILLS", "5")), 20260401
 UNDER_WAY = "SELECT COUNT(*) > 0 FROM jobs WHERE state IN ('submitting', 'queued', 'running')"
@@ -123,7 +123,7 @@ def test_a_client_killed_again_and_again_loses_nothing(
 ) -> None:
     """`kill -9` of the client at random moments: in the end all is as in an undisturbed run, and no job was sent twice
     but those whose sending nobody saw the end of."""
-    books = [good_book(n, LONG if n == 2 else None) for n in range(DOCUMENTS)]
+    books = [good_book(n, LONG if n == 2 else None) for n in range(KILLED_DOCUMENTS)]
     books.append(Book("held.tif", tiff([doubles.HELD]), [doubles.HELD]))  # so that no client comes to the end
     written(tmp_path / "in", books)
     few = ("--pages-per-job", "2")  # and so, many jobs

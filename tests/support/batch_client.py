@@ -26,10 +26,10 @@ from support import doubles
 from support.doubles import Colour
 from support.drawing import pdf, png, tiff
 from support.waiting import PATIENCE_S
-from support.worker_process import FEW_ROOTS, environment, python_path
+from support.worker_process import LIGHT_START, environment, python_path
 
 WORKERS = {
-    **FEW_ROOTS,
+    **LIGHT_START,
     "PYTHONPATH": python_path(),
     "OCR_ENGINE": "support.doubles:by_colour",
     "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true",
@@ -46,7 +46,7 @@ class Client:
     """`ocr-worker batch ARGUMENTS` against an endpoint, as the leader of a session, like under a terminal."""
 
     def __init__(self, base_url: str, *arguments: str | Path, stdin: str | None = None, **settings: str) -> None:
-        variables = {"RUNPOD_ENDPOINT_BASE_URL": base_url, "OCR_RASTER_WORKERS": "1", **settings}
+        variables = {"RUNPOD_ENDPOINT_BASE_URL": base_url, **settings}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ocr_worker.cli", "batch", *map(str, arguments)],
             env=environment(variables),
