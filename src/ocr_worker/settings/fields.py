@@ -536,13 +536,6 @@ class Settings(
         return self.servers if self.has_managed_server else len(self.server_url)
 
     @property
-    def pipelines_have_processes(self) -> bool:
-        """True if each pipeline of a model server is a process: one process cannot feed several servers on a GPU."""
-        if self.engine_processes is None:
-            return self.server_count > 1 and self.device != "cpu"
-        return self.engine_processes
-
-    @property
     def page_room_mb(self) -> float:
         """Memory for the rendered pages of all jobs together, in MB. The default has room for `_pages_on_the_way`."""
         if self.page_memory_mb is not None:
