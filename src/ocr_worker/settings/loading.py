@@ -20,7 +20,8 @@ from pydantic_settings import BaseSettings
 
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.settings.catalog import expected_values, is_secret, literal_values, variable_name, variable_names
-from ocr_worker.settings.fields import ClientSettings, Settings
+from ocr_worker.settings.client import ClientSettings
+from ocr_worker.settings.settings import Settings
 from ocr_worker.settings.values import shown_value, written_value
 
 SettingsModel = TypeVar("SettingsModel", bound=BaseSettings)
