@@ -39,7 +39,8 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="file, folder, glob, URL, manifest, or - for a list on standard input; none: continue the batch",
+        help="file, folder, glob, URL, s3://BUCKET/PREFIX/, manifest, or - for a list on standard input; none: continue"
+        " the batch",
     )
     parser.add_argument(
         "--out",
