@@ -1,4 +1,4 @@
-"""The jobs of the job wire on the engine of this process, kept on disk (`store`).
+"""The jobs of the PaddleOCR job API on the engine of this process, kept on disk (`store`).
 
 A task takes jobs in the order of submission, as many at once as the engine takes. Pages are stored as they are parsed,
 so that a job whose process was killed continues with the next page. Results are deleted when their time is over. All

@@ -56,7 +56,7 @@ class HttpSettings(SettingsGroup):
         1000, gt=0, description="Disk space, in MB, for all files uploaded to `/v1/files`. Default: 1000."
     )
     grace_s: float = Field(
-        30, gt=0, description="Seconds that running jobs may take after the HTTP app was told to stop. Default: 30."
+        30, gt=0, description="Seconds that running jobs may take after the HTTP app is asked to stop. Default: 30."
     )
     state_dir: Path = Field(
         Path("~/.local/state/ocr-worker"),

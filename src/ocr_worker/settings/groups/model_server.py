@@ -21,8 +21,8 @@ class ModelServerSettings(SettingsGroup):
         "native", "vllm-server", "sglang-server", "fastdeploy-server", "llama-cpp-server", "mlx-vlm-server"
     ] = Field(
         "native",
-        description="What runs the vision-language model: `native`, which is Paddle in the worker's process, or a model"
-        " server of this kind. Default: `native`.",
+        description="Software that runs the vision-language model: `native`, which is Paddle in the worker's process,"
+        " or a model server of this kind. Default: `native`.",
     )
     native: Literal["paddle", "transformers"] = Field(
         "paddle",
@@ -32,8 +32,9 @@ class ModelServerSettings(SettingsGroup):
     )
     server: Literal["external", "managed"] | None = Field(
         None,
-        description="Who starts the model server: the worker (`managed`, with `vllm-server` only) or somebody else"
-        " (`external`). Default: `managed` for `vllm-server` without `OCR_SERVER_URL`, else `external`.",
+        description="Origin of the model server: `managed`, started by the worker, with `vllm-server` only; or"
+        " `external`, started elsewhere. Default: `managed` for `vllm-server` without `OCR_SERVER_URL`, else"
+        " `external`.",
     )
     server_url: ServerUrls = Field(
         [],
