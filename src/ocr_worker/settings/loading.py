@@ -2,7 +2,7 @@
 
 A problem is one line: the variable with its value, what is wrong with it, then the remedy. Secrets are not shown. A
 variable that begins with `OCR_` and is almost the name of a setting is a problem, too: a worker with a misspelled
-setting would run with the default, and `OCR_API_KEY` would leave it open to everybody. Other unknown variables are
+setting would run with the default, and `OCR_API_KEY` would leave it open to everyone. Other unknown variables are
 reported by `unknown_variables`, where the engine is known, which may read some of them.
 """
 

@@ -178,7 +178,7 @@ class LocalJobs:
         return len(self._running) < self._settings.jobs_at_once + self._worker.jobs_verifying
 
     async def _clean(self, store: JobStore) -> None:
-        """Delete jobs whose time is over, and cancel those that nobody waits for."""
+        """Delete jobs whose time is over, and cancel those whose client no longer asks for them."""
         for job in store.ended_before(time.time() - self._settings.result_keep_s):
             store.delete(job.id)
             await run_in_threadpool(store.delete_files, job.id)

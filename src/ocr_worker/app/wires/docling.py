@@ -69,7 +69,7 @@ class ConvertOptions(BaseModel):
     @classmethod
     def _check_chunking(cls, value: bool) -> bool:
         if value:  # RAGFlow asks for chunks first, then, after an error, for the document
-            raise ValueError("this server makes no chunks; ask for the document")
+            raise ValueError("this server does not return chunks; request the document")
         return value
 
     def pages(self) -> str | None:
