@@ -167,7 +167,7 @@ def test_cancel_and_retry(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     assert any(job.is_cancelled for job in new_jobs(endpoint, before))
     statuses = report(out)["summary"]["documents"]
     assert (set(statuses), sum(statuses.values())) == ({"succeeded", "cancelled"}, documents)
-    assert report(out)["books"]["state"] == "stopped"
+    assert report(out)["coverage"]["state"] == "stopped"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 1  # what was called off stays so
     sent = len(new_jobs(endpoint, before))
     code, output = batch(endpoint.base_url, "retry", out)
@@ -229,7 +229,7 @@ def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path
     entries = {entry["name"]: entry for entry in report(out)["documents"]}
     for book in books[1:3]:
         assert_book(out, book, entries[book.name])
-    assert report(out)["books"]["state"] == "balanced"
+    assert report(out)["coverage"]["state"] == "complete"
     (tmp_path / "in" / "001.tif").write_bytes(b"<html>gone</html>")
     assert run(endpoint, tmp_path / "in", out, "--refresh").end()[0] == 1
     assert not (out / "001.tif").exists()
@@ -311,5 +311,5 @@ def test_manifests_name_documents_pages_and_options(endpoint: LocalEndpoint, tmp
         code, output = client.end()
     assert code == 0, output
     assert report(out)["summary"]["pages_parsed"] == 6 + 2 + 23 + 23 + 3 + 23 + 23
-    assert report(out)["books"]["state"] == "balanced"
+    assert report(out)["coverage"]["state"] == "complete"
     assert Counter(ledger(out, "SELECT name FROM documents"))[("c.pdf",)] == 1

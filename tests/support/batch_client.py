@@ -237,7 +237,7 @@ def is_at_work(out: Path, client: Client) -> bool:
 def assert_complete(out: Path, books: list[Book]) -> Any:
     """Assert that every page of every document has its result and that the report adds up; return it."""
     batch_report = report(out)
-    assert batch_report["books"]["state"] == "balanced", batch_report["books"]
+    assert batch_report["coverage"]["state"] == "complete", batch_report["coverage"]
     summary = batch_report["summary"]
     assert summary["documents"] == Counter(book.status for book in books)
     assert summary["pages_expected"] == sum(len(book.pages) for book in books)
