@@ -88,6 +88,24 @@ def test_text_of_a_picture_under_a_slanted_line_of_the_layer_is_read() -> None:
     assert len(drop_covered(quads_of([letter, other]), [mark])) == 1
 
 
+@pytest.mark.parametrize("count", [3, 8, 20])
+@pytest.mark.parametrize("degrees", [30, 45, 60])
+def test_names_below_an_axis_do_not_cover_one_another(degrees: float, count: int) -> None:
+    """The upright box around a slanted name has the ends of its neighbors, but its outline has not."""
+    names = [slanted("Jeremiah", 100 + 60 * i, 500, 130, 24, degrees) for i in range(count)]
+    quads = np.asarray([line.outline for line in names], np.float32)
+    short = [Line("Ann", names[1].box._replace(x0=names[1].box.x1 - 40, y1=names[1].box.y0 + 60))]
+    assert len(drop_covered(quads, short)) == count
+
+
+def test_a_title_up_an_axis_is_not_covered_by_the_numbers_beside_it() -> None:
+    """It is if most of its outline is."""
+    title = quads_of([Box(100, 100, 130, 500)])
+    numbers = [Line(str(i), Box(128, 100 + 40 * i, 160, 120 + 40 * i), is_from_text_layer=True) for i in range(10)]
+    assert len(drop_covered(title, numbers)) == 1
+    assert not len(drop_covered(title, [Line("Rain in mm", Box(102, 110, 128, 490))]))
+
+
 @pytest.mark.parametrize(
     ("size", "degrees", "expected"),
     [
