@@ -9,7 +9,7 @@ functions are pure; lengths are in pixels of the page.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain, pairwise
 from statistics import median, median_low
 from typing import NamedTuple
@@ -18,15 +18,17 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.pitches import mean_width, measure_pitch, text_box
+from ocr_worker.engines.embedded.pitches import has_places, mean_width, measure_pitch, text_box
 from ocr_worker.engines.embedded.tables.detection import find_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 LISTING = "algorithm"
 _ONLY_CODE = re.compile(
-    r"[{}=<>#$\\|├└│]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^//|/\*|\*/"
+    r"[{}=<>#$\\|├└│]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^--\s|^//|/\*|\*/"
 )  # hardly in letters
+# In no other text that is set in a font of its own: prices and blanks have some of the signs above.
+_PURE_CODE = re.compile(r"[{}\\=]|\w_\w|;$|\(\)|^//|^--\s|/\*|\*/")
 _CODE = re.compile(rf"{_ONLY_CODE.pattern}|[()\[\];/:]")
 _BULLETS = "•◦▪●○■□–*·"
 
@@ -54,12 +56,12 @@ def separate_listings(
     seeds = [i for i, row in enumerate(measured) if row.pitch and _has_letters(row.line)]
     taken: set[int] = set()
     listings: list[tuple[Line, ...]] = []
-    for i in sorted(seeds, key=lambda i: -len(upright[i].text)):
+    for i in sorted(seeds, key=lambda i: (len(upright[i].words) <= THRESHOLDS.inexact_words, -len(upright[i].text))):
         if id(upright[i]) in taken:
             continue
         listing = [line for line in _grow(measured, i) if id(line) not in taken]
         if (
-            len(listing) >= THRESHOLDS.min_listing_lines
+            len(listing) >= THRESHOLDS.min_pure_lines
             and _is_listing(listing, measured, figures)
             and not _has_rules(listing, rules)
         ):
@@ -152,8 +154,11 @@ def _fits(row: _Row, pitch: float) -> bool | None:
         return _misfit(row.line, pitch) < THRESHOLDS.max_misfit or None
     is_exact = row.line.is_from_text_layer
     tolerance = THRESHOLDS.pitch_tolerance if is_exact else THRESHOLDS.pitch_tolerance_read
-    fits = abs(row.pitch - pitch) < tolerance * pitch
-    return fits or (None if not is_exact and _ONLY_CODE.search(row.line.text) else False)
+    if abs(row.pitch - pitch) < tolerance * pitch:
+        return True
+    if is_exact:  # one word or two hardly show the pitch of their places
+        return len(row.line.text) >= THRESHOLDS.min_pitch_text_read and has_places(row.line.words, pitch)
+    return None if _ONLY_CODE.search(row.line.text) else False
 
 
 def _grow(ordered: Sequence[_Row], seed: int) -> list[Line]:
@@ -202,15 +207,21 @@ def _is_beside(line: Line, box: Box, pitch: float) -> bool:
 def _has_rules(block: Sequence[Line], rules: Rules) -> bool:
     """Return whether rules divide the block: it is a table. A frame does not divide it.
 
-    In rows of one pitch, the strokes of letters are below one another and look like a rule, but are in words.
+    In rows of one pitch, the strokes of letters are below one another and look like a rule, but are in words. So are
+    the feet of wide capitals beside one another.
     """
     box = bounds(line.box for line in block)
     inner = box.grown(-THRESHOLDS.frame_slack * line_height(block))
     across = [rule for rule in rules.across if inner.contains(rule.center) and 2 * rule.width > box.width]
     down = [rule for rule in rules.down if inner.contains(rule.center) and 2 * rule.height > box.height]
     words = [word.box for line in block for word in line.words]
+    feet = [
+        rule
+        for rule in across
+        if any(word.y0 < rule.center[1] < word.y1 and x_overlap(word, rule) > 0 for word in words)
+    ]
     strokes = [rule for rule in down if any(y_overlap(word, rule) > 0 < x_overlap(word, rule) for word in words)]
-    return len(across) + len(down) > len(strokes)
+    return len(across) + len(down) > len(feet) + len(strokes)
 
 
 def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequence[Box]) -> bool:
@@ -223,7 +234,9 @@ def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequenc
     lettered = [row for row in ordered if _has_letters(row.line) and _fits(row, pitch)]
     fitting, shown = ({id(row.line) for row in part} for part in (lettered, [row for row in lettered if row.pitch]))
     counts = [sum(any(id(line) in lines for line in row) for row in stacked) for lines in (fitting, shown)]
-    if counts[0] < THRESHOLDS.min_listing_lines or counts[1] < THRESHOLDS.min_shown_lines:
+    if counts[1] < THRESHOLDS.min_shown_lines:
+        return False
+    if counts[0] < THRESHOLDS.min_listing_lines and not _is_pure(block, shown, ordered):
         return False
     signed, clear = (
         sum(any(signs.search(line.text) for line in row) for row in stacked) for signs in (_CODE, _ONLY_CODE)
@@ -237,6 +250,19 @@ def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequenc
     if is_clear and clear >= THRESHOLDS.min_clear_rows:
         return is_unlike or not find_tables(block)  # the table of a typewritten report stays a table
     return is_unlike and (is_clear or _is_unfilled(stacked, box))
+
+
+def _is_pure(block: Sequence[Line], shown: Collection[int], ordered: Sequence[_Row]) -> bool:
+    """Return whether the rows are close below one another, alone, and each of them shows that it is code.
+
+    Each shows its pitch and has a sign that only code has. shown: ids of the lines that show it.
+    """
+    stacked, members, box = rows(block), set(map(id, block)), bounds(line.box for line in block)
+    if not all(any(id(line) in shown and _PURE_CODE.search(line.text) for line in row) for row in stacked):
+        return False
+    if any(id(row.line) not in members and y_overlap(row.line.box, box) > 0 for row in ordered):
+        return False
+    return all(-y_overlap(a[0].box, b[0].box) < THRESHOLDS.pure_gap * a[0].box.height for a, b in pairwise(stacked))
 
 
 def _is_unfilled(stacked: Sequence[Sequence[Line]], box: Box) -> bool:
