@@ -271,3 +271,11 @@ def test_the_feet_of_capitals_are_no_rules() -> None:
     for across, expected in (((foot,), 1), ((rule,), 0)):
         _, listings = separate_listings([*page, *code], ink_of(page), (), Rules(across, ()))
         assert len(listings) == expected
+
+
+def test_addresses_of_the_web_in_letters_of_any_width_are_no_listing() -> None:
+    """A word alone does not show that its characters are in places of their own."""
+    names = "www.SearchTheReeds.org\nwww.Lamps.org\nwww.MillsAndGates.org\nwww.DataOfRain.org"
+    page = [*prose(PROSE, 0), *prose(names, 200)]
+    layer = [replace(line, is_from_text_layer=True) for line in page]
+    assert write(layer, ink_of(page)) == []

@@ -83,3 +83,13 @@ def test_a_blank_to_fill_in_is_none() -> None:
     """A line as long as a word is the place of an answer."""
     row = f"{drawn('name', 80, 'Helvetica', 10)} 62 80 40 0.4 re f {drawn('and', 80, 'Helvetica', 10, x=104)}"
     assert "_" not in "".join(lines_of(files.pages([row])))
+
+
+@pytest.mark.parametrize("leading", [8, 9, 10])
+def test_the_next_line_is_none(leading: float) -> None:
+    """Close below the white between two words may be the upper side of a letter."""
+    rows = " ".join(
+        f"BT /F 10 Tf {x} {80 - y} Td ({text}) Tj ET"
+        for x, y, text in ((30, 0, "Free Service"), (30, leading, "75371 57531 77777"))
+    )
+    assert "_" not in "".join(lines_of(files.pages([rows])))

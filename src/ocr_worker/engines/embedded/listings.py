@@ -18,7 +18,7 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.pitches import has_places, mean_width, measure_pitch, text_box
+from ocr_worker.engines.embedded.pitches import has_places, mean_width, measure_pitch, pitch_of_places, text_box
 from ocr_worker.engines.embedded.tables.detection import find_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
@@ -56,7 +56,7 @@ def separate_listings(
     seeds = [i for i, row in enumerate(measured) if row.pitch and _has_letters(row.line)]
     taken: set[int] = set()
     listings: list[tuple[Line, ...]] = []
-    for i in sorted(seeds, key=lambda i: (len(upright[i].words) <= THRESHOLDS.inexact_words, -len(upright[i].text))):
+    for i in sorted(seeds, key=lambda i: (len(upright[i].words) < THRESHOLDS.min_placed_words, -len(upright[i].text))):
         if id(upright[i]) in taken:
             continue
         listing = [line for line in _grow(measured, i) if id(line) not in taken]
@@ -130,9 +130,12 @@ def _words(line: Line, pitch: float) -> list[tuple[float, str]]:
 def _pitch(lines: Iterable[Line]) -> float:
     """Return the mean width of a character of these lines, of which the long ones count.
 
-    White in a row that was read makes its characters too wide, so only those near the lower quartile are used.
+    White in a row that was read makes its characters too wide, so only those near the lower quartile are used. Where
+    lines show the places of their characters, only these count.
     """
-    widths = sorted(mean_width(line) for line in lines for _ in line.text)
+    lines = list(lines)
+    placed = [line for line in lines if line.is_from_text_layer and pitch_of_places(line.words)]
+    widths = sorted(mean_width(line) for line in placed or lines for _ in line.text)
     limit = widths[len(widths) // 4] * (1 + THRESHOLDS.pitch_tolerance_read)
     return median(width for width in widths if width <= limit)
 
@@ -148,8 +151,14 @@ def _has_letters(line: Line) -> bool:
     return letters >= THRESHOLDS.min_pitch_text and letters > digits and line.text[0] not in _BULLETS
 
 
-def _fits(row: _Row, pitch: float) -> bool | None:
-    """Return whether the line has this pitch; None: it does not show."""
+def _is_placed(line: Line, pitch: float) -> bool:
+    """Return whether the line shows that its characters are in places of this pitch."""
+    is_clear = line.is_from_text_layer and len(line.words) >= THRESHOLDS.min_placed_words
+    return is_clear and has_places(line.words, pitch)
+
+
+def _fits(row: _Row, pitch: float, *, is_placed: bool = False) -> bool | None:
+    """Return whether the line has this pitch; None: it does not show. is_placed: the characters are in places."""
     if row.pitch is None:
         return _misfit(row.line, pitch) < THRESHOLDS.max_misfit or None
     is_exact = row.line.is_from_text_layer
@@ -157,7 +166,7 @@ def _fits(row: _Row, pitch: float) -> bool | None:
     if abs(row.pitch - pitch) < tolerance * pitch:
         return True
     if is_exact:  # one word or two hardly show the pitch of their places
-        return len(row.line.text) >= THRESHOLDS.min_pitch_text_read and has_places(row.line.words, pitch)
+        return is_placed and has_places(row.line.words, pitch)
     return None if _ONLY_CODE.search(row.line.text) else False
 
 
@@ -165,24 +174,24 @@ def _grow(ordered: Sequence[_Row], seed: int) -> list[Line]:
     """Return the lines of one pitch below, above and beside the seed. ordered: from top to bottom, as the result."""
     first, pitch = ordered[seed]
     assert pitch
-    block = [first]
+    block, is_placed = [first], _is_placed(first, pitch)
     for others in (ordered[seed + 1 :], ordered[:seed][::-1]):
-        block += _grow_to(others, bounds(line.box for line in block), pitch)
+        block += _grow_to(others, bounds(line.box for line in block), pitch, is_placed=is_placed)
     box, members = bounds(line.box for line in block), set(map(id, block))
     beside = [row for row in ordered if id(row.line) not in members and _is_beside(row.line, box, pitch)]
-    block += [row.line for row in beside if _fits(row, pitch)]
+    block += [row.line for row in beside if _fits(row, pitch, is_placed=is_placed)]
     return sorted(block, key=lambda line: line.box.y0)
 
 
-def _grow_to(others: Sequence[_Row], box: Box, pitch: float) -> list[Line]:
-    """Return the lines that continue the box in one direction. others: the nearest first."""
+def _grow_to(others: Sequence[_Row], box: Box, pitch: float, *, is_placed: bool) -> list[Line]:
+    """Return the lines that continue the box in one direction. others: the nearest first. is_placed: see `_fits`."""
     grown: list[Line] = []
     pending: list[Line] = []
     for row in others:
         line = row.line
         if -y_overlap(line.box, box) > THRESHOLDS.listing_gap * line.box.height:
             break
-        fits = _fits(row, pitch)
+        fits = _fits(row, pitch, is_placed=is_placed)
         if x_overlap(line.box, box) <= 0 and not (fits and _is_near(line, box, pitch)):
             continue
         if fits is False or len(pending) > THRESHOLDS.max_pending:
@@ -231,7 +240,8 @@ def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequenc
     ordered: all lines of the page. figures: see `separate_listings`.
     """
     stacked, pitch = rows(block), _pitch(block)
-    lettered = [row for row in ordered if _has_letters(row.line) and _fits(row, pitch)]
+    is_placed = any(_is_placed(line, pitch) for line in block)
+    lettered = [row for row in ordered if _has_letters(row.line) and _fits(row, pitch, is_placed=is_placed)]
     fitting, shown = ({id(row.line) for row in part} for part in (lettered, [row for row in lettered if row.pitch]))
     counts = [sum(any(id(line) in lines for line in row) for row in stacked) for lines in (fitting, shown)]
     if counts[1] < THRESHOLDS.min_shown_lines:

@@ -40,14 +40,14 @@ def text_box(line: Line) -> Box:
 def mean_width(line: Line) -> float:
     """Return the mean width of a character, without the white between words where their boxes are exact."""
     if line.is_from_text_layer and line.words:
-        if pitch := _pitch_of_places(line.words):
+        if pitch := pitch_of_places(line.words):
             return pitch
         return sum(word.box.width for word in line.words) / sum(len(word.text) for word in line.words)
     return text_box(line).width / len(line.text)
 
 
 def _pitch_of_words(line: Line) -> float | None:
-    if pitch := _pitch_of_places(line.words):
+    if pitch := pitch_of_places(line.words):
         return pitch
     pitch = mean_width(line)
     widths = [word.box.width / len(word.text) for word in line.words if len(word.text) >= THRESHOLDS.min_pitch_text]
@@ -56,7 +56,7 @@ def _pitch_of_words(line: Line) -> float | None:
     return pitch if all(abs(width - pitch) < THRESHOLDS.pitch_tolerance * pitch for width in widths) else 0.0
 
 
-def _pitch_of_places(words: Sequence[Word]) -> float | None:
+def pitch_of_places(words: Sequence[Word]) -> float | None:
     """Return the pitch if each character has a place of its own, which is wider than the character; else None."""
     if len(words) < THRESHOLDS.min_placed_words:
         return None

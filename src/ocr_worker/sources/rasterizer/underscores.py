@@ -20,7 +20,7 @@ from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 
 _GAP = 0.25, 2.0  # ems between two characters: from the room of one underscore to that of several, with a space
 _SAME = 0.02  # ems by which the baselines of two characters of one line differ at most
-_ABOVE, _BELOW = 0.1, 0.3  # ems around the baseline within which an underscore is
+_ABOVE, _BELOW = 0.1, 0.2  # ems around the baseline within which an underscore is
 _HIGHEST = 0.75  # ems above the baseline up to which there is no other ink
 _WIDTHS = 0.2, 0.62  # ems of an underscore: a longer bar is a blank to fill in
 _THICKEST = 0.12  # ems
@@ -48,7 +48,8 @@ def restore_underscores(letters: Sequence[Letter], pixels: NDArray[np.uint8]) ->
     pixels: the page image, uint8 [height, width, 3], in whose pixels the letters' boxes are.
     """
     rooms = _with_ink(list(_rooms(letters)), pixels)
-    barred = [(room, bars) for room in rooms if (bars := _bars(room, letters, pixels))]
+    boxes = np.array([letter.box for letter in letters if letter.box] if rooms else [], np.float64).reshape(-1, 4)
+    barred = [(room, bars) for room in rooms if (bars := _bars(room, letters, pixels, boxes))]
     result: list[Letter] = []
     start = 0
     for room, bars in barred:
@@ -90,8 +91,13 @@ def _with_ink(rooms: Sequence[_Room], pixels: NDArray[np.uint8]) -> list[_Room]:
     return [room for room, contrast in zip(rooms, contrasts, strict=True) if contrast >= _MIN_CONTRAST]
 
 
-def _bars(room: _Room, letters: Sequence[Letter], pixels: NDArray[np.uint8]) -> list[tuple[float, float]]:
-    """Return where the underscores in the room begin and end; none if there is other ink."""
+def _bars(
+    room: _Room, letters: Sequence[Letter], pixels: NDArray[np.uint8], boxes: NDArray[np.float64]
+) -> list[tuple[float, float]]:
+    """Return where the underscores in the room begin and end; none if there is other ink.
+
+    boxes: of all letters, [n, 4]. What is in one of them is a part of that letter, which may be of the next line.
+    """
     em, base = room.baseline.em, room.baseline.y
     first, last = letters[room.first].box, letters[room.last].box
     if not first or not last:
@@ -108,15 +114,23 @@ def _bars(room: _Room, letters: Sequence[Letter], pixels: NDArray[np.uint8]) -> 
     margin = round(_SAME * em) + 1  # a slanted letter leans over its edge
     if darkest < _MIN_CONTRAST or ink[:top, left + margin : right - margin].any():
         return []
-    row = ink[top + int(ink[top:, left:right].sum(axis=1).argmax())]
-    runs = [(start, end) for start, end in _runs(row) if min(end, right) - max(start, left) > _FOOT * em]
-    if any(start <= 1 or end >= len(row) - 1 for start, end in runs):
+    y = top + int(ink[top:, left:right].sum(axis=1).argmax())
+    runs = [(start, end) for start, end in _runs(ink[y]) if min(end, right) - max(start, left) > _FOOT * em]
+    if any(start <= 1 or end >= ink.shape[1] - 1 for start, end in runs):
+        return []
+    if any(_is_in(x0 + (start + end) / 2, y0 + y, boxes) for start, end in runs):
         return []
     bars = [(max(start, left), min(end, right)) for start, end in runs]
     are_large = all(_WIDTHS[0] * em <= end - start <= _WIDTHS[1] * em for start, end in bars)
     thickness = max((int(ink[top:, start:end].sum(axis=0).max()) for start, end in bars), default=0)
     is_flat = thickness <= max(2.0, _THICKEST * em)
     return [(float(start + x0), float(end + x0)) for start, end in bars] if are_large and is_flat else []
+
+
+def _is_in(x: float, y: float, boxes: NDArray[np.float64]) -> bool:
+    """Return whether the point is in one of the boxes, [n, 4]."""
+    x0, y0, x1, y1 = boxes.T
+    return bool(((x0 < x) & (x < x1) & (y0 < y) & (y < y1)).any())
 
 
 def _runs(row: NDArray[np.bool_]) -> list[tuple[int, int]]:
