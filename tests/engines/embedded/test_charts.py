@@ -6,9 +6,10 @@ import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.charts import divide_labels, has_scale
-from ocr_worker.engines.embedded.layout.regions import Detection, fill_regions
+from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.markdown import write_regions
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 
 CHART = Box(90, 90, 700, 600)
@@ -81,3 +82,12 @@ def test_the_labels_of_a_chart_by_their_kinds(count: int, legend: list[str]) -> 
     labels = divide_labels(CHART, [*names[::-1], *keys, title, *numbers])
     assert (labels.scale, labels.vertical) == (numbers, [title])
     assert (labels.upright, labels.slanted) == (keys, names)
+
+
+def test_the_text_of_a_chart_is_written_by_kinds() -> None:
+    """The title of the axis does not join the number beside it."""
+    title = Line("Share of lamps", Box(95, 120, 115, 320))
+    keys = [Line(text, Box(600, y, 680, y + 18)) for text, y in (("North", 140), ("South", 300))]
+    region = Region("image", CHART, (*column(SCALES["percent"]), title, *keys))
+    (passage,) = write_regions([region], Rules((), ()), 1, ())
+    assert passage.content.split("\n") == ["100 % 80 % 60 % 40 % 20 % 0 %", "Share of lamps", "North", "South"]

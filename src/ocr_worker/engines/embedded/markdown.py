@@ -207,7 +207,8 @@ def _texts_of_picture(region: Region, words: Collection[str]) -> list[str]:
     """Return the texts of a picture: the numbers and the title of its upright axis, its other text, slanted names."""
     labels = divide_labels(region.box, region.lines)
     scale, slanted = (" ".join(line.text for line in group) for group in (labels.scale, labels.slanted))
-    texts = [scale, *(line.text for line in labels.vertical), *paragraphs(labels.upright, words), slanted]
+    vertical = (" ".join(line.text for line in row) for row in rows(labels.vertical))
+    texts = [scale, *vertical, *paragraphs(labels.upright, words), slanted]
     return [text for text in texts if text]
 
 
