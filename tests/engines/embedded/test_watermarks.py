@@ -89,12 +89,14 @@ def test_text_of_a_picture_under_a_slanted_line_of_the_layer_is_read() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 8, 20])
+@pytest.mark.parametrize("length", [40, 130])
 @pytest.mark.parametrize("degrees", [30, 45, 60])
-def test_names_below_an_axis_do_not_cover_one_another(degrees: float, count: int) -> None:
+def test_names_below_an_axis_do_not_cover_one_another(degrees: float, length: int, count: int) -> None:
     """The upright box around a slanted name has the ends of its neighbors, but its outline has not."""
-    names = [slanted("Jeremiah", 100 + 60 * i, 500, 130, 24, degrees) for i in range(count)]
+    names = [slanted("Jeremiah", 100 + 60 * i, 500, length, 24, degrees) for i in range(count)]
     quads = np.asarray([line.outline for line in names], np.float32)
-    short = [Line("Ann", names[1].box._replace(x0=names[1].box.x1 - 40, y1=names[1].box.y0 + 60))]
+    box = names[1].box
+    short = [Line("Ann", box._replace(x0=box.center[0] + 4, y1=box.center[1] - 4))]
     assert len(drop_covered(quads, short)) == count
 
 

@@ -195,7 +195,7 @@ def _is_missing(box: Box, edges: NDArray[np.float64]) -> bool:
 def runs_across(quad: NDArray[np.float32]) -> bool:
     """Return whether the detected line is at an angle to the page, or runs up or down."""
     box = box_of(quad)
-    return is_slanted(quad) or box.height > THRESHOLDS.vertical_line * box.width
+    return is_slanted(quad, min_length=1.0) or box.height > THRESHOLDS.vertical_line * box.width
 
 
 def _is_beside(quad: NDArray[np.float32], edges: NDArray[np.float64]) -> bool:
