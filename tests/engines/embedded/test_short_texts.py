@@ -69,6 +69,18 @@ def test_a_bar_in_the_row_and_the_column_of_texts_is_a_dash(
     assert [line.text for line in lines if line not in PAGE and line not in numbers] == expected
 
 
+@pytest.mark.parametrize("step", [32, 38, 46])
+@pytest.mark.parametrize(("texts", "expected"), [("the rows of a paragraph are filled", []), ("pumps", ["-"])])
+def test_a_bar_beside_a_paragraph_is_no_dash(texts: str, expected: list[str], step: int) -> None:
+    """A drawing in the next column has bars, which are level with the rows of prose, and below one another."""
+    pixels = page((453, 120, 460, 123), (453, 120 + 2 * step, 460, 123 + 2 * step))
+    width = 12 * len(texts)
+    rows = [Line(texts, Box(20, y - 15, 20 + width, y + 15)) for y in range(121 - 2 * step, 400, step)]
+    models: Any = LineReader()
+    lines = read_short_texts(models, pixels, connect_ink(pixels), rows)
+    assert [line.text for line in lines if line not in rows] == expected * 2
+
+
 def test_the_line_of_a_legend_is_no_dash() -> None:
     """A bar right before words is part of a drawing, or a bullet; before a number it is a minus."""
     bar = (438, 120, 460, 123)

@@ -80,6 +80,9 @@ class EngineThresholds:
     min_pitch_text: int = 4  # characters of a word of the text layer whose pitch is compared
     min_pitch_text_read: int = 12  # characters of a line that was read whose ink shows its pitch
     pitch_tolerance: float = 0.01  # share by which the pitch of a word differs: those of other fonts differ more
+    min_placed_words: int = 3  # words of a line that shows the places of its characters, wider than these are
+    place_tolerance: float = 0.15  # pitches by which a word begins beside its place, and a character is wider
+    narrowest_in_place: float = 0.5  # share of the pitch that a character's width has
     detected_margin: float = 0.21  # heights of a detected box that it is wider than its text, on each side
     pitch_grain: int = 40  # gray levels that are no ink
     # Bounds of the pitch, in mean widths of the characters that were read: wide white in a row makes these larger.
@@ -90,6 +93,8 @@ class EngineThresholds:
 
     # Listings (`listings`).
     min_listing_lines: int = 3  # rows with letters
+    min_pure_lines: int = 2  # such rows if each of them has a sign that only code has, and shows its pitch
+    pure_gap: float = 1.0  # line heights of white between two such rows
     min_shown_lines: int = 2  # of these, rows that show their pitch
     pitch_tolerance_read: float = 0.03  # share by which the pitch of a line that was read differs
     max_misfit: float = 0.6  # characters by which a short line may be wider or narrower than its text

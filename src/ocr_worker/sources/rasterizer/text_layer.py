@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ocr_worker.characters import is_wide
 from ocr_worker.sources.rasterizer.characters import Character, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
+from ocr_worker.sources.rasterizer.circled import join_circled
 from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
@@ -33,6 +34,7 @@ from ocr_worker.sources.rasterizer.raised_glyphs import write_raised_glyphs
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_denominator, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
+from ocr_worker.sources.rasterizer.underscores import restore_underscores
 from ocr_worker.sources.rasterizer.visibility import inactive, read_visible_text
 
 _ALEFS, _LAM = "اأإآ", "ل"
@@ -208,8 +210,9 @@ def read_text_layer(
             pixels = render_pixels(page, scale)
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
-    letters = _letters(write_raised_glyphs(characters), mapping)  # after the characters are renumbered
-    letters = correct_points(restore_points(letters, pixels), pixels)
+    # After the characters are renumbered.
+    letters = _letters(write_raised_glyphs(join_circled(characters)), mapping)
+    letters = restore_underscores(correct_points(restore_points(letters, pixels), pixels), pixels)
     return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters), pixels)
 
 

@@ -207,8 +207,9 @@ def find_dashes(ink: ConnectedInk, groups: Sequence[Shapes], texts: Sequence[Lin
     height = line_height(texts)
     bars = [shapes for shapes in groups if is_bar(ink, shapes, height)]
     dashes: list[tuple[Shapes, Line]] = []
+    cells = [text for text in texts if not _is_in_paragraph(text, texts)] if bars else []
     for bar in bars:
-        mate = level_text(bar.box, texts)
+        mate = level_text(bar.box, cells)
         columns = [line.box for line in texts] + [other.box for other in bars if other is not bar]
         is_placed = bar.line or count_aligned(bar.box, columns, height)
         if mate and is_placed and _is_amid(bar.box, mate) and not _is_before_words(bar.box, texts, height):
@@ -219,6 +220,21 @@ def find_dashes(ink: ConnectedInk, groups: Sequence[Shapes], texts: Sequence[Lin
         (bar, _line(_dash(min(widths, key=lambda width: abs(width - bar.box.width)) / height), bar.box, mate))
         for bar, mate in dashes
     ]
+
+
+def _is_in_paragraph(text: Line, texts: Sequence[Line]) -> bool:
+    """Return whether rows as long as this one are right above and below it: no dash is in a row with prose."""
+    height = text.box.height
+    if len(text.text.split()) < THRESHOLDS.prose_words or text.box.width < THRESHOLDS.cell_width * height:
+        return False
+    slack = THRESHOLDS.column_slack * height
+    steps = [
+        other.box.center[1] - text.box.center[1]
+        for other in texts
+        if abs(other.box.x0 - text.box.x0) < slack and abs(other.box.x1 - text.box.x1) < slack
+    ]
+    reach = THRESHOLDS.paragraph_step * height
+    return any(0 < step < reach for step in steps) and any(-reach < step < 0 for step in steps)
 
 
 def is_bar(ink: ConnectedInk, shapes: Shapes, height: float) -> bool:
