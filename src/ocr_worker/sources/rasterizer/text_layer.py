@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.characters import is_wide
+from ocr_worker.characters import is_wide, to_plain_text
 from ocr_worker.sources.rasterizer.characters import Character, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
 from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
@@ -340,7 +340,7 @@ def _is_before_capital(letter: Letter, accent: Letter) -> bool:
     """Return whether the accent is right before a Greek capital, as Greek is written."""
     if not ("\u0386" <= letter.text <= "\u03ff" and letter.text.isupper()) or not letter.box or not accent.box:
         return False
-    is_greek = unicodedata.name(accent.text, "").startswith("GREEK")
+    is_greek = unicodedata.name(_character_of(accent.text) or " ", "").startswith("GREEK")
     return is_greek and accent.box[0] < letter.box[0] and _touch(letter.box, accent.box)
 
 
@@ -400,8 +400,8 @@ def _marks_after_letters(letters: Iterable[Letter]) -> list[Letter]:
 
 def _is_mark_over(mark: Letter, letter: Letter) -> bool:
     """Return whether the first is a mark within the box of the other, a letter of a right-to-left script."""
-    is_mark = bool(mark.box) and unicodedata.bidirectional(mark.text[:1] or " ") == "NSM"
-    is_letter = unicodedata.bidirectional(letter.text[:1] or " ") in ("R", "AL")
+    is_mark = bool(mark.box) and unicodedata.bidirectional(_character_of(mark.text) or " ") == "NSM"
+    is_letter = unicodedata.bidirectional(_character_of(letter.text) or " ") in ("R", "AL")
     return is_mark and is_letter and _holds(letter.box or _EMPTY, mark.box or _EMPTY)
 
 
@@ -419,11 +419,16 @@ def _directions(letters: Iterable[Letter]) -> Iterator[tuple[bool, Letter]]:
     """
     is_rtl = True
     for letter in letters:
-        kind = unicodedata.bidirectional(letter.text) if letter.box else ""
+        kind = unicodedata.bidirectional(_character_of(letter.text) or " ") if letter.box else ""
         is_rtl = is_rtl if kind == "NSM" else kind in ("R", "AL")
         yield is_rtl and letter.box is not None, letter
         if not letter.box:
             is_rtl = True
+
+
+def _character_of(text: str) -> str:
+    """Return the character without the marks of raised and lowered text around it; empty if there is none."""
+    return text if len(text) == 1 else to_plain_text(text)[:1]
 
 
 def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:
