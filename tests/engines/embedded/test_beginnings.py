@@ -115,6 +115,10 @@ def test_centered_rows_have_no_indents() -> None:
             "\uf0b7 a warm blanket and a candle in a tin, and for",
             "\uf0a7 bread for two days, better for three, since it",
         ),
+        ("█ a warm blanket and a candle in a tin, and for two", "█ bread for two days, better for three, since it is"),
+        ("▮ a warm blanket and a candle in a tin, and for two", "▮ bread for two days, better for three, since it is"),
+        ("⬛ a warm blanket and a candle in a tin, and for two", "⬛ bread for two days, better for three, since it is"),
+        ("! a warm blanket and a candle in a tin, and for two", "! bread for two days, better for three, since it is"),
         ("•a warm blanket and a candle in a tin, and for two", "➢bread for two days, better for three, since it is"),
     ],
 )
