@@ -117,7 +117,10 @@ def test_centered_rows_have_no_indents() -> None:
         ),
         ("█ a warm blanket and a candle in a tin, and for two", "█ bread for two days, better for three, since it is"),
         ("▮ a warm blanket and a candle in a tin, and for two", "▮ bread for two days, better for three, since it is"),
-        ("⬛ a warm blanket and a candle in a tin, and for two", "⬛ bread for two days, better for three, since it is"),
+        (
+            "⬛ a warm blanket and a candle in a tin, and for two",
+            "⬛ bread for two days, better for three, since it is",
+        ),
         ("! a warm blanket and a candle in a tin, and for two", "! bread for two days, better for three, since it is"),
         ("•a warm blanket and a candle in a tin, and for two", "➢bread for two days, better for three, since it is"),
     ],
@@ -263,7 +266,7 @@ def test_more_white_than_usual_begins_a_paragraph(height: float, step: float, wh
     ],
 )
 def test_other_white_begins_none(below: tuple[tuple[float, str], ...]) -> None:
-    """A sentence goes on below a formula, and rows are a little uneven."""
+    """Below a formula, a sentence continues, and rows are a little uneven."""
     rows = (
         (0, "The boat came in at noon and nobody saw it come."),
         (26, "Nobody heard the bell, which was taken down again"),

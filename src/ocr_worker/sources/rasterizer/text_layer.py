@@ -29,11 +29,13 @@ from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band, render_pixels
 from ocr_worker.sources.rasterizer.points import correct_points, restore_points
+from ocr_worker.sources.rasterizer.radical_bars import drop_radical_bars
 from ocr_worker.sources.rasterizer.raised_glyphs import write_raised_glyphs
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_denominator, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
 from ocr_worker.sources.rasterizer.visibility import inactive, read_visible_text
+from ocr_worker.sources.rasterizer.word_spaces import restore_spaces
 
 _ALEFS, _LAM = "اأإآ", "ل"
 _SOFT_HYPHEN = "\u00ad"
@@ -132,7 +134,10 @@ class _TextLine:
     def finish(self) -> LayerLine | None:
         """Return the line; None if it consists of spaces."""
         self.drop_soft_hyphens()
-        self.letters = drop_false_spaces(self.letters)
+        self.letters = drop_radical_bars(self.letters)
+        if not self.letters:
+            return None
+        self.letters = restore_spaces(drop_false_spaces(self.letters))
         self.letters = write_raised_text(self.letters)
         text = self.text()
         return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
