@@ -27,6 +27,10 @@ class EngineThresholds:
 
     # Paragraphs (`beginnings`).
     paragraph_gap: float = 0.9  # line heights of white above a row: with more, the row begins a paragraph
+    # Line heights of white above a row that begins a sentence, besides the usual white: more begins a paragraph.
+    paragraph_white: float = 0.3
+    running_rows: float = 0.6  # share of the rows that run on from the row above, in double-spaced text
+    closer_rows: int = 4  # one gap in so many is no wider than the usual white
     indent: float = 0.5  # line heights: a row that begins farther right than the margin is indented
     max_indent: float = 6.0  # line heights: a row that begins even farther right is centered, or another column
     min_margin_rows: int = 2  # rows that begin at the same place, which makes it the margin of the text
