@@ -738,3 +738,90 @@ def test_a_larger_head_beside_the_number_of_a_later_page(head: list[Line], is_he
 def test_a_volume_with_its_pages_is_running_matter(text: str, is_published: bool) -> None:
     """Journals print at the foot where the article is found."""
     assert is_published_matter(text) == is_published
+
+
+def page_text(first: str, last: str = "where the river Tarn ends.", top: float = 130, count: int = 38) -> Region:
+    """A page of filled rows that begins and ends with these texts."""
+    texts = [first, *("In May the river Tarn was high" for _ in range(count - 2)), last]
+    return region(*(line(text, 100, top + 30 * i, 700) for i, text in enumerate(texts)))
+
+
+RUNNING_TITLES = {
+    "capitals": [line("THE RIVER BOOK", 330, 92)],
+    "capitals-with-a-stop": [line("RIVERS AND MILLS.", 330, 92)],
+    "number-in-the-line": [line("10 THE LOWER RIVER", 330, 92)],
+    "wide-capitals": [line("THE HISTORY OF THE LOWER RIVER", 160, 92, 580)],
+}
+
+
+@pytest.mark.parametrize("is_merged", [True, False])
+@pytest.mark.parametrize("head", RUNNING_TITLES.values(), ids=RUNNING_TITLES)
+def test_what_is_over_the_rest_of_a_sentence_is_no_title(head: list[Line], is_merged: bool) -> None:
+    """It may be as close to the text as its rows are to one another."""
+    for first, expected in (("ing to the sea, and the mills", "header"), ("The river Tarn and the mills", "text")):
+        body = page_text(first)
+        if is_merged:
+            body = region(*head, *body.lines)
+            label_of = labels(body=body)
+        else:
+            label_of = labels(region(*head), body=body)
+        assert label_of[head[0].text] == expected or (expected == "text" and label_of[head[0].text] not in FURNITURE)
+
+
+def test_a_title_over_a_text_without_capitals_stays() -> None:
+    body = region(*(line("the river and the mills", 100, 130 + 30 * i, 700) for i in range(38)))
+    assert labels(region(line("THE RIVER BOOK", 330, 92)), body=body)["THE RIVER BOOK"] not in FURNITURE
+
+
+def test_a_row_of_capitals_over_the_middle_of_a_text_is_no_part_of_its_first_paragraph() -> None:
+    head, body = line("THE RIVER BOOK", 380, 102), page_text("The river Tarn and the mills")
+    regions = label_by_place([region(head, *body.lines)], WIDTH, HEIGHT, NO_RULES)
+    assert [each.lines for each in regions if head in each.lines] == [(head,)]
+
+
+@pytest.mark.parametrize("number", ["15", "( 13 )", "(5)", "- 7 -"])
+def test_a_number_close_below_the_middle_of_a_text_is_that_of_the_page(number: str) -> None:
+    body = page_text("The river Tarn and the mills", top=60)
+    close = line(number, 450 - 5 * len(number), 60 + 30 * 38)
+    assert labels(region(*body.lines, close))[number] == "number"
+
+
+def test_a_number_at_the_margin_of_a_text_is_its_last_word() -> None:
+    body = page_text("The river Tarn and the mills", top=60)
+    assert (
+        labels(region(*body.lines, line("1915", 100, 60 + 30 * 38)), body=region(line("A", 100, 20)))["1915"] == "text"
+    )
+
+
+CATCHWORDS = {
+    "lower-case": [line("what", 760, 1200, 40)],
+    "capital": [line("Sir", 765, 1200, 35)],
+    "beside-the-number-of-a-sheet": [line("A 5", 430, 1200), line("todos", 750, 1200)],
+}
+
+
+@pytest.mark.parametrize("foot", CATCHWORDS.values(), ids=CATCHWORDS)
+def test_the_first_word_of_the_next_page_is_furniture(foot: list[Line]) -> None:
+    """After a sentence, a lone word at the right may be a signature; at the left, it is the last word of the text."""
+    for last, is_furniture in (("nor is it of importance,", True), ("nor is it of importance.", False)):
+        body = page_text("The river Tarn and the mills", last, top=60)
+        assert (labels(region(*body.lines, *foot))[foot[-1].text] in FURNITURE) == is_furniture
+    body = page_text("The river Tarn and the mills", "nor is it of importance,", top=60)
+    last_word = replace(foot[-1], box=Box(100, 1200, 150, 1220))
+    assert labels(region(*body.lines, last_word))[last_word.text] not in FURNITURE
+
+
+def test_a_number_between_two_footers_is_furniture() -> None:
+    foot = [line("Rivers", 100, 1340), line("28", 170, 1336, height=28), line("June 1993", 205, 1340)]
+    regions = [region(foot[0], label="footer", score=0.8), region(foot[1]), region(foot[2], label="footer", score=0.8)]
+    label_of = labels(*regions, body=paragraph(150, 36))
+    assert {label_of[each.text] for each in foot} <= {"footer", "number"}
+
+
+@pytest.mark.parametrize("text", ["MORE ABOUT THE MILL.", "ARTICLE PREMIER", "UNABLE TO GO"])
+def test_centered_capitals_over_a_text_are_its_title(text: str) -> None:
+    title = line(text, 450 - 5 * len(text), 700)
+    body, below = page_text("The river Tarn and the mills", count=15), page_text("The mill was old", top=735, count=10)
+    assert labels(region(title), below, body=body)[text] == "paragraph_title"
+    aside = line(text, 110, 700)
+    assert labels(region(aside), below, body=body)[text] != "doc_title"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_worker.engines.embedded.geometry import Box
+from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.regions import (
     LABELS,
     Detection,
@@ -17,6 +17,7 @@ from ocr_worker.engines.embedded.layout.regions import (
     fill_regions,
     group_lines,
     merge_interleaved,
+    split_centered,
     unnest,
 )
 from ocr_worker.engines.embedded.lines import Line, Word
@@ -269,3 +270,36 @@ def test_prose_around_a_listing_is_divided_there() -> None:
     parts = divide_at([text], [Box(120, 250, 600, 450)])
     assert [[line.box.y0 for line in part.lines] for part in parts] == [[100, 130, 160], [500, 530, 560]]
     assert divide_at([text], [Box(900, 250, 1200, 450)]) == [text]
+
+
+def prose() -> list[Line]:
+    text = "The river ran past the mill and the bridge"
+    return [Line(text, Box(100, 100 + 30 * i, 800, 120 + 30 * i)) for i in range(9)]
+
+
+@pytest.mark.parametrize("title", ["FLAT RACES", "ARTICLE PREMIER.", "Of the Mill"])
+def test_a_centered_row_within_prose_is_a_text_of_its_own(title: str) -> None:
+    rows = prose()
+    width = 10 * len(title)
+    rows[4] = Line(title, Box(450 - width / 2, 220, 450 + width / 2, 240))
+    parts = split_centered(Region("text", bounds(row.box for row in rows), tuple(rows)))
+    assert [[line.text for line in part.lines] for part in parts][1] == [title]
+    assert [len(part.lines) for part in parts] == [4, 1, 4]
+
+
+@pytest.mark.parametrize("place", [(100, 400), (130, 430), (600, 800), (130, 770)])
+def test_the_last_row_of_a_paragraph_is_no_title(place: tuple[float, float]) -> None:
+    rows = prose()
+    rows[4] = Line("So it was", Box(place[0], 220, place[1], 240))
+    region = Region("text", bounds(row.box for row in rows), tuple(rows))
+    assert split_centered(region) == [region]
+
+
+def test_a_header_detected_within_a_line_has_the_line() -> None:
+    """The layout model often boxes only the page number of a row."""
+    rows = prose()
+    head = Line("10 RIVERS AND MILLS", Box(100, 60, 600, 85))
+    detections = [Detection("text", Box(100, 98, 800, 365), 0.9), Detection("header", Box(102, 64, 125, 80), 0.7)]
+    regions = fill_regions([head, *rows], detections)
+    assert [each.label for each in regions if head in each.lines] == ["header"]
+    assert [each.label for each in fill_regions([head, *rows], detections[:1]) if head in each.lines] == ["text"]

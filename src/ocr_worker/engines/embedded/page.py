@@ -18,6 +18,7 @@ from ocr_worker.engines.embedded.bold import mark_bold
 from ocr_worker.engines.embedded.combs import join_combs
 from ocr_worker.engines.embedded.contents import find_entries, join_entries, separate_contents
 from ocr_worker.engines.embedded.escaping import escape_text, keep_text
+from ocr_worker.engines.embedded.facing_pages import separate_facing
 from ocr_worker.engines.embedded.furniture import FURNITURE, TITLES, label_by_place
 from ocr_worker.engines.embedded.furniture.bands import find_bands
 from ocr_worker.engines.embedded.geometry import Box, bounds
@@ -93,7 +94,9 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     believed, warnings = review([trim_symbols(line) for line in page_lines], pixels)
     kept = remove_specks(believed)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(kept), pixels)
-    regions, rules, frames = _arrange(page_lines, watermarks, pixels, pending)
+    page_lines, facing = separate_facing(page_lines, width)
+    asides = [*([line] for line in watermarks), *([facing] if facing else [])]
+    regions, rules, frames = _arrange(page_lines, asides, pixels, pending)
     pictures = [region.box for region in regions if region.label == "image"]
     kept_ids = set(map(id, kept))
     warnings += warn_of_lost([line for line in believed if id(line) not in kept_ids], kept, pictures)
@@ -112,17 +115,20 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
         ],
         warnings=[*warnings, *formula_warnings(regions), *warn_of_left_out(passages)],
         image=jpeg_of_pixels(pixels) if options.page_images == "inline" else None,
-        text_source=text_source([*page_lines, *watermarks]),
+        text_source=text_source([*page_lines, *watermarks, *facing]),
     )
 
 
 def _arrange(
     page_lines: Sequence[Line],
-    watermarks: Sequence[Line],
+    asides: Sequence[Sequence[Line]],
     pixels: Pixels,
     pending: _Pending,
 ) -> tuple[list[Region], Rules, list[Box]]:
-    """Return the page's regions in reading order, its rules, and its frames."""
+    """Return the page's regions in reading order, its rules, and its frames.
+
+    asides: texts that are no part of the page's text, such as watermarks.
+    """
     height, width = pixels.shape[:2]
     lines = mark_bold(join_entries(join_options(join_combs(join_initials(split_at_gutters(page_lines))))), pixels)
     # Waited for on a blank page as well, so that nothing runs on after the result.
@@ -147,7 +153,7 @@ def _arrange(
     regions = [*divide_at(regions, [region.box for region in (*options, *blocks)]), *blocks]
     regions = label_by_place(regions, width, height, rules, bands=find_bands(lines, pixels), is_strip=is_strip(pixels))
     options += [_apart("text", block) for block in (*addresses, *([line] for line in (*titles, *fields)))]
-    regions += [*(_apart("aside_text", [line]) for line in watermarks), *options]
+    regions += [*(_apart("aside_text", aside) for aside in asides), *options]
     cards = [*find_cards(frames, line_height(lines)), *(region.box for region in options)]
     regions = place_notes(order_regions(regions, lines, cards, text_frames), [_note(note) for note in notes])
     return regions, rules, frames

@@ -177,6 +177,15 @@ class EngineThresholds:
     darkest_ink: float = 5.0  # percent of the pixels on a text's place that are surely ink
     pale_contrast: int = 110  # gray levels between a pale text and its ground, of 255
 
+    # Cut lines of a facing page (`facing_pages`).
+    cut_width: float = 0.15  # share of the picture's width that such a line has, at most
+    cut_distance: float = 0.012  # share of the picture's width between such a line and the picture's edge, at most
+    min_cut_lines: int = 4  # lines in the column at the edge
+    fragments: float = 0.6  # share of them that begin in lower case or have no word
+    min_word: int = 3  # letters and figures of a word
+    stroke_width: float = 0.15  # share of its height that a line is wide if it is no character
+    cut_gap: float = 1.0  # line heights of white between them and the text of the page
+
     # Detection beside a text layer (`page`).
     layer_side: int = 800  # pixels of the longer side of the image on which lines beside a text layer are found
 

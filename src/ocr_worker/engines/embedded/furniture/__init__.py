@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from ocr_worker.engines.embedded.furniture.evidence import (
     Body,
+    ProseRow,
     Strip,
     evidence_points,
     has_evidence,
@@ -26,7 +27,14 @@ from ocr_worker.engines.embedded.furniture.footnotes import label_footnotes
 from ocr_worker.engines.embedded.furniture.headings import correct_label, label_headings
 from ocr_worker.engines.embedded.furniture.margins import find_line_numbers, is_marginal_text
 from ocr_worker.engines.embedded.furniture.thresholds import THRESHOLDS
-from ocr_worker.engines.embedded.furniture.words import has_page_word, is_later_number, is_number, is_salutation
+from ocr_worker.engines.embedded.furniture.words import (
+    has_number_at_end,
+    has_page_word,
+    is_enclosed_number,
+    is_later_number,
+    is_number,
+    is_salutation,
+)
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
@@ -138,7 +146,10 @@ def _split_region(region: Region, taken: dict[int, str]) -> list[Region]:
 
 def _furniture_label(label: str, lines: Sequence[Line]) -> str:
     """Return the label, or "number" for a header or footer that is only a page number."""
-    is_only_number = all(is_number(line.text) or has_page_word(line.text, is_alone=True) for line in lines)
+    is_only_number = all(
+        is_number(line.text) or is_enclosed_number(line.text) or has_page_word(line.text, is_alone=True)
+        for line in lines
+    )
     return "number" if is_only_number and label in ("header", "footer") else label
 
 
@@ -261,8 +272,8 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
     lines = tuple(view.lines[start:end])
     box = bounds(line.box for line in lines)
     inner = [*(line.box for line in view.lines[end:]), *view.pictures]
-    if all(is_number(line.text) for line in lines):
-        # A number in the corner is unrelated to what is beside it.
+    if all(is_number(line.text) for line in lines) or (len(lines) == 1 and has_number_at_end(lines[0].text)):
+        # A number in the corner, and a title with it, is unrelated to what is beside it.
         inner = [other for other in inner if x_overlap(box, other) > -body.height]
     nearest = min((other.y0 for other in inner if other.center[1] > box.y1), default=view.height)
     has_rule = any(
@@ -282,7 +293,28 @@ def _strip(view: _EdgeView, start: int, end: int, body: Body, has_number: bool) 
         is_foot=view.is_foot,
         is_later_page=view.is_later_page,
         is_on_band=any(all(band.contains(line.box.center) for line in lines) for band in view.bands),
+        prose=_find_prose(view, end, box),
         is_over_title=any(
             region.label in TITLES and line_height(region.lines) >= line_height(lines) for region in view.regions[end:]
         ),
     )
+
+
+def _find_prose(view: _EdgeView, start: int, strip: Box) -> ProseRow | None:
+    """Return the row that begins at `start` if it is a filled row of a text in line with the strip."""
+    if start >= len(view.lines):
+        return None
+    first = view.lines[start].box
+    level = [i for i in range(start, len(view.lines)) if _is_level(first, view.lines[i].box)]
+    region = view.regions[min(level, key=lambda i: view.lines[i].box.x0)]
+    row = sorted(
+        (view.lines[i] for i in level if view.regions[i] is region),
+        key=lambda line: line.box.x0,
+    )
+    box = bounds(line.box for line in row)
+    is_filled = box.width > THRESHOLDS.wide_line * region.box.width and x_overlap(box, strip) > 0
+    is_text = region.label == "text" and len(region.lines) >= THRESHOLDS.prose_lines
+    has_capitals = any(map(str.isupper, "".join(line.text for line in region.lines)))
+    if not (is_text and is_filled and has_capitals):
+        return None
+    return ProseRow(" ".join(line.text for line in row), region.box.x0, region.box.x1)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from ocr_worker.engines.embedded.furniture.footnotes import has_note_mark
 from ocr_worker.engines.embedded.furniture.headings import body_height
@@ -25,6 +26,7 @@ from ocr_worker.engines.embedded.furniture.words import (
     has_page_word,
     has_year_at_end,
     is_caption,
+    is_enclosed_number,
     is_later_number,
     is_number,
     is_numbered_caption,
@@ -32,11 +34,14 @@ from ocr_worker.engines.embedded.furniture.words import (
     is_running_matter,
     is_section_heading,
     is_sum,
+    is_within_sentence,
 )
 from ocr_worker.engines.embedded.geometry import Box, bounds
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.lines import Line, line_height
+from ocr_worker.engines.text_layer.joins import is_right_to_left
 
+_SENTENCE_ENDS = (".", "!", "?", "”", '"')
 _OTHERS = ("table", "doc_title", "paragraph_title", "figure_title")  # labels of regions that are no furniture
 
 
@@ -57,6 +62,14 @@ class Body:
     page_count: int
 
 
+class ProseRow(NamedTuple):
+    """A filled row of a text, with the left and the right edge of that text in pixels."""
+
+    text: str
+    left: float
+    right: float
+
+
 @dataclass(frozen=True, slots=True)
 class Strip:
     """A row, or a few close rows, at the page's edge.
@@ -66,6 +79,7 @@ class Strip:
     has_rule: a long rule is between the strip and the text farther in. has_number_before: the page's number was found
     in another strip. is_foot: at the page's foot, else at its head. is_later_page: its foot has a number above 1.
     is_on_band: see `find_bands`. is_over_title: a title farther in has letters as large as the strip's.
+    prose: the next row farther in, if it is a filled row of a text.
     """
 
     lines: tuple[Line, ...]
@@ -78,6 +92,7 @@ class Strip:
     is_later_page: bool
     is_on_band: bool = False
     is_over_title: bool = False
+    prose: ProseRow | None = None
 
     @property
     def text(self) -> str:
@@ -111,7 +126,8 @@ def has_evidence(strip: Strip, body: Body) -> bool:
     """Return whether something about the strip proves that it is furniture: not its place, but what only furniture has.
 
     That is a page number, a line that comes again on other pages, the same text at both ends, or typical words, in
-    letters no larger than the body's: a large title stays, even on each page of a collection. It is also a rule
+    letters no larger than the body's: a large title stays, even on each page of a collection. No title is over the
+    rest of a sentence that began on the page before. It is also a rule
     or the layout model's certain label, if the letters are smaller than the body's: those of titles never are. Clearly
     small letters between the page's edge and white suffice, except for captions. A page of a few lines has no body to
     compare with. See `_is_apart` for letters of the body's size.
@@ -126,13 +142,20 @@ def has_evidence(strip: Strip, body: Body) -> bool:
         is_moderate = all(_is_moderate(line, body) for line in _worded(strip.lines))
         is_slight = all(line.box.height < THRESHOLDS.slightly_larger * body.height for line in _worded(strip.lines))
         is_apart = (is_slight or (strip.is_foot and is_moderate)) and _is_apart(strip, body)
-        return is_apart or (is_moderate and (_is_repeated(strip, body) or _is_numbered_head(strip, body)))
+        is_apart = is_apart or _has_far_number(strip, body)
+        is_running = _is_repeated(strip, body) or _is_numbered_head(strip, body) or _is_running_title(strip, body)
+        return is_apart or (is_moderate and is_running)
     is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
     if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines) or _is_repeated(strip, body):
         return True
     if is_caption(strip.text):
         return False
-    if _is_apart(strip, body):
+    if (
+        _is_running_title(strip, body)
+        or _is_catchword(strip, body)
+        or _has_labeled_number(strip)
+        or _is_apart(strip, body)
+    ):
         return True
     if body.count <= THRESHOLDS.sparse_page:
         return False
@@ -151,9 +174,9 @@ def _is_apart(strip: Strip, body: Body) -> bool:
     """Return whether the strip is in the margin of a full page as a reader sees it, whatever the size of its letters.
 
     At the foot there are no titles: the layout model takes a part of the strip for a footer and white sets it off, or
-    white does and it has a number at an end, or it is far from all text. At the head a title may look the same. So the
-    foot must have the number of a later page, the letters are not bold, and the strip is over a rule, or over white if
-    the model is certain of a header.
+    white does and it has a number at an end, with little white if it is in capitals, or it is far from all text. At the
+    head a title may look the same. So the foot must have the number of a later page, the letters are not bold, and the
+    strip is over a rule, or over white if the model is certain of a header.
     """
     if body.page_count <= THRESHOLDS.sparse_page or strip.edge >= THRESHOLDS.near_edge:
         return False
@@ -164,7 +187,7 @@ def _is_apart(strip: Strip, body: Body) -> bool:
     is_white = strip.gap >= THRESHOLDS.wide_gap and is_in_margin
     if strip.is_foot:
         is_labeled = any(_is_certain(region) for region in strip.regions)
-        is_near = is_labeled and is_numbered and strip.gap >= THRESHOLDS.some_gap
+        is_near = (is_labeled or is_capital(strip.text)) and is_numbered and strip.gap >= THRESHOLDS.some_gap
         return is_near or (is_white and (is_labeled or is_numbered or strip.gap >= THRESHOLDS.far_gap))
     if not strip.is_later_page or any(line.is_bold for line in strip.lines):
         return False
@@ -199,6 +222,54 @@ def _is_running_band(strip: Strip, body: Body) -> bool:
     return strip.is_on_band and is_free and is_later and (is_in_parts(strip.lines, body) or is_head_over_title)
 
 
+def _is_running_title(strip: Strip, body: Body) -> bool:
+    """Return whether the strip looks like a running title, and the text below it continues the page before."""
+    if strip.is_foot or strip.prose is None or not is_within_sentence(strip.prose.text):
+        return False
+    if is_section_heading(strip.text) or any(region.label in _OTHERS for region in strip.regions):
+        return False
+    is_labeled = any(region.label == "header" for region in strip.regions)
+    return is_labeled or is_capital(strip.text) or has_number_at_end(strip.text) or is_in_parts(strip.lines, body)
+
+
+def _is_catchword(strip: Strip, body: Body) -> bool:
+    """Return whether the strip is the first word of the next page at the right, as old books have it at the foot.
+
+    It is below a row within a sentence; the last row of a text would begin at the left. The number of the sheet may be
+    beside it.
+    """
+    if not strip.is_foot or strip.prose is None or is_right_to_left(strip.text):
+        return False
+    if strip.prose.text.rstrip().endswith(_SENTENCE_ENDS):
+        return False
+    *marks, word = sorted(strip.lines, key=lambda line: line.box.x0)
+    is_at_right = strip.prose.right - word.box.x1 < THRESHOLDS.catchword_room * body.height
+    is_far = word.box.x0 > (strip.prose.left + strip.prose.right) / 2
+    is_word = any(map(str.isalpha, word.text)) and " " not in word.text.strip()
+    return is_at_right and is_far and is_word and all(len(line.text) <= THRESHOLDS.sheet_mark for line in marks)
+
+
+def _has_far_number(strip: Strip, body: Body) -> bool:
+    """Return whether the row is a title in the middle and the number of a later page at an end.
+
+    The number of a section is near its title. Bold letters are those of a title.
+    """
+    row = sorted(strip.lines, key=lambda line: line.box.x0)
+    has_later_number = any(is_number(line.text) and is_later_number(line.text) for line in row)
+    if not has_later_number or any(line.is_bold for line in row):
+        return False
+    if len(row) != 2 or number_points(row, body) < THRESHOLDS.separate_number or not is_in_parts(row, body):
+        return False
+    return any(_is_in_middle(line, body) for line in row if not is_number(line.text))
+
+
+def _has_labeled_number(strip: Strip) -> bool:
+    """Return whether the strip is a row with one number, all of whose words the layout model takes for furniture."""
+    words = [region for line, region in zip(strip.lines, strip.regions, strict=True) if not is_number(line.text)]
+    is_numbered = len(words) == len(strip.lines) - 1 and all(map(_is_certain, words))
+    return bool(words) and is_numbered and not has_year_at_end(strip.lines[0].text)
+
+
 def _is_small_print(strip: Strip, body: Body) -> bool:
     """Return whether the strip is near the page's edge, set off by white, in clearly small letters, and no footnote.
 
@@ -217,6 +288,8 @@ def is_like_furniture(strip: Strip, inner: Line | None, body: Body) -> bool:
     """
     if any(region.label in ("header", "footer") for region in strip.regions):
         return True
+    if inner is not None and is_capital(strip.text) and not is_capital(inner.text) and _is_set_in(strip, body):
+        return True
     is_wide = any(_is_wide(line, body) for line in strip.lines)
     if has_evidence(strip, body):
         return strip.gap >= THRESHOLDS.no_gap or not is_wide
@@ -230,6 +303,13 @@ def is_like_furniture(strip: Strip, inner: Line | None, body: Body) -> bool:
         for line in _worded(strip.lines)
     )
     return is_apart or (is_smaller and _is_lower(strip, body))
+
+
+def _is_set_in(strip: Strip, body: Body) -> bool:
+    """Return whether the strip has as much white at its left as at its right, as rows of sentences do not."""
+    text, box = bounds(region.box for region in strip.regions), bounds(line.box for line in strip.lines)
+    left, right = box.x0 - text.x0, text.x1 - box.x1
+    return min(left, right) > THRESHOLDS.set_in * body.height and abs(left - right) < body.height
 
 
 def _is_repeated(strip: Strip, body: Body) -> bool:
@@ -319,27 +399,45 @@ def evidence_points(strip: Strip, body: Body) -> float:
     capitals = THRESHOLDS.numbered_capitals_points if has_number else THRESHOLDS.capitals_points
     is_wide = any(_is_wide(line, body) for line in strip.lines)
     is_repeated = _is_repeated(strip, body)
-    size = 0.0 if is_repeated or _is_running_band(strip, body) else size_points(strip.lines, body)
+    is_any_size = is_repeated or _is_running_band(strip, body) or _has_far_number(strip, body)
+    size = 0.0 if is_any_size else size_points(strip.lines, body)
+    is_centered, is_catchword = _is_centered_number(strip, body), _is_catchword(strip, body)
+    is_running_title = _is_running_title(strip, body)
+    least_gap = 0.0 if is_centered or is_catchword or is_running_title else THRESHOLDS.no_gap_points
     return (
         number
-        + gap_points(strip.gap)
+        + THRESHOLDS.centered_number * is_centered
+        + max(gap_points(strip.gap), least_gap)
         + edge_points(strip.edge, body.margin)
         + size / (THRESHOLDS.number_divisor if has_number else 1)
         + label_points(frozenset(region.label for region in strip.regions))
         + THRESHOLDS.certain_points * all(_is_certain(region) for region in strip.regions)
         + THRESHOLDS.ruled_points * (strip.has_rule or strip.is_on_band)
-        + THRESHOLDS.repeated_points * is_repeated
+        + THRESHOLDS.repeated_points * (is_repeated or is_running_title or is_catchword)
         + THRESHOLDS.running_points * is_running_matter(text)
         + capitals * is_capital(text)
         + THRESHOLDS.parts_points * is_in_parts(strip.lines, body)
         + THRESHOLDS.wide_points * is_wide
-        + THRESHOLDS.sentence_points * is_sentence(text)
+        + THRESHOLDS.sentence_points * is_sentence(text.rstrip(".") if has_number else text)
         + THRESHOLDS.section_points * is_section
     )
 
 
+def _is_centered_number(strip: Strip, body: Body) -> bool:
+    """Return whether the strip is a lone number below the middle of a text, where no sentence ends."""
+    is_lone = len(strip.lines) == 1 and (is_number(strip.text) or is_enclosed_number(strip.text))
+    return is_lone and strip.is_foot and strip.prose is not None and _is_in_middle(strip.lines[0], body)
+
+
+def _is_in_middle(line: Line, body: Body) -> bool:
+    """Return whether the middle of the line is about that of the body."""
+    return abs(line.box.center[0] - body.box.center[0]) < THRESHOLDS.middle * body.box.width
+
+
 def number_points(lines: Sequence[Line], body: Body) -> float:
     """Return the points for a page number: most with its word, fewer alone or at an end of the row, least in a line."""
+    if len(lines) == 1 and is_enclosed_number(lines[0].text) and _is_in_middle(lines[0], body):
+        return THRESHOLDS.separate_number
     if any(has_page_word(line.text) for line in lines):
         return THRESHOLDS.page_word
     numbers = [line for line in lines if is_number(line.text)]

@@ -134,6 +134,8 @@ def _label_by_position(region: Region, others: Sequence[Region], body: float) ->
     if len(number) > 1 or not all(_NUMBER.fullmatch(line.text) for line in number):
         return region
     text = " ".join(line.text for line in (*number, last))
+    if _is_in_centered_capitals(region, others, body):
+        return replace(region, label="paragraph_title")
     if not TITLE.fullmatch(text) and not (is_emphasized(region) and _reads_like_title(region)):
         return region
     is_part = is_emphasized(region) and bool(_PART_TITLE.fullmatch(text)) and len(text) <= THRESHOLDS.max_sentence_title
@@ -144,6 +146,31 @@ def _label_by_position(region: Region, others: Sequence[Region], body: float) ->
         or any(_is_headed(other, region, body) or _is_over_table(region, other, body) for other in others)
     )
     return replace(region, label="paragraph_title") if is_title else region
+
+
+def _is_in_centered_capitals(region: Region, others: Sequence[Region], body: float) -> bool:
+    """Return whether the row is in capitals, perhaps with a stop, and over the middle of a text that is wider.
+
+    So old books and newspapers set titles in letters of the text's size. The first row of a page may be its header.
+    """
+    text = " ".join(line.text for line in region.lines)
+    is_capital = text.isupper() and sum(map(str.isalpha, text)) >= THRESHOLDS.min_capitals
+    if not is_capital or text[-1:] in ",;:-" or is_numbered_caption(text) or is_running_matter(text):
+        return False
+    if not any(other.box.y1 <= region.box.y0 + body / 2 for other in others if other.label not in _NO_TEXT):
+        return False
+    return any(
+        _is_over(region, other, body)
+        and _is_centered_over(region.box, other.box, body)
+        and not other.lines[0].text.isupper()
+        for other in others
+    )
+
+
+def _is_centered_over(title: Box, text: Box, body: float) -> bool:
+    """Return whether the title has white at both sides, and about as much at its left as at its right."""
+    is_even = abs(title.center[0] - text.center[0]) < THRESHOLDS.set_in * body
+    return is_even and (text.width - title.width) / 2 > body
 
 
 def _is_over(title: Region, text: Region, body: float) -> bool:

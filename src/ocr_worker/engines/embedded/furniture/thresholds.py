@@ -58,6 +58,8 @@ class FurnitureThresholds:
     number_in_line: float = 1.0  # points for a number at an end of a line of words
     second_number: float = 1.0  # points at most for a number without its word, when the page's number is known
     clear_number: float = 2.0  # points: with more, the row has the page's number
+    centered_number: float = 1.0  # points more for a lone number below the middle of a text
+    middle: float = 0.06  # share of the body's width by which that number may be off the middle
     max_words_beside: int = 3  # other lines in the row of a separate number
     number_distance: float = 1.5  # line heights of white between a separate number and the other lines
     max_lines_with_number: int = 2  # lines of a row in which `number_in_line` counts
@@ -102,11 +104,15 @@ class FurnitureThresholds:
     numbered_capitals_points: float = 2.0  # text in capitals beside the page's number
     parts_points: float = 1.0  # two or three parts with much white between them
     wide_points: float = -1.5  # a line about as wide as the body
+    prose_lines: int = 3  # lines of a text beside which a row is judged
     wide_line: float = 0.8  # share of the body's width above which a line is that wide
     sentence_points: float = -1.0  # part of a sentence
     section_points: float = -3.0  # heading of a numbered part, without the page's number
     min_capitals: int = 6  # letters of a text in capitals
     max_parts: int = 3  # parts of a row with white between them
+    catchword_room: float = 1.5  # line heights right of a word that belongs to the next page, at most
+    sheet_mark: int = 6  # characters of the number of a sheet beside that word, at most
+    set_in: float = 0.5  # line heights of white at both sides of a row of capitals that is no part of the text below
     part_gap: float = 0.2  # share of the body's width: the widest white between parts is wider
     min_sentence_words: int = 6  # words of a text that begins in lower case and is part of a sentence
 

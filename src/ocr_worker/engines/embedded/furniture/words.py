@@ -26,6 +26,8 @@ _NUMBER = re.compile(
     rf"(?:[A-Z]{{1,2}}\s\d{{1,4}}/\d{{1,4}}|(?:[A-Z]{{1,2}}[-–.]?)?\d{{1,4}}(?:\s*[-–]\s*\d{{1,4}})?{_OF}?|[ivxlc]{{1,7}}|[IVXLC]{{2,7}})"
     r"[-－–—~•·|.\]\s]*"
 )
+_ENCLOSED = re.compile(r"\(\s*\d{1,4}\s*\)")  # "(5)", which elsewhere is the number of an equation
+_IN_SENTENCE = re.compile(r"[a-zß-öø-ÿα-ωа-я]{2}|[a-zß-öø-ÿ][’']")
 _AT_END = re.compile(r"\d{1,4}\s+[A-Z].*|.*[^\W\d].*\s\d{1,4}")
 _YEAR_AT_END = re.compile(r".*\b(?:19|20)\d\d")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
@@ -80,9 +82,19 @@ def is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text.strip()))
 
 
+def is_enclosed_number(text: str) -> bool:
+    """Return whether the text is only a number in parentheses, as some books have their page numbers."""
+    return bool(_ENCLOSED.fullmatch(text.strip()))
+
+
+def is_within_sentence(text: str) -> bool:
+    """Return whether the text begins in lower case, as the first row of a page does that continues the page before."""
+    return bool(_IN_SENTENCE.match(text.lstrip()))
+
+
 def is_later_number(text: str) -> bool:
     """Return whether the text begins or ends with a page number that is not the first: "17", "17 Reference Tables"."""
-    if not is_number(text) and not has_number_at_end(text) and not has_page_word(text):
+    if not any(test(text) for test in (is_number, is_enclosed_number, has_number_at_end, has_page_word)):
         return False
     numbers = re.findall(r"(?<!\w)(?:\d{1,4}|[ivxlc]{2,7})(?!\w)", text.strip())
     return any(number not in ("0", "1") for number in numbers)

@@ -41,6 +41,7 @@ _NUMBERED_TITLE = re.compile(r"\(?\d{1,2}(?:\.\d{1,2})*[.)]?\s+\W*[^\W\d_].*(?<!
 CAPTIONED = ("image", "table")
 _TEXTS = ("text", "reference_content")
 PROSE = (*_TEXTS, "paragraph_title")
+_FURNITURE = ("header", "footer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
         shares = {i: covered(line.box, kept[i].box) for i in index.near(line.box.y0, line.box.y1)}
         best = max(shares, key=lambda i: (round(shares[i], digits), -kept[i].box.area), default=None)
         if best is not None and shares[best] < THRESHOLDS.line_in_region:
-            best = None
+            best = _find_furniture_in(line, [(i, kept[i]) for i in shares])
         if id(line) in apart and (best is None or kept[best].label not in CAPTIONED):
             notes.append(line)
         else:
@@ -113,9 +114,23 @@ def fill_regions(lines: Sequence[Line], detections: Sequence[Detection]) -> list
     divided = divide_around(merge_interleaved(unnest(columns)))
     sized = [part for region in divided for part in split_sizes(region)]
     sized = [part for region in sized for part in split_numbered_titles(region)]
+    sized = [part for region in sized for part in split_centered(region)]
     titled = [part for region in sized for part in split_title(region)]
     parts = [part for region in titled for part in split_labels(region, titled)]
     return [*parts, *(Region("text", note.box, (note,), is_separate=True) for note in notes)]
+
+
+def _find_furniture_in(line: Line, detections: Iterable[tuple[int, Detection]]) -> int | None:
+    """Return the number of the header or footer that was detected within the line, often only at its page number.
+
+    detections: with their numbers.
+    """
+    inside = [
+        (detection.score, number)
+        for number, detection in detections
+        if detection.label in _FURNITURE and covered(detection.box, line.box) > THRESHOLDS.furniture_in_line
+    ]
+    return max(inside)[1] if inside else None
 
 
 def _find_vertical(lines: Sequence[Line]) -> set[int]:
@@ -351,6 +366,38 @@ def split_title(region: Region) -> list[Region]:
         Region("paragraph_title", first_line.box, (first_line,)),
         replace(region, box=bounds(line.box for line in rest), lines=rest),
     ]
+
+
+def split_centered(region: Region) -> list[Region]:
+    """Return the region divided around its centered rows, if all its other rows are those of prose.
+
+    Old books and newspapers set the titles of their parts so, in letters of the text's size and at its distance. A row
+    of a sentence has not as much white at its left as at its right.
+    """
+    stacked = rows(region.lines)
+    if region.label != "text" or len(stacked) < THRESHOLDS.min_prose_rows:
+        return [region]
+    height = line_height(region.lines)
+    centered = [_is_row_centered(row, region.box, height) for row in stacked]
+    filled = sum(bounds(line.box for line in row).width > THRESHOLDS.prose_row * region.box.width for row in stacked)
+    if not any(centered) or filled < THRESHOLDS.filled_prose * len(stacked):
+        return [region]
+    parts, start = [], 0
+    for end in range(1, len(stacked) + 1):
+        if end == len(stacked) or centered[end] != centered[start]:
+            parts.append(replace(_with_rows(region, stacked[start:end]), is_separate=centered[start]))
+            start = end
+    return parts
+
+
+def _is_row_centered(row: Sequence[Line], text: Box, height: float) -> bool:
+    """Return whether the row has much white, and the same, at both its sides. height: of a line, in pixels."""
+    box = bounds(line.box for line in row)
+    left, right = box.x0 - text.x0, text.x1 - box.x1
+    is_title = row[0].text[:1].isupper() and len(row) == 1
+    is_capital = row[0].text.isupper() and len(row[0].text) >= THRESHOLDS.min_capitals
+    white = (THRESHOLDS.capital_white if is_capital else THRESHOLDS.centered_white) * height
+    return is_title and min(left, right) > white and abs(left - right) < THRESHOLDS.uneven_row * height
 
 
 def split_labels(region: Region, others: Sequence[Region]) -> list[Region]:

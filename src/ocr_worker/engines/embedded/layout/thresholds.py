@@ -85,6 +85,9 @@ class LayoutThresholds:
     # Regions and their lines (`regions`).
     max_vertical: float = 0.5  # share of the lines: from it on, vertical lines are the page's text
     line_in_region: float = 0.5  # share of a line's area inside a region to which it belongs
+    furniture_in_line: float = (
+        0.7  # share of the area of a detected header or footer inside a line, which is then in it
+    )
     share_digits: int = 1  # decimals of that share: regions that are equal after rounding compete by their size
     same_detection: float = 0.7  # share of a detection's area inside another that makes it a double
     one_column: float = 0.5  # share of the narrower text's width that two texts of a column share
@@ -130,6 +133,12 @@ class LayoutThresholds:
     larger_title_rows: float = 1.12  # the same for a title, whose rows have one font
     larger_number_row: float = 1.06  # ratio of the letters' heights in a numbered title and in the row below it
     max_numbered_title: int = 60  # characters of such a title
+    min_prose_rows: int = 4  # rows of a region in which centered rows are titles
+    prose_row: float = 0.85  # share of the region's width that a filled row of prose has
+    filled_prose: float = 0.5  # share of the region's rows that are filled
+    capital_white: float = 1.2  # line heights of white at both sides of a centered row of capitals
+    centered_white: float = 3.0  # the same for other rows: the first row of a paragraph is set in by less
+    uneven_row: float = 0.8  # line heights by which the white at both sides differs
     min_title_rows: int = 3  # rows of a region, with which its first line is a title without capitals
     title_room: float = 0.4  # share of the region's width that a title leaves free at its right
     full_row_room: float = 0.12  # share of the region's width free at the right of the full row below a title
