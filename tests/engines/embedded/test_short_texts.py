@@ -115,6 +115,18 @@ def test_a_missed_digit_is_read_where_texts_are_in_its_row_and_column() -> None:
     assert read(column, *drawing, reader=reader) == ["5"] * 4
 
 
+@pytest.mark.parametrize("right", [462, 470, 480])
+def test_a_comma_is_no_digit(right: int) -> None:
+    """It is in the lower half of its row, right behind a text, even if those of several rows are in one column."""
+    row, reader = ROWS[1], LineReader("1", 0.95)
+    commas = [(right, y + 1, right + 5, y + 13) for y in ROWS]
+    assert read([], *commas, reader=reader) == []
+    digits = [(right, y - 9, right + 5, y + 9) for y in ROWS]
+    assert read([], *digits, reader=reader) == ["1"] * 5
+    below = Line("gates", Box(right - 60, row - 32, right - 4, row - 6))
+    assert read([below], *digits, reader=reader) == ["gates", *["1"] * 5]
+
+
 @pytest.mark.parametrize(
     ("text", "score", "reading", "new_score", "expected"),
     [

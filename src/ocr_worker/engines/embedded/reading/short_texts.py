@@ -307,7 +307,7 @@ def is_placed(box: Box, texts: Sequence[Line], others: Sequence[Box] = ()) -> bo
     others: boxes that were not detected either, of which several make a column.
     """
     height = line_height(texts)
-    if not _is_letter(box, height):
+    if not _is_letter(box, height) or _is_at_foot(box, texts):
         return False
     aligned = count_aligned(box, [text.box for text in texts], height)
     if aligned >= THRESHOLDS.min_scale_texts:
@@ -316,6 +316,15 @@ def is_placed(box: Box, texts: Sequence[Line], others: Sequence[Box] = ()) -> bo
         return False
     alike = [other for other in others if other is not box and _is_letter(other, height) and level_text(other, texts)]
     return aligned > 0 or count_aligned(box, alike, height, reach=inf) >= THRESHOLDS.min_missed_column
+
+
+def _is_at_foot(box: Box, texts: Sequence[Line]) -> bool:
+    """Return whether the box is in the lower half of a row, close to its text, as a comma is."""
+    return any(
+        text.box.center[1] < box.y0 and box.center[1] < text.box.y1
+        for text in texts
+        if -x_overlap(text.box, box) < THRESHOLDS.comma_gap * text.box.height
+    )
 
 
 def _is_letter(box: Box, height: float) -> bool:
