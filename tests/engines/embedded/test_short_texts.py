@@ -76,6 +76,7 @@ def test_a_bar_beside_a_paragraph_is_no_dash(texts: str, expected: list[str], st
     pixels = page((453, 120, 460, 123), (453, 120 + 2 * step, 460, 123 + 2 * step))
     width = 12 * len(texts)
     rows = [Line(texts, Box(20, y - 15, 20 + width, y + 15)) for y in range(121 - 2 * step, 400, step)]
+    rows.append(Line("printed in the margin", Box(2, 20, 18, 380)))
     models: Any = LineReader()
     lines = read_short_texts(models, pixels, connect_ink(pixels), rows)
     assert [line.text for line in lines if line not in rows] == expected * 2
