@@ -23,7 +23,7 @@ from support.job_wire import JOBS, poll, response_of, submit
 from support.paddlex_stand_in import page, picture
 from support.s3_server import S3Server
 from support.waiting import PATIENCE_S
-from support.worker_process import HANDLER, python_path
+from support.worker_process import HANDLER, LIGHT_START, python_path
 
 pytestmark = pytest.mark.process
 
@@ -40,6 +40,7 @@ def s3() -> Iterator[S3Server]:
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator[LocalEndpoint]:
     settings = {
+        **LIGHT_START,
         "PYTHONPATH": python_path(),
         "OCR_ENGINE": ENGINE,
         "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import select
@@ -19,7 +18,6 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from PIL import Image
 
 from ocr_worker import threads
 from ocr_worker.endpoint import LocalEndpoint
@@ -29,7 +27,7 @@ from support.doubles import HELD, READING, is_held
 from support.drawing import WHITE, document, pdf, request
 from support.endpoint_client import ready
 from support.processes import command_line, descendants
-from support.sample import page_png
+from support.sample import head_png
 from support.terminal import Terminal, all_ended, terminal
 from support.waiting import PATIENCE_S
 from support.worker_process import HANDLER
@@ -62,15 +60,6 @@ def book(tmp_path: Path) -> Path:
 
 def book_bytes() -> bytes:
     return pdf([HELD if number == HELD_PAGE else WHITE for number in range(1, PAGES + 1)])
-
-
-def head_png() -> bytes:
-    """Return the head of the repository's page, which the embedded engine reads in a fifth of the page's time."""
-    with Image.open(io.BytesIO(page_png())) as page:
-        head = page.crop((0, 0, page.width, 300))
-    data = io.BytesIO()
-    head.save(data, "PNG")
-    return data.getvalue()
 
 
 def pages_parsed(folder: Path) -> list[int]:

@@ -35,13 +35,14 @@ from support.endpoint_client import closed
 from support.faulty_endpoint import QUEUED, Answer, Server, play
 from support.s3_server import S3Server
 from support.waiting import PATIENCE_S, eventually
-from support.worker_process import HANDLER, python_path
+from support.worker_process import HANDLER, LIGHT_START, python_path
 
 pytestmark = pytest.mark.process
 
 RED, GREEN = (240, 16, 16), (16, 240, 16)
 INLINE_LIMIT_MB = "0.1"
 SETTINGS = {
+    **LIGHT_START,
     "PYTHONPATH": python_path(),
     "OCR_ENGINE": "support.doubles:by_colour",
     "DOUBLE_BATCH": "1",

@@ -20,7 +20,7 @@ from support.drawing import WHITE, png, request, tiff
 from support.endpoint_client import ENDED, Client, ready
 from support.processes import in_group
 from support.waiting import PATIENCE_S, eventually
-from support.worker_process import HANDLER, python_path
+from support.worker_process import HANDLER, LIGHT_START, python_path
 
 pytestmark = pytest.mark.process
 
@@ -59,7 +59,12 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def endpoint(logs: Path, gate: Path, events: list[tuple[str, str]]) -> Iterator[LocalEndpoint]:
     """Two workers with the double engine, one job each."""
-    double = {"PYTHONPATH": python_path(), "OCR_ENGINE": "support.doubles:by_colour", "DOUBLE_GATE": str(gate)}
+    double = {
+        **LIGHT_START,
+        "PYTHONPATH": python_path(),
+        "OCR_ENGINE": "support.doubles:by_colour",
+        "DOUBLE_GATE": str(gate),
+    }
     settings = {**double, "OCR_CONCURRENCY": "1"}
     with LocalEndpoint(
         2, handler=HANDLER, settings=settings, log_dir=logs, on_event=lambda *event: events.append(event)

@@ -18,7 +18,7 @@ from support.doubles import READING
 from support.drawing import WHITE, png, request, tiff
 from support.endpoint_client import closed
 from support.waiting import PATIENCE_S, eventually
-from support.worker_process import HANDLER, ROOT, environment, python_path
+from support.worker_process import HANDLER, LIGHT_START, ROOT, environment, python_path
 
 pytestmark = pytest.mark.process
 
@@ -34,6 +34,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[LocalEndpoint]:
     settings = {
+        **LIGHT_START,
         "PYTHONPATH": python_path(),
         "OCR_ENGINE": "support.doubles:by_colour",
         "OCR_STREAM": "true",

@@ -14,12 +14,12 @@ from support.app_process import App, serving
 from support.endpoint_client import ready
 from support.examples import EXAMPLES
 from support.waiting import PATIENCE_S
-from support.worker_process import HANDLER, environment
+from support.worker_process import HANDLER, LIGHT_START, environment
 
 pytestmark = pytest.mark.process
 
 KEY = "secret"
-EMBEDDED = {"OCR_ENGINE": "embedded"}
+EMBEDDED = {**LIGHT_START, "OCR_ENGINE": "embedded"}
 
 
 @pytest.fixture(scope="module")
