@@ -738,3 +738,16 @@ def test_a_larger_head_beside_the_number_of_a_later_page(head: list[Line], is_he
 def test_a_volume_with_its_pages_is_running_matter(text: str, is_published: bool) -> None:
     """Journals print at the foot where the article is found."""
     assert is_published_matter(text) == is_published
+
+
+def test_the_second_row_of_a_head_that_the_model_calls_a_title() -> None:
+    """The number of a case below the stamp of a court comes again on each page."""
+    stamp = replace(
+        line("Case: 26-104 Document: 17 Page: 3 Date Filed: 11/27/2026", 100, 30, 560, 18), is_repeated=True
+    )
+    number = replace(line("No. 26-104", 400, 138, 100, 17), is_repeated=True)
+    labelled = labels(region(stamp, label="header"), region(number, label="paragraph_title"), body=paragraph(200, 36))
+    assert labelled[number.text] == "header"
+    alone = replace(number, is_repeated=False)
+    labelled = labels(region(stamp, label="header"), region(alone, label="paragraph_title"), body=paragraph(200, 36))
+    assert labelled[number.text] != "header"

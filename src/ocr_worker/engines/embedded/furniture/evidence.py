@@ -234,7 +234,7 @@ def is_like_furniture(strip: Strip, inner: Line | None, body: Body) -> bool:
 
 def _is_repeated(strip: Strip, body: Body) -> bool:
     """Return whether the strip, or a part of its only row, comes again on other pages and is no row of a table."""
-    lines = _worded(strip.lines)
+    lines = _worded(strip.lines) or strip.lines
     if not any(line.is_repeated for line in lines):
         return False
     if any(region.label == "table" for region in strip.regions):
@@ -320,12 +320,13 @@ def evidence_points(strip: Strip, body: Body) -> float:
     is_wide = any(_is_wide(line, body) for line in strip.lines)
     is_repeated = _is_repeated(strip, body)
     size = 0.0 if is_repeated or _is_running_band(strip, body) else size_points(strip.lines, body)
+    label = label_points(frozenset(region.label for region in strip.regions))
     return (
         number
         + gap_points(strip.gap)
         + edge_points(strip.edge, body.margin)
         + size / (THRESHOLDS.number_divisor if has_number else 1)
-        + label_points(frozenset(region.label for region in strip.regions))
+        + (max(0.0, label) if is_repeated else label)
         + THRESHOLDS.certain_points * all(_is_certain(region) for region in strip.regions)
         + THRESHOLDS.ruled_points * (strip.has_rule or strip.is_on_band)
         + THRESHOLDS.repeated_points * is_repeated
