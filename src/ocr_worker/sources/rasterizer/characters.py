@@ -80,7 +80,7 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
         text = texts.get(code)
         if text is None:
             text = texts[code] = _text_of(code)
-        if code < _FIRST_PRINTED and code not in _HYPHENS and _is_drawn(page, index, edges):
+        if 0 < code < _FIRST_PRINTED and code not in _HYPHENS and _is_drawn(page, index, edges):
             text = UNKNOWN
         if not text:
             yield Character("", index)
