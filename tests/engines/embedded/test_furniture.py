@@ -825,3 +825,16 @@ def test_centered_capitals_over_a_text_are_its_title(text: str) -> None:
     assert labels(region(title), below, body=body)[text] == "paragraph_title"
     aside = line(text, 110, 700)
     assert labels(region(aside), below, body=body)[text] != "doc_title"
+
+
+def test_the_second_row_of_a_head_that_the_model_calls_a_title() -> None:
+    """The number of a case below the stamp of a court comes again on each page."""
+    stamp = replace(
+        line("Case: 26-104 Document: 17 Page: 3 Date Filed: 11/27/2026", 100, 30, 560, 18), is_repeated=True
+    )
+    number = replace(line("No. 26-104", 400, 138, 100, 17), is_repeated=True)
+    labelled = labels(region(stamp, label="header"), region(number, label="paragraph_title"), body=paragraph(200, 36))
+    assert labelled[number.text] == "header"
+    alone = replace(number, is_repeated=False)
+    labelled = labels(region(stamp, label="header"), region(alone, label="paragraph_title"), body=paragraph(200, 36))
+    assert labelled[number.text] != "header"

@@ -167,3 +167,23 @@ def test_a_power_over_an_index_is_no_fraction() -> None:
         "BT 40 200 Td /F 12 Tf (x) Tj /F 7 Tf 5 Ts (2) Tj -3 Ts [556 (1)] TJ /F 12 Tf 0 Ts ( ends) Tj ET"
     )
     assert "/" not in line[0]
+
+
+@pytest.mark.parametrize("code", [0x01, 0x09, 0x0B, 0x0C, 0x1C, 0x1F])
+def test_a_drawn_character_with_a_control_code_is_no_space(code: int) -> None:
+    """Fonts without a mapping for their ligatures give them such codes; here, a letter has one."""
+    data = files.mapped_pdf(files.text_page("an IRS-certiked volunteer", 40, 100), {ord("k"): code})
+    document = pdf.PdfDocument(data, request(dpi=144, text_layer=True, max_pixels=40_000_000))
+    lines = document.render(1).text_lines or []
+    document.close()
+    assert [line[0] for line in lines] == ["an IRS-certi\ufffded volunteer"]
+
+
+@pytest.mark.parametrize("code", [0x09, 0x0B, 0x1F])
+def test_a_space_with_a_control_code_is_a_space(code: int) -> None:
+    """Programs write tabs between words, which have no ink."""
+    data = files.mapped_pdf(files.text_page("a certified volunteer", 40, 100), {ord(" "): code})
+    document = pdf.PdfDocument(data, request(dpi=144, text_layer=True, max_pixels=40_000_000))
+    lines = document.render(1).text_lines or []
+    document.close()
+    assert [line[0] for line in lines] == ["a certified volunteer"]

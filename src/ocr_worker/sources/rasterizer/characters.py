@@ -22,6 +22,9 @@ from ocr_worker.sources.rasterizer.rendered import Rectangle
 _LINE_ENDS = {0, 10, 13}
 _LAST_CODE = 0x10FFFF  # damaged fonts map to codes beyond it
 _HYPHENS = {2, 0xFFFE}  # PDFium's own codes for a hyphen at a line's end
+_FIRST_PRINTED = 0x20  # lower codes are control characters
+_FLATTEST = 0.01  # ratio of height to width: PDFium gives spaces a box without height, or nearly so
+UNKNOWN = "\ufffd"  # a character that has ink, but no mapping to Unicode
 _SAMPLE = 20  # number of letters of one height whose ink is measured
 _PLAUSIBLE = (1.1, 3.5)  # range of a letter's height as its font states it, in heights of its ink
 _BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in heights of the ink
@@ -78,6 +81,8 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
         text = texts.get(code)
         if text is None:
             text = texts[code] = _text_of(code)
+        if 0 < code < _FIRST_PRINTED and code not in _HYPHENS and _is_drawn(page, index, edges):
+            text = UNKNOWN
         if not text:
             yield Character("", index, ink=None if bands else _ink_of_line_end(page, index, edges))
         elif text == " " or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
@@ -95,6 +100,15 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
             ink = _ink_box(page, index, edges) or box
             matrix, stretch = style.place(page, index, edges)
             yield Character(text, index, box, ink, address, style.font, matrix, stretch)
+
+
+def _is_drawn(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> bool:
+    """Return whether the character has ink, so that its control code is no space: its font maps it to nothing.
+
+    In many files, these are ligatures. PDFium adds ends of lines itself, which have no ink. edges: memory for numbers.
+    """
+    ink = None if pdfium_c.FPDFText_IsGenerated(page, index) else _ink_box(page, index, edges)
+    return ink is not None and ink[3] - ink[1] > _FLATTEST * (ink[2] - ink[0])
 
 
 def _text_of(code: int) -> str:

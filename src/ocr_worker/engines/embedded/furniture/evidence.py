@@ -314,7 +314,7 @@ def _is_set_in(strip: Strip, body: Body) -> bool:
 
 def _is_repeated(strip: Strip, body: Body) -> bool:
     """Return whether the strip, or a part of its only row, comes again on other pages and is no row of a table."""
-    lines = _worded(strip.lines)
+    lines = _worded(strip.lines) or strip.lines
     if not any(line.is_repeated for line in lines):
         return False
     if any(region.label == "table" for region in strip.regions):
@@ -404,13 +404,14 @@ def evidence_points(strip: Strip, body: Body) -> float:
     is_centered, is_catchword = _is_centered_number(strip, body), _is_catchword(strip, body)
     is_running_title = _is_running_title(strip, body)
     least_gap = 0.0 if is_centered or is_catchword or is_running_title else THRESHOLDS.no_gap_points
+    label = label_points(frozenset(region.label for region in strip.regions))
     return (
         number
         + THRESHOLDS.centered_number * is_centered
         + max(gap_points(strip.gap), least_gap)
         + edge_points(strip.edge, body.margin)
         + size / (THRESHOLDS.number_divisor if has_number else 1)
-        + label_points(frozenset(region.label for region in strip.regions))
+        + (max(0.0, label) if is_repeated else label)
         + THRESHOLDS.certain_points * all(_is_certain(region) for region in strip.regions)
         + THRESHOLDS.ruled_points * (strip.has_rule or strip.is_on_band)
         + THRESHOLDS.repeated_points * (is_repeated or is_running_title or is_catchword)

@@ -9,7 +9,9 @@ and `drop_repeated` the readings that say more than the layer does at their plac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -30,6 +32,9 @@ from ocr_worker.pages import Pixels, TextLine, TextWord
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
 
+UNKNOWN = "\ufffd"  # a character with ink that its font maps to nothing
+_GAP = re.compile(UNKNOWN)
+_LIGATURES = ("fi", "fl", "ff", "ffi", "ffl", "ft", "tt", "ti")
 _ELLIPSES = ("...", "…")
 
 
@@ -125,8 +130,54 @@ def honest_lines(models: Models, pixels: Pixels, layer: Sequence[Line], proven_f
     verdicts = judge(words, read, proven_fonts)
     lies = {setting for setting, verdict in verdicts.items() if verdict == "lying"}
     if not lies:
-        return [*layer, *slanted]
-    return [] if lies == set(verdicts) else [*_corrected(models, pixels, layer, lies), *slanted]
+        return [*fill_gaps(layer, lambda words: _read(models, pixels, words)), *slanted]
+    if lies == set(verdicts):
+        return []
+    corrected = _corrected(models, pixels, layer, lies)
+    return [*fill_gaps(corrected, lambda words: _read(models, pixels, words)), *slanted]
+
+
+def fill_gaps(layer: Sequence[Line], read: Callable[[Sequence[Word]], Sequence[Line]]) -> list[Line]:
+    """Return the lines, each character that its font maps to nothing as it is read in its word.
+
+    Most are ligatures: "certi?ed" is certified. The other letters stay those of the layer.
+    """
+    words = [word for line in layer for word in line.words if UNKNOWN in word.text]
+    texts = {id(word): _filled(word.text, reading) for word, reading in zip(words, read(words), strict=True)}
+    filled = (_with_texts(line, texts) if any(id(word) in texts for word in line.words) else line for line in layer)
+    return [line for line in filled if line.text]
+
+
+def _with_texts(line: Line, texts: Mapping[int, str]) -> Line:
+    """Return the line with these texts of its words, by their id; it is no longer the layer's alone."""
+    text, start, words = line.text, 0, []
+    for word in line.words:
+        place = text.find(word.text, start)
+        filled = texts.get(id(word), word.text)
+        if place >= 0:
+            text = text[:place] + filled + text[place + len(word.text) :]
+            start = place + len(filled)
+        words.append(replace(word, text=filled))
+    kept = tuple(word for word in words if word.text)
+    return replace(line, text=" ".join(text.split()), words=kept, is_from_text_layer=False)
+
+
+def _filled(text: str, reading: Line) -> str:
+    """Return the word with what was read in its gaps, or the reading if the other letters differ too much.
+
+    A sign alone is what was read with certainty, or nothing.
+    """
+    text_read = unicodedata.normalize("NFKC", reading.text).replace(" ", "")
+    if not _GAP.sub("", text):
+        return text_read if reading.score >= JUDGE.certain_reading else ""
+    match = re.fullmatch(_GAP.sub(r"(.{1,3}?)", re.escape(text)), text_read, re.IGNORECASE)
+    if match:
+        parts = iter(match.groups())
+        return _GAP.sub(lambda _: str(next(parts)), text)
+    ligatures = (_GAP.sub(ligature, text) for ligature in _LIGATURES)
+    best = max(ligatures, key=lambda each: SequenceMatcher(None, each, text_read, autojunk=False).ratio())
+    is_similar = SequenceMatcher(None, best, text_read, autojunk=False).ratio() >= JUDGE.min_similarity
+    return best if is_similar else text_read or text
 
 
 def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
