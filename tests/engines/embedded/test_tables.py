@@ -617,3 +617,51 @@ def test_totals_wider_than_their_columns_are_cut(total: list[str], pitch: float)
     lines = [typeset(f"place {i}", 0, 30 * i) for i in range(8)] + [typeset("Total", 0, 240)]
     lines += [typeset_right(row, ends, 30 * i) for i, row in enumerate([*rows, total])]
     assert texts(find_cells(Box(0, 0, 400, 260), lines, Rules((), ())))[-1] == ["Total", *total]
+
+
+@pytest.mark.parametrize(
+    "values", [["7 - 9", "- 1 -", "4 5 6"], ["50 - -", "25 - -", "10 80 160"], ["- 8 -", "2 - 3", "- - 9"]]
+)
+def test_headings_show_the_columns_of_sparse_numbers(values: list[str]) -> None:
+    """A ruled column has the columns of its headings, even if most rows have a number below a single heading."""
+    ends = [250.0, 330.0, 410.0]
+    lines = [typeset("Symbol", 0, 10), typeset("Unit", 460, 10)]
+    lines += [typeset(text, end - 30, 10) for text, end in zip(("Min", "Typ", "Max"), ends, strict=True)]
+    for i, row in enumerate(values):
+        lines += [typeset(f"t{i}", 0, 50 + 30 * i), typeset("ns", 460, 50 + 30 * i)]
+        numbers = [(text, end) for text, end in zip(row.split(), ends, strict=True) if text != "-"]
+        lines += [typeset(text, end - 10 * len(text), 50 + 30 * i) for text, end in numbers]
+    rules = Rules(tuple(across(y, 0, 520) for y in (0, 40, 140)), tuple(down(x, 0, 140) for x in (0, 180, 440, 520)))
+    rows = texts(find_cells(Box(0, 0, 520, 140), lines, rules))
+    assert rows[0] == ["Symbol", "Min", "Typ", "Max", "Unit"]
+    assert [row[1:4] for row in rows[1:]] == [["" if text == "-" else text for text in row.split()] for row in values]
+
+
+@pytest.mark.parametrize("gap", [4, 6, 8])
+def test_a_double_rule_is_one_edge(gap: int) -> None:
+    """The white between two rules down has no room for a text."""
+    xs = [0, 100, 100 + gap, 200, 200 + gap, 300]
+    rules = Rules(tuple(map(across, (0, 40, 80, 120))), tuple(map(down, xs)))
+    lines = [word(f"{row}{column}", 50 + 100 * column, 20 + 40 * row) for row in range(3) for column in range(3)]
+    assert texts(find_cells(WHOLE, lines, rules)) == [[f"{row}{column}" for column in range(3)] for row in range(3)]
+
+
+@pytest.mark.parametrize("title", ["Discussion of Incentives", "Share of all answers", "Answers in our survey"])
+@pytest.mark.parametrize("is_ruled", [True, False])
+def test_two_levels_of_headings_between_rules_down(title: str, is_ruled: bool) -> None:
+    """A heading across columns that only their numbers separate spans them, with a rule below it or without."""
+    ends = [190.0, 290.0, 390.0]
+    width = typeset(title, 0, 0).box.width
+    top = 34 if is_ruled else 26
+    lines = [typeset(title, 275 - width / 2, 0), typeset("All", 450, top), typeset("Place", 10, top)]
+    lines += [typeset(text, end - 40, top) for text, end in zip(("None", "Some", "Full"), ends, strict=True)]
+    for i in range(4):
+        lines += [typeset(f"p{i}", 10, 80 + 30 * i), typeset(f"{i}9", 450, 80 + 30 * i)]
+        lines += [typeset(f"{j}{i}", end - 20, 80 + 30 * i) for j, end in enumerate(ends, 1)]
+    ys = [-6, *([27] if is_ruled else []), 60, 200]
+    rules = Rules(tuple(across(y, 0, 500) for y in ys), tuple(down(x, -6, 200) for x in (0, 110, 420, 500)))
+    cells = find_cells(Box(0, -6, 500, 200), lines, rules)
+    heading = next(cell for cell in cells if cell.text == title)
+    assert (heading.row, heading.column, heading.column_span) == (0, 1, 3)
+    assert [cell.text for cell in cells if cell.row == 1 and 0 < cell.column < 4] == ["None", "Some", "Full"]
+    assert [cell.text for cell in cells if cell.row == 2] == ["p0", "10", "20", "30", "09"]

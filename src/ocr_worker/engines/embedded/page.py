@@ -168,7 +168,8 @@ def _correct_detections(
 ) -> list[Detection]:
     """Return the detections with the tables of the page, without those that are listings, contents, prose or ground."""
     entries = find_entries(texts)
-    others = [line for line in texts if line not in entries]
+    entry_ids = set(map(id, entries))  # of thousands of lines on dense pages
+    others = [line for line in texts if id(line) not in entry_ids]
     lines = [*texts, *(line for listing in listings for line in listing)]
     corrected = correct_tables(drop_listed(detections, [*listings, entries], others), rules, others)
     return [

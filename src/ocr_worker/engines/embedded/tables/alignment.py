@@ -59,7 +59,7 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     underlines = [rule for rule in joined if rule.width < THRESHOLDS.wide_rule * box.width]
     if head:  # each column has its own heading in the lowest row
         placed[head - 1] = _part_headings(placed[head - 1], _numeric_columns(placed[head:]), height)
-    over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
+    over = [[_set_over_nearest(piece, i == head - 1, columns, height) for piece in placed[i]] for i in range(head)]
     over = _stack_headings(over, bands, columns, height)
     wide = _with_headings(columns, over[-1] if over else [])
     headings = [_spread_headings(row, columns, wide, underlines, height) for row in over[:-1]]
@@ -323,10 +323,10 @@ def _off_column(edges: NDArray[np.float64], column: Sequence[Box]) -> Iterator[_
     yield from zip(*medians, strict=True)
 
 
-def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Piece:
+def _set_over_nearest(piece: Piece, is_lowest: bool, columns: Sequence[Box], height: float) -> Piece:
     """Return the heading over the nearer of two columns if it only reaches over their gutter.
 
-    It is above neither, or above the nearer and aligned with it.
+    It is above neither or, in the lowest row of headings, above the nearer and aligned with it.
     """
     claimed = range(piece.first, piece.last + 1)
     box = piece.line.box
@@ -334,7 +334,7 @@ def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Pi
     nearest, *others = sorted(claimed, key=lambda j: distances[j])
     lead = distances[others[0]] - distances[nearest] if others else 0.0
     off = _off_center(box, columns, (nearest, nearest))
-    is_beside = distances[nearest] > 0 or off < THRESHOLDS.max_off_center * height
+    is_beside = distances[nearest] > 0 or (is_lowest and off < THRESHOLDS.max_off_center * height)
     if is_beside and lead > THRESHOLDS.nearer_column * height:
         return Piece(piece.line, nearest, nearest)
     return piece

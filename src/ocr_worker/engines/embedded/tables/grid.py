@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -42,16 +42,19 @@ def find_ruled_cells(xs: Sequence[float], ys: Sequence[float], lines: Sequence[L
     xs, soft_xs = _with_columns(xs, lines, height)
     ys, soft_ys = _with_rows(xs, ys, lines, height)
     xs, soft_xs = _without_empty_columns(xs, soft_xs, lines)
+    levels = _heading_levels(xs, ys, soft_xs, lines, height)
+    ys, soft_ys = sorted({*ys, *levels}), soft_ys | levels.keys()
     texts = _lines_by_position(xs, ys, lines)
     numbers = _positions_with(texts, is_number)
     apart = _positions_apart(xs, ys, texts, rules.down, height)
     apart |= _span_starts(apart, xs, soft_xs, texts)
     stacked = _positions_stacked(xs, ys, texts, rules.across, height)
     owners = _merge_positions(xs, ys, rules, height, soft_xs, soft_ys, (numbers, apart, stacked))
-    first = min((row for row, _ in numbers), default=0)
+    lowest = _lowest_headings(texts, numbers)
     for left, right in _positions_crossed(xs, ys, soft_xs, lines, height):
-        if left[0] >= first:  # headings above are closer to one another than words
+        if left[0] != lowest:  # these are closer to one another than words
             _join(owners, left, right)
+    _join_levels(owners, ys, levels, texts)
     _join_headings(owners, xs, soft_xs, _positions_with(texts, bool), numbers)
     _join_centered(owners, ys, soft_ys, texts, height)
     members: dict[int, list[Line]] = {}
@@ -82,7 +85,7 @@ def _without_strips(
 ) -> list[float]:
     """Return the edges, of two that are too close for text only that whose rules go along all of the other's.
 
-    Such are the edge of a cell and the frame of a table within it. axis: as for `_is_ruled`.
+    Such are a double rule, and the edge of a cell and the frame of a table within it. axis: as for `_is_ruled`.
     """
     height = line_height(lines)
     centers = [line.box.center[1 - axis] for line in lines]
@@ -96,8 +99,8 @@ def _without_strips(
         if kept and edge - kept[-1] < THRESHOLDS.min_strip * height:
             before, after = ruled_sides(kept[-1]), ruled_sides(edge)
             is_empty = not any(kept[-1] < center < edge for center in centers)
-            if is_empty and (before > after or before < after):
-                kept[-1] = kept[-1] if before > after else edge
+            if is_empty and (before >= after or before < after):
+                kept[-1] = kept[-1] if before >= after else edge
                 continue
         kept.append(edge)
     return kept
@@ -113,8 +116,33 @@ def _with_columns(xs: Sequence[float], lines: Sequence[Line], height: float) -> 
         if splits >= THRESHOLDS.min_split_rows and splits > THRESHOLDS.split_rows * len(rows):
             soft.update(find_gutters(rows, height))
         else:
-            soft.update(x for x in find_gutters(rows, height) if _parts_texts(x, rows, height))
+            gutters = _find_headed(rows, height)
+            soft.update(gutters or (x for x in find_gutters(rows, height) if _parts_texts(x, rows, height)))
     return sorted({*xs, *soft}), soft
+
+
+def _find_headed(rows: Sequence[Sequence[Line]], height: float) -> list[float]:
+    """Return the gutters between the columns of numbers of a ruled column, where its headings show them.
+
+    The last row of several texts above the first numbers has the headings. Every number below is under one of them,
+    and no other row has a text over a gutter but titles, which are alone in their row.
+    """
+    first = next((i for i, row in enumerate(rows) if any(is_number(line.text) for line in row)), 0)
+    headings = next((row for row in reversed(rows[:first]) if len(row) > 1), ())
+    gaps = [(left.box.x1, right.box.x0) for left, right in pairwise(headings)]
+    numbers = [line for row in rows[first:] for line in row if is_number(line.text)]
+    edges: list[float] = []
+    for start, end in gaps:
+        beyond = [line.box.x1 for line in numbers if line.box.center[0] < (start + end) / 2]
+        behind = [line.box.x0 for line in numbers if line.box.center[0] > (start + end) / 2]
+        left, right = max([start, *beyond]), min([end, *behind])
+        if not beyond or not behind or right - left < THRESHOLDS.word_gap * height:
+            return []
+        edges.append((left + right) / 2)
+    below = [row for row in rows[first:] if len(row) > 1 or is_number(row[0].text)]
+    is_crossed = any(line.box.x0 < x < line.box.x1 for row in below for line in row for x in edges)
+    columns = {sum(x < line.box.center[0] for x in edges) for line in numbers}
+    return [] if is_crossed or len(columns) <= len(edges) else edges
 
 
 def _without_empty_columns(
@@ -228,6 +256,54 @@ def _merge_positions(
     return owners
 
 
+def _heading_levels(
+    xs: Sequence[float], ys: Sequence[float], soft: set[float], lines: Sequence[Line], height: float
+) -> dict[float, list[range]]:
+    """Return the edges between two levels of headings without a rule between them, with the spans of the upper ones.
+
+    The upper level has a text across columns that only their numbers separate, right over a heading for each of these.
+    """
+    levels: dict[float, list[range]] = {}
+    slack = THRESHOLDS.gutter_slack * height
+    for top, bottom in pairwise(ys):
+        rows = find_rows([line for line in lines if top < line.box.center[1] < bottom])
+        first = next((i for i, row in enumerate(rows) if any(is_number(line.text) for line in row)), len(rows))
+        for above, below in pairwise(rows[:first]):
+            for box in (line.box for line in above):
+                crossed = [j for j, x in enumerate(xs) if x in soft and box.x0 + slack < x < box.x1 - slack]
+                span = range(crossed[0] - 1, crossed[-1] + 1) if crossed else range(0)
+                beneath = [sum(xs[j] < line.box.center[0] < xs[j + 1] for line in below) for j in span]
+                if set(beneath) == {1}:
+                    y = (bounds(line.box for line in above).y1 + bounds(line.box for line in below).y0) / 2
+                    levels.setdefault(y, []).append(span)
+        if first < len(rows):
+            break
+    return levels
+
+
+def _join_levels(
+    owners: np.ndarray, ys: Sequence[float], levels: Mapping[float, Sequence[range]], texts: Collection[Position]
+) -> None:
+    """Join the positions of each heading across columns, and the lines of the headings beside these, of both levels."""
+    for y, spans in levels.items():
+        row = ys.index(y)
+        for span in spans:
+            for left, right in pairwise(span):
+                _join(owners, (row - 1, left), (row - 1, right))
+        for column in range(owners.shape[1]):
+            above, below = (row - 1, column), (row, column)
+            if not any(column in span for span in spans) and (above in texts or below in texts):
+                _join(owners, above, below)
+
+
+def _lowest_headings(texts: Mapping[Position, Sequence[Line]], numbers: set[Position]) -> int:
+    """Return the last row with several texts above the first numbers: it has a heading for each column."""
+    first = min((row for row, _ in numbers), default=0)
+    counts = [sum(position[0] == row for position in texts) for row in range(first)]
+    full = [row for row, count in enumerate(counts) if count == max(counts)]
+    return max(full, default=-1)
+
+
 def _join_headings(
     owners: np.ndarray,
     xs: Sequence[float],
@@ -240,7 +316,7 @@ def _join_headings(
     first = min((row for row, _ in numbers), default=0)
     for row in range(first):
         for start, end in pairwise(hard):
-            if sum((row, column) in texts for column in range(start, end)) == 1:
+            if len({int(owners[row, column]) for column in range(start, end) if (row, column) in texts}) == 1:
                 for column in range(start + 1, end):
                     _join(owners, (row, column - 1), (row, column))
 
