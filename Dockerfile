@@ -44,14 +44,12 @@ WORKDIR /app
 USER worker
 
 # The few files that weights are fetched and verified with, so that other code does not fetch them again. Their times are
-# set to nought: the same weights are the same layer, which registries and hosts then have already.
+# set to 0: the same weights are the same layer, which registries and hosts then have already.
 FROM libraries AS weights
 ARG WEIGHTS
 COPY src/ocr_worker/__init__.py src/ocr_worker/errors.py src/ocr_worker/extras.py src/ocr_worker/threads.py \
      /app/src/ocr_worker/
-COPY src/ocr_worker/settings/__init__.py src/ocr_worker/settings/catalog.py src/ocr_worker/settings/fields.py \
-     src/ocr_worker/settings/loading.py src/ocr_worker/settings/processes.py src/ocr_worker/settings/values.py \
-     /app/src/ocr_worker/settings/
+COPY src/ocr_worker/settings /app/src/ocr_worker/settings
 COPY src/ocr_worker/engines/paddleocr_vl/weights.py src/ocr_worker/engines/paddleocr_vl/download.py \
      /app/src/ocr_worker/engines/paddleocr_vl/
 RUN if [ "$WEIGHTS" != none ]; then \

@@ -33,9 +33,13 @@ check: .venv/check lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not paddle and not browser"
 
 # Five at a time on two cores: most tests wait for processes. The order of the files is kept, long ones are not left to the end.
+# Hundreds of processes are started: what they import is compiled once, also where PYTHONDONTWRITEBYTECODE is set. The
+# first collection compiles the tests, which the five would else do at once, each for itself.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/full lint
 	@tests/support/system_libraries.sh
-	@$(BIN)/python -m compileall -q src tests  # hundreds of processes are started, also where PYTHONDONTWRITEBYTECODE is set
+	@$(BIN)/python -m compileall -q src tests/support
+	@$(BIN)/python -m pytest -qq --collect-only >/dev/null || true
 	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/full
@@ -113,7 +117,7 @@ docs: .venv-docs/made
 .venv/full: requirements/full.txt pyproject.toml .venv/made
 	@echo "Installing requirements/full.txt (Paddle for CPU, test tools) into .venv; once, a few minutes ..."
 	@$(BIN)/python -m pip --quiet uninstall --yes opencv-python-headless 2>/dev/null
-	@$(INSTALL) --requirement requirements/full.txt
+	@$(INSTALL) --no-compile --requirement requirements/full.txt  # most of it is never imported
 	@$(INSTALL_OURS)
 	@touch $@
 

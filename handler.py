@@ -1,4 +1,7 @@
-"""Run the RunPod worker. Read this first, then `ocr_worker/parsing/pipeline.py`: together they show the path of a job.
+"""Run the RunPod worker.
+
+Read this first, then `pipeline.py`, `parse_job.py` and `page_submission.py` in `ocr_worker/parsing/`: together they
+show the path of a job.
 
 At import, the engine is loaded and warmed, once. RunPod's SDK then calls `handler` for each job, several at a time on
 one event loop. `JobHost.answer` runs the job on the pipeline, on a thread, and returns the JSON for the platform.

@@ -25,7 +25,8 @@ from soak import source, text_pdf
 from ocr_worker import threads
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled
-from ocr_worker.parsing.pipeline import ParseJob, Pipeline
+from ocr_worker.parsing.parse_job import ParseJob
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.parsing.scheduler import PageTask, ScheduledJob, Scheduler
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import PageResult, ParseResponse

@@ -118,7 +118,7 @@ def report(out: Path, count: int) -> dict[str, float]:
     started_at = time.monotonic()
     path, _ = batch.write_report()
     seconds = time.monotonic() - started_at
-    assert json.loads(path.read_bytes())["books"]["state"] == "open"
+    assert json.loads(path.read_bytes())["coverage"]["state"] == "open"
     return {"report_s": seconds}
 
 

@@ -140,7 +140,10 @@ def test_the_stage_that_fetches_weights_has_all_that_it_imports(tmp_path: Path) 
         folder = tmp_path / target
         folder.mkdir(parents=True, exist_ok=True)
         for source in copied.replace("\\", "").split():
-            shutil.copy(ROOT / source, folder)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, folder, dirs_exist_ok=True)
+            else:
+                shutil.copy(ROOT / source, folder)
     imports = "; ".join(part for part in command.split(";") if part.strip().startswith("from"))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
     done = subprocess.run([sys.executable, "-c", imports], env=environment, capture_output=True, text=True, check=False)

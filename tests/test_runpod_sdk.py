@@ -107,6 +107,22 @@ def test_the_sdk_starts_without_measuring_the_processor() -> None:
         assert callable(runpod_sdk.load().serverless.start)
 
 
+def test_the_sdk_starts_without_paramiko() -> None:
+    """Its command line alone calls paramiko, and whoever imports it later gets the real one."""
+    code = (
+        "import sys\n"
+        "from ocr_worker import runpod_sdk\n"
+        "assert callable(runpod_sdk.load().serverless.start)\n"
+        "assert 'paramiko' not in sys.modules\n"
+        "import paramiko\n"
+        "paramiko.SSHClient()"
+    )
+    advice = "which modules import paramiko, and whether `runpod.serverless` calls it now"
+    with contract("runpod", "runpod_sdk.load", advice):
+        done = run_python(code)
+        assert done.returncode == 0, done.stderr
+
+
 def test_the_log_level_is_one_for_all() -> None:
     """Every `RunPodLogger()` is the same object, so that the level set once holds everywhere."""
     with contract("runpod", "runpod_sdk.set_log_level", "`RunPodLogger.__new__` and `set_level`"):

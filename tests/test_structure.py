@@ -12,17 +12,17 @@ PACKAGE = ROOT / "src" / "ocr_worker"
 ENVIRONMENT = {"environ", "getenv"}
 
 
-def test_architecture_lists_the_rooms_of_the_contract() -> None:
-    """The table of rooms in ARCHITECTURE.md has the rooms of the import contract, in its order, each once."""
+def test_architecture_lists_the_packages_of_the_contract() -> None:
+    """The table in ARCHITECTURE.md has the packages and modules of the import contract, in its order, each once."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     (house,) = (contract for contract in contracts["contracts"] if contract["id"] == "house")
     layers = [layer.split(" | ") for layer in house["layers"]]
-    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("| room |")[2].partition("\n\n")[0]
+    table = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("| package |")[2].partition("\n\n")[0]
     rows = [re.findall(r"`([a-z_]+)/?`", row.split("|")[1]) for row in table.splitlines() if row.startswith("| `")]
-    rooms = [room for row in rows for room in row if room != "handler"]
-    assert sorted(rooms) == sorted(room for layer in layers for room in layer)
-    depth = {room: number for number, layer in enumerate(layers) for room in layer}
-    assert [depth[room] for room in rooms] == sorted(depth[room] for room in rooms)
+    packages = [package for row in rows for package in row if package != "handler"]
+    assert sorted(packages) == sorted(package for layer in layers for package in layer)
+    depth = {package: number for number, layer in enumerate(layers) for package in layer}
+    assert [depth[package] for package in packages] == sorted(depth[package] for package in packages)
 
 
 def test_only_the_settings_read_the_environment() -> None:

@@ -32,7 +32,7 @@ class AwakeClock:
         self._left_out_s = 0.0
 
     def now(self) -> float:
-        """Return the seconds since some moment, without those in which nobody read the clock."""
+        """Return the seconds since some moment, without those in which the clock was not read."""
         with self._lock:
             reading = self._read()
             elapsed_s = 0.0 if self._last_reading is None else reading - self._last_reading

@@ -134,7 +134,7 @@ class UnsupportedType(DocumentError):
 
 
 class Encrypted(DocumentError):
-    """The PDF needs a password, the password in the request is wrong, or the PDF's protection knows no password."""
+    """The PDF needs a password, the password in the request is wrong, or its protection does not use a password."""
 
     code = "DOCUMENT_ENCRYPTED"
     remedy = "Send the right `password` with the document, or export it without protection."

@@ -2,7 +2,8 @@
 
 PaddleX imports all its pipelines at once, and with those for time series scikit-learn, which takes a third of the
 import's processor time (2.3 s without it, 3.3 s with it; two CPU cores, November 2026). RapidOCR and RapidLayout import
-requests for downloads of models, of which there are none: 0.09 of the 0.5 s of their import.
+requests for downloads of models, of which there are none: 0.09 of the 0.5 s of their import. RunPod's SDK imports
+paramiko: see `runpod_sdk.load`.
 """
 
 from __future__ import annotations

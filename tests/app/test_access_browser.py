@@ -82,7 +82,7 @@ def test_our_own_page_works(foreign_tab: Any, app: App) -> None:
         foreign_tab.goto(app.url.replace("127.0.0.1", name))
         send(foreign_tab, {"name": "a.png", "mimeType": "image/png", "buffer": png(WHITE)})
         expect(foreign_tab.locator(DONE)).to_be_attached()
-        expect(foreign_tab.locator("#told")).to_contain_text("1 page read")
+        expect(foreign_tab.locator("#status-line")).to_contain_text("1 page read")
 
 
 def test_a_page_of_an_allowed_origin_works(foreign_tab: Any, tmp_path_factory: pytest.TempPathFactory) -> None:

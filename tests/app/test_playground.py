@@ -48,14 +48,14 @@ def test_pages_arrive_one_by_one(tab: Any, script: Script) -> None:
     tab.fill("#pages", "1-3")
     tab.select_option("#dpi", "150")
     send(tab)
-    expect(tab.locator("#told")).to_have_text("Waiting for the first page …")
+    expect(tab.locator("#status-line")).to_have_text("Waiting for the first page …")
     expect(tab.locator(BUSY)).to_be_attached()
     for number in (1, 2, 3):
         script.step.release()
-        expect(tab.locator("#told")).to_have_text(f"{number} of 3 pages")
+        expect(tab.locator("#status-line")).to_have_text(f"{number} of 3 pages")
         expect(tab.locator(".page")).to_have_count(number)
     script.step.release()
-    expect(tab.locator("#told")).to_have_text("3 pages read in 1.5 s by scripted 1")
+    expect(tab.locator("#status-line")).to_have_text("3 pages read in 1.5 s by scripted 1")
     expect(tab.locator(DONE)).to_be_attached()
     expected = {
         "sources": ["levels.pdf"],
@@ -242,7 +242,7 @@ def test_several_documents_are_read_together(tab: Any, script: Script) -> None:
     expect(tab.locator(".page .head h2")).to_have_text(titles)
     expect(tab.locator(".failed")).to_contain_text("the file is damaged")
     end = "3 pages read, 1 of 3 documents failed, in 1.5 s by scripted 1"
-    expect(tab.locator("#told")).to_have_text(end)
+    expect(tab.locator("#status-line")).to_have_text(end)
 
 
 def test_findings_are_marked_on_the_picture_and_in_the_text(tab: Any, script: Script) -> None:
@@ -306,7 +306,7 @@ def test_three_hundred_pages_stay_smooth(tab: Any, script: Script) -> None:
                 requestAnimationFrame(tick); }"""
         )
     send(tab)
-    expect(tab.locator("#told")).to_have_text("300 pages read in 1.5 s by scripted 1")
+    expect(tab.locator("#status-line")).to_have_text("300 pages read in 1.5 s by scripted 1")
     expect(tab.locator(".page")).to_have_count(300)
     tab.mouse.move(640, 600)
     for _ in range(40):

@@ -23,12 +23,12 @@ def test_a_failed_page_says_why_and_can_be_read_again(tab: Any, script: Script) 
     expect(failed.locator("h2")).to_have_text("Page 2 could not be read")
     expect(failed).to_contain_text("the engine did not finish within 120 s")
     expect(failed).to_contain_text("ENGINE_TIMED_OUT Trying again may help.")
-    expect(tab.locator("#told")).to_have_text("2 pages read, 1 failed, in 1.5 s by scripted 1")
+    expect(tab.locator("#status-line")).to_have_text("2 pages read, 1 failed, in 1.5 s by scripted 1")
     expect(tab.locator(".page:nth-child(3) .notes")).to_have_text("is faint FAINT")
     script.events = [page_event(page(2), 1), summary([page(2)])]
     failed.get_by_role("button", name="Read this page again").click()
     expect(failed.locator("h2")).to_have_text("Page 2")
-    expect(tab.locator("#told")).to_have_text("3 of 3 pages")
+    expect(tab.locator("#status-line")).to_have_text("3 of 3 pages")
     assert script.requests[-1]["pages"] == "2"
     expect(tab.locator(".page")).to_have_count(3)
 
@@ -104,7 +104,7 @@ def test_the_key_is_asked_for_and_kept_in_the_tab(tab: Any, script: Script) -> N
         tab.fill("#key-value", key)
         tab.keyboard.press("Enter")
         if key == "wrong":
-            expect(tab.locator("#key-told")).to_have_text("The worker did not accept this key.")
+            expect(tab.locator("#key-message")).to_have_text("The worker did not accept this key.")
     expect(tab.locator(".page")).to_have_count(3)
     tab.reload()
     send(tab)
@@ -118,7 +118,7 @@ def test_a_document_waits_for_an_engine_that_loads(tab: Any, script: Script) -> 
     tab.reload()
     expect(tab.locator("#engine")).to_have_text("the engine is loading …")
     send(tab)
-    expect(tab.locator("#told")).to_have_text("The engine is loading. The document is sent when it is ready.")
+    expect(tab.locator("#status-line")).to_have_text("The engine is loading. The document is sent when it is ready.")
     assert script.requests == []
     script.status = 200
     expect(tab.locator(DONE)).to_be_attached()
@@ -149,9 +149,9 @@ def test_a_job_can_be_stopped(tab: Any, script: Script) -> None:
     script.held = True
     send(tab)
     script.step.release()
-    expect(tab.locator("#told")).to_have_text("1 of 3 pages")
+    expect(tab.locator("#status-line")).to_have_text("1 of 3 pages")
     tab.click("#stop")
-    expect(tab.locator("#told")).to_have_text("Stopped after 1 of 3 pages")
+    expect(tab.locator("#status-line")).to_have_text("Stopped after 1 of 3 pages")
     expect(tab.locator("[data-take='copy md']")).to_be_enabled()
 
 

@@ -26,6 +26,7 @@ from support.batch_client import (
     assert_complete,
     batch,
     colours,
+    command,
     count_in_ledger,
     is_drawn,
     ledger,
@@ -166,7 +167,7 @@ def test_cancel_and_retry(endpoint: LocalEndpoint, tmp_path: Path) -> None:
     assert any(job.is_cancelled for job in new_jobs(endpoint, before))
     statuses = report(out)["summary"]["documents"]
     assert (set(statuses), sum(statuses.values())) == ({"succeeded", "cancelled"}, documents)
-    assert report(out)["books"]["state"] == "stopped"
+    assert report(out)["coverage"]["state"] == "stopped"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 1  # what was called off stays so
     sent = len(new_jobs(endpoint, before))
     code, output = batch(endpoint.base_url, "retry", out)
@@ -196,10 +197,10 @@ def test_verify_finds_what_was_touched(endpoint: LocalEndpoint, tmp_path: Path) 
     plain(tmp_path / "in", 3, 2)
     out = tmp_path / "out"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 0
-    assert batch(endpoint.base_url, "verify", out)[0] == 0
+    assert command("verify", out)[0] == 0
     (out / "000.tif" / "document.md").write_text("something else")
     (out / "002.tif" / "document.json").unlink()
-    code, output = batch(endpoint.base_url, "verify", out)
+    code, output = command("verify", out)
     assert code == 1
     damage = ["000.tif/document.md was changed", "002.tif/document.json is missing"]
     assert output.splitlines()[:2] == damage or output.splitlines()[1:] == damage
@@ -216,22 +217,23 @@ def test_only_what_changed_is_read_again(endpoint: LocalEndpoint, tmp_path: Path
     out = tmp_path / "out"
     assert run(endpoint, tmp_path / "in", out).end()[0] == 0
     (tmp_path / "in" / books[3].name).touch()  # the same bytes
-    for pages in (5, 1):
-        books[1] = replace(plain(tmp_path / "new", 10, pages)[9], name="001.tif")
-        (tmp_path / "in" / "001.tif").write_bytes(books[1].data)
-        before = set(endpoint.jobs)
-        assert "1 file changed since the last run" in run(endpoint, tmp_path / "in", out).end()[1]
-        assert new_jobs(endpoint, before) == []
-        code, output = run(endpoint, tmp_path / "in", out, "--refresh").end()
-        assert code == 0, output
-        assert [len(job.payload["input"]["documents"]) for job in new_jobs(endpoint, before)] == [1]
-        entries = {entry["name"]: entry for entry in report(out)["documents"]}
-        assert_book(out, books[1], entries["001.tif"])
-        assert report(out)["books"]["state"] == "balanced"
+    for number, pages in ((1, 5), (2, 1)):
+        books[number] = replace(plain(tmp_path / "new", 10, pages)[9], name=books[number].name)
+        (tmp_path / "in" / books[number].name).write_bytes(books[number].data)
+    before = set(endpoint.jobs)
+    assert "2 files changed since the last run" in run(endpoint, tmp_path / "in", out).end()[1]
+    assert new_jobs(endpoint, before) == []
+    code, output = run(endpoint, tmp_path / "in", out, "--refresh").end()
+    assert code == 0, output
+    assert sum(len(job.payload["input"]["documents"]) for job in new_jobs(endpoint, before)) == 2
+    entries = {entry["name"]: entry for entry in report(out)["documents"]}
+    for book in books[1:3]:
+        assert_book(out, book, entries[book.name])
+    assert report(out)["coverage"]["state"] == "complete"
     (tmp_path / "in" / "001.tif").write_bytes(b"<html>gone</html>")
     assert run(endpoint, tmp_path / "in", out, "--refresh").end()[0] == 1
     assert not (out / "001.tif").exists()
-    assert batch(endpoint.base_url, "verify", out)[0] == 0
+    assert command("verify", out)[0] == 0
 
 
 def test_cost_stays_below_its_limit(endpoint: LocalEndpoint, tmp_path: Path) -> None:
@@ -309,5 +311,5 @@ def test_manifests_name_documents_pages_and_options(endpoint: LocalEndpoint, tmp
         code, output = client.end()
     assert code == 0, output
     assert report(out)["summary"]["pages_parsed"] == 6 + 2 + 23 + 23 + 3 + 23 + 23
-    assert report(out)["books"]["state"] == "balanced"
+    assert report(out)["coverage"]["state"] == "complete"
     assert Counter(ledger(out, "SELECT name FROM documents"))[("c.pdf",)] == 1

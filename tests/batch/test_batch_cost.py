@@ -12,7 +12,7 @@ import pytest
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.endpoint.jobs import Status
 from support import doubles
-from support.batch_client import WORKERS, Client, batch, count_in_ledger, ledger, new_jobs, report, run, until
+from support.batch_client import WORKERS, Client, command, count_in_ledger, ledger, new_jobs, report, run, until
 from support.drawing import tiff
 from support.endpoint_client import ready
 from support.worker_process import HANDLER
@@ -70,7 +70,7 @@ def test_two_jobs_that_share_a_worker_cost_their_union(endpoint: LocalEndpoint, 
     assert max(seconds) - 0.001 <= summary["busy_s"] < summary["execution_s"]
     assert 4 <= summary["idle_s"] <= 8
     assert_sums(summary, PRICE)
-    status = batch(endpoint.base_url, "status", out)[1]
+    status = command("status", out)[1]
     assert "cost        about $" in status
     assert "4.0 s idle" in status
 

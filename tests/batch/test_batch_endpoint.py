@@ -21,6 +21,7 @@ from support.batch_client import (
     Book,
     assert_complete,
     batch,
+    command,
     count_in_ledger,
     folders,
     good_book,
@@ -43,15 +44,16 @@ from support.worker_process import HANDLER
 
 pytestmark = pytest.mark.process
 
-DOCUMENTS = 40
-KILLS, SEED = 10, 20260401
+DOCUMENTS, KILLED_DOCUMENTS = 40, 20
+# `BATCH_KILLS=50 pytest tests/batch/test_batch_endpoint.py` looks harder than `make test` can.
+KILLS, SEED = int(os.environ.get("BATCH_KILLS", "5")), 20260401
 UNDER_WAY = "SELECT COUNT(*) > 0 FROM jobs WHERE state IN ('submitting', 'queued', 'running')"
 STEPS = "SELECT TOTAL(submissions) + COUNT(*) FILTER (WHERE state = 'collected') FROM jobs"
 SLOW = {**WORKERS, "OCR_ENGINE": "support.doubles:reading", "DOUBLE_SECONDS": "0.08"}
 
 
-def endpoint_of(folder: Path, settings: dict[str, str] = WORKERS, **more: Any) -> LocalEndpoint:
-    return LocalEndpoint(2, handler=HANDLER, settings=settings, log_dir=folder, **more)
+def endpoint_of(folder: Path, settings: dict[str, str] = WORKERS, workers: int = 1, **more: Any) -> LocalEndpoint:
+    return LocalEndpoint(workers, handler=HANDLER, settings=settings, log_dir=folder, **more)
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +65,14 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[LocalEndpoint]:
     """Two workers that do with a page what its colour says, at once."""
-    with endpoint_of(tmp_path_factory.mktemp("quick"), WORKERS | {"DOUBLE_GATE": str(gate)}) as endpoint:
+    with endpoint_of(tmp_path_factory.mktemp("quick"), WORKERS | {"DOUBLE_GATE": str(gate)}, 2) as endpoint:
         yield ready(endpoint)
 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[LocalEndpoint]:
     """Two workers that take a while for every page."""
-    with endpoint_of(tmp_path_factory.mktemp("slow"), SLOW | {"DOUBLE_GATE": str(gate)}, grace_s=0.5) as endpoint:
+    with endpoint_of(tmp_path_factory.mktemp("slow"), SLOW | {"DOUBLE_GATE": str(gate)}, 2, grace_s=0.5) as endpoint:
         yield ready(endpoint)
 
 
@@ -110,7 +112,7 @@ def test_answers_from_a_bucket_are_fetched(tmp_path: Path) -> None:
     assert report(out)["summary"]["pages_parsed"] == 6
     assert (out / "in.tif" / "document.md").read_text().count("A" * doubles.LARGE) == 2
     assert (out / "in.tif" / "page-5-figure-1.jpg").stat().st_size == doubles.LARGE // 4 * 3
-    assert batch(endpoint.base_url, "verify", out)[0] == 0
+    assert command("verify", out)[0] == 0
 
 
 # --------------------------------------------------------------------------- killed
@@ -121,7 +123,7 @@ def test_a_client_killed_again_and_again_loses_nothing(
 ) -> None:
     """`kill -9` of the client at random moments: in the end all is as in an undisturbed run, and no job was sent twice
     but those whose sending nobody saw the end of."""
-    books = [good_book(n, LONG if n == 2 else None) for n in range(DOCUMENTS)]
+    books = [good_book(n, LONG if n == 2 else None) for n in range(KILLED_DOCUMENTS)]
     books.append(Book("held.tif", tiff([doubles.HELD]), [doubles.HELD]))  # so that no client comes to the end
     written(tmp_path / "in", books)
     few = ("--pages-per-job", "2")  # and so, many jobs

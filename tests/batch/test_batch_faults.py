@@ -17,6 +17,7 @@ from support.batch_client import (
     Client,
     assert_complete,
     batch,
+    command,
     count_in_ledger,
     is_at_work,
     library,
@@ -116,7 +117,11 @@ def test_an_endpoint_that_errs_loses_nothing(endpoint: LocalEndpoint, tmp_path: 
 # --------------------------------------------------------------------------- the disk
 
 
-@pytest.mark.parametrize("free", [16 * 1024, 300 * 1024, 600 * 1024], ids=lambda free: f"{free >> 10} kB free")
+@pytest.mark.parametrize(
+    "free",
+    [16 * 1024, 300 * 1024, pytest.param(600 * 1024, marks=pytest.mark.slow)],
+    ids=lambda free: f"{free >> 10} kB free",
+)
 def test_a_full_disk_is_reported_and_costs_nothing(
     endpoint: LocalEndpoint, disk: Path, tmp_path: Path, free: int
 ) -> None:
@@ -131,7 +136,7 @@ def test_a_full_disk_is_reported_and_costs_nothing(
     code, output = run(endpoint, tmp_path / "in", out, "--options", '{"figures": "none"}').end()
     assert code == 0, output
     assert count_in_ledger(out, "SELECT SUM(parsed) FROM slices") == 2 * len(books)
-    assert batch(endpoint.base_url, "verify", out)[0] == 0
+    assert command("verify", out)[0] == 0
 
 
 def test_a_read_only_disk_is_reported(endpoint: LocalEndpoint, disk: Path, tmp_path: Path) -> None:
@@ -169,8 +174,8 @@ def test_a_damaged_ledger_is_reported(endpoint: LocalEndpoint, tmp_path: Path) -
     data[4096 : len(data) // 2] = b"\x5a" * (len(data) // 2 - 4096)
     path.write_bytes(data)
     assert_unusable(run(endpoint, tmp_path / "in", out).end(), "ledger.sqlite3")
-    for command in ("status", "report", "verify", "cancel", "retry"):
-        assert_unusable(batch(endpoint.base_url, command, out), "ledger.sqlite3")
+    for name in ("status", "report", "verify", "cancel", "retry"):
+        assert_unusable(command(name, out, RUNPOD_ENDPOINT_BASE_URL=endpoint.base_url), "ledger.sqlite3")
     shutil.copy(tmp_path / "kept", path)
     assert run(endpoint, tmp_path / "in", out).end()[0] == 0
     assert_complete(out, books)
@@ -184,11 +189,11 @@ def test_a_second_run_is_rejected(endpoint: LocalEndpoint, gate: Path, tmp_path:
     first = run(endpoint, tmp_path / "in", out)
     until(lambda: is_at_work(out, first), first)
     assert_unusable(run(endpoint, tmp_path / "in", out).end(), f"process {first.process.pid};")
-    assert_unusable(batch(endpoint.base_url, "retry", out), f"process {first.process.pid};")
-    assert "in progress" in batch(endpoint.base_url, "status", out)[1]
+    assert_unusable(command("retry", out, RUNPOD_ENDPOINT_BASE_URL=endpoint.base_url), f"process {first.process.pid};")
+    assert "in progress" in command("status", out)[1]
     gate.touch()
     assert first.end()[0] == 0
-    assert "not running" in batch(endpoint.base_url, "status", out)[1]
+    assert "not running" in command("status", out)[1]
 
 
 def test_wrong_usage_is_reported(tmp_path: Path) -> None:
@@ -207,6 +212,6 @@ def test_wrong_usage_is_reported(tmp_path: Path) -> None:
         (["status", tmp_path / "nowhere"], "there is no batch in"),
     ]
     for arguments, word in wrong:
-        code, output = batch("http://127.0.0.1:9/v2", *arguments)
+        code, output = command(*arguments, RUNPOD_ENDPOINT_BASE_URL="http://127.0.0.1:9/v2")
         assert (code, word in output) == (1 if word == "there is no batch in" else 2, True), output
     assert not (tmp_path / "nowhere").exists()

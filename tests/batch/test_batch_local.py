@@ -21,7 +21,7 @@ from ocr_worker.cli.arguments import check_options_of_any
 from ocr_worker.engines.registry import BUILT_IN, engine_spec
 from ocr_worker.errors import InvalidRequest
 from support import doubles
-from support.batch_client import WORKERS, Client, ledger, plain, report
+from support.batch_client import WORKERS, Client, command, ledger, plain, report
 from support.drawing import WHITE, png, tiff
 from support.files import encrypted_pdf
 from support.waiting import PATIENCE_S
@@ -36,6 +36,11 @@ def local(*arguments: str | Path, stdin: str | None = None, **more: str) -> tupl
     """Run a batch command in one process; return exit code and output. more: settings."""
     settings = {**WORKERS, "OCR_ENGINE": "support.doubles:by_colour", **more}
     return Client("http://127.0.0.1:9", *arguments, stdin=stdin, **settings).end(5 * PATIENCE_S)
+
+
+def ended(*arguments: str | Path) -> tuple[int, str]:
+    """Run a batch command that ends before it parses anything, without a process for it."""
+    return command(*arguments, RUNPOD_ENDPOINT_BASE_URL="http://127.0.0.1:9", **WORKERS)
 
 
 def assert_no_file_has(out: Path, text: str) -> None:
@@ -58,7 +63,7 @@ def test_a_folder_is_accounted_for(tmp_path: Path) -> None:
         assert "documents   2 = 2 succeeded" in output
         (out / "000.tif" / "page-1-figure-1.png").write_bytes(png(WHITE))
         (scans / "renamed.txt").unlink(missing_ok=True)
-    status = local("status", out)[1]
+    status = ended("status", out)[1]
     assert "skipped     1 not a PDF or image" in status
     for text in (output, status):
         assert f"skipped: {scans}/caf\\udce9.txt: not a PDF or image" in text
@@ -180,7 +185,7 @@ def test_a_missing_password_is_a_usage_error(
     monkeypatch.chdir(tmp_path)
     Path("empty").write_text("")
     Path("two").write_text("a\nb\n")
-    code, output = local("run", locked, "--out", "out", "--local", *arguments)
+    code, output = ended("run", locked, "--out", "out", "--local", *arguments)
     assert (code, message in output) == (2, True), output
     assert not Path("out").exists()
 
@@ -194,9 +199,9 @@ def test_options_are_checked_before_anything_is_written(tmp_path: Path, target: 
     plain(tmp_path / "in", 1, 1)
     (tmp_path / "list.jsonl").write_text('{"path": "in/000.tif", "options": {"formats": ["html"]}}\n')
     out = tmp_path / "out"
-    code, output = local("run", tmp_path / "in", "--out", out, *target, "--options", '{"dpu": 100}')
+    code, output = ended("run", tmp_path / "in", "--out", out, *target, "--options", '{"dpu": 100}')
     assert (code, "--options: dpu is unknown; did you mean 'dpi'?" in output) == (2, True), output
-    code, output = local("run", tmp_path / "list.jsonl", "--out", out, *target)
+    code, output = ended("run", tmp_path / "list.jsonl", "--out", out, *target)
     assert (code, "the options of 000.tif: formats" in output) == (2, True), output
     assert not out.exists()
 
@@ -228,12 +233,12 @@ def test_wrong_flags_are_usage_errors(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert local("run", tmp_path / "in", "--out", out, "--local")[0] == 0
     before = ledger(out, "SELECT * FROM meta ORDER BY name")
-    code, output = local("retry", out, "--code", "NOSUCH")
+    code, output = ended("retry", out, "--code", "NOSUCH")
     assert (code, "--code NOSUCH is unknown: choose one of " in output, "PAGE_FAILED" in output) == (2, True, True)
-    code, output = local("run", tmp_path / "in", "--out", out, "--pages-per-job", "0")
+    code, output = ended("run", tmp_path / "in", "--out", out, "--pages-per-job", "0")
     assert (code, "'0' is not a whole number of at least 1" in output) == (2, True), output
     assert ledger(out, "SELECT * FROM meta ORDER BY name") == before
-    assert local("retry", tmp_path / "nowhere")[0] == 1
+    assert ended("retry", tmp_path / "nowhere")[0] == 1
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -249,7 +254,7 @@ def test_damage_is_repaired(tmp_path: Path) -> None:
     (out / "000.tif" / "document.md").write_text("something else")
     (out / "001.tif" / "document.json").unlink()
     shutil.rmtree(out / "partial.tif")
-    code, output = local("verify", out)
+    code, output = ended("verify", out)
     assert (code, f"to repair them: ocr-worker batch retry {out} --damaged" in output) == (1, True), output
     (scans / "001.tif").unlink()
     code, output = local("retry", out, "--damaged")
@@ -258,7 +263,7 @@ def test_damage_is_repaired(tmp_path: Path) -> None:
     assert "1 document to parse again" in output
     assert "001.tif cannot be repaired: its file is gone" in output
     assert (out / "001.tif" / "document.md").is_file()
-    code, output = local("verify", out)
+    code, output = ended("verify", out)
     assert output.splitlines()[0] == "001.tif/document.json is missing"
     assert output.count(" is missing") + output.count(" was changed") == 1
     assert report(out)["summary"]["documents"] == {"succeeded": 3, "partial": 1}

@@ -126,12 +126,12 @@ def test_the_costs_add_up_from_the_seconds(tmp_path: Path) -> None:
         assert fact in text, fact
 
 
-def test_a_summary_that_its_documents_contradict_does_not_balance() -> None:
-    """The page and the JSON count again; a sum that balances but is not the documents' own is wrong."""
+def test_a_summary_that_its_documents_contradict_is_wrong() -> None:
+    """The page and the JSON count again; a complete sum that is not that of the documents is wrong."""
     documents = [document(), document("b.pdf")]
     summary = summary_of(documents, pages_expected=5, pages_parsed=5)
-    assert coverage_of(summary).state == "balanced"
-    assert report_json(summary, documents)["books"]["state"] == "wrong"
+    assert coverage_of(summary).state == "complete"
+    assert report_json(summary, documents)["coverage"]["state"] == "wrong"
     assert "the documents add up to 2 documents with 4 pages expected" in report_html(summary, documents)
 
 

@@ -1,4 +1,4 @@
-"""The status: whether the books balance, the same numbers as plain lines, and the words for numbers."""
+"""The status: whether every page is counted, the same numbers as plain lines, and the words for numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COSTS = {"cost": 0.021, "cold_start_cost": 0.00525, "cost_bound": 0.0368}
 @pytest.mark.parametrize(
     ("fields", "state", "sentence"),
     [
-        ({}, "balanced", "Every expected page was either parsed or failed"),
+        ({}, "complete", "Every expected page was either parsed or failed"),
         ({"pages_expected": 10}, "wrong", "3 pages were neither parsed nor failed"),
         ({"pages_expected": 6}, "wrong", "1 page more than expected"),
         ({"pages_expected": 10, "documents": {"waiting": 1, "partial": 1}}, "open", "1 document and 3 pages are"),
@@ -35,9 +35,9 @@ COSTS = {"cost": 0.021, "cold_start_cost": 0.00525, "cost_bound": 0.0368}
     ],
 )
 def test_the_coverage_says_what_is_missing(fields: Mapping[str, Any], state: str, sentence: str) -> None:
-    """The states balanced, open, stopped and wrong each have a sentence with the missing pages."""
-    books = coverage_of(summary_of([document(), partial()], **fields))
-    assert (books.state, sentence in books.sentence) == (state, True)
+    """The states complete, open, stopped and wrong each have a sentence with the missing pages."""
+    coverage = coverage_of(summary_of([document(), partial()], **fields))
+    assert (coverage.state, sentence in coverage.sentence) == (state, True)
 
 
 def test_the_status_has_the_same_numbers() -> None:

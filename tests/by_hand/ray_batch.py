@@ -109,12 +109,12 @@ def kill_all(scene: Scene, cluster: Cluster, node: object, count: int) -> None:
 def check(scene: Scene, count: int) -> None:
     """Compare the report, the output and the engine's own count."""
     report = json.loads((scene.out / "report.json").read_text())
-    books, summary = report["books"], report["summary"]
+    coverage, summary = report["coverage"], report["summary"]
     journal = scene.journal()
     again = journal.reads - journal.pages
-    print(f"{books['told']} {summary['pages_parsed']} of {count} pages")
+    print(f"{coverage['message']} {summary['pages_parsed']} of {count} pages")
     print(f"pages read: {journal.reads}, distinct {journal.pages}; read again {again}, at most {scene.bound}")
-    assert books["state"] == "balanced"
+    assert coverage["state"] == "complete"
     assert (summary["pages_parsed"], summary["documents"]) == (count, {"succeeded": count})
     assert journal.pages == count
     assert again <= scene.bound

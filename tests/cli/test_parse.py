@@ -62,6 +62,17 @@ def test_a_file_from_stdin_goes_to_a_file(page: Path, tmp_path: Path) -> None:
     assert parsed_page["image"]
 
 
+def test_figures_are_written_beside_the_markdown(tmp_path: Path) -> None:
+    """`-o` writes the figures into a folder, and the Markdown refers to them; `figures: none` writes no folder."""
+    arguments = ("parse", "--engine", "embedded", ROOT / "examples" / "sample.pdf", "--pages", "1", "-o")
+    assert run(*arguments, tmp_path / "my sample.md").returncode == 0
+    assert "](my%20sample-figures/page-1-figure-1.jpg)" in (tmp_path / "my sample.md").read_text()
+    assert (tmp_path / "my sample-figures" / "page-1-figure-1.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert run(*arguments, tmp_path / "plain.md", "--options", '{"figures": "none"}').returncode == 0
+    assert "](page-1-figure-1.jpg)" in (tmp_path / "plain.md").read_text()
+    assert not (tmp_path / "plain-figures").exists()
+
+
 def test_an_encrypted_pdf_opens_with_its_password(tmp_path: Path) -> None:
     """`--password` opens the file, a wrong one is named by its code, and `--dpi` sets the size of the page."""
     file = tmp_path / "closed.pdf"

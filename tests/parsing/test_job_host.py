@@ -13,7 +13,8 @@ import pytest
 from ocr_worker.delivery import Deliveries
 from ocr_worker.errors import Internal, InvalidRequest
 from ocr_worker.parsing.job_host import JobHost
-from ocr_worker.parsing.pipeline import ParseJob, Pipeline
+from ocr_worker.parsing.parse_job import ParseJob
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import PageResult
 from support import doubles

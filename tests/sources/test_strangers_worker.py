@@ -238,7 +238,7 @@ def test_a_hundred_megabytes_of_base64_are_read(worker: Worker) -> None:
 def test_a_child_killed_at_work_costs_nothing(worker: Worker) -> None:
     """When the kernel kills every rasterizer process once, another one continues with the document, and the next job is
     fine."""
-    job = worker.plane.submit(request(files.pages([files.filled(RED)] * 5000)))
+    job = worker.plane.submit(request(files.pages([files.filled(RED)] * 1200)))
     assert worker.started(job)
     children = psutil.Process(worker.process.pid).children()
     rendered = {child: child.cpu_times().user for child in children}

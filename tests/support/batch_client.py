@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,19 +13,23 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from ocr_worker.cli import main
 from ocr_worker.endpoint import LocalEndpoint
 from ocr_worker.endpoint.jobs import JobRecord
 from support import doubles
 from support.doubles import Colour
 from support.drawing import pdf, png, tiff
 from support.waiting import PATIENCE_S
-from support.worker_process import environment, python_path
+from support.worker_process import LIGHT_START, environment, python_path
 
 WORKERS = {
+    **LIGHT_START,
     "PYTHONPATH": python_path(),
     "OCR_ENGINE": "support.doubles:by_colour",
     "RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "true",
@@ -41,7 +46,7 @@ class Client:
     """`ocr-worker batch ARGUMENTS` against an endpoint, as the leader of a session, like under a terminal."""
 
     def __init__(self, base_url: str, *arguments: str | Path, stdin: str | None = None, **settings: str) -> None:
-        variables = {"RUNPOD_ENDPOINT_BASE_URL": base_url, "OCR_RASTER_WORKERS": "1", **settings}
+        variables = {"RUNPOD_ENDPOINT_BASE_URL": base_url, **settings}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ocr_worker.cli", "batch", *map(str, arguments)],
             env=environment(variables),
@@ -91,6 +96,21 @@ class Client:
 def batch(base_url: str, *arguments: str | Path, timeout: float = 2 * PATIENCE_S, **more: Any) -> tuple[int, str]:
     """Run the client to its end; return exit code and output."""
     return Client(base_url, *arguments, **more).end(timeout)
+
+
+def command(*arguments: str | Path, **settings: str) -> tuple[int, str]:
+    """Run a command that sends no job in this process, without the start of another; return exit code and output."""
+    output = io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment(settings), clear=True),
+        redirect_stdout(output),
+        redirect_stderr(output),
+    ):
+        try:
+            code = main(["batch", *map(str, arguments)])
+        except SystemExit as error:  # of argparse
+            code = int(error.code or 0)
+    return code, output.getvalue()
 
 
 def run(endpoint: LocalEndpoint, source: str | Path, out: Path, *more: str) -> Client:
@@ -217,7 +237,7 @@ def is_at_work(out: Path, client: Client) -> bool:
 def assert_complete(out: Path, books: list[Book]) -> Any:
     """Assert that every page of every document has its result and that the report adds up; return it."""
     batch_report = report(out)
-    assert batch_report["books"]["state"] == "balanced", batch_report["books"]
+    assert batch_report["coverage"]["state"] == "complete", batch_report["coverage"]
     summary = batch_report["summary"]
     assert summary["documents"] == Counter(book.status for book in books)
     assert summary["pages_expected"] == sum(len(book.pages) for book in books)

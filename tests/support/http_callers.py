@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -66,11 +66,14 @@ def problem_code_of(answer: requests.Response) -> str:
 @contextmanager
 def calm(app: App, most: int = CALM) -> Iterator[None]:
     """Assert that the resident memory of app and children stays below `most` bytes in the block."""
-    sizes, over = [resident(app)], threading.Event()
+    sizes, over = [resident(family(app))], threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
-            sizes.append(resident(app))
+        while not over.is_set():
+            processes = family(app)  # takes longer than to look at them
+            for _ in range(10):
+                over.wait(0.02)
+                sizes.append(resident(processes))
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
@@ -82,11 +85,16 @@ def calm(app: App, most: int = CALM) -> Iterator[None]:
     assert max(sizes) < most, f"{max(sizes) / 1e6:.0f} MB"
 
 
-def resident(app: App) -> int:
-    """Return the resident bytes of the app and its children."""
+def family(app: App) -> list[psutil.Process]:
+    """Return the app's process and its children."""
     main = psutil.Process(app.process.pid)
+    return [main, *main.children(recursive=True)]
+
+
+def resident(processes: Sequence[psutil.Process]) -> int:
+    """Return the resident bytes of the processes together."""
     total = 0
-    for process in (main, *main.children(recursive=True)):
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             total += process.memory_info().rss
     return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +20,7 @@ class ModelServer:
 
     mode: fine, refuses-limits, refuses-all, hangs, slow, garbage, dying (500 for every crop), bad-crop (500 for the
     pipeline's crops only); may change. journal: a file that gets a line for each crop. version: of vLLM;
-    None: not reported.
+    None: not reported. tls: with a certificate; None: plain HTTP.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class ModelServer:
         port: int = 0,
         journal: str | None = None,
         version: str | None = "0.33.0",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.mode = mode
         self.finish_reason = "stop"
@@ -69,7 +71,9 @@ class ModelServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._http.server_port}/v1"
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
     def reply(self, question: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -18,6 +18,12 @@ from support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 HANDLER = ROOT / "handler.py"
+# Processes of tests call no server over TLS. Loading the machine's roots of trust would take a tenth of a second each.
+# A second rasterizer process starts when a second document is open; it costs a fifth of a worker's start.
+LIGHT_START = {
+    "SSL_CERT_FILE": str(ROOT / "tests" / "resources" / "tls" / "authority.pem"),
+    "OCR_RASTER_WORKERS": "1",
+}
 
 
 class Worker:
@@ -105,6 +111,7 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
     }
     return {
         **inherited,
+        **LIGHT_START,
         "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
         # The SDK's own checks want free memory, the internet and CUDA; they are not what is tested.

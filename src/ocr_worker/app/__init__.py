@@ -5,7 +5,7 @@ request, `worker` runs it on the pipeline, and the other modules write the respo
 or a stream of pages; `paddlex` in the form of PaddleX's own server; `jobs` in that of the hosted PaddleOCR; `wires` in
 those of other products; `problems` for errors. `health` reports the state, `playground` is the page to try the worker,
 and `api_docs` the reference of the API. `access` decides who may use the app, and `monitor` counts errors and
-disconnections. `gateway` is another app: the job wire alone, in front of a RunPod endpoint.
+disconnections. `gateway` is another app: the PaddleOCR job API alone, in front of a RunPod endpoint.
 
 monitor ─▶ access ─▶ body ─▶ worker ─▶ parse: JSON, Markdown, zip, pages as they are parsed
                                     ├▶ paddlex: the API of PaddleX's own server

@@ -1,4 +1,4 @@
-"""`ocr-worker serve --endpoint`: the job wire in front of a RunPod endpoint, without an engine and without state.
+"""`ocr-worker serve --endpoint`: the PaddleOCR job API in front of a RunPod endpoint, without an engine or state.
 
 A small container beside the tools of a user: the GPUs stay serverless. Any number of instances with the same settings
 serve the same jobs, and one that is replaced loses nothing.

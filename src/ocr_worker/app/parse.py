@@ -1,7 +1,7 @@
 """`POST /v1/parse`: the wire's request and response over HTTP.
 
 `Accept` chooses between one response (JSON, Markdown or a zip) and a stream of events (NDJSON or server-sent events).
-Every form tells of every document and page that failed: Markdown by comments, and each form of one response by two
+Every form reports each document and page that failed: Markdown by comments, and each form of one response by two
 headers. A stream has a `page` for each page, and a `summary` or an `error` at its end. If the client disconnects, its
 job is cancelled. `body` reads the request, `AppWorker` runs the job.
 """
@@ -87,7 +87,7 @@ def _response(parse_response: ParseResponse, media_type: str | None) -> Response
 
 
 def result_headers(parse_response: ParseResponse) -> dict[str, str]:
-    """Return the headers that tell of pages that failed, in a response of any form."""
+    """Return the headers that report pages that failed, in a response of any form."""
     return {STATUS_HEADER: parse_response.status, COVERAGE_HEADER: _coverage_header(parse_response.coverage)}
 
 
@@ -97,7 +97,7 @@ def _coverage_header(coverage: Coverage) -> str:
 
 
 def _with_files(parse_request: ParseRequest, media_type: str) -> ParseRequest:
-    """Return the request for a response of files: a zip has the figures, unless the request has another wish.
+    """Return the request for a response of files: a zip has the figures, unless the request says otherwise.
 
     Raises InvalidRequest when the request leaves the Markdown out.
     """

@@ -149,7 +149,7 @@ def problem_response(error: ErrorInfo, status: HTTPStatus | None = None, **membe
 def route_class(write_error: Callable[[Request, Exception], Awaitable[Response]]) -> type[APIRoute]:
     """Return the class of routes that turn every exception, validation errors included, into a response.
 
-    write_error: returns the response. The routes raise ClientDisconnect only: nobody reads a response then.
+    write_error: returns the response. The routes raise ClientDisconnect only: no client reads the response then.
     """
 
     class ErrorRoute(APIRoute):

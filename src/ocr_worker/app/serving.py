@@ -74,7 +74,7 @@ def serve_gateway(
     port: int | None = None,
     on_listening: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serve the job wire in front of an endpoint until a signal. Otherwise as `serve`, which has the arguments.
+    """Serve the PaddleOCR job API in front of an endpoint until a signal. See `serve` for the other arguments.
 
     endpoint: id of the endpoint. client: its key and the base URL.
     """

@@ -20,7 +20,8 @@ from ocr_worker.errors import EngineUnavailable, OcrWorkerError, QueueFull, as_w
 from ocr_worker.log import event
 from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.job_slots import JobSlots
-from ocr_worker.parsing.pipeline import OnOpen, OnPage, Pipeline
+from ocr_worker.parsing.parse_job import OnOpen, OnPage
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings
 from ocr_worker.wire.schema import EngineInfo, ParseRequest, ParseResponse
 

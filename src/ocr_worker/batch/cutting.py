@@ -3,7 +3,7 @@
 It reads the PDF's password from stdin, since arguments are visible in `ps`; stdin is empty without one. It writes a PDF
 of only these pages to stdout, which is not encrypted. PDFium is C++ and the file is untrusted, so it runs in a process
 that may crash. `sending` starts the process and turns its exit code into errors. The process ignores Ctrl-C, which is
-for the batch, and ends when nobody reads its stdout any more.
+for the batch, and ends when its stdout is closed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The inputs of a batch: turn arguments of the command line into documents.
 
-An argument is a file, a folder, a glob, a URL, a manifest, or `-` for a list on standard input. `gather` yields an
-`Item` for each document, with a safe name for its folder, and a `SkippedEntry` for everything else that it meets.
-`walking` looks at folders and files, and `manifests` reads lists; neither opens a document. `planning` counts their
-pages, and `Ledger.add` makes the names unique.
+An argument is a file, a folder, a glob, a URL, a folder of a bucket, a manifest, or `-` for a list on standard input.
+`gather` yields an `Item` for each document, with a safe name for its folder, and a `SkippedEntry` for everything else
+that it meets. `walking` looks at folders and files, `bucket_walking` at buckets, and `manifests` reads lists; none of
+them opens a document. `planning` counts their pages, and `Ledger.add` makes the names unique.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from ocr_worker.batch.manifests import (
     is_text,
     is_url,
     read_line,
+    split_bucket_url,
     split_lines,
 )
-from ocr_worker.batch.walking import BATCH_RESULTS, NO_DOCUMENT, result_folder, skip_reason, walk
+from ocr_worker.batch.walking import BATCH_RESULTS, NO_DOCUMENT, FolderEntry, result_folder, skip_reason, walk
 from ocr_worker.errors import InvalidRequest
 
 _UNSAFE_CHARACTERS = re.compile(r'[\x00-\x1f\x7f\\/:*?"<>|]+')
@@ -67,15 +68,19 @@ class SkippedEntry:
 
 
 Entry = Item | SkippedEntry
+ListBucket = Callable[[str], Iterable[FolderEntry]]
 
 
-def gather(arguments: Sequence[str], stdin: Iterable[str], out: Path | None = None) -> Iterator[Entry]:
+def gather(
+    arguments: Sequence[str], stdin: Iterable[str], out: Path | None = None, list_bucket: ListBucket | None = None
+) -> Iterator[Entry]:
     """Yield the documents of the arguments in their order, those of folders and globs sorted, and what is skipped.
 
-    stdin: lines for the argument `-`. out: the folder that the batch writes to, which is no input.
+    stdin: lines for the argument `-`. out: the folder that the batch writes to, which is no input. list_bucket: returns
+    the objects below `s3://BUCKET/PREFIX/`, as `walk_bucket` does; None: such an argument is rejected.
     Raises InvalidRequest: an argument matches no file or folder, or a line is invalid.
     """
-    gathering = _Gathering(stdin, str(out.absolute()) if out else None)
+    gathering = _Gathering(stdin, str(out.absolute()) if out else None, list_bucket)
     for argument in arguments:
         yield from gathering.argument(argument)
 
@@ -83,16 +88,31 @@ def gather(arguments: Sequence[str], stdin: Iterable[str], out: Path | None = No
 class _Gathering:
     """The reading of all arguments. It reports the folder of a batch once, and reads no manifest inside itself."""
 
-    def __init__(self, stdin: Iterable[str], out: str | None) -> None:
+    def __init__(self, stdin: Iterable[str], out: str | None, list_bucket: ListBucket | None) -> None:
         self._stdin = stdin
         self._out = out
+        self._list_bucket = list_bucket
         self._open_manifests: list[str] = []
         self._batch_folders: set[str] = set()
 
     def argument(self, argument: str) -> Iterator[Entry]:
         if argument == "-":
             return self._lines(self._stdin, "", "standard input")
-        return iter([_url_item(argument)]) if is_url(argument) else self._paths(argument)
+        if is_url(argument):
+            return iter([_url_item(argument)])
+        if self._list_bucket and argument.startswith(BUCKET_SCHEME):
+            return self._bucket(argument, self._list_bucket)
+        return self._paths(argument)
+
+    def _bucket(self, url: str, list_bucket: ListBucket) -> Iterator[Entry]:
+        """Yield the objects below `s3://BUCKET` or `s3://BUCKET/PREFIX/`."""
+        if not split_bucket_url(url)[0]:
+            raise InvalidRequest(f"{url} names no bucket: write s3://BUCKET/ or s3://BUCKET/PREFIX/")
+        entries = list(list_bucket(url))
+        if not entries:
+            raise InvalidRequest(f"there is no object below {url}: check the bucket and the prefix")
+        for path, name, reason in entries:
+            yield SkippedEntry(path, reason) if reason else Item(path, folder_name(name))
 
     def _paths(self, argument: str) -> Iterator[Entry]:
         if os.path.isdir(argument):
@@ -104,9 +124,7 @@ class _Gathering:
             for path in matches:
                 yield from self._match(path, matches)
         elif argument.startswith(BUCKET_SCHEME):
-            raise InvalidRequest(
-                f"{argument} is no object: list objects in a manifest, a line s3://BUCKET/KEY for each"
-            )
+            raise InvalidRequest(f"{argument} is not an object: write s3://BUCKET/KEY")
         else:
             raise InvalidRequest(f"{argument}: no such file or folder")
 
@@ -168,6 +186,8 @@ class _Gathering:
     def _line(self, text: str, folder: str, manifest: str | None) -> Iterator[Entry]:
         if is_url(text):
             yield _url_item(text)
+        elif text.startswith(BUCKET_SCHEME):
+            raise InvalidRequest(f"{text} is not an object: write s3://BUCKET/KEY, or name the folder as an argument")
         elif not text.startswith("{"):
             yield from self._paths(os.path.join(folder, text))
         else:

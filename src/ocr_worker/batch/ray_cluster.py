@@ -4,7 +4,7 @@
 in an actor, which holds a warm engine. Ray places the actors, starts lost ones again, and moves the bytes: there is no
 scheduler, queue or transport of our own. The actors are detached and named after the batch, so that jobs run on when
 the process that sent them is killed, and the next run finds their results, which wait in Ray's object store. They end
-themselves when nobody has called them for a while. The jobs in progress of a lost actor are unknown to the one that
+themselves when they have not been called for a while. The jobs in progress of a lost actor are unknown to the one that
 replaces it; a run sends them again.
 
 Files travel by their path where the actors can read them, on shared storage, and as bytes otherwise.

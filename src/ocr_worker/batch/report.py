@@ -41,14 +41,14 @@ def report_json(
     totals: DocumentTotals | None = None,
     tables: Mapping[str, str] = NO_TABLES,
 ) -> Json:
-    """Return the report as JSON: `books`, `summary`, documents, skipped entries, with the fields of their classes.
+    """Return the report as JSON: `coverage`, `summary`, documents, skipped entries, with the fields of their classes.
 
     documents: all, or the worst of a large batch, whose `totals` are then needed. tables: files with all rows, by
     `documents` and `skipped`, where this report has only some.
     """
     coverage = verify_coverage(summary, totals or totals_of(documents))
     report = {
-        "books": {"state": coverage.state, "pages_left": coverage.pages_left, "told": coverage.sentence},
+        "coverage": {"state": coverage.state, "pages_left": coverage.pages_left, "message": coverage.sentence},
         "summary": summary_json(summary),
         "documents": [_fields(document) for document in documents],
         "skipped": [_fields(entry) for entry in skipped],

@@ -83,10 +83,10 @@ def _account(summary: BatchSummary, totals: DocumentTotals) -> str:
     terms = [_term(summary.pages_parsed, "parsed", "good"), _term(summary.pages_failed, "failed", "bad")]
     if coverage.pages_left > 0:
         terms.append(_term(coverage.pages_left, "not parsed" if coverage.state == "stopped" else "waiting", "open"))
-    sign, css = {"wrong": ("✗", "bad"), "balanced": ("✓", "good")}.get(coverage.state, ("…", "open"))
+    sign, css = {"wrong": ("✗", "bad"), "complete": ("✓", "good")}.get(coverage.state, ("…", "open"))
     equals_sign = "≠" if coverage.state == "wrong" else "="
     lines = [
-        f'<p class="books">{_term(summary.pages_expected, "pages expected", "")}'
+        f'<p class="equation">{_term(summary.pages_expected, "pages expected", "")}'
         f'<span class="sign"> {equals_sign} </span>{"<span class=sign> + </span>".join(terms)}</p>',
         f'<p class="verdict {css}"><span aria-hidden="true">{sign}</span> {coverage.sentence}</p>',
     ]

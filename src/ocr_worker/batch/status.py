@@ -56,11 +56,11 @@ _WARNINGS = {
 class BatchCoverage:
     """Coverage of a batch: the pages that are neither parsed nor failed.
 
-    state: "balanced"; "open" (pages are still to come); "stopped" (documents were cancelled); or "wrong".
+    state: "complete"; "open" (pages are still to come); "stopped" (documents were cancelled); or "wrong".
     pages_left: pages that are neither parsed nor failed. sentence: the same for people.
     """
 
-    state: Literal["balanced", "open", "stopped", "wrong"]
+    state: Literal["complete", "open", "stopped", "wrong"]
     pages_left: int
     sentence: str
 
@@ -82,7 +82,7 @@ def coverage_of(summary: BatchSummary) -> BatchCoverage:
     if pages_left:
         sentence = f"The totals are wrong: {pages} {was_or_were(pages_left)} neither parsed nor failed."
         return BatchCoverage("wrong", pages_left, sentence)
-    return BatchCoverage("balanced", 0, "Every expected page was either parsed or failed.")
+    return BatchCoverage("complete", 0, "Every expected page was either parsed or failed.")
 
 
 def status_lines(summary: BatchSummary, width: int = 100) -> list[str]:

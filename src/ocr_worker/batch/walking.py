@@ -104,10 +104,10 @@ class _Walk:
 
 
 def skip_reason(path: str) -> str | None:
-    """Return why the file is no document; None for a document, or for a file whose name claims to be one."""
+    """Return why the file is not a document; None for a document, or for a file whose name claims to be one."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return IRREGULAR  # a pipe would block whoever opens it
+            return IRREGULAR  # opening a pipe would block
         detect_media_type(read_head(path))
     except FileNotFoundError:
         return BROKEN_LINK

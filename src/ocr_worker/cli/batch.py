@@ -21,79 +21,96 @@ from ocr_worker.cli.batch_service import add_service_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the batch commands and their arguments: run, plan, diff, status, retry, cancel, report, verify."""
+    """Add the batch commands and their arguments: run, plan, diff, status, report, verify, cancel, retry."""
     parser.set_defaults(batch_command=help_printer(parser))
     subparsers = parser.add_subparsers(metavar="COMMAND")
+    _add_run_arguments(add_command(subparsers, "run", *_RUN))
+    _add_plan_arguments(add_command(subparsers, "plan", *_PLAN))
+    _add_diff_arguments(add_command(subparsers, "diff", *_DIFF))
+    for name, (command, summary, examples, add_more) in _OTHER_COMMANDS.items():
+        subparser = add_command(subparsers, name, summary, examples)
+        subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
+        add_more(subparser)
+        subparser.set_defaults(batch_command=command)
 
-    run_parser = add_command(subparsers, "run", *_RUN)
-    run_parser.add_argument(
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="file, folder, glob, URL, manifest, or - for a list on standard input; none: continue the batch",
+        help="file, folder, glob, URL, s3://BUCKET/PREFIX/, manifest, or - for a list on standard input; none: continue"
+        " the batch",
     )
-    run_parser.add_argument(
+    parser.add_argument(
         "--out",
         required=True,
         metavar="DIR",
         help="folder of the batch; an existing one is continued; or s3://BUCKET/PREFIX for Parquet, with --ledger",
     )
-    run_parser.add_argument(
+    parser.add_argument(
         "--ledger", metavar="DIR", help="with results in a bucket: folder of the batch, with its ledger and reports"
     )
-    run_parser.add_argument("--refresh", action="store_true", help="parse files again that changed since the last run")
-    run_parser.add_argument(
+    parser.add_argument("--refresh", action="store_true", help="parse files again that changed since the last run")
+    parser.add_argument(
         "--options",
         type=json_object,
         default={},
         metavar="JSON",
         help='request options of every document, such as \'{"formats": ["markdown"]}\'',
     )
-    run_parser.add_argument(
+    parser.add_argument(
         "--format",
         choices=("folders", "parquet"),
         help="results as a folder for each document, or as Parquet files with a row per page; default: folders, or as"
         " the batch has them",
     )
-    add_service_arguments(run_parser)
-    run_parser.set_defaults(batch_command=run_batch)
+    add_service_arguments(parser)
+    parser.set_defaults(batch_command=run_batch)
 
-    plan_parser = add_command(subparsers, "plan", *_PLAN)
-    plan_parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as for `run`")
-    plan_parser.set_defaults(batch_command=plan_batch, out=None, options={})
-    add_plan_arguments(plan_parser)
-    add_service_arguments(plan_parser)
 
-    diff_parser = add_command(subparsers, "diff", *_DIFF)
-    diff_parser.add_argument("old", type=Path, metavar="OLD", help="folder of the earlier batch")
-    diff_parser.add_argument("new", type=Path, metavar="NEW", help="folder of the later batch")
-    diff_parser.add_argument("--json", action="store_true", help="print a line of JSON per document that changed")
-    diff_parser.set_defaults(batch_command=show_differences)
+def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as for `run`")
+    add_plan_arguments(parser)
+    add_service_arguments(parser)
+    parser.set_defaults(batch_command=plan_batch, out=None, options={})
 
-    for name, (command, summary, examples) in _OTHER_COMMANDS.items():
-        subparser = add_command(subparsers, name, summary, examples)
-        subparser.add_argument("out", type=Path, metavar="DIR", help="folder of the batch")
-        subparser.set_defaults(batch_command=command)
-        if command is write_report:
-            subparser.add_argument(
-                "--review",
-                type=review_size,
-                metavar="N",
-                help="also write review.html: the N pages most worth a look, picture and text side by side, or a share"
-                " such as 2%%; needs results with the option `verify`",
-            )
-            add_password_arguments(subparser)
-        if command is show_status:
-            subparser.add_argument("--json", action="store_true", help="print one JSON document")
-        if command is retry_batch:
-            choice = subparser.add_mutually_exclusive_group()
-            choice.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
-            choice.add_argument(
-                "--damaged",
-                action="store_true",
-                help="instead, repair the documents whose files are not as the batch recorded them (see verify)",
-            )
-            add_service_arguments(subparser)
+
+def _add_diff_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", type=Path, metavar="OLD", help="folder of the earlier batch")
+    parser.add_argument("new", type=Path, metavar="NEW", help="folder of the later batch")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON per document that changed")
+    parser.set_defaults(batch_command=show_differences)
+
+
+def _add_no_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add nothing: the folder of the batch is enough."""
+
+
+def _add_status_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--review",
+        type=review_size,
+        metavar="N",
+        help="also write review.html: the N pages most worth a look, picture and text side by side, or a share"
+        " such as 2%%; needs results with the option `verify`",
+    )
+    add_password_arguments(parser)
+
+
+def _add_retry_arguments(parser: argparse.ArgumentParser) -> None:
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--code", help="retry only documents with this error, such as ENGINE_TIMED_OUT")
+    choice.add_argument(
+        "--damaged",
+        action="store_true",
+        help="instead, repair the documents whose files are not as the batch recorded them (see verify)",
+    )
+    add_service_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -122,30 +139,37 @@ _DIFF = (
     "print which pages of a new batch differ from those of an old one; exit code 1 if any do",
     ("ocr-worker batch diff results-march results-april", "ocr-worker batch diff old new --json"),
 )
-_OTHER_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[str, str]]] = {
+_Command = Callable[[argparse.Namespace], int]
+_AddArguments = Callable[[argparse.ArgumentParser], None]
+_OTHER_COMMANDS: dict[str, tuple[_Command, str, tuple[str, str], _AddArguments]] = {
     "status": (
         show_status,
         "show how many documents and pages are done, failed and waiting",
         ("ocr-worker batch status results", "ocr-worker batch status results | grep pages"),
+        _add_status_arguments,
     ),
     "report": (
         write_report,
         "write report.json and report.html into the batch's folder, and a review of the pages most worth a look",
         ("ocr-worker batch report results", "ocr-worker batch report results && cat results/report.json"),
+        _add_report_arguments,
     ),
     "verify": (
         verify_files,
         "compare the files in the folder with what the batch recorded; exit code 1 if they differ",
         ("ocr-worker batch verify results", "ocr-worker batch verify results && echo complete"),
+        _add_no_arguments,
     ),
     "cancel": (
         cancel_batch,
         "cancel all jobs and documents that are not finished, also those of a run in another process",
         ("ocr-worker batch cancel results", "ocr-worker batch cancel results && ocr-worker batch status results"),
+        _add_no_arguments,
     ),
     "retry": (
         retry_batch,
         "parse failed and cancelled documents again, or repair damaged ones",
         ("ocr-worker batch retry results", "ocr-worker batch retry results --code ENGINE_TIMED_OUT"),
+        _add_retry_arguments,
     ),
 }

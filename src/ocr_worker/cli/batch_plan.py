@@ -32,7 +32,7 @@ def deadline(text: str) -> datetime:
     try:
         return parse_deadline(text, datetime.now().astimezone())
     except ValueError:
-        message = f"{text!r} is no time ahead: write 18:00 or 2026-03-01T18:00"
+        message = f"{text!r} is not a time in the future: write 18:00 or 2026-03-01T18:00"
         raise argparse.ArgumentTypeError(message) from None
 
 

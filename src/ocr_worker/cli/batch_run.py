@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ocr_worker.batch.batch import Batch
+from ocr_worker.batch.bucket_walking import walk_bucket
 from ocr_worker.batch.display import Display, JsonLines
 from ocr_worker.batch.folders import LEDGER
 from ocr_worker.batch.inputs import Entry, SkippedEntry, gather
@@ -20,7 +21,7 @@ from ocr_worker.batch.model import BatchSummary
 from ocr_worker.batch.places import result_place
 from ocr_worker.batch.spool import Spool
 from ocr_worker.batch.status import KNOWN_CODES, cost_warning, format_count, skipped_lines
-from ocr_worker.batch.walking import HIDDEN
+from ocr_worker.batch.walking import HIDDEN, FolderEntry
 from ocr_worker.cli import FAILED, OK
 from ocr_worker.cli.arguments import read_password
 from ocr_worker.cli.batch_plan import run_plan
@@ -38,6 +39,7 @@ from ocr_worker.cli.batch_service import (
 )
 from ocr_worker.errors import BatchUnusable, InvalidRequest
 from ocr_worker.exits import INTERRUPTED, Interrupts, leave, leave_now
+from ocr_worker.settings import load_settings
 
 _DISPLAY_EVERY_S = 0.5
 _CANCEL_TIMEOUT_S = 60.0
@@ -48,7 +50,7 @@ _MAX_COMPARED_FILES = 50_000  # with the last run, without --refresh: a second o
 def run_batch(options: argparse.Namespace) -> int:
     """Add the documents and run the batch. Return the exit code."""
     options.result_url, options.out = result_place(options.out, options.ledger)
-    entries = Spool(gather(options.inputs, _stdin_lines(), options.out))
+    entries = Spool(gather(options.inputs, _stdin_lines(), options.out, _list_bucket))
     last_target = ""
     if (options.out / LEDGER).exists():
         last_target = last_target_of(options)
@@ -78,7 +80,7 @@ def run_batch(options: argparse.Namespace) -> int:
 
 def plan_batch(options: argparse.Namespace) -> int:
     """Print how long a batch of the documents takes and what it costs. Return the exit code."""
-    entries = Spool(gather(options.inputs, _stdin_lines()))
+    entries = Spool(gather(options.inputs, _stdin_lines(), None, _list_bucket))
     if not entries.item_count:
         raise InvalidRequest(_no_documents_message(options.inputs, entries))
     check_price(options)
@@ -161,6 +163,11 @@ def _stdin_lines() -> Iterator[str]:
         yield from split_lines(decode(sys.stdin.buffer.read()))
     except InvalidRequest as error:
         raise InvalidRequest(f"standard input cannot be read: {error}") from None
+
+
+def _list_bucket(url: str) -> list[FolderEntry]:
+    """Return the objects of an argument `s3://BUCKET/PREFIX/`. Raises InvalidRequest, SettingsInvalid."""
+    return walk_bucket(url, load_settings())
 
 
 def first_skipped_lines(skipped: Iterable[SkippedEntry], count: int) -> list[str]:

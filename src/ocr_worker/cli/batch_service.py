@@ -38,6 +38,23 @@ LOCAL = "--local"  # with dashes, because an endpoint may be called `local`
 
 def add_service_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that sends jobs: the service, its limits and its price."""
+    _add_target_arguments(parser)
+    _add_ray_arguments(parser)
+    parser.add_argument(
+        "--pages-per-job",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="largest number of pages per job; default: 10",
+    )
+    add_password_arguments(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON lines on standard output: progress, failed documents, the end"
+    )
+    _add_cost_arguments(parser)
+
+
+def _add_target_arguments(parser: argparse.ArgumentParser) -> None:
     service = parser.add_mutually_exclusive_group()
     service.add_argument(
         "--endpoint",
@@ -52,18 +69,9 @@ def add_service_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="parse in actors of this Ray cluster, with the engine of OCR_ENGINE; default: the cluster of this machine",
     )
-    _add_ray_arguments(parser)
-    parser.add_argument(
-        "--pages-per-job",
-        type=positive_int,
-        default=10,
-        metavar="N",
-        help="largest number of pages per job; default: 10",
-    )
-    add_password_arguments(parser)
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON lines on standard output: progress, failed documents, the end"
-    )
+
+
+def _add_cost_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--price-per-second",
         type=positive_number,

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until the client disconnects or the process is interrupted. Return the exit code."""
     if options.root is not None and not options.root.is_dir():
-        raise InvalidRequest(f"--root {options.root} is no folder")
+        raise InvalidRequest(f"--root {options.root} is not a folder: name a folder whose files clients may read")
     asyncio.run(_serve(options))
     return OK
 

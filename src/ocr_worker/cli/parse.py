@@ -1,8 +1,9 @@
 """`ocr-worker parse`: parse files and URLs in this process, and write Markdown or the JSON response.
 
-The result goes to stdout or to the file of `--output`. Errors and warnings are printed on stderr, and so is a progress
-bar if stderr is a terminal. Everything that can be wrong with the command line is checked before the engine starts.
-After Ctrl-C, the result has the pages that are parsed by then; a second Ctrl-C ends the process at once.
+The result goes to stdout or to the file of `--output`; the figures of Markdown go to a folder beside that file. Errors
+and warnings are printed on stderr, and so is a progress bar if stderr is a terminal. Everything that can be wrong with
+the command line is checked before the engine starts. After Ctrl-C, the result has the pages that are parsed by then; a
+second Ctrl-C ends the process at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import filterfalse
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -31,6 +33,8 @@ from ocr_worker.exits import INTERRUPTED, Interrupts
 from ocr_worker.parsing.job_host import JobHost
 from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.settings import Settings, load_settings
+from ocr_worker.wire.document_files import figure_files
+from ocr_worker.wire.figures import move_figures
 from ocr_worker.wire.page_ranges import parse_page_ranges
 from ocr_worker.wire.results import document_markdown, is_page_cancelled, stop_message
 from ocr_worker.wire.schema import (
@@ -65,7 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="write the whole response as JSON instead of Markdown")
     parser.add_argument(
-        "-o", "--output", default=STANDARD_STREAM, metavar="FILE", help="file for the result; default: standard output"
+        "-o",
+        "--output",
+        default=STANDARD_STREAM,
+        metavar="FILE",
+        help="file for the result; the figures of REPORT.md go to the folder REPORT-figures; default: standard output",
     )
     parser.add_argument(
         "--engine",
@@ -82,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
     request_options = _read_options(options, spec)
     spec.check_options(request_options, settings)
     _check_output(options.output, options.sources)
+    if options.output != STANDARD_STREAM and not options.json and "figures" not in request_options.model_fields_set:
+        request_options = request_options.model_copy(update={"figures": "inline"})
     request = ParseRequest(documents=_read_sources(options), options=request_options)
     log.configure("ERROR")
     return asyncio.run(_parse(Pipeline(settings.for_one_job(len(options.sources))), request, options))
@@ -209,8 +219,8 @@ def _write(response: ParseResponse, options: argparse.Namespace) -> None:
         text = json.dumps(response.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2) + "\n"
     else:
         texts = [
-            document_markdown(document, _display_name(source))
-            for source, document in zip(options.sources, response.documents, strict=True)
+            _write_figures(document, document_markdown(document, _display_name(source)), number, options)
+            for number, (source, document) in enumerate(zip(options.sources, response.documents, strict=True), start=1)
         ]
         text = "".join(f"{text}\n" for text in texts if text) if response.status != "failed" else ""
     if options.output == STANDARD_STREAM:
@@ -220,6 +230,26 @@ def _write(response: ParseResponse, options: argparse.Namespace) -> None:
             Path(options.output).write_text(text, encoding="utf-8")
         except OSError as error:
             raise InvalidRequest(f"--output {options.output}: {error.strerror}") from None
+
+
+def _write_figures(document: DocumentResult, markdown: str, number: int, options: argparse.Namespace) -> str:
+    """Write the document's figures into a folder beside the file of `--output`. Return the Markdown with their paths.
+
+    number: of the document, which is in the names of the files if there are several documents.
+    """
+    if options.output == STANDARD_STREAM:
+        return markdown
+    folder = Path(options.output).with_name(f"{Path(options.output).stem}-figures")
+    prefix = f"{number}-" if len(options.sources) > 1 else ""
+    addresses = {}
+    try:
+        for name, file_name, data in figure_files(document):
+            folder.mkdir(exist_ok=True)
+            (folder / (prefix + file_name)).write_bytes(data)
+            addresses[name] = quote(f"{folder.name}/{prefix}{file_name}")
+    except OSError as error:
+        raise InvalidRequest(f"figures cannot be written to {folder}: {error.strerror}") from None
+    return move_figures(markdown, addresses)
 
 
 def _print_errors(source: str, document: DocumentResult) -> None:

@@ -29,7 +29,7 @@ Chunk = PageChunk | SummaryChunk
 
 _ENDPOINT_URL = re.compile(r"(https?://[^/]+.*)/([^/]+)/?")
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.2, 5.0  # between two requests for the state of a job
-_CANCEL_S = 10.0  # longest time to tell the endpoint that nobody waits for a job
+_CANCEL_S = 10.0  # longest time for the request that cancels a job
 
 
 class JobArguments(TypedDict, total=False):
@@ -58,7 +58,7 @@ class AsyncClient:
     which is sent only to endpoints below RUNPOD_ENDPOINT_BASE_URL. patience_s: seconds after a request's first failure
     during which it is repeated.
 
-    Raises SettingsInvalid: the URL is no URL of an endpoint; AuthenticationFailed: the key has characters that no key
+    Raises SettingsInvalid: it is not the URL of an endpoint; AuthenticationFailed: the key has characters that no key
     has. All methods raise errors of `ocr_worker.errors`: AuthenticationFailed, EndpointUnavailable, and others that
     they name.
     """
@@ -208,7 +208,9 @@ def _make_remote(endpoint: str, api_key: str | None, patience_s: float) -> Remot
     if "/" in endpoint:
         match = _ENDPOINT_URL.fullmatch(endpoint)
         if not match:
-            raise SettingsInvalid(f"{endpoint!r} is no URL of an endpoint, such as {default_base_url}/ENDPOINT_ID")
+            raise SettingsInvalid(
+                f"{endpoint!r} is not the URL of an endpoint; write it like {default_base_url}/ENDPOINT_ID"
+            )
         base_url, name = match.groups()
     # The platform's key must not reach a server that only the caller named.
     key = settings.api_key if api_key is None and base_url == default_base_url else api_key

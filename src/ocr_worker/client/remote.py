@@ -84,7 +84,7 @@ class RemoteEndpoint:
     base_url: URL before the endpoint's id, such as `https://api.runpod.ai/v2`. endpoint: the id. api_key: sent to the
     endpoint only; None: no key. patience_s: seconds after a call's first failure during which it is repeated.
     timeout_s: longest silence of a connected server.
-    Raises SettingsInvalid: the base URL is no URL; AuthenticationFailed: the key has characters that no key has.
+    Raises SettingsInvalid: the base URL is not a URL; AuthenticationFailed: the key has characters that no key has.
     """
 
     def __init__(
@@ -295,7 +295,7 @@ class RemoteEndpoint:
     # ----------------------------------------------------------------- output of completed jobs
 
     async def _read_output(self, output: Any) -> ParseResponse | None:
-        """Return the complete response, fetched if it has a `delivery`; None for a JSON object that is no response.
+        """Return the complete response, fetched if it has a `delivery`; None for a JSON object that is not a response.
 
         Raises DeliveryFailed; JobFailed: the output is neither an object nor a list, or its chunks are invalid.
         """

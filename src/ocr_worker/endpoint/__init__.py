@@ -18,7 +18,7 @@ timeout and rates. It differs from the real platform as follows:
   Every endpoint id means this one endpoint. The SDK's checks of GPU and network at a worker's start are off, unless the
   environment sets them.
 - A worker learns once that it must stop a job (cancelled, timed out). The SDK loses a stop in the last tenth of a
-  second before it calls the handler. The worker then continues a job that nobody waits for.
+  second before it calls the handler. The worker then continues a job whose client no longer waits.
 - The endpoint leaves its workers behind when SIGKILL ends it, and in no other case.
 - The rates are those of an endpoint with few workers. On the platform they grow with the number of workers.
 """

@@ -122,7 +122,7 @@ class HttpParser:
         except httpx.HTTPError as error:
             raise EndpointUnavailable(f"{self._url} cannot be reached ({error or type(error).__name__})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise JobFailed(f"{self._url} is no HTTP app of this worker") from None
+            raise JobFailed(f"{self._url} is not the HTTP app of this worker; check --server") from None
         raise EndpointUnavailable(f"{self._url} ended its response before the last page")
 
 
@@ -131,7 +131,9 @@ def _problem_error(body: bytes, status: int) -> OcrWorkerError:
     try:
         return _error_in(json.loads(body))
     except (ValueError, KeyError, TypeError):
-        return JobFailed(f"the server answered {status}, which is no response of this worker's HTTP app")
+        return JobFailed(
+            f"the server answered {status}, which is not a response of this worker's HTTP app; check --server"
+        )
 
 
 def _error_in(problem: Mapping[str, Any]) -> OcrWorkerError:
@@ -208,10 +210,10 @@ async def remote_parser(parser: HttpParser | EndpointParser) -> AsyncIterator[Pa
 def choose_parser(
     settings: Settings, *, server: str | None, endpoint: str | None, api_key: str | None
 ) -> AbstractAsyncContextManager[Parser]:
-    """Return the parser of the arguments of `ocr-worker mcp`. Raises SettingsInvalid: `server` is no URL."""
+    """Return the parser of the arguments of `ocr-worker mcp`. Raises SettingsInvalid: `server` is not a URL."""
     if server is not None:
         if not server.startswith(("http://", "https://")):
-            raise SettingsInvalid(f"--server {server} is no URL; write it like http://127.0.0.1:8000")
+            raise SettingsInvalid(f"--server {server} is not a URL; write it like http://127.0.0.1:8000")
         return remote_parser(HttpParser(server, api_key))
     if endpoint is not None:
         return remote_parser(EndpointParser(endpoint, api_key))

@@ -19,7 +19,8 @@ from ocr_worker.delivery.checkpoints import Checkpoints
 from ocr_worker.engines.registry import read_request
 from ocr_worker.errors import Cancelled, OcrWorkerError, as_worker_error
 from ocr_worker.log import event
-from ocr_worker.parsing.pipeline import OnOpen, OnPage, ParseJob, Pipeline
+from ocr_worker.parsing.parse_job import OnOpen, OnPage, ParseJob
+from ocr_worker.parsing.pipeline import Pipeline
 from ocr_worker.wire import response
 from ocr_worker.wire.results import error_info
 from ocr_worker.wire.schema import ParseRequest, ParseResponse

@@ -102,5 +102,5 @@ def decode_page(row: Mapping[str, Any]) -> PageImage:
         pixels = pyarrow.decompress(row["pixels"], decompressed_size=size, codec=_CODEC, asbytes=True)
         (page,) = decode_images([header], [bytearray(pixels)])  # pixels that can be written
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise InvalidRequest(f"a row is no rendered page ({type(error).__name__}): use PageRenderer") from None
+        raise InvalidRequest(f"a row is not a rendered page ({type(error).__name__}): use PageRenderer") from None
     return page

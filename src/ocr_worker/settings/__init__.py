@@ -1,10 +1,10 @@
 """Read the settings from the environment, once, into frozen models. No other module reads environment variables.
 
-`fields` declares the settings by group: `Settings` are the worker's own, each in the environment variable `OCR_<NAME>`
-unless the platform or another tool names it; `ClientSettings` are the batch client's. `values` reads lists and shell
-lines, and writes values without their secrets. `catalog` lists the settings with name, group, default and description,
-for documents and `ocr-worker doctor`. `loading` builds the models and reports what is wrong under the names of the
-variables. `processes` works the other way: it sets up the environment of Paddle and of child processes.
+`groups` declares the worker's settings by group. `settings` has all of them in `Settings`: each is in the environment
+variable `OCR_<NAME>` unless the platform or another tool names it. `client` has the batch client's, `ClientSettings`.
+`values` reads lists and shell lines, and writes values without their secrets. `catalog` lists the settings with name,
+group, default and description, for documents and `ocr-worker doctor`. `loading` builds the models and reports problems
+under the names of the variables. `processes` sets up the environment of Paddle and of child processes.
 """
 
 from ocr_worker.settings.catalog import (
@@ -14,7 +14,8 @@ from ocr_worker.settings.catalog import (
     list_fields,
     variable_name,
 )
-from ocr_worker.settings.fields import GROUPS, MEGABYTE, USABLE_GPU_SHARE, ClientSettings, Settings
+from ocr_worker.settings.client import ClientSettings
+from ocr_worker.settings.groups import GROUPS, USABLE_GPU_SHARE
 from ocr_worker.settings.loading import (
     load_client_settings,
     load_settings,
@@ -36,6 +37,7 @@ from ocr_worker.settings.processes import (
     restore_settings,
     worker_environment,
 )
+from ocr_worker.settings.settings import MEGABYTE, Settings
 from ocr_worker.settings.values import shown_value, written_value
 
 __all__ = [

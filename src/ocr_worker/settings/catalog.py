@@ -15,7 +15,8 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from ocr_worker.settings.fields import GROUPS, Settings
+from ocr_worker.settings.groups import GROUPS
+from ocr_worker.settings.settings import Settings
 from ocr_worker.settings.values import Expected, written_value
 
 _BOUNDS = ("gt", "ge", "le")  # attributes of the constraints in a field's metadata

@@ -2,7 +2,7 @@
 
 A problem is one line: the variable with its value, what is wrong with it, then the remedy. Secrets are not shown. A
 variable that begins with `OCR_` and is almost the name of a setting is a problem, too: a worker with a misspelled
-setting would run with the default, and `OCR_API_KEY` would leave it open to everybody. Other unknown variables are
+setting would run with the default, and `OCR_API_KEY` would leave it open to everyone. Other unknown variables are
 reported by `unknown_variables`, where the engine is known, which may read some of them.
 """
 
@@ -20,7 +20,8 @@ from pydantic_settings import BaseSettings
 
 from ocr_worker.errors import SettingsInvalid
 from ocr_worker.settings.catalog import expected_values, is_secret, literal_values, variable_name, variable_names
-from ocr_worker.settings.fields import ClientSettings, Settings
+from ocr_worker.settings.client import ClientSettings
+from ocr_worker.settings.settings import Settings
 from ocr_worker.settings.values import shown_value, written_value
 
 SettingsModel = TypeVar("SettingsModel", bound=BaseSettings)

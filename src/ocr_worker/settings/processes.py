@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from ocr_worker.settings.fields import Settings
+from ocr_worker.settings.settings import Settings
 
 # What keeps libraries from reporting on this machine to their makers.
 _NO_TELEMETRY = {

@@ -1,9 +1,9 @@
 """The rule for addresses: to which addresses a download may connect.
 
 URLs come from callers, and so do the answers of the name servers behind them. `AddressRule.resolve` looks a host up
-once, judges every address of the answer, and returns the addresses to dial. Whoever dials exactly these cannot be led
-elsewhere by a second look-up. Addresses are judged as the system resolved them, so that it does not matter how a host
-is written: `127.1`, `0x7f000001` and `2130706433` are all 127.0.0.1.
+once, judges every address of the answer, and returns the addresses to dial. A second look-up cannot lead
+elsewhere. Addresses are judged as the system resolved them, so that it does not matter how a host is written: `127.1`,
+`0x7f000001` and `2130706433` are all 127.0.0.1.
 """
 
 from __future__ import annotations

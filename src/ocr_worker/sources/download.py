@@ -32,9 +32,9 @@ import httpx
 from ocr_worker import __version__
 from ocr_worker.errors import Cancelled, SourceError, SourceRejected, SourceUnavailable
 from ocr_worker.http_headers import parse_retry_after
-from ocr_worker.settings import ca_bundle
 from ocr_worker.sources import inflate
 from ocr_worker.sources.addresses import AddressClosed, AddressRule, HostNameInvalid
+from ocr_worker.tls import create_tls_context
 from ocr_worker.wire.source_text import find_url_problem
 
 MAX_REDIRECTS = 20  # as in Chrome and Firefox
@@ -86,19 +86,10 @@ def host_names(url: httpx.URL) -> set[str]:
     return names
 
 
-def create_tls_context() -> ssl.SSLContext:
-    """Return a context that trusts the authorities of the environment, or those of certifi. Takes tens of milliseconds.
-
-    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE come first, then SSL_CERT_FILE and SSL_CERT_DIR. Raises SourceUnavailable when
-    what they name cannot be read.
-    """
-    bundle = ca_bundle()
+def trusted_context() -> ssl.SSLContext:
+    """Return the context of `create_tls_context`. Raises SourceUnavailable: the authorities cannot be read."""
     try:
-        if bundle is None:
-            return httpx.create_ssl_context()
-        if bundle.is_dir():
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
+        return create_tls_context()
     except OSError as error:
         raise SourceUnavailable(
             f"the worker's certificate authorities cannot be read ({error.strerror or error}); check"

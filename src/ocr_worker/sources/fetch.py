@@ -156,9 +156,9 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        from ocr_worker.sources.download import create_tls_context
+        from ocr_worker.sources.download import trusted_context
 
-        return create_tls_context()
+        return trusted_context()
 
     def _check_host(self, url: httpx.URL) -> None:
         from ocr_worker.sources.download import host_names

@@ -29,14 +29,20 @@ def document_files(result: DocumentResult, separator: str | None = None) -> Iter
 
     separator: between the pages in the Markdown, if the result has none of its own.
     """
+    for _, name, data in figure_files(result):
+        yield name, data
+    entry = result.model_dump(mode="json", exclude_none=True, exclude=_FIGURE_BYTES)
+    yield MARKDOWN, (document_markdown(result, separator=separator) + "\n").encode()
+    yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def figure_files(result: DocumentResult) -> Iterator[tuple[str, str, bytes]]:
+    """Yield each figure that has a crop: its name in the Markdown, a safe name of a file, and its bytes."""
     for page in result.pages:
         for figure in page.figures:
             data = _decode(figure.base64)
             if data is not None:
-                yield _safe_name(PureWindowsPath(figure.name).name), data  # knows `/`, `\` and drives
-    entry = result.model_dump(mode="json", exclude_none=True, exclude=_FIGURE_BYTES)
-    yield MARKDOWN, (document_markdown(result, separator=separator) + "\n").encode()
-    yield DOCUMENT, (json.dumps(entry, ensure_ascii=False, indent=2) + "\n").encode()
+                yield figure.name, _safe_name(PureWindowsPath(figure.name).name), data  # knows `/`, `\` and drives
 
 
 def folder_names(ids: Sequence[str]) -> list[str]:

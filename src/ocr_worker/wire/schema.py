@@ -258,7 +258,7 @@ class Block(WireModel):
         ge=0,
         le=1,
         description="With `verify`: probability, 0 to 1, that the text has at most 1 % wrong characters and no wrong"
-        " number; calibrated on made pages. 1 only where an honest text layer agrees. Missing if not compared.",
+        " number; calibrated on synthetic pages. 1 only where a reliable text layer agrees. Missing if not compared.",
     )
     repair: Literal["replaced", "inserted"] | None = Field(
         None,

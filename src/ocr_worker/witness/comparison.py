@@ -36,7 +36,7 @@ class Agreement:
     """How a block and its evidence agree.
 
     similarity: 0 to 1, of plain characters. score: mean certainty of the evidence. numbers: share of the block's
-    numbers that the evidence has. length: plain characters of the block. is_exact: an honest text layer has all of the
+    numbers that the evidence has. length: plain characters of the block. is_exact: a reliable text layer has all of the
     block's text, and nothing else in its box.
     """
 

@@ -2,7 +2,7 @@
 
 A logistic function of a few features, followed by a monotone curve. Both were fitted by `bench/witness.py` on made
 pages with planted errors, and are in `calibration.json` with a description of that data. Right means: at most 1 % wrong
-characters, and every number equal. 1.0 is reserved for blocks that an honest text layer confirms word by word. Blocks
+characters, and every number equal. 1.0 is reserved for blocks that a reliable text layer confirms word by word. Blocks
 that are hardly right have different values, too, so that the worst can be looked at first.
 """
 
@@ -21,7 +21,7 @@ from ocr_worker.witness.comparison import Agreement
 _RIGHT = 0.01  # share of wrong characters that a right block may have
 _MANY = 5.0  # times as many are many, however many they are
 _HIGHEST_WITH_FINDING = 0.2  # so that a warning and a high confidence never contradict each other
-_HIGHEST = 0.99  # of a block that no honest text layer confirms
+_HIGHEST = 0.99  # of a block that no reliable text layer confirms
 _UNLIKELY = 0.02  # up to which a confidence says how much of a block is wrong rather than whether it is
 
 

@@ -11,7 +11,7 @@ Rectangle = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels of the
 
 @dataclass(frozen=True, slots=True)
 class EvidenceWord:
-    """A word that the witness read. score: its certainty, 0 to 1; 1 for words of an honest text layer."""
+    """A word that the witness read. score: its certainty, 0 to 1; 1 for words of a reliable text layer."""
 
     text: str
     bbox: Rectangle

@@ -1,4 +1,4 @@
-"""Read a page as the witness does: by the small reader, or from its honest text layer.
+"""Read a page as the witness does: by the small reader, or from its reliable text layer.
 
 The only module of this package that uses the embedded engine's models. It must not turn or straighten the page: the
 boxes of the evidence are compared with those of an engine that processed the same pixels.
@@ -36,7 +36,7 @@ def read_evidence(
 def _read_layer(
     models: Models, pixels: Pixels, text_lines: Sequence[TextLine], proven_fonts: Collection[int]
 ) -> list[Line]:
-    """Return the lines of an honest text layer and those read beside it; none if the layer is missing or wrong."""
+    """Return the lines of a reliable text layer and those read beside it; none if the layer is missing or wrong."""
     drawn = layer_lines(text_lines, layer_quads(text_lines), pixels, proven_fonts) if text_lines else []
     layer = honest_lines(models, pixels, drawn, proven_fonts) if drawn else []
     if not layer:

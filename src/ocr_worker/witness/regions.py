@@ -1,6 +1,6 @@
 """The regions of a page that the engine reads once more: blocks with a finding, and text in no block.
 
-`blocks_at` and `blocks_around` return the blocks at places of the page, for whoever puts words or findings into blocks.
+`blocks_at` and `blocks_around` return the blocks at places of the page, to assign words or findings to blocks.
 """
 
 from __future__ import annotations

@@ -5,11 +5,12 @@ The models are a double that returns drawn lines and regions; everything after t
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_worker.engines.embedded.geometry import Box
@@ -19,6 +20,8 @@ from ocr_worker.engines.embedded.options import EmbeddedOptions
 from ocr_worker.engines.embedded.page import parse_page
 from ocr_worker.pages import PageImage
 
+# `PAGE_EXAMPLES=500 pytest tests/engines/embedded/test_any_page.py` looks harder than `make test` can.
+EXAMPLES = int(os.environ.get("PAGE_EXAMPLES", "30"))
 SIDE = 1000
 OPTIONS = EmbeddedOptions(markdown_ignore_labels=[])
 WORDS = (
@@ -85,6 +88,7 @@ class Drawn:
         return 0
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.lists(lines, max_size=25), st.lists(detections, max_size=6))
 def test_any_page_is_parsed(page_lines: list[Line], regions: list[Detection]) -> None:
     """No combination of lines and regions fails a page."""

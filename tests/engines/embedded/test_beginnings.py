@@ -116,6 +116,13 @@ def test_centered_rows_have_no_indents() -> None:
             "\uf0b7 a warm blanket and a candle in a tin, and for",
             "\uf0a7 bread for two days, better for three, since it",
         ),
+        ("█ a warm blanket and a candle in a tin, and for two", "█ bread for two days, better for three, since it is"),
+        ("▮ a warm blanket and a candle in a tin, and for two", "▮ bread for two days, better for three, since it is"),
+        (
+            "⬛ a warm blanket and a candle in a tin, and for two",
+            "⬛ bread for two days, better for three, since it is",
+        ),
+        ("! a warm blanket and a candle in a tin, and for two", "! bread for two days, better for three, since it is"),
         ("•a warm blanket and a candle in a tin, and for two", "➢bread for two days, better for three, since it is"),
     ],
 )
@@ -245,3 +252,51 @@ def test_the_rows_beside_a_picture_are_one_paragraph() -> None:
         for i, (x0, x1) in enumerate(widths)
     ]
     assert find_beginnings(rows)[3:5] == [False, False]
+
+
+def spaced(height: float, *rows: tuple[float, str]) -> list[Line]:
+    """Return filled rows of this height, each at this distance below the top of the row above."""
+    lines, y = [], 0.0
+    for step, text in rows:
+        y += step
+        lines.append(Line(text, Box(0, y, 10 * len(text), y + height)))
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("height", "step", "white"),
+    [
+        pytest.param(24, 24, 34, id="half a row of white, letters that touch the next row"),
+        pytest.param(20, 26, 33, id="a little more white than usual"),
+        pytest.param(20, 44, 60, id="rows that are two spaces apart"),
+    ],
+)
+def test_more_white_than_usual_begins_a_paragraph(height: float, step: float, white: float) -> None:
+    """No row leaves room and none is set in: only the white between paragraphs is wider."""
+    rows = (
+        (0, "The boat came in at noon and nobody saw it come"),
+        (step, "since the fog was on the water and all of us sat"),
+        (step, "at the fire, where it was warm and we were dry."),
+        (white, "Then the harbour master rang by hand until those"),
+        (step, "who slept had found the quay and thrown the lines"),
+        (step, "to the boys who waited there for half the night."),
+    )
+    assert [text[:4] for text in paragraphs(spaced(height, *rows))] == ["The ", "Then"]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        pytest.param(((36, "since the fog was on the water and all of us sat"),), id="within a sentence"),
+        pytest.param(((26, "Then we went to sleep. The fog was on the water."),), id="no wider white"),
+        pytest.param(((30, "Then we went to sleep. The fog was on the water."),), id="hardly wider"),
+    ],
+)
+def test_other_white_begins_none(below: tuple[tuple[float, str], ...]) -> None:
+    """Below a formula, a sentence continues, and rows are a little uneven."""
+    rows = (
+        (0, "The boat came in at noon and nobody saw it come."),
+        (26, "Nobody heard the bell, which was taken down again"),
+        (26, "in spring, and those who knew of it did not talk" + ("." if below[0][1][0] == "T" else "")),
+    )
+    assert len(paragraphs(spaced(24, *rows, *below))) == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ocr_worker.engines.embedded.geometry import Box
-from ocr_worker.engines.embedded.layout.charts import has_scale
-from ocr_worker.engines.embedded.layout.regions import Detection, fill_regions
+from ocr_worker.engines.embedded.layout.charts import divide_labels, has_scale
+from ocr_worker.engines.embedded.layout.regions import Detection, Region, fill_regions
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line
+from ocr_worker.engines.embedded.markdown import write_regions
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 
 CHART = Box(90, 90, 700, 600)
@@ -64,3 +65,29 @@ def test_the_labels_of_a_chart_are_no_table() -> None:
     lines = [*column(scale, 160, 60), *column(values, 400, 60), *column(values[::-1], 690, 60)]
     detections = [Detection("image", CHART, 0.9)]
     assert correct_tables(detections, Rules((), ()), lines) == detections
+
+
+@pytest.mark.parametrize("count", [3, 5, 9])
+@pytest.mark.parametrize("legend", [["North", "South"], ["4", "3", "2", "1"], []])
+def test_the_labels_of_a_chart_by_their_kinds(count: int, legend: list[str]) -> None:
+    """Numbers of the axis, its title, the legend, and names at an angle are level with one another, but apart."""
+    numbers = column(SCALES["percent"])
+    title = Line("Share of lamps", Box(95, 120, 115, 320))
+    keys = [Line(text, Box(600, 140 + 40 * i, 680, 158 + 40 * i)) for i, text in enumerate(legend)]
+    names = [
+        Line(f"Harbor {i}", Box(x, 400, x + 70, 470), outline=((x, 460), (x + 60, 400), (x + 70, 410), (x + 10, 470)))
+        for i in range(count)
+        for x in [200.0 + 50 * i]
+    ]
+    labels = divide_labels(CHART, [*names[::-1], *keys, title, *numbers])
+    assert (labels.scale, labels.vertical) == (numbers, [title])
+    assert (labels.upright, labels.slanted) == (keys, names)
+
+
+def test_the_text_of_a_chart_is_written_by_kinds() -> None:
+    """The title of the axis does not join the number beside it."""
+    title = Line("Share of lamps", Box(95, 120, 115, 320))
+    keys = [Line(text, Box(600, y, 680, y + 18)) for text, y in (("North", 140), ("South", 300))]
+    region = Region("image", CHART, (*column(SCALES["percent"]), title, *keys))
+    (passage,) = write_regions([region], Rules((), ()), 1, ())
+    assert passage.content.split("\n") == ["100 % 80 % 60 % 40 % 20 % 0 %", "Share of lamps", "North", "South"]

@@ -79,6 +79,17 @@ def test_the_first_row_of_a_paragraph_is_no_title() -> None:
     assert not is_first_row(opening, text, is_emphasized=False)
 
 
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_a_title_over_several_columns_is_no_first_row_of_the_last_one(columns: int) -> None:
+    """The last column may continue a sentence in lower case right below the end of the title."""
+    words = ("Gates", "Of", "The Mill", "Are Kept", "By Its Four", "Keepers And Their Sons And Daughters")
+    title = _region("paragraph_title", 100, 100, " ".join(words), size=30)
+    width = title.box.width / columns
+    last = _region("text", title.box.x1 - width, 135, "remember", "and the")
+    lines = tuple(line.moved(lambda box: box._replace(x1=title.box.x1)) for line in last.lines)
+    assert not is_first_row(title, last.with_lines(lines), is_emphasized=False)
+
+
 def test_the_name_above_an_address_is_no_title() -> None:
     """The address has a postal code."""
     name = _region("paragraph_title", 100, 100, "Ada Mill")

@@ -696,6 +696,50 @@ def test_words() -> None:
     assert not is_salutation("Dearth of water in the upper reaches")
 
 
+@pytest.mark.parametrize(
+    ("head", "is_head"),
+    [
+        pytest.param([line("Letters of a ferryman", 300, 130, 270, 26), line("17", 780, 130)], True, id="right page"),
+        pytest.param([line("16", 100, 130), line("N. Fisk and O. Lund", 300, 130, 250, 26)], True, id="left page"),
+        pytest.param(
+            [line("Three bells, two boats and a bridge: notes of", 200, 130, 540, 27), line("9", 780, 130, 20)],
+            True,
+            id="close to the number",
+        ),
+        pytest.param([line("Letters of a ferryman", 300, 130, 270, 26), line("1", 780, 130)], False, id="page 1"),
+        pytest.param([line("Letters of a ferryman", 300, 130, 350, 34), line("17", 780, 130)], False, id="large"),
+        pytest.param([line("Letters of a ferryman", 300, 130, 270, 26), line("17", 620, 130)], False, id="within"),
+        pytest.param(
+            [replace(line("Letters of a ferryman", 300, 130, 270, 26), is_bold=True), line("17", 780, 130)],
+            False,
+            id="bold",
+        ),
+    ],
+)
+def test_a_larger_head_beside_the_number_of_a_later_page(head: list[Line], is_head: bool) -> None:
+    """The running head of a journal may be larger than its small print; the number is at the margin of the text."""
+    title, number = sorted(head, key=lambda each: -len(each.text))
+    regions = (region(title, label="paragraph_title"), region(number, label="header"))
+    row = "words and more words, as they are set in a row of the small print here"
+    labelled = labels(*regions, body=region(*(line(row, 100, 190 + 30 * i, 700) for i in range(36))))
+    assert (labelled[title.text] == "header") == is_head
+
+
+@pytest.mark.parametrize(
+    ("text", "is_published"),
+    [
+        ("MNRAS 000, 1–15 (2026)", True),
+        ("River Sci. Lett. 26, 104-117 (1998)", True),
+        ("Annals of Bridges 3, 12 – 30 (2003)", True),
+        ("the bridges, 12 to 30 (2003)", False),
+        ("Table 3, 12-30 (2003) shows the bridges of the town", False),
+    ],
+)
+def test_a_volume_with_its_pages_is_running_matter(text: str, is_published: bool) -> None:
+    """Journals print at the foot where the article is found."""
+    assert is_published_matter(text) == is_published
+
+
 def page_text(first: str, last: str = "where the river Tarn ends.", top: float = 130, count: int = 38) -> Region:
     """A page of filled rows that begins and ends with these texts."""
     texts = [first, *("In May the river Tarn was high" for _ in range(count - 2)), last]

@@ -37,7 +37,7 @@ def dictionary(columns: int, rows: int, size: int, gutter: float) -> tuple[Pixel
     ("columns", "rows", "size", "gutter"),
     [
         pytest.param(3, 70, 24, 1.5, id="three columns", marks=pytest.mark.slow),
-        pytest.param(2, 50, 32, 1.2, id="narrow gutter"),
+        pytest.param(2, 30, 32, 1.2, id="narrow gutter"),
         pytest.param(2, 150, 20, 2.0, id="tiny print", marks=pytest.mark.slow),
     ],
 )

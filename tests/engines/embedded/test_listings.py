@@ -204,3 +204,78 @@ def test_figures_in_columns_are_no_listing() -> None:
     """Digits are equally wide in most fonts."""
     lines = mono("1999 / 1204\n2000 / 1180\n2001 / 1544\n2002 / 1300")
     assert write(lines, drawn(lines)) == []
+
+
+PLACED = """function add(a, b) {
+    return a + b;
+}
+console.log(add(3, 5));"""
+MENU = """Soup      4.50
+Bread (2) 1.00
+Fish; rice 9.00"""
+
+
+def placed(text: str, share: float, top: float = 0, left: float = 100) -> list[Line]:
+    """Return the text's lines, each character in the middle of a place that is wider. share: of the character in it."""
+    lines = []
+    for i, row in enumerate(text.split("\n")):
+        words = []
+        for word in re.finditer(r"\S+", row):
+            room = (1 - share) * len(word.group()) / (len(word.group()) + 1)  # the white is shared with both ends
+            x0, x1 = (left + PITCH * x for x in word.span())
+            words.append(
+                Word(word.group(), Box(x0 + room * PITCH, top + ROW * i, x1 - room * PITCH, top + ROW * i + 22))
+            )
+        box = bounds(word.box for word in words)
+        lines.append(Line(" ".join(word.text for word in words), box, words=tuple(words), is_from_text_layer=True))
+    return lines
+
+
+@pytest.mark.parametrize("share", [0.85, 0.9, 0.95])
+@pytest.mark.parametrize("text", [PLACED, PYTHON, C])
+def test_characters_in_places_of_their_own(text: str, share: float) -> None:
+    """Programs that print code set the letters of any font at equal distances."""
+    text = text.replace("\n\n", "\n")
+    lines = [*prose(PROSE, 0), *placed(text, share, 200)]
+    assert write(lines, ink_of(prose(PROSE, 0))) == [f"```\n{text}\n```"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-- WRONG HERE\nVersion ::=INTEGER", "\\author{First \\and\nSecond\\inst{2}}", "x_one = 4;\ny_two = x_one;"],
+)
+def test_two_rows_are_a_listing_if_both_are_clear(text: str) -> None:
+    """They are alone and close below one another; two rows of other signs, or with text beside them, are none."""
+    page = prose(PROSE, 0)
+    assert write([*page, *mono(text, 200)], ink_of(page)) == [f"```\n{text}\n```"]
+    first, second = mono(text, 200)
+    assert (
+        write([*page, first, second.moved(lambda box: box._replace(y0=box.y0 + 60, y1=box.y1 + 60))], ink_of(page))
+        == []
+    )
+    beside = prose("words beside the rows", 200, 600)
+    assert write([*page, *beside, *mono(text, 200)], ink_of([*page, *beside])) == []
+
+
+def test_two_rows_of_prices_are_no_listing() -> None:
+    """Brackets and signs of money are not only in code."""
+    page = prose(PROSE, 0)
+    assert write([*page, *mono("Total: $ 12.00\nTax (7%): $ 1.00", 200)], ink_of(page)) == []
+
+
+def test_the_feet_of_capitals_are_no_rules() -> None:
+    """In a font of one width, the feet of capitals touch and look like a rule within the row."""
+    page, text = prose(PROSE, 0), "INTEGER ::= INTEGER;\nEIGHTEEN ::= INTEGER;"
+    code = mono(text, 200)
+    foot, rule = Box(100, 218, 320, 220), Box(100, 224, 340, 226)
+    for across, expected in (((foot,), 1), ((rule,), 0)):
+        _, listings = separate_listings([*page, *code], ink_of(page), (), Rules(across, ()))
+        assert len(listings) == expected
+
+
+def test_addresses_of_the_web_in_letters_of_any_width_are_no_listing() -> None:
+    """A word alone does not show that its characters are in places of their own."""
+    names = "www.SearchTheReeds.org\nwww.Lamps.org\nwww.MillsAndGates.org\nwww.DataOfRain.org"
+    page = [*prose(PROSE, 0), *prose(names, 200)]
+    layer = [replace(line, is_from_text_layer=True) for line in page]
+    assert write(layer, ink_of(page)) == []

@@ -69,6 +69,19 @@ def test_a_bar_in_the_row_and_the_column_of_texts_is_a_dash(
     assert [line.text for line in lines if line not in PAGE and line not in numbers] == expected
 
 
+@pytest.mark.parametrize("step", [32, 38, 46])
+@pytest.mark.parametrize(("texts", "expected"), [("the rows of a paragraph are filled", []), ("pumps", ["-"])])
+def test_a_bar_beside_a_paragraph_is_no_dash(texts: str, expected: list[str], step: int) -> None:
+    """A drawing in the next column has bars, which are level with the rows of prose, and below one another."""
+    pixels = page((453, 120, 460, 123), (453, 120 + 2 * step, 460, 123 + 2 * step))
+    width = 12 * len(texts)
+    rows = [Line(texts, Box(20, y - 15, 20 + width, y + 15)) for y in range(121 - 2 * step, 400, step)]
+    rows.append(Line("printed in the margin", Box(2, 20, 18, 380)))
+    models: Any = LineReader()
+    lines = read_short_texts(models, pixels, connect_ink(pixels), rows)
+    assert [line.text for line in lines if line not in rows] == expected * 2
+
+
 def test_the_line_of_a_legend_is_no_dash() -> None:
     """A bar right before words is part of a drawing, or a bullet; before a number it is a minus."""
     bar = (438, 120, 460, 123)
@@ -101,6 +114,18 @@ def test_a_missed_digit_is_read_where_texts_are_in_its_row_and_column() -> None:
     assert read(column, (496, 112, 510, 126), reader=reader) == ["5"] * 4  # a filled square
     drawing = [(490 + 6 * i, 108 + 4 * (i % 3), 494 + 6 * i, 118 + 4 * (i % 3)) for i in range(7)]
     assert read(column, *drawing, reader=reader) == ["5"] * 4
+
+
+@pytest.mark.parametrize("right", [462, 470, 480])
+def test_a_comma_is_no_digit(right: int) -> None:
+    """It is in the lower half of its row, right behind a text, even if those of several rows are in one column."""
+    row, reader = ROWS[1], LineReader("1", 0.95)
+    commas = [(right, y + 1, right + 5, y + 13) for y in ROWS]
+    assert read([], *commas, reader=reader) == []
+    digits = [(right, y - 9, right + 5, y + 9) for y in ROWS]
+    assert read([], *digits, reader=reader) == ["1"] * 5
+    below = Line("gates", Box(right - 60, row - 32, right - 4, row - 6))
+    assert read([below], *digits, reader=reader) == ["gates", *["1"] * 5]
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,13 @@ def receipt(items: int) -> Image.Image:
 
 @pytest.mark.process
 def test_a_receipt_reads_to_its_end(engine: EmbeddedEngine) -> None:
-    """Each item of a receipt fourteen times as long as wide is there, and the total; the page keeps its size."""
-    items = 180
+    """Each item of a receipt six times as long as wide is there, and the total; the page keeps its size."""
+    items = 70
     page = parse(engine, receipt(items))
     assert (page.width, page.height) == (600, 46 * items + 300)
     entries = [f"{item + 1:03d} {GOODS[item % 7]}" for item in range(items)]
     missing = [entry for entry in entries if entry not in page.markdown]
-    assert len(missing) <= 2
+    assert len(missing) <= 1
     assert f"TOTAL {items} ITEMS" in page.markdown
 
 

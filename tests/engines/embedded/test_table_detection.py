@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -361,3 +362,27 @@ def test_the_amounts_of_a_receipt_are_a_table_of_two_columns() -> None:
     cells = find_cells(box, inside, Rules((), ()))
     assert [[cell.text for cell in cells if cell.row == i] for i in range(4)] == [list(item) for item in items]
     assert len(cells) == 2 * len(items)
+
+
+@pytest.mark.parametrize("gap", [30, 40, 60])
+def test_a_part_of_a_detection_does_not_grow_over_the_next(gap: int) -> None:
+    """Two tables with the same columns, which the model saw as a single table, keep to their rows."""
+    xs = [100, 300, 450]
+    first = block([["name", "value", "share"], *([f"item {i}", f"{i}.50", f"{7 * i}%"] for i in range(1, 5))], xs)
+    top = first[-1].box.y1 + gap
+    second = block([["code", "price", "rate"], *([f"art {i}", f"{i}.90", f"{3 * i}%"] for i in range(1, 5))], xs, top)
+    lines = [replace(line, is_bold=line.text in ("name", "value", "share", "code", "price", "rate")) for line in first]
+    lines += [replace(line, is_bold=line.text in ("code", "price", "rate")) for line in second]
+    tables = correct_tables([Detection("table", Box(90, 90, 520, second[-1].box.y1 + 8), 0.95)], NO_RULES, lines)
+    boxes = sorted((table.box for table in tables), key=lambda box: box.y0)
+    assert len(boxes) == 2
+    assert boxes[0].y1 <= second[0].box.y0
+    assert boxes[1].y0 >= first[-1].box.y1
+
+
+@pytest.mark.parametrize(("score", "rows"), [(0.7, 2), (0.85, 3), (0.5, 2)])
+def test_some_rows_of_a_table_that_were_detected_again_are_no_table(score: float, rows: int) -> None:
+    """A single detection within another, with a similar or a lower score, is a part of that table."""
+    again = Detection("table", Box(95, NUMBERS[-3 * rows].box.y0 - 2, 515, 240), score)
+    tables = correct_tables([Detection("table", Box(90, 95, 520, 245), 0.82), again], NO_RULES, NUMBERS)
+    assert len([table for table in tables if table.label == "table"]) == 1

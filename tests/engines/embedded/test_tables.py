@@ -552,3 +552,68 @@ def test_texts_that_only_white_parts_are_columns_of_a_ruled_table() -> None:
     rows = texts(find_cells(Box(0, 0, 500, 240), lines, rules))
     assert rows[0] == ["firm0", "K0", "R", "0.5"]
     assert {len(row) for row in rows} == {4}
+
+
+AMOUNTS = [["north", "12.5", "8.5", "7.5"], ["south", "13.5", "9.5", "6.5"], ["east", "14.5", "4.5", "5.5"]]
+
+
+@pytest.mark.parametrize("count", [4, 6, 9])
+def test_boxes_around_headings_alone_make_no_grid(count: int) -> None:
+    """The rows and columns below come from the alignment of the words, as no rule down runs along them."""
+    ends = [200.0, 320.0, 440.0]
+    lines = [typeset("2020", 170, 10), typeset("2021", 290, 10), typeset("2022", 410, 10)]
+    lines += [typeset_right([f"1{i}.5", f"2{i}.5", f"3{i}.5"], ends, 50 + 30 * i) for i in range(count)]
+    lines += [typeset(f"place {i}", 0, 50 + 30 * i) for i in range(count)]
+    height = 50 + 30 * count
+    rules = Rules(
+        (*(across(y, 0, 450) for y in (0, 40, height)), *(across(72 + 60 * i, 0, 100) for i in range(count // 2))),
+        tuple(down(x, 0, 40) for x in (0, 130, 250, 370, 450)),
+    )
+    rows = texts(find_cells(Box(0, 0, 450, height), lines, rules))
+    assert rows[1:] == [[f"place {i}", f"1{i}.5", f"2{i}.5", f"3{i}.5"] for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["Place", "Share", "Rate of", "Yield"], ["and year", "", "growth", ""]),
+        (["Inhibitor", "Time", "Loss", "Rate"], ["weight (g)", "", "", "per day"]),
+        (["Name of a", "Area", "Height", "Depth"], ["north lake", "", "", ""]),
+    ],
+)
+def test_a_heading_that_reaches_over_a_gutter_is_of_its_column(first: list[str], second: list[str]) -> None:
+    """A further line of a heading, wider than the column, is aligned with the column it is above."""
+    xs = [0.0, 120.0, 240.0, 360.0]
+    rows = [first, second, *([label[:2], *values] for label, *values in AMOUNTS)]
+    ys = [0, 22, 70, 100, 130]
+    lines = [
+        typeset(text, x, y) for row, y in zip(rows, ys, strict=True) for text, x in zip(row, xs, strict=True) if text
+    ]
+    rules = Rules((across(-6, 0, 420), across(50, 0, 420), across(156, 0, 420)), ())
+    head = texts(find_cells(Box(-4, -6, 424, 156), lines, rules))[0]
+    assert head == [f"{a} {b}".strip() for a, b in zip(first, second, strict=True)]
+
+
+@pytest.mark.parametrize("headings", [["Actual", "Future"], ["Estimates", "Plans"], ["Men", "Women"]])
+def test_a_heading_is_centered_over_columns_with_their_headings(headings: list[str]) -> None:
+    """Columns are as wide as their headings and their numbers together. A rule below two headings is no underline."""
+    ends = [240.0, 360.0, 480.0, 600.0]
+    lines = [typeset(str(2010 + j), end - 68, 30) for j, end in enumerate(ends)]
+    lines += [typeset_right([f"{j}{i}.5" for j in range(1, len(ends) + 1)], ends, 70 + 30 * i) for i in range(4)]
+    lines += [typeset(f"place {i}", 0, 70 + 30 * i) for i in range(4)]
+    middles = ((ends[0] - 68 + ends[1]) / 2, (ends[2] - 68 + ends[3]) / 2)
+    lines += [typeset(text, middle - 5 * len(text), 0) for text, middle in zip(headings, middles, strict=True)]
+    rules = Rules((across(-5, 0, 620), across(25, 160, 620), across(60, 0, 620), across(190, 0, 620)), ())
+    cells = find_cells(Box(0, -5, 620, 190), lines, rules)
+    assert [(cell.column, cell.column_span) for cell in cells if cell.text in headings] == [(1, 2), (3, 2)]
+
+
+@pytest.mark.parametrize("total", [["1,111.5", "2,222.5", "3,333.5"], ["-91,840", "-11,160", "-42,222"]])
+@pytest.mark.parametrize("pitch", [74.0, 76.0])
+def test_totals_wider_than_their_columns_are_cut(total: list[str], pitch: float) -> None:
+    """The gutter is where the fewest rows cross it, so that nearly touching totals are cells as the numbers above."""
+    ends = [200.0, 200 + pitch, 200 + 2 * pitch]
+    rows = [[f"1{i}.5", f"2{i}.5", f"3{i}.5"] for i in range(8)]
+    lines = [typeset(f"place {i}", 0, 30 * i) for i in range(8)] + [typeset("Total", 0, 240)]
+    lines += [typeset_right(row, ends, 30 * i) for i, row in enumerate([*rows, total])]
+    assert texts(find_cells(Box(0, 0, 400, 260), lines, Rules((), ())))[-1] == ["Total", *total]

@@ -82,7 +82,7 @@ def test_similar_text_below_a_scan_is_not_exact(engine: EmbeddedEngine) -> None:
     assert page.text_source == "picture"
 
 
-MARKED_LINES = ("The ferry left the northern quay at seven", "in the morning and carried fourteen passengers,") * 8
+MARKED_LINES = ("The ferry left the northern quay at seven", "in the morning and carried fourteen passengers,") * 5
 
 
 @pytest.mark.parametrize("text_layer", ["auto", "never"])

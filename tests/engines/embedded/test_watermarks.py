@@ -88,6 +88,26 @@ def test_text_of_a_picture_under_a_slanted_line_of_the_layer_is_read() -> None:
     assert len(drop_covered(quads_of([letter, other]), [mark])) == 1
 
 
+@pytest.mark.parametrize("count", [3, 8, 20])
+@pytest.mark.parametrize("length", [40, 130])
+@pytest.mark.parametrize("degrees", [30, 45, 60])
+def test_names_below_an_axis_do_not_cover_one_another(degrees: float, length: int, count: int) -> None:
+    """The upright box around a slanted name has the ends of its neighbors, but its outline has not."""
+    names = [slanted("Jeremiah", 100 + 60 * i, 500, length, 24, degrees) for i in range(count)]
+    quads = np.asarray([line.outline for line in names], np.float32)
+    box = names[1].box
+    short = [Line("Ann", box._replace(x0=box.center[0] + 4, y1=box.center[1] - 4))]
+    assert len(drop_covered(quads, short)) == count
+
+
+def test_a_title_up_an_axis_is_not_covered_by_the_numbers_beside_it() -> None:
+    """It is if most of its outline is."""
+    title = quads_of([Box(100, 100, 130, 500)])
+    numbers = [Line(str(i), Box(128, 100 + 40 * i, 160, 120 + 40 * i), is_from_text_layer=True) for i in range(10)]
+    assert len(drop_covered(title, numbers)) == 1
+    assert not len(drop_covered(title, [Line("Rain in mm", Box(102, 110, 128, 490))]))
+
+
 @pytest.mark.parametrize(
     ("size", "degrees", "expected"),
     [

@@ -24,7 +24,7 @@ HEAD = "<tr><td>Gauge</td><td>Lowest</td></tr>"
 
 
 def convert(*blocks: object, number: int = 1, **arguments: object) -> ParsedPage:
-    return parsed_page(result(*blocks, **arguments), number, has_inline_figures=False, merge_wishes={})  # type: ignore[arg-type]
+    return parsed_page(result(*blocks, **arguments), number, has_inline_figures=False, merge_options={})  # type: ignore[arg-type]
 
 
 def table(*rows: str) -> str:
@@ -62,7 +62,7 @@ def test_a_figure_is_the_crop_of_its_whole_box() -> None:
     page = result(
         block("image", (0, 0, 40, 30), crop=cut), in_tables=[{"path": path, "img": CROP, "coordinate": (0, 0, 40, 30)}]
     )
-    (figure,) = parsed_page(page, 1, has_inline_figures=True, merge_wishes=None).figures
+    (figure,) = parsed_page(page, 1, has_inline_figures=True, merge_options=None).figures
     assert figure.bbox == (0, 0, 40, 30)
     picture = Image.open(io.BytesIO(base64.b64decode(figure.base64 or ""))).convert("RGB")
     assert picture.getpixel((20, 15)) == pytest.approx(CROP.getpixel((0, 0)), abs=8)
@@ -133,7 +133,7 @@ def test_foreign_markup_is_text_in_markdown(label: str) -> None:
         result(block(label, (0, 0, 400, 60), FOREIGN)),
         1,
         has_inline_figures=False,
-        merge_wishes={},
+        merge_options={},
         is_neutralized=False,
     )
     assert FOREIGN in raw.markdown
@@ -153,7 +153,7 @@ def test_what_the_pipeline_writes_is_not_neutralized() -> None:
         block("table", (0, 100, 100, 200), table(row("Mill", "0.65"))),
         block("display_formula", (0, 220, 100, 240), " $$ a<b, f[x](y) $$ "),
     ]
-    page = parsed_page(result(*blocks), 1, has_inline_figures=False, merge_wishes={}, is_neutralized=False)
+    page = parsed_page(result(*blocks), 1, has_inline_figures=False, merge_options={}, is_neutralized=False)
     blocks[-1].content = " $$ a<b, f[x] (y) $$ "
     assert convert(*blocks).markdown == page.markdown.replace("](y)", "] (y)")
 
@@ -165,7 +165,7 @@ def test_what_the_pipeline_writes_is_not_neutralized() -> None:
 def test_merged_pages_are_neutralized_as_before(engine: Engine, is_neutralized: bool) -> None:
     """Merging writes the Markdown anew, without foreign markup unless the request wants it."""
     blocks = [block("text", (0, 0, 400, 60), FOREIGN)]
-    page = parsed_page(result(*blocks), 1, has_inline_figures=False, merge_wishes={}, is_neutralized=is_neutralized)
+    page = parsed_page(result(*blocks), 1, has_inline_figures=False, merge_options={}, is_neutralized=is_neutralized)
     (merged,) = engine.merge_pages([page])
     assert merged.markdown == (NEUTRAL if is_neutralized else FOREIGN)
 

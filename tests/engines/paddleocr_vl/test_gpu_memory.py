@@ -17,7 +17,14 @@ LAYOUT_BASE_MB, LAYOUT_PAGE_MB = 1_600, 850
 
 
 def settings(servers: int = 1, replicas: int = 4, pages_per_call: int = 8) -> Settings:
-    return Settings(backend="vllm-server", servers=servers, replicas=replicas, pages_per_call=pages_per_call)
+    """Settings as the engines get them: with several servers, each pipeline is a process."""
+    return Settings(
+        backend="vllm-server",
+        servers=servers,
+        replicas=replicas,
+        pages_per_call=pages_per_call,
+        engine_processes=servers > 1,
+    )
 
 
 @pytest.mark.parametrize(

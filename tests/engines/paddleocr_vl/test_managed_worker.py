@@ -167,6 +167,7 @@ def test_a_server_that_does_not_come_up_stops_the_worker(worker_of: StartWorker,
     assert ended(vllm_command.processes(weights(environment)))
 
 
+@pytest.mark.slow  # the error is in test_start_up, its way to the platform in the test above
 @pytest.mark.skipif(bool(REAL), reason="has no server to start")
 def test_a_gpu_that_is_not_there_stops_the_worker(worker_of: StartWorker) -> None:
     """OCR_DEVICE=gpu on a machine without one: a fitness check says so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ocr_worker import threads
-from ocr_worker.engines.base import Revives
+from ocr_worker.engines.base import Engine, Revives
 from ocr_worker.engines.paddleocr_vl.builder import Builder
 from ocr_worker.engines.paddleocr_vl.model_server import ModelServer as UsedServer
 from ocr_worker.engines.paddleocr_vl.options import PaddleOcrVlOptions, check_options
@@ -34,6 +34,7 @@ from support.waiting import PATIENCE_S, eventually
 pytestmark = pytest.mark.paddle
 
 StartServer = Callable[..., ModelServer]
+BuildEngine = Callable[[Settings], Engine[PaddleOcrVlOptions]]
 
 
 @pytest.fixture
@@ -48,6 +49,19 @@ def start() -> Iterator[StartServer]:
     yield start
     for double in started:
         double.die()
+
+
+@pytest.fixture
+def build() -> Iterator[BuildEngine]:
+    """Builds engines and closes them after the test."""
+    with ExitStack() as stack:
+
+        def build(settings: Settings) -> Engine[PaddleOcrVlOptions]:
+            engine = Builder(settings)()
+            stack.callback(engine.close)
+            return engine
+
+        yield build
 
 
 def settings(double: ModelServer, **fields: Any) -> Settings:
@@ -113,13 +127,13 @@ def test_a_server_backend_needs_an_address(monkeypatch: pytest.MonkeyPatch) -> N
         load_settings()
 
 
-def test_the_server_reads_the_page(start: StartServer) -> None:
+def test_the_server_reads_the_page(start: StartServer, build: BuildEngine) -> None:
     """One crop a line goes to the server with its sampling options, and `backend` says who read."""
     double = start()
     chosen = settings(double)
     options = PaddleOcrVlOptions(temperature=0.5, top_p=0.9, repetition_penalty=1.2)
     check_options(options, chosen)
-    engine = Builder(chosen)()
+    engine = build(chosen)
     before = len(double.questions)
     parsed = engine.parse([tinyvl.page(tinyvl.LINES[:3])], options)[0]
     questions = double.questions[before:]
@@ -129,7 +143,6 @@ def test_the_server_reads_the_page(start: StartServer) -> None:
         (0.5, 0.9, 1.2)
     }
     assert engine.info.backend == "vllm-server"
-    engine.close()
 
 
 def darkness(question: dict[str, Any]) -> float:
@@ -138,79 +151,75 @@ def darkness(question: dict[str, Any]) -> float:
     return 255 - float(np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L")).mean())
 
 
-def test_pages_of_one_call_keep_their_own_text(start: StartServer) -> None:
+def test_pages_of_one_call_keep_their_own_text(start: StartServer, build: BuildEngine) -> None:
     """The crops of four pages are read in one call, and each page gets its own."""
     double = start()
     double.text_of = lambda question: f"{darkness(question):.3f}"
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     pages = [tinyvl.page(tinyvl.LINES[number : number + 2], number) for number in range(1, 5)]
     together = engine.parse(pages, PaddleOcrVlOptions())
     alone = [engine.parse([page], PaddleOcrVlOptions())[0] for page in pages]
     assert together == alone
     assert len({page.markdown for page in together}) == 4
-    engine.close()
 
 
-def test_a_repetition_is_reported_of_its_page_only(start: StartServer) -> None:
+def test_a_repetition_is_reported_of_its_page_only(start: StartServer, build: BuildEngine) -> None:
     """One page of a call runs into repetition: its neighbours carry no warning, and are read all the same."""
     double = start()
     double.text_of = lambda question: "la " * 100 if darkness(question) > 5 else TEXT
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     pages = [tinyvl.page(["a word"], 1), tinyvl.page([tinyvl.LINES[2]], 2), tinyvl.page(["a word"], 3)]
     parsed = engine.parse(pages, PaddleOcrVlOptions())
     assert [[warning.code for warning in page.warnings] for page in parsed] == [[], ["REPETITION"], []]
     assert parsed[0].blocks[0].content == TEXT
-    engine.close()
 
 
-def test_a_text_at_the_limit_of_tokens_is_reported(start: StartServer) -> None:
+def test_a_text_at_the_limit_of_tokens_is_reported(start: StartServer, build: BuildEngine) -> None:
     """The server stops at the limit of tokens: the crop is read once more, with sampling, and the page warns."""
     double = start()
-    engine = Builder(settings(double, retry_repetition=True))()
+    engine = build(settings(double, retry_repetition=True))
     double.finish_reason = "length"
     before = len(double.questions)
     page = engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0]
     assert [warning.code for warning in page.warnings] == ["REPETITION"]
     assert page.blocks[0].content == TEXT
     assert [question["temperature"] for question in double.questions[before:]] == [0, 0.2]
-    engine.close()
 
 
-def test_a_server_with_its_own_limits_is_sent_none(start: StartServer) -> None:
+def test_a_server_with_its_own_limits_is_sent_none(start: StartServer, build: BuildEngine) -> None:
     """Pages are read without pixel limits where they are refused; asking for some is then an invalid request."""
     double = start("refuses-limits")
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     before = len(double.questions)
     assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
     assert not any("mm_processor_kwargs" in question for question in double.questions[before:])
     with pytest.raises(InvalidRequest, match="its own pixel limits"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions(max_pixels=500_000))
-    engine.close()
 
 
-def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer) -> None:
+def test_a_server_that_fails_on_every_crop_is_gone(start: StartServer, build: BuildEngine) -> None:
     """500 for a page and for a plain crop: the server is at fault, as when its engine died behind it."""
     double = start()
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     double.mode = "dying"
     with pytest.raises(EngineUnavailable, match=r"no longer works \(HTTP 500\)"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
 
 
-def test_a_server_that_fails_on_this_crop_is_not_gone(start: StartServer) -> None:
+def test_a_server_that_fails_on_this_crop_is_not_gone(start: StartServer, build: BuildEngine) -> None:
     """500 for a page, and a plain crop is read: the page is at fault."""
     double = start()
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     double.mode = "bad-crop"
     with pytest.raises(Exception, match="500") as caught:
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
     assert not isinstance(caught.value, EngineUnavailable)
 
 
-def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer) -> None:
+def test_a_dead_server_is_an_engine_that_is_gone(start: StartServer, build: BuildEngine) -> None:
     """A server that dies between two pages is ENGINE_UNAVAILABLE, told with its place."""
     double = start()
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     double.die()
     with pytest.raises(EngineUnavailable, match=r"the model server at 127\.0\.0\.1:\d+ no longer works"):
         engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())
@@ -243,10 +252,10 @@ def test_each_call_goes_to_the_server_that_is_least_busy(start: StartServer) -> 
         engine.close()
 
 
-def test_a_call_that_hangs_ends_when_it_is_abandoned(start: StartServer) -> None:
+def test_a_call_that_hangs_ends_when_it_is_abandoned(start: StartServer, build: BuildEngine) -> None:
     """The server says nothing for one page: the call ends at once, and the next one goes to the other server."""
     doubles = [start(), start()]
-    engine = Builder(settings(doubles[0], server_url=[double.url for double in doubles], engine_timeout_s=1))()
+    engine = build(settings(doubles[0], server_url=[double.url for double in doubles], engine_timeout_s=1))
     assert isinstance(engine, Revives)
     engine.revive()
     for double in doubles:
@@ -261,16 +270,15 @@ def test_a_call_that_hangs_ends_when_it_is_abandoned(start: StartServer) -> None
         call.result(PATIENCE_S)
     engine.revive()
     assert engine.parse([tinyvl.page(tinyvl.LINES[:1])], PaddleOcrVlOptions())[0].blocks[0].content == TEXT
-    engine.close()
 
 
 @pytest.mark.slow
-def test_lost_connections_cost_no_page(start: StartServer) -> None:
+def test_lost_connections_cost_no_page(start: StartServer, build: BuildEngine) -> None:
     """Connections that are cut between two pages, and in the midst of one, are opened again, as after a pause."""
     double = start()
     page, options = tinyvl.page(tinyvl.LINES[:1]), PaddleOcrVlOptions()
     with CutProxy(int(double.url.split(":")[2].removesuffix("/v1"))) as proxy:
-        engine = Builder(settings(double, server_url=[f"http://127.0.0.1:{proxy.port}/v1"]))()
+        engine = build(settings(double, server_url=[f"http://127.0.0.1:{proxy.port}/v1"]))
         assert engine.parse([page], options)[0].blocks[0].content == TEXT
         assert proxy.cut() > 0
         assert engine.parse([page], options)[0].blocks[0].content == TEXT
@@ -280,13 +288,12 @@ def test_lost_connections_cost_no_page(start: StartServer) -> None:
         assert eventually(lambda: len(double.questions) > before)
         assert proxy.cut() > 0
         assert call.result(PATIENCE_S)[0].blocks[0].content == TEXT
-        engine.close()
 
 
-def test_the_layout_model_gets_few_pages_at_once(start: StartServer) -> None:
+def test_the_layout_model_gets_few_pages_at_once(start: StartServer, build: BuildEngine) -> None:
     """The pipelines together give at most eight pages to their layout models at the same time."""
     double = start()
-    engine = Builder(settings(double))()
+    engine = build(settings(double))
     layout_model = engine._pipeline.paddlex_pipeline._pipeline.layout_det_model  # type: ignore[attr-defined]
     sizes: list[int] = []
     process = layout_model.process
@@ -299,4 +306,3 @@ def test_the_layout_model_gets_few_pages_at_once(start: StartServer) -> None:
     pages = [tinyvl.page(tinyvl.LINES[:1], number) for number in range(1, 6)]
     assert len(engine.parse(pages, PaddleOcrVlOptions())) == 5
     assert sizes == [2, 2, 1]
-    engine.close()

@@ -67,18 +67,22 @@ def test_a_figure_comes_as_a_crop_under_a_name_of_its_page(worker: Worker) -> No
     assert all(name in answer["documents"][0]["markdown"] for name in names)
 
 
-def test_a_hundred_pages_of_two_jobs_never_mix(worker: Worker) -> None:
-    """Two jobs of fifty pages at once: each page comes back with its own number."""
+# `MIXED_PAGES=50 pytest tests/engines/paddleocr_vl/test_worker.py` looks harder than `make test` can.
+PAGES_EACH = int(os.environ.get("MIXED_PAGES", "15"))
+
+
+def test_pages_of_two_jobs_never_mix(worker: Worker) -> None:
+    """Two jobs of many pages at once: each page comes back with its own number."""
     jobs = {}
     for start in (100, 200):
-        pages = [[f"Invoice {start + number}"] for number in range(50)]
+        pages = [[f"Invoice {start + number}"] for number in range(PAGES_EACH)]
         jobs[worker.plane.submit(request_of(pdf_of(pages)))] = start
     for job, start in jobs.items():
         entries = worker.plane.wait(job, 4 * PATIENCE_S).output["documents"][0]["pages"]
-        expected = [f"Invoice {start + number}" for number in range(50)]
+        expected = [f"Invoice {start + number}" for number in range(PAGES_EACH)]
         read = [page["blocks"][0]["content"] for page in entries]
         near = [min(expected, key=lambda line, text=text: tinyvl.character_error_rate(text, line)) for text in read]
-        assert sum(text == line for text, line in zip(near, expected, strict=True)) >= 40
+        assert sum(text == line for text, line in zip(near, expected, strict=True)) >= 0.8 * PAGES_EACH
         other = 300 - start
         assert not any(text.startswith(f"Invoice {str(other)[0]}") for text in read)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ocr_worker.cli.doctor import examine
+from ocr_worker.engines.base import ProcessParts
 from ocr_worker.engines.process.engine import engine_builders, has_processes
 from ocr_worker.engines.registry import engine_spec
 from ocr_worker.runpod_worker.dry_run import keep_engine_here
@@ -54,3 +56,19 @@ def test_a_dry_run_keeps_its_engine() -> None:
     """A single engine stays in the process of a dry run, unless the settings say otherwise."""
     for fields, expected in (({}, False), ({"engine_processes": True}, True), ({"replicas": 2}, None)):
         assert keep_engine_here(Settings.model_validate(fields)).engine_processes is expected
+
+
+@pytest.mark.parametrize("fields", [{"device": "cpu"}, {}])
+def test_the_engines_get_the_decision(fields: dict[str, Any]) -> None:
+    """`engine_processes` is no longer open in the settings that an engine's parts are built with."""
+    received: list[Settings] = []
+
+    def part(settings: Settings) -> Any:
+        received.append(settings)
+        return lambda: None
+
+    spec = engine_spec("paddleocr-vl")
+    parts = ProcessParts(worker_part=part, builder=lambda settings, call_worker: part(settings))
+    settings = Settings.model_validate(fields)
+    engine_builders(replace(spec, builder=part, process_parts=parts), settings)
+    assert [built.engine_processes for built in received] == [has_processes(spec, settings)]

@@ -73,3 +73,17 @@ def test_accents_are_composed_with_the_letter_that_they_are_over(letters: list[L
     """A Greek accent that is a character of its own, or a combining one before its letter, is part of that letter."""
     mapping = BitmapMapping(pypdfium2.PdfDocument.new().new_page(100, 100), 100, 100)
     assert [line[0] for line in _build_lines(letters, mapping)] == [text]
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        pytest.param([letter("\ufdd0Z\ufdd2", 0, 8), letter("x", 9, 16)], id="raised capital"),
+        pytest.param([letter("\ufdd1Q", 0, 8), letter("W\ufdd3", 8, 16)], id="lowered capitals"),
+        pytest.param([letter("\ufdd0\u0384\ufdd2", 0, 3), letter("Ε", 20, 28)], id="raised accent before a capital"),
+    ],
+)
+def test_letters_between_marks_of_raised_text_are_characters(letters: list[Letter]) -> None:
+    """A raised letter without a form in Unicode is a text of several characters."""
+    mapping = BitmapMapping(pypdfium2.PdfDocument.new().new_page(100, 100), 100, 100)
+    assert "".join(line[0] for line in _build_lines(letters, mapping)) == "".join(each.text for each in letters)

@@ -52,6 +52,11 @@ HEADS = {
     "other-numbers": (["Report of 1912", "Report of 1951", "Report of 1988"], [False] * 3),
     "titles-that-count": (["Invoice 12", "Invoice 13", "Invoice 14"], [False] * 3),
     "digits": (["12.50", "12.50"], [False] * 2),
+    "few-letters": (["No. 26-104 B", "No. 26-104 B"], [True] * 2),
+    "case-number": (["No. 21-50498", "No. 21-50498"], [True] * 2),
+    "other-case": (["No. 21-50498", "No. 21-50499"], [False] * 2),
+    "amounts": (["12,500.00", "12,500.00"], [False] * 2),
+    "number-of-page": (["p. 3", "p. 3"], [False] * 2),
 }
 
 
@@ -81,6 +86,12 @@ def test_another_place_or_size_is_another_line(other: PlacedLine) -> None:
     assert RunningLines(2, views.__getitem__).find(1, lines) == []
 
 
+def test_the_second_row_of_a_head_comes_again() -> None:
+    """Slip opinions have their running heads deep in the page, above a narrow column of text."""
+    document = [[("Cite as: 26 R. C. 104", 118), ("Syllabus", 150), *text(i)[3:]] for i in range(3)]
+    assert running(document, 2) == ["Cite as: 26 R. C. 104", "Syllabus"]
+
+
 def test_a_line_within_the_text_is_not_looked_for() -> None:
     """Lines in the middle of the page may be equal by chance."""
     assert running(pages(["Note to the reader"] * 2, y=300), 1) == []
@@ -88,7 +99,7 @@ def test_a_line_within_the_text_is_not_looked_for() -> None:
 
 def test_the_lines_of_a_form_prove_nothing() -> None:
     """Pages that have a quarter of their lines in common are filled in on one form, whose title comes again too."""
-    labels: Page = [(f"{label}:", 150.0 + 40 * i) for i, label in enumerate(("Name", "Street", "Town", "Date"))]
+    labels: Page = [(f"{label}:", 200.0 + 40 * i) for i, label in enumerate(("Name", "Street", "Town", "Date"))]
     forms: list[Page] = [[("Request", 40), *labels, *text(i)[:8]] for i in range(3)]
     assert running(forms, 2) == []
     assert running([[*form[:2], *text(i)] for i, form in enumerate(forms)], 2) == ["Request"]

@@ -1,4 +1,4 @@
-"""The job wire: the API of the hosted PaddleOCR (`/api/v2/ocr/jobs`), which its clients speak.
+"""The PaddleOCR job API: the API of the hosted PaddleOCR (`/api/v2/ocr/jobs`), for its clients.
 
 A client submits a file, asks for the state of its job until it is done, and fetches the result as JSON lines, then the
 pictures. `route` has the routes and the form of responses and errors. `submission` reads and translates what is

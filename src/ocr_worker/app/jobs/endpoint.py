@@ -1,4 +1,4 @@
-"""The jobs of the job wire at a RunPod endpoint, without any state in this process.
+"""The jobs of the PaddleOCR job API at a RunPod endpoint, without any state in this process.
 
 The id of a job and the address of its result are tokens (`tokens`) with the endpoint's id of the job and the request.
 So another process with the same key serves them, too. A result is translated when a client fetches it: from the

@@ -1,4 +1,4 @@
-"""The jobs of the job wire on the engine of this process, kept on disk (`store`).
+"""The jobs of the PaddleOCR job API on the engine of this process, kept on disk (`store`).
 
 A task takes jobs in the order of submission, as many at once as the engine takes. Pages are stored as they are parsed,
 so that a job whose process was killed continues with the next page. Results are deleted when their time is over. All
@@ -178,7 +178,7 @@ class LocalJobs:
         return len(self._running) < self._settings.jobs_at_once + self._worker.jobs_verifying
 
     async def _clean(self, store: JobStore) -> None:
-        """Delete jobs whose time is over, and cancel those that nobody waits for."""
+        """Delete jobs whose time is over, and cancel those whose client no longer asks for them."""
         for job in store.ended_before(time.time() - self._settings.result_keep_s):
             store.delete(job.id)
             await run_in_threadpool(store.delete_files, job.id)

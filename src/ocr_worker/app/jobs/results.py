@@ -1,4 +1,4 @@
-"""Translate a response of the pipeline to the result of the job wire: JSON lines, and pictures beside them.
+"""Translate a response of the pipeline to the result of the PaddleOCR job API: JSON lines, and pictures beside them.
 
 A result has a line for each page. Models that parse a layout have `layoutParsingResults`, as `/layout-parsing`. Models
 that read text have `ocrResults`, whose `prunedResult` lists texts with their boxes. A line names its pictures, and

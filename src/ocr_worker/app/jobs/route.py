@@ -1,4 +1,4 @@
-"""The routes of the job wire, and the form of its responses and errors.
+"""The routes of the PaddleOCR job API, and the form of its responses and errors.
 
 Every response has `code`, 0 for success, and `msg`. An error also has `errorMsg`, because some clients read only that,
 and `error`: code, message and retryability as on all routes. The routes of results need no API key: their addresses are
@@ -274,7 +274,7 @@ def _status_and_info(error: Exception) -> tuple[HTTPStatus, ErrorInfo]:
             code=InvalidRequest.code, message=str(error.detail), retryable=False
         )
     if not isinstance(error, OcrWorkerError):
-        log.exception("unexpected error of the job wire", exc_info=error)
+        log.exception("unexpected error of the PaddleOCR job API", exc_info=error)
     worker_error = as_worker_error(error)
     return _status_of(worker_error), error_info(worker_error)
 

@@ -1,4 +1,4 @@
-"""The interface between the routes of the job wire and what runs the jobs.
+"""The interface between the routes of the PaddleOCR job API and what runs the jobs.
 
 `LocalJobs` runs them on the engine of this process and keeps them on disk. `EndpointJobs` passes them to a RunPod
 endpoint and keeps nothing. Both raise `HttpError` with the status that the client gets.
@@ -36,7 +36,7 @@ class JobReport:
 
 
 class JobService(Protocol):
-    """A service that runs the jobs of the job wire. Its methods are called on one event loop."""
+    """A service that runs jobs of the PaddleOCR job API. Its methods are called on one event loop."""
 
     async def start(self) -> None:
         """Begin to work: jobs that an earlier process accepted come first."""

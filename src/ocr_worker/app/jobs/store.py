@@ -1,4 +1,4 @@
-"""The jobs of the job wire on disk: a SQLite database, and a folder for each job.
+"""The jobs of the PaddleOCR job API on disk: a SQLite database, and a folder for each job.
 
 A job is in the database as soon as its file is on disk, and ends there after its result is on disk. Only then does a
 client learn of either. So a process can be killed at any moment: the next one finishes every accepted job. The
@@ -65,7 +65,7 @@ class StoredJob:
     has_result: bool
 
     def report(self) -> JobReport:
-        """Return the state as the wire reports it."""
+        """Return the state as the API reports it."""
         return JobReport(
             id=self.id,
             state=self.state,

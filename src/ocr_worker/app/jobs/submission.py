@@ -1,4 +1,4 @@
-"""Read a submission of the job wire, and translate it to a `ParseRequest`.
+"""Read a submission to the PaddleOCR job API, and translate it to a `ParseRequest`.
 
 A client sends a form with a file, or JSON with a URL. `read_submission` checks both and returns a `Submission`: the
 `JobRequest`, which is kept as JSON as long as the job, and the uploaded file. `parse_request` is what the pipeline or

@@ -1,8 +1,8 @@
-"""Signed tokens: what a server without state has to remember, in the hands of its clients.
+"""Signed tokens: the state of a server that stores none, kept by its clients.
 
-A token is JSON, compressed, with a signature (HMAC-SHA256) under a key from the settings. Whoever has the key can read
-a token on another machine or after a restart; nobody else can make one or change it. Its content is not secret. The
-purpose is signed, too: the id of a job does not show the address of its result.
+A token is JSON, compressed, with a signature (HMAC-SHA256) under a key from the settings. A process that has the key
+can read a token on another machine or after a restart; no other can make or change a token. Its content is not secret.
+The purpose is signed, too: the id of a job does not show the address of its result.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`POST /restructure-pages`: revises pages that were parsed before as one document, with PaddleX's own code.
 
 `check_pages` rejects bodies that this worker cannot serve, and `restructured_entries` makes the result. PaddleX's code
-is called through the engine's `merge_pages`, which takes the wishes of the request from `ParsedPage.raw`.
+is called through the engine's `merge_pages`, which takes the options of the request from `ParsedPage.raw`.
 """
 
 from __future__ import annotations

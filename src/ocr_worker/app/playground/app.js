@@ -30,10 +30,10 @@ let job = null;
 
 const chosen = () => ({ pages: $("#pages").value.trim(), dpi: $("#dpi").value, password: $("#password").value, verify: $("#verify").value });
 
-function start(sources, asked = chosen()) {
+function start(sources, options = chosen()) {
   if (!sources.length) return;
   job?.control.abort();
-  job = new Job(sources, asked);
+  job = new Job(sources, options);
   pages.clear();
   $("#filter").hidden = true;
   $("#notes").replaceChildren();
@@ -41,92 +41,92 @@ function start(sources, asked = chosen()) {
   run(job);
 }
 
-async function run(mine) {
+async function run(thisJob) {
   $("#problem").hidden = true;
   show("busy");
   try {
-    await ready(mine.control.signal, () => tell("The engine is loading. The document is sent when it is ready.", true));
+    await ready(thisJob.control.signal, () => tell("The engine is loading. The document is sent when it is ready.", true));
     tell("Sending the document …", true);
-    for await (const { event, data } of asked(mine, mine.sources, mine.asked)) {
-      if (event === "page") arrived(mine, data);
-      else if (event === "summary") finished(mine, data);
+    for await (const { event, data } of events(thisJob, thisJob.sources, thisJob.options)) {
+      if (event === "page") showPage(thisJob, data);
+      else if (event === "summary") showSummary(thisJob, data);
     }
     show("done");
   } catch (error) {
-    if (mine !== job) return;
-    if (error.name === "AbortError") stopped(mine);
-    else if (error.status === 401 && (await keyGiven())) run(mine);
-    else failed(mine, error);
+    if (thisJob !== job) return;
+    if (error.name === "AbortError") showStop(thisJob);
+    else if (error.status === 401 && (await askForKey())) run(thisJob);
+    else showFailure(thisJob, error);
   }
 }
 
-function asked(mine, sources, options) {
-  const onSent = () => mine.done || tell("Waiting for the first page …", true);
-  return parse({ sources, ...options }, { key: sessionStorage.getItem(KEY), signal: mine.control.signal, onSent });
+function events(thisJob, sources, options) {
+  const onSent = () => thisJob.done || tell("Waiting for the first page …", true);
+  return parse({ sources, ...options }, { key: sessionStorage.getItem(KEY), signal: thisJob.control.signal, onSent });
 }
 
-function arrived(mine, data) {
+function showPage(thisJob, data) {
   const { document: id, page } = data;
-  mine.arrived(data);
-  const title = mine.sources.length > 1 ? `${mine.nameOf(id)}, page ${page.page}` : `Page ${page.page}`;
-  pages.add(data, title, (button) => again(mine, id, page.page, button));
-  Object.assign($("#progress"), { max: mine.expected, value: mine.done });
-  filterable(mine);
+  thisJob.add(data);
+  const title = thisJob.sources.length > 1 ? `${thisJob.nameOf(id)}, page ${page.page}` : `Page ${page.page}`;
+  pages.add(data, title, (button) => again(thisJob, id, page.page, button));
+  Object.assign($("#progress"), { max: thisJob.expected, value: thisJob.done });
+  filterable(thisJob);
   takeaways(true);
-  const [count, of] = mine.allOpen ? [mine.expected, `of ${mine.expected} `] : [mine.done, ""];
-  tell(`${mine.done} ${of}${plural(count)}${mine.failed ? ` · ${mine.failed} failed` : ""}`);
+  const [count, of] = thisJob.allOpen ? [thisJob.expected, `of ${thisJob.expected} `] : [thisJob.done, ""];
+  tell(`${thisJob.done} ${of}${plural(count)}${thisJob.failed ? ` · ${thisJob.failed} failed` : ""}`);
 }
 
-function finished(mine, summary) {
-  mine.summary = summary;
+function showSummary(thisJob, summary) {
+  thisJob.summary = summary;
   for (const { id, error, warnings = [] } of summary.documents) {
     for (const { message } of warnings) $("#notes").appendChild(document.createElement("li")).textContent = message;
-    if (error && !mine.documents.has(id)) pages.add({ document: id, page: { status: "failed", error } }, mine.nameOf(id));
+    if (error && !thisJob.documents.has(id)) pages.add({ document: id, page: { status: "failed", error } }, thisJob.nameOf(id));
   }
-  const [read, { engine, timing }] = [mine.done - mine.failed, summary];
-  const unopened = summary.documents.filter((one) => !mine.documents.has(one.id)).length;
+  const [read, { engine, timing }] = [thisJob.done - thisJob.failed, summary];
+  const unopened = summary.documents.filter((one) => !thisJob.documents.has(one.id)).length;
   const parts = [
     `${read} ${plural(read)} read`,
-    ...(mine.failed ? [`${mine.failed} failed`] : []),
-    ...(unopened ? [`${unopened} of ${mine.sources.length} documents failed`] : []),
+    ...(thisJob.failed ? [`${thisJob.failed} failed`] : []),
+    ...(unopened ? [`${unopened} of ${thisJob.sources.length} documents failed`] : []),
     `in ${timing.total.toFixed(1)} s by ${engine.name} ${engine.version}`,
   ];
   tell(parts.length > 2 ? parts.join(", ") : parts.join(" "), true);
 }
 
-function stopped(mine) {
-  tell(mine.done ? `Stopped after ${mine.done} of ${mine.expected} ${plural(mine.expected)}` : "Stopped", true);
-  show(mine.done ? "done" : "empty");
+function showStop(thisJob) {
+  tell(thisJob.done ? `Stopped after ${thisJob.done} of ${thisJob.expected} ${plural(thisJob.expected)}` : "Stopped", true);
+  show(thisJob.done ? "done" : "empty");
 }
 
-function failed(mine, error) {
+function showFailure(thisJob, error) {
   const ours = { code: "", detail: "An unexpected error occurred on this page.", retryable: true };
   const { code, detail, retryable, status } = error instanceof Problem ? error : (console.error(error), ours);
   $("#problem h2").textContent = Object.entries(TITLES).find(([begin]) => code.startsWith(begin))[1];
-  const [names, text] = [mine.sources.map(nameOf).join(", "), mine.told(detail)];
+  const [names, text] = [thisJob.sources.map(nameOf).join(", "), thisJob.plainMessage(detail)];
   $("#problem .subject").textContent = text.includes(names) ? "" : names;
   $("#problem .detail").textContent = text;
-  if (error.documents?.length) mine.summary ??= { status: "failed", documents: error.documents };
+  if (error.documents?.length) thisJob.summary ??= { status: "failed", documents: error.documents };
   $("#problem code").textContent = code;
   $("#problem .advice").textContent = retryable ? "Trying again may help." : "";
   const isEncrypted = code === "DOCUMENT_ENCRYPTED";
   if (isEncrypted) $("#problem .advice").textContent = "Enter the password below, then try again.";
   $("#again").hidden = !retryable && status !== 401 && !isEncrypted;
   $("#problem").hidden = false;
-  tell(`${mine.done - mine.failed} of ${mine.expected} ${plural(mine.expected)} read`);
-  show(mine.done ? "done" : "empty");
+  tell(`${thisJob.done - thisJob.failed} of ${thisJob.expected} ${plural(thisJob.expected)} read`);
+  show(thisJob.done ? "done" : "empty");
   $("#problem").focus();
   watch();
 }
 
 /** Reads one page once more and puts it in its place. */
-async function again(mine, id, number, button) {
+async function again(thisJob, id, number, button) {
   button.disabled = true;
   try {
-    for await (const { event, data } of asked(mine, [mine.sourceOf(id)], { ...mine.asked, pages: `${number}` }))
-      if (event === "page" && mine === job) arrived(mine, { ...data, document: id });
+    for await (const { event, data } of events(thisJob, [thisJob.sourceOf(id)], { ...thisJob.options, pages: `${number}` }))
+      if (event === "page" && thisJob === job) showPage(thisJob, { ...data, document: id });
   } catch (error) {
-    if (mine === job && error.name !== "AbortError" && !error.coverage) failed(mine, error);
+    if (thisJob === job && error.name !== "AbortError" && !error.coverage) showFailure(thisJob, error);
   }
   button.disabled = false;
 }
@@ -147,9 +147,9 @@ function takeaways(usable) {
   for (const button of document.querySelectorAll("[data-take]")) button.disabled = !usable;
 }
 
-/** Offers to show only what has findings, and says how many there are, and how many pages nobody compared. */
-function filterable(mine) {
-  const { verified, unverified, findings } = mine.comparison;
+/** Offers to show only what has findings, and says how many there are, and how many pages were not compared. */
+function filterable(thisJob) {
+  const { verified, unverified, findings } = thisJob.comparison;
   $("#filter").hidden = !verified && !unverified;
   $("#filter span").textContent = findings ? `Only findings (${findings})` : "No findings";
   $("#only").disabled = !findings;
@@ -158,9 +158,9 @@ function filterable(mine) {
 
 let announced = 0;
 
-/** Tells how the job stands; a screen reader hears it now and then, and what matters at once. */
+/** Shows the state of the job. A screen reader announces it now and then, and important changes at once. */
 function tell(text, matters = false) {
-  $("#told").textContent = text;
+  $("#status-line").textContent = text;
   if (!matters && performance.now() - announced < ANNOUNCED_EVERY_MS) return;
   announced = performance.now();
   $("#announced").textContent = text;
@@ -169,19 +169,19 @@ function tell(text, matters = false) {
 const plural = (count) => (count === 1 ? "page" : "pages");
 
 /** Asks for the API key. */
-function keyGiven() {
+function askForKey() {
   const [dialog, field] = [$("#key"), $("#key-value")];
-  $("#key-told").textContent = sessionStorage.getItem(KEY)
+  $("#key-message").textContent = sessionStorage.getItem(KEY)
     ? "The worker did not accept this key."
     : "Ask the person who runs the worker for one.";
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((decide) => {
     const close = () => {
-      const given = dialog.returnValue === "use" && field.value.trim();
-      if (given) sessionStorage.setItem(KEY, given);
+      const key = dialog.returnValue === "use" && field.value.trim();
+      if (key) sessionStorage.setItem(KEY, key);
       field.value = "";
-      decide(Boolean(given));
+      decide(Boolean(key));
     };
     dialog.addEventListener("close", close, { once: true });
   });
@@ -199,7 +199,7 @@ $("#ask").addEventListener("submit", (event) => {
 });
 $("#only").addEventListener("change", ({ target }) => document.documentElement.classList.toggle("only", target.checked));
 $("#stop").addEventListener("click", () => job.control.abort());
-$("#again").addEventListener("click", () => start(job.sources, { ...job.asked, password: $("#password").value }));
+$("#again").addEventListener("click", () => start(job.sources, { ...job.options, password: $("#password").value }));
 $("#another").addEventListener("click", () => {
   pages.clear();
   $("#problem").hidden = true;

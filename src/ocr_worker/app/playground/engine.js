@@ -20,9 +20,9 @@ export function watch() {
 /** Resolves when a document can be sent. Throws AbortError when `signal` says so. */
 export async function ready(signal, onWait) {
   for (;;) {
-    const state = await seen();
+    const state = await readState();
     signal.throwIfAborted();
-    if (state !== "loading") return; // whatever is wrong, the worker's own answer tells it best
+    if (state !== "loading") return; // the worker's own response explains any problem
     onWait();
     await pause();
     signal.throwIfAborted();
@@ -30,10 +30,10 @@ export async function ready(signal, onWait) {
 }
 
 async function look() {
-  while ((await seen()) !== "ready") await pause();
+  while ((await readState()) !== "ready") await pause();
 }
 
-async function seen() {
+async function readState() {
   const status = await fetch("ping", { cache: "no-store" }).then((answer) => answer.status).catch(() => 0);
   const state = STATES[status] ?? "offline";
   await show(state);

@@ -1,4 +1,4 @@
-// One job: what was asked for, what has arrived, and what of it can be taken away.
+// One job: its sources and options, the pages that were received, and the files that can be downloaded.
 import { findingsOf } from "./findings.js";
 import { safeName, zip } from "./zip.js";
 
@@ -9,9 +9,9 @@ export class Job {
   done = 0;
   failed = 0;
 
-  /** sources: files and links. asked: pages, dpi, password, verify. */
-  constructor(sources, asked) {
-    Object.assign(this, { sources, asked });
+  /** sources: files and links. options: pages, dpi, password, verify. */
+  constructor(sources, options) {
+    Object.assign(this, { sources, options });
   }
 
   get expected() {
@@ -23,7 +23,7 @@ export class Job {
   }
 
   /** Takes a page, or another try at one. Its picture is for the screen, not for the JSON. */
-  arrived({ document: id, expected, page: { image, ...page } }) {
+  add({ document: id, expected, page: { image, ...page } }) {
     if (!this.documents.has(id)) this.documents.set(id, { expected, pages: new Map() });
     const { pages } = this.documents.get(id);
     const earlier = pages.get(page.page);
@@ -48,8 +48,8 @@ export class Job {
     return nameOf(this.sourceOf(id));
   }
 
-  /** What the worker says, with a document's own name instead of the worker's, and without its JSON's paths. */
-  told(text) {
+  /** Returns a message of the worker with a document's own name instead of the worker's, and without its JSON's paths. */
+  plainMessage(text) {
     const plain = text.replace(/^nothing was parsed; /, "").replace(/\binput\.(documents\[\d+\]\.)?(?=\w)/g, "");
     return plain.replace(/\bdocument-\d+\b/g, (id) => (this.sourceOf(id) ? this.nameOf(id) : id));
   }

@@ -158,22 +158,22 @@ function reveal(block) {
 function box({ label, bbox: [x, y, right, bottom] }, n) {
   const place = { x, y, width: right - x, height: bottom - y };
   const name = `${n + 1}: ${called(label)}`;
-  const told = { "data-n": n, "data-kind": kindOf(label), tabindex: -1, role: "button", "aria-label": name };
-  return element("rect", { ...place, ...told }, element("title", {}, name));
+  const attributes = { "data-n": n, "data-kind": kindOf(label), tabindex: -1, role: "button", "aria-label": name };
+  return element("rect", { ...place, ...attributes }, element("title", {}, name));
 }
 
 function passage({ label, bbox, confidence }, n, html, page) {
   const name = called(label);
-  const told = { "data-n": n, "data-kind": kindOf(label), "data-label": name, tabindex: -1, role: "group" };
+  const attributes = { "data-n": n, "data-kind": kindOf(label), "data-label": name, tabindex: -1, role: "group" };
   const content = element("div", { class: "content" });
   content.innerHTML = html; // by the worker's sanitiser; the page's Content-Security-Policy lets nothing in it run
   const figure = content.querySelector("figure");
   if (figure) figure.prepend(crop(bbox, page));
   else if (!html) content.append(element("p", { class: "quiet" }, "no text"));
-  if (confidence === undefined) return element("div", { class: "block", ...told, "aria-label": name }, content);
+  if (confidence === undefined) return element("div", { class: "block", ...attributes, "aria-label": name }, content);
   const number = confidence === 1 ? "1" : confidence.toFixed(2);
   const shown = element("span", { class: confidence < LOW ? "confidence low" : "confidence", title: "Confidence" }, number);
-  return element("div", { class: "block", ...told, "aria-label": `${name}, confidence ${number}` }, content, shown);
+  return element("div", { class: "block", ...attributes, "aria-label": `${name}, confidence ${number}` }, content, shown);
 }
 
 // --------------------------------------------------------------------------- a second reading
@@ -184,8 +184,8 @@ function compared(section, page, findings) {
   section.classList.toggle("found", findings.length > 0);
   const share = page.ink_coverage === undefined ? "" : `, ${Math.floor(page.ink_coverage * 1000) / 10} % of the ink in blocks`;
   const count = findings.length === 1 ? "1 finding" : `${findings.length || "no"} findings`;
-  const told = page.verified ? `second reading: ${count}${share}` : "not compared: no second reading of this page";
-  section.querySelector(".head").append(element("p", { class: page.verified ? "quiet" : "unverified" }, told));
+  const summary = page.verified ? `second reading: ${count}${share}` : "not compared: no second reading of this page";
+  section.querySelector(".head").append(element("p", { class: page.verified ? "quiet" : "unverified" }, summary));
   if (!findings.length) return;
   section.querySelector(".head").after(element("ol", { class: "findings" }, ...findings.map(item)));
   const boxes = section.querySelector("svg[role]");
@@ -197,8 +197,8 @@ function compared(section, page, findings) {
 const badge = (number) => element("button", { class: "badge", type: "button", "aria-label": `Finding ${number}` }, `${number}`);
 
 function item({ number, kind, message, code }) {
-  const told = element("span", {}, `${message.replace("; look at the page", "")} `, element("code", {}, code));
-  return element("li", { class: kind, "data-f": number }, badge(number), told);
+  const line = element("span", {}, `${message.replace("; look at the page", "")} `, element("code", {}, code));
+  return element("li", { class: kind, "data-f": number }, badge(number), line);
 }
 
 /** A box with the finding's number, which must not cover another number. */
@@ -247,8 +247,8 @@ function fail(section, { page, error }, onAgain) {
   const advice = error.retryable ? "Trying again may help." : "Trying again will not help.";
   const again = element("button", { class: "button", type: "button" }, "Read this page again");
   again.addEventListener("click", () => onAgain(again));
-  const told = element("p", { class: "quiet" }, element("code", {}, error.code), ` ${advice}`);
-  const card = element("div", { class: "card problem" }, element("p", { class: "detail" }, error.message), told);
+  const remedy = element("p", { class: "quiet" }, element("code", {}, error.code), ` ${advice}`);
+  const card = element("div", { class: "card problem" }, element("p", { class: "detail" }, error.message), remedy);
   if (error.retryable && page && onAgain) card.append(again);
   section.querySelector(".sheet").replaceWith(card);
   section.querySelector(".text").remove();

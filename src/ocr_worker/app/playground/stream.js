@@ -1,10 +1,10 @@
 // POST /v1/parse and what comes back: a stream of events, or a problem.
 
 export class Problem extends Error {
-  /** `told`: problem+json, or what this page says itself in the same words. */
-  constructor(told) {
-    super(told.detail);
-    Object.assign(this, { code: "", retryable: false, status: 0, documents: [] }, told);
+  /** problem: problem+json, or an object of this page with the same members. */
+  constructor(problem) {
+    super(problem.detail);
+    Object.assign(this, { code: "", retryable: false, status: 0, documents: [] }, problem);
   }
 }
 
@@ -53,9 +53,9 @@ async function reached(call, otherwise = UNREACHED) {
 }
 
 async function problemOf(answer) {
-  const told = await answer.json().catch(() => ({}));
-  const detail = told.detail ?? `The worker responded with ${answer.status} ${answer.statusText}.`;
-  return { retryable: answer.status >= 500, ...told, detail, status: answer.status };
+  const body = await answer.json().catch(() => ({}));
+  const detail = body.detail ?? `The worker responded with ${answer.status} ${answer.statusText}.`;
+  return { retryable: answer.status >= 500, ...body, detail, status: answer.status };
 }
 
 /** The events of a stream. Pieces are kept apart until their line is whole: a page's line may have megabytes. */

@@ -25,9 +25,9 @@ from ocr_worker.app import openapi
 from ocr_worker.app.body import Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
-from ocr_worker.app.wires.figures import embedded_image, replace_figures
 from ocr_worker.app.wires.one_document import Source, parse_document
 from ocr_worker.app.worker import AppWorker
+from ocr_worker.wire.figures import embedded_image, replace_figures
 from ocr_worker.wire.results import document_markdown
 from ocr_worker.wire.schema import Block, DocumentResult, PageResult, ParseResponse
 
@@ -69,7 +69,7 @@ class ConvertOptions(BaseModel):
     @classmethod
     def _check_chunking(cls, value: bool) -> bool:
         if value:  # RAGFlow asks for chunks first, then, after an error, for the document
-            raise ValueError("this server makes no chunks; ask for the document")
+            raise ValueError("this server does not return chunks; request the document")
         return value
 
     def pages(self) -> str | None:

@@ -20,9 +20,9 @@ from ocr_worker.app import openapi
 from ocr_worker.app.body import FILE_FIELDS, Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
-from ocr_worker.app.wires.figures import embedded_image, replace_figures
 from ocr_worker.app.wires.one_document import error_writer, parse_document, route_class
 from ocr_worker.app.worker import AppWorker
+from ocr_worker.wire.figures import embedded_image, replace_figures
 from ocr_worker.wire.results import document_markdown
 from ocr_worker.wire.schema import ErrorInfo, ParseResponse
 

@@ -23,10 +23,10 @@ from ocr_worker.app import openapi
 from ocr_worker.app.body import Upload, read_form
 from ocr_worker.app.parse import result_headers
 from ocr_worker.app.problems import HttpError
-from ocr_worker.app.wires.figures import data_uri, replace_figures
 from ocr_worker.app.wires.one_document import Source, error_writer, parse_document, route_class
 from ocr_worker.app.wires.uploads import ID_PATTERN, StoredFile, Uploads
 from ocr_worker.app.worker import AppWorker
+from ocr_worker.wire.figures import data_uri, replace_figures
 from ocr_worker.wire.page_ranges import parse_page_ranges
 from ocr_worker.wire.results import joined_markdown
 from ocr_worker.wire.schema import BBox, Block, ErrorInfo, Figure, PageResult, ParseResponse

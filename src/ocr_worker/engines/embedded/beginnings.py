@@ -71,13 +71,18 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
     has_amounts = amount_count >= THRESHOLDS.min_amount_rows
     is_receipt = has_amounts and amount_count >= THRESHOLDS.amounts_of_receipt * len(described)
     are_verses = _are_verses(described, text_box, height)
+    usual_gap = _usual_gap(described)
+    paragraph_gap = THRESHOLDS.paragraph_gap * height
+    if _is_double_spaced(described, usual_gap, height):
+        paragraph_gap += usual_gap
     flags = [True]
     for above, row in pairwise(described):
         flags.append(
             row.is_marked
             or row.is_at_right
             or above.is_at_right
-            or row.gap > THRESHOLDS.paragraph_gap * height
+            or row.gap > paragraph_gap
+            or _begins_below_white(row, usual_gap, height)
             or is_receipt
             or (has_amounts and (row.has_amount or above.has_amount))
             or (are_lines and (row.is_after_room(height) or _is_capital(row)))
@@ -205,6 +210,33 @@ def _begins_after_room(row: _Row, text_box: Box, height: float) -> bool:
     share = THRESHOLDS.room_after_sentence if row.is_after_sentence else THRESHOLDS.room_in_sentence
     room = max(THRESHOLDS.words_of_room * row.first_width, share * text_box.width)
     return row.room > room and row.box.x0 - text_box.x0 < THRESHOLDS.at_margin * height
+
+
+def _usual_gap(described: Sequence[_Row]) -> float:
+    """Return the white between rows of one paragraph, in pixels: that of the closer rows; infinite if none compares."""
+    gaps = sorted(row.gap for row in described[1:])
+    return gaps[len(gaps) // THRESHOLDS.closer_rows] if len(gaps) > 1 else float("inf")
+
+
+def _is_double_spaced(described: Sequence[_Row], usual_gap: float, height: float) -> bool:
+    """Return whether the rows are as far apart as paragraphs are elsewhere, but run on: most are filled.
+
+    usual_gap: see `_usual_gap`. height: of a line.
+    """
+    following = described[1:]
+    is_apart = THRESHOLDS.paragraph_gap * height < usual_gap < float("inf")
+    running = sum(not row.is_after_room(height) or row.text[:1].islower() for row in following)
+    return is_apart and running >= THRESHOLDS.running_rows * len(following)
+
+
+def _begins_below_white(row: _Row, usual_gap: float, height: float) -> bool:
+    """Return whether the row begins a sentence, and clearly more white is above it than between the text's other rows.
+
+    Rows with raised or lowered text are higher, with less white around them. usual_gap: see `_usual_gap`. height: of a
+    line.
+    """
+    is_begun = row.is_after_sentence and not row.text[:1].islower()
+    return is_begun and row.gap - usual_gap > THRESHOLDS.paragraph_white * height
 
 
 def _are_lines(described: Sequence[_Row], text_box: Box, height: float) -> bool:

@@ -9,7 +9,7 @@ functions are pure; lengths are in pixels of the page.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain, pairwise
 from statistics import median, median_low
 from typing import NamedTuple
@@ -18,15 +18,17 @@ from ocr_worker.engines.embedded.geometry import Box, bounds, covered, x_overlap
 from ocr_worker.engines.embedded.layout.regions import Detection
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import Line, line_height, rows
-from ocr_worker.engines.embedded.pitches import mean_width, measure_pitch, text_box
+from ocr_worker.engines.embedded.pitches import has_places, mean_width, measure_pitch, pitch_of_places, text_box
 from ocr_worker.engines.embedded.tables.detection import find_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.pages import Pixels
 
 LISTING = "algorithm"
 _ONLY_CODE = re.compile(
-    r"[{}=<>#$\\|├└│]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^//|/\*|\*/"
+    r"[{}=<>#$\\|├└│]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^--\s|^//|/\*|\*/"
 )  # hardly in letters
+# In no other text that is set in a font of its own: prices and blanks have some of the signs above.
+_PURE_CODE = re.compile(r"[{}\\=]|\w_\w|;$|\(\)|^//|^--\s|/\*|\*/")
 _CODE = re.compile(rf"{_ONLY_CODE.pattern}|[()\[\];/:]")
 _BULLETS = "•◦▪●○■□–*·"
 
@@ -54,12 +56,12 @@ def separate_listings(
     seeds = [i for i, row in enumerate(measured) if row.pitch and _has_letters(row.line)]
     taken: set[int] = set()
     listings: list[tuple[Line, ...]] = []
-    for i in sorted(seeds, key=lambda i: -len(upright[i].text)):
+    for i in sorted(seeds, key=lambda i: (len(upright[i].words) < THRESHOLDS.min_placed_words, -len(upright[i].text))):
         if id(upright[i]) in taken:
             continue
         listing = [line for line in _grow(measured, i) if id(line) not in taken]
         if (
-            len(listing) >= THRESHOLDS.min_listing_lines
+            len(listing) >= THRESHOLDS.min_pure_lines
             and _is_listing(listing, measured, figures)
             and not _has_rules(listing, rules)
         ):
@@ -128,9 +130,12 @@ def _words(line: Line, pitch: float) -> list[tuple[float, str]]:
 def _pitch(lines: Iterable[Line]) -> float:
     """Return the mean width of a character of these lines, of which the long ones count.
 
-    White in a row that was read makes its characters too wide, so only those near the lower quartile are used.
+    White in a row that was read makes its characters too wide, so only those near the lower quartile are used. Where
+    lines show the places of their characters, only these count.
     """
-    widths = sorted(mean_width(line) for line in lines for _ in line.text)
+    lines = list(lines)
+    placed = [line for line in lines if line.is_from_text_layer and pitch_of_places(line.words)]
+    widths = sorted(mean_width(line) for line in placed or lines for _ in line.text)
     limit = widths[len(widths) // 4] * (1 + THRESHOLDS.pitch_tolerance_read)
     return median(width for width in widths if width <= limit)
 
@@ -146,38 +151,47 @@ def _has_letters(line: Line) -> bool:
     return letters >= THRESHOLDS.min_pitch_text and letters > digits and line.text[0] not in _BULLETS
 
 
-def _fits(row: _Row, pitch: float) -> bool | None:
-    """Return whether the line has this pitch; None: it does not show."""
+def _is_placed(line: Line, pitch: float) -> bool:
+    """Return whether the line shows that its characters are in places of this pitch."""
+    is_clear = line.is_from_text_layer and len(line.words) >= THRESHOLDS.min_placed_words
+    return is_clear and has_places(line.words, pitch)
+
+
+def _fits(row: _Row, pitch: float, *, is_placed: bool = False) -> bool | None:
+    """Return whether the line has this pitch; None: it does not show. is_placed: the characters are in places."""
     if row.pitch is None:
         return _misfit(row.line, pitch) < THRESHOLDS.max_misfit or None
     is_exact = row.line.is_from_text_layer
     tolerance = THRESHOLDS.pitch_tolerance if is_exact else THRESHOLDS.pitch_tolerance_read
-    fits = abs(row.pitch - pitch) < tolerance * pitch
-    return fits or (None if not is_exact and _ONLY_CODE.search(row.line.text) else False)
+    if abs(row.pitch - pitch) < tolerance * pitch:
+        return True
+    if is_exact:  # one word or two hardly show the pitch of their places
+        return is_placed and has_places(row.line.words, pitch)
+    return None if _ONLY_CODE.search(row.line.text) else False
 
 
 def _grow(ordered: Sequence[_Row], seed: int) -> list[Line]:
     """Return the lines of one pitch below, above and beside the seed. ordered: from top to bottom, as the result."""
     first, pitch = ordered[seed]
     assert pitch
-    block = [first]
+    block, is_placed = [first], _is_placed(first, pitch)
     for others in (ordered[seed + 1 :], ordered[:seed][::-1]):
-        block += _grow_to(others, bounds(line.box for line in block), pitch)
+        block += _grow_to(others, bounds(line.box for line in block), pitch, is_placed=is_placed)
     box, members = bounds(line.box for line in block), set(map(id, block))
     beside = [row for row in ordered if id(row.line) not in members and _is_beside(row.line, box, pitch)]
-    block += [row.line for row in beside if _fits(row, pitch)]
+    block += [row.line for row in beside if _fits(row, pitch, is_placed=is_placed)]
     return sorted(block, key=lambda line: line.box.y0)
 
 
-def _grow_to(others: Sequence[_Row], box: Box, pitch: float) -> list[Line]:
-    """Return the lines that continue the box in one direction. others: the nearest first."""
+def _grow_to(others: Sequence[_Row], box: Box, pitch: float, *, is_placed: bool) -> list[Line]:
+    """Return the lines that continue the box in one direction. others: the nearest first. is_placed: see `_fits`."""
     grown: list[Line] = []
     pending: list[Line] = []
     for row in others:
         line = row.line
         if -y_overlap(line.box, box) > THRESHOLDS.listing_gap * line.box.height:
             break
-        fits = _fits(row, pitch)
+        fits = _fits(row, pitch, is_placed=is_placed)
         if x_overlap(line.box, box) <= 0 and not (fits and _is_near(line, box, pitch)):
             continue
         if fits is False or len(pending) > THRESHOLDS.max_pending:
@@ -202,15 +216,21 @@ def _is_beside(line: Line, box: Box, pitch: float) -> bool:
 def _has_rules(block: Sequence[Line], rules: Rules) -> bool:
     """Return whether rules divide the block: it is a table. A frame does not divide it.
 
-    In rows of one pitch, the strokes of letters are below one another and look like a rule, but are in words.
+    In rows of one pitch, the strokes of letters are below one another and look like a rule, but are in words. So are
+    the feet of wide capitals beside one another.
     """
     box = bounds(line.box for line in block)
     inner = box.grown(-THRESHOLDS.frame_slack * line_height(block))
     across = [rule for rule in rules.across if inner.contains(rule.center) and 2 * rule.width > box.width]
     down = [rule for rule in rules.down if inner.contains(rule.center) and 2 * rule.height > box.height]
     words = [word.box for line in block for word in line.words]
+    feet = [
+        rule
+        for rule in across
+        if any(word.y0 < rule.center[1] < word.y1 and x_overlap(word, rule) > 0 for word in words)
+    ]
     strokes = [rule for rule in down if any(y_overlap(word, rule) > 0 < x_overlap(word, rule) for word in words)]
-    return len(across) + len(down) > len(strokes)
+    return len(across) + len(down) > len(feet) + len(strokes)
 
 
 def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequence[Box]) -> bool:
@@ -220,10 +240,13 @@ def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequenc
     ordered: all lines of the page. figures: see `separate_listings`.
     """
     stacked, pitch = rows(block), _pitch(block)
-    lettered = [row for row in ordered if _has_letters(row.line) and _fits(row, pitch)]
+    is_placed = any(_is_placed(line, pitch) for line in block)
+    lettered = [row for row in ordered if _has_letters(row.line) and _fits(row, pitch, is_placed=is_placed)]
     fitting, shown = ({id(row.line) for row in part} for part in (lettered, [row for row in lettered if row.pitch]))
     counts = [sum(any(id(line) in lines for line in row) for row in stacked) for lines in (fitting, shown)]
-    if counts[0] < THRESHOLDS.min_listing_lines or counts[1] < THRESHOLDS.min_shown_lines:
+    if counts[1] < THRESHOLDS.min_shown_lines:
+        return False
+    if counts[0] < THRESHOLDS.min_listing_lines and not _is_pure(block, shown, ordered):
         return False
     signed, clear = (
         sum(any(signs.search(line.text) for line in row) for row in stacked) for signs in (_CODE, _ONLY_CODE)
@@ -237,6 +260,19 @@ def _is_listing(block: Sequence[Line], ordered: Sequence[_Row], figures: Sequenc
     if is_clear and clear >= THRESHOLDS.min_clear_rows:
         return is_unlike or not find_tables(block)  # the table of a typewritten report stays a table
     return is_unlike and (is_clear or _is_unfilled(stacked, box))
+
+
+def _is_pure(block: Sequence[Line], shown: Collection[int], ordered: Sequence[_Row]) -> bool:
+    """Return whether the rows are close below one another, alone, and each of them shows that it is code.
+
+    Each shows its pitch and has a sign that only code has. shown: ids of the lines that show it.
+    """
+    stacked, members, box = rows(block), set(map(id, block)), bounds(line.box for line in block)
+    if not all(any(id(line) in shown and _PURE_CODE.search(line.text) for line in row) for row in stacked):
+        return False
+    if any(id(row.line) not in members and y_overlap(row.line.box, box) > 0 for row in ordered):
+        return False
+    return all(-y_overlap(a[0].box, b[0].box) < THRESHOLDS.pure_gap * a[0].box.height for a, b in pairwise(stacked))
 
 
 def _is_unfilled(stacked: Sequence[Sequence[Line]], box: Box) -> bool:

@@ -19,6 +19,7 @@ from ocr_worker.characters import is_wide, to_markup, to_plain_text
 from ocr_worker.engines.embedded.escaping import Place, Write
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.layout.cards import innermost
+from ocr_worker.engines.embedded.layout.charts import divide_labels
 from ocr_worker.engines.embedded.layout.regions import Region
 from ocr_worker.engines.embedded.layout.rules import Rules
 from ocr_worker.engines.embedded.lines import line_height, rows
@@ -189,16 +190,26 @@ def _write_region(region: Region, rules: Rules, words: Collection[str], name: st
     if region.label == LISTING:
         listing = to_plain_text(write_listing(region.lines))
         return Passage(region, listing, [ListingPart(listing)])
-    texts = paragraphs(region.lines, words)
     if region.label == "image":
+        texts = _texts_of_picture(region, words)
         figure = Part(" ".join(texts), "alt", "![", f"]({name})")
         return Passage(region, to_plain_text("\n".join(texts)), [figure], name)
+    texts = paragraphs(region.lines, words)
     if region.label in _HEADING_MARKS:
         title = " ".join(texts)
         return Passage(region, to_plain_text(title), [Part(title, "heading", _heading_mark(region.label, title))])
     paragraphs_of_region = split_paragraphs(region.lines, words)
     parts = [Part(text, "paragraph", mark, first_row=box) for mark, text, box in paragraphs_of_region]
     return Passage(region, to_plain_text("\n\n".join(texts)), parts)
+
+
+def _texts_of_picture(region: Region, words: Collection[str]) -> list[str]:
+    """Return the texts of a picture: the numbers and the title of its upright axis, its other text, slanted names."""
+    labels = divide_labels(region.box, region.lines)
+    scale, slanted = (" ".join(line.text for line in group) for group in (labels.scale, labels.slanted))
+    vertical = (" ".join(line.text for line in row) for row in rows(labels.vertical))
+    texts = [scale, *vertical, *paragraphs(labels.upright, words), slanted]
+    return [text for text in texts if text]
 
 
 def _heading_mark(label: str, title: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 
-_BULLETS = "•●▪■◾◼◦▫‣·∙⁃➢➤►▶▸▹◆◇❖✦\ue000-\uf8ff"
+_BULLETS = "•●⚫⦁▪■◾◼⬛█▮◦▫‣·∙⁃➢➤►▶▸▹◆◇❖✦\ue000-\uf8ff"
 # Codes of symbol fonts that were taken for characters: control characters. Others are quotes and dashes of old texts.
 _CONTROLS = "\x81-\x84\x86-\x90\x95\x98-\x9f"
 BULLET = re.compile(rf"[{_BULLETS}]\s*|[{_CONTROLS}]\s+")
@@ -41,6 +41,7 @@ _UNCERTAIN = re.compile(
       (?P<number>\d{1,3}(?:\.\d{1,3}){1,4}[.)]?\s+\S)       # 1.1 before a small letter, too
     | (?P<option>--?[a-zA-Z][\w-]*(?=[\s,=]))             # -o FILE
     | (?P<sign>[→⇒➔➜✓✔✗✘✕★☆]\s*\S)                          # as bullets, but with a meaning
+    | (?P<shout>!\s+\S)                                   # a bullet of old word processors, in the font of text
     | (?P<ring>o\s+[^\W\d_a-z])                            # the hollow bullet of word processors
     | (?P<reference>\[\d{1,3}\]\s+[^\W\d_a-z])              # [1] Author
     | (?P<letter>\([a-zA-Z\d]{1,2}\)[^\W_])                # (a)Text, as it is read from pictures

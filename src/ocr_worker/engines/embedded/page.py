@@ -75,6 +75,7 @@ from ocr_worker.engines.embedded.reading.thresholds import THRESHOLDS as READING
 from ocr_worker.engines.embedded.reading.tick_boxes import apply_tick_boxes, find_tick_boxes, read_beside_boxes
 from ocr_worker.engines.embedded.reading.uncovered import is_plain, uncovered_areas
 from ocr_worker.engines.embedded.reading.upright import is_upright, is_upside_down, set_upright, turn_as_text
+from ocr_worker.engines.embedded.reading.upward import read_upwards
 from ocr_worker.engines.embedded.tables.detection import correct_tables
 from ocr_worker.engines.embedded.thresholds import THRESHOLDS
 from ocr_worker.engines.embedded.underlines import mark_underlined
@@ -291,7 +292,8 @@ def _read_beside(
     boxes += drop_layered(find_radio_buttons(pixels, texts), layer)
     if layer:
         quads = drop_covered(quads, [*layer, *boxes])
-    readings = reread_small_print(models, pixels, [*read_beside_boxes(models, pixels, quads, boxes), *initials])
+    readings = read_upwards(models, pixels, read_beside_boxes(models, pixels, quads, boxes))
+    readings = reread_small_print(models, pixels, [*readings, *initials])
     readings = read_page_numbers(models, pixels, reread_foreign_signs(models, pixels, readings), ink)
     if ink:
         images = [detection for detection in pending.regions.get() if detection.label == "image"]

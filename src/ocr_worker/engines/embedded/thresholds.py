@@ -27,6 +27,10 @@ class EngineThresholds:
 
     # Paragraphs (`beginnings`).
     paragraph_gap: float = 0.9  # line heights of white above a row: with more, the row begins a paragraph
+    # Line heights of white above a row that begins a sentence, besides the usual white: more begins a paragraph.
+    paragraph_white: float = 0.3
+    running_rows: float = 0.6  # share of the rows that run on from the row above, in double-spaced text
+    closer_rows: int = 4  # one gap in so many is no wider than the usual white
     indent: float = 0.5  # line heights: a row that begins farther right than the margin is indented
     max_indent: float = 6.0  # line heights: a row that begins even farther right is centered, or another column
     min_margin_rows: int = 2  # rows that begin at the same place, which makes it the margin of the text
@@ -80,6 +84,9 @@ class EngineThresholds:
     min_pitch_text: int = 4  # characters of a word of the text layer whose pitch is compared
     min_pitch_text_read: int = 12  # characters of a line that was read whose ink shows its pitch
     pitch_tolerance: float = 0.01  # share by which the pitch of a word differs: those of other fonts differ more
+    min_placed_words: int = 3  # words of a line that shows the places of its characters, wider than these are
+    place_tolerance: float = 0.15  # pitches by which a word begins beside its place, and a character is wider
+    narrowest_in_place: float = 0.5  # share of the pitch that a character's width has
     detected_margin: float = 0.21  # heights of a detected box that it is wider than its text, on each side
     pitch_grain: int = 40  # gray levels that are no ink
     # Bounds of the pitch, in mean widths of the characters that were read: wide white in a row makes these larger.
@@ -90,6 +97,8 @@ class EngineThresholds:
 
     # Listings (`listings`).
     min_listing_lines: int = 3  # rows with letters
+    min_pure_lines: int = 2  # such rows if each of them has a sign that only code has, and shows its pitch
+    pure_gap: float = 1.0  # line heights of white between two such rows
     min_shown_lines: int = 2  # of these, rows that show their pitch
     pitch_tolerance_read: float = 0.03  # share by which the pitch of a line that was read differs
     max_misfit: float = 0.6  # characters by which a short line may be wider or narrower than its text

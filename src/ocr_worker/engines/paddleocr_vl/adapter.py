@@ -132,8 +132,10 @@ class PaddleOcrVl:
         """
         empty_page = {"parsing_res_list": [], "model_settings": {}, "width": 1, "height": 1}
         documents = [{"res": dict(page.raw or empty_page) if page else dict(empty_page)} for page in pages]
-        wishes = next((page.raw for page in pages if page and page.raw), {})
-        results = _restructure(documents, wishes.get(MERGE_TABLES, True), wishes.get(RELEVEL_TITLES, True))
+        merge_options = next((page.raw for page in pages if page and page.raw), {})
+        results = _restructure(
+            documents, merge_options.get(MERGE_TABLES, True), merge_options.get(RELEVEL_TITLES, True)
+        )
         return [page and revise_page(page, result) for page, result in zip(pages, results, strict=True)]
 
     def revive(self) -> None:
@@ -249,7 +251,7 @@ def _convert(
         result,
         page.number,
         has_inline_figures=options.figures == "inline",
-        merge_wishes=_merge_wishes(options),
+        merge_options=_merge_options(options),
         is_neutralized=options.markdown_escape,
         has_text_sources=options.text_layer == "auto",
         warnings=page_warnings,
@@ -261,7 +263,7 @@ def _warnings_of(count: PageCount) -> list[PageWarning]:
     return ([REPETITION] if count.repetitions else []) + ([TABLE_FIXED] if count.tables_fixed else [])
 
 
-def _merge_wishes(options: PaddleOcrVlOptions) -> dict[str, bool] | None:
+def _merge_options(options: PaddleOcrVlOptions) -> dict[str, bool] | None:
     """Return what `merge_pages` shall do, for `ParsedPage.raw`, or None if it is not called.
 
     For a page with repaired blocks, it only writes the Markdown.

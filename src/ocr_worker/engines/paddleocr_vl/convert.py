@@ -18,7 +18,7 @@ from ocr_worker.pages import ParsedPage, Pixels, figure_name
 from ocr_worker.pictures import jpeg, jpeg_of_pixels
 from ocr_worker.wire.schema import BBox, Block, Figure, PageWarning, TextSource
 
-# Members of `ParsedPage.raw` that the pipeline ignores. The two wishes are those of a document's first parsed page.
+# Members of `ParsedPage.raw` that the pipeline ignores. The two options are those of a document's first parsed page.
 _NEUTRALIZED = "is_neutralized"
 MERGE_TABLES, RELEVEL_TITLES = "merge_tables", "relevel_titles"
 
@@ -28,7 +28,7 @@ def parsed_page(
     number: int,
     *,
     has_inline_figures: bool,
-    merge_wishes: Mapping[str, bool] | None,
+    merge_options: Mapping[str, bool] | None,
     is_neutralized: bool = True,
     has_text_sources: bool = False,
     warnings: Sequence[PageWarning] = (),
@@ -36,7 +36,7 @@ def parsed_page(
 ) -> ParsedPage:
     """Return the page `number` from a `PaddleOCRVLResult`, which is modified and must not be used again.
 
-    has_inline_figures: include the figures' crops. merge_wishes: what `merge_pages` shall do, as members of the page's
+    has_inline_figures: include the figures' crops. merge_options: what `merge_pages` shall do, as members of the page's
     `raw`; None if it is not called. is_neutralized: the Markdown has no foreign HTML, links and images.
     has_text_sources: the seam has set the regions' `text_source`, and the blocks get it. page_image: the page's pixels
     if the response includes page images. If the pipeline rotated or unwarped the page, that image is included.
@@ -66,8 +66,8 @@ def parsed_page(
         ],
         warnings=list(warnings),
         raw=None
-        if merge_wishes is None
-        else {**_raw(result, blocks, regions, names), _NEUTRALIZED: is_neutralized, **merge_wishes},
+        if merge_options is None
+        else {**_raw(result, blocks, regions, names), _NEUTRALIZED: is_neutralized, **merge_options},
         text_source=_text_source(blocks),
         image=None if page_image is None else jpeg_of_pixels(_processed_image(result, page_image)),
     )

@@ -53,7 +53,8 @@ def native_share(settings: Settings) -> float | None:
 
 
 def _base_mb(settings: Settings) -> int:
-    return _BASE_MB * (settings.replica_count if settings.pipelines_have_processes else 1)
+    """Return the memory of all processes with a layout model, before their first page; see `engine_builders`."""
+    return _BASE_MB * (settings.replica_count if settings.engine_processes else 1)
 
 
 @cache

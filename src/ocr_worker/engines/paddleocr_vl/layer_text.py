@@ -1,9 +1,9 @@
 """The text of a page's blocks from its text layer, where it can be trusted.
 
-`LayerText` is what the seam asks: which blocks need not be read, and what is their text? A block of running text is
-written from the layer if all of it comes from there: its words are complete, along the page and in honest fonts, there
-is no other ink between them, and they have no signs that the model would write in another form. One block of a merged
-group that must be read sends the group. All other blocks are read from the picture.
+`LayerText` tells the seam which blocks need not be read, and their text. A block of running text is
+written from the layer if all of it comes from there: its words are complete, along the page and in reliable fonts,
+there is no other ink between them, and they have no signs that the model would write in another form. If a block of a
+merged group must be read by the model, the complete group is. All other blocks are read from the page image.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -19,12 +20,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import httpx
 import stamina
 from paddlex.inference.models.common.genai import run_async
 
 from ocr_worker.engines.paddleocr_vl.repetition import TruncatedText
 from ocr_worker.engines.paddleocr_vl.server_errors import ServerRejection, ServerUnreachable
+from ocr_worker.tls import create_tls_context
 
 stamina.instrumentation.set_on_retry_hooks(())  # the hooks would log addresses
 
@@ -46,17 +47,24 @@ class ServerClient:
         self._api_key = api_key
         self._url = ""
         self._session: aiohttp.ClientSession | None = None  # used on the event loop only
+        self._tls_context: ssl.SSLContext | None = None
+        self._lock = threading.Lock()  # of the two below
         self._requests: list[Future[Any]] = []
+        self._is_cancelled = False  # the current call, whose next crops may still come
         client.create_chat_completion = self._create_completion
 
     def use(self, url: str) -> None:
         """Send the requests of the next call to the server at `url`. The last call must have ended."""
-        self._requests = []
+        with self._lock:
+            self._requests, self._is_cancelled = [], False
         self._url = url
 
     def cancel(self) -> None:
-        """Cancel all open requests: the call that waits for them ends with CancelledError."""
-        for request in list(self._requests):
+        """Cancel all requests of the current call, later ones included: the call ends with CancelledError."""
+        with self._lock:
+            self._is_cancelled = True
+            requests = list(self._requests)
+        for request in requests:
             request.cancel()
 
     def close(self) -> None:
@@ -79,7 +87,11 @@ class ServerClient:
         """
         body = {"model": self._model, "messages": messages, **fields, **(extra_body or {})}
         request: Future[Any] = run_async(self._read(self._url, json.dumps(body).encode(), timeout), return_future=True)
-        self._requests.append(request)
+        with self._lock:
+            self._requests.append(request)
+            is_cancelled = self._is_cancelled
+        if is_cancelled:
+            request.cancel()
         return request
 
     async def _read(self, url: str, body: bytes, timeout_s: float) -> Any:
@@ -106,7 +118,7 @@ class ServerClient:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s)
         try:
             async with self._open_session().post(
-                url, data=body, headers=self._headers(url), timeout=timeout
+                url, data=body, headers=self._headers(url), timeout=timeout, ssl=self._tls(url)
             ) as response:
                 if response.status >= 400:
                     raise ServerRejection(response.status)
@@ -118,12 +130,17 @@ class ServerClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if not self._session:
-            # The roots of trust as for downloads.
-            context: ssl.SSLContext | bool = httpx.create_ssl_context() if self._url.startswith("https:") else True
             resolver = aiohttp.ThreadedResolver()  # the system's names, as for the check of the server at the start
-            connector = aiohttp.TCPConnector(limit=_IN_FLIGHT, ssl=context, resolver=resolver)
+            connector = aiohttp.TCPConnector(limit=_IN_FLIGHT, resolver=resolver)
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
+
+    def _tls(self, url: str) -> ssl.SSLContext | bool:
+        """Return the certificate authorities for a URL: those that downloads trust. They are loaded once."""
+        if not url.startswith("https:"):
+            return True
+        self._tls_context = self._tls_context or create_tls_context()
+        return self._tls_context
 
     def _headers(self, url: str) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}

@@ -53,14 +53,15 @@ def _replicas(settings: Settings) -> int:
 
 
 def _has_processes(settings: Settings) -> bool:
-    """Return whether Paddle reads the text and could take the worker along, or has to launch it from several threads.
+    """Return whether each engine has a process of its own by default.
 
-    Pipelines on one model server share a process, which is not their limit. On an H200 with two servers, pipelines in
-    processes of their own read about one and a half times as many pages.
+    Natively, a crash of the framework would end the worker, and several engines would share one interpreter lock.
+    Pipelines on one model server share the worker's process, which does not limit them. On an H200 with two servers,
+    pipelines in processes of their own read about one and a half times as many pages.
     """
     if settings.backend == "native":
         return settings.device != "cpu" or settings.replica_count > 1
-    return settings.pipelines_have_processes
+    return settings.device != "cpu" and settings.server_count > 1
 
 
 def _merges_pages(options: PaddleOcrVlOptions) -> bool:

@@ -29,9 +29,13 @@ MAX_ENDS = 3  # in a row, without a page: a fourth process would end, too
 
 
 def engine_builders(spec: EngineSpec[Any], settings: Settings) -> list[Callable[[], Engine[Any]]]:
-    """Return the function that builds each replica, in the worker's process or in processes of their own."""
-    count = spec.replicas(settings)
-    if not has_processes(spec, settings):
+    """Return the function that builds each replica, in the worker's process or in processes of their own.
+
+    The engines get the settings with this decision in `engine_processes`.
+    """
+    count, are_processes = spec.replicas(settings), has_processes(spec, settings)
+    settings = settings.model_copy(update={"engine_processes": are_processes})
+    if not are_processes:
         return [spec.builder(settings)] * count
     make_part = spec.process_parts.worker_part(settings) if spec.process_parts else lambda: None
     return [lambda: build(settings, make_part())] * count

@@ -40,7 +40,7 @@ _ARRAY = "__array__"  # key that marks a NumPy array in `ParsedPage.raw`
 
 
 class EngineCallError(Exception):
-    """An exception of the engine that is no OcrWorkerError; its text is the traceback in the engine process."""
+    """An exception of the engine that is not an OcrWorkerError; its text is the traceback in the engine process."""
 
 
 class Channel:

@@ -151,6 +151,8 @@ def _parts(above: str, below: str) -> tuple[str, str]:
 
 def is_right_to_left(text: str) -> bool:
     """Return whether most letters of the text are of a script that runs from right to left."""
+    if text.isascii():
+        return False
     kinds = [unicodedata.bidirectional(character) for character in text]
     return sum(kind in ("R", "AL") for kind in kinds) > sum(kind == "L" for kind in kinds)
 

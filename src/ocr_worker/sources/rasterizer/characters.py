@@ -35,9 +35,10 @@ Matrix = tuple[float, float, float, float, float, float]  # a, b, c, d, e, f, as
 class Character:
     """A character. box: left, bottom, right, top; None for a space and for the end of a line, whose text is empty.
 
-    ink: the box of its ink, if it has a box. text_object: address of the page object that draws it; 0 if there is none.
-    font: number of its font on this page, from 1; 0 where PDFium knows none. matrix: from its text space to the page;
-    None if it has no box or PDFium does not know it. stretch: on its baseline, where there is a matrix.
+    ink: the box of its ink, if it has a box; also of a line's end that is a glyph, see `circled`. text_object: address
+    of the page object that draws it; 0 if there is none. font: number of its font on this page, from 1; 0 where PDFium
+    knows none. matrix: from its text space to the page; None if it has no box or PDFium does not know it. stretch: on
+    its baseline, where there is a matrix.
     """
 
     text: str
@@ -78,7 +79,7 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
         if text is None:
             text = texts[code] = _text_of(code)
         if not text:
-            yield Character("", index)
+            yield Character("", index, ink=None if bands else _ink_of_line_end(page, index, edges))
         elif text == " " or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
             yield Character(" ", index)
         else:
@@ -159,6 +160,12 @@ def _ink_box(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectang
         return None
     left, right, bottom, top = (edge.value for edge in edges)
     return (left, bottom, right, top) if left < right and bottom < top else None
+
+
+def _ink_of_line_end(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectangle | None:
+    """Return the box of the ink of a line's end that is a glyph without a name; None for one that PDFium adds."""
+    is_glyph = pdfium_c.FPDFText_IsGenerated(page, index) == 0
+    return _ink_box(page, index, edges) if is_glyph else None
 
 
 def _ink_height(page: Any, characters: Sequence[Character]) -> float:

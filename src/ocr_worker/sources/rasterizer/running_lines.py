@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from ocr_worker.sources.rasterizer.rendered import LayerLine
 
-EDGE_DEPTH = 0.15  # share of the page's height from its upper or lower edge, where running lines are
+EDGE_DEPTH = 0.2  # share of the page's height from its upper or lower edge, where running lines are
 _NEIGHBORS = (-1, 1, -2, 2)
 _MAX_LINES = 1000  # lines of a page that are compared
 _MIN_LETTERS = 3  # of a line that can come again; the place of a few digits is often the same by chance
+_MIN_CHARACTERS = 6  # letters and digits of such a line with fewer letters, as in the number of a case: "No. 26-104"
 _MAX_DISTANCE = 0.5  # heights of the line between its places on the two pages
 _SAME_HEIGHT = 0.1  # share of the line's height by which the other's may differ
 _FORM = 0.25  # share of the lines between the edges; if more are on the other page, the two are made from one form
@@ -78,7 +79,7 @@ class RunningLines:
 
     def find(self, number: int, lines: Sequence[PlacedLine]) -> list[int]:
         """Return the indices of the lines of page `number` that come again."""
-        candidates = [i for i, line in enumerate(lines) if line.is_at_edge and _has_letters(line.text)]
+        candidates = [i for i, line in enumerate(lines) if line.is_at_edge and _can_come_again(line.text)]
         if not candidates or len(lines) > _MAX_LINES:
             return []
         self._views = {n: view for n, view in self._views.items() if abs(n - number) <= max(_NEIGHBORS)}
@@ -106,6 +107,12 @@ def place_lines(lines: Sequence[LayerLine], page_height: float, scale: float) ->
 def _pattern(text: str) -> str:
     """Return the text with 0 in place of each number."""
     return _NUMBER.sub("0", text)
+
+
+def _can_come_again(text: str) -> bool:
+    """Return whether the text is long enough that two equal ones at one place are hardly chance."""
+    is_number = any(map(str.isalpha, text)) and sum(map(str.isalnum, text)) >= _MIN_CHARACTERS
+    return is_number or _has_letters(text)
 
 
 def _has_letters(text: str) -> bool:

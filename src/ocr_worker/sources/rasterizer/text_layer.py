@@ -21,19 +21,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.characters import is_wide
+from ocr_worker.characters import is_wide, to_plain_text
 from ocr_worker.sources.rasterizer.characters import Character, read_characters
 from ocr_worker.sources.rasterizer.check_fields import CheckField
+from ocr_worker.sources.rasterizer.circled import join_circled
 from ocr_worker.sources.rasterizer.fixed_pitch import drop_false_spaces
 from ocr_worker.sources.rasterizer.fonts import FontProver, PageFonts
 from ocr_worker.sources.rasterizer.letters import Baseline, Letter
 from ocr_worker.sources.rasterizer.mapping import BitmapMapping, page_band, render_pixels
 from ocr_worker.sources.rasterizer.points import correct_points, restore_points
+from ocr_worker.sources.rasterizer.radical_bars import drop_radical_bars
 from ocr_worker.sources.rasterizer.raised_glyphs import write_raised_glyphs
 from ocr_worker.sources.rasterizer.raised_text import LARGEST, is_denominator, is_raised_beside, write_raised_text
 from ocr_worker.sources.rasterizer.rendered import Corners, LayerLine, LayerWord, Rectangle
 from ocr_worker.sources.rasterizer.repeats import remove_repeats
+from ocr_worker.sources.rasterizer.underscores import restore_underscores
 from ocr_worker.sources.rasterizer.visibility import inactive, read_visible_text
+from ocr_worker.sources.rasterizer.word_spaces import restore_spaces
 
 _ALEFS, _LAM = "اأإآ", "ل"
 _SOFT_HYPHEN = "\u00ad"
@@ -132,7 +136,10 @@ class _TextLine:
     def finish(self) -> LayerLine | None:
         """Return the line; None if it consists of spaces."""
         self.drop_soft_hyphens()
-        self.letters = drop_false_spaces(self.letters)
+        self.letters = drop_radical_bars(self.letters)
+        if not self.letters:
+            return None
+        self.letters = restore_spaces(drop_false_spaces(self.letters))
         self.letters = write_raised_text(self.letters)
         text = self.text()
         return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
@@ -208,8 +215,9 @@ def read_text_layer(
             pixels = render_pixels(page, scale)
     mapping = BitmapMapping(page, width, height)
     fonts = (prover or FontProver()).examine(page, pixels, scale, characters)
-    letters = _letters(write_raised_glyphs(characters), mapping)  # after the characters are renumbered
-    letters = correct_points(restore_points(letters, pixels), pixels)
+    # After the characters are renumbered.
+    letters = _letters(write_raised_glyphs(join_circled(characters)), mapping)
+    letters = restore_underscores(correct_points(restore_points(letters, pixels), pixels), pixels)
     return TextLayer(_build_lines(letters, mapping, check_fields), fonts, _turn(letters), pixels)
 
 
@@ -340,7 +348,7 @@ def _is_before_capital(letter: Letter, accent: Letter) -> bool:
     """Return whether the accent is right before a Greek capital, as Greek is written."""
     if not ("\u0386" <= letter.text <= "\u03ff" and letter.text.isupper()) or not letter.box or not accent.box:
         return False
-    is_greek = unicodedata.name(accent.text, "").startswith("GREEK")
+    is_greek = unicodedata.name(_character_of(accent.text) or " ", "").startswith("GREEK")
     return is_greek and accent.box[0] < letter.box[0] and _touch(letter.box, accent.box)
 
 
@@ -400,8 +408,8 @@ def _marks_after_letters(letters: Iterable[Letter]) -> list[Letter]:
 
 def _is_mark_over(mark: Letter, letter: Letter) -> bool:
     """Return whether the first is a mark within the box of the other, a letter of a right-to-left script."""
-    is_mark = bool(mark.box) and unicodedata.bidirectional(mark.text[:1] or " ") == "NSM"
-    is_letter = unicodedata.bidirectional(letter.text[:1] or " ") in ("R", "AL")
+    is_mark = bool(mark.box) and unicodedata.bidirectional(_character_of(mark.text) or " ") == "NSM"
+    is_letter = unicodedata.bidirectional(_character_of(letter.text) or " ") in ("R", "AL")
     return is_mark and is_letter and _holds(letter.box or _EMPTY, mark.box or _EMPTY)
 
 
@@ -419,11 +427,16 @@ def _directions(letters: Iterable[Letter]) -> Iterator[tuple[bool, Letter]]:
     """
     is_rtl = True
     for letter in letters:
-        kind = unicodedata.bidirectional(letter.text) if letter.box else ""
+        kind = unicodedata.bidirectional(_character_of(letter.text) or " ") if letter.box else ""
         is_rtl = is_rtl if kind == "NSM" else kind in ("R", "AL")
         yield is_rtl and letter.box is not None, letter
         if not letter.box:
             is_rtl = True
+
+
+def _character_of(text: str) -> str:
+    """Return the character without the marks of raised and lowered text around it; empty if there is none."""
+    return text if len(text) == 1 else to_plain_text(text)[:1]
 
 
 def _continues(line: Rectangle, last: Rectangle, box: Rectangle) -> bool:

@@ -27,6 +27,7 @@ from ocr_worker.engines.embedded.furniture.words import (
     has_year_at_end,
     is_caption,
     is_enclosed_number,
+    is_later_number,
     is_number,
     is_numbered_caption,
     is_published_matter,
@@ -142,7 +143,8 @@ def has_evidence(strip: Strip, body: Body) -> bool:
         is_slight = all(line.box.height < THRESHOLDS.slightly_larger * body.height for line in _worded(strip.lines))
         is_apart = (is_slight or (strip.is_foot and is_moderate)) and _is_apart(strip, body)
         is_apart = is_apart or _has_far_number(strip, body)
-        return is_apart or ((_is_repeated(strip, body) or _is_running_title(strip, body)) and is_moderate)
+        is_running = _is_repeated(strip, body) or _is_numbered_head(strip, body) or _is_running_title(strip, body)
+        return is_apart or (is_moderate and is_running)
     is_numbered = number_points(strip.lines, body) >= THRESHOLDS.separate_number
     if is_numbered or is_published_matter(strip.text) or _has_equal_ends(strip.lines) or _is_repeated(strip, body):
         return True
@@ -193,6 +195,21 @@ def _is_apart(strip: Strip, body: Body) -> bool:
     return strip.gap >= THRESHOLDS.some_gap and (strip.has_rule or (is_certain and is_white))
 
 
+def _is_numbered_head(strip: Strip, body: Body) -> bool:
+    """Return whether the strip is a row over white with the number of a later page at the body's margin.
+
+    The running head of a journal may be in larger letters than its small print. Bold letters are those of a title.
+    """
+    if strip.is_foot or any(line.is_bold for line in strip.lines) or not is_in_row(strip.lines):
+        return False
+    numbers = [line.box for line in strip.lines if is_number(line.text) and is_later_number(line.text)]
+    is_at_margin = any(
+        min(abs(number.x0 - body.box.x0), abs(number.x1 - body.box.x1)) < body.height for number in numbers
+    )
+    is_separate = number_points(strip.lines, body) >= THRESHOLDS.separate_number
+    return len(strip.lines) > 1 and is_at_margin and is_separate and strip.gap >= THRESHOLDS.some_gap
+
+
 def _is_running_band(strip: Strip, body: Body) -> bool:
     """Return whether the strip is a colored band with text at both its ends, whatever the size of its letters.
 
@@ -239,8 +256,14 @@ def is_beside_sentence(strip: Strip, body: Body) -> bool:
 
 
 def _has_far_number(strip: Strip, body: Body) -> bool:
-    """Return whether the row is a title in the middle and a number at an end: that of a section is near its title."""
+    """Return whether the row is a title in the middle and the number of a later page at an end.
+
+    The number of a section is near its title. Bold letters are those of a title.
+    """
     row = sorted(strip.lines, key=lambda line: line.box.x0)
+    has_later_number = any(is_number(line.text) and is_later_number(line.text) for line in row)
+    if not has_later_number or any(line.is_bold for line in row):
+        return False
     if len(row) != 2 or number_points(row, body) < THRESHOLDS.separate_number or not is_in_parts(row, body):
         return False
     return any(_is_in_middle(line, body) for line in row if not is_number(line.text))
@@ -504,6 +527,12 @@ def is_in_parts(lines: Sequence[Line], body: Body) -> bool:
     row = sorted((line.box for line in lines), key=lambda box: box.x0)
     gaps = [right.x0 - left.x1 for left, right in pairwise(row)]
     return 1 <= len(gaps) < THRESHOLDS.max_parts and max(gaps) > THRESHOLDS.part_gap * body.box.width
+
+
+def is_in_row(lines: Sequence[Line]) -> bool:
+    """Return whether the middle of each line is at the height of the others."""
+    low, high = max(line.box.y0 for line in lines), min(line.box.y1 for line in lines)
+    return all(low < line.box.center[1] < high for line in lines)
 
 
 def is_sentence(text: str) -> bool:

@@ -108,8 +108,8 @@ def _is_name(text: str) -> bool:
 def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
     """Return whether the title is the first row of the text right below.
 
-    It is as wide, and the text continues in lower case: the row may be higher for its initial. Or it has the size of
-    the text and leaves no room for its first word, or both are an address.
+    It is over the text, ends as far right, and the text continues in lower case: the row may be higher for its initial.
+    Or it has the size of the text and leaves no room for its first word, or both are an address.
     """
     if len(title.lines) != 1 or text.label != "text" or len(text.lines) < 2:
         return False
@@ -121,8 +121,9 @@ def is_first_row(title: Region, text: Region, is_emphasized: bool) -> bool:
     if is_far or _NUMBERED.match(title.lines[0].text):
         return False
     room = text.box.x1 - title.box.x1
+    is_over = x_overlap(title.box, text.box) > THRESHOLDS.over_text * title.box.width
     is_as_wide = max(abs(room), abs(first.box.x1 - title.box.x1)) < height
-    if is_as_wide and title.lines[-1].text[-1:].isalnum() and first.text[:1].islower():
+    if is_over and is_as_wide and title.lines[-1].text[-1:].isalnum() and first.text[:1].islower():
         return True
     if size > THRESHOLDS.title_size:
         return False

@@ -139,6 +139,7 @@ class FurnitureThresholds:
     title_row_white: float = 0.5  # line heights of white between two rows of a title, at most
     same_title_size: float = 1.06  # ratio of the heights of two rows of a title, at most
     row_white: float = 0.7  # line heights of white below a title that is the first row of its text
+    over_text: float = 0.5  # share of a first row's width over its text; a title over several columns has less
     head_title_size: float = 1.1  # line heights: larger letters make a title of the first line above white
     next_texts: int = 3  # regions below the first row of a page among which is prose, if the row is its title
     head_title_white: float = 0.8  # line heights of white below such a title

@@ -35,6 +35,7 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _PUBLISHED = re.compile(
     r"©|\(c\)\s*\d{4}|copyright\s+\d{4}|all rights reserved|https?:|\bwww\.|\bdoi\b|\b10\.\d{4,}/"
     r"|\d\s*\((?:19|20)\d\d\),?\s*\d+\s*[-–]\s*\d"
+    r"|^(?:[A-Z][\w.&]*\s){1,6}\d+,\s*\d+\s*[-–]\s*\d+\s*\((?:19|20)\d\d\)$"
     r"|^(?:(?:strictly|company)\s)?confidential$|^unclassified$|^top secret$"
     r"|^(?=.*\d)[A-Z]{1,4}(?:/[A-Z\d.]+){2,}$"
     r"|\bISSN\b|\bISBN\b|\bvol(?:\.|ume)\s*[\dIVXLC]|\bpp\.\s*\d|\bet al\.?$|\bdownloaded\b|\bprinted (?:in|on)\b",

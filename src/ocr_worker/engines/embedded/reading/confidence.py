@@ -93,8 +93,9 @@ def remove_specks(lines: Sequence[Line]) -> list[Line]:
 
 def is_in_other_script(lines: Sequence[Line]) -> bool:
     """Return whether hardly any letter of the page is a Chinese sign, so that the few are misread."""
-    letters = [c for line in lines for c in line.text if c.isalpha()]
-    return sum(map(is_sign, letters)) < THRESHOLDS.max_foreign_signs * len(letters)
+    text = "".join(line.text for line in lines)
+    signs = sum(is_sign(c) and c.isalpha() for c in text if not c.isascii())
+    return signs < THRESHOLDS.max_foreign_signs * sum(map(str.isalpha, text))
 
 
 def is_sign(character: str) -> bool:

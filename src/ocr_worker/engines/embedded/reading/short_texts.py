@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ocr_worker.engines.embedded.geometry import Box, bounds, x_overlap, y_overlap
 from ocr_worker.engines.embedded.layout.rules import group_touching, levels
-from ocr_worker.engines.embedded.lines import Line, Word, is_inside, line_height
+from ocr_worker.engines.embedded.lines import Line, Word, is_inside, is_vertical, line_height
 from ocr_worker.engines.embedded.reading.confidence import is_in_other_script, is_sign, is_speck
 from ocr_worker.engines.embedded.reading.ink_mask import ConnectedInk, crop_alone
 from ocr_worker.engines.embedded.reading.models import Models
@@ -207,8 +207,9 @@ def find_dashes(ink: ConnectedInk, groups: Sequence[Shapes], texts: Sequence[Lin
     height = line_height(texts)
     bars = [shapes for shapes in groups if is_bar(ink, shapes, height)]
     dashes: list[tuple[Shapes, Line]] = []
+    cells = [text for text in texts if not is_vertical(text) and not _is_in_paragraph(text, texts)] if bars else []
     for bar in bars:
-        mate = level_text(bar.box, texts)
+        mate = level_text(bar.box, cells)
         columns = [line.box for line in texts] + [other.box for other in bars if other is not bar]
         is_placed = bar.line or count_aligned(bar.box, columns, height)
         if mate and is_placed and _is_amid(bar.box, mate) and not _is_before_words(bar.box, texts, height):
@@ -219,6 +220,20 @@ def find_dashes(ink: ConnectedInk, groups: Sequence[Shapes], texts: Sequence[Lin
         (bar, _line(_dash(min(widths, key=lambda width: abs(width - bar.box.width)) / height), bar.box, mate))
         for bar, mate in dashes
     ]
+
+
+def _is_in_paragraph(text: Line, texts: Sequence[Line]) -> bool:
+    """Return whether a row as long as this one is right above or below it: no dash is in a row with prose."""
+    height = text.box.height
+    if len(text.text.split()) < THRESHOLDS.prose_words or text.box.width < THRESHOLDS.cell_width * height:
+        return False
+    slack = THRESHOLDS.column_slack * height
+    steps = [
+        other.box.center[1] - text.box.center[1]
+        for other in texts
+        if abs(other.box.x0 - text.box.x0) < slack and abs(other.box.x1 - text.box.x1) < slack
+    ]
+    return any(0 < abs(step) < THRESHOLDS.paragraph_step * height for step in steps)
 
 
 def is_bar(ink: ConnectedInk, shapes: Shapes, height: float) -> bool:
@@ -291,7 +306,7 @@ def is_placed(box: Box, texts: Sequence[Line], others: Sequence[Box] = ()) -> bo
     others: boxes that were not detected either, of which several make a column.
     """
     height = line_height(texts)
-    if not _is_letter(box, height):
+    if not _is_letter(box, height) or _is_at_foot(box, texts):
         return False
     aligned = count_aligned(box, [text.box for text in texts], height)
     if aligned >= THRESHOLDS.min_scale_texts:
@@ -300,6 +315,15 @@ def is_placed(box: Box, texts: Sequence[Line], others: Sequence[Box] = ()) -> bo
         return False
     alike = [other for other in others if other is not box and _is_letter(other, height) and level_text(other, texts)]
     return aligned > 0 or count_aligned(box, alike, height, reach=inf) >= THRESHOLDS.min_missed_column
+
+
+def _is_at_foot(box: Box, texts: Sequence[Line]) -> bool:
+    """Return whether the box is in the lower half of a row, close to its text, as a comma is."""
+    return any(
+        text.box.center[1] < box.y0 and box.center[1] < text.box.y1
+        for text in texts
+        if -x_overlap(text.box, box) < THRESHOLDS.comma_gap * text.box.height
+    )
 
 
 def _is_letter(box: Box, height: float) -> bool:

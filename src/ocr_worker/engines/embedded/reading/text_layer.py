@@ -136,7 +136,8 @@ def drop_covered(quads: Quads, layer: Sequence[Line]) -> Quads:
     missing = [
         quad
         for quad in quads
-        if _is_missing(box_of(quad), edges) and not any(_is_part(quad, outline) for outline in outlines)
+        if (_is_beside(quad, edges) if runs_across(quad) else _is_missing(box_of(quad), edges))
+        and not any(_is_part(quad, outline) for outline in outlines)
     ]
     return np.asarray(missing, np.float32).reshape(-1, 4, 2)
 
@@ -189,6 +190,24 @@ def _is_missing(box: Box, edges: NDArray[np.float64]) -> bool:
     is_level = np.minimum(y1, box.y1) - np.maximum(y0, box.y0) > THRESHOLDS.level_overlap * heights
     shared = float(np.clip(np.minimum(x1, box.x1) - np.maximum(x0, box.x0), 0, None)[is_level].sum())
     return shared < THRESHOLDS.covered_width * box.width and (not shared or box.width - shared > box.height)
+
+
+def runs_across(quad: NDArray[np.float32]) -> bool:
+    """Return whether the detected line is at an angle to the page, or runs up or down."""
+    box = box_of(quad)
+    return is_slanted(quad, min_length=1.0) or box.height > THRESHOLDS.vertical_line * box.width
+
+
+def _is_beside(quad: NDArray[np.float32], edges: NDArray[np.float64]) -> bool:
+    """Return whether the layer has no text over most of the outline of a line that runs across its rows.
+
+    The outline itself counts: the upright box around a slanted line has the ends of its neighbors, and the numbers
+    of an axis may touch the title beside them. edges: the boxes of the layer's lines, [n, 4].
+    """
+    x0, y0, x1, y1 = box_of(quad)
+    near = edges[(edges[:, 0] < x1) & (edges[:, 2] > x0) & (edges[:, 1] < y1) & (edges[:, 3] > y0)]
+    shared = sum(cv2.intersectConvexConvex(quad, corners)[0] for corners in quads_of(near.tolist()))
+    return bool(shared < THRESHOLDS.covered_width * abs(cv2.contourArea(quad)))
 
 
 def _words(line: Line) -> Sequence[Word]:

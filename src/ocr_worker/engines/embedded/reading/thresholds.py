@@ -137,6 +137,9 @@ class ReadingThresholds:
     column_reach: float = 8.0  # up or down to a text of the same column
     column_slack: float = 0.5  # by which the edges or the middles of a column differ
     cell_width: float = 8.0  # width of a text in such a column, at most
+    comma_gap: float = 1.0  # white from a comma to the text before or behind it
+    prose_words: int = 5  # words of a row of a paragraph
+    paragraph_step: float = 1.6  # from such a row to the next
     min_scale_texts: int = 3  # texts of a column without a text in the row, such as the numbers at an axis
     min_missed_column: int = 2  # others in a column of which the detector missed all
     mark_crop: float = 1.4  # heights of a short text: the height of the picture from which it is read

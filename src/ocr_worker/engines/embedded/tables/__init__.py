@@ -64,7 +64,7 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     xs = levels([rule.center[0] for rule in ruled.down], slack)
     ys = levels([rule.center[1] for rule in ruled.across], slack)
     columns = len(find_gutters(find_rows(lines), height)) + 1
-    if xs and ys:
+    if xs and ys and _close_body(box, xs, ruled.down, slack):
         wide_xs = _enclose(xs, box.x0, box.x1, [line.box.center[0] for line in lines])
         wide_ys = _enclose(ys, box.y0, box.y1, [line.box.center[1] for line in lines])
         if min(len(wide_xs), len(wide_ys)) >= THRESHOLDS.min_grid_edges:
@@ -78,6 +78,12 @@ def find_cells(box: Box, lines: Sequence[Line], rules: Rules) -> list[Cell]:
     long = [x for x in xs if ruled_length(ruled.down, 1, x, (box.y0, box.y1), slack) > min_length]
     inner = [x for x in long if box.x0 + height < x < box.x1 - height]
     return _cells(align_rows(box, lines, ruled, inner))
+
+
+def _close_body(box: Box, xs: Sequence[float], down: Sequence[Box], slack: float) -> bool:
+    """Return whether a rule down runs along more than the headings: else only these are in boxes."""
+    lengths = [ruled_length(down, 1, x, (box.y0, box.y1), slack) for x in xs]
+    return max(lengths) > THRESHOLDS.heading_rule * box.height
 
 
 def _without_false(cells: Sequence[Cell]) -> list[Cell]:

@@ -30,6 +30,7 @@ from ocr_worker.engines.embedded.tables.columns import (
     is_sign,
     place,
     place_headings,
+    place_uncut,
 )
 from ocr_worker.engines.embedded.tables.thresholds import THRESHOLDS
 
@@ -51,7 +52,7 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
     end = len(line_rows) - _count_foot_rows(line_rows[head:])
     has_body = end - head >= THRESHOLDS.min_body_rows or _are_all_numeric(line_rows[head:end])
     gutters = _with_edges(find_gutters(line_rows[head if has_body else 0 : end], height), edges, height)
-    placed = [(place_headings if i == head - 1 else place)(row, gutters, height) for i, row in enumerate(line_rows)]
+    placed = [_place_row(row, gutters, height, head - 1 - i) for i, row in enumerate(line_rows)]
     below = [piece.line.box for row in placed[head:] for piece in row if piece.first == piece.last]
     columns = _column_boxes(below or [line.box for row in line_rows for line in row], gutters)
     joined = _join_pieces(rules.across, height)
@@ -60,10 +61,23 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
         placed[head - 1] = _part_headings(placed[head - 1], _numeric_columns(placed[head:]), height)
     over = [[_set_over_nearest(piece, columns, height) for piece in row] for row in placed[:head]]
     over = _stack_headings(over, bands, columns, height)
-    headings = [_spread_headings(row, columns, underlines, height) for row in over]
+    wide = _with_headings(columns, over[-1] if over else [])
+    headings = [_spread_headings(row, columns, wide, underlines, height) for row in over[:-1]]
+    headings += [_spread_headings(row, columns, columns, underlines, height) for row in over[-1:]]
     body = [[Piece(piece.line, piece.first, piece.first) for piece in row] for row in placed[head:]]
     head_rows = _join_headings(headings, bands[:head], height)
     return head_rows + merge_rows(body, bands[head:], len(gutters) + 1, height)
+
+
+def _place_row(row: Sequence[Line], gutters: Sequence[float], height: float, below: int) -> Row:
+    """Return the row's pieces in their columns. below: rows of headings below it; less than 0: a row of the body.
+
+    Headings are close to one another, in the lowest row of headings and in each that has a text for every column.
+    """
+    if below == 0:
+        return place_headings(row, gutters, height)
+    uncut = place_uncut(row, gutters) if below > 0 else []
+    return uncut or place(row, gutters, height)
 
 
 def _join_pieces(across: Sequence[Box], height: float) -> list[Box]:
@@ -180,6 +194,12 @@ def _column_boxes(boxes: Sequence[Box], gutters: Sequence[float]) -> list[Box]:
         members = [box for box in boxes if left <= box.center[0] <= right]
         columns.append(bounds(members) if members else Box(left, table.y0, max(left, right), table.y1))
     return columns
+
+
+def _with_headings(columns: Sequence[Box], headings: Row) -> list[Box]:
+    """Return the columns' boxes with the headings right above them. A heading over several is centered over these."""
+    boxes = {piece.first: piece.line.box for piece in headings if piece.first == piece.last}
+    return [bounds((column, boxes.get(j, column))) for j, column in enumerate(columns)]
 
 
 def _count_foot_rows(rows: Sequence[Sequence[Line]]) -> int:
@@ -304,13 +324,18 @@ def _off_column(edges: NDArray[np.float64], column: Sequence[Box]) -> Iterator[_
 
 
 def _set_over_nearest(piece: Piece, columns: Sequence[Box], height: float) -> Piece:
-    """Return the heading over the nearer of two columns if it only reaches over their gutter and is above neither."""
+    """Return the heading over the nearer of two columns if it only reaches over their gutter.
+
+    It is above neither, or above the nearer and aligned with it.
+    """
     claimed = range(piece.first, piece.last + 1)
     box = piece.line.box
     distances = {j: max(0.0, -overlap(box.x0, box.x1, columns[j].x0, columns[j].x1)) for j in claimed}
     nearest, *others = sorted(claimed, key=lambda j: distances[j])
     lead = distances[others[0]] - distances[nearest] if others else 0.0
-    if distances[nearest] > 0 and lead > THRESHOLDS.nearer_column * height:
+    off = _off_center(box, columns, (nearest, nearest))
+    is_beside = distances[nearest] > 0 or off < THRESHOLDS.max_off_center * height
+    if is_beside and lead > THRESHOLDS.nearer_column * height:
         return Piece(piece.line, nearest, nearest)
     return piece
 
@@ -350,13 +375,18 @@ def _set_over_line(piece: Piece, above: Row, below: Row, columns: Sequence[Box],
     return Piece(piece.line, line.first, line.last)
 
 
-def _spread_headings(row: Row, columns: Sequence[Box], rules: Sequence[Box], height: float) -> Row:
-    """Return the headings with their spans: centered above several columns, or with a rule below that spans them."""
+def _spread_headings(row: Row, columns: Sequence[Box], wide: Sequence[Box], rules: Sequence[Box], height: float) -> Row:
+    """Return the headings with their spans: centered above several columns, or with a rule below that spans them.
+
+    wide: the columns with the headings below.
+    """
     headings = []
     for i, piece in enumerate(row):
         lowest = row[i - 1].last + 1 if i else 0
         highest = row[i + 1].first - 1 if i + 1 < len(row) else len(columns) - 1
-        headings.append(_spread_piece(piece, (lowest, highest), columns, rules, height))
+        others = [other.line.box for other in row if other is not piece]
+        underlines = [rule for rule in rules if all(overlap(rule.x0, rule.x1, box.x0, box.x1) <= 0 for box in others)]
+        headings.append(_spread_piece(piece, (lowest, highest), (columns, wide), underlines, height))
     for i in range(1, len(headings)):  # two that claim the same columns keep their own
         if headings[i].first <= headings[i - 1].last:
             headings[i - 1], headings[i] = row[i - 1], row[i]
@@ -364,10 +394,15 @@ def _spread_headings(row: Row, columns: Sequence[Box], rules: Sequence[Box], hei
 
 
 def _spread_piece(
-    piece: Piece, free: tuple[int, int], columns: Sequence[Box], rules: Sequence[Box], height: float
+    piece: Piece,
+    free: tuple[int, int],
+    bounds_of_columns: tuple[Sequence[Box], Sequence[Box]],
+    rules: Sequence[Box],
+    height: float,
 ) -> Piece:
     """Return the heading with its span. free: first and last column that no other heading occupies."""
     box = piece.line.box
+    columns, wide = bounds_of_columns
     for rule in rules:
         depth = rule.center[1] - box.y1
         is_below = -THRESHOLDS.underline_above * height < depth < THRESHOLDS.underline_below * height
@@ -380,7 +415,7 @@ def _spread_piece(
         for last in range(piece.last, free[1] + 1):
             if last - first < 1 or (first, last) == (piece.first, piece.last):
                 continue
-            distance = _off_center(box, columns, (first, last))
+            distance = min(_off_center(box, columns, (first, last)), _off_center(box, wide, (first, last)))
             is_centered = distance < THRESHOLDS.max_off_center * height
             if is_centered and distance + THRESHOLDS.min_center_gain * height < best_distance:
                 best, best_distance = (first, last), distance

@@ -8,7 +8,7 @@ known by `is_number` and `is_sign`. Rules play no part here. All functions are p
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -134,8 +134,29 @@ def find_gutters(line_rows: Sequence[Sequence[Line]], height: float) -> list[flo
     wide = [(start, end) for start, end in stretches if _separates((start, end), column_rows, height)]
     headings = [row for row, stretch in zip(line_rows, spans, strict=True) if stretch not in column_rows]
     narrow = _find_narrow_gutters([row for row in line_rows if row not in headings or _lists(row)], wide, height)
-    gutters = sorted((start + end) / 2 for start, end in [*wide, *narrow])
+    fine = [_text_spans(row, height, is_apart=_are_numbers) for row in line_rows]
+    gutters = sorted([*(_clearest(stretch, fine) for stretch in wide), *(sum(stretch) / 2 for stretch in narrow)])
     return _without_symbols(gutters, line_rows)
+
+
+def _clearest(stretch: Span, rows: Sequence[Sequence[Span]]) -> float:
+    """Return the middle of the widest part of a white stretch that the fewest rows cross.
+
+    A total or a heading is often wider than its column, and reaches into the white beside it.
+    """
+    start, end = stretch
+    crossings = np.zeros(max(1, round(end - start)), int)
+    for left, right in (span for row in rows for span in row):
+        if left < end and right > start:
+            crossings[max(0, round(left - start)) : max(0, round(right - start))] += 1
+    clear = np.flatnonzero(crossings == crossings.min())
+    widest = max(np.split(clear, np.flatnonzero(np.diff(clear) > 1) + 1), key=len)
+    return start + (float(widest[0]) + float(widest[-1]) + 1) / 2
+
+
+def _are_numbers(left: Word, right: Word) -> bool:
+    """Return whether the words are two numbers."""
+    return is_number(left.text) and is_number(right.text) and not _are_one_number(left, right)
 
 
 def _find_narrow_gutters(line_rows: Sequence[Sequence[Line]], wide: Sequence[Span], height: float) -> list[Span]:
@@ -269,7 +290,7 @@ def place_headings(row: Sequence[Line], gutters: Sequence[float], height: float)
     Headings are closer to each other than cells, so every gap counts if this gives each column a heading. Years and the
     like can be wider than their columns of small numbers: they are placed word by word.
     """
-    if uncut := _place_uncut(row, gutters):
+    if uncut := place_uncut(row, gutters):
         return uncut
     pieces = place(row, gutters, height, 0.0)
     if len({piece.first for piece in pieces if piece.first == piece.last}) == len(gutters) + 1:
@@ -277,7 +298,7 @@ def place_headings(row: Sequence[Line], gutters: Sequence[float], height: float)
     return _place_years(row, gutters) or place(row, gutters, height)
 
 
-def _place_uncut(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:
+def place_uncut(row: Sequence[Line], gutters: Sequence[float]) -> list[Piece]:
     """Return the row's texts uncut, if there is exactly one for each column, or for each but the first; else nothing.
 
     Each belongs to the column that it is over most: a heading may be wider than its column of numbers.
@@ -351,20 +372,24 @@ def _split_at_gaps(line: Line) -> list[Line]:
     return split_at(line, gaps)
 
 
-def _text_spans(row: Sequence[Line], height: float) -> list[Span]:
-    """Return the stretches of x that the row's words cover; words with less than a word's gap share a stretch."""
-    boxes = sorted((box for line in row for box in _word_boxes(line)), key=lambda box: box.x0)
+def _text_spans(
+    row: Sequence[Line], height: float, is_apart: Callable[[Word, Word], bool] = lambda left, right: False
+) -> list[Span]:
+    """Return the stretches of x that the row's words cover; words with less than a word's gap share a stretch.
+
+    is_apart: whether two words beside one another are two cells, however close they are.
+    """
     spans: list[Span] = []
-    for box in boxes:
-        if spans and box.x0 - spans[-1][1] < THRESHOLDS.word_gap * height:
-            spans[-1] = spans[-1][0], max(spans[-1][1], box.x1)
+    before: Word | None = None
+    for word in _words(row):
+        x0, x1 = word.box.x0, word.box.x1
+        is_near = before is not None and x0 - spans[-1][1] < THRESHOLDS.word_gap * height
+        if before is not None and is_near and not is_apart(before, word):
+            spans[-1] = spans[-1][0], max(spans[-1][1], x1)
         else:
-            spans.append((box.x0, box.x1))
+            spans.append((x0, x1))
+        before = word
     return spans
-
-
-def _word_boxes(line: Line) -> list[Box]:
-    return [word.box for word in line.words] or [line.box]
 
 
 def _without_sparse_column(stretch: Span, column_rows: Sequence[Sequence[Span]], height: float) -> list[Span]:

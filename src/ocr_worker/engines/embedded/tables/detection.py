@@ -83,13 +83,29 @@ def _correct_detected(
         for detection in detections
         if detection.label == "table" and not _holds_tables(detection.box, ruled, lines)
     ]
-    detected = [part for detection in detected for part in _part_stacked(detection, ruled, lines)]
-    for detection in _without_outlines(sorted(detected, key=lambda detection: -detection.score), ruled):
-        free = [line for line in lines if is_inside(line, [detection.box]) or not is_inside(line, columns)]
+    stacks = [_part_stacked(detection, ruled, lines) for detection in detected]
+    others = {id(part): [other.box for other in stack if other is not part] for stack in stacks for part in stack}
+    by_score = sorted((part for stack in stacks for part in stack), key=lambda part: -part.score)
+    for detection in _without_outlines(by_score, ruled):
+        foreign = [*columns, *others[id(detection)]]
+        free = [line for line in lines if is_inside(line, [detection.box]) or not is_inside(line, foreign)]
         table = _correct_table(detection, rules, free)
         if not _grew_over(detection.box, table.box, tables) and not _is_layout(table.box, lines, rules):
             tables.append(table)
-    return tables
+    return _without_inner(tables)
+
+
+def _without_inner(tables: Sequence[Detection]) -> list[Detection]:
+    """Return the tables without a single table within another: it is some rows of that table, detected twice."""
+    inner: list[Detection] = []
+    for outer in tables:
+        inside = [
+            table
+            for table in tables
+            if table is not outer and covered(table.box, outer.box) > THRESHOLDS.part_of_detection
+        ]
+        inner += inside if len(inside) == 1 and inside[0].box.area < outer.box.area else []
+    return [table for table in tables if not any(table is other for other in inner)]
 
 
 def _part_stacked(detection: Detection, ruled: Sequence[Box], lines: Sequence[Line]) -> list[Detection]:

@@ -32,6 +32,7 @@ class TableThresholds:
     ruled_columns: float = 0.5  # share of the columns that rules must close before the cells are taken from the rules
     min_grid_edges: int = 3  # edges per direction: two columns and two rows make a grid
     column_rule: float = 0.5  # share of the table's height: a longer rule separates columns in an open table
+    heading_rule: float = 0.15  # share of the table's height: rules down that are no longer separate only headings
     max_over_text: float = 0.7  # share of a rule's length along lines of text, above which it is a leader or a strike
     max_through_words: float = 0.3  # share of a rule's length through words, above which it is a stroke of letters
     above_text: float = 0.1  # share of a line's height at its top where a rule is the table's: leaders are at the foot

@@ -1,10 +1,10 @@
-"""References to figures in the forms of other products."""
+"""References to figures: at another address, and in the forms of other products."""
 
 from __future__ import annotations
 
 import pytest
 
-from ocr_worker.app.wires.figures import embedded_image, replace_figures
+from ocr_worker.wire.figures import embedded_image, move_figures, replace_figures
 from support.wire_service import figure
 
 HTML = '<div style="text-align: center;"><img src="a.jpg" alt="Image" width="52%" />{}</div>\n'
@@ -26,6 +26,20 @@ HTML = '<div style="text-align: center;"><img src="a.jpg" alt="Image" width="52%
 def test_a_reference_is_replaced_and_its_text_kept(markdown: str, expected: str) -> None:
     """The references of both engines are replaced; text in a figure and captions stay; other images do, too."""
     assert replace_figures(markdown, [figure("a.jpg")], lambda entry: f"[{entry.name}]") == expected
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("![May (a)](a.jpg) and [a.jpg](a.jpg), a.jpg", "![May (a)](new/a.jpg) and [a.jpg](a.jpg), a.jpg"),
+        (r"![see \[3\]](a.jpg)", r"![see \[3\]](new/a.jpg)"),
+        ("![x](b.jpg)", "![x](b.jpg)"),
+        (HTML.format("Figure 1"), HTML.format("Figure 1").replace("a.jpg", "new/a.jpg")),
+    ],
+)
+def test_a_figure_is_moved(markdown: str, expected: str) -> None:
+    """Only the addresses of images change, in the references of both engines."""
+    assert move_figures(markdown, {"a.jpg": "new/a.jpg"}) == expected
 
 
 def test_a_reference_may_be_left_out() -> None:
