@@ -80,7 +80,7 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
         flags.append(
             row.is_marked
             or row.is_at_right
-            or above.is_at_right
+            or (above.is_at_right and not row.text[:1].islower())
             or row.gap > paragraph_gap
             or _begins_below_white(row, usual_gap, height)
             or is_receipt
@@ -131,7 +131,7 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
                 first_width=first_word_width(row[0]),
                 is_after_sentence=is_after_sentence,
                 has_amount=has_amount_apart(row),
-                is_at_right=not is_centered and _is_at_right(i, boxes, margin, height),
+                is_at_right=not (is_centered or texts[i][:1].islower()) and _is_at_right(i, boxes, margin, height),
             )
         )
     return described
