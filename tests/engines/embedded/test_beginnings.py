@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from ocr_worker.engines.embedded.beginnings import find_beginnings
 from ocr_worker.engines.embedded.geometry import Box
 from ocr_worker.engines.embedded.lines import Line
 from ocr_worker.engines.embedded.text import paragraphs
@@ -225,6 +226,32 @@ def test_an_o_in_a_sentence_is_no_bullet() -> None:
 def test_symbol_bullets_become_markdown() -> None:
     """Bullets of symbol fonts, which are characters for private use, are written as bullets."""
     assert paragraphs(typeset((0, "\uf0b7 bread"), (0, "\uf0fc a letter"))) == ["- bread", "- a letter"]
+
+
+@pytest.mark.parametrize("text", ["June 1929.", "Yours truly,", "J. B. Marrable"])
+def test_a_row_set_far_right_is_a_line_of_its_own(text: str) -> None:
+    widths = [(0, 600), (0, 580), (0, 120), (380, 380 + 9 * len(text)), (0, 590), (0, 600)]
+    texts = [
+        "the river ran past the mill",
+        "and past the bridge where",
+        "it ends.",
+        text,
+        "Then it was",
+        "another one.",
+    ]
+    rows = [
+        [Line(t, Box(x0, 30 * i, x1, 30 * i + 20))] for i, (t, (x0, x1)) in enumerate(zip(texts, widths, strict=True))
+    ]
+    assert find_beginnings(rows) == [True, False, False, True, True, False]
+
+
+def test_the_rows_beside_a_picture_are_one_paragraph() -> None:
+    widths = [(0, 600), (0, 600), (200, 600), (200, 600), (200, 600), (0, 600)]
+    rows = [
+        [Line("the river ran past the mill and on", Box(x0, 30 * i, x1, 30 * i + 20))]
+        for i, (x0, x1) in enumerate(widths)
+    ]
+    assert find_beginnings(rows)[3:5] == [False, False]
 
 
 def spaced(height: float, *rows: tuple[float, str]) -> list[Line]:

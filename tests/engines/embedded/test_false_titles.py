@@ -97,3 +97,19 @@ def test_the_name_above_an_address_is_no_title() -> None:
     prices = _region("text", 100, 125, "Soup 4.50", "Bread 2.00")
     assert is_first_row(name, address, is_emphasized=False)
     assert not is_first_row(name, prices, is_emphasized=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["January 21, 2010", "21 January 2010", "Paris, le 3 mars 1920", "London, 3rd May", "Szeged, den 4. Juni 1931"],
+)
+def test_the_date_of_a_letter_is_no_title(text: str) -> None:
+    assert is_no_title(text, is_distinct=False)
+    assert not is_no_title(text, is_distinct=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["The March of the Mills", "May We Help You", "June Bugs of 1920", "10 Rules for Rivers"]
+)
+def test_a_title_with_a_month_stays(text: str) -> None:
+    assert not is_no_title(text, is_distinct=False)

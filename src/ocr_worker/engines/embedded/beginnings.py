@@ -37,7 +37,8 @@ class _Row:
     """A row of a text and how it compares with the row above it, if any.
 
     room: pixels that the row above leaves free at its right, or 0. first_width: of the row's first word. has_amount:
-    the row ends with an amount that is apart from its text.
+    the row ends with an amount that is apart from its text. is_at_right: it is set far right, between others that are
+    not.
     """
 
     box: Box
@@ -49,6 +50,7 @@ class _Row:
     first_width: float
     is_after_sentence: bool
     has_amount: bool
+    is_at_right: bool = False
 
     def is_after_room(self, height: float) -> bool:
         """Return whether the row's first word would have fitted into the row above. height: of a line."""
@@ -77,6 +79,8 @@ def find_beginnings(stacked: Sequence[Sequence[Line]]) -> list[bool]:
     for above, row in pairwise(described):
         flags.append(
             row.is_marked
+            or row.is_at_right
+            or (above.is_at_right and not row.text[:1].islower())
             or row.gap > paragraph_gap
             or _begins_below_white(row, usual_gap, height)
             or is_receipt
@@ -127,9 +131,20 @@ def _describe(stacked: Sequence[Sequence[Line]], text_box: Box, height: float) -
                 first_width=first_word_width(row[0]),
                 is_after_sentence=is_after_sentence,
                 has_amount=has_amount_apart(row),
+                is_at_right=not (is_centered or texts[i][:1].islower()) and _is_at_right(i, boxes, margin, height),
             )
         )
     return described
+
+
+def _is_at_right(i: int, boxes: Sequence[Box], margin: float, height: float) -> bool:
+    """Return whether row `i` is set far right between rows at the margin, as a date or a signature is.
+
+    The rows beside a picture begin at one place. height: of a line.
+    """
+    is_far = boxes[i].x0 - margin > THRESHOLDS.max_indent * height
+    beside = [box for box in boxes[max(0, i - 1) : i + 2] if box is not boxes[i]]
+    return is_far and all(abs(box.x0 - margin) < THRESHOLDS.max_indent * height for box in beside)
 
 
 def _is_centered(boxes: Sequence[Box], text_box: Box, height: float) -> bool:

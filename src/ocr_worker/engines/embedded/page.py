@@ -60,6 +60,7 @@ from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, tu
 from ocr_worker.engines.embedded.reading.page_numbers import read_page_numbers
 from ocr_worker.engines.embedded.reading.radio_buttons import drop_layered, find_radio_buttons
 from ocr_worker.engines.embedded.reading.short_texts import read_short_texts, warn_of_lost
+from ocr_worker.engines.embedded.reading.small_capitals import restore_small_capitals
 from ocr_worker.engines.embedded.reading.small_print import reread_small_print
 from ocr_worker.engines.embedded.reading.strips import is_strip
 from ocr_worker.engines.embedded.reading.text_layer import (
@@ -91,7 +92,7 @@ def parse_page(models: Models, page: PageImage, options: EmbeddedOptions) -> Par
     text_lines = page.text_lines if use_layer and page.text_lines else ()
     pixels, page_lines, pending = _read_page(models, page, text_lines)
     height, width = pixels.shape[:2]
-    believed, warnings = review([trim_symbols(line) for line in page_lines], pixels)
+    believed, warnings = review([trim_symbols(line) for line in restore_small_capitals(page_lines)], pixels)
     kept = remove_specks(believed)
     page_lines, watermarks = separate_watermarks(drop_doubtful_marks(kept), pixels)
     page_lines, facing = separate_facing(page_lines, width)

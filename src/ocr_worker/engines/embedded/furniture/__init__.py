@@ -19,6 +19,7 @@ from ocr_worker.engines.embedded.furniture.evidence import (
     Strip,
     evidence_points,
     has_evidence,
+    is_beside_sentence,
     is_like_furniture,
     measure_body,
     number_points,
@@ -207,7 +208,8 @@ def _count_furniture(view: _EdgeView, body: Body, has_number: bool) -> tuple[int
             required = _required_points(view, row, joined_rows, count, end, body)
             is_page = end == len(view.lines) and not view.pictures
             is_proven = has_evidence(strip, body) and evidence_points(strip, body) >= required
-            if not is_page and strip.edge < THRESHOLDS.max_depth and is_proven:
+            depth = THRESHOLDS.max_photo_depth if is_beside_sentence(strip, body) else THRESHOLDS.max_depth
+            if not is_page and strip.edge < depth and is_proven:
                 has_number = has_number or number_points(strip.lines, body) > THRESHOLDS.clear_number
                 count = end
                 break

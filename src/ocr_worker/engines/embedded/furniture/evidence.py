@@ -236,7 +236,7 @@ def _is_catchword(strip: Strip, body: Body) -> bool:
     """Return whether the strip is the first word of the next page at the right, as old books have it at the foot.
 
     It is below a row within a sentence; the last row of a text would begin at the left. The number of the sheet may be
-    beside it.
+    beside it, or be alone and less far right.
     """
     if not strip.is_foot or strip.prose is None or is_right_to_left(strip.text):
         return False
@@ -246,7 +246,13 @@ def _is_catchword(strip: Strip, body: Body) -> bool:
     is_at_right = strip.prose.right - word.box.x1 < THRESHOLDS.catchword_room * body.height
     is_far = word.box.x0 > (strip.prose.left + strip.prose.right) / 2
     is_word = any(map(str.isalpha, word.text)) and " " not in word.text.strip()
-    return is_at_right and is_far and is_word and all(len(line.text) <= THRESHOLDS.sheet_mark for line in marks)
+    are_marks = all(len(line.text) <= THRESHOLDS.sheet_mark for line in marks)
+    return is_far and is_word and are_marks and (is_at_right or len(word.text) <= THRESHOLDS.sheet_mark)
+
+
+def is_beside_sentence(strip: Strip, body: Body) -> bool:
+    """Return whether the text beside the strip shows that it is furniture, at whatever place of the picture."""
+    return _is_running_title(strip, body) or _is_catchword(strip, body) or _is_centered_number(strip, body)
 
 
 def _has_far_number(strip: Strip, body: Body) -> bool:

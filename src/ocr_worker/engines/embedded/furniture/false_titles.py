@@ -28,6 +28,18 @@ _ISSUE = re.compile(
     r"(?:no|nos|nr|n°|nº|№|issue|heft|ausgabe|folge|numéro|número|numero)\s*[.:]?\s*\d[\d/–-]*|제\s*\d+\s*호|第\s*\d+\s*[号號期]",
     re.IGNORECASE,
 )
+_MONTH = (
+    r"(?:jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|février|mar(?:ch|s)?|märz|apr(?:il)?|avril|may|mai|june?|juni|juin"
+    r"|july?|juli|juillet|aug(?:ust)?|août|sept?(?:ember|embre)?|oct(?:ober|obre)?|oktober|nov(?:ember|embre)?"
+    r"|de[cz](?:ember)?|décembre)\.?"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th|er|\.)?"
+_PLACE = r"(?:[^\W\d_][^\d,]{1,30},\s*(?:(?:the|den|le)\s+)?)?"
+# "January 21, 2010", "Paris, le 3 mars 1920", "London, 3rd May"
+_DATE = re.compile(
+    rf"{_PLACE}(?:{_DAY}\s+(?:of\s+)?{_MONTH}|{_MONTH}\s+{_DAY})(?:,?\s+\d{{4}})?\.?|{_MONTH},?\s+\d{{4}}\.?",
+    re.IGNORECASE,
+)
 _VALUE = re.compile(r"[^:：\d]{2,40}[:：]\s*(\S.*)")  # after a key without a number: that of a chapter has one
 _SENTENCE_BREAK = re.compile(r"[a-zß-öø-ÿ]{3}[.!?]\s+[A-ZÀ-Þ][a-zß-öø-ÿ]")
 _NAME_MARKS = re.compile(r"[∗*†‡§¶⁰¹²³⁴-⁹]")
@@ -45,14 +57,15 @@ def is_no_title(text: str, is_distinct: bool) -> bool:
     """Return whether the text cannot be a title.
 
     is_distinct: it is emphasized or larger than the body. Else it is also none if it introduces what follows, begins
-    in lower case, or has the end of a sentence within.
+    in lower case, has the end of a sentence within, or is a date, as that of a letter.
     """
     if _ADDRESS.search(text) or LEADER.search(text) or _BOX.search(text):
         return True
     if _FORM_OF_ADDRESS.fullmatch(text) or _ISSUE.fullmatch(text) or _is_number_of(text):
         return True
     is_introduction = text.endswith((":", "：")) and not text.isupper()
-    return not is_distinct and (is_introduction or text[:1].islower() or bool(_SENTENCE_BREAK.search(text)))
+    is_sentence = is_introduction or text[:1].islower() or bool(_SENTENCE_BREAK.search(text))
+    return not is_distinct and (is_sentence or bool(_DATE.fullmatch(text)))
 
 
 def _is_number_of(text: str) -> bool:

@@ -39,6 +39,7 @@ class FurnitureThresholds:
     enough_above_salutation: float = 2.0  # points more above a letter's salutation
     max_rows: int = 4  # rows taken at one edge
     max_depth: float = 0.2  # share of the page's height from the edge: no furniture is farther in
+    max_photo_depth: float = 0.35  # the same on a photograph, which has a desk around its page
     max_joined_rows: int = 3  # rows that are taken together
     joined_rows: float = 1.35  # line spacings: only rows that are no farther apart are taken together
     row_overlap: float = 0.4  # share of the lower height: a line that shares more with a row's first line is in the row

@@ -243,5 +243,10 @@ class ReadingThresholds:
     certain_signs: float = 0.7  # confidence from which a line of Chinese signs on such a page is no guess
     min_legible: float = 0.7  # share of the lines' length that is legible; below, the script counts as unsupported
 
+    # Words in small capitals (`small_capitals`).
+    min_small_capitals: int = 2  # different words of a page that were read in mixed capitals
+    min_small_word: int = 5  # letters of such a word
+    min_capital_letters: int = 3  # of these, capitals
+
 
 THRESHOLDS = ReadingThresholds()
