@@ -54,6 +54,17 @@ def test_a_fill_has_edges() -> None:
     assert set(levels) == {500, 540, 700, 760}
 
 
+@pytest.mark.parametrize("gray", [40, 110, 150])
+@pytest.mark.parametrize("height", [28, 36, 44])
+def test_a_low_fill_has_no_rules_between_its_letters(gray: int, height: int) -> None:
+    """The first row of a table is often hardly higher than the light letters in it."""
+    pixels = page()
+    pixels[700 : 700 + height, 200:1200] = gray
+    for i, head in enumerate(("Height 1", "Sum", "Illinois 3")):
+        cv2.putText(pixels, head, (240 + 330 * i, 700 + height // 2 + 8), 0, 0.7, (255, 255, 255), 2)
+    assert [rule for rule in find_rules(pixels).down if rule.x0 > 230 and rule.x1 < 1190] == []
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 900), (900, 1), (40, 30)])
 def test_the_smallest_pictures_have_no_rules(size: tuple[int, int]) -> None:
     """A picture of a few pixels is looked at like any other."""

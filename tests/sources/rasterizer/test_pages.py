@@ -302,6 +302,14 @@ def test_soft_hyphens_within_a_line_are_no_text(pool: RasterPool) -> None:
     assert [word.text for word in line.words] == ["cooperate", "and", "discretion"]
 
 
+@pytest.mark.parametrize("text", ["1\u00ad12 months", "pages 117\u00ad124", "a 5\u00adyear plan for co\u00adoperation"])
+def test_a_soft_hyphen_beside_a_digit_is_a_hyphen(pool: RasterPool, text: str) -> None:
+    """No number is broken at the end of a line, so 1-12 is never 112."""
+    page = picture(pool, files.latin_pdf(text), request(text_layer=True))
+    (line,) = page.text_lines or ()
+    assert line.text == text.replace("co\u00ad", "co").replace("\u00ad", "-")
+
+
 def test_each_word_carries_its_font(pool: RasterPool) -> None:
     """Words of one font have the same number, and words of another font a different one."""
     page = picture(pool, files.two_fonts_pdf([("Total", "4817")]), request(text_layer=True))

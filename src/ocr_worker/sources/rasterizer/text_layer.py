@@ -135,11 +135,11 @@ class _TextLine:
 
     def finish(self) -> LayerLine | None:
         """Return the line; None if it consists of spaces."""
-        self.drop_soft_hyphens()
         self.letters = drop_radical_bars(self.letters)
         if not self.letters:
             return None
         self.letters = restore_spaces(drop_false_spaces(self.letters))
+        self.drop_soft_hyphens()
         self.letters = write_raised_text(self.letters)
         text = self.text()
         return (text, self.box, self.words(), self.corners(), not self.letters[-1].box) if text else None
@@ -155,9 +155,18 @@ class _TextLine:
         return tuple(first.point(*corner) for corner in corners)
 
     def drop_soft_hyphens(self) -> None:
-        """Remove the hyphens that only mark where a word may be broken; one at the line's end stays."""
+        """Remove the hyphens that only mark where a word may be broken.
+
+        The one at the line's end stays. Beside a digit, a soft hyphen is a hyphen: no number is broken ("1-12").
+        """
         last = max((i for i, letter in enumerate(self.letters) if letter.box), default=0)
-        self.letters = [letter for i, letter in enumerate(self.letters) if letter.text != _SOFT_HYPHEN or i == last]
+        kept = []
+        for i, letter in enumerate(self.letters):
+            if letter.text == _SOFT_HYPHEN and any(each.text.isdigit() for each in self.letters[max(0, i - 1) : i + 2]):
+                kept.append(letter._replace(text="-"))
+            elif letter.text != _SOFT_HYPHEN or i == last:
+                kept.append(letter)
+        self.letters = kept
 
     def text(self) -> str:
         """Return the text; empty when the line consists of spaces."""

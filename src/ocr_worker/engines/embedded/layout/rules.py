@@ -144,10 +144,7 @@ def _find_dark_fills(gray: Gray) -> Gray:
 
     The space between such letters is no ink.
     """
-    stroke = _stroke(gray)
-    solid = _open((gray < THRESHOLDS.dark_fill).astype(np.uint8), (stroke, stroke))
-    gap = THRESHOLDS.letter_gap * stroke
-    return cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
+    return _find_fills((gray < THRESHOLDS.dark_fill).astype(np.uint8), _stroke(gray))
 
 
 def _find_fills_with_light_letters(gray: Gray) -> Gray:
@@ -155,12 +152,10 @@ def _find_fills_with_light_letters(gray: Gray) -> Gray:
 
     The ground is no darker than some fills with dark letters, so the letters decide.
     """
-    stroke = _stroke(gray)
-    gap = THRESHOLDS.letter_gap * stroke
     medium = ((gray >= THRESHOLDS.dark_fill) & (gray < THRESHOLDS.medium_fill)).astype(np.uint8)
-    closed = cv2.morphologyEx(_open(medium, (stroke, stroke)), cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
-    count, labels, parts, _ = cv2.connectedComponentsWithStats(closed)
-    mask = np.zeros_like(closed)
+    fills = _find_fills(medium, _stroke(gray))
+    count, labels, parts, _ = cv2.connectedComponentsWithStats(fills)
+    mask = np.zeros_like(fills)
     for i in range(1, count):
         x, y, width, height = parts[i, :4]
         area = (slice(y, y + height), slice(x, x + width))
@@ -171,6 +166,29 @@ def _find_fills_with_light_letters(gray: Gray) -> Gray:
         if light > THRESHOLDS.min_light_letters * np.count_nonzero(fill) and light > THRESHOLDS.light_per_dark * dark:
             mask[area][fill] = 1
     return mask
+
+
+def _find_fills(ink: Gray, stroke: int) -> Gray:
+    """Return a mask that is 1 in filled areas, and on the letters in them. ink: 1 where a pixel may be of a fill.
+
+    A fill is thicker than strokes. A row of letters may leave only a strip of a low fill above and below it: then
+    the strips count that are level with the rest of the fill, and close to it.
+    """
+    gap = THRESHOLDS.letter_gap * stroke | 1  # odd, so that nothing is displaced
+    around_letters = np.ones((gap, gap), np.uint8)
+    thick = cv2.morphologyEx(_open(ink, (stroke, stroke)), cv2.MORPH_CLOSE, around_letters)
+    strips = _open(ink, (gap, THRESHOLDS.fill_strip))
+    fills = thick.copy()
+    for _, y, _, height, _ in cv2.connectedComponentsWithStats(thick)[2][1:].tolist():
+        rows = slice(y, y + height)
+        fills[rows] = np.maximum(fills[rows], strips[rows])
+    fills = cv2.morphologyEx(fills, cv2.MORPH_CLOSE, around_letters)
+    count, labels = cv2.connectedComponents(fills)
+    has_thick = np.zeros(count, np.uint8)
+    has_thick[np.unique(labels[thick > 0])] = 1
+    has_thick[0] = 0
+    filled: Gray = has_thick[labels]
+    return filled
 
 
 def _find_ink(gray: Gray, step: int) -> Gray:

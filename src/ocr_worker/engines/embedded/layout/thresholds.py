@@ -179,6 +179,7 @@ class LayoutThresholds:
     light_per_dark: float = 4.0  # pixels of light letters for each of dark letters: with fewer the letters are dark
     stroke: float = 0.008  # share of the side: no stroke of small print is thicker, and no fill is thinner
     min_stroke: int = 3  # pixels
+    fill_strip: int = 3  # pixels of the small image: the height of what a low fill has above and below its letters
     letter_gap: int = 3  # widest gap that light letters leave in a dark fill, in strokes
     speckle: int = 3  # pixels of the median filter that removes noise from fills
 
