@@ -665,3 +665,17 @@ def test_two_levels_of_headings_between_rules_down(title: str, is_ruled: bool) -
     assert (heading.row, heading.column, heading.column_span) == (0, 1, 3)
     assert [cell.text for cell in cells if cell.row == 1 and 0 < cell.column < 4] == ["None", "Some", "Full"]
     assert [cell.text for cell in cells if cell.row == 2] == ["p0", "10", "20", "30", "09"]
+
+
+@pytest.mark.parametrize("halves", [("RECORDS", "FOUND: 98"), ("All values", "of the rivers"), ("Part", "two of five")])
+def test_a_sentence_above_the_headings_is_not_cut_between_its_words(halves: tuple[str, str]) -> None:
+    """Words in letters that are equally wide are as far apart as close cells; a gutter may be between two of them."""
+    rows = aligned(
+        ("Place", "Type", "Sum"), *((f"place {i}", f"type {i}", f"{i}3") for i in range(6)), xs=(0, 200, 320)
+    )
+    left = typeset(halves[0], 126 - typeset(halves[0], 0, 0).box.width, -40)
+    right = typeset(halves[1], 140, -40)
+    box = left.box._replace(x1=right.box.x1)
+    sentence = Line(" ".join(halves), box, words=(*left.words, *right.words))
+    cells = find_cells(Box(0, -45, 400, 220), [sentence, *rows], Rules((), ()))
+    assert " ".join(halves) in [cell.text for cell in cells]

@@ -72,12 +72,17 @@ def align_rows(box: Box, lines: Sequence[Line], rules: Rules, edges: Sequence[fl
 def _place_row(row: Sequence[Line], gutters: Sequence[float], height: float, below: int) -> Row:
     """Return the row's pieces in their columns. below: rows of headings below it; less than 0: a row of the body.
 
-    Headings are close to one another, in the lowest row of headings and in each that has a text for every column.
+    Headings are close to one another, in the lowest row of headings and in each that has a text for every column. A
+    line alone above these may be a sentence, whose words are not cells.
     """
     if below == 0:
         return place_headings(row, gutters, height)
-    uncut = place_uncut(row, gutters) if below > 0 else []
-    return uncut or place(row, gutters, height)
+    if below < 0:
+        return place(row, gutters, height)
+    words = row[0].text.split()
+    is_sentence = len(row) == 1 and 2 * sum(map(is_number, words)) < len(words)
+    gap = THRESHOLDS.cell_gap if is_sentence else THRESHOLDS.word_gap
+    return place_uncut(row, gutters) or place(row, gutters, height, gap)
 
 
 def _join_pieces(across: Sequence[Box], height: float) -> list[Box]:
