@@ -78,7 +78,7 @@ def test_a_rendered_page_keeps_its_text_layer() -> None:
     assert (copy.pixels == pixels).all()
     for field in {field.name for field in fields(PageImage)} - {"pixels"}:
         assert getattr(copy, field) == getattr(page, field), field
-    with pytest.raises(InvalidRequest, match="no rendered page"):
+    with pytest.raises(InvalidRequest, match="is not a rendered page"):
         decode_page({**encode_page(page), "pixels": b"short"})
 
 

@@ -1,7 +1,8 @@
 """Letters in a circle that are two characters of the text layer: © ® ℗.
 
-TeX prints a small c within a circle of a symbol font. Most of its files do not say what that circle is; PDFium then
-gives it the code of a line's end. Others call it a combining circle, or a white one. A reader sees one sign.
+TeX prints a small c within a circle of a symbol font. Most of its files do not say what that circle is: PDFium gives it
+a control code, which is a character without a mapping. Others call it a combining circle, or a white one. A reader sees
+one sign.
 Runs only in a rasterizer process.
 """
 
@@ -10,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocr_worker.sources.rasterizer.characters import Character
+from ocr_worker.sources.rasterizer.characters import UNKNOWN, Character
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
-_CIRCLES = frozenset("\u20dd○◯")
+_CIRCLES = frozenset(["\u20dd", "○", "◯", UNKNOWN])
 _SIGNS = {"c": "©", "r": "®", "p": "℗"}
 
 
