@@ -768,6 +768,28 @@ def test_what_is_over_the_rest_of_a_sentence_is_no_title(head: list[Line], is_me
         assert label_of[head[0].text] == expected or (expected == "text" and label_of[head[0].text] not in FURNITURE)
 
 
+@pytest.mark.parametrize(
+    ("first", "label", "x", "width"),
+    [
+        ("In that year the river carried a flood of 48", "text", 100, 660),
+        ("In that year the river carried floods in 1948", "header", 100, 560),
+        ("THE RIVER ROSE IN MAY AND ITS LOWER MEADOWS", "text", 140, 640),
+        ("In that year the river carried a flood and the", "header", 100, 690),
+    ],
+)
+@pytest.mark.parametrize("is_merged", [True, False])
+def test_the_first_row_of_a_text_is_no_running_title(
+    first: str, label: str, x: float, width: float, is_merged: bool
+) -> None:
+    """The next row begins in lower case because it continues the row, which is filled."""
+    row, body = line(first, x, 100, width), page_text("parts of the meadow and the mills")
+    regions = [region(row, *body.lines)] if is_merged else [region(row, label=label, score=0.6), region(*body.lines)]
+    labelled = {
+        each.text: found.label for found in label_by_place(regions, WIDTH, HEIGHT, NO_RULES) for each in found.lines
+    }
+    assert labelled[first] not in FURNITURE
+
+
 def test_a_title_over_a_text_without_capitals_stays() -> None:
     body = region(*(line("the river and the mills", 100, 130 + 30 * i, 700) for i in range(38)))
     assert labels(region(line("THE RIVER BOOK", 330, 92)), body=body)["THE RIVER BOOK"] not in FURNITURE

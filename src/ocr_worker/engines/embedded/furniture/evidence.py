@@ -228,8 +228,17 @@ def _is_running_title(strip: Strip, body: Body) -> bool:
         return False
     if is_section_heading(strip.text) or any(region.label in _OTHERS for region in strip.regions):
         return False
+    if is_in_parts(strip.lines, body):
+        return True
+    # The first row of a text may end with a number, be in capitals, or be taken for a header, too: it fills its place.
+    start, end = min(line.box.x0 for line in strip.lines), max(line.box.x1 for line in strip.lines)
+    is_at_start = start - body.box.x0 < THRESHOLDS.indented_row * body.height
+    is_filled = is_at_start and body.box.x1 - end < THRESHOLDS.filled_row * body.height
     is_labeled = any(region.label == "header" for region in strip.regions)
-    return is_labeled or is_capital(strip.text) or has_number_at_end(strip.text) or is_in_parts(strip.lines, body)
+    is_title = is_capital(strip.text) or (
+        strip.gap >= THRESHOLDS.some_gap and (is_labeled or has_number_at_end(strip.text))
+    )
+    return is_title and not is_filled
 
 
 def _is_catchword(strip: Strip, body: Body) -> bool:

@@ -111,6 +111,8 @@ class FurnitureThresholds:
     section_points: float = -3.0  # heading of a numbered part, without the page's number
     min_capitals: int = 6  # letters of a text in capitals
     max_parts: int = 3  # parts of a row with white between them
+    indented_row: float = 3.0  # line heights between the left margin and the first row of a text, at most
+    filled_row: float = 8.0  # line heights between a filled row and the right margin, at most: room for a long word
     catchword_room: float = 1.5  # line heights right of a word that belongs to the next page, at most
     sheet_mark: int = 6  # characters of the number of a sheet beside that word, at most
     set_in: float = 0.5  # line heights of white at both sides of a row of capitals that is no part of the text below
