@@ -785,7 +785,7 @@ def test_the_first_row_of_a_text_is_no_running_title(
     row, body = line(first, x, 100, width), page_text("parts of the meadow and the mills")
     regions = [region(row, *body.lines)] if is_merged else [region(row, label=label, score=0.6), region(*body.lines)]
     labelled = {
-        each.text: found.label for found in label_by_place(regions, WIDTH, HEIGHT, NO_RULES) for each in found.lines
+        each.text: block.label for block in label_by_place(regions, WIDTH, HEIGHT, NO_RULES) for each in block.lines
     }
     assert labelled[first] not in FURNITURE
 
