@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+UNKNOWN = "\ufffd"  # a character of a text layer that has ink, but no mapping to Unicode
+
 
 def is_wide(character: str) -> bool:
     """Return whether the character is as wide as two Latin ones, like those of Chinese, Japanese and Korean."""

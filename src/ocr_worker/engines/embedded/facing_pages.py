@@ -20,10 +20,11 @@ def separate_facing(lines: Sequence[Line], width: int) -> tuple[list[Line], list
     cut: list[Line] = []
     for is_left in (True, False):
         at_edge = [line for line in lines if _is_cut(line, width, is_left)]
-        others = [line for line in lines if not any(line is other for other in at_edge)]
+        others = [line for line in lines if not _is_cut(line, width, is_left)]
         if _is_column(at_edge, others, is_left):
             cut += at_edge
-    return [line for line in lines if not any(line is other for other in cut)], cut
+    cut_ids = set(map(id, cut))
+    return [line for line in lines if id(line) not in cut_ids], cut
 
 
 def _is_cut(line: Line, width: int, is_left: bool) -> bool:

@@ -27,7 +27,7 @@ LISTING = "algorithm"
 _ONLY_CODE = re.compile(
     r"[{}=<>#$\\|├└│]|\w_\w|[a-z]{2}\.[a-z]{2}|;$|\(\)|(?:^|\s)--?\w|^--\s|^//|/\*|\*/"
 )  # hardly in letters
-# In no other text that is set in a font of its own: prices and blanks have some of the signs above.
+# Signs that only code has: prices, and blanks to fill in, have some of those above.
 _PURE_CODE = re.compile(r"[{}\\=]|\w_\w|;$|\(\)|^//|^--\s|/\*|\*/")
 _CODE = re.compile(rf"{_ONLY_CODE.pattern}|[()\[\];/:]")
 _BULLETS = "•◦▪●○■□–*·"

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ocr_worker.characters import UNKNOWN
+
 _RAISED_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN = str.maketrans(_RAISED_DIGITS, "0123456789")
 # After a word of three letters, which no unit with a power is, or after the end of a sentence or a quotation.
@@ -56,7 +58,7 @@ def _is_special(character: str) -> bool:
         return False
     if unicodedata.category(character) in ("Sm", "Co", "Cn", "Cc", "Cs") and character != "\n":
         return True
-    if character == "\ufffd" or character in _LETTER_SIGNS or code in _MATH_LETTERS:
+    if character == UNKNOWN or character in _LETTER_SIGNS or code in _MATH_LETTERS:
         return True
     if code in _ARROWS_TO_TECHNICAL or code in _SHAPES_TO_DINGBATS:
         return True

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ocr_worker.characters import UNKNOWN
 from ocr_worker.engines.text_layer.scripts import is_readable, plain_form, script_of
 from ocr_worker.engines.text_layer.thresholds import THRESHOLDS
 
@@ -365,5 +366,5 @@ def _is_broken(words: Sequence[LayerWord]) -> bool:
     Single ones do not: symbol fonts set bullets and arrows by them.
     """
     text = "".join(word.text for word in words if len(word.text) > THRESHOLDS.max_symbol)
-    broken = sum(unicodedata.category(c) in ("Co", "Cn", "Cc") or c == "\ufffd" for c in text)
+    broken = sum(unicodedata.category(c) in ("Co", "Cn", "Cc") or c == UNKNOWN for c in text)
     return broken > THRESHOLDS.max_broken * len(text)

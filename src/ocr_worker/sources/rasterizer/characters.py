@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium_c
 
-from ocr_worker.characters import is_noncharacter
+from ocr_worker.characters import UNKNOWN, is_noncharacter
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _LINE_ENDS = {0, 10, 13}
@@ -24,7 +24,6 @@ _LAST_CODE = 0x10FFFF  # damaged fonts map to codes beyond it
 _HYPHENS = {2, 0xFFFE}  # PDFium's own codes for a hyphen at a line's end
 _FIRST_PRINTED = 0x20  # lower codes are control characters
 _FLATTEST = 0.01  # ratio of height to width: PDFium gives spaces a box without height, or nearly so
-UNKNOWN = "\ufffd"  # a character that has ink, but no mapping to Unicode
 _SAMPLE = 20  # number of letters of one height whose ink is measured
 _PLAUSIBLE = (1.1, 3.5)  # range of a letter's height as its font states it, in heights of its ink
 _BELOW, _ABOVE = 0.4, 1.6  # extent of a box below and above the baseline, in heights of the ink
@@ -84,7 +83,7 @@ def _read(page: Any, bands: Sequence[Rectangle]) -> Iterator[Character]:
         if 0 < code < _FIRST_PRINTED and code not in _HYPHENS and _is_drawn(page, index, edges):
             text = UNKNOWN
         if not text:
-            yield Character("", index, ink=None if bands else _ink_of_line_end(page, index, edges))
+            yield Character("", index, ink=None if bands else _ink_of_glyph(page, index, edges))
         elif text == " " or not pdfium_c.FPDFText_GetLooseCharBox(page, index, rect):
             yield Character(" ", index)
         else:
@@ -107,7 +106,7 @@ def _is_drawn(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> bool:
 
     In many files, these are ligatures. PDFium adds ends of lines itself, which have no ink. edges: memory for numbers.
     """
-    ink = None if pdfium_c.FPDFText_IsGenerated(page, index) else _ink_box(page, index, edges)
+    ink = _ink_of_glyph(page, index, edges)
     return ink is not None and ink[3] - ink[1] > _FLATTEST * (ink[2] - ink[0])
 
 
@@ -115,7 +114,7 @@ def _text_of(code: int) -> str:
     """Return the character that PDFium gives this code; a space for each kind of space, empty for the end of a line."""
     if code in _LINE_ENDS:
         return ""
-    text = "-" if code in _HYPHENS else "\ufffd" if code > _LAST_CODE or is_noncharacter(code) else chr(code)
+    text = "-" if code in _HYPHENS else UNKNOWN if code > _LAST_CODE or is_noncharacter(code) else chr(code)
     return " " if text.isspace() else text
 
 
@@ -176,8 +175,8 @@ def _ink_box(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectang
     return (left, bottom, right, top) if left < right and bottom < top else None
 
 
-def _ink_of_line_end(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectangle | None:
-    """Return the box of the ink of a line's end that is a glyph without a name; None for one that PDFium adds."""
+def _ink_of_glyph(page: Any, index: int, edges: Sequence[ctypes.c_double]) -> Rectangle | None:
+    """Return the box of the ink of a character of the file; None for one that PDFium adds, such as a line's end."""
     is_glyph = pdfium_c.FPDFText_IsGenerated(page, index) == 0
     return _ink_box(page, index, edges) if is_glyph else None
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocr_worker.sources.rasterizer.characters import UNKNOWN, Character
+from ocr_worker.characters import UNKNOWN
+from ocr_worker.sources.rasterizer.characters import Character
 from ocr_worker.sources.rasterizer.rendered import Rectangle
 
 _CIRCLES = frozenset(["\u20dd", "○", "◯", UNKNOWN])

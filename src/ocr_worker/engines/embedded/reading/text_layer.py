@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr_worker.characters import is_wide
+from ocr_worker.characters import UNKNOWN, is_wide
 from ocr_worker.engines.embedded.geometry import Box, BoxIndex, bounds
 from ocr_worker.engines.embedded.lines import Line, Word
 from ocr_worker.engines.embedded.reading.models import Models, Quads, box_of, is_slanted, outline_of
@@ -32,7 +32,6 @@ from ocr_worker.pages import Pixels, TextLine, TextWord
 
 LEADERS = ".·…_ "  # some files contain each dot of a dotted line as a line of its own
 
-UNKNOWN = "\ufffd"  # a character with ink that its font maps to nothing
 _GAP = re.compile(UNKNOWN)
 _LIGATURES = ("fi", "fl", "ff", "ffi", "ffl", "ft", "tt", "ti")
 _ELLIPSES = ("...", "…")
